@@ -1,0 +1,119 @@
+//! Commands and decisions: what was asked for, and what the rules answered.
+//!
+//! Owns their shape. Never holds a plaintext secret once a command is prepared.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::ids::{Position, Revision, StreamName};
+use crate::json::Json;
+use crate::time::Timestamp;
+
+/// Intent to change a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// Makes the command idempotent.
+    pub command_id: String,
+    /// The stream it is about.
+    pub stream: StreamName,
+    /// What is asked for, in the imperative.
+    pub command_type: String,
+    /// Its parameters: a JSON object. Before `prepare` it may hold plaintext secrets, after it never.
+    pub payload: serde_json::Map<String, serde_json::Value>,
+    /// Who asks.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What it belongs to.
+    pub correlation_id: Option<String>,
+    /// What directly caused it.
+    pub causation_id: Option<String>,
+    /// When it is decided: the only `now` a decider sees.
+    pub issued_at: Timestamp,
+}
+
+/// Why a rule refused a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejection {
+    /// Stable name of the rule, such as `user.suspended`.
+    pub rule: String,
+    /// What the rule says, for a person.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A rejection by `rule`.
+    pub fn new(rule: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            rule: rule.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What the rules answered to a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It led to events (possibly none).
+    Accepted {
+        /// Revision of the stream after its last event.
+        #[schema(value_type = u64)]
+        revision: Revision,
+        /// Position of its last event; the head at that time when it had none.
+        #[schema(value_type = u64)]
+        position: Position,
+        /// How many events it led to: those up to `revision`.
+        events: u32,
+    },
+    /// A rule refused it.
+    Rejected {
+        /// Stable name of the rule.
+        rule: String,
+        /// What the rule says.
+        message: String,
+    },
+}
+
+/// The recorded outcome of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// Index in the decision log, from 1, gapless.
+    pub sequence: u64,
+    /// The command's id.
+    pub command_id: String,
+    /// The stream it was about.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// What was asked for.
+    pub command_type: String,
+    /// Its parameters after `prepare`: no plaintext secrets.
+    #[schema(value_type = Object)]
+    pub payload: Json,
+    /// Who asked.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What it belongs to.
+    pub correlation_id: Option<String>,
+    /// What directly caused it.
+    pub causation_id: Option<String>,
+    /// The revision it was decided on.
+    #[schema(value_type = u64)]
+    pub base_revision: Revision,
+    /// The log's head when it was decided: it stands between this position and the next.
+    #[schema(value_type = u64)]
+    pub base_position: Position,
+    /// Content hash of the model that decided.
+    pub rules_hash: String,
+    /// When it was decided.
+    #[schema(value_type = String, format = DateTime)]
+    pub decided_at: Timestamp,
+    /// What the rules answered.
+    #[serde(flatten)]
+    pub result: Outcome,
+    /// JSON Pointers, from the decision's root, of values redacted in this view.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
+}

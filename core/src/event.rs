@@ -1,0 +1,214 @@
+//! Events: the immutable facts of the log, and the facts that are to become events.
+//!
+//! Owns their shape, which is also their wire and export shape. Never assigns a position, an id or a time.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::ids::{Position, Revision, StreamName};
+use crate::json::Json;
+use crate::time::Timestamp;
+
+/// An immutable fact. Absent fields are `null` on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Index in the whole log, from 1, gapless.
+    #[schema(value_type = u64)]
+    pub position: Position,
+    /// The stream it belongs to, `category-id`.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// Index in its stream, from 1, gapless.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Unique in the log.
+    pub event_id: String,
+    /// What happened, in the past tense.
+    pub event_type: String,
+    /// Version of this event type's payload shape, from 1.
+    pub schema_version: u32,
+    /// When it was recorded (UTC); for imported events the source's own time.
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Timestamp,
+    /// Who caused it.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What it belongs to: copied from the command that led to it.
+    pub correlation_id: Option<String>,
+    /// The command or event that directly caused it.
+    pub causation_id: Option<String>,
+    /// The payload: a JSON object.
+    #[schema(value_type = Object)]
+    pub data: Json,
+    /// What surrounds the payload (source address, request id, …).
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Json>,
+    /// JSON Pointers, from the event's root, of values replaced by a redaction mark in this view.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
+}
+
+/// A fact on its way into the log: what the store cannot know by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    /// What happened, in the past tense.
+    pub event_type: String,
+    /// The payload: a JSON object.
+    #[schema(value_type = Object)]
+    pub data: Json,
+    /// Version of the payload's shape; the model's current one (or 1) when absent.
+    #[serde(default)]
+    pub schema_version: Option<u32>,
+    /// Makes the append idempotent; assigned when absent.
+    #[serde(default)]
+    pub event_id: Option<String>,
+    /// The source's own time; the daemon's clock when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub recorded_at: Option<Timestamp>,
+    /// Who caused it.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What it belongs to.
+    #[serde(default)]
+    pub correlation_id: Option<String>,
+    /// The command or event that directly caused it.
+    #[serde(default)]
+    pub causation_id: Option<String>,
+    /// What surrounds the payload.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Json>,
+}
+
+impl NewEvent {
+    /// An event of this type and payload, with nothing else said.
+    pub fn new(event_type: impl Into<String>, data: impl Into<Json>) -> Self {
+        Self {
+            event_type: event_type.into(),
+            data: data.into(),
+            schema_version: None,
+            event_id: None,
+            recorded_at: None,
+            actor: None,
+            reason: None,
+            correlation_id: None,
+            causation_id: None,
+            metadata: None,
+        }
+    }
+}
+
+/// Precondition of an append: what its author believes the stream's head to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExpectedRevision {
+    /// No precondition.
+    #[default]
+    Any,
+    /// The stream has no event yet.
+    NoStream,
+    /// The stream has at least one event.
+    StreamExists,
+    /// The stream's head is exactly this revision; 0 is the same as [`Self::NoStream`].
+    Exact(Revision),
+}
+
+impl ExpectedRevision {
+    /// Whether a stream at `head` meets the precondition.
+    pub fn admits(self, head: Revision) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NoStream => head == Revision::ZERO,
+            Self::StreamExists => head > Revision::ZERO,
+            Self::Exact(revision) => head == revision,
+        }
+    }
+}
+
+impl std::fmt::Display for ExpectedRevision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::NoStream => f.write_str("no_stream"),
+            Self::StreamExists => f.write_str("stream_exists"),
+            Self::Exact(revision) => revision.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for ExpectedRevision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "any" => Ok(Self::Any),
+            "no_stream" => Ok(Self::NoStream),
+            "stream_exists" => Ok(Self::StreamExists),
+            number => number
+                .parse()
+                .map(|n| Self::Exact(Revision(n)))
+                .map_err(|_not_a_number| {
+                    format!(
+                        "`{number}` is neither `any`, `no_stream`, `stream_exists` nor a revision"
+                    )
+                }),
+        }
+    }
+}
+
+impl Serialize for ExpectedRevision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Exact(revision) => revision.serialize(serializer),
+            word => serializer.collect_str(word),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ExpectedRevision {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(word) => word.parse().map_err(serde::de::Error::custom),
+            serde_json::Value::Number(number) if number.is_u64() => {
+                Ok(Self::Exact(Revision(number.as_u64().unwrap_or_default())))
+            }
+            other => Err(serde::de::Error::custom(format!(
+                "`{other}` is neither `any`, `no_stream`, `stream_exists` nor a revision"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expected_revision_reads_words_and_numbers() {
+        let cases = [
+            (r#""any""#, ExpectedRevision::Any),
+            (r#""no_stream""#, ExpectedRevision::NoStream),
+            (r#""stream_exists""#, ExpectedRevision::StreamExists),
+            ("4", ExpectedRevision::Exact(Revision(4))),
+            (r#""4""#, ExpectedRevision::Exact(Revision(4))),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                serde_json::from_str::<ExpectedRevision>(text).unwrap(),
+                expected,
+                "{text}"
+            );
+        }
+        for text in ["-1", "1.5", "null", r#""sometimes""#] {
+            assert!(
+                serde_json::from_str::<ExpectedRevision>(text).is_err(),
+                "{text}"
+            );
+        }
+    }
+}

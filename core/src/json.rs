@@ -1,0 +1,220 @@
+//! JSON as the log keeps it: compact text, exactly the tokens that were given.
+//!
+//! Owns the payload type, states, RFC 7396 merge and JSON Pointer helpers. Never reorders keys or rewrites numbers of
+//! a payload: what was acknowledged is what is stored and exported.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+pub use serde_json::{Map, Value};
+
+/// The state of a stream: a JSON object. Revision 0 is the empty object.
+pub type State = Map<String, Value>;
+
+/// A JSON payload as compact text, shared and immutable.
+///
+/// White space between tokens is dropped on the way in (a stored payload is one line), everything else is kept to the
+/// letter: order of keys, spelling of numbers, escapes. Reading it as a [`Value`] rounds numbers beyond 64 bits.
+#[derive(Clone)]
+pub struct Json(Arc<RawValue>);
+
+impl Json {
+    /// Checks that `text` is one JSON value and takes it over, without its white space.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let raw: &RawValue = serde_json::from_str(text)?;
+        Self::from_raw(raw)
+    }
+
+    fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
+        let compact = compact(raw.get());
+        Ok(Self(Arc::from(RawValue::from_string(compact)?)))
+    }
+
+    /// The empty object, `{}`.
+    pub fn empty_object() -> Self {
+        Self::from(&Value::Object(Map::new()))
+    }
+
+    /// The compact text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The payload as a tree.
+    pub fn to_value(&self) -> Value {
+        // The text was checked on the way in, so there is nothing to report.
+        serde_json::from_str(self.0.get()).unwrap_or(Value::Null)
+    }
+
+    /// Whether the payload is a JSON object.
+    pub fn is_object(&self) -> bool {
+        self.as_str().starts_with('{')
+    }
+}
+
+impl From<&Value> for Json {
+    fn from(value: &Value) -> Self {
+        let raw = RawValue::from_string(value.to_string()).unwrap_or_default();
+        Self(Arc::from(raw))
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Json {}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::from_raw(&raw).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Drops the white space between tokens of a valid JSON text.
+fn compact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if in_string {
+            out.push(c);
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => in_string = false,
+                _ => {}
+            }
+        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
+            in_string = c == '"';
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Applies a JSON Merge Patch to an object (RFC 7396): `null` removes, objects merge, everything else replaces.
+pub fn merge_patch(target: &mut State, patch: &Map<String, Value>) {
+    for (key, change) in patch {
+        match change {
+            Value::Null => {
+                target.shift_remove(key);
+            }
+            Value::Object(change) => {
+                let slot = target.entry(key.clone()).or_insert(Value::Null);
+                if !slot.is_object() {
+                    *slot = Value::Object(Map::new());
+                }
+                if let Value::Object(inner) = slot {
+                    merge_patch(inner, change);
+                }
+            }
+            other => {
+                target.insert(key.clone(), other.clone());
+            }
+        }
+    }
+}
+
+/// One key of a path as a JSON Pointer token (RFC 6901): `~` and `/` escaped.
+pub fn pointer_token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Looks a JSON Pointer up in an object.
+pub fn at<'a>(state: &'a State, pointer: &str) -> Option<&'a Value> {
+    let rest = pointer.strip_prefix('/')?;
+    let (first, rest) = rest
+        .split_once('/')
+        .map_or((rest, None), |(first, rest)| (first, Some(rest)));
+    let value = state.get(&first.replace("~1", "/").replace("~0", "~"))?;
+    match rest {
+        None => Some(value),
+        Some(rest) => value.pointer(&format!("/{rest}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_payload_keeps_its_tokens_and_loses_its_white_space() {
+        let text =
+            "{ \"b\" : 1.50,\n \"a\":[ 1e3 , 12345678901234567890123 ], \"s\": \" \\\" x \" }";
+        let json = Json::parse(text).unwrap();
+        assert_eq!(
+            json.as_str(),
+            r#"{"b":1.50,"a":[1e3,12345678901234567890123],"s":" \" x "}"#
+        );
+        assert_eq!(serde_json::to_string(&json).unwrap(), json.as_str());
+    }
+
+    #[test]
+    fn merge_patch_follows_the_test_cases_of_rfc_7396() {
+        // Appendix A, the cases whose target and patch are objects.
+        let cases = [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (
+                json!({"a":"b","b":"c"}),
+                json!({"a":null}),
+                json!({"b":"c"}),
+            ),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (
+                json!({"a":{"b":"c"}}),
+                json!({"a":{"b":"d","c":null}}),
+                json!({"a":{"b":"d"}}),
+            ),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (
+                json!({}),
+                json!({"a":{"bb":{"ccc":null}}}),
+                json!({"a":{"bb":{}}}),
+            ),
+        ];
+        for (target, patch, expected) in cases {
+            let (Value::Object(mut state), Value::Object(patch)) = (target, patch) else {
+                unreachable!()
+            };
+            merge_patch(&mut state, &patch);
+            assert_eq!(Value::Object(state), expected);
+        }
+    }
+
+    #[test]
+    fn pointers_reach_escaped_and_nested_keys() {
+        let Value::Object(state) = json!({"a/b": {"c~d": [1, 2]}}) else {
+            unreachable!()
+        };
+        assert_eq!(at(&state, "/a~1b/c~0d/1"), Some(&json!(2)));
+        assert_eq!(at(&state, "/nope"), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! The whodunit daemon as a library.
+
+pub mod store;

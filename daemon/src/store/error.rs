@@ -1,0 +1,114 @@
+//! What can go wrong at the store seam.
+
+use whodunit_core::event::ExpectedRevision;
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::UniqueKey;
+
+/// The store could not do its work. None of these says anything about the data asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is open in another process.
+    #[error(
+        "`{path}` is already open in another process; stop that daemon or choose another data directory"
+    )]
+    InUse {
+        /// The file.
+        path: String,
+    },
+    /// The file is not ours, or of a format this build does not know.
+    #[error(
+        "`{path}` has store format {found}, this build reads format {known}; use the build that wrote it"
+    )]
+    UnknownFormat {
+        /// The file.
+        path: String,
+        /// What its header says.
+        found: String,
+        /// What this build reads.
+        known: u32,
+    },
+    /// A record does not decode.
+    #[error("{place} is damaged: {detail}")]
+    Damaged {
+        /// Which record.
+        place: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The engine or the disk failed.
+    #[error("the store failed while {doing}")]
+    Engine {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// The engine's own word.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why an append was refused or failed. Nothing of it was stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The stream's head is not what the author believed.
+    #[error("stream `{stream}` is at revision {actual}, expected {expected}")]
+    WrongRevision {
+        /// The stream.
+        stream: StreamName,
+        /// What was expected.
+        expected: ExpectedRevision,
+        /// Its head.
+        actual: Revision,
+    },
+    /// An event id is on record with other content.
+    #[error(
+        "event id `{event_id}` is already in the log at position {position} with other content"
+    )]
+    EventIdConflict {
+        /// The id.
+        event_id: String,
+        /// Where it stands.
+        position: Position,
+    },
+    /// A command id is on record for another command.
+    #[error(
+        "command id `{command_id}` is already on record for another command (decision {sequence})"
+    )]
+    CommandIdConflict {
+        /// The id.
+        command_id: String,
+        /// Where it stands.
+        sequence: u64,
+    },
+    /// Another stream holds a key that the events would take.
+    #[error("{key} is held by `{holder}`")]
+    KeyTaken {
+        /// The key.
+        key: UniqueKey,
+        /// Who holds it.
+        holder: StreamName,
+    },
+    /// A restored record cannot get the place it says it has.
+    #[error("{what} {expected} cannot be restored: the next free one is {actual}")]
+    WrongPlace {
+        /// `position`, `revision` or `decision sequence`.
+        what: &'static str,
+        /// What the record says.
+        expected: u64,
+        /// What it would get.
+        actual: u64,
+    },
+    /// The queue of writes is full.
+    #[error("too many writes are waiting; try again shortly")]
+    Busy,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The store failed; whether the append is durable is unknown only if `source` says so.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

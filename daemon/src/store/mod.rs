@@ -1,0 +1,440 @@
+//! The store seam: what the rest of the daemon may ask of an event store.
+//!
+//! Owns the trait and the words spoken across it; `redb/` is the embedded implementation and `conformance` the suite
+//! that every implementation must pass. Never knows a model, a rule or HTTP: unique keys, titles and rules hashes come
+//! in as values.
+//!
+//! Writes go through [`Store::append`], which is atomic, durable when it returns, and ordered. Reads go through a
+//! [`View`]: a consistent picture of the log at one moment, which never waits for the writer.
+
+mod error;
+
+use std::pin::Pin;
+
+use tokio::sync::watch;
+use whodunit_core::command::{Command, Decision, Rejection};
+use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::UniqueKey;
+use whodunit_core::time::Timestamp;
+
+pub use error::{AppendError, StoreError};
+
+/// A future owned by nobody but its awaiter: the trait stays usable as `dyn Store`.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// An append-only event store.
+pub trait Store: Send + Sync + 'static {
+    /// Appends all of the request or nothing of it, and returns once it is durable.
+    ///
+    /// Concurrent appends share one durable commit. Appends submitted one after another (the calls, not the awaits)
+    /// get positions in that order.
+    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>>;
+
+    /// Restores a decision from an export, with the outcome it says. Its sequence must be the next one or be absent
+    /// from the record (0); a `command_id` already on record with the same content is skipped (`false`).
+    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>>;
+
+    /// A consistent picture of everything acknowledged so far. Blocking; call it where blocking is allowed.
+    fn view(&self) -> Result<Box<dyn View>, StoreError>;
+
+    /// Saves a snapshot. Derived data: need not be durable when it returns, and losing it harms nothing.
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>>;
+
+    /// The log's head, announced after each durable commit. Decisions without events announce as well.
+    fn head(&self) -> watch::Receiver<Head>;
+
+    /// Bytes on disk and counts, for people and metrics.
+    fn stats(&self) -> Result<StoreStats, StoreError>;
+
+    /// Stops taking writes, finishes those under way and closes the file. Later writes answer
+    /// [`AppendError::Closed`]. Idempotent.
+    fn close(&self) -> BoxFuture<Result<(), StoreError>>;
+}
+
+/// The end of the log at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Head {
+    /// Position of the last event; 0 for an empty log.
+    pub position: Position,
+    /// Sequence of the last decision; 0 when there is none.
+    pub decision: u64,
+}
+
+/// One atomic append to one stream.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The stream that grows.
+    pub stream: StreamName,
+    /// What its author believes its head to be.
+    pub expected: ExpectedRevision,
+    /// The facts, in order; empty is allowed only with a decision.
+    pub events: Vec<NewEvent>,
+    /// The daemon's clock: `recorded_at` of events that bring none. Moved forward to the stream's last effective time
+    /// where that is later, so that our own appends never go back within a stream.
+    pub now: Timestamp,
+    /// Ids for those events that bring none, as many as there are events.
+    pub fresh_ids: Vec<String>,
+    /// The command behind the events, to be recorded with its outcome in the same transaction.
+    pub decided: Option<Decided>,
+    /// Keys the stream starts to hold with this append. One held by another stream turns a decided append into a
+    /// recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`].
+    pub claims: Vec<UniqueKey>,
+    /// Keys the stream ceases to hold with this append. Releasing what it does not hold is no error.
+    pub releases: Vec<UniqueKey>,
+    /// How lists name the stream from now on; `None` leaves what was there.
+    pub label: Option<StreamLabel>,
+    /// For restoring an export: positions and revisions that the events must get. A mismatch fails the append with
+    /// [`AppendError::WrongPlace`]. As many as there are events, or empty.
+    pub places: Vec<(Option<Position>, Option<Revision>)>,
+}
+
+impl Append {
+    /// A plain append of facts at the daemon's time `now`, with no decision behind it.
+    pub fn facts(
+        stream: StreamName,
+        expected: ExpectedRevision,
+        events: Vec<NewEvent>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            stream,
+            expected,
+            events,
+            now,
+            fresh_ids: Vec::new(),
+            decided: None,
+            claims: Vec::new(),
+            releases: Vec::new(),
+            label: None,
+            places: Vec::new(),
+        }
+    }
+}
+
+/// A command and what its rules answered, before it has a place in the decision log.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The prepared command: no plaintext secrets.
+    pub command: Command,
+    /// The revision it was decided on. With events, the append's `expected` should be exactly this.
+    pub base_revision: Revision,
+    /// Content hash of the model that decided.
+    pub rules_hash: String,
+    /// `Some` when a rule refused it; then the append has no events.
+    pub rejection: Option<Rejection>,
+}
+
+/// The answer to an append.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appended {
+    /// The events as they stand in the log (the first answer's, when the append was a repetition).
+    pub events: Vec<Event>,
+    /// The decision as it stands in the decision log. It may be a rejection even though the rules accepted, when
+    /// another stream holds a claimed key.
+    pub decision: Option<Decision>,
+    /// The stream's head after the append.
+    pub revision: Revision,
+    /// The log's position of the last event of the append, or the head when it had none.
+    pub position: Position,
+    /// Whether this repeats an earlier append (same event ids or same command id): nothing was written.
+    pub repeated: bool,
+}
+
+/// How lists name a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamLabel {
+    /// For people, such as a user's email.
+    pub title: Option<String>,
+    /// Such as `active` or `deleted`.
+    pub status: Option<String>,
+}
+
+/// What the store knows of a stream without reading its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its name.
+    pub stream: StreamName,
+    /// Its head; never 0.
+    pub revision: Revision,
+    /// Position of its first event.
+    pub first_position: Position,
+    /// Position of its last event.
+    pub last_position: Position,
+    /// `recorded_at` of its first event.
+    pub first_at: Timestamp,
+    /// Effective time of its last event: the running maximum of `recorded_at`.
+    pub last_at: Timestamp,
+    /// Type, actor and reason of its last event.
+    pub last_event_type: String,
+    /// Actor of its last event.
+    pub last_actor: Option<String>,
+    /// Reason of its last event.
+    pub last_reason: Option<String>,
+    /// How lists name it.
+    pub label: StreamLabel,
+    /// First revision whose `recorded_at` is earlier than its predecessor's effective time, if any.
+    pub clock_back_at: Option<Revision>,
+}
+
+/// A saved state. Derived, never trusted over the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The stream.
+    pub stream: StreamName,
+    /// The revision the state stands after.
+    pub revision: Revision,
+    /// Content hash of the model that folded it.
+    pub rules_hash: String,
+    /// The state, encoded by the time-travel layer.
+    pub state: Vec<u8>,
+}
+
+/// Which way a list runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// From old to new.
+    #[default]
+    Forward,
+    /// From new to old.
+    Backward,
+}
+
+/// Which events of the log are wanted. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogFilter {
+    /// Exactly this category.
+    pub category: Option<String>,
+    /// Exactly this event type.
+    pub event_type: Option<String>,
+    /// Exactly this actor.
+    pub actor: Option<String>,
+    /// Exactly this correlation id.
+    pub correlation_id: Option<String>,
+    /// `recorded_at` not before this.
+    pub since: Option<Timestamp>,
+    /// `recorded_at` not after this.
+    pub until: Option<Timestamp>,
+    /// Occurs, without regard to case, in stream, type, actor, reason, ids, data or metadata.
+    pub text: Option<String>,
+}
+
+/// A page of the log.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LogPage {
+    /// The events, in the direction asked for.
+    pub events: Vec<Event>,
+    /// Where to go on: the first position not yet looked at, `None` at the end. Set even when `events` is short or
+    /// empty because the scan budget was used up.
+    pub next: Option<Position>,
+    /// How many events (or index entries) were looked at.
+    pub scanned: u64,
+}
+
+/// Which streams are wanted. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamFilter {
+    /// Exactly this category.
+    pub category: Option<String>,
+    /// Exactly this status.
+    pub status: Option<String>,
+    /// Occurs, without regard to case, in name or title.
+    pub text: Option<String>,
+}
+
+/// How a list of streams is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StreamOrder {
+    /// By name, ascending (bytes).
+    #[default]
+    Name,
+    /// By last event's position, newest first.
+    Recent,
+}
+
+/// Where a page of streams goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamCursor {
+    /// After this name, for [`StreamOrder::Name`].
+    AfterName(String),
+    /// Before this last position, for [`StreamOrder::Recent`].
+    BeforePosition(Position),
+}
+
+/// A page of streams.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StreamPage {
+    /// The streams, in the order asked for.
+    pub streams: Vec<StreamInfo>,
+    /// Where to go on; `None` at the end. May be set though `streams` is short: the scan budget was used up.
+    pub next: Option<StreamCursor>,
+    /// How many streams were looked at.
+    pub scanned: u64,
+}
+
+/// Which decisions are wanted. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DecisionFilter {
+    /// Exactly this stream.
+    pub stream: Option<StreamName>,
+    /// Only rejected (`Some(true)`) or only accepted (`Some(false)`) ones.
+    pub rejected: Option<bool>,
+}
+
+/// A page of decisions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DecisionPage {
+    /// The decisions, in the direction asked for.
+    pub decisions: Vec<Decision>,
+    /// The sequence to go on from; `None` at the end.
+    pub next: Option<u64>,
+}
+
+/// A category and how much it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryInfo {
+    /// Its name.
+    pub category: String,
+    /// How many streams it has.
+    pub streams: u64,
+    /// How many events they have together.
+    pub events: u64,
+}
+
+/// How long a key was held, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyHold {
+    /// The holder.
+    pub stream: StreamName,
+    /// Position of the event that took it.
+    pub since: Position,
+    /// Position of the event that gave it up; `None` while held.
+    pub until: Option<Position>,
+}
+
+/// Bytes and counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStats {
+    /// The head.
+    pub head: Head,
+    /// How many streams.
+    pub streams: u64,
+    /// How many snapshots.
+    pub snapshots: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+/// A consistent picture of the log at one moment. All methods block on memory or disk, never on the writer.
+pub trait View: Send {
+    /// The head this view is of.
+    fn head(&self) -> Head;
+
+    /// What is known of a stream; `None` when it has no event.
+    fn stream(&self, stream: &StreamName) -> Result<Option<StreamInfo>, StoreError>;
+
+    /// Events of a stream with revisions from `from` on (up or down), at most `limit`. An unknown stream has none.
+    fn stream_events(
+        &self,
+        stream: &StreamName,
+        from: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
+
+    /// Hands the events with revisions in `from..=to` to `each`, in order, without holding them all, until it
+    /// returns `false`.
+    fn for_each_event(
+        &self,
+        stream: &StreamName,
+        from: Revision,
+        to: Revision,
+        each: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// The last revision whose effective time is not after `at`; revision 0 when all are later. `None` when the
+    /// stream has no event. Cost grows with the logarithm of the stream's length.
+    fn revision_as_of(
+        &self,
+        stream: &StreamName,
+        at: Timestamp,
+    ) -> Result<Option<Revision>, StoreError>;
+
+    /// Effective time of a revision: the running maximum of `recorded_at` up to it.
+    fn effective_at(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Events of the log that pass the filter, from position `from` on (up or down; `None`: from the end that the
+    /// direction starts at), at most `limit`, looking at no more than `budget` events.
+    fn log(
+        &self,
+        filter: &LogFilter,
+        from: Option<Position>,
+        direction: Direction,
+        limit: usize,
+        budget: u64,
+    ) -> Result<LogPage, StoreError>;
+
+    /// The event with this id.
+    fn event_by_id(&self, event_id: &str) -> Result<Option<Event>, StoreError>;
+
+    /// Streams that pass the filter, at most `limit`, looking at no more than `budget` streams.
+    fn streams(
+        &self,
+        filter: &StreamFilter,
+        order: StreamOrder,
+        after: Option<StreamCursor>,
+        limit: usize,
+        budget: u64,
+    ) -> Result<StreamPage, StoreError>;
+
+    /// All categories, by name.
+    fn categories(&self) -> Result<Vec<CategoryInfo>, StoreError>;
+
+    /// Decisions that pass the filter, from sequence `from` on (up or down; `None`: from the end that the direction
+    /// starts at), at most `limit`.
+    fn decisions(
+        &self,
+        filter: &DecisionFilter,
+        from: Option<u64>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<DecisionPage, StoreError>;
+
+    /// The recorded decision of a command.
+    fn decision_by_command(&self, command_id: &str) -> Result<Option<Decision>, StoreError>;
+
+    /// Who held the key of this category when the log's head was `at` (`None`: now).
+    fn key_holder(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Option<Position>,
+    ) -> Result<Option<KeyHold>, StoreError>;
+
+    /// The snapshot of this stream and rules hash with the highest revision not above `at_most`.
+    fn snapshot(
+        &self,
+        stream: &StreamName,
+        rules_hash: &str,
+        at_most: Revision,
+    ) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Counts of events in `buckets` equal parts of the time between the first and last moment (by effective time
+    /// for a stream, by `recorded_at` for the log), for a density sparkline.
+    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> Result<Density, StoreError>;
+}
+
+/// Counts of events along a time axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Density {
+    /// The axis's start: the earliest moment.
+    pub first: Timestamp,
+    /// The axis's end: the latest moment.
+    pub last: Timestamp,
+    /// Counts, oldest part first; all the events are in one of them.
+    pub counts: Vec<u64>,
+}
