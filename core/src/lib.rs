@@ -4,14 +4,20 @@
 //! (fold, diff, what-if), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async
 //! runtime, clock or randomness. Time, ids and secrets come in as arguments.
 //!
-//! Reading order is the order below.
+//! Where to start: [`event`] and [`command`] for the words, [`decider`] and [`model`] for the rules, [`fold`] for how a
+//! state is reached, [`api`] for what goes over the wire.
 
+pub mod api;
+pub mod command;
+pub mod decider;
+pub mod diff;
+pub mod event;
+pub mod fold;
 pub mod ids;
+pub mod json;
+pub mod keys;
+pub mod merge;
+pub mod model;
+pub mod redact;
 pub mod text;
 pub mod time;
-
-pub mod json;
-
-pub mod command;
-pub mod event;
-pub mod keys;

@@ -1,0 +1,114 @@
+//! Wire types of browsing: streams, categories, models, density, live.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::ids::{Position, Revision, StreamName};
+use crate::time::Timestamp;
+
+/// A stream in a list (`GET /v1/streams`) or by itself (`GET /v1/streams/{stream}`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stream {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// What stands before the first `-`.
+    pub category: String,
+    /// Its head.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Position of its first event.
+    #[schema(value_type = u64)]
+    pub first_position: Position,
+    /// Position of its last event.
+    #[schema(value_type = u64)]
+    pub last_position: Position,
+    /// When its first event was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_recorded_at: Timestamp,
+    /// Effective time of its last event.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_recorded_at: Timestamp,
+    /// Type of its last event.
+    pub last_event_type: String,
+    /// Who caused its last event.
+    pub last_actor: Option<String>,
+    /// Why.
+    pub last_reason: Option<String>,
+    /// For people, such as a user's email.
+    pub title: Option<String>,
+    /// Such as `active` or `deleted`.
+    pub status: Option<String>,
+    /// The first revision recorded earlier than its predecessor, when the stream's clock ever went backwards.
+    #[schema(value_type = Option<u64>)]
+    pub clock_back_at: Option<Revision>,
+}
+
+/// A category and how much it holds (`GET /v1/categories`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Category {
+    /// Its name.
+    pub category: String,
+    /// How many streams it has.
+    pub streams: u64,
+    /// How many events they have together.
+    pub events: u64,
+    /// The model that folds it: its own, or `merge`.
+    pub model: String,
+}
+
+/// A model (`GET /v1/models`, `GET /v1/models/{category}`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelOut {
+    /// Its category; `*` for the one that takes every category without a model.
+    pub category: String,
+    /// What it models.
+    pub description: String,
+    /// Content hash of its rules.
+    pub rules_hash: String,
+    /// The commands it knows.
+    pub commands: Vec<CommandOut>,
+    /// The event types it knows, with their current schema version.
+    pub events: BTreeMap<String, u32>,
+    /// JSON Pointers of secrets in a state.
+    pub secrets: Vec<String>,
+}
+
+/// A command of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CommandOut {
+    /// Its type.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// Whether the rules ask for a reason.
+    pub reason_required: bool,
+    /// JSON Schema (2020-12) of its payload. Beside the standard keywords: `writeOnly` marks a secret, `x-rule` says
+    /// what the rules will ask of the field.
+    pub schema: Value,
+}
+
+/// How events are spread over time (`GET /v1/density`, `GET /v1/streams/{stream}/density`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DensityOut {
+    /// The axis's start.
+    #[schema(value_type = String, format = DateTime)]
+    pub first: Timestamp,
+    /// The axis's end.
+    #[schema(value_type = String, format = DateTime)]
+    pub last: Timestamp,
+    /// Counts of equal parts, oldest first.
+    pub counts: Vec<u64>,
+}
+
+/// Data of a `head` message of `GET /v1/live`: how far the log has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiveHead {
+    /// The log's head.
+    pub position: u64,
+    /// Sequence of the last decision.
+    pub decision: u64,
+}

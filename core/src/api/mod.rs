@@ -1,0 +1,56 @@
+//! Wire types and paths shared by daemon and terminal.
+//!
+//! Owns the JSON shapes of HTTP API v1. `Event` and `Decision` are wire types themselves and live in their own modules.
+
+pub mod browse;
+pub mod ops;
+pub mod problem;
+pub mod time_travel;
+pub mod what_if;
+pub mod write;
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items, in the order asked for.
+    pub items: Vec<T>,
+    /// Give it back as `cursor` for the next page; `null` at the end. May be set on a short or empty page when the scan
+    /// budget was used up before the page was full.
+    pub next_cursor: Option<String>,
+    /// The log's head when the page was read.
+    pub head: u64,
+    /// How many entries were looked at to find these.
+    #[serde(default)]
+    pub scanned: u64,
+}
+
+/// Percent-encodes one segment of a path.
+pub fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_percent_encoded() {
+        assert_eq!(segment("user-a/b ü"), "user-a%2Fb%20%C3%BC");
+    }
+}

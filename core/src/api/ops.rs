@@ -1,0 +1,23 @@
+//! Wire types of operations.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `GET /v1/health` (always 200 while the process answers) and `GET /v1/ready` (503 unless it takes requests).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthOut {
+    /// `ok`, or `shutting_down`.
+    pub status: String,
+    /// The daemon's version.
+    pub version: String,
+    /// The log's head.
+    pub head: u64,
+    /// How many decisions are on record.
+    pub decisions: u64,
+    /// How many streams there are.
+    pub streams: u64,
+    /// Bytes of the store's file.
+    pub store_bytes: u64,
+    /// Seconds since the daemon began to serve.
+    pub uptime_seconds: u64,
+}

@@ -1,0 +1,258 @@
+//! Errors on the wire: RFC 9457 problem details with a stable code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// What went wrong, for programs. Stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// 400: the body is not JSON, or not of the shape asked for.
+    Malformed,
+    /// 400: a path segment or query parameter does not fit.
+    BadParameter,
+    /// 400: a time without zone, or no time at all.
+    BadTime,
+    /// 400: not a possible stream name.
+    BadStreamName,
+    /// 400: a page, replay or simulation larger than its documented bound.
+    LimitExceeded,
+    /// 400: an event carries a plaintext secret.
+    PlaintextSecret,
+    /// 400: the model has no such command.
+    UnknownCommand,
+    /// 400: the category has no model, so no commands.
+    NoModel,
+    /// 400: an edit of a what-if names a revision it cannot reach.
+    BadEdit,
+    /// 403: foreign `Origin`.
+    ForeignOrigin,
+    /// 404: no such path.
+    NoSuchPath,
+    /// 404: the stream has no event.
+    NoSuchStream,
+    /// 404: no such event.
+    NoSuchEvent,
+    /// 404: no model for the category.
+    NoSuchModel,
+    /// 404: the stream's head is before the revision asked for.
+    RevisionBeyondHead,
+    /// 404: the time asked for is before the stream's first event.
+    BeforeFirstEvent,
+    /// 405: the path knows other methods.
+    MethodNotAllowed,
+    /// 409: the stream's head is not the expected revision.
+    WrongRevision,
+    /// 409: the event id is in the log with other content.
+    EventIdConflict,
+    /// 409: the command id is on record for another command.
+    CommandIdConflict,
+    /// 409: another stream holds a unique key that the events would take.
+    KeyTaken,
+    /// 409: a restored record cannot get the place it says it has.
+    WrongPlace,
+    /// 408: the request's body did not arrive in time.
+    Timeout,
+    /// 413: the body is larger than its documented bound.
+    TooLarge,
+    /// 415: the body is not declared as JSON.
+    UnsupportedMediaType,
+    /// 421: foreign `Host`.
+    ForeignHost,
+    /// 422: a rule refused the command.
+    Rejected,
+    /// 500: a record of the store is damaged.
+    Damaged,
+    /// 500: the daemon failed; says nothing about the data asked for.
+    Internal,
+    /// 503: too many writes are waiting.
+    Busy,
+    /// 503: the daemon is shutting down or not ready yet.
+    Unavailable,
+}
+
+impl Code {
+    /// The HTTP status it is sent with.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed
+            | Self::BadParameter
+            | Self::BadTime
+            | Self::BadStreamName
+            | Self::LimitExceeded
+            | Self::PlaintextSecret
+            | Self::UnknownCommand
+            | Self::NoModel
+            | Self::BadEdit => 400,
+            Self::ForeignOrigin => 403,
+            Self::NoSuchPath
+            | Self::NoSuchStream
+            | Self::NoSuchEvent
+            | Self::NoSuchModel
+            | Self::RevisionBeyondHead
+            | Self::BeforeFirstEvent => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
+            Self::WrongRevision
+            | Self::EventIdConflict
+            | Self::CommandIdConflict
+            | Self::KeyTaken
+            | Self::WrongPlace => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::ForeignHost => 421,
+            Self::Rejected => 422,
+            Self::Damaged | Self::Internal => 500,
+            Self::Busy | Self::Unavailable => 503,
+        }
+    }
+
+    /// The problem in a few words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed request",
+            Self::BadParameter => "bad parameter",
+            Self::BadTime => "not a moment",
+            Self::BadStreamName => "impossible stream name",
+            Self::LimitExceeded => "beyond a limit",
+            Self::PlaintextSecret => "plaintext secret refused",
+            Self::UnknownCommand => "unknown command",
+            Self::NoModel => "no model for this category",
+            Self::BadEdit => "edit out of reach",
+            Self::ForeignOrigin => "foreign origin refused",
+            Self::NoSuchPath => "no such path",
+            Self::NoSuchStream => "no such stream",
+            Self::NoSuchEvent => "no such event",
+            Self::NoSuchModel => "no such model",
+            Self::RevisionBeyondHead => "revision beyond the head",
+            Self::BeforeFirstEvent => "nothing yet at that time",
+            Self::MethodNotAllowed => "method not allowed",
+            Self::Timeout => "request timed out",
+            Self::WrongRevision => "wrong expected revision",
+            Self::EventIdConflict => "event id already used",
+            Self::CommandIdConflict => "command id already used",
+            Self::KeyTaken => "unique key already held",
+            Self::WrongPlace => "record cannot be restored in its place",
+            Self::TooLarge => "body too large",
+            Self::UnsupportedMediaType => "body is not JSON",
+            Self::ForeignHost => "foreign host refused",
+            Self::Rejected => "rejected by a rule",
+            Self::Damaged => "damaged record",
+            Self::Internal => "internal error",
+            Self::Busy => "too many writes waiting",
+            Self::Unavailable => "not available",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The wire word: serde's own spelling is the single source.
+        self.serialize(f)
+    }
+}
+
+/// Problem details (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:whodunit:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The problem in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What failed, on what.
+    pub detail: String,
+    /// What went wrong, for programs. Stable.
+    pub code: Code,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The field or parameter that is wrong: a JSON Pointer into the body, or a parameter's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The rule that refused a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What was expected (a revision, for `wrong_revision`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Value>,
+    /// What is there instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Value>,
+    /// The stream it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// The revision it is about: the stream's head for a rejected command or a revision beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// The id of the rejected command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this code.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:whodunit:problem:{code}"),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: detail.into(),
+            code,
+            hint: None,
+            field: None,
+            rule: None,
+            expected: None,
+            actual: None,
+            stream: None,
+            revision: None,
+            command_id: None,
+        }
+    }
+
+    /// With what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the field or parameter that is wrong.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// With the stream it is about.
+    pub fn stream(mut self, stream: impl fmt::Display) -> Self {
+        self.stream = Some(stream.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_print_as_on_the_wire() {
+        assert_eq!(Code::NoSuchStream.to_string(), "no_such_stream");
+        let problem = Problem::new(Code::WrongRevision, "x");
+        assert_eq!(problem.kind, "urn:whodunit:problem:wrong_revision");
+        let text = serde_json::to_string(&problem).unwrap();
+        assert_eq!(serde_json::from_str::<Problem>(&text).unwrap(), problem);
+    }
+}

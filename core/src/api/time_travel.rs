@@ -1,0 +1,92 @@
+//! Wire types of time travel: state, steps, diff.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::diff::DiffEntry;
+use crate::event::Event;
+use crate::fold::{Effect, Fault};
+use crate::ids::{Position, Revision, StreamName};
+use crate::time::Timestamp;
+
+/// The state of a stream at a revision (`GET /v1/streams/{stream}/state`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StateOut {
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// The revision it stands after; 0 is the empty state.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Position of that revision's event; `null` at revision 0.
+    #[schema(value_type = Option<u64>)]
+    pub position: Option<Position>,
+    /// When that event was recorded; `null` at revision 0.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub recorded_at: Option<Timestamp>,
+    /// The state.
+    #[schema(value_type = Object)]
+    pub state: Map<String, Value>,
+    /// JSON Pointers, from the state's root, of values redacted in this view.
+    #[serde(default)]
+    pub redacted: Vec<String>,
+    /// The stream's head, to tell the past from the present.
+    #[schema(value_type = u64)]
+    pub head_revision: Revision,
+    /// The model that folded it: a category, or `merge`.
+    pub model: String,
+    /// Content hash of its rules.
+    pub rules_hash: String,
+    /// Revision of the snapshot the fold started from; 0 when it started from the beginning.
+    #[schema(value_type = u64)]
+    pub snapshot_revision: Revision,
+    /// Events that could not be applied on the way (since the snapshot), the first few.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+/// An event and what it did to the state (`GET /v1/streams/{stream}/steps`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    /// The event.
+    pub event: Event,
+    /// What it did to the state.
+    pub diff: Vec<DiffEntry>,
+    /// Whether it was applied, unknown or failed.
+    pub applied: Effect,
+    /// The payload after upcasting, when the stored one is of an older schema version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upcast: Option<UpcastOut>,
+}
+
+/// A payload brought to its current shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UpcastOut {
+    /// The event type it is read as.
+    pub event_type: String,
+    /// The schema version it is read as.
+    pub schema_version: u32,
+    /// The payload in that shape.
+    #[schema(value_type = Object)]
+    pub data: Map<String, Value>,
+}
+
+/// The differences between two revisions (`GET /v1/streams/{stream}/diff`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DiffOut {
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// The revision compared from.
+    #[schema(value_type = u64)]
+    pub from: Revision,
+    /// The revision compared to; may be the earlier one.
+    #[schema(value_type = u64)]
+    pub to: Revision,
+    /// What differs.
+    pub diff: Vec<DiffEntry>,
+    /// JSON Pointers of values redacted in this view.
+    #[serde(default)]
+    pub redacted: Vec<String>,
+}

@@ -1,0 +1,138 @@
+//! Wire types of commands, raw appends and imports.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::event::{Event, ExpectedRevision, NewEvent};
+use crate::ids::{Position, Revision, StreamName};
+
+/// Body of `POST /v1/streams/{stream}/commands`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandIn {
+    /// What is asked for, in the imperative.
+    #[serde(rename = "type")]
+    pub command_type: String,
+    /// Its parameters.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub payload: Map<String, Value>,
+    /// Who asks. Required outside a what-if.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Makes the command idempotent; assigned when absent.
+    #[serde(default)]
+    pub command_id: Option<String>,
+    /// What it belongs to; the command's own id when absent.
+    #[serde(default)]
+    pub correlation_id: Option<String>,
+    /// What directly caused it.
+    #[serde(default)]
+    pub causation_id: Option<String>,
+    /// What the stream's head must be; `any` when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "any")]
+    pub expected_revision: Option<ExpectedRevision>,
+}
+
+/// 200 of `POST /v1/streams/{stream}/commands`. A rejection is a problem with code `rejected`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CommandAccepted {
+    /// Always `accepted`.
+    pub outcome: String,
+    /// The command's id.
+    pub command_id: String,
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// The stream's head after the command's events.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Position of its last event: what to wait for in a query.
+    #[schema(value_type = u64)]
+    pub position: Position,
+    /// The events it led to.
+    pub events: Vec<Event>,
+    /// Whether this repeats the recorded decision of an earlier request with the same `command_id`.
+    #[serde(default)]
+    pub repeated: bool,
+}
+
+/// Body of `POST /v1/streams/{stream}/events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppendIn {
+    /// What the stream's head must be; `any` when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "no_stream")]
+    pub expected_revision: Option<ExpectedRevision>,
+    /// The facts, in order; at least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// 200 of `POST /v1/streams/{stream}/events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AppendedOut {
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// The stream's head after them.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Position of the last one.
+    #[schema(value_type = u64)]
+    pub position: Position,
+    /// The events as they stand in the log.
+    pub events: Vec<Event>,
+    /// Whether this repeats an earlier append with the same event ids.
+    #[serde(default)]
+    pub repeated: bool,
+}
+
+/// 200 of `POST /v1/import`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImportReport {
+    /// Lines read, blank ones not counted.
+    pub read: u64,
+    /// Events added to the log.
+    pub added: u64,
+    /// Events that were there already, by event id.
+    pub repeated: u64,
+    /// Decisions added to the decision log.
+    pub decisions: u64,
+    /// Records that no rule of the mapping matched.
+    pub skipped: u64,
+    /// Records that could not be imported.
+    pub failed: u64,
+    /// The first of those, with line number and reason.
+    pub errors: Vec<ImportError>,
+    /// Whether the import stopped at the first bad record (`strict`).
+    pub stopped: bool,
+    /// How many records each rule of the mapping took, in its order.
+    #[serde(default)]
+    pub rules: Vec<RuleCount>,
+    /// The log's head afterwards.
+    pub head: u64,
+}
+
+/// How many records a rule of a mapping took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleCount {
+    /// The rule's name.
+    pub rule: String,
+    /// How many records it took.
+    pub records: u64,
+}
+
+/// A record that could not be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImportError {
+    /// Its line, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,72 @@
+//! Deciders: pure domain logic.
+//!
+//! Owns the trait. A decider reads no clock, draws no random number and does no IO: `now` is the command's `issued_at`,
+//! ids are assigned around it, and secrets are dealt with by `prepare` before it. So a recorded command decides the same
+//! way again, today and in a what-if.
+
+use serde_json::{Map, Value};
+
+use crate::command::{Command, Rejection};
+use crate::event::{Event, NewEvent};
+use crate::json::State;
+use crate::time::Timestamp;
+
+/// An event as a decider sees it: its payload decoded and brought to the current schema version.
+#[derive(Debug, Clone)]
+pub struct Fact<'a> {
+    /// What happened.
+    pub event_type: &'a str,
+    /// The payload in the current shape.
+    pub data: &'a Map<String, Value>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The event as it stands in the log.
+    pub event: &'a Event,
+}
+
+/// What an event did to the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evolution {
+    /// It is of a known type and was applied.
+    Applied,
+    /// Its type is unknown: the state is unchanged.
+    Unknown,
+}
+
+/// Domain logic of one category.
+pub trait Decider: Send + Sync {
+    /// The state at revision 0. DESIGN: the empty object unless the domain says otherwise.
+    fn initial_state(&self) -> State {
+        State::new()
+    }
+
+    /// Brings the state past an event. On an error the state must be left as it was.
+    fn evolve(&self, state: &mut State, fact: &Fact<'_>) -> Result<Evolution, String>;
+
+    /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
+    fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;
+}
+
+/// Why a command cannot be prepared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// A field of the payload is missing or of the wrong kind. The message never quotes its value.
+    #[error("`{pointer}` {message}")]
+    Malformed {
+        /// JSON Pointer of the field in the payload.
+        pointer: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The work itself failed (no randomness, out of memory); says nothing about the command.
+    #[error("the command could not be prepared: {0}")]
+    Failed(String),
+}
+
+/// The impure step before `decide`: what a decider must not do (hash a password, verify one against the state). Its
+/// *result* is the command that is decided and recorded.
+pub trait Prepare: Send + Sync {
+    /// Turns a command as it was sent into the command that is decided: no plaintext secret is left in it.
+    fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError>;
+}

@@ -1,0 +1,147 @@
+//! Folding: from a state and events to the state after them.
+//!
+//! Owns the one way a state moves past an event; steps, states, diffs and what-ifs all go through [`step`]. Never
+//! stops: an event that cannot be decoded or applied leaves the last good state, and the fault is a value.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::decider::{Evolution, Fact};
+use crate::event::Event;
+use crate::ids::Revision;
+use crate::json::State;
+use crate::model::{Model, Upcast};
+
+/// What an event did to the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// It was applied.
+    Applied,
+    /// Its type is unknown to the model: the state is unchanged.
+    Unknown,
+    /// It could not be decoded, upcast or applied: the last good state is carried on.
+    Failed {
+        /// Why.
+        error: String,
+    },
+}
+
+/// An event that could not be applied on the way to a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fault {
+    /// Its revision.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// Its type.
+    pub event_type: String,
+    /// Why.
+    pub error: String,
+}
+
+/// A state and how it was reached.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Folded {
+    /// The state.
+    pub state: State,
+    /// The revision it stands after.
+    pub revision: Revision,
+    /// The first [`FAULTS_MAX`] events that could not be applied on the way.
+    pub faults: Vec<Fault>,
+}
+
+/// How many faults a fold reports at most.
+pub const FAULTS_MAX: usize = 20;
+
+impl Folded {
+    /// The empty stream, before its first event.
+    pub fn start(model: &Model) -> Self {
+        Self {
+            state: model.decider().initial_state(),
+            revision: Revision::ZERO,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Moves past the next event.
+    pub fn push(&mut self, model: &Model, event: &Event) -> Effect {
+        let effect = step(model, &mut self.state, event);
+        self.revision = event.revision;
+        if let Effect::Failed { error } = &effect
+            && self.faults.len() < FAULTS_MAX
+        {
+            self.faults.push(Fault {
+                revision: event.revision,
+                event_type: event.event_type.clone(),
+                error: error.clone(),
+            });
+        }
+        effect
+    }
+}
+
+/// Folds events onto the empty state.
+pub fn fold<'a>(model: &Model, events: impl IntoIterator<Item = &'a Event>) -> Folded {
+    let mut folded = Folded::start(model);
+    for event in events {
+        folded.push(model, event);
+    }
+    folded
+}
+
+/// Moves a state past one event: decode, upcast, evolve.
+pub fn step(model: &Model, state: &mut State, event: &Event) -> Effect {
+    match current(model, event) {
+        Err(error) => Effect::Failed { error },
+        Ok(upcast) => {
+            let fact = Fact {
+                event_type: &upcast.event_type,
+                data: &upcast.data,
+                recorded_at: event.recorded_at,
+                event,
+            };
+            match model.decider().evolve(state, &fact) {
+                Ok(Evolution::Applied) => Effect::Applied,
+                Ok(Evolution::Unknown) => Effect::Unknown,
+                Err(error) => Effect::Failed { error },
+            }
+        }
+    }
+}
+
+/// An event's payload in the model's current shape, through as many upcasters as it takes.
+pub fn current(model: &Model, event: &Event) -> Result<Upcast, String> {
+    let Value::Object(data) = event.data.to_value() else {
+        return Err("its data is not a JSON object".to_owned());
+    };
+    let mut now = Upcast {
+        event_type: event.event_type.clone(),
+        schema_version: event.schema_version,
+        data,
+    };
+    // Each upcaster is used at most once on the way: a chain that comes round again would never end.
+    for _ in &model.spec().upcasters {
+        let Some(upcaster) = model
+            .spec()
+            .upcasters
+            .iter()
+            .find(|u| u.event_type == now.event_type && u.from == now.schema_version)
+        else {
+            break;
+        };
+        now = (upcaster.upcast)(&now.data).map_err(|error| {
+            format!(
+                "schema {} of {}: {error}",
+                now.schema_version, now.event_type
+            )
+        })?;
+    }
+    match model.spec().events.get(&now.event_type) {
+        Some(known) if now.schema_version != *known => Err(format!(
+            "schema {} of {} is unknown; this model reads schema {known}",
+            now.schema_version, now.event_type
+        )),
+        _ => Ok(now),
+    }
+}

@@ -1,0 +1,53 @@
+//! The model of categories without a model: each event's data is a JSON Merge Patch (RFC 7396) on the state, so that
+//! every stream can be stepped. It has no commands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::command::{Command, Rejection};
+use crate::decider::{Decider, Evolution, Fact};
+use crate::event::NewEvent;
+use crate::json::{State, merge_patch};
+use crate::model::{Model, ModelSpec};
+
+/// Folds by merging.
+#[derive(Debug, Clone, Copy)]
+pub struct Merge;
+
+impl Merge {
+    /// The model around it.
+    pub fn model() -> Model {
+        let spec = ModelSpec {
+            category: String::new(),
+            description:
+                "folds by JSON Merge Patch (RFC 7396) of each event's data; has no commands"
+                    .to_owned(),
+            version: "merge-1".to_owned(),
+            commands: Vec::new(),
+            events: BTreeMap::new(),
+            upcasters: Vec::new(),
+            state_secrets: Vec::new(),
+            event_secrets: Vec::new(),
+            command_secrets: Vec::new(),
+            plaintext_fields: Vec::new(),
+            title: None,
+            status: None,
+            unique_keys: |_| Vec::new(),
+        };
+        Model::new(spec, Arc::new(Self), None)
+    }
+}
+
+impl Decider for Merge {
+    fn evolve(&self, state: &mut State, fact: &Fact<'_>) -> Result<Evolution, String> {
+        merge_patch(state, fact.data);
+        Ok(Evolution::Applied)
+    }
+
+    fn decide(&self, _state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection> {
+        Err(Rejection::new(
+            "command.unknown",
+            format!("no model knows the command `{}`", command.command_type),
+        ))
+    }
+}

@@ -1,0 +1,284 @@
+//! Models: a decider with what surrounds it for one category.
+//!
+//! Owns the description (commands with their JSON Schema, upcasters, secret fields, unique keys), the rules hash, and
+//! the choice of the model for a category. Never decides or folds by itself.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::decider::{Decider, Prepare};
+use crate::json::{State, at};
+use crate::keys::UniqueKey;
+use crate::merge::Merge;
+
+/// What a command looks like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandSpec {
+    /// Its type, in the imperative.
+    pub name: String,
+    /// What it does, in one sentence.
+    pub description: String,
+    /// JSON Schema (2020-12) of its payload. Says what is well formed; what is allowed is the rules' business. Forms are
+    /// drawn from it: `title`, `description`, `format`, `writeOnly` (a secret), and `x-rule` (what the rules will ask).
+    pub schema: Value,
+    /// Whether the rules ask for a reason.
+    pub reason_required: bool,
+}
+
+/// Turns an event's payload of one schema version into the next, possibly under another type.
+#[derive(Clone)]
+pub struct Upcaster {
+    /// The event type it applies to.
+    pub event_type: String,
+    /// The schema version it reads.
+    pub from: u32,
+    /// The change: the new event type, its schema version, and payload.
+    pub upcast: fn(&Map<String, Value>) -> Result<Upcast, String>,
+}
+
+/// A payload in a newer shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upcast {
+    /// The event type it has become.
+    pub event_type: String,
+    /// The schema version it has become.
+    pub schema_version: u32,
+    /// The payload in that shape.
+    pub data: Map<String, Value>,
+}
+
+/// What a model says about itself.
+#[derive(Clone)]
+pub struct ModelSpec {
+    /// The category it is for; empty for the one that takes every category without a model.
+    pub category: String,
+    /// What it models, in one sentence.
+    pub description: String,
+    /// Names the rules; changes whenever they do. Hashed into the rules hash.
+    pub version: String,
+    /// The commands it knows.
+    pub commands: Vec<CommandSpec>,
+    /// The event types it knows, with their current schema version.
+    pub events: BTreeMap<String, u32>,
+    /// Bring old payloads to the current shape.
+    pub upcasters: Vec<Upcaster>,
+    /// JSON Pointers of secrets in a state.
+    pub state_secrets: Vec<String>,
+    /// JSON Pointers of secrets in an event's data, whatever its type.
+    pub event_secrets: Vec<String>,
+    /// JSON Pointers of secrets in a prepared command's payload, whatever its type.
+    pub command_secrets: Vec<String>,
+    /// Names of fields that only ever hold plaintext secrets: an event that has one anywhere is refused.
+    pub plaintext_fields: Vec<String>,
+    /// JSON Pointer of the state's field that names a stream in lists.
+    pub title: Option<String>,
+    /// JSON Pointer of the state's field that says how it stands (`active`, `deleted`).
+    pub status: Option<String>,
+    /// The keys a state holds; no two streams may hold the same.
+    pub unique_keys: fn(&State) -> Vec<UniqueKey>,
+}
+
+/// A decider with what surrounds it for one category.
+#[derive(Clone)]
+pub struct Model {
+    spec: Arc<ModelSpec>,
+    decider: Arc<dyn Decider>,
+    prepare: Option<Arc<dyn Prepare>>,
+    rules_hash: Arc<str>,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Model({} {})", self.name(), self.rules_hash)
+    }
+}
+
+impl Model {
+    /// Puts a model together.
+    pub fn new(
+        spec: ModelSpec,
+        decider: Arc<dyn Decider>,
+        prepare: Option<Arc<dyn Prepare>>,
+    ) -> Self {
+        let rules_hash = rules_hash(&spec).into();
+        Self {
+            spec: Arc::new(spec),
+            decider,
+            prepare,
+            rules_hash,
+        }
+    }
+
+    /// What it says about itself.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Its category, or `merge` for the one that folds every category without a model.
+    pub fn name(&self) -> &str {
+        if self.spec.category.is_empty() {
+            "merge"
+        } else {
+            &self.spec.category
+        }
+    }
+
+    /// Whether it is the fall-back for categories without a model.
+    pub fn is_merge(&self) -> bool {
+        self.spec.category.is_empty()
+    }
+
+    /// The domain logic.
+    pub fn decider(&self) -> &dyn Decider {
+        self.decider.as_ref()
+    }
+
+    /// The step before `decide`, if its commands need one.
+    pub fn prepare(&self) -> Option<&dyn Prepare> {
+        self.prepare.as_deref()
+    }
+
+    /// Content hash of the rules: snapshots and decisions carry it. 16 hexadecimal digits.
+    pub fn rules_hash(&self) -> &str {
+        &self.rules_hash
+    }
+
+    /// The command of this type.
+    pub fn command(&self, name: &str) -> Option<&CommandSpec> {
+        self.spec
+            .commands
+            .iter()
+            .find(|command| command.name == name)
+    }
+
+    /// The keys a state holds.
+    pub fn unique_keys(&self, state: &State) -> Vec<UniqueKey> {
+        (self.spec.unique_keys)(state)
+    }
+
+    /// The current schema version of an event type; 1 for an unknown one.
+    pub fn schema_version(&self, event_type: &str) -> u32 {
+        self.spec.events.get(event_type).copied().unwrap_or(1)
+    }
+
+    /// How lists name a stream in this state.
+    pub fn title(&self, state: &State) -> Option<String> {
+        text_at(state, self.spec.title.as_deref()?)
+    }
+
+    /// How a stream in this state stands.
+    pub fn status(&self, state: &State) -> Option<String> {
+        text_at(state, self.spec.status.as_deref()?)
+    }
+
+    /// The first field of a raw event's payload (or metadata) that would put a plaintext secret into the log, as a JSON
+    /// Pointer.
+    pub fn plaintext_field(&self, value: &Value) -> Option<String> {
+        fn find(value: &Value, names: &[String], path: &str) -> Option<String> {
+            match value {
+                Value::Object(map) => map.iter().find_map(|(key, inner)| {
+                    let path = format!("{path}/{}", crate::json::pointer_token(key));
+                    if names.contains(key) {
+                        Some(path)
+                    } else {
+                        find(inner, names, &path)
+                    }
+                }),
+                Value::Array(items) => items
+                    .iter()
+                    .enumerate()
+                    .find_map(|(index, inner)| find(inner, names, &format!("{path}/{index}"))),
+                _ => None,
+            }
+        }
+        find(value, &self.spec.plaintext_fields, "")
+    }
+}
+
+fn text_at(state: &State, pointer: &str) -> Option<String> {
+    match at(state, pointer)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+fn rules_hash(spec: &ModelSpec) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(&spec.category);
+    part(&spec.version);
+    for command in &spec.commands {
+        part(&command.name);
+        part(&command.schema.to_string());
+    }
+    for (event_type, version) in &spec.events {
+        part(event_type);
+        part(&version.to_string());
+    }
+    for upcaster in &spec.upcasters {
+        part(&upcaster.event_type);
+        part(&upcaster.from.to_string());
+    }
+    for pointer in spec
+        .state_secrets
+        .iter()
+        .chain(&spec.event_secrets)
+        .chain(&spec.command_secrets)
+    {
+        part(pointer);
+    }
+    let mut hex = String::with_capacity(16);
+    for byte in hash.finalize().iter().take(8) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// The models of a daemon: one per category, and the merge model for every other.
+#[derive(Debug, Clone)]
+pub struct Models {
+    by_category: BTreeMap<String, Model>,
+    merge: Model,
+}
+
+impl Models {
+    /// These models, and merge for every other category.
+    pub fn new(models: impl IntoIterator<Item = Model>) -> Self {
+        let by_category = models
+            .into_iter()
+            .map(|model| (model.spec.category.clone(), model))
+            .collect();
+        Self {
+            by_category,
+            merge: Merge::model(),
+        }
+    }
+
+    /// The model that folds this category.
+    pub fn of(&self, category: &str) -> &Model {
+        self.by_category.get(category).unwrap_or(&self.merge)
+    }
+
+    /// The category's own model, if it has one.
+    pub fn own(&self, category: &str) -> Option<&Model> {
+        self.by_category.get(category)
+    }
+
+    /// All models with a category, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Model> {
+        self.by_category.values()
+    }
+
+    /// The model of categories without one.
+    pub fn merge(&self) -> &Model {
+        &self.merge
+    }
+}
