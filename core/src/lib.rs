@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod command;
+pub mod decide;
 pub mod decider;
 pub mod diff;
 pub mod event;
@@ -18,6 +19,10 @@ pub mod json;
 pub mod keys;
 pub mod merge;
 pub mod model;
+pub mod payload;
 pub mod redact;
 pub mod text;
 pub mod time;
+pub mod users;
+pub mod view;
+pub mod what_if;

@@ -1,0 +1,226 @@
+//! The rules of the users domain.
+//!
+//! State comes before credentials, credentials before contents, so that a refusal tells no more than it must. That a
+//! username or email is taken is not decided here: unique keys are claimed in the append.
+
+use serde_json::{Map, Value, json};
+
+use crate::command::{Command, Rejection};
+use crate::event::NewEvent;
+use crate::json::State;
+
+/// Shortest username, in characters after trimming.
+const USERNAME_CHARS_MIN: usize = 3;
+
+/// How an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Absent,
+    Active,
+    Suspended,
+    Deleted,
+}
+
+impl Standing {
+    pub(super) fn of(state: &State) -> Self {
+        match state.get("status").and_then(Value::as_str) {
+            _ if !state.contains_key("username") => Self::Absent,
+            Some("deleted") => Self::Deleted,
+            Some("suspended") => Self::Suspended,
+            _ => Self::Active,
+        }
+    }
+}
+
+type Answer = Result<Vec<NewEvent>, Rejection>;
+
+pub(super) fn decide(state: &State, command: &Command) -> Answer {
+    let payload = &command.payload;
+    match command.command_type.as_str() {
+        "CreateUser" => create(state, payload),
+        "ChangeName" => change_name(state, payload),
+        "ChangeEmail" => change_email(state, payload),
+        "ChangePassword" => change_password(state, payload),
+        "SuspendUser" => suspend(state, command.reason.as_deref()),
+        "ReactivateUser" => reactivate(state),
+        "DeleteUser" => delete(state, command.reason.as_deref()),
+        other => refuse(
+            "command.unknown",
+            format!("users have no command `{other}`"),
+        ),
+    }
+}
+
+fn create(state: &State, payload: &Map<String, Value>) -> Answer {
+    if Standing::of(state) != Standing::Absent {
+        return refuse("user.exists", "this user already exists");
+    }
+    let username = trimmed(payload, "username");
+    if username.chars().count() < USERNAME_CHARS_MIN {
+        return refuse(
+            "username.too_short",
+            format!("a username needs at least {USERNAME_CHARS_MIN} characters"),
+        );
+    }
+    let email = valid_email(payload)?;
+    if payload.get("password_check").and_then(Value::as_str) != Some("ok") {
+        return refuse(
+            "password.too_short",
+            "a password needs at least 8 characters",
+        );
+    }
+    accept(
+        "UserCreated",
+        json!({
+            "username": username,
+            "email": email,
+            "first_name": trimmed(payload, "first_name"),
+            "last_name": trimmed(payload, "last_name"),
+            "password_hash": payload.get("password_hash"),
+        }),
+    )
+}
+
+fn change_name(state: &State, payload: &Map<String, Value>) -> Answer {
+    must_be_active(state)?;
+    let changed: Map<String, Value> = ["first_name", "last_name"]
+        .into_iter()
+        .filter(|name| payload.contains_key(*name))
+        .map(|name| (name.to_owned(), Value::String(trimmed(payload, name))))
+        .filter(|(name, value)| state.get(name) != Some(value))
+        .collect();
+    if changed.is_empty() {
+        return refuse(
+            "name.unchanged",
+            "neither the first nor the last name would change",
+        );
+    }
+    accept("UserNameChanged", Value::Object(changed))
+}
+
+fn change_email(state: &State, payload: &Map<String, Value>) -> Answer {
+    must_be_active(state)?;
+    let email = valid_email(payload)?;
+    if state.get("email").and_then(Value::as_str) == Some(&email) {
+        return refuse("email.unchanged", "this is the current email address");
+    }
+    accept("UserEmailChanged", json!({"email": email}))
+}
+
+fn change_password(state: &State, payload: &Map<String, Value>) -> Answer {
+    must_be_active(state)?;
+    let check = |name: &str| payload.get(name).and_then(Value::as_str);
+    if check("current_password_check") != Some("correct") {
+        return refuse("password.incorrect", "the current password is not correct");
+    }
+    match check("new_password_check") {
+        Some("ok") => accept(
+            "UserPasswordChanged",
+            json!({"password_hash": payload.get("new_password_hash")}),
+        ),
+        Some("unchanged") => refuse("password.unchanged", "the new password is the current one"),
+        _ => refuse(
+            "password.too_short",
+            "a password needs at least 8 characters",
+        ),
+    }
+}
+
+fn suspend(state: &State, reason: Option<&str>) -> Answer {
+    must_exist(state)?;
+    if Standing::of(state) == Standing::Suspended {
+        return refuse("user.suspended", "this user is already suspended");
+    }
+    accept("UserSuspended", json!({"reason": required(reason)?}))
+}
+
+fn reactivate(state: &State) -> Answer {
+    must_exist(state)?;
+    if Standing::of(state) != Standing::Suspended {
+        return refuse("user.not_suspended", "this user is not suspended");
+    }
+    accept("UserReactivated", json!({}))
+}
+
+fn delete(state: &State, reason: Option<&str>) -> Answer {
+    match Standing::of(state) {
+        Standing::Absent => refuse("user.not_found", "there is no such user"),
+        Standing::Deleted => refuse("user.already_deleted", "this user is already deleted"),
+        Standing::Active | Standing::Suspended => {
+            accept("UserDeleted", json!({"reason": required(reason)?}))
+        }
+    }
+}
+
+fn must_exist(state: &State) -> Result<(), Rejection> {
+    match Standing::of(state) {
+        Standing::Absent => Err(Rejection::new("user.not_found", "there is no such user")),
+        Standing::Deleted => Err(Rejection::new("user.deleted", "this user is deleted")),
+        Standing::Active | Standing::Suspended => Ok(()),
+    }
+}
+
+fn must_be_active(state: &State) -> Result<(), Rejection> {
+    must_exist(state)?;
+    match Standing::of(state) {
+        Standing::Suspended => Err(Rejection::new("user.suspended", "this user is suspended")),
+        _ => Ok(()),
+    }
+}
+
+fn required(reason: Option<&str>) -> Result<&str, Rejection> {
+    reason
+        .map(str::trim)
+        .filter(|reason| !reason.is_empty())
+        .ok_or_else(|| Rejection::new("reason.required", "this command needs a reason"))
+}
+
+fn valid_email(payload: &Map<String, Value>) -> Result<String, Rejection> {
+    let email = trimmed(payload, "email");
+    if is_email(&email) {
+        Ok(email)
+    } else {
+        Err(Rejection::new(
+            "email.invalid",
+            "this is not a well-formed email address",
+        ))
+    }
+}
+
+/// The common form of an address: a local part of printable ASCII without quotes or white space, and a domain of at least
+/// two labels of letters, digits and inner hyphens (RFC 5321 §4.1.2 without quoted strings and address literals).
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let local_fits = (1..=64).contains(&local.len())
+        && local.split('.').all(|atom| !atom.is_empty())
+        && local
+            .chars()
+            .all(|c| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~-.".contains(c));
+    let label_fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    local_fits && text.len() <= 254 && domain.contains('.') && domain.split('.').all(label_fits)
+}
+
+fn trimmed(payload: &Map<String, Value>, name: &str) -> String {
+    payload
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the other half of `refuse`")]
+fn accept(event_type: &str, data: Value) -> Answer {
+    Ok(vec![NewEvent::new(event_type, data)])
+}
+
+fn refuse(rule: &str, message: impl Into<String>) -> Answer {
+    Err(Rejection::new(rule, message))
+}

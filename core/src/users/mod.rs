@@ -1,0 +1,92 @@
+//! The built-in domain: users.
+//!
+//! Owns the reference model of category `user`: its commands, rules, events and upcaster. Pure: passwords are hashed and
+//! verified by the [`Passwords`] that the daemon brings, in [`prepare`], before the rules run.
+
+mod decide;
+mod evolve;
+mod prepare;
+mod schema;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::json::{State, at};
+use crate::keys::UniqueKey;
+use crate::model::{Model, ModelSpec, Upcast, Upcaster};
+
+pub use prepare::Passwords;
+
+/// The model of category `user`.
+pub fn model(passwords: Arc<dyn Passwords>) -> Model {
+    let pointers = |list: &[&str]| list.iter().map(|&p| p.to_owned()).collect::<Vec<_>>();
+    let spec = ModelSpec {
+        category: "user".to_owned(),
+        description: "user accounts: creation, names, email, password, suspension, deletion"
+            .to_owned(),
+        version: "users-1".to_owned(),
+        commands: schema::commands(),
+        events: EVENTS.iter().map(|&name| (name.to_owned(), 1)).collect(),
+        upcasters: vec![Upcaster {
+            event_type: "UserStatusChanged".to_owned(),
+            from: 1,
+            upcast: status_changed,
+        }],
+        state_secrets: pointers(&["/password_hash"]),
+        event_secrets: pointers(&["/password_hash"]),
+        command_secrets: pointers(&["/password_hash", "/new_password_hash"]),
+        plaintext_fields: pointers(&["password", "current_password", "new_password"]),
+        title: Some("/email".to_owned()),
+        status: Some("/status".to_owned()),
+        unique_keys,
+    };
+    Model::new(
+        spec,
+        Arc::new(Users),
+        Some(Arc::new(prepare::PrepareUsers::new(passwords))),
+    )
+}
+
+/// The decider of category `user`.
+#[derive(Debug, Clone, Copy)]
+struct Users;
+
+const EVENTS: [&str; 7] = [
+    "UserCreated",
+    "UserNameChanged",
+    "UserEmailChanged",
+    "UserPasswordChanged",
+    "UserSuspended",
+    "UserReactivated",
+    "UserDeleted",
+];
+
+/// Schema 1 of the older event `UserStatusChanged`, `{status}`, became two events that say what happened.
+fn status_changed(data: &Map<String, Value>) -> Result<Upcast, String> {
+    let event_type = match data.get("status").and_then(Value::as_str) {
+        Some("suspended") => "UserSuspended",
+        Some("active") => "UserReactivated",
+        Some(_) => return Err("its status is neither `active` nor `suspended`".to_owned()),
+        None => return Err("it has no text field `status`".to_owned()),
+    };
+    Ok(Upcast {
+        event_type: event_type.to_owned(),
+        schema_version: 1,
+        data: Map::new(),
+    })
+}
+
+/// A live user (not deleted) holds its username and its email, compared without regard to case.
+fn unique_keys(state: &State) -> Vec<UniqueKey> {
+    if at(state, "/status").and_then(Value::as_str) == Some("deleted") {
+        return Vec::new();
+    }
+    ["username", "email"]
+        .into_iter()
+        .filter_map(|name| Some(UniqueKey::caseless(name, state.get(name)?.as_str()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
