@@ -1,0 +1,126 @@
+//! A real `whodunitd` on a free port.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::binaries::binary;
+use crate::wait::eventually;
+
+/// A running daemon; killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    url: String,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Daemon {
+    /// Starts a daemon on this data directory and a free port, and waits until it says that it listens.
+    pub fn start(data: &Path) -> Result<Self> {
+        Self::start_with(data, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(data: &Path, args: &[&str]) -> Result<Self> {
+        let mut child = Command::new(binary("whodunitd"))
+            .arg("--data")
+            .arg(data)
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("start whodunitd")?;
+        let stdout = child.stdout.take().context("stdout")?;
+        let log = child.stderr.take().map(collect);
+        let mut first = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut first)
+            .context("read its first line")?;
+        if let Some(url) = first.trim_end().strip_prefix("listening on ") {
+            return Ok(Self {
+                child,
+                url: url.to_owned(),
+                log,
+            });
+        }
+        let status = child.wait()?;
+        let said = log.and_then(|log| log.join().ok()).unwrap_or_default();
+        bail!("whodunitd did not start ({status}): {first:?}\n{said}")
+    }
+
+    /// Its address, such as `http://127.0.0.1:40123`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `kill -9`. Returns its log.
+    pub fn kill(mut self) -> Result<String> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.take_log())
+    }
+
+    /// Asks it to stop with SIGTERM and waits. Returns how it ended, and its log.
+    pub fn stop(mut self) -> Result<(ExitStatus, String)> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
+        anyhow::ensure!(sent.success(), "SIGTERM could not be sent");
+        let child = &mut self.child;
+        let status = eventually("whodunitd to stop", || child.try_wait().ok().flatten());
+        Ok((status, self.take_log()))
+    }
+
+    fn take_log(&mut self) -> String {
+        self.log
+            .take()
+            .and_then(|log| log.join().ok())
+            .unwrap_or_default()
+    }
+
+    /// GET a path; status and JSON body.
+    pub async fn get(&self, path: &str) -> Result<(u16, Value)> {
+        answer(reqwest::get(format!("{}{path}", self.url)).await?).await
+    }
+
+    /// POST a JSON body to a path; status and JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        answer(
+            reqwest::Client::new()
+                .post(format!("{}{path}", self.url))
+                .json(body)
+                .send()
+                .await?,
+        )
+        .await
+    }
+}
+
+async fn answer(response: reqwest::Response) -> Result<(u16, Value)> {
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    let body = serde_json::from_str(&text)
+        .with_context(|| format!("{status} with a body that is not JSON: {text}"))?;
+    Ok((status, body))
+}
+
+fn collect(mut stderr: ChildStderr) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stderr.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

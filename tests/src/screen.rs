@@ -1,0 +1,145 @@
+//! A real `whodunit` in a pseudo-terminal, with an emulated screen to read.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::binaries::binary;
+use crate::wait::eventually;
+
+/// A terminal program and what its screen shows.
+pub struct Screen {
+    parser: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+impl Screen {
+    /// Starts `whodunit` with these arguments in a terminal of this size.
+    pub fn open(args: &[&str], (columns, rows): (u16, u16)) -> Result<Self> {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size)?;
+        let mut command = CommandBuilder::new(binary("whodunit"));
+        command.args(args);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command)?;
+        drop(pair.slave);
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let mut output = pair.master.try_clone_reader()?;
+        let (to_parser, to_raw) = (Arc::clone(&parser), Arc::clone(&raw));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(n @ 1..) = output.read(&mut buffer) {
+                let bytes = buffer.get(..n).unwrap_or_default();
+                to_parser
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .process(bytes);
+                to_raw
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend_from_slice(bytes);
+            }
+        });
+        Ok(Self {
+            parser,
+            raw,
+            keys: pair.master.take_writer()?,
+            child,
+            master: pair.master,
+        })
+    }
+
+    /// Types: text as it is, or an escape sequence.
+    pub fn press(&mut self, keys: &str) -> Result<()> {
+        self.keys.write_all(keys.as_bytes())?;
+        self.keys.flush()?;
+        Ok(())
+    }
+
+    /// What the screen shows now, line by line.
+    pub fn text(&self) -> String {
+        self.parser
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .screen()
+            .contents()
+    }
+
+    /// Everything the program has sent to the terminal.
+    pub fn sent(&self) -> Vec<u8> {
+        self.raw
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until the screen shows this text, and returns the screen.
+    pub fn wait_for(&self, text: &str) -> String {
+        let mut last = String::new();
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually(&format!("`{text}` on the screen"), || {
+                last = self.text();
+                last.contains(text).then(|| last.clone())
+            })
+        }));
+        match found {
+            Ok(screen) => screen,
+            Err(_) => unreachable!("no `{text}` on this screen:\n{last}"),
+        }
+    }
+
+    /// Changes the terminal's size.
+    pub fn resize(&self, (columns, rows): (u16, u16)) -> Result<()> {
+        self.parser
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .screen_mut()
+            .set_size(rows, columns);
+        self.master.resize(PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        })?;
+        Ok(())
+    }
+
+    /// Waits for the program to end; its exit code.
+    pub fn exit_code(&mut self) -> u32 {
+        let child = &mut self.child;
+        eventually("whodunit to end", || child.try_wait().ok().flatten()).exit_code()
+    }
+
+    /// Whether the terminal is back as it was: main screen, cursor shown, no mouse reports.
+    pub fn restored(&self) -> bool {
+        let parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
+        let screen = parser.screen();
+        !screen.alternate_screen()
+            && !screen.hide_cursor()
+            && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+    }
+
+    /// The process id of the program.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.process_id()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
