@@ -1,1 +1,3 @@
-//! t
+//! The whodunit terminal program as a library: HTTP client, commands, screens and the launcher.
+
+pub mod client;

@@ -1,2 +1,3 @@
-//! d
+//! The whodunit terminal program.
+
 fn main() {}

@@ -1,0 +1,399 @@
+//! The HTTP client: one typed method for each endpoint of API v1.
+//!
+//! Owns how requests are sent and how replies, problems and lost connections are told apart. Never retries, never keeps
+//! state beyond the connection pool, and never shows anything: every outcome is a value.
+
+mod body;
+mod error;
+mod import;
+mod live;
+mod query;
+mod sse;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
+use whodunit_core::api::ops::HealthOut;
+use whodunit_core::api::problem::Problem;
+use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
+use whodunit_core::api::{Page, segment};
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::StreamName;
+
+pub use body::ByteStream;
+pub use error::ClientError;
+pub use import::ImportQuery;
+pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub use query::{
+    At, DecisionsQuery, EventsQuery, ExportQuery, Order, StreamEventsQuery, StreamSort,
+    StreamsQuery,
+};
+
+use query::Params;
+
+/// How long a connection may take to come up.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a plain request may take from start to end.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a streamed reply may be silent: more than three of the daemon's heartbeats.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// Largest reply of a plain request, in bytes: a full page of the largest events fits.
+const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Speaks to one daemon. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl Client {
+    /// A client of the daemon at this address: `http://127.0.0.1:4780`, or just `127.0.0.1:4780`.
+    pub fn new(base_url: &str) -> Result<Self, ClientError> {
+        let bad = |reason: &str| ClientError::BadUrl {
+            url: base_url.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let text = base_url.trim();
+        let text = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
+        let base = Url::parse(&text).map_err(|error| bad(&error.to_string()))?;
+        match base.scheme() {
+            "http" => {}
+            "https" => return Err(bad("this build speaks plain `http` only")),
+            _ => return Err(bad("it must begin with `http://`")),
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(bad("it must end with the host and port"));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            // The daemon is on this machine or named outright; a proxy of the environment has no business here.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("whodunit/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| bad(&error.to_string()))?;
+        Ok(Self { http, base })
+    }
+
+    /// The daemon's address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// `GET /v1/health`.
+    pub async fn health(&self) -> Result<HealthOut, ClientError> {
+        self.get("/v1/health", &Params::new()).await
+    }
+
+    /// `GET /v1/streams`.
+    pub async fn streams(&self, query: &StreamsQuery) -> Result<Page<Stream>, ClientError> {
+        self.get("/v1/streams", &query.params()).await
+    }
+
+    /// `GET /v1/streams/{stream}`.
+    pub async fn stream(&self, stream: &StreamName) -> Result<Stream, ClientError> {
+        self.get(&stream_path(stream, ""), &Params::new()).await
+    }
+
+    /// `GET /v1/streams/{stream}/events`.
+    pub async fn stream_events(
+        &self,
+        stream: &StreamName,
+        query: &StreamEventsQuery,
+    ) -> Result<Page<Event>, ClientError> {
+        self.get(&stream_path(stream, "/events"), &query.params())
+            .await
+    }
+
+    /// `GET /v1/streams/{stream}/state`.
+    pub async fn state(
+        &self,
+        stream: &StreamName,
+        at: At,
+        reveal: bool,
+    ) -> Result<StateOut, ClientError> {
+        let mut params = at.params();
+        params.flag("reveal", reveal);
+        self.get(&stream_path(stream, "/state"), &params).await
+    }
+
+    /// `GET /v1/streams/{stream}/steps`.
+    pub async fn steps(
+        &self,
+        stream: &StreamName,
+        query: &StreamEventsQuery,
+    ) -> Result<Page<Step>, ClientError> {
+        self.get(&stream_path(stream, "/steps"), &query.params())
+            .await
+    }
+
+    /// `GET /v1/streams/{stream}/diff`.
+    pub async fn diff(
+        &self,
+        stream: &StreamName,
+        from: At,
+        to: At,
+        reveal: bool,
+    ) -> Result<DiffOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("from", from.value());
+        params.opt("to", to.value());
+        params.flag("reveal", reveal);
+        self.get(&stream_path(stream, "/diff"), &params).await
+    }
+
+    /// `GET /v1/streams/{stream}/density`.
+    pub async fn stream_density(
+        &self,
+        stream: &StreamName,
+        buckets: usize,
+    ) -> Result<DensityOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("buckets", Some(buckets));
+        self.get(&stream_path(stream, "/density"), &params).await
+    }
+
+    /// `GET /v1/events`.
+    pub async fn events(&self, query: &EventsQuery) -> Result<Page<Event>, ClientError> {
+        self.get("/v1/events", &query.params()).await
+    }
+
+    /// `GET /v1/events/{event_id}`.
+    pub async fn event(&self, event_id: &str, reveal: bool) -> Result<Event, ClientError> {
+        let mut params = Params::new();
+        params.flag("reveal", reveal);
+        self.get(&format!("/v1/events/{}", segment(event_id)), &params)
+            .await
+    }
+
+    /// `GET /v1/decisions`.
+    pub async fn decisions(&self, query: &DecisionsQuery) -> Result<Page<Decision>, ClientError> {
+        self.get("/v1/decisions", &query.params()).await
+    }
+
+    /// `GET /v1/categories`.
+    pub async fn categories(&self) -> Result<Page<Category>, ClientError> {
+        self.get("/v1/categories", &Params::new()).await
+    }
+
+    /// `GET /v1/density`: of the whole log.
+    pub async fn density(&self, buckets: usize) -> Result<DensityOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("buckets", Some(buckets));
+        self.get("/v1/density", &params).await
+    }
+
+    /// `GET /v1/models`.
+    pub async fn models(&self) -> Result<Page<ModelOut>, ClientError> {
+        self.get("/v1/models", &Params::new()).await
+    }
+
+    /// `GET /v1/models/{category}`.
+    pub async fn model(&self, category: &str) -> Result<ModelOut, ClientError> {
+        self.get(&format!("/v1/models/{}", segment(category)), &Params::new())
+            .await
+    }
+
+    /// `POST /v1/what-if`. Never writes.
+    pub async fn what_if(&self, story: &WhatIfIn, reveal: bool) -> Result<WhatIfOut, ClientError> {
+        let mut params = Params::new();
+        params.flag("reveal", reveal);
+        self.post("/v1/what-if", &params, story).await
+    }
+
+    /// `POST /v1/streams/{stream}/commands`. A rejection is a [`ClientError::Problem`] of code `rejected`.
+    pub async fn command(
+        &self,
+        stream: &StreamName,
+        command: &CommandIn,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.post(&stream_path(stream, "/commands"), &Params::new(), command)
+            .await
+    }
+
+    /// `POST /v1/streams/{stream}/events`.
+    pub async fn append(
+        &self,
+        stream: &StreamName,
+        events: &AppendIn,
+    ) -> Result<AppendedOut, ClientError> {
+        self.post(&stream_path(stream, "/events"), &Params::new(), events)
+            .await
+    }
+
+    /// `GET /v1/live`: what comes after the cursor, or from now on.
+    pub async fn live(&self, after: Option<LiveCursor>) -> Result<Live, ClientError> {
+        let mut params = Params::new();
+        params.opt("after", after);
+        let request = self
+            .request(Method::GET, "/v1/live", &params)?
+            .header("accept", "text/event-stream");
+        let response = self.open(request).await?;
+        let url = response.url().to_string();
+        let is_stream = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("text/event-stream"));
+        if !is_stream {
+            return Err(ClientError::BadReply {
+                url,
+                reason: "the reply is not an event stream".to_owned(),
+            });
+        }
+        Ok(Live::new(ByteStream::new(response, IDLE_TIMEOUT), after))
+    }
+
+    /// `GET /v1/export`: the log as NDJSON, piece by piece.
+    pub async fn export(&self, query: &ExportQuery) -> Result<ByteStream, ClientError> {
+        let request = self.request(Method::GET, "/v1/export", &query.params())?;
+        let response = self.open(request).await?;
+        Ok(ByteStream::new(response, IDLE_TIMEOUT))
+    }
+
+    /// `POST /v1/import`: sends the records as they come, and returns once they are all stored.
+    pub async fn import<S>(
+        &self,
+        query: &ImportQuery,
+        records: S,
+    ) -> Result<ImportReport, ClientError>
+    where
+        S: futures_util::Stream<Item = std::io::Result<Vec<u8>>> + Send + 'static,
+    {
+        let mut params = Params::new();
+        params.flag("strict", query.strict);
+        let request = self.request(Method::POST, "/v1/import", &params)?;
+        import::send(self, request, query, records).await
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        params: &Params,
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::GET, path, params)?;
+        self.exchange(request).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        params: &Params,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::POST, path, params)?.json(body);
+        self.exchange(request).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        params: &Params,
+    ) -> Result<RequestBuilder, ClientError> {
+        // Joined as text: a path of the base URL is kept, and percent-encoded segments stay as they are.
+        let text = format!("{}{path}", self.url());
+        let mut url = Url::parse(&text).map_err(|error| ClientError::BadUrl {
+            url: text,
+            reason: error.to_string(),
+        })?;
+        if !params.is_empty() {
+            url.query_pairs_mut().extend_pairs(params.iter());
+        }
+        Ok(self.http.request(method, url))
+    }
+
+    /// Sends a plain request and reads its whole reply, both within [`REQUEST_TIMEOUT`].
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let both = async {
+            let response = self.accept(request.send().await).await?;
+            self.decode(response).await
+        };
+        match tokio::time::timeout(REQUEST_TIMEOUT, both).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(ClientError::Timeout {
+                url: self.url().to_owned(),
+                seconds: REQUEST_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+
+    /// Sends a request whose reply is streamed: only its head must arrive within [`REQUEST_TIMEOUT`].
+    async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        match tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await {
+            Ok(sent) => self.accept(sent).await,
+            Err(_elapsed) => Err(ClientError::Timeout {
+                url: self.url().to_owned(),
+                seconds: REQUEST_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+
+    /// Lets successes through and reads the problem of every other reply.
+    async fn accept(&self, sent: reqwest::Result<Response>) -> Result<Response, ClientError> {
+        let response = sent.map_err(|error| ClientError::from_reqwest(self.url(), &error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let url = response.url().to_string();
+        let bytes = self.read(response).await?;
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(ClientError::Problem(Box::new(problem))),
+            Err(_not_a_problem) => Err(ClientError::BadReply {
+                url,
+                reason: format!("status {} without a problem document", status.as_u16()),
+            }),
+        }
+    }
+
+    async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
+        let url = response.url().to_string();
+        let bytes = self.read(response).await?;
+        serde_json::from_slice(&bytes).map_err(|error| ClientError::BadReply {
+            url,
+            reason: error.to_string(),
+        })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = response
+                .chunk()
+                .await
+                .map_err(|error| ClientError::from_reqwest(self.url(), &error))?;
+            let Some(chunk) = chunk else {
+                return Ok(bytes);
+            };
+            if bytes.len() + chunk.len() > REPLY_BYTES_MAX {
+                return Err(ClientError::BadReply {
+                    url: response.url().to_string(),
+                    reason: format!("the reply is larger than {REPLY_BYTES_MAX} bytes"),
+                });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+}
+
+fn stream_path(stream: &StreamName, rest: &str) -> String {
+    format!("/v1/streams/{}{rest}", segment(stream.as_str()))
+}

@@ -1,0 +1,257 @@
+//! Query parameters of the endpoints, typed.
+
+use std::fmt::Display;
+
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::time::Timestamp;
+
+/// Parameters on their way into a URL.
+#[derive(Debug, Default)]
+pub(super) struct Params(Vec<(&'static str, String)>);
+
+impl Params {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn opt(&mut self, name: &'static str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.0.push((name, value.to_string()));
+        }
+    }
+
+    /// Only a set flag is sent: `false` is every flag's default.
+    pub(super) fn flag(&mut self, name: &'static str, on: bool) {
+        if on {
+            self.0.push((name, "true".to_owned()));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+/// A point of a stream's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum At {
+    /// Its head.
+    #[default]
+    Head,
+    /// After this revision.
+    Revision(Revision),
+    /// As it was recorded at this time.
+    AsOf(Timestamp),
+}
+
+impl At {
+    pub(super) fn params(self) -> Params {
+        let mut params = Params::new();
+        match self {
+            Self::Head => {}
+            Self::Revision(revision) => params.opt("at_revision", Some(revision)),
+            Self::AsOf(time) => params.opt("as_of", Some(time)),
+        }
+        params
+    }
+
+    pub(super) fn value(self) -> Option<String> {
+        match self {
+            Self::Head => None,
+            Self::Revision(revision) => Some(revision.to_string()),
+            Self::AsOf(time) => Some(time.to_string()),
+        }
+    }
+}
+
+/// Which way a list runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// From old to new.
+    #[default]
+    Forward,
+    /// From new to old.
+    Backward,
+}
+
+impl Order {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+        }
+    }
+}
+
+/// How a list of streams is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StreamSort {
+    /// By name.
+    #[default]
+    Name,
+    /// By last change, newest first.
+    Recent,
+}
+
+/// Of `GET /v1/streams`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamsQuery {
+    /// Exactly this category.
+    pub category: Option<String>,
+    /// Exactly this status.
+    pub status: Option<String>,
+    /// Occurs in name or title, without regard to case.
+    pub matching: Option<String>,
+    /// The order.
+    pub sort: StreamSort,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+}
+
+impl StreamsQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("category", self.category.as_ref());
+        params.opt("status", self.status.as_ref());
+        params.opt("match", self.matching.as_ref());
+        if self.sort == StreamSort::Recent {
+            params.opt("sort", Some("recent"));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params
+    }
+}
+
+/// Of `GET /v1/streams/{stream}/events` and `…/steps`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamEventsQuery {
+    /// The first revision wanted, instead of a cursor.
+    pub from: Option<Revision>,
+    /// Which way.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl StreamEventsQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("from", self.from);
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/events`. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventsQuery {
+    /// Exactly this category.
+    pub category: Option<String>,
+    /// Exactly this event type.
+    pub event_type: Option<String>,
+    /// Exactly this actor.
+    pub actor: Option<String>,
+    /// Exactly this correlation id.
+    pub correlation: Option<String>,
+    /// Recorded not before this.
+    pub since: Option<Timestamp>,
+    /// Recorded not after this.
+    pub until: Option<Timestamp>,
+    /// Occurs anywhere in the event, without regard to case.
+    pub text: Option<String>,
+    /// Which way.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl EventsQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("category", self.category.as_ref());
+        params.opt("type", self.event_type.as_ref());
+        params.opt("actor", self.actor.as_ref());
+        params.opt("correlation", self.correlation.as_ref());
+        params.opt("since", self.since);
+        params.opt("until", self.until);
+        params.opt("text", self.text.as_ref());
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/decisions`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DecisionsQuery {
+    /// Exactly this stream.
+    pub stream: Option<StreamName>,
+    /// Only rejected (`Some(true)`) or only accepted (`Some(false)`) ones.
+    pub rejected: Option<bool>,
+    /// Which way.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl DecisionsQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("stream", self.stream.as_ref());
+        params.opt(
+            "outcome",
+            self.rejected
+                .map(|rejected| if rejected { "rejected" } else { "accepted" }),
+        );
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/export`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExportQuery {
+    /// Whether to include secrets. An export without them says so and cannot be restored as it was.
+    pub reveal: bool,
+}
+
+impl ExportQuery {
+    pub(super) fn params(self) -> Params {
+        let mut params = Params::new();
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
