@@ -1,5 +1,7 @@
 //! The architecture's own rules, checked on the source: which package may use which, and that the core is pure.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
