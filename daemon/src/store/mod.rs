@@ -8,6 +8,7 @@
 //! [`View`]: a consistent picture of the log at one moment, which never waits for the writer.
 
 mod error;
+pub mod redb;
 
 use std::pin::Pin;
 

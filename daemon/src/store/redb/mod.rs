@@ -1,0 +1,299 @@
+//! The embedded store: one redb file, one writer thread, any number of readers.
+//!
+//! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
+
+mod append;
+mod density;
+mod query;
+mod record;
+mod tables;
+mod view;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use whodunit_core::command::Decision;
+
+use self::view::RedbView;
+use self::writer::Request;
+use super::{
+    Append, AppendError, Appended, BoxFuture, Head, Snapshot, Store, StoreError, StoreStats, View,
+};
+
+/// Name of the store's file in its data directory.
+pub const FILE_NAME: &str = "events.redb";
+/// How many writes may wait; one more is answered with [`AppendError::Busy`].
+const QUEUE_MAX: usize = 4096;
+/// Memory for pages, in bytes: beyond this the operating system's cache does as well.
+const CACHE_BYTES: usize = 128 * 1024 * 1024;
+
+/// How careful the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreOptions {
+    /// An acknowledged append survives `kill -9` and power loss.
+    #[default]
+    Durable,
+    /// An acknowledged append is readable, but may be lost in a crash. Only for stores that are thrown away.
+    Relaxed,
+}
+
+impl StoreOptions {
+    fn durability(self) -> Durability {
+        match self {
+            Self::Durable => Durability::Immediate,
+            Self::Relaxed => Durability::None,
+        }
+    }
+}
+
+/// A store in a redb file.
+pub struct RedbStore {
+    database: Arc<Database>,
+    path: PathBuf,
+    requests: mpsc::Sender<Request>,
+    head: watch::Receiver<Head>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedbStore")
+            .field("path", &self.path)
+            .field("head", &*self.head.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Turns an error of the engine into one of ours, with what was being done.
+fn engine<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |error| StoreError::Engine {
+        doing,
+        source: Box::new(error.into()),
+    }
+}
+
+impl RedbStore {
+    /// Opens the store in a data directory, making both where they are absent.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process has it open, [`StoreError::UnknownFormat`] when the file is of another
+    /// format or not ours at all.
+    pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory).map_err(|error| StoreError::Engine {
+            doing: "making the data directory",
+            source: format!("{}: {error}", directory.display()).into(),
+        })?;
+        let path = directory.join(FILE_NAME);
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&path);
+        Self::start(
+            database.map_err(|error| open_error(&path, error))?,
+            path,
+            options,
+        )
+    }
+
+    /// Opens a store on any storage: memory, or one that fails on purpose.
+    pub fn open_backend(
+        backend: impl StorageBackend,
+        options: StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let path = PathBuf::from("(no file)");
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend);
+        Self::start(
+            database.map_err(|error| open_error(&path, error))?,
+            path,
+            options,
+        )
+    }
+
+    fn start(database: Database, path: PathBuf, options: StoreOptions) -> Result<Self, StoreError> {
+        check_format(&database, &path)?;
+        let database = Arc::new(database);
+        let current = RedbView::open(&database)?.head();
+        let (announce, head) = watch::channel(current);
+        let (requests, waiting) = mpsc::channel(QUEUE_MAX);
+        let shared = Arc::clone(&database);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer::run(&shared, options, waiting, &announce))
+            .map_err(|error| StoreError::Engine {
+                doing: "starting the writer",
+                source: error.into(),
+            })?;
+        Ok(Self {
+            database,
+            path,
+            requests,
+            head,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Puts a request into the queue now; the future only waits for its answer.
+    fn request<T: Send + 'static, E: From<AppendError> + Send + 'static>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Request,
+    ) -> BoxFuture<Result<T, E>> {
+        let (to, answer) = oneshot::channel();
+        let queued = self.requests.try_send(make(to));
+        Box::pin(async move {
+            queued.map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+                mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
+            })?;
+            // The writer answers everything it takes; if it does not, it is gone.
+            answer
+                .await
+                .unwrap_or_else(|_gone| Err(AppendError::Closed.into()))
+        })
+    }
+}
+
+impl From<AppendError> for StoreError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => error,
+            AppendError::Closed => Self::Closed,
+            other => Self::Engine {
+                doing: "queueing a write",
+                source: Box::new(other),
+            },
+        }
+    }
+}
+
+impl Store for RedbStore {
+    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+        self.request(|to| Request::Append(Box::new(append), to))
+    }
+
+    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+        self.request(|to| Request::RestoreDecision(Box::new(decision), to))
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        Ok(Box::new(RedbView::open(&self.database)?))
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
+        self.request(|to| Request::Snapshot(snapshot, to))
+    }
+
+    fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        let doing = "counting";
+        let txn = self.database.begin_read().map_err(engine(doing))?;
+        let streams = txn.open_table(tables::STREAMS).map_err(engine(doing))?;
+        let snapshots = txn.open_table(tables::SNAPSHOTS).map_err(engine(doing))?;
+        Ok(StoreStats {
+            head: *self.head.borrow(),
+            streams: streams.len().map_err(engine(doing))?,
+            snapshots: snapshots.len().map_err(engine(doing))?,
+            file_bytes: std::fs::metadata(&self.path).map_or(0, |meta| meta.len()),
+        })
+    }
+
+    fn close(&self) -> BoxFuture<Result<(), StoreError>> {
+        let closing = self.request(Request::Close);
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        Box::pin(async move {
+            let result = match closing.await {
+                // Closed before: that is what was asked for.
+                Err(StoreError::Closed) => Ok(()),
+                other => other,
+            };
+            if let Some(writer) = writer {
+                // The thread has answered, so this does not wait for work, only for its end.
+                drop(tokio::task::spawn_blocking(move || drop(writer.join())).await);
+            }
+            result
+        })
+    }
+}
+
+fn open_error(path: &Path, error: DatabaseError) -> StoreError {
+    let path = path.display().to_string();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
+        DatabaseError::UpgradeRequired(version) => StoreError::UnknownFormat {
+            path,
+            found: format!("of engine version {version}"),
+            known: tables::FORMAT,
+        },
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            not_ours(path)
+        }
+        DatabaseError::Storage(redb::StorageError::Corrupted(_)) => not_ours(path),
+        other => StoreError::Engine {
+            doing: "opening the store",
+            source: format!("{path}: {other}").into(),
+        },
+    }
+}
+
+fn not_ours(path: String) -> StoreError {
+    StoreError::UnknownFormat {
+        path,
+        found: "none (it is no store, or it is damaged)".to_owned(),
+        known: tables::FORMAT,
+    }
+}
+
+/// Refuses a file of another format; writes ours into a new one, with every table, so that readers find them.
+fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let doing = "reading the store's format";
+    let unknown = |found: String| StoreError::UnknownFormat {
+        path: path.display().to_string(),
+        found,
+        known: tables::FORMAT,
+    };
+    {
+        let txn = database.begin_read().map_err(engine(doing))?;
+        let is_new = txn.list_tables().map_err(engine(doing))?.next().is_none();
+        if !is_new {
+            let meta = txn
+                .open_table(tables::META)
+                .map_err(|_no_such_table| unknown("none".to_owned()))?;
+            let format = meta
+                .get("format")
+                .map_err(engine(doing))?
+                .ok_or_else(|| unknown("none".to_owned()))?;
+            return match format.value().try_into().map(u32::from_le_bytes) {
+                Ok(tables::FORMAT) => Ok(()),
+                Ok(other) => Err(unknown(other.to_string())),
+                Err(_) => Err(unknown("unreadable".to_owned())),
+            };
+        }
+    }
+    let doing = "making the store";
+    let txn = database.begin_write().map_err(engine(doing))?;
+    {
+        let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+        meta.insert("format", tables::FORMAT.to_le_bytes().as_slice())
+            .map_err(engine(doing))?;
+        tables::open_all(&txn).map_err(engine(doing))?;
+    }
+    txn.commit().map_err(engine(doing))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! Stored records: the bytes of an event, a decision and a stream.
+//!
+//! Owns their encoding and its explicit conversion to the core's types. Payloads are kept as the text they came as.
+//! Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
+
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::json::Json;
+use whodunit_core::time::Timestamp;
+
+use crate::store::{StoreError, StreamInfo, StreamLabel};
+
+/// First byte of every record: the version of its encoding.
+const RECORD: u8 = 1;
+/// Length that stands for "absent".
+const ABSENT: u32 = u32::MAX;
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new() -> Self {
+        Self(vec![RECORD])
+    }
+
+    fn u64(&mut self, value: u64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    fn i64(&mut self, value: i64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    fn u32(&mut self, value: u32) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        // Bodies are bounded far below 4 GiB.
+        self.u32(u32::try_from(text.len()).unwrap_or(ABSENT - 1));
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn option(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.text(text),
+            None => self.u32(ABSENT),
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, String> {
+        match bytes.split_first() {
+            Some((&RECORD, bytes)) => Ok(Self { bytes }),
+            Some((version, _)) => Err(format!("record version {version} is unknown")),
+            None => Err("the record is empty".to_owned()),
+        }
+    }
+
+    fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(n)
+            .ok_or("the record ends too early")?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        self.take(N)?
+            .try_into()
+            .map_err(|_length| "the record ends too early".to_owned())
+    }
+
+    fn u64(&mut self) -> Result<u64, String> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn i64(&mut self) -> Result<i64, String> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, String> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn option(&mut self) -> Result<Option<&'a str>, String> {
+        match self.u32()? {
+            ABSENT => Ok(None),
+            length => {
+                let bytes = self.take(length as usize)?;
+                std::str::from_utf8(bytes)
+                    .map(Some)
+                    .map_err(|error| format!("a text is not UTF-8: {error}"))
+            }
+        }
+    }
+
+    fn text(&mut self) -> Result<&'a str, String> {
+        self.option()?.ok_or_else(|| "a text is absent".to_owned())
+    }
+
+    fn owned(&mut self) -> Result<Option<String>, String> {
+        Ok(self.option()?.map(str::to_owned))
+    }
+
+    fn stream(&mut self) -> Result<StreamName, String> {
+        StreamName::new(self.text()?).map_err(|error| format!("the stream's name {error}"))
+    }
+
+    fn time(&mut self) -> Result<Timestamp, String> {
+        Ok(Timestamp::from_micros(self.i64()?))
+    }
+
+    fn end(self) -> Result<(), String> {
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} bytes too many", self.bytes.len()))
+        }
+    }
+}
+
+fn damaged(place: String) -> impl FnOnce(String) -> StoreError {
+    move |detail| StoreError::Damaged { place, detail }
+}
+
+/// Encodes an event; its position is the key and not in the record.
+pub(super) fn encode_event(event: &Event) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.u64(event.revision.0)
+        .i64(event.recorded_at.as_micros())
+        .u32(event.schema_version)
+        .text(event.stream.as_str())
+        .text(&event.event_id)
+        .text(&event.event_type)
+        .option(event.actor.as_deref())
+        .option(event.reason.as_deref())
+        .option(event.correlation_id.as_deref())
+        .option(event.causation_id.as_deref())
+        .text(event.data.as_str())
+        .option(event.metadata.as_ref().map(Json::as_str));
+    out.0
+}
+
+pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreError> {
+    let decode = || {
+        let mut record = Reader::new(bytes)?;
+        let json = |text: &str| {
+            Json::parse(text).map_err(|error| format!("a payload is not JSON: {error}"))
+        };
+        let event = Event {
+            position: Position(position),
+            revision: Revision(record.u64()?),
+            recorded_at: record.time()?,
+            schema_version: record.u32()?,
+            stream: record.stream()?,
+            event_id: record.text()?.to_owned(),
+            event_type: record.text()?.to_owned(),
+            actor: record.owned()?,
+            reason: record.owned()?,
+            correlation_id: record.owned()?,
+            causation_id: record.owned()?,
+            data: json(record.text()?)?,
+            metadata: record.option()?.map(json).transpose()?,
+            redacted: Vec::new(),
+        };
+        record.end()?;
+        Ok(event)
+    };
+    decode().map_err(damaged(format!("the event at position {position}")))
+}
+
+/// Decisions are few beside events and read one at a time: their record is the wire JSON behind the version byte.
+pub(super) fn encode_decision(decision: &Decision) -> Result<Vec<u8>, StoreError> {
+    let mut out = vec![RECORD];
+    serde_json::to_writer(&mut out, decision).map_err(|error| StoreError::Engine {
+        doing: "encoding a decision",
+        source: error.into(),
+    })?;
+    Ok(out)
+}
+
+pub(super) fn decode_decision(sequence: u64, bytes: &[u8]) -> Result<Decision, StoreError> {
+    let decode = || {
+        let record = Reader::new(bytes)?;
+        serde_json::from_slice(record.bytes).map_err(|error| error.to_string())
+    };
+    decode().map_err(damaged(format!("decision {sequence}")))
+}
+
+pub(super) fn encode_stream(info: &StreamInfo) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.u64(info.revision.0)
+        .u64(info.first_position.0)
+        .u64(info.last_position.0)
+        .i64(info.first_at.as_micros())
+        .i64(info.last_at.as_micros())
+        .u64(info.clock_back_at.map_or(0, |revision| revision.0))
+        .text(info.stream.as_str())
+        .text(&info.last_event_type)
+        .option(info.last_actor.as_deref())
+        .option(info.last_reason.as_deref())
+        .option(info.label.title.as_deref())
+        .option(info.label.status.as_deref());
+    out.0
+}
+
+pub(super) fn decode_stream(number: u64, bytes: &[u8]) -> Result<StreamInfo, StoreError> {
+    let decode = || {
+        let mut record = Reader::new(bytes)?;
+        let info = StreamInfo {
+            revision: Revision(record.u64()?),
+            first_position: Position(record.u64()?),
+            last_position: Position(record.u64()?),
+            first_at: record.time()?,
+            last_at: record.time()?,
+            clock_back_at: Some(record.u64()?)
+                .filter(|&revision| revision > 0)
+                .map(Revision),
+            stream: record.stream()?,
+            last_event_type: record.text()?.to_owned(),
+            last_actor: record.owned()?,
+            last_reason: record.owned()?,
+            label: StreamLabel {
+                title: record.owned()?,
+                status: record.owned()?,
+            },
+        };
+        record.end()?;
+        Ok(info)
+    };
+    decode().map_err(damaged(format!("the record of stream number {number}")))
+}

@@ -1,0 +1,90 @@
+//! Every table of the store's file, with its keys and values. `docs/STORE_FORMAT.md` says the same byte by byte.
+//!
+//! `EVENTS` and `DECISIONS` are the log; every other table is an index that could be made again from them, except
+//! `SNAPSHOTS`, which is derived by the time-travel layer, and `META`.
+
+use redb::TableDefinition;
+
+/// Format number of the file. A file of another number is refused.
+pub(super) const FORMAT: u32 = 1;
+
+/// `format` → [`FORMAT`] as four bytes, little endian.
+pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
+/// Position → event record.
+pub(super) const EVENTS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("events");
+/// Sequence → decision record.
+pub(super) const DECISIONS: TableDefinition<'static, u64, &[u8]> =
+    TableDefinition::new("decisions");
+/// Stream name → stream number, from 1. Also the list of streams by name.
+pub(super) const STREAM_NUMBERS: TableDefinition<'static, &str, u64> =
+    TableDefinition::new("stream_numbers");
+/// Stream number → stream record.
+pub(super) const STREAMS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("streams");
+/// (Stream number, revision) → (position, effective time in microseconds).
+pub(super) const STREAM_EVENTS: TableDefinition<'static, (u64, u64), (u64, i64)> =
+    TableDefinition::new("stream_events");
+/// Position of a stream's last event → stream number.
+pub(super) const STREAMS_BY_LAST: TableDefinition<'static, u64, u64> =
+    TableDefinition::new("streams_by_last");
+/// Category → (streams, events).
+pub(super) const CATEGORIES: TableDefinition<'static, &str, (u64, u64)> =
+    TableDefinition::new("categories");
+/// Event id → position.
+pub(super) const EVENT_IDS: TableDefinition<'static, &str, u64> = TableDefinition::new("event_ids");
+/// (Category, position).
+pub(super) const BY_CATEGORY: TableDefinition<'static, (&str, u64), ()> =
+    TableDefinition::new("by_category");
+/// (Event type, position).
+pub(super) const BY_TYPE: TableDefinition<'static, (&str, u64), ()> =
+    TableDefinition::new("by_type");
+/// (Actor, position).
+pub(super) const BY_ACTOR: TableDefinition<'static, (&str, u64), ()> =
+    TableDefinition::new("by_actor");
+/// (Correlation id, position).
+pub(super) const BY_CORRELATION: TableDefinition<'static, (&str, u64), ()> =
+    TableDefinition::new("by_correlation");
+/// (Day since 1970, position) → `recorded_at` in microseconds.
+pub(super) const BY_TIME: TableDefinition<'static, (i64, u64), i64> =
+    TableDefinition::new("by_time");
+/// Command id → decision sequence.
+pub(super) const COMMAND_IDS: TableDefinition<'static, &str, u64> =
+    TableDefinition::new("command_ids");
+/// (Stream name, decision sequence) → whether it was rejected. By name: a stream may have decisions and no event.
+pub(super) const STREAM_DECISIONS: TableDefinition<'static, (&str, u64), bool> =
+    TableDefinition::new("stream_decisions");
+/// (Category, key name, key value, position it is held since) → (holder, position it was given up at; 0 while held).
+pub(super) const KEYS: TableDefinition<'static, (&str, &str, &str, u64), (&str, u64)> =
+    TableDefinition::new("keys");
+/// (Stream number, rules hash, revision) → encoded state.
+pub(super) const SNAPSHOTS: TableDefinition<'static, (u64, &str, u64), &[u8]> =
+    TableDefinition::new("snapshots");
+
+/// Microseconds in a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// The day a moment lies in.
+pub(super) fn day(micros: i64) -> i64 {
+    micros.div_euclid(DAY_MICROS)
+}
+
+/// Opens every table once, which makes those that are absent.
+pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableError> {
+    txn.open_table(EVENTS)?;
+    txn.open_table(DECISIONS)?;
+    txn.open_table(STREAM_NUMBERS)?;
+    txn.open_table(STREAMS)?;
+    txn.open_table(STREAM_EVENTS)?;
+    txn.open_table(STREAMS_BY_LAST)?;
+    txn.open_table(CATEGORIES)?;
+    txn.open_table(EVENT_IDS)?;
+    txn.open_table(BY_CATEGORY)?;
+    txn.open_table(BY_TYPE)?;
+    txn.open_table(BY_ACTOR)?;
+    txn.open_table(BY_CORRELATION)?;
+    txn.open_table(BY_TIME)?;
+    txn.open_table(COMMAND_IDS)?;
+    txn.open_table(STREAM_DECISIONS)?;
+    txn.open_table(KEYS)?;
+    txn.open_table(SNAPSHOTS)?;
+    Ok(())
+}

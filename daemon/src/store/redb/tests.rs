@@ -1,0 +1,234 @@
+//! What is particular to the file: reopening, formats, a second opener, failing storage.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redb::backends::InMemoryBackend;
+use serde_json::json;
+use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::time::Timestamp;
+
+use super::*;
+use crate::store::{Direction, LogFilter};
+
+fn fact(stream: &str, n: u64) -> Append {
+    let mut event = NewEvent::new("Happened", json!({"n": n}));
+    event.event_id = Some(format!("{stream}/{n}"));
+    Append::facts(
+        StreamName::new(stream).unwrap(),
+        ExpectedRevision::Any,
+        vec![event],
+        Timestamp::from_micros(1),
+    )
+}
+
+fn open(directory: &Path) -> RedbStore {
+    RedbStore::open(directory, StoreOptions::Durable).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    for n in 1..=5 {
+        store.append(fact("a-1", n)).await.unwrap();
+    }
+    store.close().await.unwrap();
+    assert!(matches!(
+        store.append(fact("a-1", 6)).await,
+        Err(AppendError::Closed)
+    ));
+    drop(store);
+    let store = open(directory.path());
+    let view = store.view().unwrap();
+    let events = view
+        .stream_events(
+            &StreamName::new("a-1").unwrap(),
+            Revision(1),
+            Direction::Forward,
+            100,
+        )
+        .unwrap();
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event.revision.0)
+            .collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5]
+    );
+    assert_eq!(store.head().borrow().position.0, 5);
+}
+
+#[tokio::test]
+async fn a_second_opener_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let _store = open(directory.path());
+    let error = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap_err();
+    assert!(matches!(&error, StoreError::InUse { .. }), "{error}");
+}
+
+#[test]
+fn a_file_of_another_format_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE_NAME);
+    {
+        let database = Database::create(&path).unwrap();
+        let txn = database.begin_write().unwrap();
+        txn.open_table(tables::META)
+            .unwrap()
+            .insert("format", 99u32.to_le_bytes().as_slice())
+            .unwrap();
+        txn.commit().unwrap();
+    }
+    let error = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::UnknownFormat { found, known: 1, .. } if found == "99"),
+        "{error}"
+    );
+
+    let other = tempfile::tempdir().unwrap();
+    {
+        let database = Database::create(other.path().join(FILE_NAME)).unwrap();
+        let txn = database.begin_write().unwrap();
+        txn.open_table(redb::TableDefinition::<u64, u64>::new("something_else"))
+            .unwrap();
+        txn.commit().unwrap();
+    }
+    let error = RedbStore::open(other.path(), StoreOptions::Durable).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::UnknownFormat { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn garbage_is_refused_with_a_message() {
+    for bytes in [b"not a database at all".to_vec(), vec![0xff; 100_000]] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        std::fs::write(&path, &bytes).unwrap();
+        let error = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap_err();
+        assert!(error.to_string().contains("events.redb"), "{error}");
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            bytes,
+            "the file is left as it was"
+        );
+    }
+}
+
+/// Storage that fails every write and sync after the n-th.
+#[derive(Debug)]
+struct Failing {
+    inner: Arc<InMemoryBackend>,
+    left: Arc<AtomicU64>,
+}
+
+impl Failing {
+    fn spend(&self) -> std::io::Result<()> {
+        let left = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        left.map(drop)
+            .map_err(|_none_left| std::io::Error::other("the disk is gone"))
+    }
+}
+
+impl StorageBackend for Failing {
+    fn len(&self) -> std::io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.spend()?;
+        self.inner.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.spend()?;
+        self.inner.write(offset, data)
+    }
+}
+
+/// What is left of a failed store's memory, to be opened again.
+#[derive(Debug)]
+struct Shared(Arc<InMemoryBackend>);
+
+impl StorageBackend for Shared {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// However many writes succeed before the disk fails: what was acknowledged is there, what is there is whole and dense.
+#[tokio::test]
+async fn whatever_write_fails_the_acknowledged_events_survive() {
+    let mut failed = 0;
+    for budget in (40..400).step_by(7) {
+        let memory = Arc::new(InMemoryBackend::new());
+        let left = Arc::new(AtomicU64::new(u64::MAX));
+        let backend = Failing {
+            inner: Arc::clone(&memory),
+            left: Arc::clone(&left),
+        };
+        let store = RedbStore::open_backend(backend, StoreOptions::Durable).unwrap();
+        left.store(budget, Ordering::SeqCst);
+        let mut acknowledged = 0;
+        for n in 1..=20 {
+            match store.append(fact("a-1", n)).await {
+                Ok(appended) => acknowledged = appended.position.0,
+                Err(_) => break,
+            }
+        }
+        failed += u32::from(acknowledged < 20);
+        left.store(0, Ordering::SeqCst);
+        drop(store.close().await);
+        drop(store);
+        let store = RedbStore::open_backend(Shared(memory), StoreOptions::Durable).unwrap();
+        let page = store
+            .view()
+            .unwrap()
+            .log(&LogFilter::default(), None, Direction::Forward, 100, 100)
+            .unwrap();
+        let there: Vec<u64> = page.events.iter().map(|event| event.position.0).collect();
+        assert!(
+            there.len() as u64 >= acknowledged,
+            "budget {budget}: {acknowledged} acknowledged, {there:?} there"
+        );
+        assert_eq!(
+            there,
+            (1..=there.len() as u64).collect::<Vec<_>>(),
+            "budget {budget}"
+        );
+    }
+    assert!(
+        failed > 10,
+        "the disk failed in only {failed} of the runs: the test does not bite"
+    );
+}

@@ -1,0 +1,558 @@
+//! Reading: a consistent picture of the file at one moment.
+//!
+//! Owns every read. A view holds a read transaction, so it sees one state of the log however long it lives, and never
+//! waits for the writer.
+
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::UniqueKey;
+use whodunit_core::time::Timestamp;
+
+use super::engine;
+use super::query::{candidates, passes};
+use super::record::{decode_decision, decode_event, decode_stream};
+use super::tables::{
+    CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, KEYS, SNAPSHOTS, STREAM_DECISIONS,
+    STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+};
+use crate::store::{
+    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, Head, KeyHold, LogFilter,
+    LogPage, Snapshot, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage,
+    View,
+};
+
+type Answer<T> = Result<T, StoreError>;
+
+/// A picture of the file.
+pub(super) struct RedbView {
+    txn: ReadTransaction,
+    head: Head,
+}
+
+impl RedbView {
+    pub(super) fn open(database: &Database) -> Answer<Self> {
+        let doing = "reading the head";
+        let txn = database.begin_read().map_err(engine(doing))?;
+        let position = {
+            let events = txn.open_table(EVENTS).map_err(engine(doing))?;
+            events
+                .last()
+                .map_err(engine(doing))?
+                .map_or(0, |(position, _)| position.value())
+        };
+        let decision = {
+            let decisions = txn.open_table(DECISIONS).map_err(engine(doing))?;
+            decisions
+                .last()
+                .map_err(engine(doing))?
+                .map_or(0, |(sequence, _)| sequence.value())
+        };
+        Ok(Self {
+            txn,
+            head: Head {
+                position: Position(position),
+                decision,
+            },
+        })
+    }
+
+    fn number(&self, stream: &StreamName) -> Answer<Option<u64>> {
+        let doing = "reading a stream";
+        let numbers = self.txn.open_table(STREAM_NUMBERS).map_err(engine(doing))?;
+        Ok(numbers
+            .get(stream.as_str())
+            .map_err(engine(doing))?
+            .map(|number| number.value()))
+    }
+
+    fn info(&self, number: u64) -> Answer<StreamInfo> {
+        let doing = "reading a stream";
+        let streams = self.txn.open_table(STREAMS).map_err(engine(doing))?;
+        let record = streams.get(number).map_err(engine(doing))?;
+        decode_stream(
+            number,
+            record
+                .ok_or_else(|| missing(format!("stream number {number}")))?
+                .value(),
+        )
+    }
+
+    fn event(&self, position: u64) -> Answer<Event> {
+        let doing = "reading an event";
+        let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
+        let record = events.get(position).map_err(engine(doing))?;
+        decode_event(
+            position,
+            record
+                .ok_or_else(|| missing(format!("position {position}")))?
+                .value(),
+        )
+    }
+
+    fn decision(&self, sequence: u64) -> Answer<Decision> {
+        let doing = "reading a decision";
+        let decisions = self.txn.open_table(DECISIONS).map_err(engine(doing))?;
+        let record = decisions.get(sequence).map_err(engine(doing))?;
+        decode_decision(
+            sequence,
+            record
+                .ok_or_else(|| missing(format!("decision {sequence}")))?
+                .value(),
+        )
+    }
+
+    /// Hands (revision, position, effective time) of a stream's events to `each` until it returns `false`.
+    fn for_each_entry(
+        &self,
+        number: u64,
+        (low, high): (u64, u64),
+        direction: Direction,
+        each: &mut dyn FnMut(u64, u64, i64) -> Answer<bool>,
+    ) -> Answer<()> {
+        let doing = "reading a stream's index";
+        let index = self.txn.open_table(STREAM_EVENTS).map_err(engine(doing))?;
+        let mut entries = index
+            .range((number, low)..=(number, high))
+            .map_err(engine(doing))?;
+        loop {
+            let entry = match direction {
+                Direction::Forward => entries.next(),
+                Direction::Backward => entries.next_back(),
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            let (key, value) = entry.map_err(engine(doing))?;
+            let (position, effective) = value.value();
+            if !each(key.value().1, position, effective)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn entry(&self, number: u64, revision: Revision) -> Answer<Option<(u64, i64)>> {
+        let doing = "reading a stream's index";
+        let index = self.txn.open_table(STREAM_EVENTS).map_err(engine(doing))?;
+        Ok(index
+            .get((number, revision.0))
+            .map_err(engine(doing))?
+            .map(|entry| entry.value()))
+    }
+}
+
+fn missing(place: String) -> StoreError {
+    StoreError::Damaged {
+        place,
+        detail: "an index names it, but it is not there".to_owned(),
+    }
+}
+
+impl View for RedbView {
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn stream(&self, stream: &StreamName) -> Answer<Option<StreamInfo>> {
+        self.number(stream)?
+            .map(|number| self.info(number))
+            .transpose()
+    }
+
+    fn stream_events(
+        &self,
+        stream: &StreamName,
+        from: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Answer<Vec<Event>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(Vec::new());
+        };
+        let mut events = Vec::new();
+        let range = match direction {
+            Direction::Forward => (from.0, u64::MAX),
+            Direction::Backward => (0, from.0),
+        };
+        if limit > 0 {
+            self.for_each_entry(number, range, direction, &mut |_, position, _| {
+                events.push(self.event(position)?);
+                Ok(events.len() < limit)
+            })?;
+        }
+        Ok(events)
+    }
+
+    fn for_each_event(
+        &self,
+        stream: &StreamName,
+        from: Revision,
+        to: Revision,
+        each: &mut dyn FnMut(Event) -> bool,
+    ) -> Answer<()> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(());
+        };
+        if from > to {
+            return Ok(());
+        }
+        let doing = "reading an event";
+        let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
+        self.for_each_entry(
+            number,
+            (from.0, to.0),
+            Direction::Forward,
+            &mut |_, position, _| {
+                let record = events.get(position).map_err(engine(doing))?;
+                let record = record.ok_or_else(|| missing(format!("position {position}")))?;
+                Ok(each(decode_event(position, record.value())?))
+            },
+        )
+    }
+
+    fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> Answer<Option<Revision>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        // Effective times never go back along a stream: a binary search for the last one that is not after `at`.
+        let (mut low, mut high) = (0, self.info(number)?.revision.0);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            let (_, effective) = self
+                .entry(number, Revision(middle))?
+                .ok_or_else(|| missing(format!("revision {middle} of `{stream}`")))?;
+            if effective <= at.as_micros() {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(Some(Revision(low)))
+    }
+
+    fn effective_at(&self, stream: &StreamName, revision: Revision) -> Answer<Option<Timestamp>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        Ok(self
+            .entry(number, revision)?
+            .map(|(_, effective)| Timestamp::from_micros(effective)))
+    }
+
+    fn log(
+        &self,
+        filter: &LogFilter,
+        from: Option<Position>,
+        direction: Direction,
+        limit: usize,
+        budget: u64,
+    ) -> Answer<LogPage> {
+        let head = self.head.position.0;
+        let range = match direction {
+            Direction::Forward => (from.map_or(1, |from| from.0.max(1)), head),
+            Direction::Backward => (1, from.map_or(head, |from| from.0.min(head))),
+        };
+        let mut page = LogPage::default();
+        for position in candidates(&self.txn, filter, range, direction)? {
+            let position = position?;
+            if page.events.len() >= limit || page.scanned >= budget {
+                page.next = Some(Position(position));
+                break;
+            }
+            page.scanned += 1;
+            let event = self.event(position)?;
+            if passes(filter, &event) {
+                page.events.push(event);
+            }
+        }
+        Ok(page)
+    }
+
+    fn event_by_id(&self, event_id: &str) -> Answer<Option<Event>> {
+        let doing = "reading an event id";
+        let ids = self.txn.open_table(EVENT_IDS).map_err(engine(doing))?;
+        let position = ids
+            .get(event_id)
+            .map_err(engine(doing))?
+            .map(|position| position.value());
+        position.map(|position| self.event(position)).transpose()
+    }
+
+    fn streams(
+        &self,
+        filter: &StreamFilter,
+        order: StreamOrder,
+        after: Option<StreamCursor>,
+        limit: usize,
+        budget: u64,
+    ) -> Answer<StreamPage> {
+        match order {
+            StreamOrder::Name => self.streams_by_name(filter, after, limit, budget),
+            StreamOrder::Recent => self.streams_by_last(filter, after.as_ref(), limit, budget),
+        }
+    }
+
+    fn categories(&self) -> Answer<Vec<CategoryInfo>> {
+        let doing = "reading the categories";
+        let categories = self.txn.open_table(CATEGORIES).map_err(engine(doing))?;
+        let mut out = Vec::new();
+        for entry in categories.iter().map_err(engine(doing))? {
+            let (category, counts) = entry.map_err(engine(doing))?;
+            let (streams, events) = counts.value();
+            out.push(CategoryInfo {
+                category: category.value().to_owned(),
+                streams,
+                events,
+            });
+        }
+        Ok(out)
+    }
+
+    fn decisions(
+        &self,
+        filter: &DecisionFilter,
+        from: Option<u64>,
+        direction: Direction,
+        limit: usize,
+    ) -> Answer<DecisionPage> {
+        let last = self.head.decision;
+        let (low, high) = match direction {
+            Direction::Forward => (from.unwrap_or(1).max(1), last),
+            Direction::Backward => (1, from.unwrap_or(last).min(last)),
+        };
+        let mut page = DecisionPage::default();
+        let mut take = |sequence: u64, rejected: Option<bool>| -> Answer<bool> {
+            if filter.rejected.is_some() && rejected.is_some() && rejected != filter.rejected {
+                return Ok(true);
+            }
+            if page.decisions.len() >= limit {
+                page.next = Some(sequence);
+                return Ok(false);
+            }
+            let decision = self.decision(sequence)?;
+            let is_rejected = matches!(
+                decision.result,
+                whodunit_core::command::Outcome::Rejected { .. }
+            );
+            if filter.rejected.is_none_or(|wanted| wanted == is_rejected) {
+                page.decisions.push(decision);
+            }
+            Ok(true)
+        };
+        if let Some(stream) = &filter.stream {
+            let doing = "reading a stream's decisions";
+            let index = self
+                .txn
+                .open_table(STREAM_DECISIONS)
+                .map_err(engine(doing))?;
+            let name = stream.as_str();
+            let mut entries = index
+                .range((name, low)..=(name, high))
+                .map_err(engine(doing))?;
+            while let Some(entry) = match direction {
+                Direction::Forward => entries.next(),
+                Direction::Backward => entries.next_back(),
+            } {
+                let (key, rejected) = entry.map_err(engine(doing))?;
+                if !take(key.value().1, Some(rejected.value()))? {
+                    break;
+                }
+            }
+        } else {
+            let mut all = (low..=high).map(Some);
+            while let Some(Some(sequence)) = match direction {
+                Direction::Forward => all.next(),
+                Direction::Backward => all.next_back(),
+            } {
+                if !take(sequence, None)? {
+                    break;
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    fn decision_by_command(&self, command_id: &str) -> Answer<Option<Decision>> {
+        let doing = "reading a command id";
+        let ids = self.txn.open_table(COMMAND_IDS).map_err(engine(doing))?;
+        let sequence = ids
+            .get(command_id)
+            .map_err(engine(doing))?
+            .map(|sequence| sequence.value());
+        sequence.map(|sequence| self.decision(sequence)).transpose()
+    }
+
+    fn key_holder(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Option<Position>,
+    ) -> Answer<Option<KeyHold>> {
+        let doing = "reading the keys";
+        let keys = self.txn.open_table(KEYS).map_err(engine(doing))?;
+        let (name, value) = (key.name.as_str(), key.value.as_str());
+        let at = at.map_or(u64::MAX, |at| at.0);
+        let mut holds = keys
+            .range((category, name, value, 0)..=(category, name, value, at))
+            .map_err(engine(doing))?;
+        let Some(entry) = holds.next_back() else {
+            return Ok(None);
+        };
+        let (place, hold) = entry.map_err(engine(doing))?;
+        let (holder, until) = hold.value();
+        // A hold that ended by then is no hold; `until` is the position at which it is already free.
+        if until != 0 && until <= at {
+            return Ok(None);
+        }
+        let stream = StreamName::new(holder).map_err(|error| StoreError::Damaged {
+            place: key.to_string(),
+            detail: error.to_string(),
+        })?;
+        let until = Some(until).filter(|&until| until != 0).map(Position);
+        Ok(Some(KeyHold {
+            stream,
+            since: Position(place.value().3),
+            until,
+        }))
+    }
+
+    fn snapshot(
+        &self,
+        stream: &StreamName,
+        rules_hash: &str,
+        at_most: Revision,
+    ) -> Answer<Option<Snapshot>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        let doing = "reading a snapshot";
+        let snapshots = self.txn.open_table(SNAPSHOTS).map_err(engine(doing))?;
+        let mut range = snapshots
+            .range((number, rules_hash, 0)..=(number, rules_hash, at_most.0))
+            .map_err(engine(doing))?;
+        let Some(entry) = range.next_back() else {
+            return Ok(None);
+        };
+        let (key, state) = entry.map_err(engine(doing))?;
+        Ok(Some(Snapshot {
+            stream: stream.clone(),
+            revision: Revision(key.value().2),
+            rules_hash: rules_hash.to_owned(),
+            state: state.value().to_vec(),
+        }))
+    }
+
+    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> Answer<Density> {
+        super::density::density(&self.txn, self, stream, buckets)
+    }
+}
+
+impl RedbView {
+    pub(super) fn stream_number(&self, stream: &StreamName) -> Answer<Option<u64>> {
+        self.number(stream)
+    }
+
+    fn streams_by_name(
+        &self,
+        filter: &StreamFilter,
+        after: Option<StreamCursor>,
+        limit: usize,
+        budget: u64,
+    ) -> Answer<StreamPage> {
+        let doing = "reading the streams";
+        let numbers = self.txn.open_table(STREAM_NUMBERS).map_err(engine(doing))?;
+        // A category's streams stand together, between `category-` and the next character after `-`.
+        let (mut low, mut high) = (String::new(), None);
+        if let Some(category) = &filter.category {
+            low = format!("{category}-");
+            high = Some(format!("{category}."));
+        }
+        if let Some(StreamCursor::AfterName(name)) = after {
+            // The smallest text after a name is the name and a zero character.
+            low = low.max(format!("{name}\0"));
+        }
+        let entries = match &high {
+            Some(high) if *high <= low => return Ok(StreamPage::default()),
+            Some(high) => numbers.range(low.as_str()..high.as_str()),
+            None => numbers.range(low.as_str()..),
+        };
+        let mut page = StreamPage::default();
+        let mut last = String::new();
+        for entry in entries.map_err(engine(doing))? {
+            let (name, number) = entry.map_err(engine(doing))?;
+            if page.streams.len() >= limit || page.scanned >= budget {
+                page.next = Some(StreamCursor::AfterName(last));
+                break;
+            }
+            name.value().clone_into(&mut last);
+            page.scanned += 1;
+            let info = self.info(number.value())?;
+            if stream_passes(filter, &info) {
+                page.streams.push(info);
+            }
+        }
+        Ok(page)
+    }
+
+    fn streams_by_last(
+        &self,
+        filter: &StreamFilter,
+        after: Option<&StreamCursor>,
+        limit: usize,
+        budget: u64,
+    ) -> Answer<StreamPage> {
+        let doing = "reading the streams";
+        let by_last = self
+            .txn
+            .open_table(STREAMS_BY_LAST)
+            .map_err(engine(doing))?;
+        let before = match after {
+            Some(StreamCursor::BeforePosition(position)) => position.0,
+            _ => u64::MAX,
+        };
+        let mut page = StreamPage::default();
+        let mut last = before;
+        for entry in by_last.range(..before).map_err(engine(doing))?.rev() {
+            let (position, number) = entry.map_err(engine(doing))?;
+            if page.streams.len() >= limit || page.scanned >= budget {
+                page.next = Some(StreamCursor::BeforePosition(Position(last)));
+                break;
+            }
+            last = position.value();
+            page.scanned += 1;
+            let info = self.info(number.value())?;
+            if stream_passes(filter, &info) {
+                page.streams.push(info);
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
+    let contains = |text: &str, part: &str| text.to_lowercase().contains(part);
+    filter
+        .category
+        .as_deref()
+        .is_none_or(|category| info.stream.category() == category)
+        && filter.status.is_none_or_eq(info.label.status.as_deref())
+        && filter.text.as_deref().is_none_or(|text| {
+            let text = text.to_lowercase();
+            contains(info.stream.as_str(), &text)
+                || info
+                    .label
+                    .title
+                    .as_deref()
+                    .is_some_and(|title| contains(title, &text))
+        })
+}
+
+/// "Absent, or equal", for filters.
+trait NoneOrEq {
+    fn is_none_or_eq(&self, actual: Option<&str>) -> bool;
+}
+
+impl NoneOrEq for Option<String> {
+    fn is_none_or_eq(&self, actual: Option<&str>) -> bool {
+        self.as_deref().is_none_or(|wanted| actual == Some(wanted))
+    }
+}
