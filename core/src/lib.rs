@@ -17,6 +17,7 @@ pub mod fold;
 pub mod ids;
 pub mod json;
 pub mod keys;
+pub mod mapping;
 pub mod merge;
 pub mod model;
 pub mod payload;

@@ -1,0 +1,65 @@
+//! Conditions: which records a rule takes.
+
+use serde_json::Value;
+
+use super::template::lookup;
+
+/// A condition on a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Condition {
+    /// About the value at a JSON Pointer.
+    At(String, Test),
+    /// All of these hold.
+    All(Vec<Condition>),
+    /// At least one of these holds.
+    Any(Vec<Condition>),
+    /// This does not hold.
+    Not(Box<Condition>),
+}
+
+/// A condition on one value. `null` counts as absent; only `exists = false` holds for what is absent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Test {
+    /// It is there, or it is not.
+    Exists(bool),
+    /// It is one of these.
+    OneOf(Vec<Value>),
+    /// It is a text that begins so.
+    StartsWith(String),
+    /// It is a text that ends so.
+    EndsWith(String),
+    /// It is a text with this in it.
+    Contains(String),
+}
+
+impl Condition {
+    pub(super) fn holds(&self, record: &Value) -> bool {
+        match self {
+            Self::At(pointer, test) => test.holds(lookup(record, pointer)),
+            Self::All(conditions) => conditions.iter().all(|c| c.holds(record)),
+            Self::Any(conditions) => conditions.iter().any(|c| c.holds(record)),
+            Self::Not(condition) => !condition.holds(record),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, value: Option<&Value>) -> bool {
+        let text = value.and_then(Value::as_str);
+        match self {
+            Self::Exists(wanted) => value.is_some() == *wanted,
+            Self::OneOf(wanted) => value.is_some_and(|v| wanted.iter().any(|w| same(v, w))),
+            Self::StartsWith(part) => text.is_some_and(|t| t.starts_with(part)),
+            Self::EndsWith(part) => text.is_some_and(|t| t.ends_with(part)),
+            Self::Contains(part) => text.is_some_and(|t| t.contains(part)),
+        }
+    }
+}
+
+/// Equal, with numbers compared by value: `1` and `1.0` are the same.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (a, b) => a == b,
+    }
+}
