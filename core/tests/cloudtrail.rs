@@ -1,4 +1,4 @@
-//! The mapping for AWS CloudTrail, on a few invented records and, where it is at hand, on a real day's 2,900.
+//! The mapping for AWS `CloudTrail`, on a few invented records and, where it is at hand, on a real day's 2,900.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
