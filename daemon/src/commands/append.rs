@@ -1,0 +1,144 @@
+//! Raw events: facts that no rule looked at.
+//!
+//! Where the category's model knows unique keys, they are kept all the same: the facts are folded to see which keys the
+//! stream takes and gives up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::decide::{key_changes, state_after};
+use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Model;
+use whodunit_core::time::Timestamp;
+
+use super::check::{self, Invalid};
+use super::{Commands, WriteError, base, label, starts_again};
+use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
+use crate::reading::read;
+use crate::store::{Append, AppendError, Appended, BoxFuture, StoreError};
+
+/// Facts for one stream.
+#[derive(Debug, Clone)]
+pub struct RawAppend {
+    /// The stream that grows.
+    pub stream: StreamName,
+    /// What its head must be.
+    pub expected: ExpectedRevision,
+    /// The facts, in order.
+    pub events: Vec<NewEvent>,
+    /// Places that the events must get; empty to assign them.
+    pub places: Vec<(Option<Position>, Option<Revision>)>,
+}
+
+impl Commands {
+    /// Appends facts now.
+    pub async fn append(&self, mut raw: RawAppend) -> Result<Appended, WriteError> {
+        check_list(&raw.events).map_err(WriteError::refused)?;
+        let model = self.models.of(raw.stream.category());
+        for (index, event) in raw.events.iter_mut().enumerate() {
+            check::event(model, event).map_err(|invalid| {
+                WriteError::refused(invalid.into_problem(&format!("/events/{index}")))
+            })?;
+        }
+        let now = self.clock.now();
+        if model.is_merge() {
+            return Ok(self.submit(raw, now).await?);
+        }
+        let lane = self.lanes.enter(&raw.stream).await;
+        for _ in 0..ATTEMPTS_MAX {
+            let append = self.keyed(model, raw.clone(), now).await?;
+            match self.store.append(append).await {
+                Ok(appended) => return Ok(appended),
+                Err(error) if starts_again(&error, raw.expected, false) => {}
+                Err(error) => return Err(WriteError::from(error).as_asked(raw.expected)),
+            }
+        }
+        drop(lane);
+        Err(WriteError::Append(AppendError::Busy))
+    }
+
+    /// Submits checked facts of a category without a model. The call, not the await, takes the place in the queue.
+    pub(crate) fn submit(
+        &self,
+        raw: RawAppend,
+        now: Timestamp,
+    ) -> BoxFuture<Result<Appended, AppendError>> {
+        let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
+        append.fresh_ids = self.fresh_ids(&append.events);
+        append.places = raw.places;
+        self.store.append(append)
+    }
+
+    /// Checked facts of a category with a model, with the keys and the label that they lead to.
+    pub(crate) async fn keyed(
+        &self,
+        model: &Model,
+        raw: RawAppend,
+        now: Timestamp,
+    ) -> Result<Append, WriteError> {
+        let (model, travel) = (model.clone(), Arc::clone(&self.travel));
+        let fresh_ids = self.fresh_ids(&raw.events);
+        read(&self.store, move |view| -> Result<_, StoreError> {
+            let first_id = raw.events.first().and_then(|event| event.event_id.as_deref());
+            let known = match first_id {
+                Some(id) => view.event_by_id(id)?.is_some(),
+                None => false,
+            };
+            let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
+            append.fresh_ids = fresh_ids;
+            append.places = raw.places;
+            // An event id that is on record makes this a repetition or a conflict: the store answers without writing.
+            if known {
+                return Ok(append);
+            }
+            let base = base(view, &travel, &model, &append.stream)?;
+            if !append.expected.admits(base.revision) {
+                // The store answers with both revisions.
+                return Ok(append);
+            }
+            let after = state_after(
+                &model,
+                &append.stream,
+                &base.state,
+                base.revision,
+                &append.events,
+                now,
+            );
+            (append.claims, append.releases) = key_changes(&model, &base.state, &after);
+            append.label = Some(label(&model, &after));
+            append.expected = ExpectedRevision::Exact(base.revision);
+            Ok(append)
+        })
+        .await
+        .map_err(WriteError::from)
+    }
+
+    fn fresh_ids(&self, events: &[NewEvent]) -> Vec<String> {
+        events.iter().map(|_| self.ids.fresh()).collect()
+    }
+}
+
+fn check_list(events: &[NewEvent]) -> Result<(), Problem> {
+    if events.is_empty() {
+        return Err(Invalid::malformed("/events", "must hold at least one event").into_problem(""));
+    }
+    if events.len() > APPEND_EVENTS_MAX {
+        let detail = format!(
+            "`/events` holds {} events, at most {APPEND_EVENTS_MAX} are allowed",
+            events.len()
+        );
+        return Err(Problem::new(Code::LimitExceeded, detail).field("/events"));
+    }
+    let mut seen = HashSet::new();
+    for (index, event) in events.iter().enumerate() {
+        if let Some(id) = &event.event_id
+            && !seen.insert(id)
+        {
+            let pointer = format!("/events/{index}/event_id");
+            return Err(Invalid::malformed(pointer, "is given twice").into_problem(""));
+        }
+    }
+    Ok(())
+}

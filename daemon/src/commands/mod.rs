@@ -1,0 +1,255 @@
+//! The write path: from a command or raw events to what the log says.
+//!
+//! Owns the order of things: check, look for an earlier answer, load the state at the head, prepare, decide, append.
+//! Every decision is recorded, rejections too; a malformed command and a wrong expected revision leave nothing. Never
+//! stores, logs or returns a plaintext secret.
+//!
+//! Entry points: [`Commands::handle`] and [`Commands::append`].
+
+mod append;
+pub(crate) mod check;
+mod error;
+mod lanes;
+mod repeat;
+
+use std::sync::Arc;
+
+use whodunit_core::api::write::{CommandAccepted, CommandIn};
+use whodunit_core::command::{Command, Decision, Outcome, Rejection};
+use whodunit_core::decide::decide;
+use whodunit_core::decider::PrepareError;
+use whodunit_core::event::ExpectedRevision;
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::json::State;
+use whodunit_core::model::{Model, Models};
+use whodunit_core::time::Timestamp;
+
+use crate::clock::{Clock, Ids};
+use crate::limits::ATTEMPTS_MAX;
+use crate::reading::{blocking, read};
+use crate::store::{Append, AppendError, Appended, Decided, Store, StoreError, StreamLabel, View};
+use crate::time_travel::TimeTravel;
+
+pub use append::RawAppend;
+pub use error::WriteError;
+use lanes::Lanes;
+
+/// What became of a command that was well formed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The rules accepted it.
+    Accepted(Box<CommandAccepted>),
+    /// A rule refused it; on record as this decision.
+    Rejected(Box<Decision>),
+}
+
+/// Takes commands and raw events.
+pub struct Commands {
+    store: Arc<dyn Store>,
+    models: Arc<Models>,
+    travel: Arc<TimeTravel>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    lanes: Lanes,
+}
+
+/// A stream's head, for deciding on.
+struct Base {
+    revision: Revision,
+    state: State,
+}
+
+impl Commands {
+    /// Commands on this store, by these rules.
+    pub fn new(
+        store: Arc<dyn Store>,
+        models: Arc<Models>,
+        travel: Arc<TimeTravel>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self {
+            store,
+            models,
+            travel,
+            clock,
+            ids,
+            lanes: Lanes::default(),
+        }
+    }
+
+    /// Handles a command now.
+    pub async fn handle(&self, stream: StreamName, command: CommandIn) -> Result<Answer, WriteError> {
+        let now = self.clock.now();
+        self.handle_at(stream, command, now).await
+    }
+
+    /// Handles a command as if it were `now`: for playing a story whose time is part of it.
+    pub async fn handle_at(
+        &self,
+        stream: StreamName,
+        command: CommandIn,
+        now: Timestamp,
+    ) -> Result<Answer, WriteError> {
+        let Some(model) = self.models.own(stream.category()) else {
+            return Err(WriteError::NoModel { stream });
+        };
+        check::command(model, &command).map_err(WriteError::refused)?;
+        let expected = command.expected_revision.unwrap_or_default();
+        let may_repeat = command.command_id.is_some();
+        let command = self.complete(stream, command, now);
+        let lane = self.lanes.enter(&command.stream).await;
+        for _ in 0..ATTEMPTS_MAX {
+            if may_repeat && let Some(answer) = self.recorded(&command).await? {
+                return Ok(answer);
+            }
+            match self.attempt(model, command.clone(), expected).await {
+                Ok(appended) => return self.answer(command.command_id, appended),
+                Err(WriteError::Append(error)) if starts_again(&error, expected, may_repeat) => {}
+                Err(error) => return Err(error.as_asked(expected)),
+            }
+        }
+        drop(lane);
+        Err(WriteError::Append(AppendError::Busy))
+    }
+
+    fn complete(&self, stream: StreamName, command: CommandIn, now: Timestamp) -> Command {
+        let command_id = command.command_id.unwrap_or_else(|| self.ids.fresh());
+        Command {
+            stream,
+            command_type: command.command_type,
+            payload: command.payload,
+            actor: command.actor,
+            reason: command.reason,
+            correlation_id: command.correlation_id.or_else(|| Some(command_id.clone())),
+            causation_id: command.causation_id,
+            issued_at: now,
+            command_id,
+        }
+    }
+
+    /// Loads, prepares, decides and appends, once.
+    async fn attempt(
+        &self,
+        model: &Model,
+        command: Command,
+        expected: ExpectedRevision,
+    ) -> Result<Appended, WriteError> {
+        let base = self.base(model, &command.stream).await?;
+        if !expected.admits(base.revision) {
+            return Err(WriteError::Append(AppendError::WrongRevision {
+                stream: command.stream,
+                expected,
+                actual: base.revision,
+            }));
+        }
+        let (model, ids) = (model.clone(), Arc::clone(&self.ids));
+        let append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        Ok(self.store.append(append).await?)
+    }
+
+    /// The state at the stream's head; of no stream, the empty one.
+    async fn base(&self, model: &Model, stream: &StreamName) -> Result<Base, StoreError> {
+        let (model, stream) = (model.clone(), stream.clone());
+        let travel = Arc::clone(&self.travel);
+        read(&self.store, move |view| base(view, &travel, &model, &stream)).await
+    }
+
+    fn answer(&self, command_id: String, appended: Appended) -> Result<Answer, WriteError> {
+        let Some(decision) = appended.decision else {
+            return Err(WriteError::Store(StoreError::Damaged {
+                place: format!("command `{command_id}`"),
+                detail: "its append has no decision".to_owned(),
+            }));
+        };
+        Ok(match decision.result {
+            Outcome::Rejected { .. } => Answer::Rejected(Box::new(decision)),
+            Outcome::Accepted { revision, position, .. } => {
+                Answer::Accepted(Box::new(CommandAccepted {
+                    outcome: "accepted".to_owned(),
+                    command_id,
+                    stream: decision.stream,
+                    revision,
+                    position,
+                    events: appended.events,
+                    repeated: appended.repeated,
+                }))
+            }
+        })
+    }
+}
+
+/// The state at a stream's head.
+fn base(
+    view: &dyn View,
+    travel: &TimeTravel,
+    model: &Model,
+    stream: &StreamName,
+) -> Result<Base, StoreError> {
+    let revision = view.stream(stream)?.map_or(Revision::ZERO, |info| info.revision);
+    let folded = travel.state(view, model, stream, revision)?.folded;
+    Ok(Base {
+        revision,
+        state: folded.state,
+    })
+}
+
+/// Whether another attempt may end otherwise: the author had nothing against the stream having grown meanwhile, or the
+/// same command was recorded meanwhile and its answer can be found.
+fn starts_again(error: &AppendError, expected: ExpectedRevision, may_repeat: bool) -> bool {
+    match error {
+        AppendError::WrongRevision { actual, .. } => expected.admits(*actual),
+        AppendError::CommandIdConflict { .. } => may_repeat,
+        _ => false,
+    }
+}
+
+/// Prepares and decides. Slow: this is where passwords are hashed.
+fn prepared(
+    model: &Model,
+    base: &Base,
+    command: Command,
+    ids: &dyn Ids,
+) -> Result<Append, WriteError> {
+    let command = match model.prepare() {
+        None => command,
+        Some(prepare) => prepare.prepare(&base.state, command).map_err(unprepared)?,
+    };
+    let exact = ExpectedRevision::Exact(base.revision);
+    let mut append = Append::facts(command.stream.clone(), exact, Vec::new(), command.issued_at);
+    let mut rejection: Option<Rejection> = None;
+    match decide(model, &base.state, base.revision, &command) {
+        Err(refused) => rejection = Some(refused),
+        Ok(verdict) => {
+            append.fresh_ids = verdict.events.iter().map(|_| ids.fresh()).collect();
+            append.events = verdict.events;
+            append.claims = verdict.claims;
+            append.releases = verdict.releases;
+            append.label = Some(label(model, &verdict.state));
+        }
+    }
+    append.decided = Some(Decided {
+        command,
+        base_revision: base.revision,
+        rules_hash: model.rules_hash().to_owned(),
+        rejection,
+    });
+    Ok(append)
+}
+
+fn unprepared(error: PrepareError) -> WriteError {
+    match error {
+        PrepareError::Malformed { pointer, message } => WriteError::refused(
+            check::Invalid::malformed(format!("/payload{pointer}"), message).into_problem(""),
+        ),
+        error => WriteError::Prepare(error.to_string()),
+    }
+}
+
+/// How lists name a stream in this state.
+fn label(model: &Model, state: &State) -> StreamLabel {
+    StreamLabel {
+        title: model.title(state),
+        status: model.status(state),
+    }
+}

@@ -1,0 +1,33 @@
+//! What can be set about a daemon.
+//!
+//! Owns the settings and their defaults; bounds that nobody sets are in [`crate::limits`].
+
+use std::time::Duration;
+
+use crate::limits::LIVE_HEARTBEAT;
+use crate::passwords::Cost;
+
+/// Settings of a daemon.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How much work a password hash takes.
+    pub password_cost: Cost,
+    /// Names, beside loopback's, that a request's `Host` and `Origin` may have.
+    pub allowed_hosts: Vec<String>,
+    /// Whether any IP address will do as `Host`, as it must when listening beyond loopback. Names still have to be
+    /// allowed one by one: it is names that DNS rebinding uses.
+    pub allow_remote: bool,
+    /// Time between two heads of an idle live feed.
+    pub heartbeat: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            password_cost: Cost::Standard,
+            allowed_hosts: Vec::new(),
+            allow_remote: false,
+            heartbeat: LIVE_HEARTBEAT,
+        }
+    }
+}

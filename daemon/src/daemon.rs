@@ -1,0 +1,127 @@
+//! The daemon as one value: the store and what works on it.
+//!
+//! Owns what all parts share. Never listens; [`crate::serve`] does.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use whodunit_core::model::Models;
+use whodunit_core::users;
+
+use crate::clock::{Clock, Ids, SystemClock, UuidV7};
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::passwords::Argon2id;
+use crate::store::{Store, StoreError};
+use crate::time_travel::TimeTravel;
+
+/// A daemon. Cheap to clone; all clones are the same one.
+#[derive(Clone)]
+pub struct Daemon {
+    parts: Arc<Parts>,
+}
+
+/// What the daemon is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) travel: Arc<TimeTravel>,
+    pub(crate) commands: Commands,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gates: Gates,
+    /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) started: Instant,
+}
+
+/// How many of each kind of work may go on at a time.
+pub(crate) struct Gates {
+    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) live: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) imports: Arc<Semaphore>,
+}
+
+impl Daemon {
+    /// A daemon on this store, with the machine's clock. Must be called within a tokio runtime.
+    pub fn open(config: Config, store: Arc<dyn Store>) -> Self {
+        Self::with(config, store, Arc::new(SystemClock), Arc::new(UuidV7))
+    }
+
+    /// A daemon with another clock and id source, for tests and stories.
+    pub fn with(
+        config: Config,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        let passwords = Arc::new(Argon2id::new(config.password_cost));
+        let models = Arc::new(Models::new([users::model(passwords)]));
+        let travel = Arc::new(TimeTravel::start(Arc::clone(&store)));
+        let commands = Commands::new(
+            Arc::clone(&store),
+            Arc::clone(&models),
+            Arc::clone(&travel),
+            Arc::clone(&clock),
+            ids,
+        );
+        let gates = Gates {
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
+        };
+        Self {
+            parts: Arc::new(Parts {
+                config,
+                store,
+                models,
+                travel,
+                commands,
+                clock,
+                gates,
+                stopping: CancellationToken::new(),
+                started: Instant::now(),
+            }),
+        }
+    }
+
+    /// Takes commands and raw events, without HTTP in between.
+    pub fn commands(&self) -> &Commands {
+        &self.parts.commands
+    }
+
+    /// Reaches states, without HTTP in between.
+    pub fn time_travel(&self) -> &TimeTravel {
+        &self.parts.travel
+    }
+
+    /// The models it folds and decides by.
+    pub fn models(&self) -> &Models {
+        &self.parts.models
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// Begins to stop: live feeds end, imports and exports stop at the next record, `ready` says no.
+    pub fn begin_to_stop(&self) {
+        self.parts.stopping.cancel();
+    }
+
+    /// Stops, and closes the store once the writes under way are done.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.begin_to_stop();
+        self.parts.store.close().await
+    }
+
+    pub(crate) fn parts(&self) -> &Arc<Parts> {
+        &self.parts
+    }
+}

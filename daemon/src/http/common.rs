@@ -1,0 +1,142 @@
+//! What the resources share: pages, orders, cursors, and showing secrets.
+
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::model::Models;
+use whodunit_core::text::shown;
+use whodunit_core::view::{redact_decision, redact_event};
+
+use crate::limits::{ACTOR_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use crate::store::Direction;
+
+/// Which way a list runs: `forward` from old to new (also `asc`), `backward` from new to old (also `desc`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// From old to new.
+    #[default]
+    #[serde(alias = "asc")]
+    Forward,
+    /// From new to old.
+    #[serde(alias = "desc")]
+    Backward,
+}
+
+impl From<Order> for Direction {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Forward => Self::Forward,
+            Order::Backward => Self::Backward,
+        }
+    }
+}
+
+impl Order {
+    fn letter(self) -> char {
+        match self {
+            Self::Forward => 'f',
+            Self::Backward => 'b',
+        }
+    }
+
+    /// A cursor of a list that runs this way and goes on from this number.
+    pub(crate) fn cursor(self, next: u64) -> String {
+        format!("{}{next}", self.letter())
+    }
+
+    /// Reads such a cursor back; one of a list that runs the other way is refused.
+    pub(crate) fn from_cursor(self, cursor: &str) -> Result<u64, Problem> {
+        let number = cursor.strip_prefix(self.letter()).and_then(|number| number.parse().ok());
+        number.ok_or_else(bad_cursor)
+    }
+}
+
+pub(crate) fn bad_cursor() -> Problem {
+    Problem::new(Code::BadParameter, "`cursor` is not of this list")
+        .field("cursor")
+        .hint("give back `next_cursor` unchanged, with the same `order` and `sort`")
+}
+
+/// The number of items of a page.
+pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+    bounded("limit", limit, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX)
+}
+
+/// A number between 1 and its documented bound.
+pub(crate) fn bounded(
+    name: &str,
+    given: Option<usize>,
+    default: usize,
+    max: usize,
+) -> Result<usize, Problem> {
+    match given.unwrap_or(default) {
+        0 => Err(Problem::new(Code::BadParameter, format!("`{name}` must be at least 1")).field(name)),
+        n if n > max => {
+            let detail = format!("`{name}` is {n}, at most {max} is allowed");
+            Err(Problem::new(Code::LimitExceeded, detail).field(name))
+        }
+        n => Ok(n),
+    }
+}
+
+/// Two parameters of which at most one may be given.
+pub(crate) fn at_most_one(
+    (one, has_one): (&str, bool),
+    (other, has_other): (&str, bool),
+) -> Result<(), Problem> {
+    if has_one && has_other {
+        let detail = format!("`{one}` and `{other}` are both given; give one of them");
+        return Err(Problem::new(Code::BadParameter, detail).field(other));
+    }
+    Ok(())
+}
+
+/// Whether a reply shows secrets. Made only by [`Reveal::asked`], which leaves a trace of who asked for them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reveal(bool);
+
+impl Reveal {
+    /// Secrets stay hidden.
+    pub(crate) const NO: Self = Self(false);
+
+    /// Notes who asked to see secrets, and of what.
+    pub(crate) fn asked(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Self {
+        if reveal {
+            let who = headers.get("x-whodunit-actor").and_then(|value| value.to_str().ok());
+            let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
+            let who = shown(who.unwrap_or("anonymous"));
+            tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
+        }
+        Self(reveal)
+    }
+
+    /// Whether secrets are shown.
+    pub(crate) fn yes(self) -> bool {
+        self.0
+    }
+
+    /// An event as it may be shown.
+    pub(crate) fn event(self, models: &Models, event: Event) -> Event {
+        if self.0 {
+            return event;
+        }
+        redact_event(models.of(event.stream.category()), event)
+    }
+
+    /// Events as they may be shown.
+    pub(crate) fn events(self, models: &Models, events: Vec<Event>) -> Vec<Event> {
+        events.into_iter().map(|event| self.event(models, event)).collect()
+    }
+
+    /// A decision as it may be shown.
+    pub(crate) fn decision(self, models: &Models, decision: Decision) -> Decision {
+        if self.0 {
+            return decision;
+        }
+        redact_decision(models.of(decision.stream.category()), decision)
+    }
+}

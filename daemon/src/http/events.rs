@@ -1,0 +1,185 @@
+//! The log: its events with filters, one event, its decisions.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use whodunit_core::api::Page;
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, StreamName};
+use whodunit_core::text::shown;
+use whodunit_core::time::Timestamp;
+
+use super::common::{Order, Reveal, at_most_one, page_limit};
+use super::error::ApiError;
+use super::extract::{PathText, Query};
+use super::reply::Reply;
+use crate::daemon::Parts;
+use crate::reading::{log_page, read};
+use crate::store::{DecisionFilter, LogFilter};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventsParams {
+    /// Exactly this category.
+    category: Option<String>,
+    /// Exactly this event type.
+    r#type: Option<String>,
+    /// Exactly this actor.
+    actor: Option<String>,
+    /// Exactly this correlation id.
+    correlation: Option<String>,
+    /// Recorded not before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Recorded not after this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// Occurs in stream, type, actor, reason, ids, data or metadata, without regard to case.
+    text: Option<String>,
+    /// Which way; `forward` when absent.
+    #[param(inline)]
+    order: Option<Order>,
+    /// The first position wanted.
+    from_position: Option<u64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items at most: 1 to 1000, 100 when absent. A page may end early, with a cursor, when its events are large or far
+    /// between.
+    limit: Option<usize>,
+    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    reveal: Option<bool>,
+}
+
+/// Events of the whole log. Everything given must hold.
+#[utoipa::path(get, path = "/v1/events", tag = "browse", params(EventsParams),
+    responses((status = 200, body = Page<Event>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(parts): State<Arc<Parts>>,
+    Query(params): Query<EventsParams>,
+    headers: HeaderMap,
+) -> Result<Reply<Page<Event>>, ApiError> {
+    let from = ("from_position", params.from_position.is_some());
+    at_most_one(from, ("cursor", params.cursor.is_some()))?;
+    let limit = page_limit(params.limit)?;
+    let order = params.order.unwrap_or_default();
+    let cursor = params.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+    let from = cursor.or(params.from_position).map(Position);
+    let filter = LogFilter {
+        category: params.category,
+        event_type: params.r#type,
+        actor: params.actor,
+        correlation_id: params.correlation,
+        since: params.since,
+        until: params.until,
+        text: params.text.filter(|text| !text.is_empty()),
+    };
+    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "events", "the log");
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let page = log_page(view, &filter, from, order.into(), limit)?;
+        Ok(Reply(Page {
+            items: reveal.events(&models, page.events),
+            next_cursor: page.next.map(|next| order.cursor(next.0)),
+            head: view.head().position.0,
+            scanned: page.scanned,
+        }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventParams {
+    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    reveal: Option<bool>,
+}
+
+/// One event.
+#[utoipa::path(get, path = "/v1/events/{event_id}", tag = "browse",
+    params(("event_id" = String, Path, description = "its id"), EventParams),
+    responses((status = 200, body = Event), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
+    PathText(event_id): PathText,
+    Query(params): Query<EventParams>,
+    headers: HeaderMap,
+) -> Result<Reply<Event>, ApiError> {
+    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "event", &event_id);
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| match view.event_by_id(&event_id)? {
+        Some(event) => Ok(Reply(reveal.event(&models, event))),
+        None => {
+            let detail = format!("there is no event `{}`", shown(&event_id));
+            Err(Problem::new(Code::NoSuchEvent, detail).into())
+        }
+    })
+    .await
+}
+
+/// What the rules answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answered {
+    /// It led to events.
+    Accepted,
+    /// A rule refused it.
+    Rejected,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DecisionsParams {
+    /// Exactly this stream.
+    #[param(value_type = Option<String>)]
+    stream: Option<StreamName>,
+    /// Only `accepted` or only `rejected` ones.
+    #[param(inline)]
+    outcome: Option<Answered>,
+    /// Which way; `forward` when absent.
+    #[param(inline)]
+    order: Option<Order>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items at most: 1 to 1000, 100 when absent.
+    limit: Option<usize>,
+    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    reveal: Option<bool>,
+}
+
+/// Decisions: every command and what the rules answered, rejected ones too.
+#[utoipa::path(get, path = "/v1/decisions", tag = "browse", params(DecisionsParams),
+    responses((status = 200, body = Page<Decision>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn decisions(
+    State(parts): State<Arc<Parts>>,
+    Query(params): Query<DecisionsParams>,
+    headers: HeaderMap,
+) -> Result<Reply<Page<Decision>>, ApiError> {
+    let limit = page_limit(params.limit)?;
+    let order = params.order.unwrap_or_default();
+    let from = params.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+    let filter = DecisionFilter {
+        stream: params.stream,
+        rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),
+    };
+    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "decisions", "the log");
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let page = view.decisions(&filter, from, order.into(), limit)?;
+        let show = |decision| reveal.decision(&models, decision);
+        Ok(Reply(Page {
+            scanned: page.decisions.len() as u64,
+            items: page.decisions.into_iter().map(show).collect(),
+            next_cursor: page.next.map(|next| order.cursor(next)),
+            head: view.head().position.0,
+        }))
+    })
+    .await
+}

@@ -1,0 +1,92 @@
+//! What surrounds every request: time, number, panics, headers, the log.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::text::shown;
+
+use super::error::ApiError;
+use crate::daemon::Parts;
+use crate::limits::HANDLER_TIMEOUT;
+
+/// Outermost: adds the headers that every reply has, and one line in the log.
+pub(super) async fn surround(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    // The route, not the path: a path may hold what is nobody's business in a log.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    let ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let status = response.status().as_u16();
+    tracing::debug!(%method, route, status, ms, "answered");
+    response
+}
+
+/// Answers for a handler that panicked. The panic's own words stay in the log.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let said = panic.downcast_ref::<String>().cloned();
+    let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+    tracing::error!(said, "a request panicked");
+    ApiError::from(
+        Problem::new(Code::Internal, "the daemon failed on this request")
+            .hint("the daemon's log says more; please report it"),
+    )
+    .into_response()
+}
+
+/// Bounds how many requests are worked on at a time. A reply that is streamed counts until it begins.
+pub(super) async fn one_of_many(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match parts.gates.requests.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_full) => busy("too many requests are being worked on").into_response(),
+    }
+}
+
+/// A refusal for being too busy.
+pub(super) fn busy(detail: &str) -> ApiError {
+    Problem::new(Code::Busy, detail).hint("try again shortly").into()
+}
+
+/// Bounds how long a request may take.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(HANDLER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let seconds = HANDLER_TIMEOUT.as_secs();
+            let detail = format!("there was no answer within {seconds} seconds");
+            ApiError::from(Problem::new(Code::Timeout, detail).hint(
+                "a write may have been stored all the same: repeat it with the same ids to learn its outcome",
+            ))
+            .into_response()
+        }
+    }
+}
+
+pub(super) async fn no_such_path(uri: Uri) -> ApiError {
+    let detail = format!("there is no path `{}`", shown(uri.path()));
+    Problem::new(Code::NoSuchPath, detail).hint("`GET /v1/openapi.json` lists the paths").into()
+}
+
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response<Body> {
+    let detail = format!("`{}` does not take {method}", shown(uri.path()));
+    let problem = Problem::new(Code::MethodNotAllowed, detail);
+    ApiError::from(problem.hint("the header `Allow` lists what it takes")).into_response()
+}

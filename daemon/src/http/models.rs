@@ -1,0 +1,102 @@
+//! Models and categories: what there is to ask for, and of what kind.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use whodunit_core::api::Page;
+use whodunit_core::api::browse::{Category, CommandOut, ModelOut};
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::model::Model;
+use whodunit_core::text::shown;
+
+use super::error::ApiError;
+use super::extract::{PathText, Query};
+use super::reply::Reply;
+use super::streams::NoParams;
+use crate::daemon::Parts;
+use crate::reading::read;
+
+/// All models. The last one, of category `*`, takes every category without a model of its own.
+#[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = Page<ModelOut>)))]
+pub(crate) async fn list(
+    State(parts): State<Arc<Parts>>,
+    Query(NoParams {}): Query<NoParams>,
+) -> Reply<Page<ModelOut>> {
+    let models = parts.models.all().chain([parts.models.merge()]);
+    let items: Vec<_> = models.map(described).collect();
+    Reply(Page {
+        next_cursor: None,
+        head: parts.store.head().borrow().position.0,
+        scanned: items.len() as u64,
+        items,
+    })
+}
+
+/// The model of a category, with its commands and their JSON Schema.
+#[utoipa::path(get, path = "/v1/models/{category}", tag = "models",
+    params(("category" = String, Path, description = "the category; `*` for the model of those without one")),
+    responses((status = 200, body = ModelOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
+    PathText(category): PathText,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<ModelOut>, ApiError> {
+    if category == "*" {
+        return Ok(Reply(described(parts.models.merge())));
+    }
+    match parts.models.own(&category) {
+        Some(model) => Ok(Reply(described(model))),
+        None => {
+            let detail = format!("category `{}` has no model of its own", shown(&category));
+            Err(Problem::new(Code::NoSuchModel, detail)
+                .hint("its streams are folded by JSON Merge Patch: see `GET /v1/models/*`")
+                .into())
+        }
+    }
+}
+
+fn described(model: &Model) -> ModelOut {
+    let spec = model.spec();
+    let commands = spec.commands.iter().map(|command| CommandOut {
+        name: command.name.clone(),
+        description: command.description.clone(),
+        reason_required: command.reason_required,
+        schema: command.schema.clone(),
+    });
+    ModelOut {
+        category: if model.is_merge() { "*".to_owned() } else { spec.category.clone() },
+        description: spec.description.clone(),
+        rules_hash: model.rules_hash().to_owned(),
+        commands: commands.collect(),
+        events: spec.events.clone(),
+        secrets: spec.state_secrets.clone(),
+    }
+}
+
+/// All categories that have streams.
+#[utoipa::path(get, path = "/v1/categories", tag = "browse", responses((status = 200, body = Page<Category>)))]
+pub(crate) async fn categories(
+    State(parts): State<Arc<Parts>>,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<Page<Category>>, ApiError> {
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let items: Vec<_> = view
+            .categories()?
+            .into_iter()
+            .map(|info| Category {
+                model: models.of(&info.category).name().to_owned(),
+                category: info.category,
+                streams: info.streams,
+                events: info.events,
+            })
+            .collect();
+        Ok(Reply(Page {
+            next_cursor: None,
+            head: view.head().position.0,
+            scanned: items.len() as u64,
+            items,
+        }))
+    })
+    .await
+}

@@ -1,0 +1,57 @@
+//! Operations: is it alive, does it take requests, what does its API look like.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use whodunit_core::api::ops::HealthOut;
+use whodunit_core::api::problem::{Code, Problem};
+
+use super::error::{ApiError, unavailable};
+use super::extract::Query;
+use super::reply::Reply;
+use super::streams::NoParams;
+use crate::daemon::Parts;
+use crate::reading::blocking;
+use crate::store::StoreError;
+
+/// Whether the process answers, and what it holds.
+#[utoipa::path(get, path = "/v1/health", tag = "ops", responses((status = 200, body = HealthOut)))]
+pub(crate) async fn health(
+    State(parts): State<Arc<Parts>>,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<HealthOut>, ApiError> {
+    let store = Arc::clone(&parts.store);
+    let stats = blocking(move || store.stats()).await?;
+    let status = if parts.stopping.is_cancelled() { "shutting_down" } else { "ok" };
+    Ok(Reply(HealthOut {
+        status: status.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        head: stats.head.position.0,
+        decisions: stats.head.decision,
+        streams: stats.streams,
+        store_bytes: stats.file_bytes,
+        uptime_seconds: parts.started.elapsed().as_secs(),
+    }))
+}
+
+/// Whether it takes requests: the store answers and the daemon is not stopping.
+#[utoipa::path(get, path = "/v1/ready", tag = "ops",
+    responses((status = 200, body = HealthOut), (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn ready(
+    state: State<Arc<Parts>>,
+    params: Query<NoParams>,
+) -> Result<Response, ApiError> {
+    if state.stopping.is_cancelled() {
+        return Err(unavailable().into());
+    }
+    let store = Arc::clone(&state.store);
+    let usable = blocking(move || -> Result<_, StoreError> { store.view().map(drop) }).await;
+    if usable.is_err() {
+        let problem = Problem::new(Code::Unavailable, "the store does not answer");
+        return Err(problem.hint("the daemon's log says why").into());
+    }
+    let health = health(state, params).await?;
+    Ok((StatusCode::OK, health).into_response())
+}

@@ -1,0 +1,277 @@
+//! Streams: the list, one of them, its events, its density.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use whodunit_core::api::Page;
+use whodunit_core::api::browse::{DensityOut, Stream};
+use whodunit_core::api::problem::Problem;
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
+
+use super::common::{Order, Reveal, at_most_one, bad_cursor, bounded, page_limit};
+use super::error::ApiError;
+use super::extract::{Query, StreamPath};
+use super::reply::Reply;
+use crate::daemon::Parts;
+use crate::limits::{DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, SCAN_ENTRIES_MAX};
+use crate::reading::{read, stream_page};
+use crate::store::{Density, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View};
+use crate::time_travel::{Point, resolve};
+
+/// How a list of streams is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sort {
+    /// By name.
+    #[default]
+    Name,
+    /// By last event, newest first.
+    Recent,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamsParams {
+    /// Exactly this category.
+    category: Option<String>,
+    /// Exactly this status, such as `active`.
+    status: Option<String>,
+    /// Occurs in name or title, without regard to case.
+    r#match: Option<String>,
+    /// The order; `name` when absent.
+    #[param(inline)]
+    sort: Option<Sort>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items at most: 1 to 1000, 100 when absent.
+    limit: Option<usize>,
+}
+
+/// Streams, by name or by last event.
+#[utoipa::path(get, path = "/v1/streams", tag = "browse", params(StreamsParams),
+    responses((status = 200, body = Page<Stream>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(parts): State<Arc<Parts>>,
+    Query(params): Query<StreamsParams>,
+) -> Result<Reply<Page<Stream>>, ApiError> {
+    let limit = page_limit(params.limit)?;
+    let sort = params.sort.unwrap_or_default();
+    let after = params.cursor.as_deref().map(|cursor| from_cursor(sort, cursor)).transpose()?;
+    let filter = StreamFilter {
+        category: params.category,
+        status: params.status,
+        text: params.r#match,
+    };
+    let order = match sort {
+        Sort::Name => StreamOrder::Name,
+        Sort::Recent => StreamOrder::Recent,
+    };
+    read(&parts.store, move |view| {
+        let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
+        Ok(Reply(Page {
+            items: page.streams.into_iter().map(shown).collect(),
+            next_cursor: page.next.map(to_cursor),
+            head: view.head().position.0,
+            scanned: page.scanned,
+        }))
+    })
+    .await
+}
+
+fn to_cursor(cursor: StreamCursor) -> String {
+    match cursor {
+        StreamCursor::AfterName(name) => format!("n{name}"),
+        StreamCursor::BeforePosition(position) => format!("r{position}"),
+    }
+}
+
+fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, Problem> {
+    let found = match sort {
+        Sort::Name => cursor
+            .strip_prefix('n')
+            .and_then(|name| StreamName::new(name).ok())
+            .map(|name| StreamCursor::AfterName(name.into())),
+        Sort::Recent => cursor
+            .strip_prefix('r')
+            .and_then(|position| position.parse().ok())
+            .map(|position| StreamCursor::BeforePosition(Position(position))),
+    };
+    found.ok_or_else(bad_cursor)
+}
+
+fn shown(info: StreamInfo) -> Stream {
+    Stream {
+        category: info.stream.category().to_owned(),
+        stream: info.stream,
+        revision: info.revision,
+        first_position: info.first_position,
+        last_position: info.last_position,
+        first_recorded_at: info.first_at,
+        last_recorded_at: info.last_at,
+        last_event_type: info.last_event_type,
+        last_actor: info.last_actor,
+        last_reason: info.last_reason,
+        title: info.label.title,
+        status: info.label.status,
+        clock_back_at: info.clock_back_at,
+    }
+}
+
+/// One stream, without its events.
+#[utoipa::path(get, path = "/v1/streams/{stream}", tag = "browse",
+    params(("stream" = String, Path, description = "its name, `category-id`")),
+    responses((status = 200, body = Stream), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
+    StreamPath(stream): StreamPath,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<Stream>, ApiError> {
+    read(&parts.store, move |view| {
+        let found = resolve(view, &stream, Point::Head)?;
+        Ok(Reply(shown(found.info)))
+    })
+    .await
+}
+
+/// No parameters at all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
+
+/// Of lists within a stream.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WithinParams {
+    /// The first revision wanted; the stream's first, or its head when `order=backward`, when absent.
+    from: Option<u64>,
+    /// Which way; `forward` when absent.
+    #[param(inline)]
+    order: Option<Order>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items at most: 1 to 1000, 100 when absent. A page of large payloads ends early, with a cursor.
+    limit: Option<usize>,
+    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    pub(crate) reveal: Option<bool>,
+}
+
+/// A page within a stream, as asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Within {
+    pub(crate) from: Option<Revision>,
+    pub(crate) order: Order,
+    limit: usize,
+}
+
+impl WithinParams {
+    pub(crate) fn check(&self) -> Result<Within, Problem> {
+        at_most_one(("from", self.from.is_some()), ("cursor", self.cursor.is_some()))?;
+        let order = self.order.unwrap_or_default();
+        let cursor = self.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+        Ok(Within {
+            from: cursor.or(self.from).map(Revision),
+            order,
+            limit: page_limit(self.limit)?,
+        })
+    }
+}
+
+impl Within {
+    /// The events, and the cursor to go on from.
+    pub(crate) fn load(
+        self,
+        view: &dyn View,
+        stream: &StreamName,
+    ) -> Result<(Vec<Event>, Option<String>), ApiError> {
+        let head = resolve(view, stream, Point::Head)?.revision;
+        let from = match (self.order, self.from) {
+            (Order::Forward, from) => from.unwrap_or_default().max(Revision(1)),
+            (Order::Backward, None) => head,
+            (Order::Backward, Some(from)) => from.min(head),
+        };
+        let (events, next) = stream_page(view, stream, from, self.order.into(), self.limit)?;
+        let next = next.filter(|next| *next <= head);
+        Ok((events, next.map(|next| self.order.cursor(next.0))))
+    }
+}
+
+/// A stream's events.
+#[utoipa::path(get, path = "/v1/streams/{stream}/events", tag = "browse",
+    params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
+    responses((status = 200, body = Page<Event>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn events(
+    State(parts): State<Arc<Parts>>,
+    StreamPath(stream): StreamPath,
+    Query(params): Query<WithinParams>,
+    headers: HeaderMap,
+) -> Result<Reply<Page<Event>>, ApiError> {
+    let within = params.check()?;
+    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "events", stream.as_str());
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let (events, next_cursor) = within.load(view, &stream)?;
+        Ok(Reply(Page {
+            scanned: events.len() as u64,
+            items: reveal.events(&models, events),
+            next_cursor,
+            head: view.head().position.0,
+        }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DensityParams {
+    /// Equal parts of the time axis: 1 to 1000, 100 when absent.
+    buckets: Option<usize>,
+}
+
+impl DensityParams {
+    fn check(&self) -> Result<usize, Problem> {
+        bounded("buckets", self.buckets, DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX)
+    }
+}
+
+/// How a stream's events are spread over time.
+#[utoipa::path(get, path = "/v1/streams/{stream}/density", tag = "browse",
+    params(("stream" = String, Path, description = "its name, `category-id`"), DensityParams),
+    responses((status = 200, body = DensityOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn density(
+    State(parts): State<Arc<Parts>>,
+    StreamPath(stream): StreamPath,
+    Query(params): Query<DensityParams>,
+) -> Result<Reply<DensityOut>, ApiError> {
+    let buckets = params.check()?;
+    read(&parts.store, move |view| {
+        resolve(view, &stream, Point::Head)?;
+        Ok(Reply(spread(view.density(Some(&stream), buckets)?)))
+    })
+    .await
+}
+
+/// How the log's events are spread over time.
+#[utoipa::path(get, path = "/v1/density", tag = "browse", params(DensityParams),
+    responses((status = 200, body = DensityOut), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn log_density(
+    State(parts): State<Arc<Parts>>,
+    Query(params): Query<DensityParams>,
+) -> Result<Reply<DensityOut>, ApiError> {
+    let buckets = params.check()?;
+    read(&parts.store, move |view| Ok(Reply(spread(view.density(None, buckets)?)))).await
+}
+
+fn spread(density: Density) -> DensityOut {
+    DensityOut {
+        first: density.first,
+        last: density.last,
+        counts: density.counts,
+    }
+}

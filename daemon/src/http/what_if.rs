@@ -1,0 +1,51 @@
+//! The what-if endpoint.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use whodunit_core::api::problem::Problem;
+use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+
+use super::common::Reveal;
+use super::error::ApiError;
+use super::extract::{Json, Query};
+use super::reply::Reply;
+use crate::daemon::Parts;
+use crate::reading::read;
+use crate::what_if::{redact, what_if};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhatIfParams {
+    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    reveal: Option<bool>,
+}
+
+/// Tells what would have been: history with edits and actions. Never writes.
+#[utoipa::path(post, path = "/v1/what-if", tag = "what-if", params(WhatIfParams), request_body = WhatIfIn,
+    responses((status = 200, body = WhatIfOut),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such base")))]
+pub(crate) async fn tell(
+    State(parts): State<Arc<Parts>>,
+    Query(params): Query<WhatIfParams>,
+    headers: HeaderMap,
+    Json(request): Json<WhatIfIn>,
+) -> Result<Reply<WhatIfOut>, ApiError> {
+    let stream = request.stream.as_str();
+    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "what-if", stream);
+    let model = parts.models.of(request.stream.category()).clone();
+    let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
+    read(&parts.store, move |view| {
+        let mut story = what_if(view, &travel, &model, &request, now)?;
+        if !reveal.yes() {
+            redact(&model, &mut story);
+        }
+        Ok(Reply(story))
+    })
+    .await
+}

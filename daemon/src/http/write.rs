@@ -1,0 +1,68 @@
+//! Writes: commands and raw events.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use whodunit_core::api::problem::Problem;
+use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn};
+
+use super::common::Reveal;
+use super::error::{ApiError, rejected};
+use super::extract::{Json, Query, StreamPath};
+use super::reply::Reply;
+use super::streams::NoParams;
+use crate::commands::{Answer, RawAppend};
+use crate::daemon::Parts;
+
+/// Hands a command to the rules of the stream's model. The decision is recorded, a rejection too.
+#[utoipa::path(post, path = "/v1/streams/{stream}/commands", tag = "write",
+    params(("stream" = String, Path, description = "its name, `category-id`")), request_body = CommandIn,
+    responses((status = 200, body = CommandAccepted),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `command_id_conflict`; nothing is stored"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "`rejected` by a rule; on record")))]
+pub(crate) async fn command(
+    State(parts): State<Arc<Parts>>,
+    StreamPath(stream): StreamPath,
+    Query(NoParams {}): Query<NoParams>,
+    Json(command): Json<CommandIn>,
+) -> Result<Reply<CommandAccepted>, ApiError> {
+    match parts.commands.handle(stream, command).await? {
+        Answer::Rejected(decision) => Err(rejected(&decision)),
+        Answer::Accepted(mut accepted) => {
+            let events = std::mem::take(&mut accepted.events);
+            accepted.events = Reveal::NO.events(&parts.models, events);
+            Ok(Reply(*accepted))
+        }
+    }
+}
+
+/// Appends facts that no rule looked at: all of them, or none.
+#[utoipa::path(post, path = "/v1/streams/{stream}/events", tag = "write",
+    params(("stream" = String, Path, description = "its name, `category-id`")), request_body = AppendIn,
+    responses((status = 200, body = AppendedOut),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision`, `event_id_conflict` or `key_taken`; nothing is stored")))]
+pub(crate) async fn append(
+    State(parts): State<Arc<Parts>>,
+    StreamPath(stream): StreamPath,
+    Query(NoParams {}): Query<NoParams>,
+    Json(body): Json<AppendIn>,
+) -> Result<Reply<AppendedOut>, ApiError> {
+    let raw = RawAppend {
+        stream: stream.clone(),
+        expected: body.expected_revision.unwrap_or_default(),
+        events: body.events,
+        places: Vec::new(),
+    };
+    let appended = parts.commands.append(raw).await?;
+    let events = Reveal::NO.events(&parts.models, appended.events);
+    // A repetition answers as the first append did, though its stream may have grown since.
+    Ok(Reply(AppendedOut {
+        revision: events.last().map_or(appended.revision, |event| event.revision),
+        position: events.last().map_or(appended.position, |event| event.position),
+        stream,
+        events,
+        repeated: appended.repeated,
+    }))
+}

@@ -1,0 +1,294 @@
+//! Time travel: from a stream and a point of its history to a revision, and from a revision to the state after it.
+//!
+//! Owns the way there: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
+//! a revision is the same whichever way it is reached; a snapshot that is missing, stale, ahead of its stream or
+//! undecodable costs time, never correctness. Never writes to the log.
+//!
+//! Everything here blocks; call it where blocking is allowed.
+
+mod saver;
+pub mod snapshots;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use whodunit_core::api::time_travel::{Step, UpcastOut};
+use whodunit_core::diff::diff;
+use whodunit_core::event::Event;
+use whodunit_core::fold::{Folded, current};
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Model;
+use whodunit_core::time::{TimeError, Timestamp};
+
+use crate::store::{Snapshot, Store, StoreError, StreamInfo, View};
+use saver::Saver;
+use snapshots::{Saved, Spacing};
+
+/// A point of a stream's history, as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Point {
+    /// Its head.
+    #[default]
+    Head,
+    /// After this revision.
+    Revision(Revision),
+    /// As it was recorded at this time.
+    AsOf(Timestamp),
+}
+
+impl FromStr for Point {
+    type Err = TimeError;
+
+    /// A number is a revision, everything else a time.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        match text.parse() {
+            Ok(revision) => Ok(Self::Revision(Revision(revision))),
+            Err(_) => text.parse().map(Self::AsOf),
+        }
+    }
+}
+
+/// Why there is no such point.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TravelError {
+    /// The stream has no event.
+    #[error("stream `{stream}` has no event")]
+    NoSuchStream {
+        /// Its name.
+        stream: StreamName,
+    },
+    /// The stream's head is before the revision asked for.
+    #[error("stream `{stream}` is at revision {head}; there is no revision {revision} yet")]
+    BeyondHead {
+        /// The stream.
+        stream: StreamName,
+        /// What was asked for.
+        revision: Revision,
+        /// What there is.
+        head: Revision,
+    },
+    /// The time asked for is before the stream's first event.
+    #[error("stream `{stream}` has nothing yet at {at}: its first event was recorded at {first}")]
+    BeforeFirst {
+        /// The stream.
+        stream: StreamName,
+        /// What was asked for.
+        at: Timestamp,
+        /// When its history begins.
+        first: Timestamp,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A point that exists.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The revision it was resolved to.
+    pub revision: Revision,
+    /// The stream.
+    pub info: StreamInfo,
+}
+
+/// Finds the revision of a point.
+pub fn resolve(
+    view: &dyn View,
+    stream: &StreamName,
+    point: Point,
+) -> Result<Resolved, TravelError> {
+    let stream = stream.clone();
+    let Some(info) = view.stream(&stream)? else {
+        return Err(TravelError::NoSuchStream { stream });
+    };
+    let head = info.revision;
+    let revision = match point {
+        Point::Head => head,
+        Point::Revision(revision) if revision > head => {
+            return Err(TravelError::BeyondHead {
+                stream,
+                revision,
+                head,
+            });
+        }
+        Point::Revision(revision) => revision,
+        Point::AsOf(at) => match view.revision_as_of(&stream, at)? {
+            Some(revision) if revision > Revision::ZERO => revision,
+            _ => {
+                let first = info.first_at;
+                return Err(TravelError::BeforeFirst { stream, at, first });
+            }
+        },
+    };
+    Ok(Resolved { revision, info })
+}
+
+/// A state reached.
+#[derive(Debug, Clone)]
+pub struct Travelled {
+    /// The state, its revision, and the faults on the way to it.
+    pub folded: Folded,
+    /// Where and when its last event was recorded; `None` at revision 0.
+    pub last: Option<(Position, Timestamp)>,
+    /// Revision of the snapshot it was folded from; 0 for the beginning.
+    pub snapshot_revision: Revision,
+}
+
+/// Reaches states, and leaves snapshots on the way.
+pub struct TimeTravel {
+    saver: Saver,
+    ignored: AtomicU64,
+}
+
+impl TimeTravel {
+    /// Starts the task that saves snapshots to this store.
+    pub fn start(store: Arc<dyn Store>) -> Self {
+        Self {
+            saver: Saver::start(store),
+            ignored: AtomicU64::new(0),
+        }
+    }
+
+    /// How many snapshots were found unusable so far.
+    pub fn snapshots_ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the snapshots taken so far are saved.
+    pub async fn settled(&self) {
+        self.saver.settled().await;
+    }
+
+    /// The state after revision `to`, which must exist.
+    pub fn state(
+        &self,
+        view: &dyn View,
+        model: &Model,
+        stream: &StreamName,
+        to: Revision,
+    ) -> Result<Travelled, StoreError> {
+        let mut below = to;
+        while below > Revision::ZERO
+            && let Some(snapshot) = view.snapshot(stream, model.rules_hash(), below)?
+        {
+            match snapshots::decode(&snapshot) {
+                Err(reason) => self.ignore(&snapshot, &reason),
+                Ok(saved) => match self.fold(view, model, stream, Some(saved), to)? {
+                    Some(travelled) => return Ok(travelled),
+                    None => self.ignore(&snapshot, "it stands after another event"),
+                },
+            }
+            below = Revision(snapshot.revision.min(below).0.saturating_sub(1));
+        }
+        let travelled = self.fold(view, model, stream, None, to)?;
+        travelled.ok_or_else(|| StoreError::Damaged {
+            place: format!("stream `{stream}`"),
+            detail: "a fold from its beginning needed a snapshot".to_owned(),
+        })
+    }
+
+    fn ignore(&self, snapshot: &Snapshot, reason: &str) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(stream = %snapshot.stream, revision = %snapshot.revision, reason, "a snapshot was ignored");
+    }
+
+    /// Folds from a snapshot, or from the beginning. `None` when the snapshot is of another history.
+    fn fold(
+        &self,
+        view: &dyn View,
+        model: &Model,
+        stream: &StreamName,
+        saved: Option<Saved>,
+        to: Revision,
+    ) -> Result<Option<Travelled>, StoreError> {
+        let (mut folded, mut proof) = match saved {
+            Some(saved) => (saved.folded, Some(saved.proof)),
+            None => (Folded::start(model), None),
+        };
+        let start = folded.revision;
+        let mut last = None;
+        let mut spacing = Spacing::start();
+        // With a snapshot the event it stands after comes first: it proves that both tell the same history.
+        let from = start.max(Revision(1));
+        view.for_each_event(stream, from, to, &mut |event| {
+            if let Some(expected) = &proof {
+                if !expected.fits(&event) {
+                    return false;
+                }
+                proof = None;
+            } else {
+                folded.push(model, &event);
+                if spacing.add(&event) {
+                    self.snapshot(model, &event, &folded, &mut spacing);
+                }
+            }
+            last = Some((event.position, event.recorded_at));
+            true
+        })?;
+        if proof.is_some() {
+            return Ok(None);
+        }
+        if folded.revision != to {
+            return Err(StoreError::Damaged {
+                place: format!("stream `{stream}`"),
+                detail: format!("it ends at revision {}, before revision {to}", folded.revision),
+            });
+        }
+        Ok(Some(Travelled {
+            folded,
+            last,
+            snapshot_revision: start,
+        }))
+    }
+
+    fn snapshot(&self, model: &Model, event: &Event, folded: &Folded, spacing: &mut Spacing) {
+        match snapshots::encode(model.rules_hash(), event, folded) {
+            Ok(snapshot) if spacing.is_due(snapshot.state.len()) => self.saver.offer(snapshot),
+            Ok(_) => {}
+            Err(reason) => {
+                // Try again after as many bytes; a state that cannot be encoded is folded from further back.
+                spacing.is_due(0);
+                tracing::warn!(stream = %event.stream, revision = %event.revision, reason, "a snapshot could not be made");
+            }
+        }
+    }
+
+    /// What each of these consecutive events of a stream did to the state.
+    pub fn steps(
+        &self,
+        view: &dyn View,
+        model: &Model,
+        events: Vec<Event>,
+    ) -> Result<Vec<Step>, StoreError> {
+        let Some(first) = events.first() else {
+            return Ok(Vec::new());
+        };
+        let before = Revision(first.revision.0.saturating_sub(1));
+        let mut folded = self.state(view, model, &first.stream, before)?.folded;
+        let mut steps = Vec::with_capacity(events.len());
+        for event in events {
+            let before = folded.state.clone();
+            let applied = folded.push(model, &event);
+            let upcast = current(model, &event)
+                .ok()
+                .filter(|now| {
+                    (now.event_type.as_str(), now.schema_version)
+                        != (event.event_type.as_str(), event.schema_version)
+                })
+                .map(|now| UpcastOut {
+                    event_type: now.event_type,
+                    schema_version: now.schema_version,
+                    data: now.data,
+                });
+            steps.push(Step {
+                diff: diff(&before, &folded.state),
+                event,
+                applied,
+                upcast,
+            });
+        }
+        Ok(steps)
+    }
+}

@@ -1,0 +1,181 @@
+//! Snapshots: how a state is kept, when one is worth keeping, and how it is told from garbage.
+//!
+//! Owns the encoding and the spacing. A snapshot is derived data: whatever is wrong with one, the reader folds from an
+//! earlier one or from the beginning, and says so in the log.
+//!
+//! # Encoding
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | format, `1` |
+//! | 8 | first bytes of SHA-256 over stream, rules hash, revision and the rest |
+//! | rest | JSON: position and id of the event it stands after, the state, faults on the way |
+//!
+//! # Spacing
+//!
+//! A snapshot is due once the payloads folded since the last one reach [`SPACING_BYTES_MIN`] *and*
+//! [`SPACING_STATES`] times the snapshot's own size. Hence two bounds, whatever the stream: a read folds no more payload
+//! than that beyond its snapshot, and the snapshots of one rules hash take at most a quarter of the bytes of the payloads.
+//! Where they lie depends on the history alone, not on who reads what: readers fill each other's gaps.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use whodunit_core::event::Event;
+use whodunit_core::fold::{Fault, Folded};
+use whodunit_core::ids::{Position, Revision, StreamName};
+
+use crate::store::Snapshot;
+
+const FORMAT: u8 = 1;
+const SEAL_BYTES: usize = 8;
+
+/// Payload bytes between two snapshots, at least.
+pub const SPACING_BYTES_MIN: usize = 4 << 10;
+/// Payload bytes between two snapshots, in sizes of the later one, at least.
+pub const SPACING_STATES: usize = 4;
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    position: Position,
+    event_id: String,
+    state: serde_json::Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+/// A snapshot that decodes. Whether it is of this history, the event it stands after must prove.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub(super) folded: Folded,
+    pub(super) proof: Proof,
+}
+
+/// The event that a snapshot stands after.
+#[derive(Debug)]
+pub(super) struct Proof {
+    revision: Revision,
+    position: Position,
+    event_id: String,
+}
+
+impl Proof {
+    /// Whether it is this very event.
+    pub(super) fn fits(&self, event: &Event) -> bool {
+        (event.revision, event.position) == (self.revision, self.position)
+            && event.event_id == self.event_id
+    }
+}
+
+/// Encodes the state after `last`.
+pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapshot, String> {
+    #[derive(Serialize)]
+    struct BodyRef<'a> {
+        position: Position,
+        event_id: &'a str,
+        state: &'a serde_json::Map<String, Value>,
+        faults: &'a [Fault],
+    }
+    let body = serde_json::to_vec(&BodyRef {
+        position: last.position,
+        event_id: &last.event_id,
+        state: &folded.state,
+        faults: &folded.faults,
+    })
+    .map_err(|error| error.to_string())?;
+    let mut state = Vec::with_capacity(1 + SEAL_BYTES + body.len());
+    state.push(FORMAT);
+    state.extend(seal(&last.stream, rules_hash, folded.revision, &body));
+    state.extend(body);
+    Ok(Snapshot {
+        stream: last.stream.clone(),
+        revision: folded.revision,
+        rules_hash: rules_hash.to_owned(),
+        state,
+    })
+}
+
+pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
+    let [FORMAT, rest @ ..] = snapshot.state.as_slice() else {
+        return Err("it is of an unknown format".to_owned());
+    };
+    let Some((found, body)) = rest.split_at_checked(SEAL_BYTES) else {
+        return Err("it is cut short".to_owned());
+    };
+    let expected = seal(
+        &snapshot.stream,
+        &snapshot.rules_hash,
+        snapshot.revision,
+        body,
+    );
+    if found != expected {
+        return Err("its checksum does not fit".to_owned());
+    }
+    let body: Body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    Ok(Saved {
+        folded: Folded {
+            state: body.state,
+            revision: snapshot.revision,
+            faults: body.faults,
+        },
+        proof: Proof {
+            revision: snapshot.revision,
+            position: body.position,
+            event_id: body.event_id,
+        },
+    })
+}
+
+/// Ties the bytes to their place: a snapshot moved to another stream, revision or rules hash does not fit.
+fn seal(
+    stream: &StreamName,
+    rules_hash: &str,
+    revision: Revision,
+    body: &[u8],
+) -> [u8; SEAL_BYTES] {
+    let mut hash = Sha256::new();
+    for part in [stream.as_str().as_bytes(), rules_hash.as_bytes(), body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(revision.0.to_le_bytes());
+    let mut seal = [0; SEAL_BYTES];
+    for (to, from) in seal.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    seal
+}
+
+/// Says when a snapshot is due.
+#[derive(Debug)]
+pub(super) struct Spacing {
+    bytes: usize,
+    /// No need to encode the state before this many bytes.
+    look_at: usize,
+}
+
+impl Spacing {
+    /// Nothing folded yet.
+    pub(super) fn start() -> Self {
+        Self {
+            bytes: 0,
+            look_at: SPACING_BYTES_MIN,
+        }
+    }
+
+    /// Counts a folded event; whether it is time to look how large a snapshot would be.
+    pub(super) fn add(&mut self, event: &Event) -> bool {
+        self.bytes += event.data.as_str().len();
+        self.bytes >= self.look_at
+    }
+
+    /// Whether a snapshot of this size is due. If so, counting starts again.
+    pub(super) fn is_due(&mut self, size: usize) -> bool {
+        let spacing = size.saturating_mul(SPACING_STATES).max(SPACING_BYTES_MIN);
+        if self.bytes < spacing {
+            self.look_at = spacing;
+            return false;
+        }
+        *self = Self::start();
+        true
+    }
+}

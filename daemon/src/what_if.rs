@@ -1,0 +1,252 @@
+//! What-if: loads the history that a story needs and has the core tell it.
+//!
+//! Owns the loading and its bounds. Never writes: it works on a view, which has no way to.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::what_if::{Continuation, Edit, WhatIfIn, WhatIfOut};
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::{KeyHolders, UniqueKey};
+use whodunit_core::model::Model;
+use whodunit_core::time::Timestamp;
+use whodunit_core::view::{redact_diff, redact_event, redact_state};
+use whodunit_core::what_if::{Story, WhatIfError, tell};
+
+use crate::limits::{
+    WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
+};
+use crate::store::{Direction, LogFilter, StoreError, View};
+use crate::time_travel::{Point, Resolved, TimeTravel, TravelError, resolve};
+
+/// Why a story is not told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WhatIfFailure {
+    /// There is no such base.
+    #[error(transparent)]
+    Travel(#[from] TravelError),
+    /// The request does not fit the history or the model.
+    #[error(transparent)]
+    Story(#[from] WhatIfError),
+    /// The request contradicts itself or is beyond a bound.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The base of a story.
+struct Base {
+    revision: Revision,
+    head: Revision,
+    /// The time of the base: when the actions happen.
+    now: Timestamp,
+    /// The log's position at the base, for who held which key then; `None` for now.
+    position: Option<Position>,
+}
+
+/// Tells a story. Blocks, for as long as the prepared commands' passwords take to hash.
+pub fn what_if(
+    view: &dyn View,
+    travel: &Arc<TimeTravel>,
+    model: &Model,
+    request: &WhatIfIn,
+    clock_now: Timestamp,
+) -> Result<WhatIfOut, WhatIfFailure> {
+    check_counts(request)?;
+    let base = find_base(view, request, clock_now)?;
+    let first = request.edits.iter().map(first_touched).min();
+    let from = base.revision.min(first.unwrap_or(base.revision));
+    let to = match request.continuation {
+        Continuation::None => base.revision,
+        Continuation::Refold => base.head,
+    };
+    let events = load(view, &request.stream, from, to)?;
+    let start = travel.state(view, model, &request.stream, from)?.folded;
+    let holders = HoldersThen {
+        view,
+        at: base.position,
+        failure: RefCell::new(None),
+    };
+    let told = tell(&Story {
+        model,
+        stream: &request.stream,
+        start: &start,
+        events: &events,
+        base: base.revision,
+        edits: &request.edits,
+        actions: &request.actions,
+        continuation: request.continuation,
+        holders: &holders,
+        now: base.now,
+    });
+    match holders.failure.into_inner() {
+        Some(failure) => Err(failure.into()),
+        None => Ok(told?),
+    }
+}
+
+/// A story as it may be shown.
+pub fn redact(model: &Model, story: &mut WhatIfOut) {
+    for step in &mut story.steps {
+        redact_diff(model, &mut step.diff);
+        step.events = std::mem::take(&mut step.events)
+            .into_iter()
+            .map(|event| redact_event(model, event))
+            .collect();
+    }
+    redact_diff(model, &mut story.diff);
+    story.redacted = redact_state(model, &mut story.state);
+    for pointer in redact_state(model, &mut story.actual.state) {
+        if !story.redacted.contains(&pointer) {
+            story.redacted.push(pointer);
+        }
+    }
+}
+
+fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
+    if request.at_revision.is_some() && request.as_of.is_some() {
+        let problem = Problem::new(
+            Code::Malformed,
+            "`at_revision` and `as_of` are both given; a story has one base",
+        );
+        return Err(refused(problem.field("/as_of")));
+    }
+    for (field, count, max) in [
+        ("/edits", request.edits.len(), WHAT_IF_EDITS_MAX),
+        ("/do", request.actions.len(), WHAT_IF_ACTIONS_MAX),
+    ] {
+        if count > max {
+            let detail = format!("`{field}` has {count} entries, at most {max} are allowed");
+            return Err(refused(
+                Problem::new(Code::LimitExceeded, detail).field(field),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The state before which revision an edit needs.
+fn first_touched(edit: &Edit) -> Revision {
+    match edit {
+        Edit::Drop(edit) => Revision(edit.revision.0.saturating_sub(1)),
+        Edit::Replace(edit) => Revision(edit.revision.0.saturating_sub(1)),
+        Edit::Insert(edit) => edit.after_revision,
+    }
+}
+
+fn find_base(
+    view: &dyn View,
+    request: &WhatIfIn,
+    clock_now: Timestamp,
+) -> Result<Base, WhatIfFailure> {
+    let stream = &request.stream;
+    let point = match (request.at_revision, request.as_of) {
+        (Some(revision), _) => Point::Revision(revision),
+        (None, Some(at)) => Point::AsOf(at),
+        (None, None) => Point::Head,
+    };
+    let Resolved { revision, info } = match resolve(view, stream, point) {
+        // Asked for outright, the empty stream is a fine base even where nothing has happened yet.
+        Err(TravelError::NoSuchStream { .. }) if point == Point::Revision(Revision::ZERO) => {
+            return Ok(Base {
+                revision: Revision::ZERO,
+                head: Revision::ZERO,
+                now: clock_now,
+                position: None,
+            });
+        }
+        resolved => resolved?,
+    };
+    let (now, position) = match point {
+        Point::AsOf(at) => (at, Some(log_as_of(view, at)?)),
+        Point::Head => (info.last_at, None),
+        Point::Revision(Revision::ZERO) => {
+            let before = info.first_position.0.saturating_sub(1);
+            (info.first_at, Some(Position(before)))
+        }
+        Point::Revision(revision) => {
+            let at = view.effective_at(stream, revision)?;
+            let event = view.stream_events(stream, revision, Direction::Forward, 1)?;
+            let position = event.first().map(|event| event.position);
+            (at.unwrap_or(info.last_at), position)
+        }
+    };
+    Ok(Base {
+        revision,
+        head: info.revision,
+        now,
+        position,
+    })
+}
+
+/// The position of the last event recorded until then.
+fn log_as_of(view: &dyn View, at: Timestamp) -> Result<Position, StoreError> {
+    let filter = LogFilter {
+        until: Some(at),
+        ..LogFilter::default()
+    };
+    let page = view.log(&filter, None, Direction::Backward, 1, u64::MAX)?;
+    Ok(page.events.first().map_or(Position::ZERO, |event| event.position))
+}
+
+/// The events after `from` up to `to`, within the bounds.
+fn load(
+    view: &dyn View,
+    stream: &StreamName,
+    from: Revision,
+    to: Revision,
+) -> Result<Vec<Event>, WhatIfFailure> {
+    let count = to.0.saturating_sub(from.0);
+    if count > WHAT_IF_EVENTS_MAX {
+        let detail = format!(
+            "the story goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
+        );
+        return Err(refused(Problem::new(Code::LimitExceeded, detail).hint(
+            "edit nearer to the base, choose a later base, or do not re-fold",
+        )));
+    }
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    if count > 0 {
+        view.for_each_event(stream, from.next(), to, &mut |event| {
+            bytes += event.data.as_str().len();
+            events.push(event);
+            bytes <= WHAT_IF_BYTES_MAX
+        })?;
+    }
+    if bytes > WHAT_IF_BYTES_MAX {
+        let detail = format!(
+            "the story goes through more than {WHAT_IF_BYTES_MAX} bytes of recorded events"
+        );
+        return Err(refused(Problem::new(Code::LimitExceeded, detail)));
+    }
+    Ok(events)
+}
+
+fn refused(problem: Problem) -> WhatIfFailure {
+    WhatIfFailure::Refused(Box::new(problem))
+}
+
+/// Who held a key then, by the store.
+struct HoldersThen<'a> {
+    view: &'a dyn View,
+    at: Option<Position>,
+    failure: RefCell<Option<StoreError>>,
+}
+
+impl KeyHolders for HoldersThen<'_> {
+    fn holder(&self, category: &str, key: &UniqueKey) -> Option<StreamName> {
+        match self.view.key_holder(category, key, self.at) {
+            Ok(hold) => hold.map(|hold| hold.stream),
+            Err(error) => {
+                self.failure.replace(Some(error));
+                None
+            }
+        }
+    }
+}
