@@ -1,7 +1,7 @@
 //! The whodunit daemon as a library: everything around the event store, up to the HTTP API.
 //!
 //! Owns the way of a write (`http` → [`commands`] → [`store`]) and of a read (`http` → [`time_travel`] → [`store`]). The
-//! binary `whodunitd` and the terminal's launcher both start it through [`run`].
+//! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
 pub mod clock;
 pub mod commands;
@@ -11,9 +11,12 @@ pub mod http;
 pub mod limits;
 pub mod passwords;
 mod reading;
+pub mod run;
+mod serve;
 pub mod store;
 pub mod time_travel;
 pub mod what_if;
 
 pub use config::Config;
 pub use daemon::Daemon;
+pub use serve::serve;

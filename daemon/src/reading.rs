@@ -14,7 +14,9 @@ use crate::store::{Direction, LogFilter, LogPage, Store, StoreError, View};
 const CHUNK: usize = 64;
 
 /// Runs blocking work where blocking is allowed.
-pub async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+pub(crate) async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
@@ -29,7 +31,7 @@ where
 }
 
 /// Runs blocking work on a consistent picture of the log.
-pub async fn read<T, E>(
+pub(crate) async fn read<T, E>(
     store: &Arc<dyn Store>,
     work: impl FnOnce(&dyn View) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -46,7 +48,7 @@ where
 }
 
 /// Events of a stream from a revision on, and the revision to go on from.
-pub fn stream_page(
+pub(crate) fn stream_page(
     view: &dyn View,
     stream: &StreamName,
     from: Revision,
@@ -74,7 +76,7 @@ pub fn stream_page(
 }
 
 /// Events of the log that pass a filter, within the bounds on weight and on how many are looked at.
-pub fn log_page(
+pub(crate) fn log_page(
     view: &dyn View,
     filter: &LogFilter,
     from: Option<Position>,

@@ -191,7 +191,10 @@ fn log_as_of(view: &dyn View, at: Timestamp) -> Result<Position, StoreError> {
         ..LogFilter::default()
     };
     let page = view.log(&filter, None, Direction::Backward, 1, u64::MAX)?;
-    Ok(page.events.first().map_or(Position::ZERO, |event| event.position))
+    Ok(page
+        .events
+        .first()
+        .map_or(Position::ZERO, |event| event.position))
 }
 
 /// The events after `from` up to `to`, within the bounds.

@@ -52,7 +52,7 @@ impl Commands {
             match self.store.append(append).await {
                 Ok(appended) => return Ok(appended),
                 Err(error) if starts_again(&error, raw.expected, false) => {}
-                Err(error) => return Err(WriteError::from(error).as_asked(raw.expected)),
+                Err(error) => return Err(WriteError::from(error).with_expected(raw.expected)),
             }
         }
         drop(lane);
@@ -81,7 +81,10 @@ impl Commands {
         let (model, travel) = (model.clone(), Arc::clone(&self.travel));
         let fresh_ids = self.fresh_ids(&raw.events);
         read(&self.store, move |view| -> Result<_, StoreError> {
-            let first_id = raw.events.first().and_then(|event| event.event_id.as_deref());
+            let first_id = raw
+                .events
+                .first()
+                .and_then(|event| event.event_id.as_deref());
             let known = match first_id {
                 Some(id) => view.event_by_id(id)?.is_some(),
                 None => false,
@@ -120,7 +123,7 @@ impl Commands {
     }
 }
 
-fn check_list(events: &[NewEvent]) -> Result<(), Problem> {
+fn check_list(events: &[NewEvent]) -> Result<(), Box<Problem>> {
     if events.is_empty() {
         return Err(Invalid::malformed("/events", "must hold at least one event").into_problem(""));
     }
@@ -129,7 +132,9 @@ fn check_list(events: &[NewEvent]) -> Result<(), Problem> {
             "`/events` holds {} events, at most {APPEND_EVENTS_MAX} are allowed",
             events.len()
         );
-        return Err(Problem::new(Code::LimitExceeded, detail).field("/events"));
+        return Err(Problem::new(Code::LimitExceeded, detail)
+            .field("/events")
+            .into());
     }
     let mut seen = HashSet::new();
     for (index, event) in events.iter().enumerate() {

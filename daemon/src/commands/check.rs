@@ -6,7 +6,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::write::CommandIn;
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::check_id;
-use whodunit_core::model::{CommandSpec, Model};
+use whodunit_core::model::Model;
 use whodunit_core::payload::check_payload;
 
 use crate::limits::{ACTOR_BYTES_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX};
@@ -14,13 +14,13 @@ use crate::limits::{ACTOR_BYTES_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REASON_
 /// A field that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pointer}` {message}")]
-pub struct Invalid {
+pub(crate) struct Invalid {
     /// What kind of misfit.
-    pub code: Code,
+    pub(crate) code: Code,
     /// JSON Pointer of the field.
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// What is wrong with it, as in "is required".
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Invalid {
@@ -37,33 +37,46 @@ impl Invalid {
     }
 
     /// As a problem document, with the field's pointer prefixed by where it was found.
-    pub fn into_problem(self, prefix: &str) -> Problem {
+    pub(crate) fn into_problem(self, prefix: &str) -> Box<Problem> {
         let pointer = format!("{prefix}{}", self.pointer);
         let problem = Problem::new(self.code, format!("`{pointer}` {}", self.message));
         let problem = problem.field(pointer);
-        match self.code {
+        Box::new(match self.code {
             Code::PlaintextSecret => problem.hint(
-                "run the command instead: it stores a hash; the event was not stored and the value not logged",
+                "run the command instead, which keeps a hash; the event was not stored, the value not logged",
             ),
             _ => problem,
-        }
+        })
     }
 }
 
-/// Checks a command; returns what its model says about it.
-pub(super) fn command<'m>(model: &'m Model, command: &CommandIn) -> Result<&'m CommandSpec, Problem> {
+/// Checks a command against what its model knows.
+pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Problem>> {
     let category = &model.spec().category;
     let Some(spec) = model.command(&command.command_type) else {
-        let known: Vec<_> = model.spec().commands.iter().map(|c| format!("`{}`", c.name)).collect();
+        let known: Vec<_> = model
+            .spec()
+            .commands
+            .iter()
+            .map(|c| format!("`{}`", c.name))
+            .collect();
         let asked = whodunit_core::text::shown(&command.command_type);
         return Err(Problem::new(
             Code::UnknownCommand,
-            format!("`{category}` has no command `{asked}`; it has {}", known.join(", ")),
+            format!(
+                "`{category}` has no command `{asked}`; it has {}",
+                known.join(", ")
+            ),
         )
-        .field("/type"));
+        .field("/type")
+        .into());
     };
     let envelope = || {
-        if command.actor.as_deref().is_none_or(|actor| actor.trim().is_empty()) {
+        if command
+            .actor
+            .as_deref()
+            .is_none_or(|actor| actor.trim().is_empty())
+        {
             return Err(Invalid::malformed("/actor", "is required: who asks"));
         }
         actor(command.actor.as_deref())?;
@@ -81,7 +94,7 @@ pub(super) fn command<'m>(model: &'m Model, command: &CommandIn) -> Result<&'m C
     if bytes > PAYLOAD_BYTES_MAX {
         return Err(too_large("/payload", bytes, PAYLOAD_BYTES_MAX).into_problem(""));
     }
-    Ok(spec)
+    Ok(())
 }
 
 /// Checks an event on its way into the log, and gives it the schema version that it leaves open.
@@ -91,7 +104,11 @@ pub(crate) fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> 
     if !event.data.is_object() {
         return Err(Invalid::malformed("/data", "must be a JSON object"));
     }
-    if event.metadata.as_ref().is_some_and(|metadata| !metadata.is_object()) {
+    if event
+        .metadata
+        .as_ref()
+        .is_some_and(|metadata| !metadata.is_object())
+    {
         return Err(Invalid::malformed("/metadata", "must be a JSON object"));
     }
     if event.schema_version == Some(0) {
@@ -102,7 +119,10 @@ pub(crate) fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> 
     reason(event.reason.as_deref())?;
     id("/correlation_id", event.correlation_id.as_deref())?;
     id("/causation_id", event.causation_id.as_deref())?;
-    for (pointer, json) in [("/data", Some(&event.data)), ("/metadata", event.metadata.as_ref())] {
+    for (pointer, json) in [
+        ("/data", Some(&event.data)),
+        ("/metadata", event.metadata.as_ref()),
+    ] {
         let Some(json) = json else { continue };
         let bytes = json.as_str().len();
         if bytes > EVENT_BYTES_MAX {

@@ -31,12 +31,12 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    pub(super) fn refused(problem: Problem) -> Self {
-        Self::Refused(Box::new(problem))
+    pub(super) fn refused(problem: impl Into<Box<Problem>>) -> Self {
+        Self::Refused(problem.into())
     }
 
     /// With the expected revision as the author wrote it, not as it was resolved to on the way.
-    pub(super) fn as_asked(mut self, asked: ExpectedRevision) -> Self {
+    pub(super) fn with_expected(mut self, asked: ExpectedRevision) -> Self {
         if let Self::Append(AppendError::WrongRevision { expected, .. }) = &mut self {
             *expected = asked;
         }

@@ -79,7 +79,11 @@ impl Commands {
     }
 
     /// Handles a command now.
-    pub async fn handle(&self, stream: StreamName, command: CommandIn) -> Result<Answer, WriteError> {
+    pub async fn handle(
+        &self,
+        stream: StreamName,
+        command: CommandIn,
+    ) -> Result<Answer, WriteError> {
         let now = self.clock.now();
         self.handle_at(stream, command, now).await
     }
@@ -104,9 +108,9 @@ impl Commands {
                 return Ok(answer);
             }
             match self.attempt(model, command.clone(), expected).await {
-                Ok(appended) => return self.answer(command.command_id, appended),
+                Ok(appended) => return answer(command.command_id, appended),
                 Err(WriteError::Append(error)) if starts_again(&error, expected, may_repeat) => {}
-                Err(error) => return Err(error.as_asked(expected)),
+                Err(error) => return Err(error.with_expected(expected)),
             }
         }
         drop(lane);
@@ -152,31 +156,35 @@ impl Commands {
     async fn base(&self, model: &Model, stream: &StreamName) -> Result<Base, StoreError> {
         let (model, stream) = (model.clone(), stream.clone());
         let travel = Arc::clone(&self.travel);
-        read(&self.store, move |view| base(view, &travel, &model, &stream)).await
-    }
-
-    fn answer(&self, command_id: String, appended: Appended) -> Result<Answer, WriteError> {
-        let Some(decision) = appended.decision else {
-            return Err(WriteError::Store(StoreError::Damaged {
-                place: format!("command `{command_id}`"),
-                detail: "its append has no decision".to_owned(),
-            }));
-        };
-        Ok(match decision.result {
-            Outcome::Rejected { .. } => Answer::Rejected(Box::new(decision)),
-            Outcome::Accepted { revision, position, .. } => {
-                Answer::Accepted(Box::new(CommandAccepted {
-                    outcome: "accepted".to_owned(),
-                    command_id,
-                    stream: decision.stream,
-                    revision,
-                    position,
-                    events: appended.events,
-                    repeated: appended.repeated,
-                }))
-            }
+        read(&self.store, move |view| {
+            base(view, &travel, &model, &stream)
         })
+        .await
     }
+}
+
+/// What the store did, as the author is told.
+fn answer(command_id: String, appended: Appended) -> Result<Answer, WriteError> {
+    let Some(decision) = appended.decision else {
+        return Err(WriteError::Store(StoreError::Damaged {
+            place: format!("command `{command_id}`"),
+            detail: "its append has no decision".to_owned(),
+        }));
+    };
+    Ok(match decision.result {
+        Outcome::Rejected { .. } => Answer::Rejected(Box::new(decision)),
+        Outcome::Accepted {
+            revision, position, ..
+        } => Answer::Accepted(Box::new(CommandAccepted {
+            outcome: "accepted".to_owned(),
+            command_id,
+            stream: decision.stream,
+            revision,
+            position,
+            events: appended.events,
+            repeated: appended.repeated,
+        })),
+    })
 }
 
 /// The state at a stream's head.
@@ -186,7 +194,9 @@ fn base(
     model: &Model,
     stream: &StreamName,
 ) -> Result<Base, StoreError> {
-    let revision = view.stream(stream)?.map_or(Revision::ZERO, |info| info.revision);
+    let revision = view
+        .stream(stream)?
+        .map_or(Revision::ZERO, |info| info.revision);
     let folded = travel.state(view, model, stream, revision)?.folded;
     Ok(Base {
         revision,

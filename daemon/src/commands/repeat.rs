@@ -36,7 +36,12 @@ impl Commands {
 }
 
 fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, Answer), StoreError> {
-    let Outcome::Accepted { revision, position, events } = decision.result else {
+    let Outcome::Accepted {
+        revision,
+        position,
+        events,
+    } = decision.result
+    else {
         return Ok((decision.clone(), Answer::Rejected(Box::new(decision))));
     };
     let first = Revision(revision.0.saturating_sub(u64::from(events)) + 1);

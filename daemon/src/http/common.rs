@@ -10,6 +10,7 @@ use whodunit_core::model::Models;
 use whodunit_core::text::shown;
 use whodunit_core::view::{redact_decision, redact_event};
 
+use super::error::ApiError;
 use crate::limits::{ACTOR_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::store::Direction;
 
@@ -49,20 +50,23 @@ impl Order {
     }
 
     /// Reads such a cursor back; one of a list that runs the other way is refused.
-    pub(crate) fn from_cursor(self, cursor: &str) -> Result<u64, Problem> {
-        let number = cursor.strip_prefix(self.letter()).and_then(|number| number.parse().ok());
+    pub(crate) fn read_cursor(self, cursor: &str) -> Result<u64, ApiError> {
+        let number = cursor
+            .strip_prefix(self.letter())
+            .and_then(|number| number.parse().ok());
         number.ok_or_else(bad_cursor)
     }
 }
 
-pub(crate) fn bad_cursor() -> Problem {
+pub(crate) fn bad_cursor() -> ApiError {
     Problem::new(Code::BadParameter, "`cursor` is not of this list")
         .field("cursor")
         .hint("give back `next_cursor` unchanged, with the same `order` and `sort`")
+        .into()
 }
 
 /// The number of items of a page.
-pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, ApiError> {
     bounded("limit", limit, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX)
 }
 
@@ -72,12 +76,16 @@ pub(crate) fn bounded(
     given: Option<usize>,
     default: usize,
     max: usize,
-) -> Result<usize, Problem> {
+) -> Result<usize, ApiError> {
     match given.unwrap_or(default) {
-        0 => Err(Problem::new(Code::BadParameter, format!("`{name}` must be at least 1")).field(name)),
+        0 => Err(
+            Problem::new(Code::BadParameter, format!("`{name}` must be at least 1"))
+                .field(name)
+                .into(),
+        ),
         n if n > max => {
             let detail = format!("`{name}` is {n}, at most {max} is allowed");
-            Err(Problem::new(Code::LimitExceeded, detail).field(name))
+            Err(Problem::new(Code::LimitExceeded, detail).field(name).into())
         }
         n => Ok(n),
     }
@@ -87,10 +95,10 @@ pub(crate) fn bounded(
 pub(crate) fn at_most_one(
     (one, has_one): (&str, bool),
     (other, has_other): (&str, bool),
-) -> Result<(), Problem> {
+) -> Result<(), ApiError> {
     if has_one && has_other {
         let detail = format!("`{one}` and `{other}` are both given; give one of them");
-        return Err(Problem::new(Code::BadParameter, detail).field(other));
+        return Err(Problem::new(Code::BadParameter, detail).field(other).into());
     }
     Ok(())
 }
@@ -106,7 +114,9 @@ impl Reveal {
     /// Notes who asked to see secrets, and of what.
     pub(crate) fn asked(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Self {
         if reveal {
-            let who = headers.get("x-whodunit-actor").and_then(|value| value.to_str().ok());
+            let who = headers
+                .get("x-whodunit-actor")
+                .and_then(|value| value.to_str().ok());
             let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
             let who = shown(who.unwrap_or("anonymous"));
             tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
@@ -129,7 +139,10 @@ impl Reveal {
 
     /// Events as they may be shown.
     pub(crate) fn events(self, models: &Models, events: Vec<Event>) -> Vec<Event> {
-        events.into_iter().map(|event| self.event(models, event)).collect()
+        events
+            .into_iter()
+            .map(|event| self.event(models, event))
+            .collect()
     }
 
     /// A decision as it may be shown.

@@ -28,7 +28,8 @@ impl From<Problem> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
         (status, [(header::CONTENT_TYPE, kind)], body).into_response()
@@ -47,8 +48,11 @@ impl From<StoreError> for ApiError {
                 Problem::new(Code::Damaged, format!("{place} is damaged"))
                     .hint("the daemon's log says what is wrong with it")
             }
-            _ => Problem::new(Code::Internal, "the store failed; this says nothing about the data")
-                .hint("the daemon's log says why"),
+            _ => Problem::new(
+                Code::Internal,
+                "the store failed; this says nothing about the data",
+            )
+            .hint("the daemon's log says why"),
         }
         .into()
     }
@@ -84,7 +88,11 @@ impl From<AppendError> for ApiError {
     fn from(error: AppendError) -> Self {
         let detail = error.to_string();
         match error {
-            AppendError::WrongRevision { stream, expected, actual } => Problem {
+            AppendError::WrongRevision {
+                stream,
+                expected,
+                actual,
+            } => Problem {
                 expected: Some(expected_json(expected)),
                 actual: Some(json!(actual)),
                 revision: Some(actual.0),
@@ -136,8 +144,11 @@ fn no_model(category: &str) -> Problem {
 
 fn unprepared(cause: &str) -> Problem {
     tracing::error!(cause, "a command could not be prepared");
-    Problem::new(Code::Internal, "the command could not be prepared; the rules were not asked")
-        .hint("the daemon's log says why")
+    Problem::new(
+        Code::Internal,
+        "the command could not be prepared; the rules were not asked",
+    )
+    .hint("the daemon's log says why")
 }
 
 impl From<WhatIfFailure> for ApiError {

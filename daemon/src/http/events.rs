@@ -68,7 +68,11 @@ pub(crate) async fn list(
     at_most_one(from, ("cursor", params.cursor.is_some()))?;
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
-    let cursor = params.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+    let cursor = params
+        .cursor
+        .as_deref()
+        .map(|cursor| order.read_cursor(cursor))
+        .transpose()?;
     let from = cursor.or(params.from_position).map(Position);
     let filter = LogFilter {
         category: params.category,
@@ -113,12 +117,12 @@ pub(crate) async fn one(
 ) -> Result<Reply<Event>, ApiError> {
     let reveal = Reveal::asked(params.reveal == Some(true), &headers, "event", &event_id);
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| match view.event_by_id(&event_id)? {
-        Some(event) => Ok(Reply(reveal.event(&models, event))),
-        None => {
+    read(&parts.store, move |view| {
+        let Some(event) = view.event_by_id(&event_id)? else {
             let detail = format!("there is no event `{}`", shown(&event_id));
-            Err(Problem::new(Code::NoSuchEvent, detail).into())
-        }
+            return Err(Problem::new(Code::NoSuchEvent, detail).into());
+        };
+        Ok(Reply(reveal.event(&models, event)))
     })
     .await
 }
@@ -164,12 +168,21 @@ pub(crate) async fn decisions(
 ) -> Result<Reply<Page<Decision>>, ApiError> {
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
-    let from = params.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+    let from = params
+        .cursor
+        .as_deref()
+        .map(|cursor| order.read_cursor(cursor))
+        .transpose()?;
     let filter = DecisionFilter {
         stream: params.stream,
         rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),
     };
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "decisions", "the log");
+    let reveal = Reveal::asked(
+        params.reveal == Some(true),
+        &headers,
+        "decisions",
+        "the log",
+    );
     let models = Arc::clone(&parts.models);
     read(&parts.store, move |view| {
         let page = view.decisions(&filter, from, order.into(), limit)?;

@@ -27,22 +27,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let kind = content_type(request.headers());
         let subtype = kind.strip_prefix("application/").unwrap_or_default();
         if subtype != "json" && !subtype.ends_with("+json") {
-            let problem = Problem::new(Code::UnsupportedMediaType, "the body is not declared as JSON");
+            let problem = Problem::new(
+                Code::UnsupportedMediaType,
+                "the body is not declared as JSON",
+            );
             return Err(problem.hint("send `Content-Type: application/json`").into());
         }
         let bytes = read_body(request.into_body()).await?;
-        parse(&bytes).map(Self).map_err(ApiError::from)
+        parse(&bytes).map(Self)
     }
 }
 
 /// The media type of a body, lower case, without parameters.
 pub(crate) fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
+async fn read_body(body: Body) -> Result<Vec<u8>, ApiError> {
     let read = async {
         let mut bytes = Vec::new();
         let mut pieces = body.into_data_stream();
@@ -53,7 +62,8 @@ async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
             if bytes.len() + piece.len() > BODY_BYTES_MAX {
                 let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
                 return Err(Problem::new(Code::TooLarge, detail)
-                    .hint("split it; `POST /v1/import` takes any number of records"));
+                    .hint("split it; `POST /v1/import` takes any number of records")
+                    .into());
             }
             bytes.extend_from_slice(&piece);
         }
@@ -61,21 +71,23 @@ async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     };
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(result) => result,
-        Err(_elapsed) => Err(Problem::new(
-            Code::Timeout,
-            format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
-        )),
+        Err(_elapsed) => {
+            let seconds = BODY_TIMEOUT.as_secs();
+            let detail = format!("the body did not arrive within {seconds} seconds");
+            Err(Problem::new(Code::Timeout, detail).into())
+        }
     }
 }
 
 /// Reads JSON, or says where and why it does not fit.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());
-        misfit(&pointer, error.inner())
+        ApiError::from(misfit(&pointer, error.inner()))
     })?;
-    text.end().map_err(|error| misfit("", &error))?;
+    text.end()
+        .map_err(|error| ApiError::from(misfit("", &error)))?;
     Ok(value)
 }
 
@@ -111,8 +123,10 @@ fn code_of(said: &str, field: &str) -> Code {
 fn without_values(said: &str) -> String {
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = said.strip_prefix(kind)
-            && let (Some((found, _)), Some((_, expected))) =
-                (rest.split_once(['`', '"', ',']), rest.rsplit_once(", expected "))
+            && let (Some((found, _)), Some((_, expected))) = (
+                rest.split_once(['`', '"', ',']),
+                rest.rsplit_once(", expected "),
+            )
         {
             return format!("{kind}{}, expected {expected}", found.trim_end());
         }
@@ -124,9 +138,11 @@ fn pointer(path: &Place) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_token(key))),
-            Segment::Enum { variant } => pointer.push_str(&format!("/{}", pointer_token(variant))),
+            Segment::Seq { index } => pointer.extend(["/", &index.to_string()]),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                pointer.push('/');
+                pointer.push_str(&pointer_token(name));
+            }
             Segment::Unknown => {}
         }
     }
@@ -145,16 +161,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         check_encoding(query)?;
         let pairs = form_urlencoded::parse(query.as_bytes());
         let pairs = serde_urlencoded::Deserializer::new(pairs);
-        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            bad_parameter(error.path().to_string().as_str(), &error.inner().to_string()).into()
-        })
+        serde_path_to_error::deserialize(pairs)
+            .map(Self)
+            .map_err(|error| {
+                bad_parameter(
+                    error.path().to_string().as_str(),
+                    &error.inner().to_string(),
+                )
+                .into()
+            })
     }
 }
 
 fn bad_parameter(name: &str, said: &str) -> Problem {
     // serde's own words speak of fields; to a caller they are parameters.
     if let Some(rest) = said.strip_prefix("unknown field ") {
-        let known = rest.split_once(", expected ").map_or("", |(_, known)| known);
+        let known = rest
+            .split_once(", expected ")
+            .map_or("", |(_, known)| known);
         let takes = match known.strip_prefix("one of ").unwrap_or(known) {
             "" => "this path takes no parameters".to_owned(),
             known => format!("this path takes {known}"),
@@ -219,7 +243,7 @@ fn not_utf8() -> Problem {
 }
 
 /// A `%` must be followed by two hexadecimal digits, and what is encoded must be UTF-8.
-fn check_encoding(text: &str) -> Result<(), Problem> {
+fn check_encoding(text: &str) -> Result<(), ApiError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -233,12 +257,12 @@ fn check_encoding(text: &str) -> Result<(), Problem> {
                 Code::BadParameter,
                 "the URL has a `%` that is not followed by two hexadecimal digits",
             );
-            return Err(problem.hint("write a `%` itself as `%25`"));
+            return Err(problem.hint("write a `%` itself as `%25`").into());
         };
         decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
     }
     match std::str::from_utf8(&decoded) {
         Ok(_) => Ok(()),
-        Err(_) => Err(not_utf8()),
+        Err(_) => Err(not_utf8().into()),
     }
 }

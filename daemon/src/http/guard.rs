@@ -21,15 +21,22 @@ use crate::daemon::Parts;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LocalAddress(pub(crate) SocketAddr);
 
-pub(crate) async fn guard(State(parts): State<Arc<Parts>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let local = request
         .extensions()
         .get::<LocalAddress>()
         .map(|LocalAddress(address)| address.ip());
-    let allowed = Allowed { parts: &parts, local };
+    let allowed = Allowed {
+        parts: &parts,
+        local,
+    };
     match check(&allowed, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => ApiError::from(problem).into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
@@ -57,34 +64,48 @@ impl Allowed<'_> {
 /// An authority without its port and without the dot that may end a full name.
 fn host_of(authority: &str) -> &str {
     let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.is_empty() => {
+        Some((host, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.is_empty() =>
+        {
             // The colons of a bare IPv6 address are no port: an address with a port has brackets.
-            if host.contains(':') && !host.ends_with(']') { authority } else { host }
+            if host.contains(':') && !host.ends_with(']') {
+                authority
+            } else {
+                host
+            }
         }
         _ => authority,
     };
     host.strip_suffix('.').unwrap_or(host)
 }
 
-fn check(allowed: &Allowed<'_>, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+fn check(allowed: &Allowed<'_>, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let text =
+        |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = uri.authority().map(axum::http::uri::Authority::as_str);
     let host = host.or_else(|| text(header::HOST)).unwrap_or_default();
     if !allowed.has(host) {
         let detail = format!("this daemon does not go by the name `{}`", shown(host));
         return Err(Problem::new(Code::ForeignHost, detail)
-            .hint("use `127.0.0.1` or `localhost`, or start the daemon with `--allow-host NAME`"));
+            .hint("use `127.0.0.1` or `localhost`, or start the daemon with `--allow-host NAME`")
+            .into());
     }
-    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    let cross_site = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
     let origin = text(header::ORIGIN);
     let foreign = origin.is_some_and(|origin| {
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let authority = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
         authority.is_none_or(|authority| !allowed.has(authority))
     });
     if cross_site || foreign {
-        let from = origin.map_or("another site".to_owned(), |origin| format!("`{}`", shown(origin)));
+        let from = origin.map_or("another site".to_owned(), |origin| {
+            format!("`{}`", shown(origin))
+        });
         let detail = format!("a page of {from} has no business with this daemon");
-        return Err(Problem::new(Code::ForeignOrigin, detail));
+        return Err(Problem::new(Code::ForeignOrigin, detail).into());
     }
     Ok(())
 }

@@ -21,10 +21,16 @@ pub(super) async fn surround(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     // The route, not the path: a path may hold what is nobody's business in a log.
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
@@ -37,6 +43,10 @@ pub(super) async fn surround(request: Request, next: Next) -> Response {
 }
 
 /// Answers for a handler that panicked. The panic's own words stay in the log.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that the layer asks for"
+)]
 pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let said = panic.downcast_ref::<String>().cloned();
     let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
@@ -62,7 +72,9 @@ pub(super) async fn one_of_many(
 
 /// A refusal for being too busy.
 pub(super) fn busy(detail: &str) -> ApiError {
-    Problem::new(Code::Busy, detail).hint("try again shortly").into()
+    Problem::new(Code::Busy, detail)
+        .hint("try again shortly")
+        .into()
 }
 
 /// Bounds how long a request may take.
@@ -82,7 +94,9 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 
 pub(super) async fn no_such_path(uri: Uri) -> ApiError {
     let detail = format!("there is no path `{}`", shown(uri.path()));
-    Problem::new(Code::NoSuchPath, detail).hint("`GET /v1/openapi.json` lists the paths").into()
+    Problem::new(Code::NoSuchPath, detail)
+        .hint("`GET /v1/openapi.json` lists the paths")
+        .into()
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response<Body> {

@@ -41,8 +41,14 @@ pub fn router(daemon: &Daemon) -> Router {
         .fallback(layers::no_such_path)
         .method_not_allowed_fallback(layers::method_not_allowed)
         // The last layer is the outermost.
-        .layer(from_fn_with_state(std::sync::Arc::clone(parts), layers::one_of_many))
-        .layer(from_fn_with_state(std::sync::Arc::clone(parts), guard::guard))
+        .layer(from_fn_with_state(
+            std::sync::Arc::clone(parts),
+            layers::one_of_many,
+        ))
+        .layer(from_fn_with_state(
+            std::sync::Arc::clone(parts),
+            guard::guard,
+        ))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::surround))
         .with_state(std::sync::Arc::clone(parts))

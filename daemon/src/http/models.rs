@@ -44,15 +44,13 @@ pub(crate) async fn one(
     if category == "*" {
         return Ok(Reply(described(parts.models.merge())));
     }
-    match parts.models.own(&category) {
-        Some(model) => Ok(Reply(described(model))),
-        None => {
-            let detail = format!("category `{}` has no model of its own", shown(&category));
-            Err(Problem::new(Code::NoSuchModel, detail)
-                .hint("its streams are folded by JSON Merge Patch: see `GET /v1/models/*`")
-                .into())
-        }
-    }
+    let Some(model) = parts.models.own(&category) else {
+        let detail = format!("category `{}` has no model of its own", shown(&category));
+        return Err(Problem::new(Code::NoSuchModel, detail)
+            .hint("its streams are folded by JSON Merge Patch: see `GET /v1/models/*`")
+            .into());
+    };
+    Ok(Reply(described(model)))
 }
 
 fn described(model: &Model) -> ModelOut {
@@ -64,7 +62,11 @@ fn described(model: &Model) -> ModelOut {
         schema: command.schema.clone(),
     });
     ModelOut {
-        category: if model.is_merge() { "*".to_owned() } else { spec.category.clone() },
+        category: if model.is_merge() {
+            "*".to_owned()
+        } else {
+            spec.category.clone()
+        },
         description: spec.description.clone(),
         rules_hash: model.rules_hash().to_owned(),
         commands: commands.collect(),

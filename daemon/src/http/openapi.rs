@@ -37,13 +37,14 @@ pub(super) fn head() -> Document {
 
 /// The document as it is served.
 pub(super) fn complete(mut document: Document) -> Document {
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     document
 }
 
 /// Serves the document. It does not describe itself.
 pub(super) fn route<S: Clone + Send + Sync + 'static>(document: &Document) -> Router<S> {
     let text = complete(document.clone()).to_json().unwrap_or_default();
-    let handler = move || async move { ([(header::CONTENT_TYPE, "application/json")], text.clone()) };
+    let handler =
+        move || async move { ([(header::CONTENT_TYPE, "application/json")], text.clone()) };
     Router::new().route("/v1/openapi.json", get(handler))
 }

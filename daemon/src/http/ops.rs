@@ -24,7 +24,11 @@ pub(crate) async fn health(
 ) -> Result<Reply<HealthOut>, ApiError> {
     let store = Arc::clone(&parts.store);
     let stats = blocking(move || store.stats()).await?;
-    let status = if parts.stopping.is_cancelled() { "shutting_down" } else { "ok" };
+    let status = if parts.stopping.is_cancelled() {
+        "shutting_down"
+    } else {
+        "ok"
+    };
     Ok(Reply(HealthOut {
         status: status.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -20,8 +20,11 @@ impl<T: Serialize> IntoResponse for Reply<T> {
             }
             Err(error) => {
                 tracing::error!(%error, "a reply could not be written as JSON");
-                ApiError::from(Problem::new(Code::Internal, "the reply could not be written"))
-                    .into_response()
+                ApiError::from(Problem::new(
+                    Code::Internal,
+                    "the reply could not be written",
+                ))
+                .into_response()
             }
         }
     }

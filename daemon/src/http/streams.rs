@@ -61,7 +61,11 @@ pub(crate) async fn list(
 ) -> Result<Reply<Page<Stream>>, ApiError> {
     let limit = page_limit(params.limit)?;
     let sort = params.sort.unwrap_or_default();
-    let after = params.cursor.as_deref().map(|cursor| from_cursor(sort, cursor)).transpose()?;
+    let after = params
+        .cursor
+        .as_deref()
+        .map(|cursor| from_cursor(sort, cursor))
+        .transpose()?;
     let filter = StreamFilter {
         category: params.category,
         status: params.status,
@@ -90,7 +94,7 @@ fn to_cursor(cursor: StreamCursor) -> String {
     }
 }
 
-fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, Problem> {
+fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, ApiError> {
     let found = match sort {
         Sort::Name => cursor
             .strip_prefix('n')
@@ -170,10 +174,17 @@ pub(crate) struct Within {
 }
 
 impl WithinParams {
-    pub(crate) fn check(&self) -> Result<Within, Problem> {
-        at_most_one(("from", self.from.is_some()), ("cursor", self.cursor.is_some()))?;
+    pub(crate) fn check(&self) -> Result<Within, ApiError> {
+        at_most_one(
+            ("from", self.from.is_some()),
+            ("cursor", self.cursor.is_some()),
+        )?;
         let order = self.order.unwrap_or_default();
-        let cursor = self.cursor.as_deref().map(|cursor| order.from_cursor(cursor)).transpose()?;
+        let cursor = self
+            .cursor
+            .as_deref()
+            .map(|cursor| order.read_cursor(cursor))
+            .transpose()?;
         Ok(Within {
             from: cursor.or(self.from).map(Revision),
             order,
@@ -212,7 +223,12 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Reply<Page<Event>>, ApiError> {
     let within = params.check()?;
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "events", stream.as_str());
+    let reveal = Reveal::asked(
+        params.reveal == Some(true),
+        &headers,
+        "events",
+        stream.as_str(),
+    );
     let models = Arc::clone(&parts.models);
     read(&parts.store, move |view| {
         let (events, next_cursor) = within.load(view, &stream)?;
@@ -235,8 +251,13 @@ pub(crate) struct DensityParams {
 }
 
 impl DensityParams {
-    fn check(&self) -> Result<usize, Problem> {
-        bounded("buckets", self.buckets, DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX)
+    fn check(&self) -> Result<usize, ApiError> {
+        bounded(
+            "buckets",
+            self.buckets,
+            DENSITY_BUCKETS_DEFAULT,
+            DENSITY_BUCKETS_MAX,
+        )
     }
 }
 
@@ -265,7 +286,10 @@ pub(crate) async fn log_density(
     Query(params): Query<DensityParams>,
 ) -> Result<Reply<DensityOut>, ApiError> {
     let buckets = params.check()?;
-    read(&parts.store, move |view| Ok(Reply(spread(view.density(None, buckets)?)))).await
+    read(&parts.store, move |view| {
+        Ok(Reply(spread(view.density(None, buckets)?)))
+    })
+    .await
 }
 
 fn spread(density: Density) -> DensityOut {

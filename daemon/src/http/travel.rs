@@ -49,19 +49,34 @@ pub(crate) async fn state(
     headers: HeaderMap,
 ) -> Result<Reply<StateOut>, ApiError> {
     let (revision, as_of) = (params.at_revision, params.as_of);
-    at_most_one(("at_revision", revision.is_some()), ("as_of", as_of.is_some()))?;
+    at_most_one(
+        ("at_revision", revision.is_some()),
+        ("as_of", as_of.is_some()),
+    )?;
     let point = match (revision, as_of) {
         (Some(revision), _) => Point::Revision(Revision(revision)),
         (None, Some(at)) => Point::AsOf(at),
         (None, None) => Point::Head,
     };
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "state", stream.as_str());
-    let (travel, model) = (Arc::clone(&parts.travel), parts.models.of(stream.category()).clone());
+    let reveal = Reveal::asked(
+        params.reveal == Some(true),
+        &headers,
+        "state",
+        stream.as_str(),
+    );
+    let (travel, model) = (
+        Arc::clone(&parts.travel),
+        parts.models.of(stream.category()).clone(),
+    );
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let mut state = reached.folded.state;
-        let redacted = if reveal.yes() { Vec::new() } else { redact_state(&model, &mut state) };
+        let redacted = if reveal.yes() {
+            Vec::new()
+        } else {
+            redact_state(&model, &mut state)
+        };
         Ok(Reply(StateOut {
             stream,
             revision: found.revision,
@@ -90,8 +105,16 @@ pub(crate) async fn steps(
     headers: HeaderMap,
 ) -> Result<Reply<Page<Step>>, ApiError> {
     let within = params.check()?;
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "steps", stream.as_str());
-    let (travel, model) = (Arc::clone(&parts.travel), parts.models.of(stream.category()).clone());
+    let reveal = Reveal::asked(
+        params.reveal == Some(true),
+        &headers,
+        "steps",
+        stream.as_str(),
+    );
+    let (travel, model) = (
+        Arc::clone(&parts.travel),
+        parts.models.of(stream.category()).clone(),
+    );
     read(&parts.store, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
@@ -105,7 +128,10 @@ pub(crate) async fn steps(
             steps.reverse();
         }
         if !reveal.yes() {
-            steps = steps.into_iter().map(|step| redact_step(&model, step)).collect();
+            steps = steps
+                .into_iter()
+                .map(|step| redact_step(&model, step))
+                .collect();
         }
         Ok(Reply(Page {
             items: steps,
@@ -150,8 +176,16 @@ pub(crate) async fn difference(
 ) -> Result<Reply<DiffOut>, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "diff", stream.as_str());
-    let (travel, model) = (Arc::clone(&parts.travel), parts.models.of(stream.category()).clone());
+    let reveal = Reveal::asked(
+        params.reveal == Some(true),
+        &headers,
+        "diff",
+        stream.as_str(),
+    );
+    let (travel, model) = (
+        Arc::clone(&parts.travel),
+        parts.models.of(stream.category()).clone(),
+    );
     read(&parts.store, move |view| {
         let from = resolve(view, &stream, from)?.revision;
         let to = resolve(view, &stream, to)?.revision;
@@ -168,15 +202,22 @@ pub(crate) async fn difference(
             redacted = touched.map(|entry| entry.path.clone()).collect();
             redact_diff(&model, &mut diff);
         }
-        Ok(Reply(DiffOut { stream, from, to, diff, redacted }))
+        Ok(Reply(DiffOut {
+            stream,
+            from,
+            to,
+            diff,
+            redacted,
+        }))
     })
     .await
 }
 
-fn point(name: &str, text: Option<&str>) -> Result<Option<Point>, Problem> {
-    let parsed = text.map(str::parse).transpose();
-    parsed.map_err(|error: TimeError| {
-        Problem::new(Code::BadTime, format!("`{name}` is neither a revision nor a time: {error}"))
-            .field(name)
-    })
+fn point(name: &str, text: Option<&str>) -> Result<Option<Point>, ApiError> {
+    text.map(str::parse)
+        .transpose()
+        .map_err(|error: TimeError| {
+            let detail = format!("`{name}` is neither a revision nor a time: {error}");
+            Problem::new(Code::BadTime, detail).field(name).into()
+        })
 }

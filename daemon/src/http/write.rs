@@ -59,8 +59,12 @@ pub(crate) async fn append(
     let events = Reveal::NO.events(&parts.models, appended.events);
     // A repetition answers as the first append did, though its stream may have grown since.
     Ok(Reply(AppendedOut {
-        revision: events.last().map_or(appended.revision, |event| event.revision),
-        position: events.last().map_or(appended.position, |event| event.position),
+        revision: events
+            .last()
+            .map_or(appended.revision, |event| event.revision),
+        position: events
+            .last()
+            .map_or(appended.position, |event| event.position),
         stream,
         events,
         repeated: appended.repeated,

@@ -233,7 +233,10 @@ impl TimeTravel {
         if folded.revision != to {
             return Err(StoreError::Damaged {
                 place: format!("stream `{stream}`"),
-                detail: format!("it ends at revision {}, before revision {to}", folded.revision),
+                detail: format!(
+                    "it ends at revision {}, before revision {to}",
+                    folded.revision
+                ),
             });
         }
         Ok(Some(Travelled {

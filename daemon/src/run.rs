@@ -1,0 +1,248 @@
+//! Running a daemon as a program: arguments, log, signals.
+//!
+//! Owns what `whodunitd` and `whodunit serve` have in common. Prints one line on stdout, where it listens, and logs to
+//! stderr only.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::daemon::Daemon;
+use crate::serve::serve;
+use crate::store::StoreError;
+use crate::store::redb::{RedbStore, StoreOptions};
+
+/// Arguments of a daemon.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Directory of the store; made when absent
+    #[arg(long, value_name = "DIR", env = "WHODUNIT_DATA", default_value_os_t = default_data())]
+    pub data: PathBuf,
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4780")]
+    pub listen: SocketAddr,
+    /// Listen beyond loopback. There are no access tokens yet: whoever reaches the address may read and write everything
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// A name, beside `localhost`, that requests may use for this daemon; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
+    /// Form of the log on stderr
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
+    pub log: LogForm,
+    /// What to log: a level, or directives such as `info,whodunit_daemon=debug`
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "WHODUNIT_LOG",
+        default_value = "info"
+    )]
+    pub log_level: String,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why a daemon did not start or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The log's filter does not parse.
+    #[error(
+        "`--log-level {filter}` is no log filter: {reason}\nhint: use `info`, `debug`, or directives such as `info,whodunit_daemon=debug`"
+    )]
+    LogFilter {
+        /// What was given.
+        filter: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The address is not loopback and nobody allowed that.
+    #[error(
+        "`{address}` can be reached from other machines, and there are no access tokens yet: whoever reaches it may read and write everything\nhint: listen on `127.0.0.1`, or say `--allow-remote` if the network around it is trusted"
+    )]
+    Remote {
+        /// What was asked for.
+        address: SocketAddr,
+    },
+    /// The store does not open.
+    #[error("the store in `{data}` cannot be opened: {source}")]
+    Open {
+        /// The data directory.
+        data: PathBuf,
+        /// Why not.
+        source: StoreError,
+    },
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on `{address}`: {source}\nhint: another daemon may be running there; `--listen 127.0.0.1:0` picks a free port"
+    )]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The runtime, stdout or the signals failed.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What, as a verb phrase.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store did not close well.
+    #[error("the store did not close cleanly: {0}")]
+    Close(StoreError),
+    /// A second signal came before the end.
+    #[error("stopped at once by a second signal; acknowledged writes are safe")]
+    Interrupted,
+}
+
+/// Where data goes when nobody says: the user's own data directory.
+fn default_data() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    base.or_else(home).map_or_else(
+        || PathBuf::from("whodunit-data"),
+        |base| base.join("whodunit"),
+    )
+}
+
+/// Runs a daemon until a signal ends it. Blocks.
+pub fn run(args: ServeArgs) -> Result<(), RunError> {
+    start_log(&args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| RunError::System {
+            doing: "start",
+            source,
+        })?;
+    let result = runtime.block_on(run_until_signalled(args));
+    // After a second signal, work that blocks is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+fn start_log(args: &ServeArgs) -> Result<(), RunError> {
+    let filter = EnvFilter::try_new(&args.log_level).map_err(|error| RunError::LogFilter {
+        filter: args.log_level.clone(),
+        reason: error.to_string(),
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let set = match args.log {
+        LogForm::Text => log.with_ansi(false).try_init(),
+        LogForm::Json => log.json().flatten_event(true).try_init(),
+    };
+    // A log that is set already, by whoever embeds this, stays.
+    drop(set);
+    Ok(())
+}
+
+async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
+    if !args.listen.ip().is_loopback() && !args.allow_remote {
+        return Err(RunError::Remote {
+            address: args.listen,
+        });
+    }
+    let mut signals = Signals::listen().map_err(|source| RunError::System {
+        doing: "listen for signals",
+        source,
+    })?;
+    let data = args.data.clone();
+    let store = RedbStore::open(&data, StoreOptions::Durable)
+        .map_err(|source| RunError::Open { data, source })?;
+    let address = args.listen;
+    let bound = TcpListener::bind(address).await.and_then(|listener| {
+        let local = listener.local_addr()?;
+        Ok((listener, local))
+    });
+    let (listener, local) = bound.map_err(|source| RunError::Listen { address, source })?;
+    let config = Config {
+        allowed_hosts: args.allow_host,
+        allow_remote: args.allow_remote,
+        ..Config::default()
+    };
+    let daemon = Daemon::open(config, Arc::new(store));
+    let shutdown = CancellationToken::new();
+    let mut serving = tokio::spawn(serve(listener, daemon, shutdown.clone()));
+    announce(local).map_err(|source| RunError::System {
+        doing: "write to stdout",
+        source,
+    })?;
+    tracing::info!(address = %local, data = %args.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    signals.next().await;
+    shutdown.cancel();
+    tokio::select! {
+        served = &mut serving => match served {
+            Ok(result) => result.map_err(RunError::Close),
+            Err(error) => Err(RunError::System { doing: "stop", source: io::Error::other(error) }),
+        },
+        () = signals.next() => Err(RunError::Interrupted),
+    }
+}
+
+/// The one line on stdout. The listener is bound: from here on connections are taken.
+fn announce(local: SocketAddr) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "listening on http://{local}")?;
+    stdout.flush()
+}
+
+/// The signals that end a daemon.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        // Without a way to listen there is no signal to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
