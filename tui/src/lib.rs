@@ -1,3 +1,16 @@
 //! The whodunit terminal program as a library: HTTP client, commands, screens and the launcher.
 
+pub mod app;
 pub mod client;
+
+mod effect;
+mod guide;
+mod jump;
+mod keys;
+mod model;
+mod msg;
+mod runtime;
+mod text;
+mod theme;
+mod update;
+mod view;

@@ -1,0 +1,220 @@
+//! The terminal program's screens: entry and loop.
+//!
+//! Owns the terminal while it runs, and gives it back whatever happens. One loop: wait for something, take all that has
+//! happened, then draw at most once a frame.
+
+use std::io::{Write, stdout};
+use std::time::{Duration, Instant};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event,
+    EventStream, KeyEventKind, MouseButton, MouseEventKind,
+};
+use crossterm::execute;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use futures_util::StreamExt;
+use ratatui::DefaultTerminal;
+use tokio::sync::mpsc;
+use whodunit_core::ids::StreamName;
+
+use crate::client::Client;
+use crate::effect::Effect;
+use crate::guide::Guide;
+use crate::keys::key_name;
+use crate::model::Model;
+use crate::msg::Msg;
+use crate::runtime::{Runtime, now};
+use crate::theme::Theme;
+use crate::update::{start, start_at_stream, update};
+use crate::view::view;
+
+/// Messages that may wait for the loop.
+const QUEUE_MAX: usize = 1_024;
+/// Shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+/// How often time is looked at while something on screen depends on it.
+const TICK: Duration = Duration::from_millis(250);
+/// A turn of the loop that takes longer is worth a line in the log.
+const LONG_TURN: Duration = Duration::from_millis(50);
+
+/// How the screens start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The daemon to look at.
+    pub client: Client,
+    /// Whether to show the newcomer's guide.
+    pub guide: bool,
+    /// Whether to draw with ASCII only.
+    pub ascii: bool,
+    /// Whether to use colours.
+    pub colour: bool,
+    /// The stream to open first, at a revision or at its head; the list of streams when absent.
+    pub stream: Option<(StreamName, Option<u64>)>,
+}
+
+/// Runs the screens until the user quits. The terminal is restored on every way out, a panic included.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    let restore = Restore;
+    execute!(stdout(), EnableMouseCapture, EnableBracketedPaste)?;
+    let outcome = turn(&mut terminal, options).await;
+    drop(restore);
+    outcome
+}
+
+/// Gives the terminal back when dropped.
+struct Restore;
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // The terminal may be gone; then there is nothing to give back.
+        let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste);
+        ratatui::restore();
+    }
+}
+
+/// The offset of the terminal's own zone from UTC, in seconds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the offset depends on the day: summer time"
+)]
+fn local_offset() -> i32 {
+    chrono::Utc::now()
+        .with_timezone(&chrono::Local)
+        .offset()
+        .local_minus_utc()
+}
+
+async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Result<()> {
+    let size = terminal.size()?;
+    let theme = Theme {
+        colour: options.colour,
+        ascii: options.ascii,
+    };
+    let address = options
+        .client
+        .url()
+        .trim_start_matches("http://")
+        .to_owned();
+    let mut model = Model::new(
+        address,
+        (size.width, size.height),
+        theme,
+        now(),
+        local_offset(),
+    );
+    model.guide = options.guide.then(Guide::default);
+    if let Some((stream, at)) = options.stream {
+        start_at_stream(&mut model, stream, at);
+    }
+    let (sender, mut messages) = mpsc::channel(QUEUE_MAX);
+    let mut runtime = Runtime::start(options.client, sender);
+    let mut input = EventStream::new();
+    let mut ended = std::pin::pin!(termination());
+    for effect in start(&mut model) {
+        runtime.run(effect);
+    }
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        draw(terminal, &model)?;
+        let drawn = Instant::now();
+        let first = tokio::select! {
+            event = input.next() => match event {
+                Some(event) => translate(event?),
+                // The terminal is gone.
+                None => return Ok(()),
+            },
+            message = messages.recv() => message,
+            _ = ticks.tick(), if model.animates() => Some(Msg::Tick(now())),
+            () = &mut ended => return Ok(()),
+        };
+        let started = Instant::now();
+        let mut quit = first.is_some_and(|message| take(&mut model, &mut runtime, message));
+        // Whatever else has happened by now belongs into the same frame.
+        let pause = FRAME.saturating_sub(drawn.elapsed());
+        let mut frame_due = std::pin::pin!(tokio::time::sleep(pause));
+        while !quit {
+            tokio::select! {
+                biased;
+                event = input.next() => match event {
+                    Some(event) => quit = translate(event?).is_some_and(|m| take(&mut model, &mut runtime, m)),
+                    None => return Ok(()),
+                },
+                Some(message) = messages.recv() => quit = take(&mut model, &mut runtime, message),
+                () = &mut frame_due => break,
+            }
+        }
+        if quit {
+            return Ok(());
+        }
+        if started.elapsed() > LONG_TURN + FRAME {
+            tracing::debug!(ms = started.elapsed().as_millis(), "a long turn");
+        }
+    }
+}
+
+/// Takes a message and does what it leads to; whether to quit.
+fn take(model: &mut Model, runtime: &mut Runtime, message: Msg) -> bool {
+    let mut quit = false;
+    for effect in update(model, message) {
+        match effect {
+            Effect::Quit => quit = true,
+            Effect::Copy(text) => copy(&text),
+            effect => runtime.run(effect),
+        }
+    }
+    quit
+}
+
+fn draw(terminal: &mut DefaultTerminal, model: &Model) -> std::io::Result<()> {
+    execute!(stdout(), BeginSynchronizedUpdate)?;
+    let drawn = terminal.draw(|frame| view(model, frame)).map(drop);
+    execute!(stdout(), EndSynchronizedUpdate)?;
+    drawn
+}
+
+fn translate(event: Event) -> Option<Msg> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => key_name(key).map(Msg::Key),
+        Event::Paste(text) => Some(Msg::Pasted(text)),
+        Event::Resize(columns, rows) => Some(Msg::Resized { columns, rows }),
+        Event::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => Some(Msg::Clicked {
+                column: mouse.column,
+                row: mouse.row,
+            }),
+            MouseEventKind::ScrollUp => Some(Msg::Scrolled { up: true }),
+            MouseEventKind::ScrollDown => Some(Msg::Scrolled { up: false }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Asks the terminal to put a text on the clipboard (OSC 52); one that cannot ignores it.
+fn copy(text: &str) {
+    let request = crossterm::clipboard::CopyToClipboard::to_clipboard_from(text);
+    let _ = execute!(stdout(), request);
+    let _ = stdout().flush();
+}
+
+/// Waits for a signal that asks the program to end.
+async fn termination() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut hup)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    std::future::pending::<()>().await;
+}

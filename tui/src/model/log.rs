@@ -1,0 +1,209 @@
+//! The log screen: every event of every category, with a live tail.
+
+use std::collections::VecDeque;
+
+use tui_input::Input;
+use whodunit_core::api::browse::DensityOut;
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::time::Timestamp;
+
+use super::Remote;
+use crate::client::{EventsQuery, Order};
+
+/// Events a page asks for.
+pub(crate) const PAGE: usize = 200;
+/// Rows kept at most; the oldest go, and can be loaded again.
+pub(crate) const ROWS_MAX: usize = 5_000;
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum LogRow {
+    Event(Box<Event>),
+    Rejected(Box<Decision>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct LogScreen {
+    pub(crate) rows: Remote<VecDeque<LogRow>>,
+    /// Where older events go on; `None` at the beginning of the log.
+    pub(crate) older: Option<String>,
+    pub(crate) selected: usize,
+    pub(crate) follow: bool,
+    /// Events that came while the log was held still.
+    pub(crate) unseen: Vec<LogRow>,
+    /// How many of those were too many to keep.
+    pub(crate) missed: usize,
+    pub(crate) filter: Input,
+    pub(crate) filtering: bool,
+    pub(crate) filter_error: Option<String>,
+    /// The filter that the rows passed.
+    pub(crate) applied: EventsQuery,
+    pub(crate) density: Option<DensityOut>,
+}
+
+impl Default for LogScreen {
+    fn default() -> Self {
+        Self {
+            rows: Remote::Absent,
+            older: None,
+            selected: 0,
+            follow: true,
+            unseen: Vec::new(),
+            missed: 0,
+            filter: Input::default(),
+            filtering: false,
+            filter_error: None,
+            applied: EventsQuery::default(),
+            density: None,
+        }
+    }
+}
+
+impl LogScreen {
+    pub(crate) fn current(&self) -> Option<&LogRow> {
+        self.rows.value()?.get(self.selected)
+    }
+
+    pub(crate) fn query(&self) -> EventsQuery {
+        EventsQuery {
+            order: Order::Backward,
+            limit: Some(PAGE),
+            ..self.applied.clone()
+        }
+    }
+
+    /// Whether a new event passes the filter; the daemon's own filter is the same.
+    pub(crate) fn admits(&self, event: &Event) -> bool {
+        let filter = &self.applied;
+        let is = |wanted: &Option<String>, actual: Option<&str>| {
+            wanted.as_deref().is_none_or(|w| actual == Some(w))
+        };
+        is(&filter.category, Some(event.stream.category()))
+            && is(&filter.event_type, Some(&event.event_type))
+            && is(&filter.actor, event.actor.as_deref())
+            && is(&filter.correlation, event.correlation_id.as_deref())
+            && filter.since.is_none_or(|since| event.recorded_at >= since)
+            && filter.until.is_none_or(|until| event.recorded_at <= until)
+            && filter.text.as_deref().is_none_or(|text| {
+                let text = text.to_lowercase();
+                let parts = [
+                    Some(event.stream.as_str()),
+                    Some(&event.event_type),
+                    event.actor.as_deref(),
+                    event.reason.as_deref(),
+                    Some(event.data.as_str()),
+                ];
+                parts
+                    .into_iter()
+                    .flatten()
+                    .any(|part| part.to_lowercase().contains(&text))
+            })
+    }
+
+    /// Whether the filter speaks of events only, so that rejected commands have no place in it.
+    pub(crate) fn shows_decisions(&self) -> bool {
+        let filter = &self.applied;
+        filter.event_type.is_none() && filter.text.is_none()
+    }
+
+    pub(crate) fn admits_decision(&self, decision: &Decision) -> bool {
+        let filter = &self.applied;
+        self.shows_decisions()
+            && filter
+                .category
+                .as_deref()
+                .is_none_or(|category| decision.stream.category() == category)
+            && filter.actor.is_none_or_is(decision.actor.as_deref())
+            && filter
+                .correlation
+                .is_none_or_is(decision.correlation_id.as_deref())
+            && filter
+                .since
+                .is_none_or(|since| decision.decided_at >= since)
+            && filter
+                .until
+                .is_none_or(|until| decision.decided_at <= until)
+    }
+
+    /// The command that gives the same answer.
+    pub(crate) fn call(&self) -> String {
+        use std::fmt::Write;
+        let mut call = "whodunit events".to_owned();
+        let filter = &self.applied;
+        let options = [
+            ("category", filter.category.clone()),
+            ("type", filter.event_type.clone()),
+            ("actor", filter.actor.clone()),
+            ("correlation", filter.correlation.clone()),
+            ("since", filter.since.map(|time| time.to_string())),
+            ("until", filter.until.map(|time| time.to_string())),
+            ("text", filter.text.clone()),
+        ];
+        for (name, value) in options {
+            if let Some(value) = value {
+                let _ = write!(call, " --{name} {}", super::stream::quote(&value));
+            }
+        }
+        if self.follow {
+            call.push_str(" --follow");
+        }
+        call
+    }
+}
+
+trait NoneOrIs {
+    fn is_none_or_is(&self, actual: Option<&str>) -> bool;
+}
+
+impl NoneOrIs for Option<String> {
+    fn is_none_or_is(&self, actual: Option<&str>) -> bool {
+        self.as_deref().is_none_or(|wanted| actual == Some(wanted))
+    }
+}
+
+/// Reads a filter line: `category:user actor:api since:2h some text`.
+pub(crate) fn parse_filter(text: &str, now: Timestamp) -> Result<EventsQuery, String> {
+    let mut query = EventsQuery::default();
+    let mut words = Vec::new();
+    for word in text.split_whitespace() {
+        match word.split_once(':') {
+            Some(("category", value)) => query.category = Some(value.to_owned()),
+            Some(("type", value)) => query.event_type = Some(value.to_owned()),
+            Some(("actor", value)) => query.actor = Some(value.to_owned()),
+            Some(("correlation", value)) => query.correlation = Some(value.to_owned()),
+            Some(("since", value)) => query.since = Some(moment(value, now)?),
+            Some(("until", value)) => query.until = Some(moment(value, now)?),
+            _ => words.push(word),
+        }
+    }
+    query.text = (!words.is_empty()).then(|| words.join(" "));
+    Ok(query)
+}
+
+/// A time, or how long ago: `2h`, `30m`, `7d`, `45s`.
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(micros) = ago(text) {
+        return Ok(now.plus_micros(-micros));
+    }
+    text.parse::<Timestamp>()
+        .map_err(|error| format!("{error}, or like `2h` for two hours ago"))
+}
+
+/// Microseconds of a duration like `2h`.
+pub(crate) fn ago(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let count: i64 = text
+        .strip_suffix(unit)?
+        .parse()
+        .ok()
+        .filter(|count| (0..1_000_000).contains(count))?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    Some(count * seconds * 1_000_000)
+}

@@ -1,0 +1,243 @@
+//! The what-if screen: a story over a stream's history, and what the daemon says comes of it.
+
+use whodunit_core::api::browse::ModelOut;
+use whodunit_core::api::what_if::{Action, Continuation, Edit, WhatIfIn, WhatIfOut, WhatIfStep};
+use whodunit_core::ids::{Revision, StreamName};
+
+use super::Remote;
+use super::stream::quote;
+
+/// Rows of the history shown on either side of the base.
+const AROUND: u64 = 200;
+/// Changes that can be undone.
+const UNDO_MAX: usize = 100;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Story {
+    pub(crate) base: u64,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) continuation: Continuation,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WhatIfScreen {
+    pub(crate) stream: StreamName,
+    pub(crate) head: u64,
+    pub(crate) story: Story,
+    pub(crate) undo: Vec<Story>,
+    pub(crate) redo: Vec<Story>,
+    pub(crate) result: Remote<WhatIfOut>,
+    pub(crate) model: Remote<ModelOut>,
+    /// 0: the changes, 1: the two worlds, 2: the state.
+    pub(crate) pane: usize,
+    /// Among the changes: edits first, then actions.
+    pub(crate) change: usize,
+    /// Among the rows of the two worlds.
+    pub(crate) row: usize,
+    pub(crate) state_scroll: usize,
+}
+
+/// A row of the two worlds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum World<'a> {
+    /// A recorded event that is the same in the story.
+    Same(u64),
+    /// A recorded event that lies after the story's end.
+    After(u64),
+    /// A step of the story; the recorded revision behind it, if there is one.
+    Step(Option<u64>, &'a WhatIfStep),
+}
+
+impl World<'_> {
+    pub(crate) fn recorded(&self) -> Option<u64> {
+        match self {
+            Self::Same(revision) | Self::After(revision) => Some(*revision),
+            Self::Step(revision, _) => *revision,
+        }
+    }
+}
+
+impl WhatIfScreen {
+    pub(crate) fn new(stream: StreamName, base: u64, head: u64) -> Self {
+        Self {
+            stream,
+            head,
+            story: Story {
+                base,
+                edits: Vec::new(),
+                actions: Vec::new(),
+                continuation: Continuation::None,
+            },
+            undo: Vec::new(),
+            redo: Vec::new(),
+            result: Remote::Loading(None),
+            model: Remote::Loading(None),
+            pane: 1,
+            change: 0,
+            row: 0,
+            state_scroll: 0,
+        }
+    }
+
+    pub(crate) fn request(&self) -> WhatIfIn {
+        WhatIfIn {
+            stream: self.stream.clone(),
+            at_revision: Some(Revision(self.story.base)),
+            as_of: None,
+            edits: self.story.edits.clone(),
+            actions: self.story.actions.clone(),
+            continuation: self.story.continuation,
+        }
+    }
+
+    /// Changes the story; what was before can be undone.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Story)) {
+        let before = self.story.clone();
+        change(&mut self.story);
+        if self.story != before {
+            self.undo.push(before);
+            if self.undo.len() > UNDO_MAX {
+                self.undo.remove(0);
+            }
+            self.redo.clear();
+        }
+    }
+
+    pub(crate) fn changes(&self) -> usize {
+        self.story.edits.len() + self.story.actions.len()
+    }
+
+    /// The rows of the two worlds, around the base.
+    pub(crate) fn worlds(&self) -> Vec<World<'_>> {
+        let steps = self.result.value().map_or(&[][..], |out| &out.steps);
+        let base = self.story.base;
+        let mut rows = Vec::new();
+        let mut next = base.saturating_sub(AROUND).max(1);
+        let until = |rows: &mut Vec<World<'_>>, next: &mut u64, end: u64| {
+            while *next < end {
+                rows.push(World::Same(*next));
+                *next += 1;
+            }
+        };
+        for step in steps {
+            match step.recorded_revision {
+                Some(Revision(revision)) => {
+                    until(&mut rows, &mut next, revision);
+                    next = next.max(revision + 1);
+                    rows.push(World::Step(Some(revision), step));
+                }
+                None => {
+                    // An inserted event stands where the story has come to, an action stands at the base.
+                    until(
+                        &mut rows,
+                        &mut next,
+                        if step.edited {
+                            step.revision.0
+                        } else {
+                            base + 1
+                        },
+                    );
+                    rows.push(World::Step(None, step));
+                }
+            }
+        }
+        until(&mut rows, &mut next, base + 1);
+        let last = self.head.min(base.saturating_add(AROUND));
+        while next <= last {
+            rows.push(match self.story.continuation {
+                Continuation::None => World::After(next),
+                Continuation::Refold => World::Same(next),
+            });
+            next += 1;
+        }
+        rows
+    }
+
+    /// The index of the row of a recorded revision.
+    pub(crate) fn row_of(&self, revision: u64) -> usize {
+        self.worlds()
+            .iter()
+            .position(|row| row.recorded() == Some(revision))
+            .unwrap_or_default()
+    }
+
+    /// The command that gives the same answer.
+    pub(crate) fn call(&self) -> String {
+        use std::fmt::Write;
+        let mut call = format!(
+            "whodunit what-if {} --at-revision {}",
+            quote(self.stream.as_str()),
+            self.story.base
+        );
+        for edit in &self.story.edits {
+            let _ = match edit {
+                Edit::Drop(edit) => write!(call, " --drop {}", edit.revision),
+                Edit::Replace(edit) => {
+                    write!(
+                        call,
+                        " --replace {}",
+                        quote(&format!("{}={}", edit.revision, edit.data.as_str()))
+                    )
+                }
+                Edit::Insert(edit) => {
+                    let value = format!(
+                        "{}:{}={}",
+                        edit.after_revision,
+                        edit.event_type,
+                        edit.data.as_str()
+                    );
+                    write!(call, " --insert {}", quote(&value))
+                }
+            };
+        }
+        for action in &self.story.actions {
+            match action {
+                Action::Command(command) => {
+                    // Secrets are typed again where the call is used.
+                    let payload = serde_json::Value::Object(masked(command.payload.clone(), self));
+                    let _ = write!(
+                        call,
+                        " --command {}",
+                        quote(&format!("{}={payload}", command.command_type))
+                    );
+                    for (name, value) in [("actor", &command.actor), ("reason", &command.reason)] {
+                        if let Some(value) = value {
+                            let _ = write!(call, " --{name} {}", quote(value));
+                        }
+                    }
+                }
+                Action::Event(event) => {
+                    let value = format!("{}={}", event.event_type, event.data.as_str());
+                    let _ = write!(call, " --event {}", quote(&value));
+                }
+            }
+        }
+        if self.story.continuation == Continuation::Refold {
+            call.push_str(" --refold");
+        }
+        call
+    }
+
+    /// Names of fields that the model marks as secret.
+    pub(crate) fn is_secret(&self, field: &str) -> bool {
+        self.model.value().is_some_and(|model| {
+            model.commands.iter().any(|command| {
+                command.schema["properties"][field]["writeOnly"] == serde_json::Value::Bool(true)
+            })
+        })
+    }
+}
+
+fn masked(
+    mut payload: serde_json::Map<String, serde_json::Value>,
+    screen: &WhatIfScreen,
+) -> serde_json::Map<String, serde_json::Value> {
+    for (name, value) in &mut payload {
+        if screen.is_secret(name) {
+            *value = "-".into();
+        }
+    }
+    payload
+}

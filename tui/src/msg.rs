@@ -1,0 +1,41 @@
+//! Messages: everything that can happen to the model.
+
+use whodunit_core::time::Timestamp;
+
+use crate::client::LiveMessage;
+use crate::effect::{Failure, Reply, Slot};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Msg {
+    /// A key was pressed, by its name in the key table.
+    Key(String),
+    /// Text was pasted.
+    Pasted(String),
+    /// The mouse was clicked on a cell.
+    Clicked { column: u16, row: u16 },
+    /// The mouse wheel was turned, up or down.
+    Scrolled { up: bool },
+    /// The terminal has another size now.
+    Resized { columns: u16, rows: u16 },
+    /// Time has passed; sent only while something on screen depends on it.
+    Tick(Timestamp),
+    /// A request was answered.
+    Replied {
+        slot: Slot,
+        generation: u64,
+        reply: Box<Result<Reply, Failure>>,
+    },
+    /// The daemon is reached and the live feed is open.
+    Connected(Timestamp),
+    /// The daemon is not reached; the next try is at this time.
+    Disconnected {
+        at: Timestamp,
+        retry_at: Timestamp,
+        cause: String,
+    },
+    /// Something came on the live feed.
+    Live(Vec<LiveMessage>),
+    /// The moment after [`crate::effect::Effect::RefreshSoon`].
+    RefreshDue,
+}

@@ -1,0 +1,187 @@
+//! Text on a terminal: widths, truncation, times.
+//!
+//! Owns the way from untrusted text to cells. Whatever comes from the log passes [`safe`] first.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, FixedOffset, TimeZone, Utc};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+use whodunit_core::text::shown;
+use whodunit_core::time::Timestamp;
+
+/// Untrusted text as it may be shown: no control characters, no disguises.
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    shown(text)
+}
+
+/// Cells a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// The text cut to at most `cells`, with an ellipsis where something was cut.
+pub(crate) fn cut(text: &str, cells: usize) -> String {
+    if width(text) <= cells {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let wide = width(grapheme);
+        if used + wide + 1 > cells {
+            break;
+        }
+        out.push_str(grapheme);
+        used += wide;
+    }
+    if cells > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// The text cut or padded to exactly `cells`.
+pub(crate) fn fit(text: &str, cells: usize) -> String {
+    let mut out = cut(text, cells);
+    out.push_str(&" ".repeat(cells.saturating_sub(width(&out))));
+    out
+}
+
+/// The text in lines of at most `cells`, broken at spaces where there are any.
+pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let cells = cells.max(1);
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split_word_bounds() {
+            let mut word = word;
+            if width(&line) + width(word) > cells {
+                if !line.trim().is_empty() {
+                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                }
+                line.clear();
+                word = word.trim_start();
+            }
+            for grapheme in word.graphemes(true) {
+                if width(&line) + width(grapheme) > cells {
+                    lines.push(std::mem::take(&mut line));
+                }
+                line.push_str(grapheme);
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+/// A number with thousands separators.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// In which zone times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// UTC.
+    Utc,
+    /// The terminal's own zone: its offset from UTC, in seconds.
+    Local(i32),
+}
+
+impl Zone {
+    fn at(self, time: Timestamp) -> DateTime<FixedOffset> {
+        let offset = match self {
+            Self::Utc => 0,
+            Self::Local(seconds) => seconds,
+        };
+        let utc: DateTime<Utc> = time.to_datetime();
+        match FixedOffset::east_opt(offset) {
+            Some(offset) => offset.from_utc_datetime(&utc.naive_utc()),
+            None => utc.fixed_offset(),
+        }
+    }
+
+    /// `UTC`, or `+02:00`.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Utc => "UTC".to_owned(),
+            Self::Local(_) => self.at(Timestamp::from_micros(0)).format("%:z").to_string(),
+        }
+    }
+
+    /// The offset as it is written behind a time.
+    pub(crate) fn suffix(self) -> String {
+        self.at(Timestamp::from_micros(0)).format("%:z").to_string()
+    }
+
+    /// `Mar 24`.
+    pub(crate) fn day(self, time: Timestamp) -> String {
+        self.at(time).format("%b %d").to_string()
+    }
+
+    /// `15:47:23`.
+    pub(crate) fn clock(self, time: Timestamp) -> String {
+        self.at(time).format("%H:%M:%S").to_string()
+    }
+
+    /// `Mar 24 15:47`.
+    pub(crate) fn short(self, time: Timestamp) -> String {
+        self.at(time).format("%b %d %H:%M").to_string()
+    }
+
+    /// `Mon Mar 24 2025 15:47:23 UTC`.
+    pub(crate) fn long(self, time: Timestamp) -> String {
+        format!(
+            "{} {}",
+            self.at(time).format("%a %b %d %Y %H:%M:%S"),
+            self.name()
+        )
+    }
+
+    /// `2025-03-24`, for completing a time of day.
+    pub(crate) fn date(self, time: Timestamp) -> String {
+        self.at(time).format("%Y-%m-%d").to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_cells() {
+        assert_eq!(cut("漢字漢字", 5), "漢字…");
+        assert_eq!(fit("漢", 4), "漢  ");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("abcd", 0), "");
+    }
+
+    #[test]
+    fn long_text_wraps_at_words_and_never_exceeds_the_width() {
+        assert_eq!(
+            wrap("inactive for 90 days", 12),
+            ["inactive for", "90 days"]
+        );
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("a\nb", 9), ["a", "b"]);
+    }
+
+    #[test]
+    fn times_are_shown_in_the_chosen_zone() {
+        let time: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
+        assert_eq!(Zone::Utc.long(time), "Mon Mar 24 2025 15:47:23 UTC");
+        assert_eq!(Zone::Local(7200).short(time), "Mar 24 17:47");
+        assert_eq!(Zone::Local(-19_800).suffix(), "-05:30");
+        assert_eq!(number(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,269 @@
+//! The log screen: one line an event, newest at the bottom, with the selected one beside it.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::command::Outcome;
+use whodunit_core::time::Timestamp;
+
+use super::{centred, failure, first_row, loading, pane, scrubber};
+use crate::model::log::LogRow;
+use crate::model::{Model, Remote};
+use crate::text::{cut, fit, safe, width, wrap};
+use crate::theme::{Glyph, Token};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let [axis, filter, body] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Length(1),
+        Constraint::Min(1),
+    ])
+    .areas(area);
+    let axis = Rect::new(
+        axis.x + 1,
+        axis.y,
+        axis.width.saturating_sub(2),
+        axis.height,
+    );
+    let at: Option<Timestamp> = model.log.current().map(time);
+    match &model.log.density {
+        Some(density) if density.counts.iter().all(|&count| count == 0) => {}
+        density => scrubber::draw(model, frame, axis, density.as_ref(), at),
+    }
+    draw_filter(model, frame, filter);
+    if area.width >= 100 {
+        let [list, detail] =
+            Layout::horizontal([Constraint::Min(60), Constraint::Length(44)]).areas(body);
+        draw_list(model, frame, list);
+        draw_detail(model, frame, detail);
+    } else {
+        draw_list(model, frame, body);
+    }
+}
+
+fn time(row: &LogRow) -> Timestamp {
+    match row {
+        LogRow::Event(event) => event.recorded_at,
+        LogRow::Rejected(decision) => decision.decided_at,
+    }
+}
+
+fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let (theme, screen) = (model.theme, &model.log);
+    if let Some(error) = &screen.filter_error {
+        frame.render_widget(
+            Line::styled(
+                fit(&format!(" / {}", safe(error)), usize::from(area.width)),
+                theme.style(Token::Error),
+            ),
+            area,
+        );
+        return;
+    }
+    let state = match (screen.follow, screen.unseen.len() + screen.missed) {
+        (true, _) => ("following ".to_owned(), Token::Added),
+        (false, 0) => ("held still ".to_owned(), Token::Muted),
+        (false, new) => (format!("held still · {new} new, F follows "), Token::Warn),
+    };
+    let room = usize::from(area.width).saturating_sub(width(&state.0) + 4);
+    let value = safe(screen.filter.value()).into_owned();
+    let (text, token) = match (screen.filtering, value.is_empty()) {
+        (true, _) => (
+            format!("{value}{}", if theme.ascii { "_" } else { "▏" }),
+            Token::Accent,
+        ),
+        (false, true) => (
+            "press / to filter: category: type: actor: correlation: since: until: text".to_owned(),
+            Token::Muted,
+        ),
+        (false, false) => (value, Token::Plain),
+    };
+    frame.render_widget(
+        Line::from(vec![
+            Span::styled(" / ", theme.style(Token::Key)),
+            Span::styled(fit(&text, room), theme.style(token)),
+            Span::styled(format!(" {}", state.0), theme.style(state.1)),
+        ]),
+        area,
+    );
+}
+
+fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "log", true);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let rows = match &model.log.rows {
+        Remote::Failed(why) => return failure(model, frame, inner, why),
+        Remote::Absent | Remote::Loading(None) => return loading(model, frame, inner, "the log"),
+        Remote::Ready(rows) | Remote::Loading(Some(rows)) => rows,
+    };
+    if rows.is_empty() {
+        let filtered = !model.log.filter.value().trim().is_empty();
+        let (what, hint) = if filtered {
+            ("no event passes this filter", "press / and Esc to clear it")
+        } else {
+            (
+                "the log is empty",
+                "what is appended from now on shows up here",
+            )
+        };
+        return centred(
+            frame,
+            inner,
+            &[
+                (what.to_owned(), theme.style(Token::Title)),
+                (hint.to_owned(), theme.style(Token::Muted)),
+            ],
+        );
+    }
+    let height = usize::from(inner.height);
+    let first = first_row(model.log.selected, rows.len(), height);
+    let cells = usize::from(inner.width);
+    let lines: Vec<Line<'_>> = rows
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(height)
+        .map(|(index, row)| list_row(model, row, index == model.log.selected, cells))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn list_row(model: &Model, row: &LogRow, selected: bool, cells: usize) -> Line<'static> {
+    let theme = model.theme;
+    let (label, stream, what, who, why, token) = match row {
+        LogRow::Event(event) => (
+            event.position.to_string(),
+            &event.stream,
+            &event.event_type,
+            event.actor.as_deref(),
+            event
+                .reason
+                .as_deref()
+                .map(|reason| format!("\"{}\"", safe(reason))),
+            Token::Plain,
+        ),
+        LogRow::Rejected(decision) => (
+            theme.glyph(Glyph::Rejected).to_owned(),
+            &decision.stream,
+            &decision.command_type,
+            decision.actor.as_deref(),
+            match &decision.result {
+                Outcome::Rejected { rule, .. } => Some(safe(rule).into_owned()),
+                Outcome::Accepted { .. } => None,
+            },
+            Token::Rejected,
+        ),
+    };
+    let cursor = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let wide = cells >= 90;
+    let text = format!(
+        "{cursor}{:>7} {} {} {} {} {}",
+        label,
+        if wide {
+            model.zone.short(time(row))
+        } else {
+            model.zone.clock(time(row))
+        },
+        fit(&safe(stream.as_str()), if wide { 22 } else { 16 }),
+        fit(&safe(what), 20),
+        fit(&safe(who.unwrap_or_default()), 16),
+        why.unwrap_or_default()
+    );
+    let mut style = theme.style(token);
+    if selected {
+        style = style.patch(theme.style(Token::Selected));
+    }
+    Line::styled(fit(&text, cells), style)
+}
+
+fn draw_detail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "event", false);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let Some(row) = model.log.current() else {
+        return;
+    };
+    let cells = usize::from(inner.width);
+    let mut lines = Vec::new();
+    let facts: Vec<(&str, String)> = match row {
+        LogRow::Event(event) => vec![
+            ("type", event.event_type.clone()),
+            (
+                "who",
+                event
+                    .actor
+                    .clone()
+                    .unwrap_or_else(|| "(nobody named)".to_owned()),
+            ),
+            ("when", model.zone.long(event.recorded_at)),
+            (
+                "why",
+                event
+                    .reason
+                    .clone()
+                    .unwrap_or_else(|| "(no reason given)".to_owned()),
+            ),
+            ("stream", format!("{} rev {}", event.stream, event.revision)),
+            (
+                "corr",
+                event
+                    .correlation_id
+                    .clone()
+                    .unwrap_or_else(|| "-".to_owned()),
+            ),
+        ],
+        LogRow::Rejected(decision) => {
+            let (rule, message) = match &decision.result {
+                Outcome::Rejected { rule, message } => (rule.clone(), message.clone()),
+                Outcome::Accepted { .. } => Default::default(),
+            };
+            vec![
+                ("type", format!("{} rejected", decision.command_type)),
+                (
+                    "who",
+                    decision
+                        .actor
+                        .clone()
+                        .unwrap_or_else(|| "(nobody named)".to_owned()),
+                ),
+                ("when", model.zone.long(decision.decided_at)),
+                ("rule", rule),
+                ("", message),
+                (
+                    "stream",
+                    format!("{} rev {}", decision.stream, decision.base_revision),
+                ),
+            ]
+        }
+    };
+    for (label, text) in facts {
+        for (index, part) in wrap(&safe(&text), cells.saturating_sub(8))
+            .into_iter()
+            .take(4)
+            .enumerate()
+        {
+            let label = if index == 0 { label } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(fit(label, 8), theme.style(Token::Muted)),
+                Span::raw(part),
+            ]));
+        }
+    }
+    lines.push(Line::default());
+    let payload = match row {
+        LogRow::Event(event) => event.data.to_value(),
+        LogRow::Rejected(decision) => decision.payload.to_value(),
+    };
+    for line in super::overlay::pretty(&payload) {
+        lines.push(Line::styled(cut(&line, cells), theme.style(Token::Plain)));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}

@@ -1,0 +1,321 @@
+//! Views: what the model looks like.
+//!
+//! Owns the frame common to all screens: top line, body, guide, bottom line, and what lies over them. Pure: reads the
+//! model, draws, changes nothing.
+
+mod log;
+mod overlay;
+pub(crate) mod scrubber;
+mod state;
+mod stream;
+mod streams;
+mod what_if;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Borders, Paragraph};
+use whodunit_core::time::Timestamp;
+
+use crate::effect::Failure;
+use crate::keys;
+use crate::model::{Connection, Model, Screen};
+use crate::text::{cut, fit, number, safe, width, wrap};
+use crate::theme::{Glyph, Theme, Token};
+use crate::update::call;
+
+/// Below this a screen says that it needs more room.
+const COLUMNS_MIN: u16 = 40;
+const ROWS_MIN: u16 = 12;
+
+/// Draws the whole terminal.
+pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < COLUMNS_MIN || area.height < ROWS_MIN {
+        frame.render_widget(
+            Paragraph::new(format!("whodunit needs {COLUMNS_MIN}x{ROWS_MIN} cells")),
+            area,
+        );
+        return;
+    }
+    let [top, body, guide, bottom] = areas(model, area);
+    frame.render_widget(top_line(model, top.width), top);
+    match model.screen {
+        Screen::Streams => streams::draw(model, frame, body),
+        Screen::Stream => stream::draw(model, frame, body),
+        Screen::WhatIf => what_if::draw(model, frame, body),
+        Screen::Log => log::draw(model, frame, body),
+    }
+    if let Some(step) = model.guide {
+        let line = Line::from(vec![
+            Span::styled(" guide ", model.theme.style(Token::Selected)),
+            Span::raw(" "),
+            Span::styled(
+                cut(&step.line(), usize::from(guide.width).saturating_sub(9)),
+                model.theme.style(Token::Accent),
+            ),
+        ]);
+        frame.render_widget(line, guide);
+    }
+    frame.render_widget(bottom_line(model, bottom.width), bottom);
+    overlay::draw(model, frame, body);
+}
+
+fn areas(model: &Model, area: Rect) -> [Rect; 4] {
+    Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(1),
+        Constraint::Length(u16::from(model.guide.is_some())),
+        Constraint::Length(1),
+    ])
+    .areas(area)
+}
+
+/// The time under a click on the scrubber.
+pub(crate) fn click(model: &Model, column: u16, row: u16) -> Option<Timestamp> {
+    if model.screen != Screen::Stream || model.overlay.is_some() {
+        return None;
+    }
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    let [_, body, ..] = areas(model, area);
+    scrubber::time_at(model, stream::scrubber_area(body), column, row)
+}
+
+fn top_line(model: &Model, columns: u16) -> Line<'static> {
+    let theme = model.theme;
+    let mut crumbs = vec![Span::styled(" whodunit ", theme.style(Token::Title))];
+    let mut crumb = |text: String, token: Token| {
+        crumbs.push(Span::styled(
+            theme.glyph(Glyph::Crumb),
+            theme.style(Token::Muted),
+        ));
+        crumbs.push(Span::styled(text, theme.style(token)));
+    };
+    match (&model.screen, &model.stream) {
+        (Screen::Streams, _) => crumb("streams".to_owned(), Token::Accent),
+        (Screen::Log, _) => crumb("log".to_owned(), Token::Accent),
+        (screen @ (Screen::Stream | Screen::WhatIf), Some(stream)) => {
+            crumb(cut(&safe(stream.stream.as_str()), 40), Token::Accent);
+            if let Some(title) = stream.info.value().and_then(|info| info.title.as_deref()) {
+                crumbs.push(Span::raw("  "));
+                crumbs.push(Span::styled(
+                    cut(&safe(title), 30),
+                    theme.style(Token::Muted),
+                ));
+            }
+            if *screen == Screen::WhatIf {
+                crumbs.push(Span::styled(
+                    theme.glyph(Glyph::Crumb),
+                    theme.style(Token::Muted),
+                ));
+                crumbs.push(Span::styled(
+                    " WHAT-IF nothing is written ",
+                    theme.style(Token::Selected),
+                ));
+            }
+        }
+        (Screen::Stream | Screen::WhatIf, None) => {}
+    }
+    let right = connection(model);
+    let used = |spans: &[Span<'_>]| spans.iter().map(|span| width(&span.content)).sum::<usize>();
+    let columns = usize::from(columns);
+    // The connection matters more than the end of a long name.
+    while used(&crumbs) + used(&right) + 1 > columns && crumbs.len() > 2 {
+        crumbs.pop();
+    }
+    let gap = columns.saturating_sub(used(&crumbs) + used(&right));
+    crumbs.push(Span::raw(" ".repeat(gap)));
+    crumbs.extend(right);
+    Line::from(crumbs)
+}
+
+const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
+
+fn connection(model: &Model) -> Vec<Span<'static>> {
+    let theme = model.theme;
+    let mut out = Vec::new();
+    if let Some(what) = model.waiting.values().next() {
+        let frame = SPINNER
+            .get(model.ticks % SPINNER.len())
+            .copied()
+            .unwrap_or_default();
+        out.push(Span::styled(
+            format!("{frame} {}  ", cut(&safe(what), 30)),
+            theme.style(Token::Muted),
+        ));
+    }
+    out.push(match &model.connection {
+        Connection::Live => Span::styled(
+            format!("{} live", theme.glyph(Glyph::Live)),
+            theme.style(Token::Added),
+        ),
+        Connection::Connecting => Span::styled(
+            format!("{} connecting", theme.glyph(Glyph::Connecting)),
+            theme.style(Token::Muted),
+        ),
+        Connection::Lost {
+            since, retry_at, ..
+        } => {
+            let seconds = |from: Timestamp, to: Timestamp| {
+                ((to.as_micros() - from.as_micros()) / 1_000_000).max(0)
+            };
+            let (stale, wait) = (seconds(*since, model.now), seconds(model.now, *retry_at));
+            let text = format!(
+                "{} stale {stale} s, retrying in {wait} s",
+                theme.glyph(Glyph::Stale)
+            );
+            Span::styled(text, theme.style(Token::Warn))
+        }
+    });
+    if model.head.position > 0 {
+        out.push(Span::raw(format!("  pos {}", number(model.head.position))));
+    }
+    if model.size.0 >= 100 {
+        out.push(Span::styled(
+            format!("  {}", model.address),
+            theme.style(Token::Muted),
+        ));
+    }
+    out.push(Span::raw(" "));
+    out
+}
+
+fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
+    let (theme, columns) = (model.theme, usize::from(columns));
+    if let Some(notice) = &model.notice {
+        let token = if notice.is_error {
+            Token::Error
+        } else {
+            Token::Accent
+        };
+        return Line::styled(
+            fit(&format!(" {}", safe(&notice.text)), columns),
+            theme.style(token),
+        );
+    }
+    let call = call(model);
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    // The call gets what the hints leave, but a few hints always stay.
+    let room = columns.saturating_sub(if columns >= 100 {
+        width(&call).min(columns / 3) + 2
+    } else {
+        0
+    });
+    for binding in keys::in_scope(model.screen.scope()).filter(|binding| binding.hint) {
+        let key = binding
+            .keys
+            .first()
+            .map(|key| keys::pretty(key, theme.ascii))
+            .unwrap_or_default();
+        let cells = width(&key) + 1 + width(binding.label) + 2;
+        if used + cells > room {
+            break;
+        }
+        spans.push(Span::styled(key, theme.style(Token::Key)));
+        spans.push(Span::raw(format!(" {}  ", binding.label)));
+        used += cells;
+    }
+    if columns >= 100 {
+        let call = cut(&call, columns.saturating_sub(used + 1));
+        spans.push(Span::raw(
+            " ".repeat(columns.saturating_sub(used + width(&call) + 1)),
+        ));
+        spans.push(Span::styled(call, theme.style(Token::Muted)));
+    }
+    Line::from(spans)
+}
+
+/// A framed pane; the one in focus is marked by its border and by a mark before its title.
+fn pane(theme: Theme, title: &str, focused: bool) -> Block<'static> {
+    let (mark, token, border) = if focused {
+        (theme.glyph(Glyph::Cursor), Token::Accent, BorderType::Thick)
+    } else {
+        ("", Token::Muted, BorderType::Plain)
+    };
+    let block = Block::new()
+        .borders(Borders::ALL)
+        .border_style(theme.style(token))
+        .title(Line::styled(
+            format!(" {mark}{title} "),
+            theme.style(if focused { Token::Accent } else { Token::Title }),
+        ));
+    if theme.ascii {
+        block.border_set(ASCII_BORDER)
+    } else {
+        block.border_type(border)
+    }
+}
+
+const ASCII_BORDER: ratatui::symbols::border::Set<'static> = ratatui::symbols::border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Lines in the middle of an area that has nothing else to show.
+fn centred(frame: &mut Frame<'_>, area: Rect, lines: &[(String, Style)]) {
+    let cells = usize::from(area.width.saturating_sub(4)).max(1);
+    let lines: Vec<Line<'_>> = lines
+        .iter()
+        .flat_map(|(text, style)| {
+            wrap(text, cells)
+                .into_iter()
+                .map(|line| Line::styled(line, *style).centered())
+        })
+        .collect();
+    let height = u16::try_from(lines.len())
+        .unwrap_or(area.height)
+        .min(area.height);
+    let top = area.y + (area.height - height) / 2;
+    frame.render_widget(
+        Paragraph::new(lines),
+        Rect::new(area.x, top, area.width, height),
+    );
+}
+
+/// Why something is not there, and what to do.
+fn failure(model: &Model, frame: &mut Frame<'_>, area: Rect, failure: &Failure) {
+    let theme = model.theme;
+    let mut lines = Vec::new();
+    if let Some(code) = &failure.code {
+        lines.push((
+            format!("{} {code}", theme.glyph(Glyph::Rejected)),
+            theme.style(Token::Error),
+        ));
+    }
+    lines.push((safe(&failure.message).into_owned(), Style::new()));
+    if let Some(hint) = &failure.hint {
+        lines.push((format!("hint: {}", safe(hint)), theme.style(Token::Muted)));
+    }
+    lines.push(("press r to try again".to_owned(), theme.style(Token::Muted)));
+    centred(frame, area, &lines);
+}
+
+fn loading(model: &Model, frame: &mut Frame<'_>, area: Rect, what: &str) {
+    let text = format!("loading {what} …");
+    centred(
+        frame,
+        area,
+        &[
+            (text, model.theme.style(Token::Muted)),
+            ("Esc cancels".to_owned(), model.theme.style(Token::Muted)),
+        ],
+    );
+}
+
+/// The first row to show so that the selected one is in view, kept near the middle.
+fn first_row(selected: usize, rows: usize, height: usize) -> usize {
+    selected
+        .saturating_sub(height / 2)
+        .min(rows.saturating_sub(height))
+}

@@ -1,0 +1,499 @@
+//! What lies over the screen: boxes with help, choices, forms, details and errors.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
+use serde_json::Value;
+use tui_input::Input;
+use whodunit_core::api::browse::Category;
+use whodunit_core::diff::DiffOp;
+
+use super::{failure, loading, pane, state};
+use crate::keys::{self, Scope};
+use crate::model::form::{Form, Kind};
+use crate::model::stream::{Row, StreamScreen};
+use crate::model::{Model, Overlay, Remote};
+use crate::text::{cut, fit, number, safe, width, wrap};
+use crate::theme::{Glyph, Theme, Token};
+use crate::update::matching;
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
+    let Some(overlay) = &model.overlay else {
+        return;
+    };
+    match overlay {
+        Overlay::Help { filter, scroll } => help(model, frame, body, filter, *scroll),
+        Overlay::Palette { filter, selected } => palette(model, frame, body, filter, *selected),
+        Overlay::Category {
+            categories,
+            selected,
+        } => category(model, frame, body, categories, *selected),
+        Overlay::Jump { input, error } => jump(model, frame, body, input, error.as_deref()),
+        Overlay::Detail { scroll } => detail(model, frame, body, *scroll),
+        Overlay::Diff { scroll } => diff(model, frame, body, *scroll),
+        Overlay::Commands { selected } => commands(model, frame, body, *selected),
+        Overlay::Form(form) => draw_form(model, frame, body, form),
+    }
+}
+
+/// A box in the middle of the body, at most this large.
+fn open(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    title: &str,
+    columns: u16,
+    rows: u16,
+) -> Rect {
+    let (columns, rows) = (columns.min(body.width), rows.min(body.height));
+    let area = Rect::new(
+        body.x + (body.width - columns) / 2,
+        body.y + (body.height - rows) / 2,
+        columns,
+        rows,
+    );
+    let block = pane(model.theme, title, true);
+    let inner = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// An input with its cursor; a long text shows its end.
+fn typed(theme: Theme, input: &Input, cells: usize, masked: bool) -> Vec<Span<'static>> {
+    let value: String = if masked {
+        "*".repeat(input.value().chars().count())
+    } else {
+        safe(input.value()).into_owned()
+    };
+    let at = input.cursor();
+    let (before, after): (String, String) = (
+        value.chars().take(at).collect(),
+        value.chars().skip(at).collect(),
+    );
+    let mut before = before;
+    while width(&before) + 1 > cells && !before.is_empty() {
+        before.remove(0);
+    }
+    let under: String = after.chars().take(1).collect();
+    let rest: String = after.chars().skip(1).collect();
+    let room = cells.saturating_sub(width(&before) + 1);
+    let cursor = if under.is_empty() {
+        " ".to_owned()
+    } else {
+        under
+    };
+    vec![
+        Span::raw(before),
+        Span::styled(cursor, theme.style(Token::Selected)),
+        Span::raw(cut(&rest, room)),
+    ]
+}
+
+fn help(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, scroll: usize) {
+    let theme = model.theme;
+    let inner = open(
+        model,
+        frame,
+        body,
+        "keys · type to filter · Esc closes",
+        84,
+        body.height,
+    );
+    let mut lines = vec![Line::from(
+        [
+            vec![Span::styled("/ ", theme.style(Token::Key))],
+            typed(theme, filter, 40, false),
+        ]
+        .concat(),
+    )];
+    let mut scope: Option<Scope> = None;
+    for binding in matching(model, filter.value()) {
+        if scope != Some(binding.scope) {
+            scope = Some(binding.scope);
+            lines.push(Line::styled(
+                binding.scope.title(),
+                theme.style(Token::Title),
+            ));
+        }
+        let keys: Vec<String> = binding
+            .keys
+            .iter()
+            .map(|key| keys::pretty(key, theme.ascii))
+            .collect();
+        lines.push(Line::from(vec![
+            Span::styled(
+                format!("  {}", fit(&keys.join(" "), 18)),
+                theme.style(Token::Key),
+            ),
+            Span::raw(binding.help),
+        ]));
+    }
+    if lines.len() == 1 {
+        lines.push(Line::styled("no key does that", theme.style(Token::Muted)));
+    }
+    lines.extend(legend(theme));
+    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+}
+
+fn legend(theme: Theme) -> Vec<Line<'static>> {
+    let marks = [
+        ("+ - ~", "added, removed, changed"),
+        (
+            theme.glyph(Glyph::Rejected),
+            "a rejected command, or a refused call",
+        ),
+        (
+            "? !",
+            "an event type unknown to the model; an event that could not be applied",
+        ),
+        (theme.glyph(Glyph::Mark), "the marked revision"),
+    ];
+    let mut lines = vec![
+        Line::default(),
+        Line::styled("marks", theme.style(Token::Title)),
+    ];
+    lines.extend(marks.map(|(mark, text)| {
+        Line::from(vec![
+            Span::styled(format!("  {}", fit(mark, 18)), theme.style(Token::Key)),
+            Span::raw(text),
+        ])
+    }));
+    lines
+}
+
+fn palette(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, selected: usize) {
+    let theme = model.theme;
+    let inner = open(model, frame, body, "palette", 76, 18);
+    let cells = usize::from(inner.width);
+    let mut lines = vec![Line::from(
+        [
+            vec![Span::styled(": ", theme.style(Token::Key))],
+            typed(theme, filter, 50, false),
+        ]
+        .concat(),
+    )];
+    let found = matching(model, filter.value());
+    let height = usize::from(inner.height).saturating_sub(1);
+    let first = super::first_row(selected, found.len(), height);
+    for (index, binding) in found.iter().enumerate().skip(first).take(height) {
+        let key = binding
+            .keys
+            .first()
+            .map(|key| keys::pretty(key, theme.ascii))
+            .unwrap_or_default();
+        let mark = if index == selected {
+            theme.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let text = format!(
+            "{mark} {} {}",
+            fit(binding.help, cells.saturating_sub(16)),
+            key
+        );
+        let token = if index == selected {
+            Token::Selected
+        } else {
+            Token::Plain
+        };
+        lines.push(Line::styled(fit(&text, cells), theme.style(token)));
+    }
+    if found.is_empty() {
+        lines.push(Line::styled(
+            "no action is called that",
+            theme.style(Token::Muted),
+        ));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn choice(theme: Theme, selected: bool, text: &str, cells: usize) -> Line<'static> {
+    let mark = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let token = if selected {
+        Token::Selected
+    } else {
+        Token::Plain
+    };
+    Line::styled(fit(&format!("{mark} {text}"), cells), theme.style(token))
+}
+
+fn category(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    categories: &Remote<Vec<Category>>,
+    selected: usize,
+) {
+    let theme = model.theme;
+    let inner = open(model, frame, body, "category", 60, 20);
+    if let Some(why) = categories.failure() {
+        return failure(model, frame, inner, why);
+    }
+    let Some(list) = categories.value() else {
+        return loading(model, frame, inner, "categories");
+    };
+    let cells = usize::from(inner.width);
+    let height = usize::from(inner.height);
+    let rows = std::iter::once("all categories".to_owned()).chain(list.iter().map(|category| {
+        format!(
+            "{} {:>8} streams {:>9} events  {}",
+            fit(&safe(&category.category), 16),
+            number(category.streams),
+            number(category.events),
+            safe(&category.model)
+        )
+    }));
+    let first = super::first_row(selected, list.len() + 1, height);
+    let lines: Vec<Line<'_>> = rows
+        .enumerate()
+        .skip(first)
+        .take(height)
+        .map(|(index, text)| choice(theme, index == selected, &text, cells))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn jump(model: &Model, frame: &mut Frame<'_>, body: Rect, input: &Input, error: Option<&str>) {
+    let theme = model.theme;
+    let inner = open(model, frame, body, "go to a revision or a time", 74, 7);
+    let cells = usize::from(inner.width);
+    let mut lines = vec![Line::from(
+        [
+            vec![Span::styled("> ", theme.style(Token::Key))],
+            typed(theme, input, cells.saturating_sub(3), false),
+        ]
+        .concat(),
+    )];
+    match error {
+        Some(error) => {
+            let wrapped = wrap(&safe(error), cells).into_iter().take(3);
+            lines.extend(wrapped.map(|line| Line::styled(line, theme.style(Token::Error))));
+        }
+        None => {
+            lines.push(Line::default());
+            lines.push(Line::styled(
+                "3   2025-03-24 15:47   15:47   3:47 PM   -2d",
+                theme.style(Token::Muted),
+            ));
+            let zone = format!("times without a zone are read as {}", model.zone.name());
+            lines.push(Line::styled(zone, theme.style(Token::Muted)));
+        }
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// A JSON value in lines, safe to show.
+pub(super) fn pretty(value: &Value) -> Vec<String> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.lines().map(|line| safe(line).into_owned()).collect()
+}
+
+fn detail(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+    let Some(stream) = &model.stream else { return };
+    let inner = open(model, frame, body, "event · Esc closes", 100, body.height);
+    let cells = usize::from(inner.width);
+    let mut lines = Vec::new();
+    for line in detail_lines(model.theme, stream) {
+        lines.push(line);
+    }
+    let lines: Vec<Line<'_>> = lines
+        .into_iter()
+        .flat_map(|(text, style)| {
+            wrap(&text, cells)
+                .into_iter()
+                .map(move |part| Line::styled(part, style))
+        })
+        .collect();
+    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    frame.render_widget(
+        Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
+        inner,
+    );
+}
+
+fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::style::Style)> {
+    let (plain, title) = (theme.style(Token::Plain), theme.style(Token::Title));
+    let mut out = Vec::new();
+    let mut json = |heading: &str, value: Result<Value, serde_json::Error>| {
+        out.push((heading.to_owned(), title));
+        out.extend(
+            pretty(&value.unwrap_or_default())
+                .into_iter()
+                .map(|line| (line, plain)),
+        );
+    };
+    match stream.cursor {
+        Row::Rejected(index) => match stream.rejected(index) {
+            Some(decision) => json("decision", serde_json::to_value(decision)),
+            None => {}
+        },
+        Row::Revision(revision) => match stream.steps.get(&revision) {
+            Some(step) => {
+                json("event as recorded", serde_json::to_value(&step.event));
+                if let Some(upcast) = &step.upcast {
+                    json("as the model reads it", serde_json::to_value(upcast));
+                }
+            }
+            None if revision == 0 => out.push((
+                "revision 0 is the empty stream before its first event".to_owned(),
+                plain,
+            )),
+            None => out.push(("the event is still loading".to_owned(), plain)),
+        },
+    }
+    out
+}
+
+fn diff(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+    let theme = model.theme;
+    let Some(stream) = &model.stream else { return };
+    let inner = open(model, frame, body, "diff · Esc closes", 100, 20);
+    if let Some(why) = stream.diff.failure() {
+        return failure(model, frame, inner, why);
+    }
+    let Some(diff) = stream.diff.value() else {
+        return loading(model, frame, inner, "the diff");
+    };
+    let cells = usize::from(inner.width);
+    let heading = format!("from revision {} to revision {}", diff.from, diff.to);
+    let mut lines = vec![
+        Line::styled(heading, theme.style(Token::Title)),
+        Line::default(),
+    ];
+    if diff.diff.is_empty() {
+        lines.push(Line::styled(
+            "the two states are the same",
+            theme.style(Token::Muted),
+        ));
+    }
+    let arrow = if theme.ascii { "->" } else { "→" };
+    for entry in &diff.diff {
+        let (before, after) = (
+            entry.before.as_ref().map(state::text),
+            entry.after.as_ref().map(state::text),
+        );
+        let (mark, token, text) = match entry.op {
+            DiffOp::Add => ("+", Token::Added, after.unwrap_or_default()),
+            DiffOp::Remove => ("-", Token::Removed, before.unwrap_or_default()),
+            DiffOp::Replace => (
+                "~",
+                Token::Changed,
+                format!(
+                    "{} {arrow} {}",
+                    before.unwrap_or_default(),
+                    after.unwrap_or_default()
+                ),
+            ),
+        };
+        let name = fit(&safe(entry.path.trim_start_matches('/')), 20);
+        lines.push(Line::styled(
+            cut(&format!("{mark} {name} {text}"), cells),
+            theme.style(token),
+        ));
+    }
+    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+}
+
+fn commands(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
+    let theme = model.theme;
+    let specs = model
+        .what_if
+        .as_ref()
+        .and_then(|screen| screen.model.value())
+        .map_or(&[][..], |m| &m.commands);
+    let rows = u16::try_from(specs.len()).unwrap_or(16).min(16) + 2;
+    let inner = open(
+        model,
+        frame,
+        body,
+        "which command? the rules will decide",
+        72,
+        rows,
+    );
+    let cells = usize::from(inner.width);
+    let first = super::first_row(selected, specs.len(), usize::from(inner.height));
+    let lines: Vec<Line<'_>> = specs
+        .iter()
+        .enumerate()
+        .skip(first)
+        .map(|(index, spec)| {
+            let text = format!("{} {}", fit(&safe(&spec.name), 18), safe(&spec.description));
+            choice(theme, index == selected, &text, cells)
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn draw_form(model: &Model, frame: &mut Frame<'_>, body: Rect, form: &Form) {
+    let theme = model.theme;
+    let rows = u16::try_from(form.fields.len()).unwrap_or(20) * 2 + 4;
+    let inner = open(model, frame, body, &safe(&form.title), 92, rows);
+    let cells = usize::from(inner.width);
+    let column = form
+        .fields
+        .iter()
+        .map(|field| width(&field.title))
+        .max()
+        .unwrap_or(8)
+        + 3;
+    let mut lines = Vec::new();
+    let mut focused = 0;
+    for (index, field) in form.fields.iter().enumerate() {
+        let here = index == form.focus;
+        if here {
+            focused = lines.len();
+        }
+        let mark = if here {
+            theme.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let star = if field.required { "*" } else { " " };
+        let label = format!(
+            "{mark}{}{star} ",
+            fit(&safe(&field.title), column.saturating_sub(3))
+        );
+        let mut spans = vec![Span::styled(
+            label,
+            theme.style(if here { Token::Accent } else { Token::Muted }),
+        )];
+        let room = cells.saturating_sub(column + 1);
+        if here {
+            spans.extend(typed(theme, &field.input, room, field.kind == Kind::Secret));
+        } else {
+            let value = if field.kind == Kind::Secret {
+                "*".repeat(field.input.value().chars().count())
+            } else {
+                safe(field.input.value()).into_owned()
+            };
+            spans.push(Span::raw(cut(&value, room)));
+        }
+        lines.push(Line::from(spans));
+        let touched = form.submitted || !field.input.value().is_empty();
+        let note = match &field.error {
+            Some(error) if touched => (error.clone(), Token::Error),
+            _ => (field.rule.clone(), Token::Muted),
+        };
+        lines.push(Line::styled(
+            cut(&format!("{}{}", " ".repeat(column), safe(&note.0)), cells),
+            theme.style(note.1),
+        ));
+    }
+    lines.push(Line::styled(
+        "Enter on the last field (or Ctrl-s) runs it · Tab next · Esc closes",
+        theme.style(Token::Muted),
+    ));
+    let height = usize::from(inner.height);
+    let first = (focused + 3)
+        .saturating_sub(height)
+        .min(lines.len().saturating_sub(height));
+    frame.render_widget(Paragraph::new(lines.split_off(first)), inner);
+}

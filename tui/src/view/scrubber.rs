@@ -1,0 +1,184 @@
+//! The time scrubber: how events are spread over time, on a real time axis, with the cursor on it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::api::browse::DensityOut;
+use whodunit_core::time::Timestamp;
+
+use crate::model::Model;
+use crate::text::{fit, width};
+use crate::theme::{Glyph, Token};
+
+/// Draws the axis in two lines: the bars, and dates with the cursor under them.
+pub(super) fn draw(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    density: Option<&DensityOut>,
+    at: Option<Timestamp>,
+) {
+    let theme = model.theme;
+    let Some(density) = density else {
+        frame.render_widget(
+            Line::styled("loading the history …", theme.style(Token::Muted)),
+            area,
+        );
+        return;
+    };
+    let cells = usize::from(area.width);
+    let bars = resample(&density.counts, cells);
+    let max = bars.iter().copied().max().unwrap_or(0);
+    let here = at.map(|at| cell_of(density, at, cells));
+    let spans: Vec<Span<'_>> = bars
+        .iter()
+        .enumerate()
+        .map(|(index, &count)| {
+            let token = match here {
+                Some(here) if index == here => Token::Accent,
+                Some(here) if index > here => Token::Future,
+                _ => Token::Plain,
+            };
+            let bar = if here == Some(index) && count == 0 {
+                if theme.ascii { "|" } else { "│" }
+            } else {
+                theme.bar(count, max)
+            };
+            Span::styled(bar, theme.style(token))
+        })
+        .collect();
+    let axis = axis(model, density, here.zip(at), cells);
+    frame.render_widget(Paragraph::new(vec![Line::from(spans), axis]), area);
+}
+
+/// Dates along the axis, and the cursor's own time at its place.
+fn axis(
+    model: &Model,
+    density: &DensityOut,
+    cursor: Option<(usize, Timestamp)>,
+    cells: usize,
+) -> Line<'static> {
+    let (theme, zone) = (model.theme, model.zone);
+    let mut row: Vec<char> = vec![' '; cells];
+    let mut put = |at: usize, text: &str| {
+        for (offset, c) in text.chars().enumerate() {
+            if let Some(cell) = row.get_mut(at + offset) {
+                *cell = c;
+            }
+        }
+    };
+    let span = density.last.as_micros() - density.first.as_micros();
+    let label = |time: Timestamp| {
+        if span < 2 * 86_400_000_000 {
+            zone.clock(time)
+        } else {
+            zone.day(time)
+        }
+    };
+    let mark = cursor.map(|(cell, time)| {
+        let glyph = theme.glyph(Glyph::Here);
+        let text = zone.long(time);
+        // To the right of the mark where there is room, else to its left.
+        if cell + width(&text) + 2 <= cells {
+            (cell, format!("{glyph} {text}"))
+        } else {
+            let text = format!("{text} {glyph}");
+            ((cell + 1).saturating_sub(width(&text)), text)
+        }
+    });
+    let step = 20.max(cells / 6);
+    for cell in (0..cells).step_by(step) {
+        let text = label(time_of(density, cell, cells));
+        let end = cell + width(&text) + 1;
+        let free = mark
+            .as_ref()
+            .is_none_or(|(at, text)| end < *at || cell > at + width(text));
+        if free && end <= cells {
+            put(cell, &text);
+        }
+    }
+    let Some((at, text)) = mark else {
+        return Line::styled(
+            row.into_iter().collect::<String>(),
+            theme.style(Token::Muted),
+        );
+    };
+    let before: String = row.iter().take(at).collect();
+    let after: String = row.iter().skip(at + width(&text)).collect();
+    Line::from(vec![
+        Span::styled(before, theme.style(Token::Muted)),
+        Span::styled(text, theme.style(Token::Accent)),
+        Span::styled(fit(&after, width(&after)), theme.style(Token::Muted)),
+    ])
+}
+
+/// As many counts as there are cells; none is lost.
+fn resample(counts: &[u64], cells: usize) -> Vec<u64> {
+    let mut out = vec![0; cells];
+    for (index, count) in counts.iter().enumerate() {
+        if let Some(slot) = out.get_mut(index * cells / counts.len().max(1)) {
+            *slot += count;
+        }
+    }
+    out
+}
+
+fn cell_of(density: &DensityOut, at: Timestamp, cells: usize) -> usize {
+    let (first, last) = (density.first.as_micros(), density.last.as_micros());
+    let span = i128::from(last - first).max(1);
+    let offset = i128::from((at.as_micros() - first).clamp(0, last - first));
+    let last_cell = cells.saturating_sub(1);
+    usize::try_from(offset * last_cell as i128 / span)
+        .unwrap_or(last_cell)
+        .min(last_cell)
+}
+
+fn time_of(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
+    let (first, last) = (density.first.as_micros(), density.last.as_micros());
+    let offset = i128::from(last - first) * cell as i128 / cells.saturating_sub(1).max(1) as i128;
+    Timestamp::from_micros(first + i64::try_from(offset).unwrap_or(0))
+}
+
+/// The time under a cell of the scrubber, if the cell is on it.
+pub(super) fn time_at(model: &Model, area: Rect, column: u16, row: u16) -> Option<Timestamp> {
+    let density = model.stream.as_ref()?.density.as_ref()?;
+    let inside = area.contains(ratatui::layout::Position::new(column, row));
+    inside.then(|| {
+        time_of(
+            density,
+            usize::from(column - area.x),
+            usize::from(area.width),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_event_is_lost_when_the_axis_is_resampled() {
+        for cells in [1, 7, 80, 240, 300] {
+            let counts: Vec<u64> = (0..240).collect();
+            assert_eq!(
+                resample(&counts, cells).iter().sum::<u64>(),
+                counts.iter().sum::<u64>(),
+                "{cells}"
+            );
+        }
+    }
+
+    #[test]
+    fn cells_and_times_go_both_ways() {
+        let density = DensityOut {
+            first: "2025-03-01T00:00:00Z".parse().unwrap(),
+            last: "2025-03-31T00:00:00Z".parse().unwrap(),
+            counts: vec![1; 240],
+        };
+        for cell in [0, 1, 40, 79] {
+            assert!(cell_of(&density, time_of(&density, cell, 80), 80).abs_diff(cell) <= 1);
+        }
+        assert_eq!(cell_of(&density, Timestamp::MAX, 80), 79);
+    }
+}

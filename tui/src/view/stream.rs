@@ -1,0 +1,466 @@
+//! The stream screen: the scrubber, the history, the state at the cursor, and who, when and why.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::api::time_travel::Step;
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::fold::Effect;
+
+use super::{failure, first_row, loading, pane, scrubber, state};
+use crate::model::stream::{Row, StreamScreen};
+use crate::model::{Model, Remote};
+use crate::text::{cut, fit, safe, width, wrap};
+use crate::theme::{Glyph, Token};
+
+/// The scrubber's two lines within the body.
+pub(super) fn scrubber_area(body: Rect) -> Rect {
+    Rect::new(
+        body.x + 1,
+        body.y,
+        body.width.saturating_sub(2),
+        body.height.min(2),
+    )
+}
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(stream) = &model.stream else { return };
+    match &stream.info {
+        Remote::Failed(why) => return failure(model, frame, area, why),
+        Remote::Absent | Remote::Loading(None) => {
+            return loading(model, frame, area, &safe(stream.stream.as_str()));
+        }
+        Remote::Ready(_) | Remote::Loading(Some(_)) => {}
+    }
+    scrubber::draw(
+        model,
+        frame,
+        scrubber_area(area),
+        stream.density.as_ref(),
+        stream.cursor_time(),
+    );
+    let body = Rect::new(
+        area.x,
+        area.y + 2,
+        area.width,
+        area.height.saturating_sub(2),
+    );
+    if area.width >= 100 {
+        let [events, middle, why] = Layout::horizontal([
+            Constraint::Percentage(40),
+            Constraint::Percentage(35),
+            Constraint::Min(28),
+        ])
+        .areas(body);
+        draw_events(model, stream, frame, events);
+        draw_state(model, stream, frame, middle);
+        draw_why(model, stream, frame, why);
+    } else {
+        let why_rows = 3;
+        let events_rows = (body.height.saturating_sub(why_rows)) / 2;
+        let [events, middle, why] = Layout::vertical([
+            Constraint::Length(events_rows),
+            Constraint::Min(4),
+            Constraint::Length(why_rows),
+        ])
+        .areas(body);
+        draw_events(model, stream, frame, events);
+        draw_state(model, stream, frame, middle);
+        draw_why_short(model, stream, frame, why);
+    }
+}
+
+fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let rejected = stream.rejected_count();
+    let mut title = format!("events · {} of {}", stream.revision(), stream.head());
+    if rejected > 0 {
+        let more = if stream.more_decisions { "+" } else { "" };
+        title = format!("{title} · {rejected}{more} rejected");
+    }
+    let block = pane(theme, &title, stream.pane == 0);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    if let Some(why) = &stream.steps_failure
+        && stream.steps.is_empty()
+    {
+        return failure(model, frame, inner, why);
+    }
+    let height = usize::from(inner.height);
+    let here = stream.index_of(stream.cursor);
+    let first = first_row(here, stream.rows(), height);
+    let digits = width(&stream.head().to_string()).max(2);
+    let lines: Vec<Line<'_>> = (first..(first + height).min(stream.rows()))
+        .map(|index| {
+            event_row(
+                model,
+                stream,
+                index,
+                index == here,
+                index > here,
+                digits,
+                usize::from(inner.width),
+            )
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn event_row(
+    model: &Model,
+    stream: &StreamScreen,
+    index: usize,
+    selected: bool,
+    future: bool,
+    digits: usize,
+    cells: usize,
+) -> Line<'static> {
+    let theme = model.theme;
+    let row = stream.row_at(index);
+    let cursor = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let marked = matches!(row, Row::Revision(revision) if stream.mark == Some(revision));
+    let mark = if marked {
+        theme.glyph(Glyph::Mark)
+    } else {
+        " "
+    };
+    let (label, time, what, who, why, token) = match row {
+        Row::Revision(0) => (
+            "0".to_owned(),
+            String::new(),
+            "(empty stream)".to_owned(),
+            String::new(),
+            String::new(),
+            Token::Muted,
+        ),
+        Row::Revision(revision) => match stream.steps.get(&revision) {
+            None => (
+                revision.to_string(),
+                String::new(),
+                "…".to_owned(),
+                String::new(),
+                String::new(),
+                Token::Muted,
+            ),
+            Some(step) => {
+                let event = &step.event;
+                let refused = is_refused(step);
+                let token = match (&step.applied, refused) {
+                    (Effect::Failed { .. }, _) => Token::Error,
+                    (_, true) => Token::Rejected,
+                    (Effect::Unknown | Effect::Applied, false) => Token::Plain,
+                };
+                let label = if refused {
+                    theme.glyph(Glyph::Rejected).to_owned()
+                } else {
+                    revision.to_string()
+                };
+                let note = match &step.applied {
+                    Effect::Failed { .. } => " !",
+                    Effect::Unknown => " ?",
+                    Effect::Applied => "",
+                };
+                (
+                    label,
+                    model.zone.short(event.recorded_at),
+                    format!("{}{note}", safe(&event.event_type)),
+                    who(event.actor.as_deref()),
+                    who(event.reason.as_deref()),
+                    token,
+                )
+            }
+        },
+        Row::Rejected(index) => match stream.rejected(index) {
+            None => return Line::default(),
+            Some(decision) => (
+                theme.glyph(Glyph::Rejected).to_owned(),
+                model.zone.short(decision.decided_at),
+                safe(&decision.command_type).into_owned(),
+                who(decision.actor.as_deref()),
+                rule(decision).0,
+                Token::Rejected,
+            ),
+        },
+    };
+    let label = format!(
+        "{}{label}",
+        " ".repeat(digits.saturating_sub(width(&label)))
+    );
+    let what_cells = (cells.saturating_sub(digits + 18)).clamp(8, 22);
+    let mut text = format!(
+        "{cursor}{mark}{label} {} {} {}",
+        fit(&time, 12),
+        fit(&what, what_cells),
+        who
+    );
+    let room = cells.saturating_sub(width(&text) + 1);
+    if room > 8 && !why.is_empty() {
+        let why = if token == Token::Rejected {
+            why
+        } else {
+            format!("\"{why}\"")
+        };
+        text = format!("{} {}", text, cut(&why, room));
+    }
+    let mut style = theme.style(token);
+    if future {
+        style = style.patch(theme.style(Token::Future));
+    }
+    if selected {
+        style = style.patch(theme.style(Token::Selected));
+    }
+    Line::styled(fit(&text, cells), style)
+}
+
+fn who(text: Option<&str>) -> String {
+    safe(text.unwrap_or_default()).into_owned()
+}
+
+/// Whether an imported event stands for a call that was refused where it came from.
+fn is_refused(step: &Step) -> bool {
+    step.event
+        .metadata
+        .as_ref()
+        .is_some_and(|metadata| metadata.to_value()["outcome"] == "refused")
+}
+
+fn rule(decision: &Decision) -> (String, String) {
+    match &decision.result {
+        Outcome::Rejected { rule, message } => {
+            (safe(rule).into_owned(), safe(message).into_owned())
+        }
+        Outcome::Accepted { .. } => Default::default(),
+    }
+}
+
+fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let revision = stream.revision();
+    let title = format!("state · revision {revision} of {}", stream.head());
+    let block = pane(theme, &title, stream.pane == 1);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    if let Some((at, why)) = &stream.state_failure
+        && *at == revision
+    {
+        return failure(model, frame, inner, why);
+    }
+    let Some(state) = stream.state() else {
+        return loading(
+            model,
+            frame,
+            inner,
+            &format!("the state at revision {revision}"),
+        );
+    };
+    let diff = stream.step().map_or(&[][..], |step| &step.diff);
+    let mut lines = Vec::new();
+    if revision == 0 {
+        lines.push(Line::styled(
+            "(empty: before the first event)",
+            theme.style(Token::Muted),
+        ));
+    }
+    lines.extend(state::lines(
+        theme,
+        &state.state,
+        diff,
+        usize::from(inner.width),
+    ));
+    for fault in &state.faults {
+        let text = format!(
+            "! revision {} {}: {}",
+            fault.revision,
+            safe(&fault.event_type),
+            safe(&fault.error)
+        );
+        lines.push(Line::styled(
+            cut(&text, usize::from(inner.width)),
+            theme.style(Token::Error),
+        ));
+    }
+    let scroll = stream.state_scroll.min(lines.len().saturating_sub(1));
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+}
+
+/// Labelled facts about the row at the cursor.
+fn facts(model: &Model, stream: &StreamScreen) -> (String, Vec<(&'static str, String, Token)>) {
+    let zone = model.zone;
+    let named = |text: Option<&str>, otherwise: &str| safe(text.unwrap_or(otherwise)).into_owned();
+    match stream.cursor {
+        Row::Rejected(index) => match stream.rejected(index) {
+            None => (String::new(), Vec::new()),
+            Some(decision) => {
+                let (rule, message) = rule(decision);
+                let facts = vec![
+                    (
+                        "who",
+                        named(decision.actor.as_deref(), "(nobody named)"),
+                        Token::Accent,
+                    ),
+                    ("when", zone.long(decision.decided_at), Token::Plain),
+                    (
+                        "why",
+                        named(decision.reason.as_deref(), "(no reason given)"),
+                        Token::Plain,
+                    ),
+                    ("rule", rule, Token::Rejected),
+                    ("", message, Token::Plain),
+                    (
+                        "on",
+                        format!("revision {}", decision.base_revision),
+                        Token::Muted,
+                    ),
+                    (
+                        "corr",
+                        named(decision.correlation_id.as_deref(), "-"),
+                        Token::Muted,
+                    ),
+                ];
+                (format!("{} rejected", safe(&decision.command_type)), facts)
+            }
+        },
+        Row::Revision(0) => ("before the first event".to_owned(), Vec::new()),
+        Row::Revision(revision) => match stream.steps.get(&revision) {
+            None => ("loading …".to_owned(), Vec::new()),
+            Some(step) => (
+                safe(&step.event.event_type).into_owned(),
+                event_facts(model, stream, step),
+            ),
+        },
+    }
+}
+
+fn event_facts(
+    model: &Model,
+    stream: &StreamScreen,
+    step: &Step,
+) -> Vec<(&'static str, String, Token)> {
+    let event = &step.event;
+    let named = |text: Option<&str>, otherwise: &str| safe(text.unwrap_or(otherwise)).into_owned();
+    let mut facts = vec![
+        (
+            "who",
+            named(event.actor.as_deref(), "(nobody named)"),
+            Token::Accent,
+        ),
+        ("when", model.zone.long(event.recorded_at), Token::Plain),
+        (
+            "why",
+            named(event.reason.as_deref(), "(no reason given)"),
+            Token::Plain,
+        ),
+    ];
+    if let Some(cause) = stream.cause(event.causation_id.as_deref()) {
+        facts.push((
+            "cause",
+            format!("{} {}", model.theme.glyph(Glyph::Back), safe(&cause)),
+            Token::Plain,
+        ));
+    }
+    match &step.applied {
+        Effect::Applied => {}
+        Effect::Unknown => facts.push((
+            "note",
+            "unknown event type: the state is unchanged".to_owned(),
+            Token::Warn,
+        )),
+        Effect::Failed { error } => {
+            facts.push((
+                "error",
+                format!("{}; the last good state is carried on", safe(error)),
+                Token::Error,
+            ));
+        }
+    }
+    if let Some(upcast) = &step.upcast {
+        let text = format!(
+            "schema {} read as {} {}",
+            event.schema_version,
+            safe(&upcast.event_type),
+            upcast.schema_version
+        );
+        facts.push(("upcast", text, Token::Warn));
+    }
+    let back = stream.info.value().and_then(|info| info.clock_back_at);
+    if back == Some(event.revision) {
+        facts.push((
+            "clock",
+            "recorded earlier than the event before it".to_owned(),
+            Token::Warn,
+        ));
+    }
+    facts.push((
+        "corr",
+        named(event.correlation_id.as_deref(), "-"),
+        Token::Muted,
+    ));
+    facts.push(("pos", event.position.to_string(), Token::Muted));
+    facts.push(("id", named(Some(&event.event_id), ""), Token::Muted));
+    facts
+}
+
+fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "who · when · why", stream.pane == 2);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let (title, facts) = facts(model, stream);
+    let cells = usize::from(inner.width).saturating_sub(7);
+    let mut lines = vec![Line::styled(
+        cut(&title, usize::from(inner.width)),
+        theme.style(Token::Title),
+    )];
+    for (label, text, token) in facts {
+        for (index, part) in wrap(&text, cells).into_iter().take(6).enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let style = if label == "who" {
+                theme.actor(&text)
+            } else {
+                theme.style(token)
+            };
+            lines.push(Line::from(vec![
+                Span::styled(fit(label, 7), theme.style(Token::Muted)),
+                Span::styled(part, style),
+            ]));
+        }
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// The same in two lines, for narrow terminals.
+fn draw_why_short(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let (title, facts) = facts(model, stream);
+    let cells = usize::from(area.width);
+    let mut lines = vec![Line::styled(
+        cut(&format!(" {title}"), cells),
+        theme.style(Token::Title),
+    )];
+    let mut line = String::new();
+    for (label, text, _) in facts
+        .iter()
+        .filter(|(label, ..)| !matches!(*label, "corr" | "pos" | "id" | "on"))
+    {
+        let part = if label.is_empty() {
+            text.clone()
+        } else {
+            format!("{label} {text}")
+        };
+        if !line.is_empty() && width(&line) + width(&part) + 3 > cells {
+            lines.push(Line::raw(format!(" {line}")));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push_str("   ");
+        }
+        line.push_str(&cut(&part, cells.saturating_sub(2)));
+    }
+    lines.push(Line::raw(format!(" {line}")));
+    frame.render_widget(Paragraph::new(lines), area);
+}

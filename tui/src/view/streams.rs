@@ -1,0 +1,304 @@
+//! The streams screen: a list, and the selected stream as it is now.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::api::browse::Stream;
+
+use super::{centred, failure, first_row, loading, pane, state};
+use crate::model::{Model, Remote};
+use crate::text::{cut, fit, safe, width, wrap};
+use crate::theme::{Glyph, Token};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let [filter, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+    draw_filter(model, frame, filter);
+    if area.width >= 100 {
+        let [list, preview] =
+            Layout::horizontal([Constraint::Min(60), Constraint::Length(42)]).areas(body);
+        draw_list(model, frame, list);
+        draw_preview(model, frame, preview);
+    } else {
+        let preview_rows = if body.height > 16 { 9 } else { 0 };
+        let [list, preview] =
+            Layout::vertical([Constraint::Min(5), Constraint::Length(preview_rows)]).areas(body);
+        draw_list(model, frame, list);
+        if preview_rows > 0 {
+            draw_preview(model, frame, preview);
+        }
+    }
+}
+
+fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let (theme, screen) = (model.theme, &model.streams);
+    let count = match &screen.list {
+        Remote::Ready(list) | Remote::Loading(Some(list)) => {
+            let more = if list.next.is_some() { "+" } else { "" };
+            let noun = if list.streams.len() == 1 {
+                "stream"
+            } else {
+                "streams"
+            };
+            let order = if screen.by_name {
+                "by name"
+            } else {
+                "by last change"
+            };
+            let category = screen
+                .category
+                .as_deref()
+                .map(|c| format!(" · {}", safe(c)))
+                .unwrap_or_default();
+            format!("{}{more} {noun}{category} · {order} ", list.streams.len())
+        }
+        _ => String::new(),
+    };
+    let room = usize::from(area.width).saturating_sub(width(&count) + 4);
+    let value = safe(screen.filter.value()).into_owned();
+    let (text, token) = match (screen.filtering, value.is_empty()) {
+        (false, true) => ("press / to filter".to_owned(), Token::Muted),
+        _ => (
+            value,
+            if screen.filtering {
+                Token::Accent
+            } else {
+                Token::Plain
+            },
+        ),
+    };
+    let cursor = if screen.filtering {
+        if theme.ascii { "_" } else { "▏" }
+    } else {
+        ""
+    };
+    let text = fit(
+        &format!("{}{cursor}", cut(&text, room.saturating_sub(1))),
+        room,
+    );
+    frame.render_widget(
+        Line::from(vec![
+            Span::styled(" / ", theme.style(Token::Key)),
+            Span::styled(text, theme.style(token)),
+            Span::styled(format!(" {count}"), theme.style(Token::Muted)),
+        ]),
+        area,
+    );
+}
+
+fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "streams", true);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let streams = match &model.streams.list {
+        Remote::Failed(why) => return failure(model, frame, inner, why),
+        Remote::Absent => return empty(model, frame, inner, true),
+        Remote::Loading(None) => return loading(model, frame, inner, "streams"),
+        Remote::Ready(list) | Remote::Loading(Some(list)) => &list.streams,
+    };
+    if streams.is_empty() {
+        return empty(model, frame, inner, false);
+    }
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(inner);
+    let columns = columns(streams, usize::from(inner.width));
+    let titles = ["stream", "title", "rev", "status", "last change"].map(str::to_owned);
+    frame.render_widget(
+        Line::styled(
+            format!("  {}", columns.row(&titles)),
+            theme.style(Token::Muted),
+        ),
+        head,
+    );
+    let height = usize::from(body.height);
+    let first = first_row(model.streams.selected, streams.len(), height);
+    let lines: Vec<Line<'_>> = streams
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(height)
+        .map(|(index, stream)| row(model, &columns, index == model.streams.selected, stream))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), body);
+}
+
+/// Widths of the five columns.
+struct Columns([usize; 5]);
+
+impl Columns {
+    fn row(&self, texts: &[String; 5]) -> String {
+        let [stream, title, revision, status, last] = self.0;
+        let mut out = fit(&texts[0], stream);
+        out.push(' ');
+        if title > 0 {
+            out.push_str(&fit(&texts[1], title));
+            out.push(' ');
+        }
+        let right = cut(&texts[2], revision);
+        out.push_str(&" ".repeat(revision.saturating_sub(width(&right))));
+        out.push_str(&right);
+        out.push(' ');
+        if status > 0 {
+            out.push_str(&fit(&texts[3], status));
+            out.push(' ');
+        }
+        out.push_str(&fit(&texts[4], last));
+        out
+    }
+}
+
+fn columns(streams: &[Stream], cells: usize) -> Columns {
+    let longest = |of: &dyn Fn(&Stream) -> usize| streams.iter().map(of).max().unwrap_or(0);
+    let (revision, last) = (6, 12);
+    let status = longest(&|stream| stream.status.as_deref().map_or(0, width)).min(10);
+    let title = longest(&|stream| stream.title.as_deref().map_or(0, width));
+    let rest =
+        cells.saturating_sub(2 + revision + 1 + last + 1 + if status > 0 { status + 1 } else { 0 });
+    let name = longest(&|stream| width(stream.stream.as_str())).max(6);
+    // Titles are what people look for: a long name gives way first.
+    let title = title.min(rest / 2);
+    let name = name.min(
+        rest.saturating_sub(if title > 0 { title + 1 } else { 0 })
+            .saturating_sub(1),
+    );
+    Columns([name, title, revision, status, last])
+}
+
+fn row(model: &Model, columns: &Columns, selected: bool, stream: &Stream) -> Line<'static> {
+    let theme = model.theme;
+    let status = stream.status.as_deref().unwrap_or_default();
+    let texts = [
+        safe(stream.stream.as_str()).into_owned(),
+        safe(stream.title.as_deref().unwrap_or_default()).into_owned(),
+        stream.revision.to_string(),
+        safe(status).into_owned(),
+        model.zone.short(stream.last_recorded_at),
+    ];
+    let token = match status {
+        "deleted" => Token::Rejected,
+        "suspended" => Token::Changed,
+        _ => Token::Plain,
+    };
+    let mark = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let style = if selected {
+        theme.style(token).patch(theme.style(Token::Selected))
+    } else {
+        theme.style(token)
+    };
+    Line::styled(format!("{mark} {}", columns.row(&texts)), style)
+}
+
+fn empty(model: &Model, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
+    let (screen, muted) = (&model.streams, model.theme.style(Token::Muted));
+    let lines = if cancelled {
+        vec![
+            ("nothing is loaded".to_owned(), muted),
+            ("press r to load the streams".to_owned(), muted),
+        ]
+    } else if screen.filter.value().trim().is_empty() && screen.category.is_none() {
+        vec![
+            (
+                "the log is empty".to_owned(),
+                model.theme.style(Token::Title),
+            ),
+            (
+                "send a command, import a file with `whodunit import FILE`, or try `whodunit demo`"
+                    .to_owned(),
+                muted,
+            ),
+        ]
+    } else {
+        let what = safe(screen.filter.value().trim()).into_owned();
+        vec![
+            (
+                format!("no stream matches `{what}`"),
+                model.theme.style(Token::Title),
+            ),
+            (
+                "press / and Esc to clear the filter, c to choose another category".to_owned(),
+                muted,
+            ),
+        ]
+    };
+    centred(frame, area, &lines);
+}
+
+fn draw_preview(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let Some(stream) = model.streams.current() else {
+        frame.render_widget(pane(theme, "now", false), area);
+        return;
+    };
+    let title = format!(
+        "{} · now",
+        cut(
+            &safe(stream.stream.as_str()),
+            usize::from(area.width).saturating_sub(12)
+        )
+    );
+    let block = pane(theme, &title, false);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let last = last_event(model, stream, usize::from(inner.width));
+    let rows = u16::try_from(last.len()).unwrap_or(4).min(inner.height);
+    let [top, bottom] =
+        Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
+    match &model.streams.preview {
+        Remote::Failed(why) => failure(model, frame, top, why),
+        preview => {
+            // The preview of another stream is not shown as if it were this one's.
+            let state = preview
+                .value()
+                .filter(|state| state.stream == stream.stream);
+            if let Some(state) = state {
+                let lines = state::lines(theme, &state.state, &[], usize::from(top.width));
+                frame.render_widget(Paragraph::new(lines), top);
+            }
+        }
+    }
+    frame.render_widget(Paragraph::new(last), bottom);
+}
+
+/// Who did what last, when and why: the question most people come with.
+fn last_event(model: &Model, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let mut lines = vec![Line::from(vec![
+        Span::styled("last  ", theme.style(Token::Muted)),
+        Span::styled(
+            cut(&safe(&stream.last_event_type), cells.saturating_sub(6)),
+            theme.style(Token::Title),
+        ),
+    ])];
+    let actor = stream.last_actor.as_deref().unwrap_or("(nobody named)");
+    lines.push(Line::from(vec![
+        Span::styled("who   ", theme.style(Token::Muted)),
+        Span::styled(
+            cut(&safe(actor), cells.saturating_sub(6)),
+            theme.actor(actor),
+        ),
+    ]));
+    lines.push(Line::from(vec![
+        Span::styled("when  ", theme.style(Token::Muted)),
+        Span::raw(cut(
+            &model.zone.long(stream.last_recorded_at),
+            cells.saturating_sub(6),
+        )),
+    ]));
+    let reason = safe(stream.last_reason.as_deref().unwrap_or("(no reason given)")).into_owned();
+    for (index, line) in wrap(&reason, cells.saturating_sub(6))
+        .into_iter()
+        .take(2)
+        .enumerate()
+    {
+        let head = if index == 0 { "why   " } else { "      " };
+        lines.push(Line::from(vec![
+            Span::styled(head, theme.style(Token::Muted)),
+            Span::raw(line),
+        ]));
+    }
+    lines
+}

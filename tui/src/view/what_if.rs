@@ -1,0 +1,449 @@
+//! The what-if screen: the story, the two worlds side by side, and the state at its end.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::api::what_if::{
+    Action, Continuation, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep,
+};
+
+use super::state::{FieldRow, fields};
+use super::{failure, first_row, loading, pane};
+use crate::model::what_if::{WhatIfScreen, World};
+use crate::model::{Model, Remote};
+use crate::text::{cut, fit, safe, width, wrap};
+use crate::theme::{Glyph, Token};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(screen) = &model.what_if else { return };
+    if area.width >= 100 {
+        let [story, worlds, state] = Layout::horizontal([
+            Constraint::Percentage(30),
+            Constraint::Percentage(37),
+            Constraint::Min(30),
+        ])
+        .areas(area);
+        draw_story(model, screen, frame, story);
+        draw_worlds(model, screen, frame, worlds);
+        draw_state(model, screen, frame, state);
+    } else {
+        let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4;
+        let [story, worlds, state] = Layout::vertical([
+            Constraint::Length(rows),
+            Constraint::Percentage(40),
+            Constraint::Min(5),
+        ])
+        .areas(area);
+        draw_story(model, screen, frame, story);
+        draw_worlds(model, screen, frame, worlds);
+        draw_state(model, screen, frame, state);
+    }
+}
+
+fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "story", screen.pane == 0);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let cells = usize::from(inner.width);
+    let story = &screen.story;
+    let time = model
+        .stream
+        .as_ref()
+        .and_then(|stream| stream.steps.get(&story.base))
+        .map(|step| format!(" · {}", model.zone.short(step.event.recorded_at)))
+        .unwrap_or_default();
+    let mut lines = vec![Line::from(vec![
+        Span::styled("from   ", theme.style(Token::Muted)),
+        Span::styled(
+            format!("revision {}{time}", story.base),
+            theme.style(Token::Accent),
+        ),
+    ])];
+    let then = match story.continuation {
+        Continuation::None => "the story ends (m re-folds what came later)",
+        Continuation::Refold => "re-fold: recorded events applied, no rules run",
+    };
+    let mut index = 0;
+    let mut push = |lines: &mut Vec<Line<'static>>, mark: &str, token: Token, text: String| {
+        let selected = screen.pane == 0 && screen.change == index;
+        let cursor = if selected {
+            theme.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let mut style = theme.style(token);
+        if selected {
+            style = style.patch(theme.style(Token::Selected));
+        }
+        lines.push(Line::styled(
+            fit(&format!("{cursor}{mark} {text}"), cells),
+            style,
+        ));
+        index += 1;
+    };
+    for edit in &story.edits {
+        let (mark, token, text) = edit_line(model, edit);
+        push(&mut lines, mark, token, text);
+    }
+    for action in &story.actions {
+        let (mark, text) = match action {
+            Action::Command(command) => {
+                let reason = command
+                    .reason
+                    .as_deref()
+                    .map(|r| format!(" \"{}\"", safe(r)))
+                    .unwrap_or_default();
+                (
+                    "do command",
+                    format!("{}{reason}", safe(&command.command_type)),
+                )
+            }
+            Action::Event(event) => ("do event  ", safe(&event.event_type).into_owned()),
+        };
+        push(&mut lines, mark, Token::Added, text);
+    }
+    if screen.changes() == 0 && inner.height > 3 {
+        lines.push(Line::styled(
+            "nothing is changed yet:",
+            theme.style(Token::Muted),
+        ));
+        for hint in [
+            "x drops the selected event",
+            "e edits what it said",
+            "a runs a command",
+            "E adds a raw event",
+        ] {
+            lines.push(Line::styled(format!("  {hint}"), theme.style(Token::Muted)));
+        }
+    }
+    // What becomes of the later history stands last, and must not be pushed out by a long list of changes.
+    let room = usize::from(inner.height).saturating_sub(1);
+    if lines.len() > room {
+        let first = (screen.change + 2)
+            .saturating_sub(room)
+            .min(lines.len() - room);
+        lines = lines.into_iter().skip(first).take(room).collect();
+    }
+    lines.push(Line::from(vec![
+        Span::styled("then   ", theme.style(Token::Muted)),
+        Span::styled(cut(then, cells.saturating_sub(7)), theme.style(Token::Warn)),
+    ]));
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn edit_line(model: &Model, edit: &Edit) -> (&'static str, Token, String) {
+    let name = |revision: u64| {
+        let step = model
+            .stream
+            .as_ref()
+            .and_then(|stream| stream.steps.get(&revision));
+        step.map_or_else(String::new, |step| {
+            safe(&step.event.event_type).into_owned()
+        })
+    };
+    match edit {
+        Edit::Drop(edit) => (
+            "- drop   ",
+            Token::Removed,
+            format!("{} rev {}", name(edit.revision.0), edit.revision),
+        ),
+        Edit::Replace(edit) => {
+            let data = safe(edit.data.as_str()).into_owned();
+            (
+                "~ replace",
+                Token::Changed,
+                format!("{} rev {} {data}", name(edit.revision.0), edit.revision),
+            )
+        }
+        Edit::Insert(edit) => {
+            let text = format!(
+                "{} after rev {}",
+                safe(&edit.event_type),
+                edit.after_revision
+            );
+            ("+ insert ", Token::Added, text)
+        }
+    }
+}
+
+fn draw_worlds(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let block = pane(theme, "as it was | what if", screen.pane == 1);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    if let Remote::Failed(why) = &screen.result {
+        return failure(model, frame, inner, why);
+    }
+    let out = screen.result.value();
+    let worlds = screen.worlds();
+    let cells = usize::from(inner.width);
+    let mut lines = Vec::new();
+    let mut selected_line = 0;
+    let mut diverged = false;
+    let mut after_base = false;
+    for (index, world) in worlds.iter().enumerate() {
+        if !after_base && is_after_base(world, screen.story.base) {
+            after_base = true;
+            lines.push(rule_line(
+                &format!("base: revision {}", screen.story.base),
+                cells,
+                theme.style(Token::Accent),
+            ));
+        }
+        if !diverged && is_divergence(world, out) {
+            diverged = true;
+            lines.push(rule_line(
+                "first divergence",
+                cells,
+                theme.style(Token::Warn),
+            ));
+        }
+        if index == screen.row {
+            selected_line = lines.len();
+        }
+        lines.extend(world_lines(
+            model,
+            screen,
+            world,
+            index == screen.row && screen.pane == 1,
+            cells,
+        ));
+    }
+    let height = usize::from(inner.height);
+    let first = first_row(selected_line, lines.len(), height);
+    frame.render_widget(
+        Paragraph::new(
+            lines
+                .into_iter()
+                .skip(first)
+                .take(height)
+                .collect::<Vec<_>>(),
+        ),
+        inner,
+    );
+}
+
+fn is_after_base(world: &World<'_>, base: u64) -> bool {
+    match world {
+        World::Same(revision) | World::After(revision) => *revision > base,
+        World::Step(Some(revision), _) => *revision > base,
+        World::Step(None, step) => !step.edited,
+    }
+}
+
+fn is_divergence(world: &World<'_>, out: Option<&WhatIfOut>) -> bool {
+    let Some(at) = out.and_then(|out| out.first_divergence) else {
+        return false;
+    };
+    match world {
+        World::Step(recorded, step) => {
+            step.outcome == StepOutcome::Dropped
+                || step.edited
+                || recorded.is_none()
+                    && step.outcome != StepOutcome::Rejected
+                    && step.revision >= at
+        }
+        World::Same(_) | World::After(_) => false,
+    }
+}
+
+fn rule_line(text: &str, cells: usize, style: ratatui::style::Style) -> Line<'static> {
+    let text = format!("─ {text} ");
+    let rest = cells.saturating_sub(width(&text));
+    Line::styled(format!("{text}{}", "─".repeat(rest)), style)
+}
+
+fn world_lines(
+    model: &Model,
+    screen: &WhatIfScreen,
+    world: &World<'_>,
+    selected: bool,
+    cells: usize,
+) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let name = |revision: u64| {
+        let step = model
+            .stream
+            .as_ref()
+            .and_then(|stream| stream.steps.get(&revision));
+        step.map_or_else(
+            || "…".to_owned(),
+            |step| safe(&step.event.event_type).into_owned(),
+        )
+    };
+    let (label, was, then, token, note) = match world {
+        World::Same(revision) => (
+            revision.to_string(),
+            name(*revision),
+            theme.glyph(Glyph::Same).to_owned(),
+            Token::Plain,
+            None,
+        ),
+        World::After(revision) => (
+            revision.to_string(),
+            name(*revision),
+            "(after the end)".to_owned(),
+            Token::Future,
+            None,
+        ),
+        World::Step(recorded, step) => {
+            let (then, token) = verdict(model, step);
+            let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
+            let was = recorded.map_or_else(String::new, name);
+            let note = step.message.as_deref().map(|message| match &step.rule {
+                Some(rule) => format!("{}: {}", safe(rule), safe(message)),
+                None => safe(message).into_owned(),
+            });
+            (label, was, then, token, note)
+        }
+    };
+    let half = cells.saturating_sub(7) / 2;
+    let digits = width(&screen.head.to_string()).max(2);
+    let cursor = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let label = format!(
+        "{}{label}",
+        " ".repeat(digits.saturating_sub(width(&label)))
+    );
+    let text = format!("{cursor}{label} {} {then}", fit(&was, half));
+    let mut style = theme.style(token);
+    if selected {
+        style = style.patch(theme.style(Token::Selected));
+    }
+    let mut lines = vec![Line::styled(fit(&text, cells), style)];
+    if let Some(note) = note {
+        for part in wrap(&note, cells.saturating_sub(5)).into_iter().take(2) {
+            lines.push(Line::styled(format!("     {part}"), theme.style(token)));
+        }
+    }
+    lines
+}
+
+/// What came of a step, in a few words; a command's verdict and an event's are not the same thing and say so.
+fn verdict(model: &Model, step: &WhatIfStep) -> (String, Token) {
+    let theme = model.theme;
+    let name = safe(&step.step_type);
+    match (step.kind, step.outcome) {
+        (_, StepOutcome::Dropped) => ("(dropped)".to_owned(), Token::Removed),
+        (_, StepOutcome::Failed) => (format!("{name} failed"), Token::Error),
+        (StepKind::Command, StepOutcome::Rejected) => (
+            format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
+            Token::Rejected,
+        ),
+        (StepKind::Command, _) => (format!("{name} accepted"), Token::Added),
+        (StepKind::Event, _) => (format!("{name} (event)"), Token::Added),
+        (StepKind::Recorded, _) if step.edited => ("(replaced)".to_owned(), Token::Changed),
+        (StepKind::Recorded, _) => ("= re-folded".to_owned(), Token::Plain),
+    }
+}
+
+fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let title = match screen.result.value() {
+        Some(out) => format!(
+            "state · was rev {} | what if rev {}",
+            out.actual.revision, out.revision
+        ),
+        None => "state at the end".to_owned(),
+    };
+    let block = pane(theme, &title, screen.pane == 2);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let Some(out) = screen.result.value() else {
+        if screen.result.failure().is_none() {
+            loading(model, frame, inner, "the story");
+        }
+        return;
+    };
+    let lines = state_lines(model, out, usize::from(inner.width));
+    let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
+    frame.render_widget(
+        Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
+        inner,
+    );
+}
+
+fn state_lines(model: &Model, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let (was, then) = (fields(&out.actual.state), fields(&out.state));
+    let value = |rows: &[FieldRow], path: &str| {
+        rows.iter()
+            .find(|row| row.path == path)
+            .and_then(|row| row.value.clone())
+    };
+    let changed = |path: &str| {
+        out.diff.iter().any(|entry| {
+            path == entry.path
+                || path
+                    .strip_prefix(entry.path.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let mut paths: Vec<&FieldRow> = was.iter().collect();
+    paths.extend(
+        then.iter()
+            .filter(|row| !was.iter().any(|other| other.path == row.path)),
+    );
+    let column = paths
+        .iter()
+        .map(|row| width(&safe(&row.name)))
+        .max()
+        .unwrap_or(0)
+        .clamp(6, (cells / 3).max(6));
+    let half = cells.saturating_sub(column + 4) / 2;
+    let mut lines = vec![Line::styled(
+        format!(
+            "  {} {} {}",
+            fit("", column),
+            fit("as it was", half),
+            cut("what if", half)
+        ),
+        theme.style(Token::Muted),
+    )];
+    for row in paths {
+        let (before, after) = (value(&was, &row.path), value(&then, &row.path));
+        let (mark, token) = match (&before, &after) {
+            (None, _) => ("+", Token::Added),
+            (_, None) => ("-", Token::Rejected),
+            _ if changed(&row.path) => ("~", Token::Changed),
+            _ => (" ", Token::Plain),
+        };
+        let after = match (&after, token) {
+            (_, Token::Plain) => theme.glyph(Glyph::Same).to_owned(),
+            (None, _) => "(none)".to_owned(),
+            (Some(after), _) => after.clone(),
+        };
+        let before = before.unwrap_or_else(|| "(none)".to_owned());
+        let text = format!(
+            "{mark} {} {} {}",
+            fit(&safe(&row.name), column),
+            fit(&before, half),
+            cut(&after, half)
+        );
+        lines.push(Line::styled(text, theme.style(token)));
+    }
+    let rejected = out
+        .steps
+        .iter()
+        .filter(|step| step.outcome == StepOutcome::Rejected)
+        .count();
+    let mut sum = match out.first_divergence {
+        Some(at) => format!("first divergence at revision {at}"),
+        None => "no divergence: this is what happened".to_owned(),
+    };
+    if rejected > 0 {
+        sum.push_str(&format!(" · {rejected} rejected"));
+    }
+    lines.push(Line::default());
+    lines.extend(
+        wrap(&sum, cells)
+            .into_iter()
+            .map(|line| Line::styled(line, theme.style(Token::Accent))),
+    );
+    lines
+}
