@@ -16,6 +16,8 @@ mod what_if;
 #[cfg(test)]
 mod tests;
 
+use whodunit_core::time::Timestamp;
+
 use crate::effect::{Effect, Slot};
 use crate::keys::{self, Action};
 use crate::model::{Connection, Model, Overlay, Screen};
@@ -70,27 +72,13 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
                 Vec::new()
             }
         }
-        Msg::Connected(now) => {
-            model.now = now;
-            let was_lost = model.connection != Connection::Live;
-            model.connection = Connection::Live;
-            if was_lost { refresh(model) } else { Vec::new() }
-        }
+        Msg::Connected(now) => connected(model, now),
         Msg::Disconnected {
             at,
             retry_at,
             cause,
         } => {
-            model.now = at;
-            let since = match model.connection {
-                Connection::Lost { since, .. } => since,
-                Connection::Connecting | Connection::Live => at,
-            };
-            model.connection = Connection::Lost {
-                since,
-                retry_at,
-                cause,
-            };
+            disconnected(model, at, retry_at, cause);
             Vec::new()
         }
         Msg::Live(messages) => live::take(model, messages),
@@ -103,6 +91,26 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         model.guide = Some(guide.follow(model));
     }
     effects
+}
+
+fn connected(model: &mut Model, now: Timestamp) -> Effects {
+    model.now = now;
+    let was_lost = model.connection != Connection::Live;
+    model.connection = Connection::Live;
+    if was_lost { refresh(model) } else { Vec::new() }
+}
+
+fn disconnected(model: &mut Model, at: Timestamp, retry_at: Timestamp, cause: String) {
+    model.now = at;
+    let since = match model.connection {
+        Connection::Lost { since, .. } => since,
+        Connection::Connecting | Connection::Live => at,
+    };
+    model.connection = Connection::Lost {
+        since,
+        retry_at,
+        cause,
+    };
 }
 
 /// What the screen in front needs, from the start.

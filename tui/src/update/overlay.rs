@@ -39,7 +39,7 @@ pub(super) fn press(model: &mut Model, key: &str) -> Effects {
                     model.overlay = Some(Overlay::Category {
                         categories,
                         selected: choose(selected, len, key),
-                    })
+                    });
                 }
             }
             Vec::new()

@@ -204,7 +204,7 @@ fn failed(model: &mut Model, slot: Slot, failure: Failure) {
     if let Some(screen) = &mut model.stream {
         match slot {
             Slot::Stream if screen.info.value().is_none() || !away => {
-                screen.info = Remote::Failed(failure)
+                screen.info = Remote::Failed(failure);
             }
             Slot::State => screen.state_failure = Some((screen.revision(), failure)),
             Slot::Steps => screen.steps_failure = Some(failure),

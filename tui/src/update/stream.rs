@@ -24,11 +24,7 @@ pub(super) fn load(model: &mut Model) -> Effects {
     };
     stream.info.reload();
     let name = stream.stream.clone();
-    vec![model.ask(
-        Slot::Stream,
-        format!("`{name}`"),
-        Request::Stream(name.clone()),
-    )]
+    vec![model.ask(Slot::Stream, format!("`{name}`"), Request::Stream(name))]
 }
 
 /// What else the screen needs once the stream is known.

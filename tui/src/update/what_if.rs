@@ -279,7 +279,7 @@ fn add_command(model: &mut Model) -> Effects {
     };
     match screen.model.value() {
         Some(spec) if !spec.commands.is_empty() => {
-            model.overlay = Some(Overlay::Commands { selected: 0 })
+            model.overlay = Some(Overlay::Commands { selected: 0 });
         }
         Some(_) => {
             let category = screen.stream.category().to_owned();
@@ -299,7 +299,7 @@ pub(super) fn filled(model: &mut Model, form: &Form, filled: Filled) -> Effects 
     };
     match (&form.purpose, filled) {
         (Purpose::Command(_, index), Filled::Command(command)) => {
-            act_at(screen, *index, Happening::Command(command))
+            act_at(screen, *index, Happening::Command(command));
         }
         (
             Purpose::Event(index),

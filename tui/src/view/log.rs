@@ -193,7 +193,33 @@ fn draw_detail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     };
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
-    let facts: Vec<(&str, String)> = match row {
+    for (label, text) in facts(model, row) {
+        for (index, part) in wrap(&safe(&text), cells.saturating_sub(8))
+            .into_iter()
+            .take(4)
+            .enumerate()
+        {
+            let label = if index == 0 { label } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(fit(label, 8), theme.style(Token::Muted)),
+                Span::raw(part),
+            ]));
+        }
+    }
+    lines.push(Line::default());
+    let payload = match row {
+        LogRow::Event(event) => event.data.to_value(),
+        LogRow::Rejected(decision) => decision.payload.to_value(),
+    };
+    for line in super::overlay::pretty(&payload) {
+        lines.push(Line::styled(cut(&line, cells), theme.style(Token::Plain)));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Labelled facts about a line of the log.
+fn facts(model: &Model, row: &LogRow) -> Vec<(&'static str, String)> {
+    match row {
         LogRow::Event(event) => vec![
             ("type", event.event_type.clone()),
             (
@@ -243,27 +269,5 @@ fn draw_detail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
                 ),
             ]
         }
-    };
-    for (label, text) in facts {
-        for (index, part) in wrap(&safe(&text), cells.saturating_sub(8))
-            .into_iter()
-            .take(4)
-            .enumerate()
-        {
-            let label = if index == 0 { label } else { "" };
-            lines.push(Line::from(vec![
-                Span::styled(fit(label, 8), theme.style(Token::Muted)),
-                Span::raw(part),
-            ]));
-        }
     }
-    lines.push(Line::default());
-    let payload = match row {
-        LogRow::Event(event) => event.data.to_value(),
-        LogRow::Rejected(decision) => decision.payload.to_value(),
-    };
-    for line in super::overlay::pretty(&payload) {
-        lines.push(Line::styled(cut(&line, cells), theme.style(Token::Plain)));
-    }
-    frame.render_widget(Paragraph::new(lines), inner);
 }

@@ -330,10 +330,11 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
         );
     };
     match stream.cursor {
-        Row::Rejected(index) => match stream.rejected(index) {
-            Some(decision) => json("decision", serde_json::to_value(decision)),
-            None => {}
-        },
+        Row::Rejected(index) => {
+            if let Some(decision) = stream.rejected(index) {
+                json("decision", serde_json::to_value(decision));
+            }
+        }
         Row::Revision(revision) => match stream.steps.get(&revision) {
             Some(step) => {
                 json("event as recorded", serde_json::to_value(&step.event));

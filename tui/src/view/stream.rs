@@ -107,6 +107,67 @@ fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
+/// What stands in a row of the history.
+#[derive(Default)]
+struct Cells {
+    label: String,
+    time: String,
+    what: String,
+    who: String,
+    why: String,
+    token: Option<Token>,
+}
+
+fn cells_of(model: &Model, stream: &StreamScreen, row: Row) -> Cells {
+    let theme = model.theme;
+    let muted = |label: String, what: &str| Cells {
+        label,
+        what: what.to_owned(),
+        token: Some(Token::Muted),
+        ..Cells::default()
+    };
+    match row {
+        Row::Revision(0) => muted("0".to_owned(), "(empty stream)"),
+        Row::Revision(revision) => match stream.steps.get(&revision) {
+            None => muted(revision.to_string(), "…"),
+            Some(step) => event_cells(model, step),
+        },
+        Row::Rejected(index) => match stream.rejected(index) {
+            None => Cells::default(),
+            Some(decision) => Cells {
+                label: theme.glyph(Glyph::Rejected).to_owned(),
+                time: model.zone.short(decision.decided_at),
+                what: safe(&decision.command_type).into_owned(),
+                who: who(decision.actor.as_deref()),
+                why: rule(decision).0,
+                token: Some(Token::Rejected),
+            },
+        },
+    }
+}
+
+fn event_cells(model: &Model, step: &Step) -> Cells {
+    let event = &step.event;
+    let refused = is_refused(step);
+    let (note, token) = match &step.applied {
+        Effect::Failed { .. } => (" !", Some(Token::Error)),
+        Effect::Unknown => (" ?", None),
+        Effect::Applied => ("", None),
+    };
+    Cells {
+        label: if refused {
+            model.theme.glyph(Glyph::Rejected).to_owned()
+        } else {
+            event.revision.to_string()
+        },
+        time: model.zone.short(event.recorded_at),
+        what: format!("{}{note}", safe(&event.event_type)),
+        who: who(event.actor.as_deref()),
+        why: who(event.reason.as_deref()),
+        token: token.or(refused.then_some(Token::Rejected)),
+    }
+}
+
 fn event_row(
     model: &Model,
     stream: &StreamScreen,
@@ -129,64 +190,14 @@ fn event_row(
     } else {
         " "
     };
-    let (label, time, what, who, why, token) = match row {
-        Row::Revision(0) => (
-            "0".to_owned(),
-            String::new(),
-            "(empty stream)".to_owned(),
-            String::new(),
-            String::new(),
-            Token::Muted,
-        ),
-        Row::Revision(revision) => match stream.steps.get(&revision) {
-            None => (
-                revision.to_string(),
-                String::new(),
-                "…".to_owned(),
-                String::new(),
-                String::new(),
-                Token::Muted,
-            ),
-            Some(step) => {
-                let event = &step.event;
-                let refused = is_refused(step);
-                let token = match (&step.applied, refused) {
-                    (Effect::Failed { .. }, _) => Token::Error,
-                    (_, true) => Token::Rejected,
-                    (Effect::Unknown | Effect::Applied, false) => Token::Plain,
-                };
-                let label = if refused {
-                    theme.glyph(Glyph::Rejected).to_owned()
-                } else {
-                    revision.to_string()
-                };
-                let note = match &step.applied {
-                    Effect::Failed { .. } => " !",
-                    Effect::Unknown => " ?",
-                    Effect::Applied => "",
-                };
-                (
-                    label,
-                    model.zone.short(event.recorded_at),
-                    format!("{}{note}", safe(&event.event_type)),
-                    who(event.actor.as_deref()),
-                    who(event.reason.as_deref()),
-                    token,
-                )
-            }
-        },
-        Row::Rejected(index) => match stream.rejected(index) {
-            None => return Line::default(),
-            Some(decision) => (
-                theme.glyph(Glyph::Rejected).to_owned(),
-                model.zone.short(decision.decided_at),
-                safe(&decision.command_type).into_owned(),
-                who(decision.actor.as_deref()),
-                rule(decision).0,
-                Token::Rejected,
-            ),
-        },
-    };
+    let Cells {
+        label,
+        time,
+        what,
+        who,
+        why,
+        token,
+    } = cells_of(model, stream, row);
     let label = format!(
         "{}{label}",
         " ".repeat(digits.saturating_sub(width(&label)))
@@ -200,14 +211,14 @@ fn event_row(
     );
     let room = cells.saturating_sub(width(&text) + 1);
     if room > 8 && !why.is_empty() {
-        let why = if token == Token::Rejected {
+        let why = if token == Some(Token::Rejected) {
             why
         } else {
             format!("\"{why}\"")
         };
         text = format!("{} {}", text, cut(&why, room));
     }
-    let mut style = theme.style(token);
+    let mut style = theme.style(token.unwrap_or(Token::Plain));
     if future {
         style = style.patch(theme.style(Token::Future));
     }

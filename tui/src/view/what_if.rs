@@ -65,45 +65,7 @@ fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
         Continuation::None => "the story ends (m re-folds what came later)",
         Continuation::Refold => "re-fold: recorded events applied, no rules run",
     };
-    let mut index = 0;
-    let mut push = |lines: &mut Vec<Line<'static>>, mark: &str, token: Token, text: String| {
-        let selected = screen.pane == 0 && screen.change == index;
-        let cursor = if selected {
-            theme.glyph(Glyph::Cursor)
-        } else {
-            " "
-        };
-        let mut style = theme.style(token);
-        if selected {
-            style = style.patch(theme.style(Token::Selected));
-        }
-        lines.push(Line::styled(
-            fit(&format!("{cursor}{mark} {text}"), cells),
-            style,
-        ));
-        index += 1;
-    };
-    for edit in &story.edits {
-        let (mark, token, text) = edit_line(model, edit);
-        push(&mut lines, mark, token, text);
-    }
-    for action in &story.actions {
-        let (mark, text) = match action {
-            Action::Command(command) => {
-                let reason = command
-                    .reason
-                    .as_deref()
-                    .map(|r| format!(" \"{}\"", safe(r)))
-                    .unwrap_or_default();
-                (
-                    "do command",
-                    format!("{}{reason}", safe(&command.command_type)),
-                )
-            }
-            Action::Event(event) => ("do event  ", safe(&event.event_type).into_owned()),
-        };
-        push(&mut lines, mark, Token::Added, text);
-    }
+    lines.extend(change_lines(model, screen, cells));
     if screen.changes() == 0 && inner.height > 3 {
         lines.push(Line::styled(
             "nothing is changed yet:",
@@ -131,6 +93,48 @@ fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
         Span::styled(cut(then, cells.saturating_sub(7)), theme.style(Token::Warn)),
     ]));
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// The changes, one line each: edits first, then what is done at the base.
+fn change_lines(model: &Model, screen: &WhatIfScreen, cells: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let edits = screen.story.edits.iter().map(|edit| edit_line(model, edit));
+    let actions = screen.story.actions.iter().map(|action| match action {
+        Action::Command(command) => {
+            let reason = command
+                .reason
+                .as_deref()
+                .map(|reason| format!(" \"{}\"", safe(reason)));
+            let text = format!(
+                "{}{}",
+                safe(&command.command_type),
+                reason.unwrap_or_default()
+            );
+            ("do command", Token::Added, text)
+        }
+        Action::Event(event) => (
+            "do event  ",
+            Token::Added,
+            safe(&event.event_type).into_owned(),
+        ),
+    });
+    edits
+        .chain(actions)
+        .enumerate()
+        .map(|(index, (mark, token, text))| {
+            let selected = screen.pane == 0 && screen.change == index;
+            let cursor = if selected {
+                theme.glyph(Glyph::Cursor)
+            } else {
+                " "
+            };
+            let mut style = theme.style(token);
+            if selected {
+                style = style.patch(theme.style(Token::Selected));
+            }
+            Line::styled(fit(&format!("{cursor}{mark} {text}"), cells), style)
+        })
+        .collect()
 }
 
 fn edit_line(model: &Model, edit: &Edit) -> (&'static str, Token, String) {
@@ -427,18 +431,7 @@ fn state_lines(model: &Model, out: &WhatIfOut, cells: usize) -> Vec<Line<'static
         );
         lines.push(Line::styled(text, theme.style(token)));
     }
-    let rejected = out
-        .steps
-        .iter()
-        .filter(|step| step.outcome == StepOutcome::Rejected)
-        .count();
-    let mut sum = match out.first_divergence {
-        Some(at) => format!("first divergence at revision {at}"),
-        None => "no divergence: this is what happened".to_owned(),
-    };
-    if rejected > 0 {
-        sum.push_str(&format!(" · {rejected} rejected"));
-    }
+    let sum = summary(out);
     lines.push(Line::default());
     lines.extend(
         wrap(&sum, cells)
@@ -446,4 +439,21 @@ fn state_lines(model: &Model, out: &WhatIfOut, cells: usize) -> Vec<Line<'static
             .map(|line| Line::styled(line, theme.style(Token::Accent))),
     );
     lines
+}
+
+/// The story's outcome in one line.
+fn summary(out: &WhatIfOut) -> String {
+    let rejected = out
+        .steps
+        .iter()
+        .filter(|step| step.outcome == StepOutcome::Rejected)
+        .count();
+    let divergence = match out.first_divergence {
+        Some(at) => format!("first divergence at revision {at}"),
+        None => "no divergence: this is what happened".to_owned(),
+    };
+    match rejected {
+        0 => divergence,
+        _ => format!("{divergence} · {rejected} rejected"),
+    }
 }
