@@ -13,7 +13,7 @@ use whodunit_core::users;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::limits::REQUESTS_MAX;
+use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::passwords::Argon2id;
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
@@ -41,6 +41,9 @@ pub(crate) struct Parts {
 /// How many of each kind of work may go on at a time.
 pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
+    pub(crate) live: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) imports: Arc<Semaphore>,
 }
 
 impl Daemon {
@@ -68,6 +71,9 @@ impl Daemon {
         );
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
         Self {
             parts: Arc::new(Parts {

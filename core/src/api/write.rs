@@ -100,7 +100,7 @@ pub struct ImportReport {
     pub read: u64,
     /// Events added to the log.
     pub added: u64,
-    /// Events that were there already, by event id.
+    /// Events and decisions that were there already, by event id and command id.
     pub repeated: u64,
     /// Decisions added to the decision log.
     pub decisions: u64,
@@ -110,6 +110,9 @@ pub struct ImportReport {
     pub failed: u64,
     /// The first of those, with line number and reason.
     pub errors: Vec<ImportError>,
+    /// Added events whose own position could not be kept, because the log has other events before them.
+    #[serde(default)]
+    pub renumbered: u64,
     /// Whether the import stopped at the first bad record (`strict`).
     pub stopped: bool,
     /// How many records each rule of the mapping took, in its order.

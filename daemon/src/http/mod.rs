@@ -8,9 +8,12 @@
 mod common;
 mod error;
 mod events;
+mod export;
 mod extract;
 mod guard;
+mod import;
 mod layers;
+mod live;
 mod models;
 mod openapi;
 mod ops;
@@ -21,6 +24,7 @@ mod what_if;
 mod write;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +32,8 @@ use utoipa_axum::routes;
 
 use crate::daemon::{Daemon, Parts};
 
+pub(crate) use error::ApiError;
+pub(crate) use extract::parse as parse_json;
 pub(crate) use guard::LocalAddress;
 
 type Routes = OpenApiRouter<std::sync::Arc<Parts>>;
@@ -79,5 +85,14 @@ fn routes() -> Routes {
         .routes(routes!(what_if::tell))
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready));
-    quick.route_layer(from_fn(layers::in_time))
+    quick
+        .route_layer(from_fn(layers::in_time))
+        // What streams takes as long as it takes.
+        .routes(routes!(live::live))
+        .routes(routes!(export::export))
+        .merge(
+            Routes::new()
+                .routes(routes!(import::import))
+                .route_layer(DefaultBodyLimit::disable()),
+        )
 }

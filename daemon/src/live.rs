@@ -1,0 +1,163 @@
+//! Live feeds: what is committed, as it is committed.
+//!
+//! Owns a feed's place in the log. A feed reads from the store and is only woken by the head, so a slow reader neither
+//! loses anything nor makes a queue grow.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use whodunit_core::ids::Position;
+
+use crate::interleave::{Cursor, Entry, batch, decision_before};
+use crate::limits::LIVE_BATCH;
+use crate::reading::read;
+use crate::store::{Head, Store, StoreError};
+
+/// Where a feed is to go on, as it was asked for: `position` or `position.decision`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct After {
+    position: u64,
+    decision: Option<u64>,
+}
+
+impl FromStr for After {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            text.parse()
+                .map_err(|_not_a_number| "must be `position` or `position.decision`".to_owned())
+        };
+        Ok(match text.split_once('.') {
+            None => Self {
+                position: number(text)?,
+                decision: None,
+            },
+            Some((position, decision)) => Self {
+                position: number(position)?,
+                decision: Some(number(decision)?),
+            },
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.position, self.decision)
+    }
+}
+
+/// What a feed brings.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Entry(Entry),
+    /// The log has come this far; nothing before it is left to bring.
+    Head(Head),
+}
+
+/// Why a feed does not begin.
+#[derive(Debug)]
+pub(crate) enum NoFeed {
+    /// It is to go on beyond the head.
+    BeyondHead(Head),
+    Store(StoreError),
+}
+
+impl From<StoreError> for NoFeed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A feed.
+pub(crate) struct Feed {
+    store: Arc<dyn Store>,
+    head: watch::Receiver<Head>,
+    heartbeat: Duration,
+    cursor: Cursor,
+    ready: VecDeque<(Entry, Cursor)>,
+    /// Whether the reader knows that nothing is left before the head.
+    caught_up: bool,
+}
+
+impl Feed {
+    /// Begins after a place, or after what there is now.
+    pub(crate) async fn begin(
+        store: &Arc<dyn Store>,
+        after: Option<After>,
+        heartbeat: Duration,
+    ) -> Result<Self, NoFeed> {
+        // Subscribed before the first look: nothing can fall in between.
+        let head = store.head();
+        let cursor = read(store, move |view| {
+            let head = view.head();
+            let now = Cursor {
+                position: head.position.0,
+                decision: head.decision,
+            };
+            let Some(after) = after else { return Ok(now) };
+            let decision = match after.decision {
+                Some(decision) => decision,
+                None => decision_before(view, Position(after.position))?,
+            };
+            if after.position > now.position || decision > now.decision {
+                return Err(NoFeed::BeyondHead(head));
+            }
+            Ok(Cursor {
+                position: after.position,
+                decision,
+            })
+        })
+        .await?;
+        Ok(Self {
+            store: Arc::clone(store),
+            head,
+            heartbeat,
+            cursor,
+            ready: VecDeque::new(),
+            caught_up: false,
+        })
+    }
+
+    /// The next message, and the place to go on from after it. Waits until there is one. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<(Message, Cursor), StoreError> {
+        loop {
+            if let Some((entry, cursor)) = self.ready.pop_front() {
+                self.caught_up = false;
+                return Ok((Message::Entry(entry), cursor));
+            }
+            let from = self.cursor;
+            self.head.mark_unchanged();
+            let (found, head) = read(&self.store, move |view| -> Result<_, StoreError> {
+                let head = view.head();
+                Ok((batch(view, from, head, true, LIVE_BATCH)?, head))
+            })
+            .await?;
+            self.cursor = found.end;
+            self.ready.extend(found.entries);
+            if !self.ready.is_empty() || self.cursor.position < head.position.0 {
+                continue;
+            }
+            if !self.caught_up {
+                self.caught_up = true;
+                return Ok((Message::Head(head), self.cursor));
+            }
+            // An error means that the store is closed: from here on only heads are left to bring.
+            let woken = tokio::time::timeout(self.heartbeat, self.head.changed()).await;
+            match woken {
+                Ok(Ok(())) => {}
+                Ok(Err(_closed)) => return Err(StoreError::Closed),
+                Err(_elapsed) => self.caught_up = false,
+            }
+        }
+    }
+
+    /// Whether a message can be had without waiting.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.ready.is_empty()
+    }
+}
