@@ -222,6 +222,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
         false,
     ),
     key(
+        Scope::Stream,
+        &["tab"],
+        Action::NextPane,
+        "pane",
+        "to the next pane",
+        false,
+    ),
+    key(
         Scope::WhatIf,
         &["a"],
         Action::AddCommand,
@@ -310,6 +318,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
         false,
     ),
     key(
+        Scope::WhatIf,
+        &["tab"],
+        Action::NextPane,
+        "pane",
+        "to the next pane",
+        false,
+    ),
+    key(
         Scope::Log,
         &["enter", "l", "right"],
         Action::Enter,
@@ -380,14 +396,6 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Last,
         "",
         "to the last row",
-        false,
-    ),
-    key(
-        Scope::Everywhere,
-        &["tab"],
-        Action::NextPane,
-        "pane",
-        "to the next pane",
         false,
     ),
     key(

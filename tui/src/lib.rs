@@ -10,6 +10,8 @@ mod keys;
 mod model;
 mod msg;
 mod runtime;
+#[cfg(test)]
+mod testing;
 mod text;
 mod theme;
 mod update;

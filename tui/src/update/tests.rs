@@ -1,1 +1,393 @@
+//! What keys and messages do to the model, and what they ask for.
 
+use whodunit_core::api::what_if::{Continuation, Edit};
+
+use super::*;
+use crate::model::stream::Row;
+use crate::testing::{Daemon, Harness, now, time};
+
+fn harness() -> Harness {
+    Harness::new((120, 40), Daemon::sarah())
+}
+
+#[test]
+fn the_filter_narrows_as_one_types_and_escape_clears_it() {
+    let harness = harness().press("/").type_text("osara");
+    assert_eq!(harness.model.streams.streams().len(), 1);
+    assert_eq!(harness.model.streams.call(), "whodunit streams osara");
+    let harness = harness.press("esc");
+    assert_eq!(
+        (
+            harness.model.streams.streams().len(),
+            harness.model.streams.filtering
+        ),
+        (3, false)
+    );
+}
+
+#[test]
+fn stepping_back_and_forward_comes_to_the_same_place() {
+    let harness = harness().press("enter");
+    let stream = harness.model.stream.as_ref().unwrap();
+    assert_eq!((stream.cursor, stream.rows()), (Row::Revision(4), 6));
+    // Back over the rejected command to the empty stream, and forward again.
+    let mut harness = harness;
+    let mut seen = vec![Row::Revision(4)];
+    for _ in 0..6 {
+        harness = harness.press("left");
+        seen.push(harness.model.stream.as_ref().unwrap().cursor);
+    }
+    let expected = [4, 99, 3, 2, 1, 0, 0].map(|n| {
+        if n == 99 {
+            Row::Rejected(0)
+        } else {
+            Row::Revision(n)
+        }
+    });
+    assert_eq!(seen, expected);
+    assert!(
+        harness
+            .model
+            .notice
+            .as_ref()
+            .unwrap()
+            .text
+            .contains("empty stream")
+    );
+    for expected in [1, 2, 3, 99, 4, 4] {
+        harness = harness.press("right");
+        let expected = if expected == 99 {
+            Row::Rejected(0)
+        } else {
+            Row::Revision(expected)
+        };
+        assert_eq!(harness.model.stream.as_ref().unwrap().cursor, expected);
+    }
+}
+
+#[test]
+fn the_state_shown_is_that_of_the_cursor() {
+    let harness = harness().press("enter left left");
+    let stream = harness.model.stream.as_ref().unwrap();
+    assert_eq!(stream.revision(), 3);
+    assert_eq!(stream.state().unwrap().state["status"], "suspended");
+    assert_eq!(stream.call(), "whodunit state user-sarah --at-revision 3");
+}
+
+#[test]
+fn a_jump_to_a_time_lands_on_what_was_recorded_then() {
+    for (text, revision) in [
+        ("2025-03-24 15:46", 3),
+        ("2025-03-24 15:47", 4),
+        ("3:46 PM", 3),
+        ("2", 2),
+        ("0", 0),
+        ("-5d", 2),
+    ] {
+        let harness = harness().press("enter t").type_text(text).press("enter");
+        let stream = harness.model.stream.as_ref().unwrap();
+        assert_eq!(
+            (stream.revision(), harness.model.overlay.is_none()),
+            (revision, true),
+            "{text}"
+        );
+    }
+    let harness = harness().press("enter t").type_text("99").press("enter");
+    assert!(
+        matches!(&harness.model.overlay, Some(Overlay::Jump { error: Some(error), .. }) if error.contains("head is revision 4"))
+    );
+}
+
+#[test]
+fn answers_to_older_requests_are_dropped() {
+    let mut harness = harness().press("enter").silent();
+    harness.effects.clear();
+    // Two steps back ask for two states; the first answer comes late.
+    let mut harness = harness.press("r").press("r");
+    let generations: Vec<u64> = harness
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Ask {
+                slot: Slot::Stream,
+                generation,
+                ..
+            } => Some(*generation),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(generations.len(), 2);
+    let failure = Daemon::failing(false).failure.unwrap();
+    let reply = |generation| Msg::Replied {
+        slot: Slot::Stream,
+        generation,
+        reply: Box::new(Err(failure.clone())),
+    };
+    harness.send(reply(generations[0]));
+    assert!(
+        harness
+            .model
+            .stream
+            .as_ref()
+            .unwrap()
+            .info
+            .failure()
+            .is_none()
+    );
+    harness.send(reply(generations[1]));
+    assert!(
+        harness
+            .model
+            .stream
+            .as_ref()
+            .unwrap()
+            .info
+            .failure()
+            .is_some()
+    );
+}
+
+#[test]
+fn escape_cancels_what_is_loading() {
+    let harness = harness().silent().press("enter");
+    assert!(harness.asked(Slot::Stream));
+    let harness = harness.press("esc");
+    assert!(harness.effects.contains(&Effect::Cancel(Slot::Stream)));
+    assert!(harness.model.waiting.is_empty());
+    assert_eq!(harness.press("esc").model.screen, Screen::Streams);
+}
+
+#[test]
+fn leaving_and_coming_back_keeps_the_cursor() {
+    let harness = harness().press("down enter");
+    assert_eq!(harness.model.screen, Screen::Stream);
+    let harness = harness.press("esc");
+    assert_eq!(
+        (harness.model.screen.clone(), harness.model.streams.selected),
+        (Screen::Streams, 1)
+    );
+    let harness = harness.press("[");
+    assert_eq!(
+        harness.model.stream.as_ref().unwrap().stream.as_str(),
+        "user-19aa"
+    );
+    let harness = harness.press("]");
+    assert_eq!(harness.model.screen, Screen::Streams);
+}
+
+#[test]
+fn quit_goes_up_a_level_and_ends_at_the_top() {
+    let harness = harness().press("enter w q q");
+    assert_eq!(
+        (
+            harness.model.screen.clone(),
+            harness.effects.contains(&Effect::Quit)
+        ),
+        (Screen::Streams, false)
+    );
+    assert!(harness.press("q").effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn the_call_is_copied() {
+    let harness = harness().press("enter y");
+    assert!(harness.effects.contains(&Effect::Copy(
+        "whodunit state user-sarah --at-revision 4".to_owned()
+    )));
+    let harness = harness.press("g right m G d y");
+    assert!(matches!(harness.model.overlay, Some(Overlay::Diff { .. })));
+}
+
+#[test]
+fn dropping_an_event_refolds_when_it_lies_after_the_base() {
+    // On revision 3 the base is after it: dropping it needs no re-fold.
+    let harness = harness().press("enter left left w x");
+    let screen = harness.model.what_if.as_ref().unwrap();
+    assert!(matches!(screen.story.edits[..], [Edit::Drop(_)]));
+    assert_eq!(screen.story.continuation, Continuation::None);
+    assert_eq!(screen.result.value().unwrap().state["status"], "active");
+    // Re-folded, the recorded deletion follows all the same.
+    let harness = harness.press("m");
+    assert_eq!(
+        harness
+            .model
+            .what_if
+            .as_ref()
+            .unwrap()
+            .result
+            .value()
+            .unwrap()
+            .state["status"],
+        "deleted"
+    );
+    assert!(super::call(&harness.model).ends_with("--at-revision 3 --drop 3 --refold"));
+    // Undo, undo, redo.
+    let harness = harness.press("u u");
+    assert_eq!(harness.model.what_if.as_ref().unwrap().changes(), 0);
+    let harness = harness.press("ctrl-r");
+    assert_eq!(harness.model.what_if.as_ref().unwrap().changes(), 1);
+    // Pressing x on a dropped event takes it back.
+    assert_eq!(
+        harness.press("x").model.what_if.as_ref().unwrap().changes(),
+        0
+    );
+}
+
+#[test]
+fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
+    let harness = harness()
+        .press("enter left left left w a down down down down enter")
+        .type_text("fraud_detected")
+        .press("tab enter");
+    let out = harness
+        .model
+        .what_if
+        .as_ref()
+        .unwrap()
+        .result
+        .value()
+        .unwrap();
+    assert_eq!(out.steps.len(), 1);
+    assert_eq!(
+        (out.steps[0].step_type.as_str(), out.steps[0].outcome),
+        (
+            "SuspendUser",
+            whodunit_core::api::what_if::StepOutcome::Accepted
+        )
+    );
+    let harness = harness
+        .press("E")
+        .type_text("UserDeleted")
+        .press("enter enter");
+    let screen = harness.model.what_if.as_ref().unwrap();
+    assert_eq!(screen.result.value().unwrap().state["status"], "deleted");
+    assert_eq!(
+        screen.call(),
+        "whodunit what-if user-sarah --at-revision 2 --command 'SuspendUser={}' --reason fraud_detected --event 'UserDeleted={}'"
+    );
+}
+
+#[test]
+fn a_form_with_errors_does_not_run() {
+    let harness = harness().press("enter w a enter").press("ctrl-s");
+    let Some(Overlay::Form(form)) = &harness.model.overlay else {
+        panic!("the form stays open")
+    };
+    assert!(form.submitted && form.fields[form.focus].error.is_some());
+}
+
+#[test]
+fn a_lost_daemon_keeps_the_screen_and_coming_back_loads_again() {
+    let mut harness = harness().press("enter");
+    harness.send(Msg::Disconnected {
+        at: now(),
+        retry_at: now().plus_micros(1),
+        cause: "gone".to_owned(),
+    });
+    assert!(harness.model.stream.as_ref().unwrap().state().is_some());
+    assert!(harness.model.animates());
+    let mut harness = harness.silent();
+    harness.effects.clear();
+    harness.send(Msg::Connected(now()));
+    assert!(harness.asked(Slot::Stream));
+}
+
+#[test]
+fn a_new_event_of_the_stream_in_front_loads_it_again_once() {
+    let mut harness = harness().press("enter left").silent();
+    harness.effects.clear();
+    let message = harness.daemon.live("UserWaved");
+    harness.send(message.clone());
+    harness.send(message);
+    assert_eq!(
+        harness.effects,
+        [Effect::RefreshSoon],
+        "many events in a row make one refresh"
+    );
+    harness.send(Msg::RefreshDue);
+    assert!(harness.asked(Slot::Stream));
+    assert_eq!(
+        harness.model.stream.as_ref().unwrap().cursor,
+        Row::Rejected(0),
+        "the cursor stays"
+    );
+    assert_eq!(harness.model.head.position, 18_205);
+}
+
+#[test]
+fn the_log_follows_until_one_moves() {
+    let mut harness = harness().press("L");
+    let rows = |harness: &Harness| harness.model.log.rows.value().unwrap().len();
+    let message = harness.daemon.live("UserWaved");
+    harness.send(message.clone());
+    assert_eq!((rows(&harness), harness.model.log.selected), (5, 4));
+    let mut harness = harness.press("up");
+    harness.send(message);
+    assert_eq!((rows(&harness), harness.model.log.follow), (5, false));
+    let harness = harness.press("F");
+    assert!(harness.model.log.follow && harness.model.log.unseen.is_empty());
+}
+
+#[test]
+fn a_bad_filter_of_the_log_says_what_is_wrong() {
+    let harness = harness()
+        .press("L /")
+        .type_text("since:yesterday")
+        .press("enter");
+    assert!(
+        harness
+            .model
+            .log
+            .filter_error
+            .as_ref()
+            .unwrap()
+            .contains("yesterday")
+    );
+    let harness = Harness::new((120, 40), Daemon::sarah())
+        .press("L /")
+        .type_text("actor:job:cleanup since:2h gone missing")
+        .press("enter");
+    let query = &harness.model.log.applied;
+    assert_eq!(
+        (query.actor.as_deref(), query.text.as_deref()),
+        (Some("job:cleanup"), Some("gone missing"))
+    );
+    assert_eq!(query.since, Some(time("2025-03-25T07:15:00Z")));
+}
+
+#[test]
+fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
+    let mut harness = harness();
+    harness.model.guide = Some(crate::guide::Guide::default());
+    let line = |harness: &Harness| harness.model.guide.unwrap().line();
+    assert!(line(&harness).contains("type sarah"));
+    let harness = harness.press("/").type_text("sarah").press("enter");
+    assert!(line(&harness).starts_with("2/"));
+    let harness = harness.press("enter");
+    assert!(line(&harness).starts_with("3/"));
+    let harness = harness.press("left left w");
+    assert!(line(&harness).starts_with("5/"));
+    let harness = harness.press("x");
+    assert!(line(&harness).starts_with("6/"));
+    assert!(harness.press("esc").model.guide.is_none());
+}
+
+#[test]
+fn every_bound_action_does_something_or_says_why_not() {
+    for binding in crate::keys::BINDINGS {
+        let way = match binding.scope {
+            crate::keys::Scope::Streams | crate::keys::Scope::Everywhere => "down",
+            crate::keys::Scope::Stream => "enter left left",
+            crate::keys::Scope::WhatIf => "enter left left w x up",
+            crate::keys::Scope::Log => "L up",
+        };
+        for key in binding.keys {
+            let mut before = harness().press(way);
+            before.effects.clear();
+            let shown = format!("{:?}", before.model);
+            let after = before.press(key);
+            let changed = format!("{:?}", after.model) != shown || !after.effects.is_empty();
+            assert!(changed, "`{key}` in {:?} does nothing", binding.scope);
+        }
+    }
+}

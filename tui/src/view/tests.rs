@@ -1,1 +1,343 @@
+//! Every screen in its states, at 80x24 and 120x40, as text.
 
+use insta::assert_snapshot;
+use serde_json::json;
+use whodunit_core::json::Json;
+
+use crate::model::{Model, Overlay, Screen};
+use crate::msg::Msg;
+use crate::testing::{Daemon, Harness, now};
+use crate::theme::Theme;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+
+/// Takes a snapshot of what the keys lead to, at both sizes.
+fn snapshot(name: &str, make: impl Fn((u16, u16)) -> Harness) {
+    for size in SIZES {
+        let harness = make(size);
+        assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), harness.screen());
+    }
+}
+
+/// Keys that lead to each screen from the start. A new screen without an entry does not compile, one without snapshots
+/// fails below.
+fn way_to(screen: &Screen) -> &'static str {
+    match screen {
+        Screen::Streams => "",
+        Screen::Stream => "enter",
+        Screen::WhatIf => "enter left w",
+        Screen::Log => "L",
+    }
+}
+
+const SCREENS: [(Screen, &str); 4] = [
+    (Screen::Streams, "streams"),
+    (Screen::Stream, "stream"),
+    (Screen::WhatIf, "what_if"),
+    (Screen::Log, "log"),
+];
+
+#[test]
+fn every_screen_full() {
+    for (screen, name) in SCREENS {
+        snapshot(&format!("{name}_full"), |size| {
+            let harness = Harness::new(size, Daemon::sarah()).press(way_to(&screen));
+            assert_eq!(harness.model.screen, screen);
+            harness
+        });
+    }
+}
+
+#[test]
+fn every_screen_with_an_empty_log() {
+    snapshot("streams_empty", |size| Harness::new(size, Daemon::empty()));
+    snapshot("log_empty", |size| {
+        Harness::new(size, Daemon::empty()).press("L")
+    });
+    snapshot("streams_no_match", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("/")
+            .type_text("nobody")
+            .press("enter")
+    });
+    snapshot("stream_revision_0", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g")
+    });
+}
+
+#[test]
+fn every_screen_while_loading() {
+    snapshot("streams_loading", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah()).silent();
+        harness.model.streams.list = crate::model::Remote::Absent;
+        harness.press("r")
+    });
+    snapshot("stream_loading", |size| {
+        Harness::new(size, Daemon::sarah()).silent().press("enter")
+    });
+    snapshot("what_if_loading", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter left")
+            .silent()
+            .press("w")
+    });
+    snapshot("log_loading", |size| {
+        Harness::new(size, Daemon::sarah()).silent().press("L")
+    });
+}
+
+fn broken(mut harness: Harness) -> Harness {
+    harness.daemon.failure = Daemon::failing(false).failure;
+    harness
+}
+
+#[test]
+fn every_screen_with_an_error() {
+    snapshot("streams_error", |size| {
+        Harness::new(size, Daemon::failing(false))
+    });
+    snapshot("stream_error", |size| {
+        broken(Harness::new(size, Daemon::sarah())).press("enter")
+    });
+    snapshot("what_if_error", |size| {
+        broken(Harness::new(size, Daemon::sarah()).press("enter left")).press("w")
+    });
+    snapshot("log_error", |size| {
+        broken(Harness::new(size, Daemon::sarah())).press("L")
+    });
+    snapshot("stream_unknown", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah());
+        harness.daemon.streams.clear();
+        harness.press("enter")
+    });
+}
+
+fn lost(harness: Harness) -> Harness {
+    let lost = |at, retry_at| Msg::Disconnected {
+        at,
+        retry_at,
+        cause: "nothing listens there".to_owned(),
+    };
+    harness
+        .got(lost(now(), now().plus_micros(1_000_000)))
+        .got(lost(
+            now().plus_micros(12_000_000),
+            now().plus_micros(16_000_000),
+        ))
+}
+
+#[test]
+fn every_screen_stale() {
+    for (screen, name) in SCREENS {
+        snapshot(&format!("{name}_stale"), |size| {
+            lost(Harness::new(size, Daemon::sarah()).press(way_to(&screen)))
+        });
+    }
+    snapshot("streams_disconnected", |size| {
+        Harness::new(size, Daemon::failing(true))
+    });
+}
+
+fn hostile() -> Daemon {
+    let mut daemon = Daemon::sarah();
+    let long = "漢字 and a very long reason that goes on and on ".repeat(4);
+    daemon.streams[0].title = Some(format!("evil\u{1b}[31m\u{202e}title {long}"));
+    daemon.streams[0].last_reason = Some(format!("\u{1b}]52;c;ZXZpbA==\u{7} {long}"));
+    for event in &mut daemon.events {
+        event.reason = Some(format!("\u{1b}[2J{long}"));
+        event.actor = Some("漢字\u{200b}actor\u{9b}1m".to_owned());
+    }
+    let data = json!({"email": format!("a\u{1b}[0m@b\n{long}"), "漢字": "wide", "nested": {"a/b": [1, {"c": null}]}});
+    daemon.events[1].event_type = "User\u{7}Renamed".to_owned();
+    daemon.events[2].event_type = "UserEmailChanged".to_owned();
+    daemon.events[2].data = Json::from(data);
+    daemon
+}
+
+#[test]
+fn every_screen_with_hostile_text() {
+    for (screen, name) in SCREENS {
+        snapshot(&format!("{name}_hostile"), |size| {
+            let harness = Harness::new(size, hostile()).press(way_to(&screen));
+            let buffer = harness.buffer();
+            let unsafe_cell = buffer
+                .content()
+                .iter()
+                .find(|cell| cell.symbol().chars().any(whodunit_core::text::is_unsafe));
+            assert!(
+                unsafe_cell.is_none(),
+                "{unsafe_cell:?} would reach the terminal"
+            );
+            harness
+        });
+    }
+}
+
+#[test]
+fn what_lies_over_the_screens() {
+    snapshot("help", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter ?")
+    });
+    snapshot("help_filtered", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter ?")
+            .type_text("mark")
+    });
+    snapshot("palette", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter :")
+            .type_text("what")
+    });
+    snapshot("category", |size| {
+        Harness::new(size, Daemon::sarah()).press("c down")
+    });
+    snapshot("jump", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter t")
+    });
+    snapshot("jump_error", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter t")
+            .type_text("monday")
+            .press("enter")
+    });
+    snapshot("detail", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter enter")
+    });
+    snapshot("diff", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g right m G d")
+    });
+    snapshot("commands", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter left w a")
+    });
+    snapshot("form", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter left w a enter")
+            .type_text("ab")
+    });
+    snapshot("form_event", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter left w E tab")
+            .type_text("{")
+    });
+    snapshot("guide", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah());
+        harness.model.guide = Some(crate::guide::Guide::default());
+        harness
+    });
+}
+
+#[test]
+fn the_stream_screen_in_the_past() {
+    snapshot("stream_past", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g right right")
+    });
+    snapshot("stream_rejected", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter left")
+    });
+    snapshot("stream_marked", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g right m right")
+    });
+}
+
+#[test]
+fn the_what_if_screen_with_a_story() {
+    let drop = |size| Harness::new(size, Daemon::sarah()).press("enter left left left w down x");
+    snapshot("what_if_dropped", drop);
+    snapshot("what_if_rejected", |size| {
+        // SuspendUser on a suspended user, at revision 3.
+        Harness::new(size, Daemon::sarah())
+            .press("enter left left w a down down down down enter")
+            .type_text("fraud_detected")
+            .press("tab enter")
+    });
+}
+
+#[test]
+fn the_log_held_still_counts_what_comes() {
+    snapshot("log_held", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah()).press("L up");
+        let message = harness.daemon.live("UserWaved");
+        harness.send(message);
+        harness
+    });
+}
+
+#[test]
+fn without_colour_and_in_ascii() {
+    let theme = Theme {
+        colour: false,
+        ascii: true,
+    };
+    for (screen, name) in SCREENS {
+        let harness = Harness::with((80, 24), Daemon::sarah(), theme).press(way_to(&screen));
+        let text = harness.screen();
+        assert_snapshot!(format!("{name}_ascii"), text);
+        let buffer = harness.buffer();
+        assert!(
+            buffer
+                .content()
+                .iter()
+                .all(|cell| cell.fg == ratatui::style::Color::Reset),
+            "{name} has a colour"
+        );
+        let foreign: String = text
+            .chars()
+            .filter(|c| !c.is_ascii() && !"…·─→▲".contains(*c))
+            .collect();
+        assert_eq!(foreign, "", "{name}");
+    }
+}
+
+#[test]
+fn the_cursor_and_changes_are_highlighted() {
+    let harness = Harness::new((80, 24), Daemon::sarah()).press("enter g right right");
+    let buffer = harness.buffer();
+    let styled = |part: &str| {
+        (0..buffer.area.height).find_map(|row| {
+            let line: String = (0..buffer.area.width)
+                .map(|column| buffer[(column, row)].symbol())
+                .collect();
+            let at = line.find(part)?;
+            let column = u16::try_from(line[..at].chars().count()).ok()?;
+            Some(buffer[(column, row)].style())
+        })
+    };
+    let changed = styled("Kim → Kimura").unwrap();
+    assert!(
+        changed
+            .add_modifier
+            .contains(ratatui::style::Modifier::BOLD)
+    );
+    let selected = styled("UserNameChanged").unwrap();
+    assert!(
+        selected
+            .add_modifier
+            .contains(ratatui::style::Modifier::REVERSED)
+    );
+    let future = styled("UserSuspended").unwrap();
+    assert!(future.add_modifier.contains(ratatui::style::Modifier::DIM));
+}
+
+#[test]
+fn odd_sizes_never_panic() {
+    for columns in [1, 10, 40, 41, 60, 79, 99, 100, 300] {
+        for rows in [1, 5, 12, 13, 20, 60] {
+            for (screen, _) in SCREENS {
+                for keys in ["", "?", ":", "c", "t", "enter", "d", "a", "E"] {
+                    let harness = Harness::new((columns, rows), hostile())
+                        .press(way_to(&screen))
+                        .press(keys);
+                    let _ = harness.screen();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_screen_drawn_twice_is_the_same() {
+    let harness = Harness::new((120, 40), Daemon::sarah()).press("enter");
+    assert_eq!(harness.screen(), harness.screen());
+    let _: &Model = &harness.model;
+    assert!(!matches!(harness.model.overlay, Some(Overlay::Help { .. })));
+}
