@@ -104,8 +104,12 @@ fn only_the_launcher_embeds_the_daemon() {
 fn only_the_embedded_store_knows_redb() {
     for (path, text) in sources("daemon/src") {
         let store = path.to_string_lossy().contains("store/redb");
+        // Naming our own implementation is fine where a daemon is put together; speaking to the engine is not.
+        let reaches = text
+            .lines()
+            .any(|line| line.replace("store::redb::", "").contains("redb::"));
         assert!(
-            store || !text.contains("redb::"),
+            store || !reaches,
             "{} reaches around the store seam",
             path.display()
         );
