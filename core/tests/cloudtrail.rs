@@ -168,9 +168,9 @@ fn other_resources_have_streams_of_their_own() {
     assert!(!parameter[0].data.as_str().contains("HIDDEN"));
 }
 
-/// The real file: `cloudtrail-2023-07-10.ndjson` in `$WHODUNIT_DATA` or in `shared/data` beside the repository.
+/// The real file: `cloudtrail-2023-07-10.ndjson` in `$WHODUNIT_TEST_DATA` or in `shared/data` beside the repository.
 fn real_records() -> Option<Vec<Value>> {
-    let folder = std::env::var_os("WHODUNIT_DATA").map_or_else(
+    let folder = std::env::var_os("WHODUNIT_TEST_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
         PathBuf::from,
     );
@@ -179,7 +179,7 @@ fn real_records() -> Option<Vec<Value>> {
         Ok(text) => Some(lines(&text)),
         Err(error) => {
             println!(
-                "skipped: {}: {error}; set WHODUNIT_DATA to its folder",
+                "skipped: {}: {error}; set WHODUNIT_TEST_DATA to its folder",
                 path.display()
             );
             None

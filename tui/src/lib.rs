@@ -1,7 +1,9 @@
 //! The whodunit terminal program as a library: HTTP client, commands, screens and the launcher.
 
 pub mod app;
+pub mod cli;
 pub mod client;
+mod launch;
 
 mod effect;
 mod guide;

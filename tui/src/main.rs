@@ -1,3 +1,7 @@
 //! The whodunit terminal program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    whodunit_tui::cli::main(std::env::args_os())
+}

@@ -15,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,8 @@ const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    /// Who is at the terminal, for the daemon's record of who saw secrets.
+    actor: Option<HeaderValue>,
 }
 
 impl Client {
@@ -86,7 +89,18 @@ impl Client {
             .user_agent(concat!("whodunit/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| bad(&error.to_string()))?;
-        Ok(Self { http, base })
+        Ok(Self {
+            http,
+            base,
+            actor: None,
+        })
+    }
+
+    /// With who is at the terminal: the daemon notes it when secrets are shown. A name that no header can hold is left
+    /// out.
+    pub fn with_actor(mut self, actor: Option<&str>) -> Self {
+        self.actor = actor.and_then(|name| HeaderValue::from_str(name).ok());
+        self
     }
 
     /// The daemon's address, without a slash at the end.
@@ -150,6 +164,7 @@ impl Client {
         reveal: bool,
     ) -> Result<DiffOut, ClientError> {
         let mut params = Params::new();
+        // Left out, `from` is the beginning and `to` the head; what is no number is a time.
         params.opt("from", from.value());
         params.opt("to", to.value());
         params.flag("reveal", reveal);
@@ -314,7 +329,11 @@ impl Client {
         if !params.is_empty() {
             url.query_pairs_mut().extend_pairs(params.iter());
         }
-        Ok(self.http.request(method, url))
+        let request = self.http.request(method, url);
+        Ok(match &self.actor {
+            Some(actor) => request.header("x-whodunit-actor", actor.clone()),
+            None => request,
+        })
     }
 
     /// Sends a plain request and reads its whole reply, both within [`REQUEST_TIMEOUT`].

@@ -186,7 +186,7 @@ pub struct EventsQuery {
 }
 
 impl EventsQuery {
-    pub(super) fn params(&self) -> Params {
+    fn filter_params(&self) -> Params {
         let mut params = Params::new();
         params.opt("category", self.category.as_ref());
         params.opt("type", self.event_type.as_ref());
@@ -195,6 +195,11 @@ impl EventsQuery {
         params.opt("since", self.since);
         params.opt("until", self.until);
         params.opt("text", self.text.as_ref());
+        params
+    }
+
+    pub(super) fn params(&self) -> Params {
+        let mut params = self.filter_params();
         if self.order == Order::Backward {
             params.opt("order", Some(self.order.word()));
         }
@@ -242,15 +247,17 @@ impl DecisionsQuery {
 }
 
 /// Of `GET /v1/export`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExportQuery {
+    /// Which events. Its order, cursor and limit say nothing here.
+    pub filter: EventsQuery,
     /// Whether to include secrets. An export without them says so and cannot be restored as it was.
     pub reveal: bool,
 }
 
 impl ExportQuery {
-    pub(super) fn params(self) -> Params {
-        let mut params = Params::new();
+    pub(super) fn params(&self) -> Params {
+        let mut params = self.filter.filter_params();
         params.flag("reveal", self.reveal);
         params
     }

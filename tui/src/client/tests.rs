@@ -83,6 +83,7 @@ fn event(position: u64) -> serde_json::Value {
 async fn parameters_are_encoded_and_replies_typed() {
     let page = json!({"items": [event(3)], "next_cursor": "c", "head": 9, "scanned": 4});
     let (client, asked) = server(vec![ok(&page)]).await;
+    let client = client.with_actor(Some("anna"));
     let got = client
         .events(&EventsQuery {
             category: Some("user".to_owned()),
@@ -96,8 +97,10 @@ async fn parameters_are_encoded_and_replies_typed() {
         .await
         .unwrap();
     assert_eq!((got.items[0].position.0, got.head), (3, 9));
+    let asked = asked.await.unwrap();
+    assert!(asked[0].contains("x-whodunit-actor: anna\r\n"));
     assert_eq!(
-        first_line(&asked.await.unwrap()[0]),
+        first_line(&asked[0]),
         "GET /v1/events?category=user&actor=job%3Aa%26b+%3D%C3%BC&since=2025-02-28T23%3A00%3A00Z&order=backward&limit=5&reveal=true HTTP/1.1"
     );
 }

@@ -1,0 +1,121 @@
+//! `whodunit decisions`: what was asked for, and what the rules answered.
+
+use clap::{Args, ValueEnum};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::ids::StreamName;
+
+use super::args::{PageArgs, stream};
+use super::exit::{CliError, Exit};
+use super::pages;
+use super::show::{REJECTED, text};
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::{Terminal, Zone};
+use crate::client::{Client, DecisionsQuery, Order};
+
+/// Arguments of `whodunit decisions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit decisions --outcome rejected --newest
+  whodunit decisions --stream user-7f3c…")]
+pub(crate) struct DecisionsArgs {
+    /// Only about this stream
+    #[arg(long, value_parser = stream)]
+    stream: Option<StreamName>,
+    /// Only these
+    #[arg(long, value_enum)]
+    outcome: Option<Wanted>,
+    /// The newest first
+    #[arg(long)]
+    newest: bool,
+    /// Show secrets (which the daemon puts on its own record)
+    #[arg(long)]
+    reveal: bool,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// An outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wanted {
+    /// The rules let it through
+    Accepted,
+    /// A rule refused it
+    Rejected,
+}
+
+/// Runs it.
+pub(crate) async fn run(
+    args: &DecisionsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let zone = terminal.form.zone;
+    let fetch = |cursor, limit| {
+        let query = DecisionsQuery {
+            stream: args.stream.clone(),
+            rejected: args.outcome.map(|outcome| outcome == Wanted::Rejected),
+            order: if args.newest {
+                Order::Backward
+            } else {
+                Order::Forward
+            },
+            cursor,
+            limit: Some(limit),
+            reveal: args.reveal,
+        };
+        async move { client.decisions(&query).await }
+    };
+    let nothing = "no decision fits";
+    pages::list(
+        terminal,
+        &args.page,
+        fetch,
+        |_, items| table(items, zone),
+        nothing,
+    )
+    .await?;
+    Ok(Exit::Ok)
+}
+
+fn table(decisions: &[Decision], zone: Zone) -> Table {
+    let mut table = Table::new([
+        Column::new(""),
+        Column::new(zone.heading()),
+        Column::new("stream").shrinks_to(16),
+        Column::new("base").right(),
+        Column::new("command").shrinks_to(12),
+        Column::new("who").shrinks_to(10),
+        Column::new("outcome").shrinks_to(16),
+        Column::new("why").shrinks_to(12),
+    ]);
+    for decision in decisions {
+        let (mark, token, outcome) = match &decision.result {
+            Outcome::Accepted {
+                revision, events, ..
+            } => {
+                let outcome = format!("{events} event{}, revision {revision}", plural(*events));
+                ("✓", Token::Plain, outcome)
+            }
+            Outcome::Rejected { rule, message } => {
+                (REJECTED, Token::Rejected, format!("{rule}: {message}"))
+            }
+        };
+        table.row([
+            Cell::new(mark, token),
+            zone.short(decision.decided_at).into(),
+            decision.stream.as_str().into(),
+            decision.base_revision.to_string().into(),
+            Cell::new(&decision.command_type, token),
+            Cell::new(text(decision.actor.as_ref()), Token::Accent),
+            Cell::new(outcome, token),
+            text(decision.reason.as_ref()).into(),
+        ]);
+    }
+    table.drop_empty_columns();
+    table
+}
+
+fn plural(n: u32) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}

@@ -1,0 +1,223 @@
+//! Exit codes and errors of the commands.
+//!
+//! Owns how an error becomes a code and a text with a hint. Never prints.
+
+use std::io;
+
+use serde_json::{Value, json};
+use whodunit_core::api::problem::{Code, Problem};
+
+use crate::client::ClientError;
+
+/// How a command ends, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Yes, or done.
+    Ok = 0,
+    /// No: a rejected command, a failed check, a finding.
+    No = 1,
+    /// The command line, or a value in it, does not fit.
+    Usage = 2,
+    /// There is no such thing, or nothing yet at that point.
+    NotFound = 3,
+    /// The log is not as the caller believed.
+    Conflict = 4,
+    /// No daemon, or none that can answer now.
+    Unreachable = 5,
+    /// The daemon or this program failed.
+    Internal = 6,
+}
+
+impl Exit {
+    /// The code for the shell.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The daemon said no, or was not there.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Something in the command line does not fit.
+    #[error("{message}")]
+    Usage {
+        /// What does not fit.
+        message: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// A file could not be read or written.
+    #[error("{place}: {error}")]
+    File {
+        /// Which one.
+        place: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// Standard output or error could not be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// The daemon inside this program failed.
+    #[error("{0}")]
+    Daemon(String),
+}
+
+impl CliError {
+    /// An error in the command line.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// The exit code it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            Self::File { .. } | Self::Output(_) | Self::Daemon(_) => Exit::Internal,
+            Self::Client(error) => match error {
+                ClientError::BadUrl { .. } => Exit::Usage,
+                ClientError::Unreachable { .. }
+                | ClientError::Timeout { .. }
+                | ClientError::BadReply { .. } => Exit::Unreachable,
+                ClientError::Source(_) => Exit::Internal,
+                ClientError::Problem(problem) => of_code(problem.code),
+            },
+        }
+    }
+
+    /// Whether the reader of our output went away, which is its right.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Client(ClientError::Problem(problem)) => own_hint(problem)
+                .map(str::to_owned)
+                .or_else(|| problem.hint.clone()),
+            Self::Client(error) => error.hint(),
+            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::File { .. } | Self::Output(_) | Self::Daemon(_) => None,
+        }
+    }
+
+    /// The rule that refused a command.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Client(ClientError::Problem(problem)) => problem.rule.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The problem document for `--json`: the daemon's own, or one of the same shape.
+    pub fn document(&self) -> Value {
+        if let Self::Client(ClientError::Problem(problem)) = self
+            && let Ok(value) = serde_json::to_value(problem)
+        {
+            return value;
+        }
+        let code = match self.exit() {
+            Exit::Usage => "usage",
+            Exit::NotFound => "not_found",
+            Exit::Unreachable => "unreachable",
+            Exit::Ok | Exit::No | Exit::Conflict | Exit::Internal => "internal",
+        };
+        let mut document = json!({
+            "type": format!("urn:whodunit:problem:{code}"),
+            "code": code,
+            "detail": self.to_string(),
+        });
+        if let (Some(hint), Value::Object(fields)) = (self.hint(), &mut document) {
+            fields.insert("hint".to_owned(), Value::String(hint));
+        }
+        document
+    }
+}
+
+/// What to do about a problem, said in commands where the daemon says it in requests.
+fn own_hint(problem: &Problem) -> Option<&'static str> {
+    match problem.code {
+        Code::NoSuchStream => {
+            Some("`whodunit streams PART` finds streams by a part of their name or title")
+        }
+        Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by what they say"),
+        Code::NoSuchModel | Code::UnknownCommand => {
+            Some("`whodunit models` lists models, `whodunit models CATEGORY` its commands")
+        }
+        Code::RevisionBeyondHead | Code::BeforeFirstEvent => {
+            Some("`whodunit events STREAM` shows its revisions and their times")
+        }
+        _ => None,
+    }
+}
+
+fn of_code(code: Code) -> Exit {
+    match code.status() {
+        422 => Exit::No,
+        404 => Exit::NotFound,
+        409 => Exit::Conflict,
+        408 | 503 => Exit::Unreachable,
+        400..=499 => Exit::Usage,
+        _ => Exit::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(code: Code) -> Exit {
+        CliError::from(ClientError::Problem(Box::new(Problem::new(code, "x")))).exit()
+    }
+
+    #[test]
+    fn problems_become_exit_codes() {
+        let cases = [
+            (Code::Rejected, Exit::No),
+            (Code::BadTime, Exit::Usage),
+            (Code::UnknownCommand, Exit::Usage),
+            (Code::TooLarge, Exit::Usage),
+            (Code::ForeignHost, Exit::Usage),
+            (Code::NoSuchStream, Exit::NotFound),
+            (Code::RevisionBeyondHead, Exit::NotFound),
+            (Code::BeforeFirstEvent, Exit::NotFound),
+            (Code::WrongRevision, Exit::Conflict),
+            (Code::KeyTaken, Exit::Conflict),
+            (Code::Busy, Exit::Unreachable),
+            (Code::Damaged, Exit::Internal),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(exit(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_problem_document_gets_one_of_the_same_shape() {
+        let error = CliError::from(ClientError::Unreachable {
+            url: "http://127.0.0.1:1".to_owned(),
+            cause: "nothing listens there".to_owned(),
+        });
+        assert_eq!(error.exit(), Exit::Unreachable);
+        let document = error.document();
+        assert_eq!(document["code"], "unreachable");
+        assert!(
+            document["hint"]
+                .as_str()
+                .unwrap()
+                .contains("whodunit serve")
+        );
+        let missing = CliError::File {
+            place: "x.toml".to_owned(),
+            error: io::ErrorKind::NotFound.into(),
+        };
+        assert_eq!(missing.exit(), Exit::NotFound);
+    }
+}

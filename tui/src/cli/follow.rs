@@ -1,0 +1,190 @@
+//! `whodunit events --follow`: the last events, then those that come, across lost connections.
+
+use std::time::Duration;
+
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::event::Event;
+
+use super::events::{EventsArgs, FilterArgs};
+use super::exit::{CliError, Exit};
+use super::pages;
+use super::show::{Entry, feed};
+use super::table::Widths;
+use super::terminal::Terminal;
+use crate::client::{
+    Client, ClientError, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery,
+};
+
+/// Longest wait before trying again.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// How many of the last events are shown first, unless `--limit` says otherwise.
+const LAST: usize = 10;
+
+/// Runs until interrupted.
+pub(crate) async fn run(
+    args: &EventsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let health = client.health().await?;
+    let mut cursor = LiveCursor {
+        position: health.head,
+        decision: health.decisions,
+    };
+    let mut widths = None;
+    for event in last(args, client, cursor).await? {
+        show(args, terminal, &Entry::Event(&event), &mut widths)?;
+    }
+    terminal.flush()?;
+    let mut wait = Duration::from_secs(1);
+    loop {
+        let error = match client.live(Some(cursor)).await {
+            Ok(mut live) => {
+                wait = Duration::from_secs(1);
+                let ended = read(args, &mut live, terminal, &mut widths).await;
+                cursor = live.cursor();
+                match ended {
+                    Ok(()) => None,
+                    Err(CliError::Client(error)) => Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = &error
+            && !error.is_transient()
+        {
+            return Err(error.clone().into());
+        }
+        let cause = error.map_or_else(|| "the daemon ended the feed".to_owned(), |e| e.to_string());
+        terminal.note(format!("{cause}; trying again in {} s", wait.as_secs()))?;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(WAIT_MAX);
+    }
+}
+
+/// The last events before the feed begins, oldest first.
+async fn last(
+    args: &EventsArgs,
+    client: &Client,
+    cursor: LiveCursor,
+) -> Result<Vec<Event>, ClientError> {
+    let limit = Some(args.page.limit.min(LAST));
+    let mut events = match &args.stream {
+        Some(stream) => {
+            let query = StreamEventsQuery {
+                order: Order::Backward,
+                limit,
+                reveal: args.reveal,
+                ..StreamEventsQuery::default()
+            };
+            client.stream_events(stream, &query).await?.items
+        }
+        None => {
+            let query = EventsQuery {
+                order: Order::Backward,
+                limit,
+                reveal: args.reveal,
+                ..args.filter.query()
+            };
+            client.events(&query).await?.items
+        }
+    };
+    // What came in between is in the feed.
+    events.retain(|event| event.position.0 <= cursor.position);
+    events.reverse();
+    Ok(events)
+}
+
+async fn read(
+    args: &EventsArgs,
+    live: &mut Live,
+    terminal: &mut Terminal<'_>,
+    widths: &mut Option<Widths>,
+) -> Result<(), CliError> {
+    while let Some(message) = live.next().await? {
+        match &message.item {
+            LiveItem::Event(event) if wants_event(args, event) => {
+                show(args, terminal, &Entry::Event(event), widths)?;
+            }
+            LiveItem::Decision(decision) if wants_decision(args, decision) => {
+                show(args, terminal, &Entry::Rejected(decision), widths)?;
+            }
+            LiveItem::Event(_) | LiveItem::Decision(_) | LiveItem::Head(_) => continue,
+        }
+        terminal.flush()?;
+    }
+    Ok(())
+}
+
+fn show(
+    args: &EventsArgs,
+    terminal: &mut Terminal<'_>,
+    entry: &Entry<'_>,
+    widths: &mut Option<Widths>,
+) -> Result<(), CliError> {
+    if terminal.form.json {
+        return match entry {
+            Entry::Event(event) => terminal.record(event),
+            Entry::Rejected(decision) => {
+                terminal.record(&serde_json::json!({ "decision": decision }))
+            }
+        };
+    }
+    let table = feed(entry, terminal.form.zone, args.stream.is_some());
+    pages::print(terminal, &table, widths)
+}
+
+fn wants_event(args: &EventsArgs, event: &Event) -> bool {
+    let FilterArgs {
+        category,
+        event_type,
+        actor,
+        correlation,
+        since,
+        until: _,
+        text,
+    } = &args.filter;
+    args.stream
+        .as_ref()
+        .is_none_or(|stream| *stream == event.stream)
+        && is(category.as_deref(), Some(event.stream.category()))
+        && is(event_type.as_deref(), Some(&event.event_type))
+        && is(actor.as_deref(), event.actor.as_deref())
+        && is(correlation.as_deref(), event.correlation_id.as_deref())
+        && since.is_none_or(|since| event.recorded_at >= since)
+        && text.as_deref().is_none_or(|text| contains(event, text))
+}
+
+fn wants_decision(args: &EventsArgs, decision: &Decision) -> bool {
+    let filter = &args.filter;
+    matches!(decision.result, Outcome::Rejected { .. })
+        && args.stream.as_ref().is_none_or(|stream| *stream == decision.stream)
+        && is(filter.category.as_deref(), Some(decision.stream.category()))
+        && is(filter.actor.as_deref(), decision.actor.as_deref())
+        && is(filter.correlation.as_deref(), decision.correlation_id.as_deref())
+        && filter.since.is_none_or(|since| decision.decided_at >= since)
+        // A rejected command is no event: it has no event type, and no event's text.
+        && filter.event_type.is_none()
+        && filter.text.is_none()
+}
+
+fn is(wanted: Option<&str>, actual: Option<&str>) -> bool {
+    wanted.is_none() || wanted == actual
+}
+
+/// As the daemon looks for a text: anywhere in what the event says, without regard to case.
+fn contains(event: &Event, text: &str) -> bool {
+    let wanted = text.to_lowercase();
+    let found = |text: &str| text.to_lowercase().contains(&wanted);
+    let maybe = |text: &Option<String>| text.as_deref().is_some_and(found);
+    found(event.stream.as_str())
+        || found(&event.event_type)
+        || found(&event.event_id)
+        || maybe(&event.actor)
+        || maybe(&event.reason)
+        || maybe(&event.correlation_id)
+        || maybe(&event.causation_id)
+        || found(event.data.as_str())
+        || event.metadata.as_ref().is_some_and(|m| found(m.as_str()))
+}

@@ -1,0 +1,215 @@
+//! Pieces that several commands show: events, states, differences, values.
+
+use serde_json::{Map, Value};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::diff::DiffEntry;
+use whodunit_core::event::Event;
+use whodunit_core::text::shown;
+
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::{Terminal, Zone};
+
+/// What stands before a rejected command.
+pub(crate) const REJECTED: &str = "✗";
+
+/// A line of a history: an event, or a command that was rejected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry<'a> {
+    /// An event.
+    Event(&'a Event),
+    /// A decision; a rejected one.
+    Rejected(&'a Decision),
+}
+
+/// A table of events. A column in which nothing stands is left out.
+pub(crate) fn history(entries: &[Entry<'_>], zone: Zone, of_one_stream: bool) -> Table {
+    let mut table = Table::new(columns(zone, of_one_stream));
+    fill(&mut table, entries, zone, of_one_stream);
+    table.drop_empty_columns();
+    table
+}
+
+/// A table of events that come one by one: its columns have room for those to come.
+pub(crate) fn feed(entry: &Entry<'_>, zone: Zone, of_one_stream: bool) -> Table {
+    let mut columns = columns(zone, of_one_stream);
+    for (column, room) in columns.iter_mut().zip([6, 19, 0, 3, 20, 16, 0, 24]) {
+        *column = column.at_least(room);
+    }
+    // A stream's name is as long as its category's others.
+    if let (Entry::Event(event), Some(column)) = (entry, columns.get_mut(2))
+        && !of_one_stream
+    {
+        *column = column.at_least(event.stream.as_str().len().max(30));
+    }
+    let mut table = Table::new(columns);
+    fill(&mut table, std::slice::from_ref(entry), zone, of_one_stream);
+    table
+}
+
+fn columns(zone: Zone, of_one_stream: bool) -> Vec<Column> {
+    vec![
+        Column::new(if of_one_stream { "rev" } else { "pos" }).right(),
+        Column::new(zone.heading()),
+        Column::new(if of_one_stream { "" } else { "stream" }).shrinks_to(16),
+        Column::new(if of_one_stream { "" } else { "rev" }).right(),
+        Column::new("type").shrinks_to(16),
+        Column::new("who").shrinks_to(10),
+        Column::new("from").shrinks_to(9),
+        Column::new("why").shrinks_to(12),
+    ]
+}
+
+fn fill(table: &mut Table, entries: &[Entry<'_>], zone: Zone, of_one_stream: bool) {
+    for entry in entries {
+        table.row(match entry {
+            Entry::Event(event) => event_row(event, zone, of_one_stream),
+            Entry::Rejected(decision) => rejected_row(decision, zone, of_one_stream),
+        });
+    }
+}
+
+fn event_row(event: &Event, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
+    let revision = event.revision.to_string();
+    let (first, stream, second) = if of_one_stream {
+        (revision, String::new(), String::new())
+    } else {
+        (
+            event.position.to_string(),
+            event.stream.to_string(),
+            revision,
+        )
+    };
+    let refused = event
+        .metadata
+        .as_ref()
+        .is_some_and(|metadata| metadata.to_value()["outcome"] == "refused");
+    let token = if refused {
+        Token::Rejected
+    } else {
+        Token::Plain
+    };
+    vec![
+        first.into(),
+        zone.short(event.recorded_at).into(),
+        stream.into(),
+        second.into(),
+        Cell::new(&event.event_type, token),
+        Cell::new(text(event.actor.as_ref()), Token::Accent),
+        source(event).into(),
+        text(event.reason.as_ref()).into(),
+    ]
+}
+
+fn rejected_row(decision: &Decision, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
+    let why = match &decision.result {
+        Outcome::Rejected { rule, message } => format!("{rule}: {message}"),
+        Outcome::Accepted { .. } => String::new(),
+    };
+    let stream = if of_one_stream {
+        String::new()
+    } else {
+        decision.stream.to_string()
+    };
+    vec![
+        Cell::new(REJECTED, Token::Rejected),
+        zone.short(decision.decided_at).into(),
+        stream.into(),
+        "".into(),
+        Cell::new(&decision.command_type, Token::Rejected),
+        Cell::new(text(decision.actor.as_ref()), Token::Accent),
+        "".into(),
+        Cell::new(why, Token::Rejected),
+    ]
+}
+
+/// Where an event came from: `source_address` of its metadata, by custom.
+fn source(event: &Event) -> String {
+    event
+        .metadata
+        .as_ref()
+        .and_then(|metadata| match metadata.to_value().get("source_address") {
+            Some(Value::String(address)) => Some(address.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+/// The text, or nothing.
+pub(crate) fn text(text: Option<&String>) -> &str {
+    text.map_or("", String::as_str)
+}
+
+/// A value for people: texts without quotes, everything else as compact JSON.
+pub(crate) fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) => shown(text).into_owned(),
+        other => shown(&other.to_string()).into_owned(),
+    }
+}
+
+/// A path for people: `/address/city` as `address/city`.
+pub(crate) fn path(pointer: &str) -> String {
+    let name = pointer.strip_prefix('/').unwrap_or(pointer);
+    shown(&name.replace("~1", "/").replace("~0", "~")).into_owned()
+}
+
+/// A state as a table of its fields.
+pub(crate) fn state(fields: &Map<String, Value>) -> Table {
+    let mut table = Table::new([
+        Column::new("field").shrinks_to(12),
+        Column::new("value").shrinks_to(20),
+    ]);
+    for (name, field) in fields {
+        table.row([Cell::new(name, Token::Muted), value(field).into()]);
+    }
+    table
+}
+
+/// The lines of a difference: `~ status  active → suspended`.
+pub(crate) fn diff(terminal: &Terminal<'_>, entries: &[DiffEntry], indent: usize) -> Vec<String> {
+    let mut table = Table::new([
+        Column::new(""),
+        Column::new("").shrinks_to(12),
+        Column::new("").shrinks_to(20),
+    ]);
+    for entry in entries {
+        let (mark, token, change) = match (&entry.before, &entry.after) {
+            (None, Some(after)) => ("+", Token::Added, value(after)),
+            (Some(before), None) => ("-", Token::Removed, value(before)),
+            (Some(before), Some(after)) => {
+                let change = format!("{} → {}", value(before), value(after));
+                ("~", Token::Changed, change)
+            }
+            (None, None) => ("~", Token::Changed, String::new()),
+        };
+        table.row([
+            Cell::new(mark, token),
+            path(&entry.path).into(),
+            Cell::new(change, token),
+        ]);
+    }
+    let width = terminal
+        .form
+        .width
+        .map(|width| width.saturating_sub(indent));
+    let widths = table.widths(width);
+    table
+        .lines(&widths, terminal.form.colours)
+        .map(|line| format!("{}{line}", " ".repeat(indent)))
+        .collect()
+}
+
+/// A number with thousands set apart.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

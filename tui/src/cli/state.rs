@@ -1,0 +1,242 @@
+//! `whodunit state`, `steps` and `diff`: what was true, and what changed it.
+
+use clap::Args;
+use whodunit_core::api::time_travel::{StateOut, Step};
+use whodunit_core::fold::Effect;
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::text::shown;
+
+use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, point, stream};
+use super::exit::{CliError, Exit};
+use super::show;
+use super::style::Token;
+use super::terminal::Terminal;
+use crate::client::{At, Client, Order, StreamEventsQuery};
+
+/// Arguments of `whodunit state`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit state user-7f3c… --as-of 2025-03-24T15:47:00Z    what was it at 3:47 PM?
+  whodunit state user-7f3c… --at-revision 3
+  whodunit state user-7f3c… --json | jq .state.status")]
+pub(crate) struct StateArgs {
+    /// The stream
+    #[arg(value_parser = stream)]
+    stream: StreamName,
+    #[command(flatten)]
+    at: AtArgs,
+    /// Show secrets (which the daemon puts on its own record)
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// Runs `whodunit state`.
+pub(crate) async fn run(
+    args: &StateArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let out = client
+        .state(&args.stream, args.at.at(), args.reveal)
+        .await?;
+    if terminal.form.json {
+        terminal.document(&out)?;
+        return Ok(Exit::Ok);
+    }
+    print_state(&out, terminal)?;
+    Ok(Exit::Ok)
+}
+
+fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    let place = match (out.position, out.recorded_at) {
+        (Some(position), Some(at)) => format!(
+            "  position {}  {}",
+            show::number(position.0),
+            terminal.form.zone.long(at)
+        ),
+        _ => String::new(),
+    };
+    let heading = format!(
+        "{}  revision {} of {}{place}",
+        out.stream, out.revision, out.head_revision
+    );
+    terminal.line(terminal.paint(Token::Heading, &heading))?;
+    if out.state.is_empty() {
+        terminal.line("(empty)")?;
+    } else {
+        let table = show::state(&out.state);
+        let widths = table.widths(terminal.form.width);
+        let colours = terminal.form.colours;
+        for line in table.lines(&widths, colours) {
+            terminal.line(line)?;
+        }
+    }
+    for fault in &out.faults {
+        terminal.warn(format!(
+            "revision {} ({}) could not be applied: {}",
+            fault.revision, fault.event_type, fault.error
+        ))?;
+    }
+    Ok(())
+}
+
+/// Arguments of `whodunit steps`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit steps user-7f3c…                  each event and what it changed
+  whodunit steps user-7f3c… --from 3 --limit 2")]
+pub(crate) struct StepsArgs {
+    /// The stream
+    #[arg(value_parser = stream)]
+    stream: StreamName,
+    /// The first revision
+    #[arg(long, value_name = "REV")]
+    from: Option<u64>,
+    /// Steps at most
+    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
+    limit: usize,
+    /// All of them; with `--json` one a line
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// The newest first
+    #[arg(long)]
+    newest: bool,
+    /// Show secrets (which the daemon puts on its own record)
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// Runs `whodunit steps`.
+pub(crate) async fn run_steps(
+    args: &StepsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let mut query = StreamEventsQuery {
+        from: args.from.map(Revision),
+        order: if args.newest {
+            Order::Backward
+        } else {
+            Order::Forward
+        },
+        cursor: None,
+        limit: None,
+        reveal: args.reveal,
+    };
+    let mut left = if args.all { usize::MAX } else { args.limit };
+    loop {
+        query.limit = Some(left.min(PAGE_ITEMS));
+        let page = client.steps(&args.stream, &query).await?;
+        left = left.saturating_sub(page.items.len());
+        if terminal.form.json && !args.all {
+            terminal.document(&page)?;
+            return Ok(Exit::Ok);
+        }
+        for step in &page.items {
+            if terminal.form.json {
+                terminal.record(step)?;
+            } else {
+                print_step(step, terminal)?;
+            }
+        }
+        match page.next_cursor {
+            Some(next) if left > 0 => {
+                query.from = None;
+                query.cursor = Some(next);
+            }
+            Some(_) => {
+                terminal.note("hint: there is more: `--all`, or go on with `--from REV`")?;
+                return Ok(Exit::Ok);
+            }
+            None => return Ok(Exit::Ok),
+        }
+    }
+}
+
+fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    let event = &step.event;
+    let by = event.actor.as_deref().map_or_else(String::new, |actor| {
+        format!("  {}", terminal.paint(Token::Accent, &shown(actor)))
+    });
+    let why = event
+        .reason
+        .as_deref()
+        .map_or_else(String::new, |reason| format!("  “{}”", shown(reason)));
+    terminal.line(format!(
+        "{:>4}  {}  {}{by}{why}",
+        event.revision,
+        terminal.form.zone.short(event.recorded_at),
+        terminal.paint(Token::Heading, &shown(&event.event_type)),
+    ))?;
+    match &step.applied {
+        Effect::Applied => {}
+        Effect::Unknown => {
+            terminal.line("      (a type the model does not know: nothing changes)")?;
+        }
+        Effect::Failed { error } => {
+            let text = format!("      could not be applied: {}", shown(error));
+            terminal.line(terminal.paint(Token::Error, &text))?;
+        }
+    }
+    if let Some(upcast) = &step.upcast {
+        terminal.line(format!(
+            "      (schema {}, read as {} schema {})",
+            event.schema_version,
+            shown(&upcast.event_type),
+            upcast.schema_version
+        ))?;
+    }
+    for line in show::diff(terminal, &step.diff, 6) {
+        terminal.line(line)?;
+    }
+    Ok(())
+}
+
+/// Arguments of `whodunit diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit diff user-7f3c… 2 4
+  whodunit diff user-7f3c… 2025-03-20T00:00:00Z head")]
+pub(crate) struct DiffArgs {
+    /// The stream
+    #[arg(value_parser = stream)]
+    stream: StreamName,
+    /// Compared from: a revision, a time, or the head
+    #[arg(value_parser = point)]
+    from: At,
+    /// Compared to: a revision, a time, or the head
+    #[arg(value_parser = point, default_value = "head")]
+    to: At,
+    /// Show secrets (which the daemon puts on its own record)
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// Runs `whodunit diff`.
+pub(crate) async fn run_diff(
+    args: &DiffArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    // In the API, a left out `from` is the beginning.
+    let from = match args.from {
+        At::Head => At::Revision(client.stream(&args.stream).await?.revision),
+        other => other,
+    };
+    let out = client
+        .diff(&args.stream, from, args.to, args.reveal)
+        .await?;
+    if terminal.form.json {
+        terminal.document(&out)?;
+        return Ok(Exit::Ok);
+    }
+    let heading = format!("{}  revision {} → {}", out.stream, out.from, out.to);
+    terminal.line(terminal.paint(Token::Heading, &heading))?;
+    if out.diff.is_empty() {
+        terminal.line("(no difference)")?;
+    }
+    for line in show::diff(terminal, &out.diff, 0) {
+        terminal.line(line)?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,141 @@
+//! `whodunit streams`: which streams there are, and how they stand.
+
+use clap::{Args, ValueEnum};
+use whodunit_core::api::browse::Stream;
+
+use super::args::PageArgs;
+use super::exit::{CliError, Exit};
+use super::pages;
+use super::show::text;
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::{Terminal, Zone};
+use crate::client::{Client, StreamSort, StreamsQuery};
+
+/// Arguments of `whodunit streams`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit streams sarah                     whose name or title has `sarah` in it
+  whodunit streams --category user --status suspended --sort recent
+  whodunit streams --all --json | jq -r .stream")]
+pub(crate) struct StreamsArgs {
+    /// Only streams with this in their name or title, without regard to case
+    #[arg(value_name = "MATCH")]
+    matching: Option<String>,
+    /// Only this category
+    #[arg(long)]
+    category: Option<String>,
+    /// Only streams that stand so, such as `suspended`
+    #[arg(long)]
+    status: Option<String>,
+    /// The order
+    #[arg(long, value_enum, default_value_t = Sort::Name)]
+    sort: Sort,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// An order of streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// By name
+    Name,
+    /// Last changed first
+    Recent,
+}
+
+/// Runs it.
+pub(crate) async fn run(
+    args: &StreamsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let zone = terminal.form.zone;
+    let fetch = |cursor, limit| {
+        let query = StreamsQuery {
+            category: args.category.clone(),
+            status: args.status.clone(),
+            matching: args.matching.clone(),
+            sort: match args.sort {
+                Sort::Name => StreamSort::Name,
+                Sort::Recent => StreamSort::Recent,
+            },
+            cursor,
+            limit: Some(limit),
+        };
+        async move { client.streams(&query).await }
+    };
+    let nothing = "no stream fits";
+    pages::list(
+        terminal,
+        &args.page,
+        fetch,
+        |_, items| table(items, zone),
+        nothing,
+    )
+    .await?;
+    Ok(Exit::Ok)
+}
+
+fn table(streams: &[Stream], zone: Zone) -> Table {
+    let mut table = Table::new([
+        Column::new("stream").shrinks_to(16),
+        Column::new("title").shrinks_to(12),
+        Column::new("rev").right(),
+        Column::new("status"),
+        Column::new("last change"),
+        Column::new("last event").shrinks_to(12),
+        Column::new("who").shrinks_to(8),
+        Column::new("why").shrinks_to(10),
+    ]);
+    for stream in streams {
+        table.row([
+            Cell::from(stream.stream.as_str()),
+            text(stream.title.as_ref()).into(),
+            stream.revision.to_string().into(),
+            Cell::new(text(stream.status.as_ref()), Token::Accent),
+            zone.short(stream.last_recorded_at).into(),
+            stream.last_event_type.as_str().into(),
+            text(stream.last_actor.as_ref()).into(),
+            text(stream.last_reason.as_ref()).into(),
+        ]);
+    }
+    table.drop_empty_columns();
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_of_streams() {
+        let stream = |name: &str, title: Option<&str>, status: Option<&str>| {
+            json!({
+                "stream": name, "category": "user", "revision": 4, "first_position": 1, "last_position": 9,
+                "first_recorded_at": "2025-03-01T09:12:04Z", "last_recorded_at": "2025-03-24T15:47:23Z",
+                "last_event_type": "UserDeleted", "last_actor": "job:inactive-cleanup",
+                "last_reason": "inactive for 90 days", "title": title, "status": status, "clock_back_at": null
+            })
+        };
+        let streams: Vec<Stream> = serde_json::from_value(json!([
+            stream("user-7f3c", Some("sarah@example.com"), Some("deleted")),
+            stream(
+                "user-19aa",
+                Some("eve\u{1b}]0;x\u{7}@example.com"),
+                Some("active")
+            )
+        ]))
+        .unwrap();
+        let table = table(&streams, Zone::Utc);
+        let widths = table.widths(Some(110));
+        let mut lines = vec![table.heading(&widths, false)];
+        lines.extend(table.lines(&widths, false));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        stream     title             rev  status   last change          last event   who               why
+        user-7f3c  sarah@example.c…    4  deleted  2025-03-24 15:47:23  UserDeleted  job:inactive-cl…  inactive for 9…
+        user-19aa  eve␛]0;x␇@examp…    4  active   2025-03-24 15:47:23  UserDeleted  job:inactive-cl…  inactive for 9…
+        ");
+    }
+}

@@ -1,0 +1,303 @@
+//! Tables that fit the terminal: one line a row, what does not fit ends in `…`.
+//!
+//! Owns widths and alignment. Makes every cell safe to show.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+use whodunit_core::text::shown;
+
+use super::style::Token;
+
+/// Space between columns.
+const GAP: usize = 2;
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    title: &'static str,
+    right: bool,
+    /// The width down to which it may shrink; `None`: never.
+    least: Option<usize>,
+    /// The width it has at least, however short its cells are.
+    floor: usize,
+}
+
+impl Column {
+    /// A column that is never cut.
+    pub(crate) const fn new(title: &'static str) -> Self {
+        Self {
+            title,
+            right: false,
+            least: None,
+            floor: 0,
+        }
+    }
+
+    /// For numbers.
+    pub(crate) const fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+
+    /// Has at least this width, for rows that are yet to come.
+    pub(crate) const fn at_least(mut self, floor: usize) -> Self {
+        self.floor = floor;
+        self
+    }
+
+    /// May be cut down to this width.
+    pub(crate) const fn shrinks_to(mut self, least: usize) -> Self {
+        self.least = Some(least);
+        self
+    }
+}
+
+/// A cell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Cell {
+    text: String,
+    token: Token,
+}
+
+impl Cell {
+    /// A cell with a meaning.
+    pub(crate) fn new(text: impl AsRef<str>, token: Token) -> Self {
+        Self {
+            text: shown(text.as_ref()).into_owned(),
+            token,
+        }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text, Token::Plain)
+    }
+}
+
+/// Widths of a table's columns, kept from page to page so that all its rows line up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Widths(Vec<usize>);
+
+/// Rows under columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub(crate) fn new(columns: impl Into<Vec<Column>>) -> Self {
+        Self {
+            columns: columns.into(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row: a cell for each column.
+    pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
+        self.rows.push(cells.into());
+    }
+
+    /// Drops the columns in which no row has anything.
+    pub(crate) fn drop_empty_columns(&mut self) {
+        let used: Vec<bool> = (0..self.columns.len())
+            .map(|index| {
+                self.rows
+                    .iter()
+                    .any(|row| row.get(index).is_some_and(|cell| !cell.text.is_empty()))
+            })
+            .collect();
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut keep = used.iter().copied();
+        self.columns.retain(|_| keep.next().unwrap_or(true));
+        for row in &mut self.rows {
+            let mut keep = used.iter().copied();
+            row.retain(|_| keep.next().unwrap_or(true));
+        }
+    }
+
+    /// Widths at which all columns fit into `width`, as far as their least widths allow.
+    pub(crate) fn widths(&self, width: Option<usize>) -> Widths {
+        let mut widths: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                self.rows
+                    .iter()
+                    .filter_map(|row| row.get(index))
+                    .map(|cell| cell.text.width())
+                    .fold(column.title.width().max(column.floor), usize::max)
+            })
+            .collect();
+        let Some(width) = width else {
+            return Widths(widths);
+        };
+        let gaps = GAP * self.columns.len().saturating_sub(1);
+        loop {
+            let total = widths.iter().sum::<usize>() + gaps;
+            if total <= width {
+                break;
+            }
+            // The widest column that may still give one up.
+            let widest = (0..widths.len())
+                .filter(|i| {
+                    self.columns[*i]
+                        .least
+                        .is_some_and(|least| widths[*i] > least)
+                })
+                .max_by_key(|i| widths[*i]);
+            match widest {
+                Some(index) => widths[index] -= 1,
+                None => break,
+            }
+        }
+        Widths(widths)
+    }
+
+    /// The heading's line.
+    pub(crate) fn heading(&self, widths: &Widths, colours: bool) -> String {
+        let cells: Vec<Cell> = self
+            .columns
+            .iter()
+            .map(|column| Cell::new(column.title, Token::Muted))
+            .collect();
+        self.line(&cells, widths, colours)
+    }
+
+    /// The rows' lines.
+    pub(crate) fn lines<'a>(
+        &'a self,
+        widths: &'a Widths,
+        colours: bool,
+    ) -> impl Iterator<Item = String> + 'a {
+        self.rows
+            .iter()
+            .map(move |row| self.line(row, widths, colours))
+    }
+
+    fn line(&self, cells: &[Cell], widths: &Widths, colours: bool) -> String {
+        let mut line = String::new();
+        let last = cells.len().saturating_sub(1);
+        for (index, (cell, column)) in cells.iter().zip(&self.columns).enumerate() {
+            let width = widths.0.get(index).copied().unwrap_or_default();
+            let text = cut(&cell.text, width);
+            let pad = width.saturating_sub(text.width());
+            let painted = cell.token.paint(&text, colours);
+            if column.right {
+                line.push_str(&" ".repeat(pad));
+                line.push_str(&painted);
+            } else {
+                line.push_str(&painted);
+                if index != last {
+                    line.push_str(&" ".repeat(pad));
+                }
+            }
+            if index != last {
+                line.push_str(&" ".repeat(GAP));
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+/// The text in at most `width` columns, ending in `…` when it was cut. Never cuts a character in two.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for cluster in text.graphemes(true) {
+        let next = used + cluster.width();
+        if next + 1 > width {
+            break;
+        }
+        out.push_str(cluster);
+        used = next;
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new([
+            Column::new("rev").right(),
+            Column::new("type").shrinks_to(6),
+            Column::new("who").shrinks_to(4),
+            Column::new("from"),
+            Column::new("why").shrinks_to(8),
+        ]);
+        table.row([
+            Cell::from("1"),
+            "UserCreated".into(),
+            "api".into(),
+            "".into(),
+            "".into(),
+        ]);
+        table.row([
+            Cell::from("12"),
+            "UserDeleted".into(),
+            "job:inactive-cleanup".into(),
+            "".into(),
+            "inactive for 90 days, 漢字 and \u{1b}[31mmore".into(),
+        ]);
+        table.drop_empty_columns();
+        table
+    }
+
+    fn render(width: Option<usize>) -> String {
+        let table = table();
+        let widths = table.widths(width);
+        let mut lines = vec![table.heading(&widths, false)];
+        lines.extend(table.lines(&widths, false));
+        lines.join("\n")
+    }
+
+    #[test]
+    fn a_table_fits_its_width() {
+        insta::assert_snapshot!(render(None), @r"
+        rev  type         who                   why
+          1  UserCreated  api
+         12  UserDeleted  job:inactive-cleanup  inactive for 90 days, 漢字 and ␛[31mmore
+        ");
+        insta::assert_snapshot!(render(Some(50)), @r"
+        rev  type         who              why
+          1  UserCreated  api
+         12  UserDeleted  job:inactive-c…  inactive for 9…
+        ");
+        for width in 27..90 {
+            for line in render(Some(width)).lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn cutting_never_breaks_a_character() {
+        assert_eq!(cut("漢字漢字", 4), "漢…");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn colours_do_not_change_widths() {
+        let mut table = Table::new([Column::new("a"), Column::new("b")]);
+        table.row([Cell::new("x", Token::Rejected), Cell::from("y")]);
+        let widths = table.widths(Some(80));
+        let line = table.lines(&widths, true).next().unwrap();
+        assert_eq!(line, "\u{1b}[31mx\u{1b}[0m  y");
+    }
+}

@@ -1,0 +1,262 @@
+//! Where a command's answer goes: data to standard output, messages to standard error.
+//!
+//! Owns width, colours, time zone and JSON form. Everything from events is made safe before it is written.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use chrono::{DateTime, Local, Utc};
+use serde::Serialize;
+use whodunit_core::text::{is_unsafe, shown};
+use whodunit_core::time::Timestamp;
+
+use super::exit::CliError;
+use super::style::Token;
+use super::table::Table;
+
+/// In which zone times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Zone {
+    /// Universal time.
+    #[default]
+    Utc,
+    /// That of this machine.
+    Local,
+}
+
+impl Zone {
+    /// Such as `2025-03-24 15:47:23`.
+    pub(crate) fn short(self, at: Timestamp) -> String {
+        self.format(at, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// Such as `Mon 2025-03-24 15:47:23 UTC`, with the fraction of the second where there is one.
+    pub(crate) fn long(self, at: Timestamp) -> String {
+        let fraction = match at.as_micros().rem_euclid(1_000_000) {
+            0 => "",
+            n if n % 1000 == 0 => "%.3f",
+            _ => "%.6f",
+        };
+        let zone = match self {
+            Self::Utc => "UTC",
+            Self::Local => "%:z",
+        };
+        self.format(at, &format!("%a %Y-%m-%d %H:%M:%S{fraction} {zone}"))
+    }
+
+    /// The name for a column's heading.
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Utc => "time (UTC)",
+            Self::Local => "time (local)",
+        }
+    }
+
+    fn format(self, at: Timestamp, format: &str) -> String {
+        let utc: DateTime<Utc> = at.to_datetime();
+        match self {
+            Self::Utc => utc.format(format).to_string(),
+            Self::Local => utc.with_timezone(&Local).format(format).to_string(),
+        }
+    }
+}
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the terminal, and no state machine"
+)]
+pub(crate) struct Form {
+    /// One JSON document instead of text for people.
+    pub(crate) json: bool,
+    /// Whether there are colours on standard output.
+    pub(crate) colours: bool,
+    /// Columns of standard output; `None` when it is no terminal: nothing is cut.
+    pub(crate) width: Option<usize>,
+    /// The zone of times.
+    pub(crate) zone: Zone,
+    /// Whether standard error is a terminal: progress bars make sense.
+    pub(crate) progress: bool,
+    /// Whether the screens draw with ASCII only.
+    pub(crate) ascii: bool,
+}
+
+impl Form {
+    /// As this process's terminal and environment have it.
+    pub(crate) fn detect(json: bool, zone: Zone, ascii: bool) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let width = is_terminal
+            .then(|| crossterm::terminal::size().ok())
+            .flatten()
+            .map(|(columns, _)| usize::from(columns));
+        Self {
+            json,
+            colours: is_terminal && !no_colour,
+            width,
+            zone,
+            progress: io::stderr().is_terminal(),
+            ascii: ascii || !speaks_unicode(),
+        }
+    }
+}
+
+/// Whether the environment's character set is Unicode. Where it says nothing, it is.
+fn speaks_unicode() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    set.is_none_or(|set| {
+        let set = set.to_lowercase();
+        set.contains("utf-8")
+            || set.contains("utf8")
+            || !set.contains('.') && set != "c" && set != "posix"
+    })
+}
+
+/// Standard output and error of a command.
+pub(crate) struct Terminal<'a> {
+    /// How answers are written.
+    pub(crate) form: Form,
+    out: &'a mut (dyn Write + Send),
+    err: &'a mut (dyn Write + Send),
+}
+
+impl<'a> Terminal<'a> {
+    /// A terminal that writes there.
+    pub(crate) fn new(
+        form: Form,
+        out: &'a mut (dyn Write + Send),
+        err: &'a mut (dyn Write + Send),
+    ) -> Self {
+        Self { form, out, err }
+    }
+
+    /// A line of the answer. The caller has made it safe.
+    pub(crate) fn line(&mut self, line: impl AsRef<str>) -> Result<(), CliError> {
+        writeln!(self.out, "{}", line.as_ref())?;
+        Ok(())
+    }
+
+    /// Bytes of the answer, as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.out.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// What was written is seen.
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
+        self.out.flush()?;
+        Ok(())
+    }
+
+    /// A message for the person.
+    pub(crate) fn note(&mut self, message: impl AsRef<str>) -> Result<(), CliError> {
+        writeln!(self.err, "{}", message.as_ref())?;
+        Ok(())
+    }
+
+    /// A message that something is worth a look.
+    pub(crate) fn warn(&mut self, message: impl AsRef<str>) -> Result<(), CliError> {
+        self.note(format!("warning: {}", shown(message.as_ref())))
+    }
+
+    /// A value as one JSON document over several lines.
+    pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+        self.line(json_safe(&text))
+    }
+
+    /// A value as one line of JSON.
+    pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string(value).map_err(io::Error::other)?;
+        self.line(json_safe(&text))
+    }
+
+    /// A table with its heading.
+    pub(crate) fn table(&mut self, table: &Table) -> Result<(), CliError> {
+        let widths = table.widths(self.form.width);
+        self.line(table.heading(&widths, self.form.colours))?;
+        for line in table.lines(&widths, self.form.colours) {
+            self.line(line)?;
+        }
+        Ok(())
+    }
+
+    /// A text in a token's colour.
+    pub(crate) fn paint(&self, token: Token, text: &str) -> String {
+        token.paint(text, self.form.colours)
+    }
+
+    /// Says what went wrong.
+    pub(crate) fn error(&mut self, error: &CliError) -> Result<(), CliError> {
+        if self.form.json {
+            let text = serde_json::to_string(&error.document()).map_err(io::Error::other)?;
+            return self.note(json_safe(&text));
+        }
+        let rejected = error.rule().map_or_else(String::new, |rule| {
+            format!("rejected by `{}`: ", shown(rule))
+        });
+        self.note(format!("error: {rejected}{}", shown(&error.to_string())))?;
+        if let Some(hint) = error.hint() {
+            self.note(format!("hint: {}", shown(&hint)))?;
+        }
+        Ok(())
+    }
+}
+
+/// JSON with every unsafe character written as `\u…`: the same JSON, and safe in a terminal.
+pub(crate) fn json_safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for c in text.chars() {
+        // Line breaks stand between tokens; within a text, JSON has escaped them already.
+        if c == '\n' || !is_unsafe(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn json_stays_the_same_and_becomes_safe() {
+        let value = json!({"a": "x\u{9b}31m\u{202e}\u{e0001}\u{7f}\n ü"});
+        let text = json_safe(&serde_json::to_string(&value).unwrap());
+        assert!(!text.chars().any(is_unsafe), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn times_say_their_weekday_and_zone() {
+        let at: Timestamp = "2025-03-24T15:47:23.5Z".parse().unwrap();
+        assert_eq!(Zone::Utc.long(at), "Mon 2025-03-24 15:47:23.500 UTC");
+        assert_eq!(Zone::Utc.short(at), "2025-03-24 15:47:23");
+    }
+
+    #[test]
+    fn errors_go_to_standard_error_with_their_hint() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal::new(Form::default(), &mut out, &mut err);
+        let error = CliError::usage("`x\u{1b}` is odd", "write `y`");
+        terminal.error(&error).unwrap();
+        terminal.form.json = true;
+        terminal.error(&error).unwrap();
+        assert!(out.is_empty());
+        let text = String::from_utf8(err).unwrap();
+        assert!(
+            text.starts_with("error: `x␛` is odd\nhint: write `y`\n{"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! From the command line to a story, and from the answer to a page.
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use serde_json::json;
+
+use super::*;
+use crate::cli::terminal::Form;
+
+#[derive(Debug, Parser)]
+struct Only {
+    #[command(flatten)]
+    args: WhatIfArgs,
+}
+
+fn story(line: &[&str]) -> Result<Value, String> {
+    let matches = Only::command()
+        .try_get_matches_from(std::iter::once(&"what-if").chain(line))
+        .map_err(|error| error.to_string())?;
+    let only = Only::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    let story = from_args(&only.args, &matches).map_err(|error| error.to_string())?;
+    Ok(serde_json::to_value(story).unwrap())
+}
+
+#[test]
+fn commands_and_events_keep_their_order() {
+    let got = story(&[
+        "user-1",
+        "--at-revision=2",
+        "--event=UserSuspended",
+        "--command",
+        r#"ChangeEmail={"email":"x=y@example.com"}"#,
+        "--event=Noted={\"n\":1}",
+        "--command=DeleteUser",
+        "--reason=why",
+        "--drop=3",
+        "--replace=4={\"a\":1}",
+        "--insert=0:UserCreated={}",
+        "--refold",
+    ])
+    .unwrap();
+    let types: Vec<_> = got["do"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|action| {
+            let (kind, body) = action.as_object().unwrap().iter().next().unwrap();
+            let name = body.get("type").or(body.get("event_type")).unwrap();
+            format!("{kind} {} {}", name.as_str().unwrap(), body["reason"])
+        })
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "event UserSuspended \"why\"",
+            "command ChangeEmail \"why\"",
+            "event Noted \"why\"",
+            "command DeleteUser \"why\""
+        ]
+    );
+    assert_eq!(
+        got["do"][1]["command"]["payload"]["email"],
+        "x=y@example.com"
+    );
+    assert_eq!(
+        got["edits"],
+        json!([
+            {"drop": {"revision": 3}},
+            {"replace": {"revision": 4, "data": {"a": 1}}},
+            {"insert": {"after_revision": 0, "event_type": "UserCreated", "data": {}}}
+        ])
+    );
+    assert_eq!(
+        (&got["at_revision"], &got["continue"]),
+        (&json!(2), &json!("refold"))
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_said_where_it_stands() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["user-1"], "what if what?"),
+        (&["user-1", "--command=X=1"], "not an object"),
+        (&["user-1", "--replace=3"], "of the form `REV=JSON`"),
+        (&["user-1", "--insert=x:T"], "`x` is not a revision"),
+        (
+            &["user-1", "--at-revision=1", "--as-of=2025-03-01T00:00:00Z"],
+            "cannot be used with",
+        ),
+        (&["user 1", "--drop=1"], "it contains ' '"),
+    ];
+    for (line, expected) in cases {
+        let error = story(line).unwrap_err();
+        assert!(error.contains(expected), "{line:?}: {error}");
+    }
+}
+
+fn step(kind: &str, name: &str, outcome: &str, revision: u64) -> Value {
+    json!({"kind": kind, "type": name, "outcome": outcome, "rule": null, "message": null, "events": [], "diff": [],
+        "revision": revision, "recorded_revision": null})
+}
+
+#[test]
+fn a_story_shows_verdicts_and_both_worlds() {
+    let mut rejected = step("command", "ChangeEmail", "rejected", 3);
+    rejected["rule"] = json!("user.suspended");
+    rejected["message"] = json!("a suspended user cannot change");
+    let mut dropped = step("recorded", "UserSuspended", "dropped", 2);
+    dropped["edited"] = json!(true);
+    let out: WhatIfOut = serde_json::from_value(json!({
+        "mode": "refold", "stream": "user-1", "base_revision": 4, "rules_hash": "x",
+        "steps": [dropped, step("event", "UserSuspended", "applied", 3), rejected, step("recorded", "UserDeleted", "applied", 4)],
+        "state": {"username": "sarah", "email": "s@new.org", "status": "suspended"}, "revision": 4,
+        "actual": {"revision": 4, "state": {"username": "sarah", "email": "sarah@example.com", "status": "deleted", "deleted_at": "2025-03-24"}},
+        "diff": [], "first_divergence": 3, "flips": []
+    }))
+    .unwrap();
+    let (mut written, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal::new(Form::default(), &mut written, &mut err);
+    print(&out, &mut terminal).unwrap();
+    insta::assert_snapshot!(String::from_utf8(written).unwrap(), @r"
+    what if: user-1 from revision 4, later events re-folded (nothing is written)
+
+       rev  type           as                       outcome
+    -       UserSuspended  recorded, edited         dropped
+    +    3  UserSuspended  event (no rules ran)     applied
+    ✗       ChangeEmail    command (rules ran)      rejected  user.suspended: a suspended user cannot change
+         4  UserDeleted    recorded (no rules ran)  applied
+
+    first divergence at revision 3
+
+       field       as it was          what if
+       username    sarah              =
+    ~  email       sarah@example.com  s@new.org
+    ~  status      deleted            suspended
+    -  deleted_at  2025-03-24         (none)
+    ");
+}

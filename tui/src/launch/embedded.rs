@@ -1,0 +1,127 @@
+//! A daemon inside this program: on a loopback port, until it is told to stop.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use whodunit_daemon::clock::{Ids, SystemClock, UuidV7};
+use whodunit_daemon::passwords::Cost;
+use whodunit_daemon::store::StoreError;
+use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::{Config, Daemon};
+
+use crate::cli::CliError;
+use crate::client::Client;
+
+/// How a daemon is to be.
+pub(super) struct Plan {
+    /// Whether its store is thrown away at the end: quick, light, and not safe from a crash.
+    pub(super) thrown_away: bool,
+    /// The port; 0 picks a free one.
+    pub(super) port: u16,
+    /// Where ids come from.
+    pub(super) ids: Arc<dyn Ids>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            thrown_away: false,
+            port: 0,
+            ids: Arc::new(UuidV7),
+        }
+    }
+}
+
+/// A running daemon.
+pub(super) struct Embedded {
+    pub(super) daemon: Daemon,
+    pub(super) client: Client,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Embedded {
+    /// Opens the store in this folder and serves it.
+    pub(super) async fn start(data: &Path, plan: Plan) -> Result<Self, CliError> {
+        let failed = |doing: &str, error: &dyn std::fmt::Display| {
+            CliError::Daemon(format!("cannot {doing}: {error}"))
+        };
+        let options = if plan.thrown_away {
+            StoreOptions::Relaxed
+        } else {
+            StoreOptions::Durable
+        };
+        let store = RedbStore::open(data, options)
+            .map_err(|error| failed(&format!("open the store in `{}`", data.display()), &error))?;
+        let config = Config {
+            password_cost: if plan.thrown_away {
+                Cost::Light
+            } else {
+                Cost::Standard
+            },
+            ..Config::default()
+        };
+        let daemon = Daemon::with(config, Arc::new(store), Arc::new(SystemClock), plan.ids);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.port));
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| failed(&format!("listen on `{address}`"), &error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| failed("listen", &error))?;
+        let client = Client::new(&format!("http://{address}"))?;
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(whodunit_daemon::serve(
+            listener,
+            daemon.clone(),
+            shutdown.clone(),
+        ));
+        Ok(Self {
+            daemon,
+            client,
+            shutdown,
+            serving,
+        })
+    }
+
+    /// Stops it and closes its store.
+    pub(super) async fn stop(self) -> Result<(), CliError> {
+        self.shutdown.cancel();
+        match self.serving.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(CliError::Daemon(format!(
+                "the store did not close: {error}"
+            ))),
+            Err(error) => Err(CliError::Daemon(format!("the daemon failed: {error}"))),
+        }
+    }
+}
+
+/// Returns when this process is asked to end: Ctrl-C or SIGTERM.
+pub(super) async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        );
+        if let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a way to listen there is no signal to wait for.
+        std::future::pending::<()>().await;
+    }
+}

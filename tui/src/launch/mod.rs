@@ -1,0 +1,12 @@
+//! The launcher: a daemon inside this program, and the screens on it.
+//!
+//! Owns `serve`, `open` and `demo`, and with them the only places of this program that know the daemon's library. Screens
+//! and commands speak to such a daemon through HTTP like to any other.
+
+pub(crate) mod demo;
+mod embedded;
+pub(crate) mod open;
+mod play;
+pub(crate) mod screens;
+pub(crate) mod serve;
+mod story;

@@ -1,0 +1,47 @@
+//! Opening the screens.
+//!
+//! Owns what must hold before they open: a terminal to draw on.
+
+use std::io::{IsTerminal, stdin, stdout};
+
+use crate::app::{self, Options};
+use crate::cli::terminal::Terminal;
+use crate::cli::{CliError, Exit};
+use crate::client::Client;
+
+/// Opens the screens on a daemon.
+pub(crate) async fn of_daemon(
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    open(client, terminal, false).await
+}
+
+/// Opens the screens on the demo, with the newcomer's guide.
+pub(crate) async fn of_demo(
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    open(client, terminal, true).await
+}
+
+async fn open(client: &Client, terminal: &mut Terminal<'_>, guide: bool) -> Result<Exit, CliError> {
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        return Err(CliError::usage(
+            "the screens need a terminal",
+            "give a command (`whodunit --help`), or `--no-tui` to `demo` and `open`",
+        ));
+    }
+    terminal.flush()?;
+    let options = Options {
+        client: client.clone(),
+        guide,
+        ascii: terminal.form.ascii,
+        colour: terminal.form.colours,
+        stream: None,
+    };
+    match app::run(options).await {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error) => Err(CliError::Daemon(format!("the screens failed: {error:#}"))),
+    }
+}
