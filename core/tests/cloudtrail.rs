@@ -231,7 +231,7 @@ fn every_write_of_a_real_day_is_in_a_stream() {
         .collect();
     assert_eq!(vague, BTreeSet::new());
     let categories: BTreeSet<_> = mapped.iter().map(|m| m.stream.category()).collect();
-    assert_eq!(categories.len(), 31, "{categories:?}");
+    assert_eq!(categories.len(), 32, "{categories:?}");
 }
 
 #[test]
