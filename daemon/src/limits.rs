@@ -40,6 +40,9 @@ pub const IMPORTS_MAX: usize = 2;
 pub const APPEND_EVENTS_MAX: usize = 1_000;
 /// Bytes of one event's data or metadata.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
+/// within what JSON readers accept (often 128).
+pub const EVENT_DEPTH_MAX: usize = 100;
 /// Bytes of a command's payload.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Bytes of an actor.

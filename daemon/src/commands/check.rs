@@ -2,14 +2,18 @@
 //!
 //! Owns the structural checks that do not need a state. Messages never quote a value of a payload: it might be a secret.
 
+use serde_json::Value;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::write::CommandIn;
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::check_id;
+use whodunit_core::json::Json;
 use whodunit_core::model::Model;
 use whodunit_core::payload::check_payload;
 
-use crate::limits::{ACTOR_BYTES_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX};
+use crate::limits::{
+    ACTOR_BYTES_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX,
+};
 
 /// A field that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,30 +123,52 @@ pub(crate) fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> 
     reason(event.reason.as_deref())?;
     id("/correlation_id", event.correlation_id.as_deref())?;
     id("/causation_id", event.causation_id.as_deref())?;
-    for (pointer, json) in [
-        ("/data", Some(&event.data)),
-        ("/metadata", event.metadata.as_ref()),
-    ] {
-        let Some(json) = json else { continue };
-        let bytes = json.as_str().len();
-        if bytes > EVENT_BYTES_MAX {
-            return Err(too_large(pointer, bytes, EVENT_BYTES_MAX));
-        }
-        // Without such fields there is no need to decode the payload.
-        if !model.spec().plaintext_fields.is_empty()
-            && let Some(found) = model.plaintext_field(&json.to_value())
-        {
-            return Err(Invalid::new(
-                Code::PlaintextSecret,
-                format!("{pointer}{found}"),
-                "would put a plaintext secret into the log",
-            ));
-        }
+    payload(model, "/data", &event.data)?;
+    if let Some(metadata) = &event.metadata {
+        payload(model, "/metadata", metadata)?;
     }
     event
         .schema_version
         .get_or_insert_with(|| model.schema_version(&event.event_type));
     Ok(())
+}
+
+/// Checks that what is stored can be read back, and that it puts no plaintext secret into the log.
+fn payload(model: &Model, pointer: &str, json: &Json) -> Result<(), Invalid> {
+    let bytes = json.as_str().len();
+    if bytes > EVENT_BYTES_MAX {
+        return Err(too_large(pointer, bytes, EVENT_BYTES_MAX));
+    }
+    // JSON text may say more than can be read: numbers beyond all bounds, thousands of brackets.
+    let value: Value = serde_json::from_str(json.as_str()).map_err(|error| {
+        let reason = if error.to_string().contains("recursion") {
+            format!("is nested deeper than {EVENT_DEPTH_MAX} levels")
+        } else {
+            "has a number that is out of range".to_owned()
+        };
+        Invalid::malformed(pointer, reason)
+    })?;
+    if depth(&value) > EVENT_DEPTH_MAX {
+        let reason = format!("is nested deeper than {EVENT_DEPTH_MAX} levels");
+        return Err(Invalid::malformed(pointer, reason));
+    }
+    match model.plaintext_field(&value) {
+        None => Ok(()),
+        Some(found) => Err(Invalid::new(
+            Code::PlaintextSecret,
+            format!("{pointer}{found}"),
+            "would put a plaintext secret into the log",
+        )),
+    }
+}
+
+/// Levels of objects and arrays. The parser has bounded them, so recursion is safe.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => 1 + object.values().map(depth).max().unwrap_or_default(),
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 fn actor(actor: Option<&str>) -> Result<(), Invalid> {

@@ -99,6 +99,10 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
         let detail = format!("the body is not JSON: {said}{place}");
         return Problem::new(Code::Malformed, detail);
     }
+    if let Some(name) = quoted(said, "missing field ") {
+        let pointer = format!("{pointer}/{}", pointer_token(name));
+        return Problem::new(Code::Malformed, format!("`{pointer}` is required")).field(pointer);
+    }
     let said = without_values(said);
     let code = code_of(&said, pointer);
     if pointer.is_empty() {
@@ -117,6 +121,13 @@ fn code_of(said: &str, field: &str) -> Code {
     } else {
         Code::Malformed
     }
+}
+
+/// The name in serde's message of this kind, such as "missing field `x`".
+fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
+    said.strip_prefix(kind)?
+        .strip_prefix('`')?
+        .strip_suffix('`')
 }
 
 /// Takes the offending value out of serde's message: `invalid type: string "hunter2", expected a map`.
@@ -185,6 +196,10 @@ fn bad_parameter(name: &str, said: &str) -> Problem {
         };
         let problem = Problem::new(Code::BadParameter, format!("unknown parameter `{name}`"));
         return problem.field(name).hint(takes);
+    }
+    if let Some(name) = quoted(said, "duplicate field ") {
+        let problem = Problem::new(Code::BadParameter, format!("`{name}` is given twice"));
+        return problem.field(name);
     }
     let said = match said {
         "invalid digit found in string" | "cannot parse integer from empty string" => {

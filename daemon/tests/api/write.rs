@@ -1,0 +1,457 @@
+//! Commands and raw events.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, create_user, suspend};
+
+#[tokio::test]
+async fn a_command_is_decided_recorded_and_answered() {
+    let api = Api::start();
+    let accepted = api.user("user-1", "sarah").await;
+    assert_eq!(accepted["outcome"], "accepted");
+    assert_eq!(
+        (&accepted["revision"], &accepted["position"]),
+        (&json!(1), &json!(1))
+    );
+    let event = &accepted["events"][0];
+    assert_eq!(event["event_type"], "UserCreated");
+    assert_eq!(event["actor"], "api");
+    assert_eq!(event["causation_id"], accepted["command_id"]);
+    assert_eq!(
+        event["correlation_id"], accepted["command_id"],
+        "its own id when none was given"
+    );
+    assert_eq!(event["recorded_at"], "2025-03-01T09:00:00Z");
+
+    api.clock.set("2025-03-02T03:00:00Z");
+    let mut command = suspend("fraud_detected");
+    command["correlation_id"] = json!("case-7");
+    command["causation_id"] = json!("alert-3");
+    let accepted = api.command("user-1", &command).await.ok();
+    let event = &accepted["events"][0];
+    assert_eq!(event["correlation_id"], "case-7");
+    assert_eq!(event["reason"], "fraud_detected");
+    assert_eq!(event["recorded_at"], "2025-03-02T03:00:00Z");
+
+    let decisions = api.get("/v1/decisions?stream=user-1").await.ok();
+    let decision = &decisions["items"][1];
+    assert_eq!(decision["outcome"], "accepted");
+    assert_eq!(decision["base_revision"], 1);
+    assert_eq!(decision["causation_id"], "alert-3");
+    assert_eq!(decision["decided_at"], "2025-03-02T03:00:00Z");
+}
+
+#[tokio::test]
+async fn a_rejected_command_is_on_record_too() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    let problem = api
+        .command("user-1", &create_user("sarah"))
+        .await
+        .problem(422, "rejected");
+    assert_eq!(problem["rule"], "user.exists");
+    assert_eq!(problem["revision"], 1);
+    let id = problem["command_id"].as_str().unwrap();
+    let page = api.get("/v1/decisions?outcome=rejected").await.ok();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(page["items"][0]["command_id"], id);
+    assert_eq!(page["items"][0]["rule"], "user.exists");
+    assert_eq!(api.head(), (1, 2));
+}
+
+#[tokio::test]
+async fn a_key_that_another_stream_holds_rejects_the_command() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    let mut other = create_user("sarah2");
+    other["payload"]["email"] = json!(" SARAH@example.com ");
+    let problem = api.command("user-2", &other).await.problem(422, "rejected");
+    assert_eq!(problem["rule"], "email.taken");
+    assert!(
+        !problem.to_string().contains("user-1"),
+        "who holds it is not said"
+    );
+    // A deleted user's keys are free again.
+    let delete =
+        json!({"type": "DeleteUser", "payload": {}, "actor": "sarah", "reason": "asked for"});
+    api.command("user-1", &delete).await.ok();
+    api.command("user-2", &other).await.ok();
+}
+
+#[tokio::test]
+async fn a_wrong_expected_revision_is_answered_with_both_and_stores_nothing() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    for (expected, said) in [
+        (json!(7), json!(7)),
+        (json!("no_stream"), json!("no_stream")),
+        (json!("0"), json!(0)),
+    ] {
+        let mut command = suspend("x");
+        command["expected_revision"] = expected;
+        let problem = api
+            .command("user-1", &command)
+            .await
+            .problem(409, "wrong_revision");
+        assert_eq!(
+            (&problem["expected"], &problem["actual"]),
+            (&said, &json!(1))
+        );
+        assert_eq!(problem["stream"], "user-1");
+    }
+    let mut command = suspend("x");
+    command["expected_revision"] = json!("stream_exists");
+    api.command("user-9", &command)
+        .await
+        .problem(409, "wrong_revision");
+    assert_eq!(api.head(), (1, 1));
+    command["expected_revision"] = json!(1);
+    api.command("user-1", &command).await.ok();
+
+    let fact = json!({"expected_revision": 3, "events": [{"event_type": "Opened", "data": {}}]});
+    let problem = api
+        .append("door-1", &fact)
+        .await
+        .problem(409, "wrong_revision");
+    assert_eq!(
+        (&problem["expected"], &problem["actual"]),
+        (&json!(3), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn the_same_command_id_again_gets_the_recorded_answer() {
+    let api = Api::start();
+    let mut create = create_user("sarah");
+    create["command_id"] = json!("create-1");
+    let first = api.command("user-1", &create).await.ok();
+    api.command("user-1", &suspend("x")).await.ok();
+    let mut again = api.command("user-1", &create).await.ok();
+    assert_eq!(again["repeated"], true);
+    again["repeated"] = json!(false);
+    assert_eq!(again, first);
+
+    let mut refused = suspend("x");
+    refused["command_id"] = json!("suspend-2");
+    let first = api
+        .command("user-1", &refused)
+        .await
+        .problem(422, "rejected");
+    assert_eq!(
+        api.command("user-1", &refused)
+            .await
+            .problem(422, "rejected"),
+        first
+    );
+    assert_eq!(api.head(), (2, 3));
+
+    // Another command under an id on record is a conflict, whatever differs.
+    for (field, value) in [
+        ("type", json!("DeleteUser")),
+        ("actor", json!("mallory")),
+        ("reason", json!("y")),
+    ] {
+        let mut other = refused.clone();
+        other[field] = value;
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    create["payload"]["first_name"] = json!("Other");
+    api.command("user-1", &create)
+        .await
+        .problem(409, "command_id_conflict");
+    api.command("user-2", &refused)
+        .await
+        .problem(409, "command_id_conflict");
+    assert_eq!(api.head(), (2, 3));
+}
+
+#[tokio::test]
+async fn a_malformed_command_names_the_field_and_stores_nothing() {
+    let api = Api::start();
+    let cases = [
+        (
+            json!({"type": "Explode", "payload": {}, "actor": "a"}),
+            "unknown_command",
+            "/type",
+        ),
+        (
+            json!({"type": "SuspendUser", "payload": {}, "reason": "x"}),
+            "malformed",
+            "/actor",
+        ),
+        (
+            json!({"type": "SuspendUser", "payload": {}, "actor": "  ", "reason": "x"}),
+            "malformed",
+            "/actor",
+        ),
+        (
+            json!({"type": "CreateUser", "payload": {"username": "x"}, "actor": "a"}),
+            "malformed",
+            "/payload/email",
+        ),
+        (
+            json!({"type": "ChangeEmail", "payload": {"email": 5}, "actor": "a"}),
+            "malformed",
+            "/payload/email",
+        ),
+        (
+            json!({"type": "ChangeEmail", "payload": {"email": "a@b.c", "x": 1}, "actor": "a"}),
+            "malformed",
+            "/payload/x",
+        ),
+        (
+            json!({"type": "SuspendUser", "payload": [], "actor": "a"}),
+            "malformed",
+            "/payload",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a", "command_id": ""}),
+            "malformed",
+            "/command_id",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a", "command_id": "a\nb"}),
+            "malformed",
+            "/command_id",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a", "expected_revision": "soon"}),
+            "malformed",
+            "/expected_revision",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a", "expected_revision": -1}),
+            "malformed",
+            "/expected_revision",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a".repeat(201)}),
+            "limit_exceeded",
+            "/actor",
+        ),
+        (
+            json!({"type": "SuspendUser", "actor": "a", "reason": "r".repeat(4097)}),
+            "limit_exceeded",
+            "/reason",
+        ),
+    ];
+    for (command, code, field) in cases {
+        let problem = api.command("user-1", &command).await.problem(400, code);
+        assert_eq!(problem["field"], field, "{command}");
+    }
+    let problem = api
+        .command("user-1", &json!({"payload": {}}))
+        .await
+        .problem(400, "malformed");
+    assert_eq!(problem["field"], "/type");
+    let unknown = api
+        .command("user-1", &json!({"type": "Explode", "actor": "a"}))
+        .await;
+    let unknown = unknown.problem(400, "unknown_command");
+    assert!(
+        unknown["detail"]
+            .as_str()
+            .unwrap()
+            .contains("`CreateUser`, `ChangeName`"),
+        "{unknown}"
+    );
+    let surprise = api
+        .command("user-1", &json!({"type": "X", "when": 1}))
+        .await
+        .problem(400, "malformed");
+    assert_eq!(surprise["field"], "/when");
+    api.command("door-1", &suspend("x"))
+        .await
+        .problem(400, "no_model");
+    assert_eq!(api.head(), (0, 0));
+}
+
+#[tokio::test]
+async fn raw_events_are_stored_as_given() {
+    let api = Api::start();
+    let event = json!({
+        "event_type": "DoorOpened", "data": {"by": "key 7", "n": 1.50}, "event_id": "e-1", "schema_version": 3,
+        "recorded_at": "2025-01-01T12:00:00+02:00", "actor": "anna", "reason": "late", "correlation_id": "c",
+        "causation_id": "d", "metadata": {"ip": "::1"},
+    });
+    let body = json!({"expected_revision": "no_stream", "events": [event, {"event_type": "DoorClosed", "data": {}}]});
+    let out = api.append("door-1", &body).await.ok();
+    assert_eq!(
+        (&out["revision"], &out["position"], &out["repeated"]),
+        (&json!(2), &json!(2), &json!(false))
+    );
+    let stored = api.get("/v1/events/e-1").await.ok();
+    let expected = json!({
+        "position": 1, "stream": "door-1", "revision": 1, "event_id": "e-1", "event_type": "DoorOpened",
+        "schema_version": 3, "recorded_at": "2025-01-01T10:00:00Z", "actor": "anna", "reason": "late",
+        "correlation_id": "c", "causation_id": "d", "data": {"by": "key 7", "n": 1.5}, "metadata": {"ip": "::1"},
+    });
+    assert_eq!(stored, expected);
+    let second = &out["events"][1];
+    assert_eq!(second["schema_version"], 1);
+    assert_eq!(second["actor"], Value::Null);
+    assert_eq!(second["recorded_at"], "2025-03-01T09:00:00Z");
+}
+
+#[tokio::test]
+async fn an_event_id_makes_an_append_idempotent() {
+    let api = Api::start();
+    let body = json!({"expected_revision": 0, "events": [{"event_type": "Opened", "data": {"a": 1}, "event_id": "e"}]});
+    let first = api.append("door-1", &body).await.ok();
+    api.fact("door-1", "Closed", json!({})).await;
+    let mut again = api.append("door-1", &body).await.ok();
+    assert_eq!(again["repeated"], true);
+    again["repeated"] = json!(false);
+    assert_eq!(
+        again, first,
+        "the first answer, though the stream has grown"
+    );
+    let mut other = body.clone();
+    other["events"][0]["data"] = json!({"a": 2});
+    api.append("door-1", &other)
+        .await
+        .problem(409, "event_id_conflict");
+    api.append("door-2", &body)
+        .await
+        .problem(409, "event_id_conflict");
+    // The same for a category whose keys are kept.
+    let user = json!({"events": [{"event_type": "UserEmailChanged", "data": {"email": "a@b.c"}, "event_id": "u"}]});
+    api.append("user-1", &user).await.ok();
+    assert_eq!(api.append("user-1", &user).await.ok()["repeated"], true);
+    assert_eq!(api.head(), (3, 0));
+}
+
+#[tokio::test]
+async fn a_malformed_event_names_the_field_and_stores_nothing() {
+    let api = Api::start();
+    let deep = |levels: usize| -> Value {
+        serde_json::from_str(&format!(
+            "{}1{}",
+            "{\"a\":".repeat(levels),
+            "}".repeat(levels)
+        ))
+        .unwrap()
+    };
+    let cases = [
+        (json!({"events": []}), "malformed", "/events"),
+        (
+            json!({"events": [{"event_type": "X", "data": []}]}),
+            "malformed",
+            "/events/0/data",
+        ),
+        (
+            json!({"events": [{"event_type": "", "data": {}}]}),
+            "malformed",
+            "/events/0/event_type",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {}, "metadata": 1}]}),
+            "malformed",
+            "/events/0/metadata",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {}, "schema_version": 0}]}),
+            "malformed",
+            "/events/0/schema_version",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {}, "recorded_at": "2025-01-01T00:00:00"}]}),
+            "bad_time",
+            "/events/0/recorded_at",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {}, "event_id": "a"}, {"event_type": "X", "data": {}, "event_id": "a"}]}),
+            "malformed",
+            "/events/1/event_id",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {}, "colour": 1}]}),
+            "malformed",
+            "/events/0/colour",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": deep(101)}]}),
+            "malformed",
+            "/events/0/data",
+        ),
+        (
+            json!({"events": vec![json!({"event_type": "X", "data": {}}); 1001]}),
+            "limit_exceeded",
+            "/events",
+        ),
+        (
+            json!({"events": [{"event_type": "X", "data": {"a": "x".repeat(1 << 20)}}]}),
+            "limit_exceeded",
+            "/events/0/data",
+        ),
+    ];
+    for (body, code, field) in cases {
+        let problem = api.append("door-1", &body).await.problem(400, code);
+        assert_eq!(problem["field"], field);
+    }
+    let body = r#"{"events": [{"event_type": "X", "data": {"n": 1e999}}]}"#;
+    let problem = api
+        .post_text("/v1/streams/door-1/events", "application/json", body)
+        .await;
+    assert_eq!(problem.problem(400, "malformed")["field"], "/events/0/data");
+    assert_eq!(api.head(), (0, 0));
+    // What is within the bounds can be read back.
+    api.fact("door-1", "X", deep(100)).await;
+    api.get("/v1/streams/door-1/steps").await.ok();
+    let whatever = api.get("/v1/streams/door-1/state").await.ok();
+    assert_eq!(whatever["faults"], json!([]));
+}
+
+#[tokio::test]
+async fn a_plaintext_secret_is_refused_wherever_it_hides() {
+    let api = Api::start();
+    let canary = "hunter2-canary";
+    for data in [
+        json!({"password": canary}),
+        json!({"profile": [{"new_password": canary}]}),
+    ] {
+        for event in [
+            json!({"event_type": "UserCreated", "data": data}),
+            json!({"event_type": "UserCreated", "data": {}, "metadata": data}),
+        ] {
+            let reply = api.append("user-1", &json!({"events": [event]})).await;
+            assert!(!reply.text.contains(canary));
+            let problem = reply.problem(400, "plaintext_secret");
+            assert!(
+                problem["field"].as_str().unwrap().ends_with("password"),
+                "{problem}"
+            );
+        }
+    }
+    assert_eq!(api.head(), (0, 0));
+}
+
+#[tokio::test]
+async fn raw_events_of_a_modelled_category_keep_its_keys_and_label() {
+    let api = Api::start();
+    let created = |email: &str| {
+        json!({"events": [{"event_type": "UserCreated", "data": {"username": email, "email": email, "first_name": "A",
+            "last_name": "B", "password_hash": "$argon2id$x"}}]})
+    };
+    api.append("user-1", &created("a@example.com")).await.ok();
+    let problem = api
+        .append("user-2", &created("A@EXAMPLE.com"))
+        .await
+        .problem(409, "key_taken");
+    assert_eq!(problem["rule"], "username.taken");
+    assert!(!problem.to_string().contains("user-1"));
+    let stream = api.get("/v1/streams/user-1").await.ok();
+    assert_eq!(
+        (&stream["title"], &stream["status"]),
+        (&json!("a@example.com"), &json!("active"))
+    );
+    let deleted = json!({"events": [{"event_type": "UserDeleted", "data": {"reason": "x"}}]});
+    api.append("user-1", &deleted).await.ok();
+    assert_eq!(
+        api.get("/v1/streams/user-1").await.ok()["status"],
+        "deleted"
+    );
+    api.append("user-2", &created("a@example.com")).await.ok();
+}
