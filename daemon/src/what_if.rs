@@ -1,6 +1,6 @@
 //! What-if: loads the history that a story needs and has the core tell it.
 //!
-//! Owns the loading and its bounds. Never writes: it works on a view, which has no way to.
+//! Owns the loading and its bounds. Never writes, not even a snapshot: the store's bytes stay as they are.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -66,7 +66,9 @@ pub fn what_if(
         Continuation::Refold => base.head,
     };
     let events = load(view, &request.stream, from, to)?;
-    let start = travel.state(view, model, &request.stream, from)?.folded;
+    let start = travel
+        .state_without_trace(view, model, &request.stream, from)?
+        .folded;
     let holders = HoldersThen {
         view,
         at: base.position,

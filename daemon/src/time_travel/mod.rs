@@ -136,6 +136,13 @@ pub struct Travelled {
     pub snapshot_revision: Revision,
 }
 
+/// What reaching a state leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trace {
+    Snapshots,
+    Nothing,
+}
+
 /// Reaches states, and leaves snapshots on the way.
 pub struct TimeTravel {
     saver: Saver,
@@ -161,7 +168,7 @@ impl TimeTravel {
         self.saver.settled().await;
     }
 
-    /// The state after revision `to`, which must exist.
+    /// The state after revision `to`, which must exist. May leave snapshots on the way.
     pub fn state(
         &self,
         view: &dyn View,
@@ -169,20 +176,42 @@ impl TimeTravel {
         stream: &StreamName,
         to: Revision,
     ) -> Result<Travelled, StoreError> {
+        self.reach(view, model, stream, to, Trace::Snapshots)
+    }
+
+    /// The same, but leaves the store's bytes as they are.
+    pub fn state_without_trace(
+        &self,
+        view: &dyn View,
+        model: &Model,
+        stream: &StreamName,
+        to: Revision,
+    ) -> Result<Travelled, StoreError> {
+        self.reach(view, model, stream, to, Trace::Nothing)
+    }
+
+    fn reach(
+        &self,
+        view: &dyn View,
+        model: &Model,
+        stream: &StreamName,
+        to: Revision,
+        trace: Trace,
+    ) -> Result<Travelled, StoreError> {
         let mut below = to;
         while below > Revision::ZERO
             && let Some(snapshot) = view.snapshot(stream, model.rules_hash(), below)?
         {
             match snapshots::decode(&snapshot) {
                 Err(reason) => self.ignore(&snapshot, &reason),
-                Ok(saved) => match self.fold(view, model, stream, Some(saved), to)? {
+                Ok(saved) => match self.fold(view, model, stream, Some(saved), to, trace)? {
                     Some(travelled) => return Ok(travelled),
                     None => self.ignore(&snapshot, "it stands after another event"),
                 },
             }
             below = Revision(snapshot.revision.min(below).0.saturating_sub(1));
         }
-        let travelled = self.fold(view, model, stream, None, to)?;
+        let travelled = self.fold(view, model, stream, None, to, trace)?;
         travelled.ok_or_else(|| StoreError::Damaged {
             place: format!("stream `{stream}`"),
             detail: "a fold from its beginning needed a snapshot".to_owned(),
@@ -202,6 +231,7 @@ impl TimeTravel {
         stream: &StreamName,
         saved: Option<Saved>,
         to: Revision,
+        trace: Trace,
     ) -> Result<Option<Travelled>, StoreError> {
         let (mut folded, mut proof) = match saved {
             Some(saved) => (saved.folded, Some(saved.proof)),
@@ -220,7 +250,7 @@ impl TimeTravel {
                 proof = None;
             } else {
                 folded.push(model, &event);
-                if spacing.add(&event) {
+                if trace == Trace::Snapshots && spacing.add(&event) {
                     self.snapshot(model, &event, &folded, &mut spacing);
                 }
             }

@@ -1,1 +1,507 @@
-//! travel
+//! Time travel: the state at a revision is the same whichever way it is reached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use redb::backends::InMemoryBackend;
+use serde_json::{Map, Value, json};
+use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
+use whodunit_core::fold::{Folded, fold};
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::merge::Merge;
+use whodunit_core::model::Model;
+use whodunit_core::time::Timestamp;
+use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::{Append, Direction, Snapshot, Store};
+use whodunit_daemon::time_travel::{TimeTravel, snapshots};
+
+use crate::support::{Api, suspend};
+
+/// Sarah: created on the 1st, suspended on the 20th, deleted on the 24th at 15:47:23.
+async fn sarah(api: &Api) {
+    api.user("user-1", "sarah").await;
+    api.clock.set("2025-03-20T03:00:00Z");
+    api.command("user-1", &suspend("fraud_detected")).await.ok();
+    api.clock.set("2025-03-24T15:47:23Z");
+    let delete = json!({"type": "DeleteUser", "payload": {}, "actor": "job:inactive-cleanup", "reason": "inactive for 90 days"});
+    api.command("user-1", &delete).await.ok();
+}
+
+#[tokio::test]
+async fn the_state_at_a_revision_and_as_of_a_time() {
+    let api = Api::start();
+    sarah(&api).await;
+    let on = async |query: &str| {
+        api.get(&format!("/v1/streams/user-1/state{query}"))
+            .await
+            .ok()
+    };
+    let head = on("").await;
+    assert_eq!(
+        (&head["revision"], &head["state"]["status"]),
+        (&json!(3), &json!("deleted"))
+    );
+    assert_eq!(head["recorded_at"], "2025-03-24T15:47:23Z");
+    let empty = on("?at_revision=0").await;
+    assert_eq!(
+        (&empty["state"], &empty["position"], &empty["recorded_at"]),
+        (&json!({}), &Value::Null, &Value::Null)
+    );
+    assert_eq!(empty["head_revision"], 3);
+    for (query, revision, status) in [
+        ("?at_revision=1", 1, "active"),
+        ("?at_revision=2", 2, "suspended"),
+        ("?as_of=2025-03-01T09:00:00Z", 1, "active"),
+        ("?as_of=2025-03-20T02:59:59.999999Z", 1, "active"),
+        ("?as_of=2025-03-20T03:00:00Z", 2, "suspended"),
+        ("?as_of=2025-03-24T15:47:00Z", 2, "suspended"),
+        ("?as_of=2025-03-24T16:47:23%2B01:00", 3, "deleted"),
+        ("?as_of=2999-01-01T00:00:00Z", 3, "deleted"),
+    ] {
+        let state = on(query).await;
+        assert_eq!(state["revision"], revision, "{query}");
+        assert_eq!(state["state"]["status"], status, "{query}");
+        assert_eq!(state["state"]["password_hash"], "[redacted]");
+        assert_eq!(state["redacted"], json!(["/password_hash"]));
+    }
+}
+
+#[tokio::test]
+async fn six_kinds_of_nothing_are_told_apart() {
+    let api = Api::start();
+    sarah(&api).await;
+    let path = "/v1/streams/user-1/state";
+    api.get("/v1/streams/user-2/state")
+        .await
+        .problem(404, "no_such_stream");
+    api.get("/v1/streams/user-2/state?at_revision=0")
+        .await
+        .problem(404, "no_such_stream");
+    let beyond = api
+        .get(&format!("{path}?at_revision=4"))
+        .await
+        .problem(404, "revision_beyond_head");
+    assert_eq!(beyond["revision"], 3);
+    let before = api
+        .get(&format!("{path}?as_of=2025-02-28T00:00:00Z"))
+        .await
+        .problem(404, "before_first_event");
+    assert_eq!(before["actual"], "2025-03-01T09:00:00Z");
+    assert!(
+        before["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2025-03-01T09:00:00Z")
+    );
+    let reached = api.get(path).await.ok();
+    assert_eq!(
+        reached["state"]["status"], "deleted",
+        "deleted is a state, not an absence"
+    );
+}
+
+#[tokio::test]
+async fn steps_say_what_each_event_did() {
+    let api = Api::start();
+    sarah(&api).await;
+    let steps = api.get("/v1/streams/user-1/steps?from=2").await.ok();
+    let steps = steps["items"].as_array().unwrap();
+    assert_eq!(
+        steps[0]["diff"][0],
+        json!({"path": "/status", "op": "replace", "before": "active", "after": "suspended"})
+    );
+    assert_eq!(steps[0]["applied"], json!({"effect": "applied"}));
+    let last = &steps[1]["diff"];
+    assert!(
+        last.to_string()
+            .contains(r#"{"path":"/deleted_at","op":"add","after":"2025-03-24T15:47:23Z"}"#),
+        "{last}"
+    );
+    let back = api
+        .get("/v1/streams/user-1/steps?order=backward&limit=2")
+        .await
+        .ok();
+    assert_eq!(back["items"], json!([steps[1], steps[0]]));
+    let cursor = back["next_cursor"].as_str().unwrap();
+    let first = api
+        .get(&format!(
+            "/v1/streams/user-1/steps?order=backward&cursor={cursor}"
+        ))
+        .await
+        .ok();
+    assert_eq!(first["items"][0]["event"]["revision"], 1);
+    assert_eq!(first["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn old_unknown_and_undecodable_events_stop_nothing() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    let events = json!({"events": [
+        {"event_type": "UserStatusChanged", "schema_version": 1, "data": {"status": "suspended"}},
+        {"event_type": "UserTickled", "data": {"where": "feet"}},
+        {"event_type": "UserStatusChanged", "schema_version": 1, "data": {"status": "sideways"}},
+    ]});
+    api.append("user-1", &events).await.ok();
+    let steps = api.get("/v1/streams/user-1/steps").await.ok();
+    let steps = steps["items"].as_array().unwrap();
+    assert_eq!(steps[1]["upcast"]["event_type"], "UserSuspended");
+    assert_eq!(
+        steps[1]["event"]["event_type"], "UserStatusChanged",
+        "the original stays in view"
+    );
+    assert_eq!(steps[2]["applied"]["effect"], "unknown");
+    assert_eq!(steps[2]["diff"], json!([]));
+    assert_eq!(steps[3]["applied"]["effect"], "failed");
+    let state = api.get("/v1/streams/user-1/state").await.ok();
+    assert_eq!(state["state"]["status"], "suspended");
+    assert_eq!(state["faults"][0]["revision"], 4);
+}
+
+#[tokio::test]
+async fn the_difference_between_any_two_points() {
+    let api = Api::start();
+    sarah(&api).await;
+    let on = async |query: &str| {
+        api.get(&format!("/v1/streams/user-1/diff{query}"))
+            .await
+            .ok()
+    };
+    let diff = on("?from=1&to=2025-03-21T00:00:00Z").await;
+    assert_eq!((&diff["from"], &diff["to"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        diff["diff"][0],
+        json!({"path": "/status", "op": "replace", "before": "active", "after": "suspended"})
+    );
+    let back = on("?from=2&to=1").await;
+    assert_eq!(
+        back["diff"][0],
+        json!({"path": "/status", "op": "replace", "before": "suspended", "after": "active"})
+    );
+    let whole = on("").await;
+    assert_eq!((&whole["from"], &whole["to"]), (&json!(0), &json!(3)));
+    assert_eq!(whole["redacted"], json!(["/password_hash"]));
+    assert_eq!(on("?from=2&to=2").await["diff"], json!([]));
+    api.get("/v1/streams/user-1/diff?from=1&to=9")
+        .await
+        .problem(404, "revision_beyond_head");
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_is_reported_and_as_of_follows_the_revisions() {
+    let api = Api::start();
+    for at in [
+        "2025-01-01T00:00:00Z",
+        "2025-01-05T00:00:00Z",
+        "2025-01-03T00:00:00Z",
+        "2025-01-07T00:00:00Z",
+    ] {
+        let event = json!({"event_type": "Seen", "recorded_at": at, "data": {"at": at}});
+        api.append("door-1", &json!({"events": [event]})).await.ok();
+    }
+    assert_eq!(api.get("/v1/streams/door-1").await.ok()["clock_back_at"], 3);
+    for (at, revision) in [
+        ("2025-01-03T00:00:00Z", 1),
+        ("2025-01-05T00:00:00Z", 3),
+        ("2025-01-06T00:00:00Z", 3),
+    ] {
+        let state = api
+            .get(&format!("/v1/streams/door-1/state?as_of={at}"))
+            .await
+            .ok();
+        assert_eq!(state["revision"], revision, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn snapshots_shorten_the_way_and_stay_small() {
+    let api = Api::start();
+    for n in 0..400 {
+        api.fact(
+            "door-1",
+            "Opened",
+            json!({format!("k{}", n % 7): format!("{n:0100}")}),
+        )
+        .await;
+    }
+    let cold = api.get("/v1/streams/door-1/state").await.ok();
+    assert_eq!(cold["snapshot_revision"], 0);
+    api.daemon.time_travel().settled().await;
+    let warm = api.get("/v1/streams/door-1/state").await.ok();
+    let from = warm["snapshot_revision"].as_u64().unwrap();
+    assert!(from > 340, "{from}");
+    assert_eq!(warm["state"], cold["state"]);
+    let stats = api.daemon.store().stats().unwrap();
+    assert!((1..=12).contains(&stats.snapshots), "{}", stats.snapshots);
+    // Reading elsewhere finds the same snapshots and makes no new ones.
+    for at in [0, 1, 57, 200, 399, 400] {
+        api.get(&format!("/v1/streams/door-1/state?at_revision={at}"))
+            .await
+            .ok();
+    }
+    api.daemon.time_travel().settled().await;
+    assert_eq!(
+        api.daemon.store().stats().unwrap().snapshots,
+        stats.snapshots
+    );
+}
+
+/// What happens to a snapshot.
+#[derive(Debug, Clone)]
+enum Tamper {
+    /// Bytes that were never a snapshot.
+    Garbage { at: u64, bytes: Vec<u8> },
+    /// One byte of a true one changed.
+    Flip { at: u64, byte: prop::sample::Index },
+    /// A true one cut short.
+    Cut { at: u64, keep: prop::sample::Index },
+    /// A true one under another revision, possibly ahead of the stream.
+    Move { from: u64, to: u64 },
+    /// A well-formed one of another history of this very stream.
+    Foreign { at: u64 },
+    /// A well-formed one that claims nonsense about an event that is not there.
+    Ahead { by: u64 },
+}
+
+fn tampers() -> impl Strategy<Value = Vec<Tamper>> {
+    let at = || 1..60_u64;
+    vec(
+        prop_oneof![
+            (at(), vec(any::<u8>(), 0..40)).prop_map(|(at, bytes)| Tamper::Garbage { at, bytes }),
+            (at(), any::<prop::sample::Index>()).prop_map(|(at, byte)| Tamper::Flip { at, byte }),
+            (at(), any::<prop::sample::Index>()).prop_map(|(at, keep)| Tamper::Cut { at, keep }),
+            (at(), at()).prop_map(|(from, to)| Tamper::Move { from, to }),
+            at().prop_map(|at| Tamper::Foreign { at }),
+            at().prop_map(|by| Tamper::Ahead { by }),
+        ],
+        0..8,
+    )
+}
+
+fn patches() -> impl Strategy<Value = Vec<Map<String, Value>>> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i32>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-zé\"\\\\]{0,12}".prop_map(Value::from),
+        Just(json!("x".repeat(700))),
+    ];
+    let value = leaf.prop_recursive(2, 6, 3, |inner| {
+        let object = vec(("[a-d]", inner.clone()), 0..3);
+        prop_oneof![
+            vec(inner, 0..3).prop_map(Value::from),
+            object.prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    });
+    let patch = vec(("[a-f]", value), 0..4).prop_map(|entries| entries.into_iter().collect());
+    vec(patch, 1..40)
+}
+
+fn event_with(stream: &StreamName, revision: Revision, id: &str) -> Event {
+    let new = NewEvent::new("T", json!({}));
+    let model = Merge::model();
+    let mut event =
+        whodunit_core::decide::provisional(&model, stream, revision, &new, Timestamp::MIN);
+    event.position = whodunit_core::ids::Position(revision.0);
+    id.clone_into(&mut event.event_id);
+    event
+}
+
+/// The snapshot that a tampering puts into the store.
+fn tampered(tamper: &Tamper, events: &[Event], model: &Model) -> Option<Snapshot> {
+    let stream = &events.first()?.stream;
+    let head = events.len() as u64;
+    let true_one = |at: u64| {
+        let at = usize::try_from(at.min(head)).unwrap();
+        let folded = fold(model, &events[..at]);
+        snapshots::encode(model.rules_hash(), &events[at - 1], &folded).unwrap()
+    };
+    let lie = |revision: u64, id: &str| {
+        let folded = Folded {
+            state: Map::from_iter([("lie".to_owned(), json!(true))]),
+            revision: Revision(revision),
+            faults: Vec::new(),
+        };
+        snapshots::encode(
+            model.rules_hash(),
+            &event_with(stream, Revision(revision), id),
+            &folded,
+        )
+        .unwrap()
+    };
+    Some(match tamper {
+        Tamper::Garbage { at, bytes } => Snapshot {
+            state: bytes.clone(),
+            ..true_one(*at)
+        },
+        Tamper::Flip { at, byte } => {
+            let mut snapshot = true_one(*at);
+            let index = byte.index(snapshot.state.len());
+            snapshot.state[index] ^= 0x20;
+            snapshot
+        }
+        Tamper::Cut { at, keep } => {
+            let mut snapshot = true_one(*at);
+            snapshot.state.truncate(keep.index(snapshot.state.len()));
+            snapshot
+        }
+        Tamper::Move { from, to } if from.min(&head) != to => Snapshot {
+            revision: Revision(*to),
+            ..true_one(*from)
+        },
+        Tamper::Move { .. } => return None,
+        Tamper::Foreign { at } => lie(*at, "of another history"),
+        Tamper::Ahead { by } => lie(head + by, "not there yet"),
+    })
+}
+
+async fn append_all(
+    store: &RedbStore,
+    stream: &StreamName,
+    patches: &[Map<String, Value>],
+    id: &str,
+) {
+    for (index, patch) in patches.iter().enumerate() {
+        let mut event = NewEvent::new("Patched", Value::Object(patch.clone()));
+        event.event_id = Some(format!("{id}-{index}"));
+        let at = Timestamp::from_micros(i64::try_from(index).unwrap());
+        store
+            .append(Append::facts(
+                stream.clone(),
+                ExpectedRevision::Any,
+                vec![event],
+                at,
+            ))
+            .await
+            .unwrap();
+    }
+}
+
+fn check_every_way(
+    travel: &TimeTravel,
+    store: &RedbStore,
+    model: &Model,
+    stream: &StreamName,
+    reads: &[prop::sample::Index],
+) -> u64 {
+    let mut from_snapshots = 0;
+    let view = store.view().unwrap();
+    let events = view
+        .stream_events(stream, Revision(1), Direction::Forward, 1_000)
+        .unwrap();
+    let forward = reads.iter().map(|read| read.index(events.len() + 1));
+    for at in forward
+        .chain((0..=events.len()).rev())
+        .chain(0..=events.len())
+    {
+        let expected = fold(model, &events[..at]);
+        let reached = travel
+            .state(view.as_ref(), model, stream, Revision(at as u64))
+            .unwrap();
+        from_snapshots += u64::from(reached.snapshot_revision > Revision::ZERO);
+        let text = |folded: &Folded| serde_json::to_string(&folded.state).unwrap();
+        // As text: the order of keys counts too.
+        assert_eq!(text(&reached.folded), text(&expected), "revision {at}");
+        assert_eq!(reached.folded.revision, Revision(at as u64));
+        assert_eq!(reached.folded.faults, expected.faults);
+        assert_eq!(
+            reached.last,
+            at.checked_sub(1)
+                .map(|at| (events[at].position, events[at].recorded_at))
+        );
+    }
+    let steps = travel.steps(view.as_ref(), model, events.clone()).unwrap();
+    let stepped = steps.iter().fold(Map::new(), |state, step| {
+        whodunit_core::diff::apply(&state, &step.diff).unwrap()
+    });
+    assert_eq!(
+        Value::Object(stepped),
+        Value::Object(fold(model, &events).state)
+    );
+    from_snapshots
+}
+
+#[test]
+fn the_state_is_the_same_whichever_way_it_is_reached() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let stream = StreamName::new("thing-1").unwrap();
+    let model = Merge::model();
+    let inputs = (
+        patches(),
+        patches(),
+        tampers(),
+        vec(any::<prop::sample::Index>(), 0..12),
+    );
+    let mut runner = TestRunner::new(Cases {
+        cases: 120,
+        failure_persistence: None,
+        ..Cases::default()
+    });
+    let (used, ignored) = (AtomicU64::new(0), AtomicU64::new(0));
+    let result = runner.run(&inputs, |(early, late, tampers, reads)| {
+        let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+        let store = Arc::new(store);
+        let travel = {
+            let _inside = runtime.enter();
+            TimeTravel::start(Arc::clone(&store) as Arc<dyn Store>)
+        };
+        runtime.block_on(append_all(&store, &stream, &early, "early"));
+        check_every_way(&travel, &store, &model, &stream, &reads);
+        runtime.block_on(travel.settled());
+        let events = store
+            .view()
+            .unwrap()
+            .stream_events(&stream, Revision(1), Direction::Forward, 1_000)
+            .unwrap();
+        for snapshot in tampers
+            .iter()
+            .filter_map(|tamper| tampered(tamper, &events, &model))
+        {
+            runtime.block_on(store.save_snapshot(snapshot)).unwrap();
+        }
+        check_every_way(&travel, &store, &model, &stream, &reads);
+        // The stream grows past the snapshots that were ahead of it.
+        runtime.block_on(append_all(&store, &stream, &late, "late"));
+        check_every_way(&travel, &store, &model, &stream, &reads);
+        runtime.block_on(travel.settled());
+        let from_snapshots = check_every_way(&travel, &store, &model, &stream, &reads);
+        used.fetch_add(from_snapshots, Ordering::Relaxed);
+        ignored.fetch_add(travel.snapshots_ignored(), Ordering::Relaxed);
+        Ok(())
+    });
+    result.unwrap();
+    // It would show nothing if no snapshot was ever used or refused.
+    let (used, ignored) = (used.into_inner(), ignored.into_inner());
+    assert!(
+        used > 100 && ignored > 100,
+        "{used} used, {ignored} ignored"
+    );
+}
+
+#[tokio::test]
+async fn an_unusable_snapshot_is_counted() {
+    let api = Api::start();
+    let stream = StreamName::new("door-1").unwrap();
+    for n in 0..3 {
+        api.fact("door-1", "Opened", json!({"n": n})).await;
+    }
+    let broken = Snapshot {
+        stream: stream.clone(),
+        revision: Revision(2),
+        rules_hash: Merge::model().rules_hash().to_owned(),
+        state: b"\x01nonsense".to_vec(),
+    };
+    api.daemon.store().save_snapshot(broken).await.unwrap();
+    assert_eq!(
+        api.get("/v1/streams/door-1/state").await.ok()["state"],
+        json!({"n": 2})
+    );
+    assert_eq!(api.daemon.time_travel().snapshots_ignored(), 1);
+}

@@ -1,1 +1,372 @@
-//! what_if
+//! What-if: told from history, written nowhere.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use crate::support::{Api, Reply, create_user, suspend};
+
+async fn ask(api: &Api, story: &Value) -> Reply {
+    api.post("/v1/what-if", story).await
+}
+
+/// Sarah, active until her name change, then gone.
+async fn sarah(api: &Api) {
+    api.user("user-1", "sarah").await;
+    api.clock.set("2025-03-09T11:40:00Z");
+    let rename = json!({"type": "ChangeName", "payload": {"first_name": "Sara"}, "actor": "sarah"});
+    api.command("user-1", &rename).await.ok();
+    api.clock.set("2025-03-24T15:47:23Z");
+    let delete = json!({"type": "DeleteUser", "payload": {}, "actor": "job:inactive-cleanup", "reason": "inactive"});
+    api.command("user-1", &delete).await.ok();
+}
+
+#[tokio::test]
+async fn the_founding_question_as_a_command_and_as_an_event() {
+    let api = Api::start();
+    sarah(&api).await;
+    let command = json!({"stream": "user-1", "as_of": "2025-03-24T15:47:00Z",
+        "do": [{"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
+    let story = ask(&api, &command).await.ok();
+    assert_eq!(
+        (&story["base_revision"], &story["mode"]),
+        (&json!(2), &json!("none"))
+    );
+    let step = &story["steps"][0];
+    assert_eq!(
+        (&step["kind"], &step["outcome"]),
+        (&json!("command"), &json!("accepted"))
+    );
+    assert_eq!(
+        step["events"][0]["recorded_at"], "2025-03-24T15:47:00Z",
+        "it happens at the time asked about"
+    );
+    assert_eq!(
+        (
+            &story["state"]["status"],
+            &story["actual"]["state"]["status"]
+        ),
+        (&json!("suspended"), &json!("active"))
+    );
+    assert_eq!(story["first_divergence"], 3);
+
+    let event = json!({"stream": "user-1", "at_revision": 3,
+        "do": [{"event": {"event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}},
+            {"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
+    let story = ask(&api, &event).await.ok();
+    assert_eq!(
+        story["steps"][0]["kind"], "event",
+        "no rules run for a raw event"
+    );
+    assert_eq!(story["steps"][0]["outcome"], "applied");
+    let refused = &story["steps"][1];
+    assert_eq!(
+        (&refused["outcome"], &refused["events"]),
+        (&json!("rejected"), &json!([]))
+    );
+    assert_eq!(api.head(), (3, 3));
+}
+
+#[tokio::test]
+async fn edits_are_refolded_with_what_came_after() {
+    let api = Api::start();
+    sarah(&api).await;
+    let story = ask(
+        &api,
+        &json!({"stream": "user-1", "edits": [{"drop": {"revision": 2}}], "continue": "refold"}),
+    )
+    .await
+    .ok();
+    assert_eq!(story["state"]["first_name"], "Some");
+    assert_eq!(story["state"]["status"], "deleted");
+    assert_eq!(story["actual"]["revision"], 3);
+    assert_eq!(story["first_divergence"], 2);
+    let nothing = ask(
+        &api,
+        &json!({"stream": "user-1", "at_revision": 0, "continue": "refold"}),
+    )
+    .await
+    .ok();
+    assert_eq!(
+        (&nothing["diff"], &nothing["first_divergence"]),
+        (&json!([]), &Value::Null)
+    );
+    assert_eq!(nothing["state"], nothing["actual"]["state"]);
+}
+
+#[tokio::test]
+async fn who_held_a_key_is_asked_as_of_the_base() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    api.user("user-2", "bert").await;
+    let take =
+        json!({"type": "ChangeEmail", "payload": {"email": "late@example.com"}, "actor": "bert"});
+    api.clock.set("2025-03-02T09:00:00Z");
+    api.command("user-2", &take).await.ok();
+    let wish = |base: Value| {
+        let mut story = json!({"stream": "user-1", "do": [{"command": {"type": "ChangeEmail", "payload": {"email": "late@example.com"}}}]});
+        for (name, value) in base.as_object().unwrap() {
+            story[name] = value.clone();
+        }
+        story
+    };
+    let outcome = async |base: Value| {
+        let story = ask(&api, &wish(base)).await.ok();
+        (
+            story["steps"][0]["outcome"].clone(),
+            story["steps"][0]["rule"].clone(),
+        )
+    };
+    let accepted = (json!("accepted"), Value::Null);
+    let taken = (json!("rejected"), json!("email.taken"));
+    assert_eq!(outcome(json!({"at_revision": 1})).await, accepted);
+    assert_eq!(
+        outcome(json!({"as_of": "2025-03-02T08:59:59Z"})).await,
+        accepted
+    );
+    assert_eq!(
+        outcome(json!({"as_of": "2025-03-02T09:00:00Z"})).await,
+        taken
+    );
+    assert_eq!(outcome(json!({})).await, taken, "without a base, it is now");
+    // A stream that never was, on purpose.
+    let mut story =
+        json!({"stream": "user-9", "at_revision": 0, "do": [{"command": create_user("bert")}]});
+    let answer = ask(&api, &story).await.ok();
+    assert_eq!(answer["steps"][0]["rule"], "username.taken");
+    story.as_object_mut().unwrap().remove("at_revision");
+    ask(&api, &story).await.problem(404, "no_such_stream");
+}
+
+#[tokio::test]
+async fn a_story_that_cannot_be_told_says_why() {
+    let api = Api::start();
+    sarah(&api).await;
+    api.fact("door-1", "Opened", json!({})).await;
+    let command = |kind: &str| json!({"command": {"type": kind, "payload": {}}});
+    for (story, status, code, field) in [
+        (
+            json!({"stream": "user-1", "at_revision": 1, "as_of": "2025-03-24T00:00:00Z"}),
+            400,
+            "malformed",
+            json!("/as_of"),
+        ),
+        (
+            json!({"stream": "user-1", "as_of": "2025-03-24 15:47"}),
+            400,
+            "bad_time",
+            json!("/as_of"),
+        ),
+        (
+            json!({"stream": "nodash"}),
+            400,
+            "bad_stream_name",
+            json!("/stream"),
+        ),
+        (
+            json!({"stream": "user-1", "continue": "sideways"}),
+            400,
+            "malformed",
+            json!("/continue"),
+        ),
+        (
+            json!({"stream": "user-1", "edits": [{"drop": {"revision": 9}}]}),
+            400,
+            "bad_edit",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "edits": [{"drop": {"revision": 0}}]}),
+            400,
+            "bad_edit",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "edits": [{"erase": {}}]}),
+            400,
+            "malformed",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "at_revision": 1, "edits": [{"drop": {"revision": 2}}]}),
+            400,
+            "bad_edit",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "do": [command("Explode")]}),
+            400,
+            "unknown_command",
+            json!("/do/0/command/type"),
+        ),
+        (
+            json!({"stream": "user-1", "do": [command("ChangeEmail")]}),
+            400,
+            "malformed",
+            json!("/do/0/command/payload/email"),
+        ),
+        (
+            json!({"stream": "door-1", "do": [command("Open")]}),
+            400,
+            "no_model",
+            json!("/do/0/command"),
+        ),
+        (
+            json!({"stream": "user-1", "do": [{"event": {"event_type": "X", "data": {"password": "p"}}}]}),
+            400,
+            "plaintext_secret",
+            json!("/do/0/event/data/password"),
+        ),
+        (
+            json!({"stream": "user-1", "do": vec![command("DeleteUser"); 101]}),
+            400,
+            "limit_exceeded",
+            json!("/do"),
+        ),
+        (
+            json!({"stream": "user-1", "edits": vec![json!({"drop": {"revision": 1}}); 101]}),
+            400,
+            "limit_exceeded",
+            json!("/edits"),
+        ),
+        (
+            json!({"stream": "user-1", "at_revision": 9}),
+            404,
+            "revision_beyond_head",
+            Value::Null,
+        ),
+        (
+            json!({"stream": "user-1", "as_of": "2024-01-01T00:00:00Z"}),
+            404,
+            "before_first_event",
+            Value::Null,
+        ),
+        (
+            json!({"stream": "user-7"}),
+            404,
+            "no_such_stream",
+            Value::Null,
+        ),
+    ] {
+        let problem = ask(&api, &story).await.problem(status, code);
+        assert_eq!(problem["field"], field, "{story}");
+    }
+}
+
+#[tokio::test]
+async fn a_story_over_too_many_events_is_refused() {
+    let api = Api::start();
+    let events: Vec<_> = (0..1000)
+        .map(|n| json!({"event_type": "T", "data": {"n": n}}))
+        .collect();
+    for _ in 0..11 {
+        api.append("door-1", &json!({"events": events})).await.ok();
+    }
+    let first = json!({"stream": "door-1", "edits": [{"drop": {"revision": 1}}]});
+    let problem = ask(&api, &first).await.problem(400, "limit_exceeded");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("10000"),
+        "{problem}"
+    );
+    let late = json!({"stream": "door-1", "edits": [{"drop": {"revision": 10_990}}], "continue": "refold"});
+    ask(&api, &late).await.ok();
+}
+
+#[tokio::test]
+async fn secrets_in_a_story_are_redacted_unless_revealed() {
+    let api = Api::start();
+    sarah(&api).await;
+    let story = json!({"stream": "user-1", "at_revision": 0, "continue": "refold", "edits": [{"insert": {"after_revision": 0, "event_type": "X", "data": {}}}]});
+    let shown = ask(&api, &story).await;
+    assert!(!shown.text.contains("$argon2id"), "{}", shown.text);
+    assert_eq!(shown.ok()["redacted"], json!(["/password_hash"]));
+    let revealed = api.post("/v1/what-if?reveal=true", &story).await;
+    assert!(revealed.text.contains("$argon2id"));
+    assert_eq!(revealed.ok()["redacted"], json!([]));
+}
+
+fn story() -> impl Strategy<Value = Value> {
+    let data = prop_oneof![
+        Just(json!({})),
+        Just(json!({"email": "new@example.com"})),
+        Just(json!({"status": "x", "reason": "r"}))
+    ];
+    let kind = prop_oneof![
+        Just("UserSuspended"),
+        Just("UserDeleted"),
+        Just("UserEmailChanged"),
+        Just("Unheard")
+    ];
+    let edit = (0..5_u64, kind.clone(), data.clone()).prop_flat_map(|(revision, kind, data)| {
+        prop_oneof![
+            Just(json!({"drop": {"revision": revision}})),
+            Just(json!({"replace": {"revision": revision, "data": data}})),
+            Just(json!({"insert": {"after_revision": revision, "event_type": kind, "data": data}})),
+        ]
+    });
+    let action = (kind, data).prop_flat_map(|(kind, data)| {
+        prop_oneof![
+            Just(json!({"event": {"event_type": kind, "data": data}})),
+            Just(json!({"command": suspend("fraud")})),
+            Just(json!({"command": {"type": "DeleteUser", "reason": "why"}})),
+            Just(json!({"command": {"type": "ReactivateUser"}})),
+            Just(json!({"command": create_user("sarah")})),
+            Just(json!({"command": {"type": "ChangeEmail", "payload": {"email": "bert@example.com"}}})),
+            Just(json!({"command": {"type": "ChangePassword", "payload": {"current_password": "correct horse battery", "new_password": "another one"}}})),
+        ]
+    });
+    let list = |of| prop::collection::vec(of, 0..3);
+    (0..4_u64, list(edit.boxed()), list(action.boxed()), prop_oneof![Just("none"), Just("refold")], 1..4_u64).prop_map(
+        |(at, edits, actions, then, user)| {
+            let stream = format!("user-{user}");
+            json!({"stream": stream, "at_revision": at, "edits": edits, "do": actions, "continue": then})
+        },
+    )
+}
+
+fn bytes_of(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn random_stories_leave_the_stores_bytes_as_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = Api::start_in(directory.path());
+    sarah(&api).await;
+    api.user("user-2", "bert").await;
+    // Long enough that reading it would be worth a snapshot.
+    for n in 0..60 {
+        let event = json!({"event_type": "Noted", "data": {"note": format!("{n:0300}")}});
+        api.append("user-3", &json!({"events": [event]})).await.ok();
+    }
+    let (before, head) = (bytes_of(directory.path()), api.head());
+    let mut runner = TestRunner::deterministic();
+    let (mut told, mut refused) = (0, 0);
+    for _ in 0..2_000 {
+        let story = story().new_tree(&mut runner).unwrap().current();
+        let reply = ask(&api, &story).await;
+        match reply.status {
+            200 => told += 1,
+            400 | 404 => refused += 1,
+            _ => panic!("{story}: {}", reply.text),
+        }
+    }
+    assert!(told > 500 && refused > 50, "{told} told, {refused} refused");
+    let long = json!({"stream": "user-3", "do": [{"command": suspend("x")}], "continue": "refold"});
+    ask(&api, &long).await.ok();
+    api.daemon.time_travel().settled().await;
+    assert_eq!(api.head(), head);
+    assert!(
+        bytes_of(directory.path()) == before,
+        "the store's bytes have changed"
+    );
+}
