@@ -1,1 +1,196 @@
-//! live
+//! Live feeds.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::support::{Api, create_user, request};
+
+/// An open feed.
+struct Feed {
+    body: BodyDataStream,
+    text: String,
+}
+
+/// A message: id, kind, data.
+type Message = (String, String, Value);
+
+impl Feed {
+    async fn open(api: &Api, query: &str) -> Self {
+        Self::with(api, request("GET", &format!("/v1/live{query}"))).await
+    }
+
+    async fn with(api: &Api, request: axum::http::request::Builder) -> Self {
+        let request = request.body(Body::empty()).unwrap();
+        let response = api.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
+            body: response.into_body().into_data_stream(),
+            text: String::new(),
+        }
+    }
+
+    /// The next message; `None` at the end of the feed.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if let Some((message, rest)) = self.text.split_once("\n\n") {
+                let lines: Vec<_> = message.lines().map(str::to_owned).collect();
+                self.text = rest.to_owned();
+                let field = |n: usize, name: &str| lines[n].strip_prefix(name).unwrap().to_owned();
+                let data = serde_json::from_str(&field(2, "data: ")).unwrap();
+                return Some((field(0, "id: "), field(1, "event: "), data));
+            }
+            let piece = tokio::time::timeout(Duration::from_mins(1), self.body.next())
+                .await
+                .unwrap()?;
+            self.text
+                .push_str(std::str::from_utf8(&piece.unwrap()).unwrap());
+        }
+    }
+
+    /// What comes up to and with the first head.
+    async fn until_head(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        loop {
+            let message = self.next().await.unwrap();
+            let is_head = message.1 == "head";
+            messages.push(message);
+            if is_head {
+                return messages;
+            }
+        }
+    }
+}
+
+fn ids(messages: &[Message]) -> Vec<(&str, &str)> {
+    messages
+        .iter()
+        .map(|(id, kind, _)| (kind.as_str(), id.as_str()))
+        .collect()
+}
+
+/// An event, a rejection, another event.
+async fn some_history(api: &Api) {
+    api.user("user-1", "sarah").await;
+    api.command("user-1", &create_user("sarah"))
+        .await
+        .problem(422, "rejected");
+    api.fact("door-1", "Opened", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_feed_brings_events_and_rejections_in_order_then_the_head() {
+    let api = Api::start();
+    some_history(&api).await;
+    let mut feed = Feed::open(&api, "?after=0").await;
+    let messages = feed.until_head().await;
+    assert_eq!(
+        ids(&messages),
+        [
+            ("event", "1.0"),
+            ("decision", "1.2"),
+            ("event", "2.2"),
+            ("head", "2.2")
+        ]
+    );
+    assert_eq!(messages[0].2["data"]["password_hash"], "[redacted]");
+    assert_eq!(messages[1].2["rule"], "user.exists");
+    assert_eq!(messages[3].2, json!({"position": 2, "decision": 2}));
+    api.fact("door-1", "Closed", json!({})).await;
+    let more = loop {
+        let messages = feed.until_head().await;
+        if messages.len() > 1 {
+            break messages;
+        }
+    };
+    assert_eq!(ids(&more), [("event", "3.2"), ("head", "3.2")]);
+}
+
+#[tokio::test]
+async fn a_feed_resumes_after_any_of_its_messages() {
+    let api = Api::start();
+    some_history(&api).await;
+    let all = Feed::open(&api, "?after=0.0").await.until_head().await;
+    for (n, (id, _, _)) in all.iter().enumerate().take(3) {
+        let rest = Feed::open(&api, &format!("?after={id}"))
+            .await
+            .until_head()
+            .await;
+        assert_eq!(ids(&rest), ids(&all[n + 1..]), "after {id}");
+        let header = request("GET", "/v1/live?after=0").header("last-event-id", id);
+        let rest = Feed::with(&api, header).await.until_head().await;
+        assert_eq!(
+            ids(&rest),
+            ids(&all[n + 1..]),
+            "the header is the newer word"
+        );
+    }
+    let by_position = Feed::open(&api, "?after=1").await.until_head().await;
+    assert_eq!(
+        ids(&by_position),
+        [("decision", "1.2"), ("event", "2.2"), ("head", "2.2")]
+    );
+    let from_now = Feed::open(&api, "").await.until_head().await;
+    assert_eq!(ids(&from_now), [("head", "2.2")]);
+}
+
+#[tokio::test]
+async fn a_feed_brings_every_event_of_a_log_longer_than_its_batches() {
+    let api = Api::start();
+    let events: Vec<_> = (0..600)
+        .map(|n| json!({"event_type": "T", "data": {"n": n}}))
+        .collect();
+    api.append("door-1", &json!({"events": events})).await.ok();
+    for _ in 0..300 {
+        api.command("user-1", &json!({"type": "ReactivateUser", "actor": "a"}))
+            .await
+            .problem(422, "rejected");
+    }
+    api.append("door-2", &json!({"events": events})).await.ok();
+    let messages = Feed::open(&api, "?after=0").await.until_head().await;
+    let of = |kind: &str| messages.iter().filter(|message| message.1 == kind).count();
+    assert_eq!((of("event"), of("decision"), of("head")), (1200, 300, 1));
+    let kinds: Vec<_> = messages.iter().map(|message| message.1.as_str()).collect();
+    assert!(kinds[..600].iter().all(|kind| *kind == "event"));
+    assert!(kinds[600..900].iter().all(|kind| *kind == "decision"));
+}
+
+#[tokio::test]
+async fn an_idle_feed_repeats_the_head_and_ends_when_the_daemon_stops() {
+    let api = Api::start();
+    let mut feed = Feed::open(&api, "?after=0").await;
+    for _ in 0..3 {
+        assert_eq!(feed.until_head().await.len(), 1);
+    }
+    api.daemon.begin_to_stop();
+    while feed.next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_feed_that_cannot_begin_says_why() {
+    let api = Api::start();
+    some_history(&api).await;
+    for query in [
+        "?after=x",
+        "?after=1.x",
+        "?after=-1",
+        "?after=3",
+        "?after=2.9",
+        "?aft=1",
+    ] {
+        api.get(&format!("/v1/live{query}"))
+            .await
+            .problem(400, "bad_parameter");
+    }
+    let mut open = Vec::new();
+    for _ in 0..whodunit_daemon::limits::LIVE_FEEDS_MAX {
+        open.push(Feed::open(&api, "").await);
+    }
+    api.get("/v1/live").await.problem(503, "busy");
+    open.pop();
+    Feed::open(&api, "").await;
+}

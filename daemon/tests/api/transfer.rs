@@ -1,1 +1,463 @@
-//! transfer
+//! Export and import.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, Reply, create_user, suspend};
+
+const NDJSON: &str = "application/x-ndjson";
+
+async fn import(api: &Api, query: &str, lines: &str) -> Reply {
+    api.post_text(&format!("/v1/import{query}"), NDJSON, lines)
+        .await
+}
+
+async fn export(api: &Api, query: &str) -> String {
+    let reply = api.get(&format!("/v1/export{query}")).await;
+    assert_eq!(
+        (reply.status, &reply.headers["content-type"]),
+        (200, &NDJSON.parse().unwrap()),
+        "{}",
+        reply.text
+    );
+    reply.text
+}
+
+fn counts(report: &Value) -> [u64; 6] {
+    [
+        "read",
+        "added",
+        "repeated",
+        "decisions",
+        "skipped",
+        "failed",
+    ]
+    .map(|field| report[field].as_u64().unwrap())
+}
+
+/// Users, doors, rejections and old event types, so interleaved that order matters.
+async fn believable(api: &Api) {
+    for n in 0..40 {
+        let stream = format!("user-{}", n % 10);
+        api.clock
+            .set(&format!("2025-03-{:02}T10:00:00Z", n % 28 + 1));
+        match n / 10 {
+            0 => drop(
+                api.command(&stream, &create_user(&format!("name{n}")))
+                    .await
+                    .ok(),
+            ),
+            1 => drop(api.command(&stream, &suspend("odd")).await.ok()),
+            2 => drop(
+                api.command(&stream, &create_user("name1"))
+                    .await
+                    .problem(422, "rejected"),
+            ),
+            _ => drop(
+                api.command(
+                    &stream,
+                    &json!({"type": "DeleteUser", "actor": "job", "reason": "clean-up"}),
+                )
+                .await
+                .ok(),
+            ),
+        }
+        api.fact(
+            &format!("door-{}", n % 3),
+            "Opened",
+            json!({"n": n, "text": "ü\"\\", "f": 1.5}),
+        )
+        .await;
+    }
+    let old = json!({"events": [{"event_type": "UserStatusChanged", "schema_version": 1, "data": {"status": "suspended"}}]});
+    api.append("user-77", &old).await.ok();
+}
+
+#[tokio::test]
+async fn an_export_imports_into_an_empty_store_as_the_same_log() {
+    let source = Api::start();
+    believable(&source).await;
+    let lines = export(&source, "?reveal=true").await;
+    let target = Api::start();
+    let report = import(&target, "", &lines).await.ok();
+    assert_eq!(counts(&report), [111, 71, 0, 40, 0, 0]);
+    assert_eq!(
+        (&report["renumbered"], &report["head"]),
+        (&json!(0), &json!(71))
+    );
+    assert_eq!(export(&target, "?reveal=true").await, lines);
+    // Not only the lines: what is derived from them, too.
+    for path in [
+        "/v1/streams?limit=1000",
+        "/v1/decisions?limit=1000",
+        "/v1/categories",
+        "/v1/streams/user-3/steps",
+        "/v1/density",
+    ] {
+        assert_eq!(
+            target.get(path).await.ok(),
+            source.get(path).await.ok(),
+            "{path}"
+        );
+    }
+    // The keys that the users held are free again, as in the source.
+    target.command("user-new", &create_user("name3")).await.ok();
+}
+
+#[tokio::test]
+async fn keys_held_in_the_export_are_held_after_the_import() {
+    let source = Api::start();
+    source.user("user-1", "sarah").await;
+    let target = Api::start();
+    import(&target, "", &export(&source, "?reveal=true").await)
+        .await
+        .ok();
+    let refused = target
+        .command("user-2", &create_user("sarah"))
+        .await
+        .problem(422, "rejected");
+    assert_eq!(refused["rule"], "username.taken");
+}
+
+#[tokio::test]
+async fn importing_again_adds_nothing() {
+    let source = Api::start();
+    believable(&source).await;
+    let lines = export(&source, "?reveal=true").await;
+    let target = Api::start();
+    import(&target, "", &lines).await.ok();
+    let report = import(&target, "", &lines).await.ok();
+    assert_eq!(counts(&report), [111, 0, 111, 0, 0, 0]);
+    assert_eq!(export(&target, "?reveal=true").await, lines);
+    // Half an import, then all of it, as after a broken connection.
+    let target = Api::start();
+    let half: Vec<_> = lines.lines().take(50).collect();
+    import(&target, "", &half.join("\n")).await.ok();
+    let report = import(&target, "", &lines).await.ok();
+    assert_eq!(
+        (
+            counts(&report)[0],
+            counts(&report)[5],
+            &report["renumbered"]
+        ),
+        (111, 0, &json!(0))
+    );
+    assert_eq!(export(&target, "?reveal=true").await, lines);
+}
+
+#[tokio::test]
+async fn into_a_log_with_other_events_places_are_assigned_anew() {
+    let source = Api::start();
+    source.user("user-1", "sarah").await;
+    source
+        .command("user-1", &create_user("sarah"))
+        .await
+        .problem(422, "rejected");
+    source.command("user-1", &suspend("odd")).await.ok();
+    let lines = export(&source, "?reveal=true").await;
+    let target = Api::start();
+    for _ in 0..5 {
+        target.fact("door-1", "Opened", json!({})).await;
+    }
+    target
+        .command("user-7", &suspend("nobody"))
+        .await
+        .problem(422, "rejected");
+    // The target draws the same ids as the source did; a real one never would.
+    let lines = lines.replace("\"id-", "\"from-source-");
+    let report = import(&target, "", &lines).await.ok();
+    assert_eq!(counts(&report), [5, 2, 0, 3, 0, 0]);
+    assert_eq!(report["renumbered"], 2);
+    let page = target.get("/v1/decisions?stream=user-1").await.ok();
+    let field = |n: usize, name: &str| page["items"][n][name].clone();
+    assert_eq!(
+        [
+            field(0, "sequence"),
+            field(0, "base_position"),
+            field(0, "position"),
+            field(0, "revision")
+        ],
+        [2, 5, 6, 1]
+    );
+    assert_eq!(
+        [
+            field(1, "sequence"),
+            field(1, "base_position"),
+            field(1, "base_revision")
+        ],
+        [3, 6, 1]
+    );
+    assert_eq!(
+        [
+            field(2, "sequence"),
+            field(2, "base_position"),
+            field(2, "position"),
+            field(2, "revision")
+        ],
+        [4, 6, 7, 2]
+    );
+    assert_eq!(
+        counts(&import(&target, "", &lines).await.ok()),
+        [5, 0, 5, 0, 0, 0]
+    );
+}
+
+#[tokio::test]
+async fn an_export_says_whether_it_is_redacted_and_a_redacted_one_is_not_taken_for_true() {
+    let source = Api::start();
+    source.user("user-1", "sarah").await;
+    source.fact("door-1", "Opened", json!({})).await;
+    let reply = source.get("/v1/export").await;
+    assert_eq!(reply.headers["whodunit-redacted"], "true");
+    assert!(!reply.text.contains("$argon2id"));
+    assert_eq!(
+        source.get("/v1/export?reveal=true").await.headers["whodunit-redacted"],
+        "false"
+    );
+    let target = Api::start();
+    let report = import(&target, "", &reply.text).await.ok();
+    assert_eq!(counts(&report), [3, 1, 0, 0, 0, 2]);
+    let reason = report["errors"][0]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("`/data/password_hash` was redacted"),
+        "{reason}"
+    );
+    let target = Api::start();
+    let report = import(&target, "?allow_redacted=true", &reply.text)
+        .await
+        .ok();
+    assert_eq!(counts(&report), [3, 2, 0, 1, 0, 0]);
+    assert_eq!(report["renumbered"], 0);
+}
+
+#[tokio::test]
+async fn an_export_can_be_filtered() {
+    let source = Api::start();
+    believable(&source).await;
+    let doors = export(
+        &source,
+        "?category=door&since=2025-03-05T00:00:00Z&until=2025-03-09T00:00:00Z",
+    )
+    .await;
+    assert!(doors.lines().count() > 3);
+    assert!(
+        doors
+            .lines()
+            .all(|line| line.contains("\"stream\":\"door-"))
+    );
+    assert_eq!(
+        export(&source, "?decisions=false").await.lines().count(),
+        71
+    );
+    source
+        .get("/v1/export?category=door&decisions=true")
+        .await
+        .problem(400, "bad_parameter");
+    // A part of a log has gaps, so its places cannot be kept.
+    let target = Api::start();
+    let report = import(&target, "", &doors).await.ok();
+    assert_eq!(report["added"], doors.lines().count());
+    assert_eq!(report["renumbered"], report["added"]);
+}
+
+#[tokio::test]
+async fn bad_records_are_reported_with_line_and_reason() {
+    let lines = [
+        "\u{feff}{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":{},\"event_id\":\"a\"}\r",
+        "",
+        "{\"stream\":\"door-1\",\"event_type\":\"Opened\"}",
+        "not json",
+        "{\"stream\":\"nodash\",\"event_type\":\"Opened\",\"data\":{}}",
+        "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":[]}",
+        "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":{},\"recorded_at\":\"2025-01-01\"}",
+        "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":{},\"colour\":\"red\"}",
+        "{\"stream\":\"user-1\",\"event_type\":\"UserCreated\",\"data\":{\"password\":\"hunter2\"}}",
+        "{\"stream\":\"door-1\",\"event_type\":\"Closed\",\"data\":{},\"event_id\":\"a\"}",
+        "{\"decision\":{}}",
+        "   ",
+        "{\"stream\":\"door-1\",\"event_type\":\"Closed\",\"data\":{}}",
+    ]
+    .join("\n");
+    let api = Api::start();
+    let reply = import(&api, "", &lines).await;
+    assert!(!reply.text.contains("hunter2"));
+    let report = reply.ok();
+    assert_eq!(counts(&report), [11, 2, 0, 0, 0, 9]);
+    let mut errors: Vec<_> = report["errors"].as_array().unwrap().clone();
+    errors.sort_by_key(|error| error["line"].as_u64());
+    let expected = [
+        (3, "`/data` is required"),
+        (4, "it is not JSON: expected ident at column 2"),
+        (5, "`/stream`: is not of the form `category-id`"),
+        (6, "`/data` must be a JSON object"),
+        (7, "`/recorded_at`: time `2025-01-01` has no zone"),
+        (8, "`/colour`: unknown field `colour`"),
+        (
+            9,
+            "`/data/password` would put a plaintext secret into the log",
+        ),
+        (
+            10,
+            "event id `a` is already in the log at position 1 with other content",
+        ),
+        (11, "`/decision/sequence` is required"),
+    ];
+    for (error, (line, reason)) in errors.iter().zip(expected) {
+        assert_eq!(error["line"], line);
+        let said = error["reason"].as_str().unwrap();
+        assert!(said.starts_with(reason), "line {line}: {said}");
+    }
+    assert_eq!(errors.len(), expected.len());
+}
+
+#[tokio::test]
+async fn strict_stops_at_the_first_bad_record() {
+    let api = Api::start();
+    let good =
+        |n: u64| format!("{{\"stream\":\"door-1\",\"event_type\":\"T\",\"data\":{{\"n\":{n}}}}}\n");
+    let lines = format!("{}{}oops\n{}", good(1), good(2), good(3));
+    let report = import(&api, "?strict=true", &lines).await.ok();
+    assert_eq!(
+        (counts(&report), &report["stopped"]),
+        ([3, 2, 0, 0, 0, 1], &json!(true))
+    );
+    assert_eq!(report["errors"][0]["line"], 3);
+    assert_eq!(api.head().0, 2);
+}
+
+#[tokio::test]
+async fn places_that_do_not_fit_are_assigned_anew() {
+    let api = Api::start();
+    // A revision that cannot be, and what comes after it.
+    let line = |position: u64, revision: u64| {
+        format!(
+            "{{\"position\":{position},\"stream\":\"door-1\",\"revision\":{revision},\"event_type\":\"T\",\"data\":{{\"p\":{position}}}}}\n"
+        )
+    };
+    let lines: String = [line(1, 1), line(2, 7), line(3, 8), line(4, 9)].concat();
+    let report = import(&api, "", &lines).await.ok();
+    assert_eq!(counts(&report), [4, 4, 0, 0, 0, 0]);
+    let page = api.get("/v1/events").await.ok();
+    let data: Vec<_> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["position"].clone(), event["data"]["p"].clone()))
+        .collect();
+    assert_eq!(
+        data,
+        [
+            (json!(1), json!(1)),
+            (json!(2), json!(2)),
+            (json!(3), json!(3)),
+            (json!(4), json!(4))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn thousands_of_records_share_commits_and_keep_their_order() {
+    let api = Api::start();
+    let lines: String = (0..5_000).map(|n| {
+        format!("{{\"stream\":\"door-{}\",\"event_type\":\"T\",\"data\":{{\"n\":{n}}},\"event_id\":\"e{n}\"}}\n", n % 7)
+    }).collect();
+    assert_eq!(
+        counts(&import(&api, "", &lines).await.ok()),
+        [5_000, 5_000, 0, 0, 0, 0]
+    );
+    let exported = export(&api, "").await;
+    for (n, line) in exported.lines().enumerate() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&event["position"], &event["data"]["n"]),
+            (&json!(n + 1), &json!(n))
+        );
+    }
+}
+
+const MAPPING: &str = r#"
+[[rule]]
+name = "doors"
+when = { "/what" = { one_of = ["open", "close"] } }
+stream = "door-{/door}"
+type = "Door {/what}"
+id = "{/id}"
+time = "{/at}"
+actor = "{/who}"
+data = { who = "{/who}" }
+"#;
+
+fn form(parts: &[(&str, &str)]) -> (String, String) {
+    let mut body = String::new();
+    for (name, content) in parts {
+        body += &format!(
+            "--XX\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n{content}\r\n"
+        );
+    }
+    (
+        "multipart/form-data; boundary=XX".to_owned(),
+        body + "--XX--\r\n",
+    )
+}
+
+#[tokio::test]
+async fn records_of_another_system_come_in_through_a_mapping() {
+    let api = Api::start();
+    let records = "{\"what\":\"open\",\"door\":7,\"id\":\"r1\",\"at\":\"2025-01-01T00:00:00Z\",\"who\":\"anna\"}\n\
+        {\"what\":\"paint\"}\n\
+        {\"what\":\"close\",\"door\":7,\"id\":\"r2\",\"who\":\"bert\",\"at\":\"then\"}\n\
+        {\"what\":\"close\",\"door\":7,\"id\":\"r3\",\"who\":\"bert\",\"at\":\"2025-01-01T00:05:00Z\"}";
+    let (kind, body) = form(&[("mapping", MAPPING), ("records", records)]);
+    let report = api.post_text("/v1/import", &kind, &body).await.ok();
+    assert_eq!(counts(&report), [4, 2, 0, 0, 1, 1]);
+    assert_eq!(report["rules"], json!([{"rule": "doors", "records": 2}]));
+    assert_eq!(report["errors"][0]["line"], 3);
+    let again = api.post_text("/v1/import", &kind, &body).await.ok();
+    assert_eq!(counts(&again), [4, 0, 2, 0, 1, 1]);
+    let event = api.get("/v1/events/r3").await.ok();
+    assert_eq!(
+        (&event["stream"], &event["actor"]),
+        (&json!("door-7"), &json!("bert"))
+    );
+    assert_eq!(event["recorded_at"], "2025-01-01T00:05:00Z");
+}
+
+#[tokio::test]
+async fn forms_that_do_not_fit_say_why() {
+    let api = Api::start();
+    for (parts, words) in [
+        (
+            vec![("mapping", "not toml ["), ("records", "{}\n{}\n")],
+            "the mapping does not fit: line 1",
+        ),
+        (vec![("mapping", MAPPING)], "no part `records`"),
+        (vec![("colour", "red")], "neither `mapping` nor `records`"),
+        (vec![], "no part `records`"),
+    ] {
+        let (kind, body) = form(&parts);
+        let problem = api
+            .post_text("/v1/import", &kind, &body)
+            .await
+            .problem(400, "malformed");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(words),
+            "{problem}"
+        );
+    }
+    let large = "#".repeat(whodunit_daemon::limits::IMPORT_MAPPING_BYTES_MAX + 1);
+    let (kind, body) = form(&[("mapping", &large), ("records", "{}")]);
+    api.post_text("/v1/import", &kind, &body)
+        .await
+        .problem(413, "too_large");
+    let (kind, body) = form(&[("mapping", MAPPING), ("records", "{}\n")]);
+    let cut = body.strip_suffix("--XX--\r\n").unwrap();
+    api.post_text("/v1/import", &kind, cut)
+        .await
+        .problem(400, "malformed");
+    api.post_text("/v1/import", "multipart/form-data", "x")
+        .await
+        .problem(400, "malformed");
+    api.post_text("/v1/import", "application/json", "{}")
+        .await
+        .problem(415, "unsupported_media_type");
+    assert_eq!(api.head(), (0, 0));
+}
