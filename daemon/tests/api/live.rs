@@ -39,7 +39,8 @@ impl Feed {
         loop {
             if let Some((message, rest)) = self.text.split_once("\n\n") {
                 let lines: Vec<_> = message.lines().map(str::to_owned).collect();
-                self.text = rest.to_owned();
+                let rest = rest.len();
+                self.text.drain(..self.text.len() - rest);
                 let field = |n: usize, name: &str| lines[n].strip_prefix(name).unwrap().to_owned();
                 let data = serde_json::from_str(&field(2, "data: ")).unwrap();
                 return Some((field(0, "id: "), field(1, "event: "), data));

@@ -1,5 +1,17 @@
 //! The daemon in process: its API by way of the router, and by way of real sockets where sockets are the point.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, helpers of tests too"
+)]
+#![expect(
+    clippy::too_many_lines,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "tables of cases are long, and a test may build its text the plain way"
+)]
+
 mod browse;
 mod hygiene;
 mod live;
