@@ -10,7 +10,7 @@ use super::pages;
 use super::show::{REJECTED, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
+use super::terminal::{Form, Terminal};
 use crate::client::{Client, DecisionsQuery, Order};
 
 /// Arguments of `whodunit decisions`.
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let zone = terminal.form.zone;
+    let form = terminal.form;
     let fetch = |cursor, limit| {
         let query = DecisionsQuery {
             stream: args.stream.clone(),
@@ -71,18 +71,18 @@ pub(crate) async fn run(
         terminal,
         &args.page,
         fetch,
-        |_, items| table(items, zone),
+        |_, items| table(items, form),
         nothing,
     )
     .await?;
     Ok(Exit::Ok)
 }
 
-fn table(decisions: &[Decision], zone: Zone) -> Table {
+fn table(decisions: &[Decision], form: Form) -> Table {
     let mut table = Table::new([
         Column::new(""),
-        Column::new(zone.heading()),
-        Column::new("stream").shrinks_to(16),
+        Column::new(form.zone.heading()),
+        Column::new("stream").shrinks_to(14).cut_in_the_middle(),
         Column::new("base").right(),
         Column::new("command").shrinks_to(12),
         Column::new("who").shrinks_to(10),
@@ -103,7 +103,7 @@ fn table(decisions: &[Decision], zone: Zone) -> Table {
         };
         table.row([
             Cell::new(mark, token),
-            zone.short(decision.decided_at).into(),
+            form.time(decision.decided_at).into(),
             decision.stream.as_str().into(),
             decision.base_revision.to_string().into(),
             Cell::new(&decision.command_type, token),

@@ -1,5 +1,8 @@
 //! `whodunit events`: the log, or one stream's history; `--follow` goes on as it grows.
 
+use std::iter::Peekable;
+use std::slice::Iter;
+
 use clap::Args;
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
@@ -8,10 +11,10 @@ use whodunit_core::time::Timestamp;
 
 use super::args::{PageArgs, stream, time};
 use super::exit::{CliError, Exit};
+use super::follow;
 use super::pages;
 use super::show::{Entry, history};
 use super::terminal::Terminal;
-use super::{follow, style::Token};
 use crate::client::{Client, DecisionsQuery, EventsQuery, Order, StreamEventsQuery};
 
 /// Decisions shown beside a stream's events at most.
@@ -124,7 +127,7 @@ async fn of_log(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let zone = terminal.form.zone;
+    let form = terminal.form;
     let fetch = |cursor, limit| {
         let query = EventsQuery {
             order: order(args.newest),
@@ -137,7 +140,7 @@ async fn of_log(
     };
     let rows = |_: &Terminal<'_>, events: &[Event]| {
         let entries: Vec<_> = events.iter().map(Entry::Event).collect();
-        history(&entries, zone, false)
+        history(&entries, form, false)
     };
     let nothing = if args.filter.is_empty() {
         "the log is empty"
@@ -154,7 +157,7 @@ async fn of_stream(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let zone = terminal.form.zone;
+    let form = terminal.form;
     let rejected = if terminal.form.json {
         Vec::new()
     } else {
@@ -172,43 +175,47 @@ async fn of_stream(
         async move { client.stream_events(stream, &query).await }
     };
     let rows = |_: &Terminal<'_>, events: &[Event]| {
-        let mut entries = Vec::with_capacity(events.len());
-        for event in events {
-            // A decision stands after the event of its base revision.
-            while let Some(decision) = waiting.next_if(|d| comes_before(d, event, args.newest)) {
-                entries.push(Entry::Rejected(decision));
-            }
-            entries.push(Entry::Event(event));
-        }
-        let at_the_end = events
-            .last()
-            .is_some_and(|event| is_last(event, args.newest));
-        while let Some(decision) =
-            waiting.next_if(|d| at_the_end || d.base_revision.0 == last(events))
-        {
-            entries.push(Entry::Rejected(decision));
-        }
-        history(&entries, zone, true)
+        history(&interleave(events, &mut waiting, args.newest), form, true)
     };
     pages::list(terminal, &args.page, fetch, rows, "the stream is empty").await?;
     Ok(Exit::Ok)
 }
 
-fn comes_before(decision: &Decision, event: &Event, newest: bool) -> bool {
-    if newest {
-        decision.base_revision >= event.revision
-    } else {
-        decision.base_revision < event.revision
+/// A page of events with the rejected commands where they belong: after the event of their base revision.
+fn interleave<'e, 'd>(
+    events: &'e [Event],
+    waiting: &mut Peekable<Iter<'d, Decision>>,
+    newest: bool,
+) -> Vec<Entry<'e, 'd>> {
+    let mut entries = Vec::with_capacity(events.len());
+    for event in events {
+        let due = |decision: &&Decision| {
+            if newest {
+                decision.base_revision >= event.revision
+            } else {
+                decision.base_revision < event.revision
+            }
+        };
+        while let Some(decision) = waiting.next_if(due) {
+            entries.push(Entry::Rejected(decision));
+        }
+        entries.push(Entry::Event(event));
     }
-}
-
-/// Whether nothing can come after it: the first event, when the newest come first.
-fn is_last(event: &Event, newest: bool) -> bool {
-    newest && event.revision.0 == 1
-}
-
-fn last(events: &[Event]) -> u64 {
-    events.last().map_or(0, |event| event.revision.0)
+    let Some(last) = events.last() else {
+        return entries;
+    };
+    // What follows the page's last event; the next page begins with an event of a later (or earlier) revision.
+    let due = |decision: &&Decision| {
+        if newest {
+            last.revision.0 == 1
+        } else {
+            decision.base_revision == last.revision
+        }
+    };
+    while let Some(decision) = waiting.next_if(due) {
+        entries.push(Entry::Rejected(decision));
+    }
+    entries
 }
 
 async fn rejected(
@@ -234,64 +241,59 @@ fn order(newest: bool) -> Order {
     }
 }
 
-/// Arguments of `whodunit event`.
-#[derive(Debug, Args)]
-pub(crate) struct EventArgs {
-    /// The event's id
-    event_id: String,
-    /// Show secrets (which the daemon puts on its own record)
-    #[arg(long)]
-    reveal: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
 
-/// Runs `whodunit event`: everything about one event.
-pub(crate) async fn run_one(
-    args: &EventArgs,
-    client: &Client,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, CliError> {
-    let event = client.event(&args.event_id, args.reveal).await?;
-    if terminal.form.json {
-        terminal.document(&event)?;
-        return Ok(Exit::Ok);
+    fn events(revisions: &[u64]) -> Vec<Event> {
+        let event = |revision: &u64| {
+            json!({
+                "position": revision, "stream": "user-1", "revision": revision, "event_id": revision.to_string(),
+                "event_type": "E", "schema_version": 1, "recorded_at": "2025-03-01T00:00:00Z", "actor": null,
+                "reason": null, "correlation_id": null, "causation_id": null, "data": {}, "metadata": null
+            })
+        };
+        let list = revisions.iter().map(event).collect();
+        serde_json::from_value(serde_json::Value::Array(list)).unwrap()
     }
-    let table = details(&event, terminal);
-    let widths = table.widths(None);
-    let colours = terminal.form.colours;
-    for line in table.lines(&widths, colours) {
-        terminal.line(line)?;
-    }
-    for (title, json) in [
-        ("data", Some(&event.data)),
-        ("metadata", event.metadata.as_ref()),
-    ] {
-        if let Some(json) = json {
-            terminal.line(terminal.paint(Token::Muted, title))?;
-            terminal.document(&json.to_value())?;
-        }
-    }
-    Ok(Exit::Ok)
-}
 
-fn details(event: &Event, terminal: &Terminal<'_>) -> super::table::Table {
-    use super::table::{Cell, Column, Table};
-    let mut table = Table::new([Column::new(""), Column::new("")]);
-    let mut add = |name: &str, value: String| {
-        if !value.is_empty() {
-            table.row([Cell::new(name, Token::Muted), value.into()]);
+    fn decisions(bases: &[u64]) -> Vec<Decision> {
+        let decision = |base: &u64| {
+            json!({
+                "sequence": 1, "command_id": "c", "stream": "user-1", "command_type": "C", "payload": {}, "actor": null,
+                "reason": null, "correlation_id": null, "causation_id": null, "base_revision": base,
+                "base_position": 0, "rules_hash": "x", "decided_at": "2025-03-01T00:00:00Z",
+                "outcome": "rejected", "rule": "r", "message": "m"
+            })
+        };
+        let list = bases.iter().map(decision).collect();
+        serde_json::from_value(serde_json::Value::Array(list)).unwrap()
+    }
+
+    /// Two pages of events with decisions of these bases among them, as `3` and `x3`.
+    fn shown(pages: [&[u64]; 2], bases: &[u64], newest: bool) -> String {
+        let pages = pages.map(events);
+        let decisions = decisions(bases);
+        let mut waiting = decisions.iter().peekable();
+        let mut out = Vec::new();
+        for page in &pages {
+            for entry in interleave(page, &mut waiting, newest) {
+                out.push(match entry {
+                    Entry::Event(event) => event.revision.to_string(),
+                    Entry::Rejected(decision) => format!("x{}", decision.base_revision),
+                });
+            }
         }
-    };
-    let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
-    add("type", event.event_type.clone());
-    add("who", or_nothing(&event.actor));
-    add("when", terminal.form.zone.long(event.recorded_at));
-    add("why", or_nothing(&event.reason));
-    add("stream", event.stream.to_string());
-    add("revision", event.revision.to_string());
-    add("position", event.position.to_string());
-    add("event id", event.event_id.clone());
-    add("schema", event.schema_version.to_string());
-    add("correlation", or_nothing(&event.correlation_id));
-    add("causation", or_nothing(&event.causation_id));
-    table
+        out.join(" ")
+    }
+
+    #[test]
+    fn rejected_commands_stand_after_the_event_they_were_decided_on() {
+        let pages: [&[u64]; 2] = [&[1, 2], &[3, 4]];
+        assert_eq!(shown(pages, &[0, 2, 2, 4], false), "x0 1 2 x2 x2 3 4 x4");
+        let pages: [&[u64]; 2] = [&[4, 3], &[2, 1]];
+        assert_eq!(shown(pages, &[4, 2, 2, 0], true), "x4 4 3 x2 x2 2 1 x0");
+        assert_eq!(shown([&[], &[]], &[0], false), "");
+    }
 }

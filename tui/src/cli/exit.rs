@@ -61,9 +61,14 @@ pub enum CliError {
     /// Standard output or error could not be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
-    /// The daemon inside this program failed.
-    #[error("{0}")]
-    Daemon(String),
+    /// The daemon inside this program, or its screens, failed.
+    #[error("{message}")]
+    Daemon {
+        /// What failed.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
 }
 
 impl CliError {
@@ -75,12 +80,22 @@ impl CliError {
         }
     }
 
+    /// A failure of the daemon inside this program. What follows `hint:` on a line of its own is what to do about it.
+    pub fn daemon(said: impl Into<String>) -> Self {
+        let said = said.into();
+        let (message, hint) = match said.split_once("\nhint: ") {
+            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+            None => (said, None),
+        };
+        Self::Daemon { message, hint }
+    }
+
     /// The exit code it leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
-            Self::File { .. } | Self::Output(_) | Self::Daemon(_) => Exit::Internal,
+            Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
             Self::Client(error) => match error {
                 ClientError::BadUrl { .. } => Exit::Usage,
                 ClientError::Unreachable { .. }
@@ -105,7 +120,8 @@ impl CliError {
                 .or_else(|| problem.hint.clone()),
             Self::Client(error) => error.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
-            Self::File { .. } | Self::Output(_) | Self::Daemon(_) => None,
+            Self::Daemon { hint, .. } => hint.clone(),
+            Self::File { .. } | Self::Output(_) => None,
         }
     }
 
@@ -214,6 +230,9 @@ mod tests {
                 .unwrap()
                 .contains("whodunit serve")
         );
+        let refused = CliError::daemon("cannot listen\nhint: elsewhere");
+        assert_eq!(refused.to_string(), "cannot listen");
+        assert_eq!(refused.hint().as_deref(), Some("elsewhere"));
         let missing = CliError::File {
             place: "x.toml".to_owned(),
             error: io::ErrorKind::NotFound.into(),

@@ -120,7 +120,7 @@ async fn read(
 fn show(
     args: &EventsArgs,
     terminal: &mut Terminal<'_>,
-    entry: &Entry<'_>,
+    entry: &Entry<'_, '_>,
     widths: &mut Option<Widths>,
 ) -> Result<(), CliError> {
     if terminal.form.json {
@@ -131,7 +131,7 @@ fn show(
             }
         };
     }
-    let table = feed(entry, terminal.form.zone, args.stream.is_some());
+    let table = feed(entry, terminal.form, args.stream.is_some());
     pages::print(terminal, &table, widths)
 }
 

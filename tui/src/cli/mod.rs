@@ -6,6 +6,7 @@
 mod args;
 mod decisions;
 mod do_command;
+mod event;
 mod events;
 mod exit;
 mod export;
@@ -91,7 +92,7 @@ enum Command {
     /// The log, or one stream's history
     Events(events::EventsArgs),
     /// Everything about one event
-    Event(events::EventArgs),
+    Event(event::EventArgs),
     /// The state of a stream at a revision or a time
     State(state::StateArgs),
     /// Each event of a stream, and what it changed
@@ -187,7 +188,7 @@ async fn run(
     match command {
         Command::Streams(args) => streams::run(&args, &client()?, terminal).await,
         Command::Events(args) => events::run(&args, &client()?, terminal).await,
-        Command::Event(args) => events::run_one(&args, &client()?, terminal).await,
+        Command::Event(args) => event::run(&args, &client()?, terminal).await,
         Command::State(args) => state::run(&args, &client()?, terminal).await,
         Command::Steps(args) => state::run_steps(&args, &client()?, terminal).await,
         Command::Diff(args) => state::run_diff(&args, &client()?, terminal).await,
@@ -205,4 +206,28 @@ async fn run(
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),
     }
+}
+
+/// Runs a command line as the program would, with everything written kept: for tests against a real daemon.
+#[cfg(test)]
+pub(crate) async fn run_line(
+    line: &[&str],
+    form: Form,
+) -> (Result<Exit, CliError>, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let matches = Cli::command()
+        .try_get_matches_from(std::iter::once(&"whodunit").chain(line))
+        .unwrap();
+    let cli = Cli::from_arg_matches(&matches).unwrap();
+    let form = Form {
+        json: cli.global.json,
+        ..form
+    };
+    let mut terminal = Terminal::new(form, &mut out, &mut err);
+    let result = run(&cli.global, cli.command, &matches, &mut terminal).await;
+    if let Err(error) = &result {
+        terminal.error(error).unwrap();
+    }
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (result, text(out), text(err))
 }

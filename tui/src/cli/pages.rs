@@ -116,3 +116,77 @@ pub(crate) fn print(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::{Cell, Column};
+    use crate::cli::terminal::Form;
+
+    /// Three pages: a full one, an empty one (the daemon looked at enough for now), a last one.
+    fn page(cursor: Option<&str>, limit: usize) -> Page<u64> {
+        let (items, next) = match cursor {
+            None => (vec![1, 2, 3], Some("b")),
+            Some("b") => (vec![], Some("c")),
+            _ => (vec![4, 5], None),
+        };
+        let cut = items.len() > limit;
+        Page {
+            items: items.into_iter().take(limit).collect(),
+            next_cursor: if cut { Some("cut") } else { next }.map(str::to_owned),
+            head: 5,
+            scanned: 3,
+        }
+    }
+
+    async fn listed(args: PageArgs, json: bool) -> (String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let form = Form {
+            json,
+            ..Form::default()
+        };
+        let mut terminal = Terminal::new(form, &mut out, &mut err);
+        let fetch =
+            |cursor: Option<String>, limit| async move { Ok(page(cursor.as_deref(), limit)) };
+        let rows = |_: &Terminal<'_>, items: &[u64]| {
+            let mut table = Table::new([Column::new("n")]);
+            for item in items {
+                table.row([Cell::from(item.to_string())]);
+            }
+            table
+        };
+        list(&mut terminal, &args, fetch, rows, "nothing")
+            .await
+            .unwrap();
+        (
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err).unwrap(),
+        )
+    }
+
+    fn args(limit: usize, all: bool) -> PageArgs {
+        PageArgs {
+            limit,
+            all,
+            cursor: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_short_page_is_not_the_end() {
+        let (out, err) = listed(args(4, false), false).await;
+        assert_eq!(out, "n\n1\n2\n3\n4\n");
+        assert!(err.contains("--cursor cut"), "{err}");
+        let (out, err) = listed(args(50, false), false).await;
+        assert_eq!((out.lines().count(), err.as_str()), (6, ""));
+    }
+
+    #[tokio::test]
+    async fn everything_is_a_document_a_line_in_json() {
+        assert_eq!(listed(args(1, true), true).await.0, "1\n2\n3\n4\n5\n");
+        let (out, _) = listed(args(4, false), true).await;
+        let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(document["items"], serde_json::json!([1, 2, 3, 4]));
+        assert_eq!(document["next_cursor"], "cut");
+    }
+}

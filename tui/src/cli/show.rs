@@ -8,31 +8,31 @@ use whodunit_core::text::shown;
 
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
+use super::terminal::{Form, Terminal};
 
 /// What stands before a rejected command.
 pub(crate) const REJECTED: &str = "✗";
 
 /// A line of a history: an event, or a command that was rejected.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Entry<'a> {
+pub(crate) enum Entry<'e, 'd> {
     /// An event.
-    Event(&'a Event),
+    Event(&'e Event),
     /// A decision; a rejected one.
-    Rejected(&'a Decision),
+    Rejected(&'d Decision),
 }
 
 /// A table of events. A column in which nothing stands is left out.
-pub(crate) fn history(entries: &[Entry<'_>], zone: Zone, of_one_stream: bool) -> Table {
-    let mut table = Table::new(columns(zone, of_one_stream));
-    fill(&mut table, entries, zone, of_one_stream);
+pub(crate) fn history(entries: &[Entry<'_, '_>], form: Form, of_one_stream: bool) -> Table {
+    let mut table = Table::new(columns(form, of_one_stream));
+    fill(&mut table, entries, form, of_one_stream);
     table.drop_empty_columns();
     table
 }
 
 /// A table of events that come one by one: its columns have room for those to come.
-pub(crate) fn feed(entry: &Entry<'_>, zone: Zone, of_one_stream: bool) -> Table {
-    let mut columns = columns(zone, of_one_stream);
+pub(crate) fn feed(entry: &Entry<'_, '_>, form: Form, of_one_stream: bool) -> Table {
+    let mut columns = columns(form, of_one_stream);
     for (column, room) in columns.iter_mut().zip([6, 19, 0, 3, 20, 16, 0, 24]) {
         *column = column.at_least(room);
     }
@@ -43,33 +43,35 @@ pub(crate) fn feed(entry: &Entry<'_>, zone: Zone, of_one_stream: bool) -> Table 
         *column = column.at_least(event.stream.as_str().len().max(30));
     }
     let mut table = Table::new(columns);
-    fill(&mut table, std::slice::from_ref(entry), zone, of_one_stream);
+    fill(&mut table, std::slice::from_ref(entry), form, of_one_stream);
     table
 }
 
-fn columns(zone: Zone, of_one_stream: bool) -> Vec<Column> {
+fn columns(form: Form, of_one_stream: bool) -> Vec<Column> {
     vec![
         Column::new(if of_one_stream { "rev" } else { "pos" }).right(),
-        Column::new(zone.heading()),
-        Column::new(if of_one_stream { "" } else { "stream" }).shrinks_to(16),
+        Column::new(form.zone.heading()),
+        Column::new(if of_one_stream { "" } else { "stream" })
+            .shrinks_to(14)
+            .cut_in_the_middle(),
         Column::new(if of_one_stream { "" } else { "rev" }).right(),
-        Column::new("type").shrinks_to(16),
+        Column::new("type").shrinks_to(13),
         Column::new("who").shrinks_to(10),
         Column::new("from").shrinks_to(9),
         Column::new("why").shrinks_to(12),
     ]
 }
 
-fn fill(table: &mut Table, entries: &[Entry<'_>], zone: Zone, of_one_stream: bool) {
+fn fill(table: &mut Table, entries: &[Entry<'_, '_>], form: Form, of_one_stream: bool) {
     for entry in entries {
         table.row(match entry {
-            Entry::Event(event) => event_row(event, zone, of_one_stream),
-            Entry::Rejected(decision) => rejected_row(decision, zone, of_one_stream),
+            Entry::Event(event) => event_row(event, form, of_one_stream),
+            Entry::Rejected(decision) => rejected_row(decision, form, of_one_stream),
         });
     }
 }
 
-fn event_row(event: &Event, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
+fn event_row(event: &Event, form: Form, of_one_stream: bool) -> Vec<Cell> {
     let revision = event.revision.to_string();
     let (first, stream, second) = if of_one_stream {
         (revision, String::new(), String::new())
@@ -91,7 +93,7 @@ fn event_row(event: &Event, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
     };
     vec![
         first.into(),
-        zone.short(event.recorded_at).into(),
+        form.time(event.recorded_at).into(),
         stream.into(),
         second.into(),
         Cell::new(&event.event_type, token),
@@ -101,7 +103,7 @@ fn event_row(event: &Event, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
     ]
 }
 
-fn rejected_row(decision: &Decision, zone: Zone, of_one_stream: bool) -> Vec<Cell> {
+fn rejected_row(decision: &Decision, form: Form, of_one_stream: bool) -> Vec<Cell> {
     let why = match &decision.result {
         Outcome::Rejected { rule, message } => format!("{rule}: {message}"),
         Outcome::Accepted { .. } => String::new(),
@@ -113,7 +115,7 @@ fn rejected_row(decision: &Decision, zone: Zone, of_one_stream: bool) -> Vec<Cel
     };
     vec![
         Cell::new(REJECTED, Token::Rejected),
-        zone.short(decision.decided_at).into(),
+        form.time(decision.decided_at).into(),
         stream.into(),
         "".into(),
         Cell::new(&decision.command_type, Token::Rejected),

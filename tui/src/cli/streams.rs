@@ -9,7 +9,7 @@ use super::pages;
 use super::show::text;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
+use super::terminal::{Form, Terminal};
 use crate::client::{Client, StreamSort, StreamsQuery};
 
 /// Arguments of `whodunit streams`.
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let zone = terminal.form.zone;
+    let form = terminal.form;
     let fetch = |cursor, limit| {
         let query = StreamsQuery {
             category: args.category.clone(),
@@ -70,16 +70,16 @@ pub(crate) async fn run(
         terminal,
         &args.page,
         fetch,
-        |_, items| table(items, zone),
+        |_, items| table(items, form),
         nothing,
     )
     .await?;
     Ok(Exit::Ok)
 }
 
-fn table(streams: &[Stream], zone: Zone) -> Table {
+fn table(streams: &[Stream], form: Form) -> Table {
     let mut table = Table::new([
-        Column::new("stream").shrinks_to(16),
+        Column::new("stream").shrinks_to(14).cut_in_the_middle(),
         Column::new("title").shrinks_to(12),
         Column::new("rev").right(),
         Column::new("status"),
@@ -94,7 +94,7 @@ fn table(streams: &[Stream], zone: Zone) -> Table {
             text(stream.title.as_ref()).into(),
             stream.revision.to_string().into(),
             Cell::new(text(stream.status.as_ref()), Token::Accent),
-            zone.short(stream.last_recorded_at).into(),
+            form.time(stream.last_recorded_at).into(),
             stream.last_event_type.as_str().into(),
             text(stream.last_actor.as_ref()).into(),
             text(stream.last_reason.as_ref()).into(),
@@ -128,7 +128,7 @@ mod tests {
             )
         ]))
         .unwrap();
-        let table = table(&streams, Zone::Utc);
+        let table = table(&streams, Form::default());
         let widths = table.widths(Some(110));
         let mut lines = vec![table.heading(&widths, false)];
         lines.extend(table.lines(&widths, false));

@@ -10,6 +10,8 @@ use super::style::Token;
 
 /// Space between columns.
 const GAP: usize = 2;
+/// The width below which no column is cut.
+const LEAST: usize = 4;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +22,8 @@ pub(crate) struct Column {
     least: Option<usize>,
     /// The width it has at least, however short its cells are.
     floor: usize,
+    /// Whether cells are cut in the middle: their ends tell them apart.
+    middle: bool,
 }
 
 impl Column {
@@ -30,6 +34,7 @@ impl Column {
             right: false,
             least: None,
             floor: 0,
+            middle: false,
         }
     }
 
@@ -45,7 +50,13 @@ impl Column {
         self
     }
 
-    /// May be cut down to this width.
+    /// Is cut in the middle, as names are whose ends tell them apart.
+    pub(crate) const fn cut_in_the_middle(mut self) -> Self {
+        self.middle = true;
+        self
+    }
+
+    /// May be cut down to this width; further only where the table would not fit otherwise.
     pub(crate) const fn shrinks_to(mut self, least: usize) -> Self {
         self.least = Some(least);
         self
@@ -138,22 +149,22 @@ impl Table {
             return Widths(widths);
         };
         let gaps = GAP * self.columns.len().saturating_sub(1);
-        loop {
-            let total = widths.iter().sum::<usize>() + gaps;
-            if total <= width {
-                break;
-            }
-            // The widest column that may still give one up.
-            let widest = (0..widths.len())
-                .filter(|i| {
-                    self.columns[*i]
-                        .least
-                        .is_some_and(|least| widths[*i] > least)
-                })
-                .max_by_key(|i| widths[*i]);
-            match widest {
-                Some(index) => widths[index] -= 1,
-                None => break,
+        let fits = |widths: &[usize]| widths.iter().sum::<usize>() + gaps <= width;
+        // First down to what each column asks for, then, on a very narrow terminal, down to almost nothing.
+        for last_resort in [false, true] {
+            let least = |column: &Column| {
+                let asked = column.least?;
+                Some(if last_resort { asked.min(LEAST) } else { asked })
+            };
+            while !fits(&widths) {
+                // The widest column that may still give one up.
+                let widest = (0..widths.len())
+                    .filter(|i| least(&self.columns[*i]).is_some_and(|least| widths[*i] > least))
+                    .max_by_key(|i| widths[*i]);
+                match widest {
+                    Some(index) => widths[index] -= 1,
+                    None => break,
+                }
             }
         }
         Widths(widths)
@@ -185,7 +196,11 @@ impl Table {
         let last = cells.len().saturating_sub(1);
         for (index, (cell, column)) in cells.iter().zip(&self.columns).enumerate() {
             let width = widths.0.get(index).copied().unwrap_or_default();
-            let text = cut(&cell.text, width);
+            let text = if column.middle {
+                cut_middle(&cell.text, width)
+            } else {
+                cut(&cell.text, width)
+            };
             let pad = width.saturating_sub(text.width());
             let painted = cell.token.paint(&text, colours);
             if column.right {
@@ -225,6 +240,24 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// The text in at most `width` columns, with `…` for its middle when it was cut.
+fn cut_middle(text: &str, width: usize) -> String {
+    if text.width() <= width || width < 3 {
+        return cut(text, width);
+    }
+    let tail_width = (width - 1) / 2;
+    let mut tail = "";
+    for (at, _) in text.grapheme_indices(true).rev() {
+        let (_, rest) = text.split_at(at);
+        if rest.width() > tail_width {
+            break;
+        }
+        tail = rest;
+    }
+    // `cut` ends in the `…` that stands for the middle.
+    format!("{}{tail}", cut(text, width - tail.width()))
 }
 
 #[cfg(test)]
@@ -277,7 +310,7 @@ mod tests {
           1  UserCreated  api
          12  UserDeleted  job:inactive-c…  inactive for 9…
         ");
-        for width in 27..90 {
+        for width in 21..90 {
             for line in render(Some(width)).lines() {
                 assert!(line.width() <= width, "{width}: {line}");
             }
@@ -290,6 +323,12 @@ mod tests {
         assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abc", 0), "");
+        assert_eq!(
+            cut_middle("iamuser-malicious-iam-user", 13),
+            "iamuse…m-user"
+        );
+        assert_eq!(cut_middle("漢字漢字漢字", 6), "漢…字");
+        assert_eq!(cut_middle("abcdef", 2), "a…");
     }
 
     #[test]

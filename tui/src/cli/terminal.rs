@@ -82,7 +82,19 @@ pub(crate) struct Form {
     pub(crate) ascii: bool,
 }
 
+/// Columns from which on times are shown with their year.
+const WIDE: usize = 100;
+
 impl Form {
+    /// A time in a table's column: without the year where room is scarce.
+    pub(crate) fn time(self, at: Timestamp) -> String {
+        if self.width.is_some_and(|width| width < WIDE) {
+            self.zone.format(at, "%b %d %H:%M:%S")
+        } else {
+            self.zone.short(at)
+        }
+    }
+
     /// As this process's terminal and environment have it.
     pub(crate) fn detect(json: bool, zone: Zone, ascii: bool) -> Self {
         let is_terminal = io::stdout().is_terminal();

@@ -48,7 +48,7 @@ impl Embedded {
     /// Opens the store in this folder and serves it.
     pub(super) async fn start(data: &Path, plan: Plan) -> Result<Self, CliError> {
         let failed = |doing: &str, error: &dyn std::fmt::Display| {
-            CliError::Daemon(format!("cannot {doing}: {error}"))
+            CliError::daemon(format!("cannot {doing}: {error}"))
         };
         let options = if plan.thrown_away {
             StoreOptions::Relaxed
@@ -93,10 +93,10 @@ impl Embedded {
         self.shutdown.cancel();
         match self.serving.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(CliError::Daemon(format!(
+            Ok(Err(error)) => Err(CliError::daemon(format!(
                 "the store did not close: {error}"
             ))),
-            Err(error) => Err(CliError::Daemon(format!("the daemon failed: {error}"))),
+            Err(error) => Err(CliError::daemon(format!("the daemon failed: {error}"))),
         }
     }
 }

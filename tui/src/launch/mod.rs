@@ -10,3 +10,6 @@ mod play;
 pub(crate) mod screens;
 pub(crate) mod serve;
 mod story;
+
+#[cfg(test)]
+mod tour_tests;

@@ -42,6 +42,6 @@ async fn open(client: &Client, terminal: &mut Terminal<'_>, guide: bool) -> Resu
     };
     match app::run(options).await {
         Ok(()) => Ok(Exit::Ok),
-        Err(error) => Err(CliError::Daemon(format!("the screens failed: {error:#}"))),
+        Err(error) => Err(CliError::daemon(format!("the screens failed: {error:#}"))),
     }
 }

@@ -198,6 +198,11 @@ impl Service {
                 self.queue(at(day, 15, 47, 19), Beat::CleanUp);
             }
         }
+        // A Tuesday morning as any other, while support reads the first mail of the day.
+        for minute in [2, 17, 31, 48, 66, 71] {
+            let second = self.dice.below(60);
+            self.queue(at(LAST_DAY, 8, minute, second), Beat::SignUp);
+        }
         self.queue(at(16, 5, 30, 0), Beat::NameSync);
         self.queue(at(5, 9, 12, 4), Beat::Sarah);
     }

@@ -1,0 +1,144 @@
+//! `whodunit event`: everything about one event, and what led to it.
+
+use clap::Args;
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::StreamName;
+use whodunit_core::text::shown;
+
+use super::exit::{CliError, Exit};
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::{Terminal, Zone};
+use crate::client::{Client, ClientError, DecisionsQuery, Order};
+
+/// Causes followed at most.
+const CAUSES_MAX: usize = 8;
+/// Decisions of a stream among which a command is looked for.
+const DECISIONS_MAX: usize = 500;
+
+/// Arguments of `whodunit event`.
+#[derive(Debug, Args)]
+pub(crate) struct EventArgs {
+    /// The event's id
+    event_id: String,
+    /// Show secrets (which the daemon puts on its own record)
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(
+    args: &EventArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let event = client.event(&args.event_id, args.reveal).await?;
+    if terminal.form.json {
+        terminal.document(&event)?;
+        return Ok(Exit::Ok);
+    }
+    let causes = causes(&event, client, terminal.form.zone).await?;
+    let table = details(&event, &causes, terminal.form.zone);
+    let widths = table.widths(None);
+    let colours = terminal.form.colours;
+    for line in table.lines(&widths, colours) {
+        terminal.line(line)?;
+    }
+    for (title, json) in [
+        ("data", Some(&event.data)),
+        ("metadata", event.metadata.as_ref()),
+    ] {
+        if let Some(json) = json {
+            terminal.line(terminal.paint(Token::Muted, title))?;
+            terminal.document(&json.to_value())?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn details(event: &Event, causes: &[String], zone: Zone) -> Table {
+    let mut table = Table::new([Column::new(""), Column::new("")]);
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            table.row([Cell::new(name, Token::Muted), value.into()]);
+        }
+    };
+    let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
+    add("type", event.event_type.clone());
+    add("who", or_nothing(&event.actor));
+    add("when", zone.long(event.recorded_at));
+    add("why", or_nothing(&event.reason));
+    for (n, cause) in causes.iter().enumerate() {
+        add(if n == 0 { "cause" } else { "" }, format!("← {cause}"));
+    }
+    add("stream", event.stream.to_string());
+    add("revision", event.revision.to_string());
+    add("position", event.position.to_string());
+    add("event id", event.event_id.clone());
+    add("schema", event.schema_version.to_string());
+    add("correlation", or_nothing(&event.correlation_id));
+    add("causation", or_nothing(&event.causation_id));
+    table
+}
+
+/// What led to the event: its command, the event that the command answered to, that one's command, and so on.
+async fn causes(event: &Event, client: &Client, zone: Zone) -> Result<Vec<String>, ClientError> {
+    let mut out = Vec::new();
+    let mut stream = event.stream.clone();
+    let mut next = event.causation_id.clone();
+    while let Some(id) = next.take()
+        && out.len() < CAUSES_MAX
+    {
+        if let Some(decision) = command(&id, &stream, client).await? {
+            out.push(format!("command {}", shown(&decision.command_type)));
+            next = decision.causation_id;
+            continue;
+        }
+        match client.event(&id, false).await {
+            Ok(cause) => {
+                out.push(spoken(&cause, zone));
+                stream = cause.stream;
+                next = cause.causation_id;
+            }
+            Err(ClientError::Problem(problem)) if problem.status == 404 => out.push(id),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(out)
+}
+
+/// The command of this id, if it is among the stream's last ones.
+async fn command(
+    id: &str,
+    stream: &StreamName,
+    client: &Client,
+) -> Result<Option<Decision>, ClientError> {
+    let query = DecisionsQuery {
+        stream: Some(stream.clone()),
+        order: Order::Backward,
+        limit: Some(DECISIONS_MAX),
+        ..DecisionsQuery::default()
+    };
+    let page = client.decisions(&query).await?;
+    Ok(page
+        .items
+        .into_iter()
+        .find(|decision| decision.command_id == id))
+}
+
+fn spoken(event: &Event, zone: Zone) -> String {
+    let part = |mark: &str, text: &Option<String>| {
+        text.as_deref()
+            .map_or_else(String::new, |text| format!("{mark}{}", shown(text)))
+    };
+    format!(
+        "{}  {} revision {}  {}{}{}",
+        shown(&event.event_type),
+        event.stream,
+        event.revision,
+        zone.short(event.recorded_at),
+        part("  ", &event.actor),
+        part("  ", &event.reason),
+    )
+}
