@@ -22,16 +22,15 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon on this data directory and a free port, and waits until it says that it listens.
     pub fn start(data: &Path) -> Result<Self> {
-        Self::start_with(data, &[])
+        Self::start_on(data, "127.0.0.1:0")
     }
 
-    /// The same, with more arguments.
-    pub fn start_with(data: &Path, args: &[&str]) -> Result<Self> {
+    /// The same, on a given address.
+    pub fn start_on(data: &Path, listen: &str) -> Result<Self> {
         let mut child = Command::new(binary("whodunitd"))
             .arg("--data")
             .arg(data)
-            .args(["--listen", "127.0.0.1:0"])
-            .args(args)
+            .args(["--listen", listen])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -52,6 +52,7 @@ pub(crate) enum Slot {
     WhatIf,
     Log,
     OlderLog,
+    LogDecisions,
     LogDensity,
 }
 

@@ -3,6 +3,8 @@
 //! Owns the fixtures: one believable stream, Sarah's, and its replies. Effects that ask the daemon are answered from it, so
 //! a test presses keys and reads the screen.
 
+#![expect(clippy::too_many_lines, reason = "tables of fixtures")]
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -51,6 +53,15 @@ impl Passwords for NoPasswords {
 
     fn verify(&self, _plaintext: &str, _hash: &str) -> Result<bool, String> {
         Ok(true)
+    }
+}
+
+fn page<T>(items: Vec<T>, head: u64) -> Page<T> {
+    Page {
+        items,
+        next_cursor: None,
+        head,
+        scanned: 0,
     }
 }
 
@@ -330,14 +341,6 @@ impl Daemon {
             return Err(failure.clone());
         }
         let head = 18_204;
-        fn page<T>(items: Vec<T>, head: u64) -> Page<T> {
-            Page {
-                items,
-                next_cursor: None,
-                head,
-                scanned: 0,
-            }
-        }
         Ok(match request {
             Request::Streams(query) => {
                 let text = query.matching.clone().unwrap_or_default();

@@ -54,17 +54,15 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();
-        for word in paragraph.split_word_bounds() {
-            let mut word = word;
-            if width(&line) + width(word) > cells {
-                if !line.trim().is_empty() {
-                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
-                }
-                line.clear();
-                word = word.trim_start();
+        for word in paragraph.split_inclusive(' ') {
+            if width(&line) + width(word.trim_end()) > cells && !line.is_empty() {
+                lines.push(std::mem::take(&mut line).trim_end().to_owned());
             }
             for grapheme in word.graphemes(true) {
                 if width(&line) + width(grapheme) > cells {
+                    if grapheme == " " {
+                        continue;
+                    }
                     lines.push(std::mem::take(&mut line));
                 }
                 line.push_str(grapheme);

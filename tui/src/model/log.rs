@@ -30,6 +30,10 @@ pub(crate) struct LogScreen {
     pub(crate) older: Option<String>,
     pub(crate) selected: usize,
     pub(crate) follow: bool,
+    /// Rejected decisions, newest first, that have no place among the loaded events yet.
+    pub(crate) decisions: Vec<Decision>,
+    /// Where older decisions go on; `None` at the first one.
+    pub(crate) older_decisions: Option<String>,
     /// Events that came while the log was held still.
     pub(crate) unseen: Vec<LogRow>,
     /// How many of those were too many to keep.
@@ -47,6 +51,8 @@ impl Default for LogScreen {
         Self {
             rows: Remote::Absent,
             older: None,
+            decisions: Vec::new(),
+            older_decisions: None,
             selected: 0,
             follow: true,
             unseen: Vec::new(),
@@ -124,6 +130,67 @@ impl LogScreen {
             && filter
                 .until
                 .is_none_or(|until| decision.decided_at <= until)
+    }
+
+    /// Position of the oldest event shown.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.rows.value()?.iter().find_map(|row| match row {
+            LogRow::Event(event) => Some(event.position.0),
+            LogRow::Rejected(_) => None,
+        })
+    }
+
+    /// Puts the waiting decisions among the events, each after the last event before it. Those older than every event
+    /// shown wait on, unless the log begins here.
+    pub(crate) fn weave(&mut self) {
+        let (oldest, whole) = (self.oldest().unwrap_or(0), self.older.is_none());
+        let waiting = std::mem::take(&mut self.decisions);
+        let selected = self.selected;
+        let mut later = Vec::new();
+        let mut before_selected = 0;
+        let admitted: Vec<bool> = waiting
+            .iter()
+            .map(|decision| self.admits_decision(decision))
+            .collect();
+        let Some(rows) = self.rows.value_mut() else {
+            return;
+        };
+        // Newest first, so that the places of the older ones stay right.
+        for (decision, admitted) in waiting.into_iter().zip(admitted) {
+            if decision.base_position.0 < oldest && !whole {
+                later.push(decision);
+                continue;
+            }
+            // One that the live feed brought meanwhile is there already.
+            let known = rows.iter().rev().any(
+                |row| matches!(row, LogRow::Rejected(other) if other.sequence == decision.sequence),
+            );
+            if !admitted || known {
+                continue;
+            }
+            let at = rows.partition_point(|row| match row {
+                LogRow::Event(event) => event.position <= decision.base_position,
+                LogRow::Rejected(other) => other.sequence < decision.sequence,
+            });
+            before_selected += usize::from(at <= selected);
+            rows.insert(at, LogRow::Rejected(Box::new(decision)));
+        }
+        let last = rows.len().saturating_sub(1);
+        self.selected = if self.follow {
+            last
+        } else {
+            (selected + before_selected).min(last)
+        };
+        self.decisions = later;
+    }
+
+    /// Whether older decisions have to be loaded to go with the events shown.
+    pub(crate) fn wants_decisions(&self) -> bool {
+        let reached = self
+            .decisions
+            .last()
+            .is_some_and(|oldest| oldest.base_position.0 < self.oldest().unwrap_or(0));
+        self.older_decisions.is_some() && !reached && self.shows_decisions()
     }
 
     /// The command that gives the same answer.

@@ -1,10 +1,11 @@
 //! The log screen.
 
 use super::{Effects, history, moved};
+use crate::client::{DecisionsQuery, Order};
 use crate::effect::{Effect, Request, Slot};
 use crate::keys::Action;
 use crate::model::Model;
-use crate::model::log::{LogRow, ROWS_MAX, parse_filter};
+use crate::model::log::{LogRow, PAGE, ROWS_MAX, parse_filter};
 
 /// Parts of the time axis that the density is asked in.
 const BUCKETS: usize = 240;
@@ -13,6 +14,8 @@ pub(super) fn load(model: &mut Model) -> Effects {
     model.log.rows.reload();
     model.log.unseen.clear();
     model.log.missed = 0;
+    model.log.decisions.clear();
+    model.log.older_decisions = None;
     let request = Request::Events(model.log.query());
     vec![
         model.ask(Slot::Log, "the log", request),
@@ -91,6 +94,35 @@ fn follow(model: &mut Model) -> Effects {
     }
     let unseen = std::mem::take(&mut model.log.unseen);
     push(model, unseen);
+    Vec::new()
+}
+
+/// Loads rejected decisions to go with the events: the newest, or those after the cursor.
+pub(super) fn decisions(model: &mut Model, cursor: Option<String>) -> Effects {
+    if !model.log.shows_decisions() {
+        return Vec::new();
+    }
+    let query = DecisionsQuery {
+        rejected: Some(true),
+        order: Order::Backward,
+        limit: Some(PAGE),
+        cursor,
+        ..DecisionsQuery::default()
+    };
+    vec![model.ask(
+        Slot::LogDecisions,
+        "rejected commands",
+        Request::Decisions(query),
+    )]
+}
+
+/// Rejected decisions have come: they take their places, and older ones are loaded as long as events reach further back.
+pub(super) fn weave(model: &mut Model) -> Effects {
+    model.log.weave();
+    if model.log.wants_decisions() {
+        let cursor = model.log.older_decisions.clone();
+        return decisions(model, cursor);
+    }
     Vec::new()
 }
 

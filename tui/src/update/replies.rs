@@ -4,7 +4,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::time_travel::Step;
 use whodunit_core::event::Event;
 
-use super::{Effects, stream, streams};
+use super::{Effects, log, stream, streams};
 use crate::effect::{Failure, Reply, Slot};
 use crate::model::log::LogRow;
 use crate::model::stream::Row;
@@ -57,11 +57,16 @@ fn filled(model: &mut Model, slot: Slot, reply: Reply) -> Effects {
         }
         (Slot::Log, Reply::Events(page)) => {
             log_page(model, page);
-            Vec::new()
+            log::decisions(model, None)
         }
         (Slot::OlderLog, Reply::Events(page)) => {
             older_log(model, page);
-            Vec::new()
+            log::weave(model)
+        }
+        (Slot::LogDecisions, Reply::Decisions(page)) => {
+            model.log.decisions.extend(page.items);
+            model.log.older_decisions = page.next_cursor;
+            log::weave(model)
         }
         (Slot::LogDensity, Reply::Density(density)) => {
             model.log.density = Some(density);

@@ -320,10 +320,11 @@ fn the_log_follows_until_one_moves() {
     let rows = |harness: &Harness| harness.model.log.rows.value().unwrap().len();
     let message = harness.daemon.live("UserWaved");
     harness.send(message.clone());
-    assert_eq!((rows(&harness), harness.model.log.selected), (5, 4));
+    // Four events and a rejected command; then one more.
+    assert_eq!((rows(&harness), harness.model.log.selected), (6, 5));
     let mut harness = harness.press("up");
     harness.send(message);
-    assert_eq!((rows(&harness), harness.model.log.follow), (5, false));
+    assert_eq!((rows(&harness), harness.model.log.follow), (6, false));
     let harness = harness.press("F");
     assert!(harness.model.log.follow && harness.model.log.unseen.is_empty());
 }
@@ -390,4 +391,37 @@ fn every_bound_action_does_something_or_says_why_not() {
             assert!(changed, "`{key}` in {:?} does nothing", binding.scope);
         }
     }
+}
+
+#[test]
+fn rejected_commands_stand_in_line_in_the_log() {
+    let harness = harness().press("L");
+    let rows = harness.model.log.rows.value().unwrap();
+    let kinds: Vec<&str> = rows
+        .iter()
+        .map(|row| match row {
+            crate::model::log::LogRow::Event(event) => event.event_type.as_str(),
+            crate::model::log::LogRow::Rejected(decision) => decision.command_type.as_str(),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "UserCreated",
+            "UserNameChanged",
+            "UserSuspended",
+            "ChangeEmail",
+            "UserDeleted"
+        ]
+    );
+    // A filter by event type speaks of events only.
+    let harness = harness
+        .press("/")
+        .type_text("type:UserDeleted")
+        .press("enter");
+    let rows = harness.model.log.rows.value().unwrap();
+    assert!(
+        rows.iter()
+            .all(|row| matches!(row, crate::model::log::LogRow::Event(_)))
+    );
 }

@@ -162,20 +162,19 @@ fn list_row(model: &Model, row: &LogRow, selected: bool, cells: usize) -> Line<'
     } else {
         " "
     };
-    let wide = cells >= 90;
-    let text = format!(
-        "{cursor}{:>7} {} {} {} {} {}",
-        label,
-        if wide {
-            model.zone.short(time(row))
-        } else {
-            model.zone.clock(time(row))
-        },
-        fit(&safe(stream.as_str()), if wide { 22 } else { 16 }),
-        fit(&safe(what), 20),
-        fit(&safe(who.unwrap_or_default()), 16),
-        why.unwrap_or_default()
+    let mut text = format!(
+        "{cursor}{label:>7} {} {} {} {}",
+        model.zone.short(time(row)),
+        fit(&safe(stream.as_str()), 15),
+        fit(&safe(what), 19),
+        fit(&safe(who.unwrap_or_default()), 14),
     );
+    let room = cells.saturating_sub(width(&text) + 1);
+    if let Some(why) = why
+        && room > 8
+    {
+        text = format!("{text} {}", cut(&why, room));
+    }
     let mut style = theme.style(token);
     if selected {
         style = style.patch(theme.style(Token::Selected));

@@ -91,7 +91,12 @@ fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area
     let here = stream.index_of(stream.cursor);
     let first = first_row(here, stream.rows(), height);
     let digits = width(&stream.head().to_string()).max(2);
-    let lines: Vec<Line<'_>> = (first..(first + height).min(stream.rows()))
+    let shown = first..(first + height).min(stream.rows());
+    let types = shown
+        .clone()
+        .map(|index| width(&cells_of(model, stream, stream.row_at(index)).what));
+    let columns = types.max().unwrap_or(0);
+    let lines: Vec<Line<'_>> = shown
         .map(|index| {
             event_row(
                 model,
@@ -99,7 +104,7 @@ fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area
                 index,
                 index == here,
                 index > here,
-                digits,
+                (digits, columns),
                 usize::from(inner.width),
             )
         })
@@ -174,7 +179,7 @@ fn event_row(
     index: usize,
     selected: bool,
     future: bool,
-    digits: usize,
+    (digits, columns): (usize, usize),
     cells: usize,
 ) -> Line<'static> {
     let theme = model.theme;
@@ -202,7 +207,8 @@ fn event_row(
         "{}{label}",
         " ".repeat(digits.saturating_sub(width(&label)))
     );
-    let what_cells = (cells.saturating_sub(digits + 18)).clamp(8, 22);
+    // What, then who: the types get what they need, and no more than a half.
+    let what_cells = columns.clamp(8, (cells.saturating_sub(digits + 18) / 2).max(8));
     let mut text = format!(
         "{cursor}{mark}{label} {} {} {}",
         fit(&time, 12),

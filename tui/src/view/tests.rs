@@ -298,7 +298,7 @@ fn the_cursor_and_changes_are_highlighted() {
                 .map(|column| buffer[(column, row)].symbol())
                 .collect();
             let at = line.find(part)?;
-            let column = u16::try_from(line[..at].chars().count()).ok()?;
+            let column = u16::try_from(line.get(..at)?.chars().count()).ok()?;
             Some(buffer[(column, row)].style())
         })
     };

@@ -1,0 +1,126 @@
+//! The screens of the real program in a real pseudo-terminal.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+
+use serde_json::json;
+use whodunit_tests::{Daemon, Screen};
+
+const LEFT: &str = "\u{1b}[D";
+const ENTER: &str = "\r";
+
+#[test]
+fn the_demo_leads_from_the_missing_account_to_its_cause() {
+    let mut screen = Screen::open(&["demo", "--seed", "7"], (120, 40)).unwrap();
+    screen.wait_for("press / and type sarah");
+    screen.press("/sarah").unwrap();
+    screen.wait_for("2/6");
+    screen.press(ENTER).unwrap();
+    screen.press(ENTER).unwrap();
+    let shown = screen.wait_for("who · when · why");
+    assert!(shown.contains("sarah@example.com"), "{shown}");
+    let shown = screen.wait_for("Mon Mar 24 2025 15:47");
+    assert!(
+        shown.contains("UserDeleted") && shown.contains("job:inactive-cleanup"),
+        "{shown}"
+    );
+    // Back to the state before the deletion.
+    screen.press(LEFT).unwrap();
+    let shown = screen.wait_for("ChangeEmail rejected");
+    assert!(shown.contains("user.suspended"), "{shown}");
+    screen.press(LEFT).unwrap();
+    let shown = screen.wait_for("fraud_detected");
+    assert!(shown.contains("suspended"), "{shown}");
+    // What if the suspension had not happened?
+    screen.press("w").unwrap();
+    screen.wait_for("WHAT-IF nothing is written");
+    screen.press("x").unwrap();
+    let shown = screen.wait_for("(dropped)");
+    assert!(shown.contains("first divergence"), "{shown}");
+    screen.wait_for("active");
+    // A narrower terminal, and back.
+    screen.resize((80, 24)).unwrap();
+    screen.wait_for("(dropped)");
+    screen.resize((120, 40)).unwrap();
+    // Out by q from each level.
+    screen.press("qqq").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+    assert!(screen.restored(), "the terminal is as it was");
+    let sent = String::from_utf8_lossy(&screen.sent()).into_owned();
+    assert!(!sent.contains("argon2"), "a hash reached the screen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_daemon_leaves_a_stale_screen_that_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path()).unwrap();
+    let event =
+        json!({"events": [{"event_type": "OrderPlaced", "actor": "shop", "data": {"total": 3}}]});
+    daemon
+        .post("/v1/streams/order-1/events", &event)
+        .await
+        .unwrap();
+    let url = daemon.url().to_owned();
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    let mut screen = Screen::open(&["--daemon", &url], (100, 30)).unwrap();
+    screen.wait_for("order-1");
+    screen.wait_for("● live");
+    daemon.kill().unwrap();
+    let shown = screen.wait_for("stale");
+    assert!(
+        shown.contains("order-1"),
+        "what was there stays on screen: {shown}"
+    );
+    let daemon = Daemon::start_on(folder.path(), &format!("127.0.0.1:{port}")).unwrap();
+    screen.press("r").unwrap();
+    screen.wait_for("● live");
+    let event = json!({"events": [{"event_type": "OrderPlaced", "data": {"total": 4}}]});
+    daemon
+        .post("/v1/streams/order-2/events", &event)
+        .await
+        .unwrap();
+    screen.wait_for("order-2");
+    screen.press("q").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+    assert!(screen.restored());
+}
+
+#[test]
+fn without_a_daemon_the_screen_says_so_and_what_to_do() {
+    // Nothing listens on the discard port of loopback.
+    let mut screen = Screen::open(&["--daemon", "http://127.0.0.1:9"], (100, 30)).unwrap();
+    let shown = screen.wait_for("no daemon reachable");
+    assert!(shown.contains("whodunit serve"), "{shown}");
+    screen.press("q").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+    assert!(screen.restored());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_text_is_shown_and_never_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path()).unwrap();
+    let reason = "\u{1b}]52;c;ZXZpbA==\u{7}\u{1b}[2Jgone\u{9b}31m";
+    let event = json!({"events": [{"event_type": "Evil", "reason": reason, "data": {"x\u{1b}[0m": "\u{1b}c"}}]});
+    let (status, answer) = daemon
+        .post("/v1/streams/order-1/events", &event)
+        .await
+        .unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let mut screen = Screen::open(&["--daemon", daemon.url()], (120, 40)).unwrap();
+    screen.wait_for("order-1");
+    screen.press(ENTER).unwrap();
+    screen.wait_for("who · when · why");
+    screen.wait_for("␛]52;c;ZXZpbA==␇");
+    screen.press("\r").unwrap();
+    screen.wait_for("event as recorded");
+    // One closes the box, one leaves the stream, one the program.
+    screen.press("qqq").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+    let sent = screen.sent();
+    for evil in ["\u{1b}]52", "\u{1b}[2Jgone", "\u{1b}c", "\u{202e}"] {
+        let found = sent
+            .windows(evil.len())
+            .any(|window| window == evil.as_bytes());
+        assert!(!found, "{evil:?} was sent to the terminal");
+    }
+}
