@@ -1,7 +1,5 @@
 //! The screens of the real program in a real pseudo-terminal.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
-
 use serde_json::json;
 use whodunit_tests::{Daemon, Screen};
 
