@@ -4,6 +4,7 @@
 
 mod append;
 mod density;
+mod opening;
 mod query;
 mod record;
 mod tables;
@@ -85,19 +86,25 @@ impl RedbStore {
     /// [`StoreError::InUse`] when another process has it open, [`StoreError::UnknownFormat`] when the file is of another
     /// format or not ours at all.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(directory).map_err(|error| StoreError::Engine {
+        let at_directory = |error: std::io::Error| StoreError::Engine {
             doing: "making the data directory",
             source: format!("{}: {error}", directory.display()).into(),
-        })?;
+        };
+        opening::make_directory(directory).map_err(at_directory)?;
         let path = directory.join(FILE_NAME);
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path);
-        Self::start(
-            database.map_err(|error| open_error(&path, error))?,
-            path,
-            options,
-        )
+        let store = opening::guarded(&path, || {
+            let database = Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(&path);
+            Self::start(
+                database.map_err(|error| open_error(&path, error))?,
+                path.clone(),
+                options,
+            )
+        })?;
+        // Every time, not only for a new file: whoever made it may have died before its own sync.
+        opening::sync_directory(directory).map_err(at_directory)?;
+        Ok(store)
     }
 
     /// Opens a store on any storage: memory, or one that fails on purpose.
@@ -177,7 +184,9 @@ impl Store for RedbStore {
         self.request(|to| Request::Append(Box::new(append), to))
     }
 
-    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+    fn restore_decision(&self, mut decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+        // Which values an export left out says nothing about the decision; with it, a second import would differ.
+        decision.redacted.clear();
         self.request(|to| Request::RestoreDecision(Box::new(decision), to))
     }
 
@@ -295,5 +304,7 @@ fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
     txn.commit().map_err(engine(doing))
 }
 
+#[cfg(test)]
+mod opening_tests;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,48 @@
+//! Making the data directory and opening the file in it, so that neither a power cut nor a damaged file surprises anyone.
+//!
+//! Never looks at what the file holds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::store::StoreError;
+
+/// Opens, up to the first read, with the engine's panics, which a damaged file can cause, turned into an error.
+pub(super) fn guarded<T>(
+    path: &Path,
+    open: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_panic| {
+        Err(StoreError::Damaged {
+            place: format!("`{}`", path.display()),
+            detail: "the engine gave up reading it; restore it from a backup".to_owned(),
+        })
+    })
+}
+
+/// Makes the directory and those above it where they are absent, each durably.
+pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let above = directory
+        .parent()
+        .filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        make_directory(above)?;
+    }
+    match std::fs::create_dir(directory) {
+        // Another process was quicker.
+        Err(_) if directory.is_dir() => {}
+        made => made?,
+    }
+    sync_directory(above.unwrap_or(Path::new(".")))
+}
+
+/// Makes the entries of a directory durable: syncing a new file does not, and a power cut could take the whole file.
+pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    if cfg!(unix) {
+        std::fs::File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
