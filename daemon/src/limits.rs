@@ -16,6 +16,8 @@ pub const SCAN_ENTRIES_MAX: u64 = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a body beyond its bound that are read and thrown away, so that a client that is still sending sees the answer.
+pub const BODY_DISCARD_BYTES_MAX: usize = 64 << 20;
 /// Time for a request's headers to arrive; also how long a connection may rest between two requests.
 pub const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time for a request's body to arrive; for an import the time between two pieces of it.

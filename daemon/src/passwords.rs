@@ -3,6 +3,9 @@
 //! Owns the cost. Never keeps, logs or returns a plaintext. Blocking, and meant to be slow: call it where blocking is
 //! allowed.
 
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use whodunit_core::users::Passwords;
@@ -17,9 +20,21 @@ pub enum Cost {
     Light,
 }
 
-/// Hashes and verifies with argon2id.
+/// Hashes and verifies with argon2id. At most as many at a time as there are processors: each takes its memory.
 pub struct Argon2id {
     argon2: Argon2<'static>,
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A processor's worth of hashing, given back when dropped.
+struct Turn<'a>(&'a Argon2id);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
 }
 
 impl Argon2id {
@@ -31,7 +46,16 @@ impl Argon2id {
         };
         Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            free: Mutex::new(thread::available_parallelism().map_or(1, usize::from)),
+            freed: Condvar::new(),
         }
+    }
+
+    fn turn(&self) -> Turn<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Turn(self)
     }
 }
 
@@ -39,6 +63,7 @@ impl Passwords for Argon2id {
     fn hash(&self, plaintext: &str) -> Result<String, String> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| format!("no randomness for a salt: {error}"))?;
+        let _turn = self.turn();
         self.argon2
             .hash_password_with_salt(plaintext.as_bytes(), &salt)
             .map(|hash| hash.to_string())
@@ -49,6 +74,7 @@ impl Passwords for Argon2id {
         let Ok(hash) = PasswordHash::new(hash) else {
             return Ok(false);
         };
+        let _turn = self.turn();
         Ok(self
             .argon2
             .verify_password(plaintext.as_bytes(), &hash)
@@ -76,6 +102,19 @@ mod tests {
             Ok(false),
             "an unreadable hash is of no password"
         );
+    }
+
+    #[test]
+    fn more_at_a_time_than_there_are_processors_wait_for_their_turn() {
+        let passwords = Argon2id::new(Cost::Light);
+        let before = *passwords.free.lock().unwrap();
+        thread::scope(|scope| {
+            for n in 0..4 * before + 3 {
+                let passwords = &passwords;
+                scope.spawn(move || passwords.hash(&format!("password {n}")).unwrap());
+            }
+        });
+        assert_eq!(*passwords.free.lock().unwrap(), before);
     }
 
     #[test]

@@ -69,33 +69,63 @@ pub(crate) fn stream_page(
             Direction::Forward => Some(last.revision.next()),
             Direction::Backward => before(last.revision.0).map(Revision),
         });
-        bytes += weight(&events);
+        bytes += events.iter().map(weight).sum::<usize>();
         page.extend(events);
     }
     Ok((page, next))
 }
 
-/// Events of the log that pass a filter, within the bounds on weight and on how many are looked at.
+/// Events of the log that pass a filter, as `show` lets them be seen, within the bounds on weight and on how many are looked
+/// at.
+///
+/// A text is looked for in what is shown, not in what is stored: otherwise a search could guess at what is redacted.
 pub(crate) fn log_page(
     view: &dyn View,
     filter: &LogFilter,
     from: Option<Position>,
     direction: Direction,
     limit: usize,
+    show: &dyn Fn(Event) -> Event,
 ) -> Result<LogPage, StoreError> {
+    let text = filter.text.as_deref().map(str::to_lowercase);
+    let filter = LogFilter {
+        text: None,
+        ..filter.clone()
+    };
     let mut page = LogPage {
         next: from,
         ..LogPage::default()
     };
     let mut bytes = 0;
     loop {
-        let wanted = CHUNK.min(limit - page.events.len());
+        // With a text most events are passed over, so it pays to read more of them at a time.
+        let wanted = match text {
+            Some(_) => CHUNK,
+            None => CHUNK.min(limit - page.events.len()),
+        };
         let budget = SCAN_ENTRIES_MAX - page.scanned;
-        let part = view.log(filter, page.next, direction, wanted, budget)?;
-        bytes += weight(&part.events);
+        let part = view.log(&filter, page.next, direction, wanted, budget)?;
         page.scanned += part.scanned;
-        page.events.extend(part.events);
         page.next = part.next;
+        for event in part.events {
+            let (weight, position) = (weight(&event), event.position);
+            let event = show(event);
+            if text.as_deref().is_some_and(|text| !event.mentions(text)) {
+                continue;
+            }
+            bytes += weight;
+            page.events.push(event);
+            if page.events.len() >= limit && text.is_some() {
+                // The rest of this part was not asked for; the next page begins right here.
+                page.next = match direction {
+                    Direction::Forward => {
+                        Some(position.next()).filter(|next| *next <= view.head().position)
+                    }
+                    Direction::Backward => before(position.0).map(Position),
+                };
+                return Ok(page);
+            }
+        }
         let full = page.events.len() >= limit || bytes >= PAGE_BYTES_MAX;
         let spent = page.scanned >= SCAN_ENTRIES_MAX || part.scanned == 0;
         if full || spent || page.next.is_none() {
@@ -104,12 +134,9 @@ pub(crate) fn log_page(
     }
 }
 
-fn weight(events: &[Event]) -> usize {
-    let of = |event: &Event| {
-        let metadata = event.metadata.as_ref();
-        event.data.as_str().len() + metadata.map_or(0, |json| json.as_str().len())
-    };
-    events.iter().map(of).sum()
+fn weight(event: &Event) -> usize {
+    let metadata = event.metadata.as_ref();
+    event.data.as_str().len() + metadata.map_or(0, |json| json.as_str().len())
 }
 
 /// The number before this one, unless that is 0: neither revisions nor positions of events start there.

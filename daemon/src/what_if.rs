@@ -16,7 +16,7 @@ use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Story, WhatIfError, tell};
 
 use crate::limits::{
-    WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
+    SCAN_ENTRIES_MAX, WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
 };
 use crate::store::{Direction, LogFilter, StoreError, View};
 use crate::time_travel::{Point, Resolved, TimeTravel, TravelError, resolve};
@@ -165,7 +165,10 @@ fn find_base(
         resolved => resolved?,
     };
     let (now, position) = match point {
-        Point::AsOf(at) => (at, Some(log_as_of(view, at)?)),
+        Point::AsOf(at) => match log_as_of(view, at)? {
+            None => (at, position_of(view, stream, revision)?),
+            then => (at, then),
+        },
         Point::Head => (info.last_at, None),
         Point::Revision(Revision::ZERO) => {
             let before = info.first_position.0.saturating_sub(1);
@@ -173,8 +176,7 @@ fn find_base(
         }
         Point::Revision(revision) => {
             let at = view.effective_at(stream, revision)?;
-            let event = view.stream_events(stream, revision, Direction::Forward, 1)?;
-            let position = event.first().map(|event| event.position);
+            let position = position_of(view, stream, revision)?;
             (at.unwrap_or(info.last_at), position)
         }
     };
@@ -186,17 +188,29 @@ fn find_base(
     })
 }
 
-/// The position of the last event recorded until then.
-fn log_as_of(view: &dyn View, at: Timestamp) -> Result<Position, StoreError> {
+/// The position of the last event recorded until then; `None` when so much was recorded since that finding it would take
+/// too long.
+fn log_as_of(view: &dyn View, at: Timestamp) -> Result<Option<Position>, StoreError> {
     let filter = LogFilter {
         until: Some(at),
         ..LogFilter::default()
     };
-    let page = view.log(&filter, None, Direction::Backward, 1, u64::MAX)?;
-    Ok(page
-        .events
-        .first()
-        .map_or(Position::ZERO, |event| event.position))
+    let page = view.log(&filter, None, Direction::Backward, 1, SCAN_ENTRIES_MAX)?;
+    Ok(match (page.events.first(), page.next) {
+        (Some(event), _) => Some(event.position),
+        (None, None) => Some(Position::ZERO),
+        (None, Some(_)) => None,
+    })
+}
+
+/// The position of an event.
+fn position_of(
+    view: &dyn View,
+    stream: &StreamName,
+    revision: Revision,
+) -> Result<Option<Position>, StoreError> {
+    let events = view.stream_events(stream, revision, Direction::Forward, 1)?;
+    Ok(events.first().map(|event| event.position))
 }
 
 /// The events after `from` up to `to`, within the bounds.

@@ -86,9 +86,10 @@ pub(crate) async fn list(
     let reveal = Reveal::asked(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
     read(&parts.store, move |view| {
-        let page = log_page(view, &filter, from, order.into(), limit)?;
+        let show = |event| reveal.event(&models, event);
+        let page = log_page(view, &filter, from, order.into(), limit, &show)?;
         Ok(Reply(Page {
-            items: reveal.events(&models, page.events),
+            items: page.events,
             next_cursor: page.next.map(|next| order.cursor(next.0)),
             head: view.head().position.0,
             scanned: page.scanned,

@@ -181,10 +181,11 @@ fn lines(
             (!done).then_some(What::EventsAndDecisions(found.end))
         }
         What::Events(from, filter) => {
-            let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS)?;
+            let show = |event| reveal.event(models, event);
+            let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
             for event in page.events {
                 if event.position <= until.position {
-                    line(&mut lines, &reveal.event(models, event))?;
+                    line(&mut lines, &event)?;
                 }
             }
             let next = page.next.filter(|next| *next <= until.position);

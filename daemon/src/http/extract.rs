@@ -14,7 +14,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::json::pointer_token;
 
 use super::error::ApiError;
-use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, BODY_TIMEOUT};
 
 /// A JSON body.
 #[derive(Debug)]
@@ -53,19 +53,24 @@ pub(crate) fn content_type(headers: &HeaderMap) -> String {
 
 async fn read_body(body: Body) -> Result<Vec<u8>, ApiError> {
     let read = async {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut length) = (Vec::new(), 0);
         let mut pieces = body.into_data_stream();
         while let Some(piece) = pieces.next().await {
             let piece: Bytes = piece.map_err(|_broken| {
                 Problem::new(Code::Malformed, "the body ended before it was complete")
             })?;
-            if bytes.len() + piece.len() > BODY_BYTES_MAX {
-                let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-                return Err(Problem::new(Code::TooLarge, detail)
-                    .hint("split it; `POST /v1/import` takes any number of records")
-                    .into());
+            length += piece.len();
+            if length <= BODY_BYTES_MAX {
+                bytes.extend_from_slice(&piece);
+            } else if length > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX {
+                break;
             }
-            bytes.extend_from_slice(&piece);
+        }
+        if length > BODY_BYTES_MAX {
+            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+            return Err(Problem::new(Code::TooLarge, detail)
+                .hint("split it; `POST /v1/import` takes any number of records")
+                .into());
         }
         Ok(bytes)
     };

@@ -6,7 +6,7 @@ use std::process::Child;
 use serde_json::{Value, json};
 
 use crate::program::{start, stop};
-use crate::support::create_user;
+use crate::support::{Api, create_user};
 
 /// A real daemon that logs all it can.
 struct Loud {
@@ -137,6 +137,45 @@ async fn a_password_is_nowhere() {
             assert!(!text.contains(password), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_search_cannot_guess_at_what_is_redacted() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    api.fact("door-1", "Opened", json!({"by": "sarah"})).await;
+    let found = async |query: &str| {
+        let page = api.get(&format!("/v1/events?{query}")).await.ok();
+        (
+            page["items"].as_array().unwrap().len(),
+            page["next_cursor"].clone(),
+        )
+    };
+    assert_eq!(found("text=argon2id").await, (0, Value::Null));
+    assert_eq!(
+        found("text=argon2id&limit=1&order=backward").await,
+        (0, Value::Null)
+    );
+    assert_eq!(found("text=ARGON2ID&reveal=true").await, (1, Value::Null));
+    assert_eq!(found("text=sarah").await, (2, Value::Null));
+    assert_eq!(found("text=sarah&limit=1").await, (1, json!("f2")));
+    assert_eq!(
+        found("text=sarah&limit=1&cursor=f2").await,
+        (1, Value::Null)
+    );
+    assert_eq!(
+        found("text=sarah&limit=1&order=backward").await,
+        (1, json!("b1"))
+    );
+    assert_eq!(api.get("/v1/export?text=argon2id").await.text, "");
+    assert_eq!(
+        api.get("/v1/export?text=argon2id&reveal=true")
+            .await
+            .text
+            .lines()
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]

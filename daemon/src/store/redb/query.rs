@@ -158,27 +158,5 @@ pub(super) fn passes(filter: &LogFilter, event: &Event) -> bool {
         && filter
             .text
             .as_deref()
-            .is_none_or(|text| mentions(event, &text.to_lowercase()))
-}
-
-/// Whether a lower-case text occurs anywhere in what a person sees of an event.
-fn mentions(event: &Event, text: &str) -> bool {
-    let texts = [
-        Some(event.stream.as_str()),
-        Some(event.event_type.as_str()),
-        Some(event.event_id.as_str()),
-        event.actor.as_deref(),
-        event.reason.as_deref(),
-        event.correlation_id.as_deref(),
-        event.causation_id.as_deref(),
-        Some(event.data.as_str()),
-        event
-            .metadata
-            .as_ref()
-            .map(whodunit_core::json::Json::as_str),
-    ];
-    texts
-        .into_iter()
-        .flatten()
-        .any(|part| part.to_lowercase().contains(text))
+            .is_none_or(|text| event.mentions(&text.to_lowercase()))
 }
