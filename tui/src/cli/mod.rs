@@ -57,8 +57,8 @@ Examples:
   whodunit state user-7f3c… --as-of 2025-03-24T15:47:00Z
   whodunit what-if user-7f3c… --at-revision 2 --command SuspendUser --reason fraud_detected
 
-Exit codes: 0 yes or done · 1 no (a rejected command, a bad record) · 2 usage · 3 not found · 4 conflict ·
-5 daemon unreachable · 6 internal"
+Exit codes: 0 yes or done · 1 no (a rejected command, a bad record) · 2 usage
+  3 not found · 4 conflict · 5 daemon unreachable · 6 internal"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -71,16 +71,16 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The daemon's address
-    #[arg(long, global = true, env = "WHODUNIT_DAEMON", value_name = "URL", default_value = DAEMON_DEFAULT)]
+    #[arg(long, global = true, help_heading = "Everywhere", env = "WHODUNIT_DAEMON", value_name = "URL", default_value = DAEMON_DEFAULT)]
     daemon: String,
     /// One JSON document instead of text (a line an item for lists with `--all`)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     /// Times in this machine's zone instead of UTC
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     local: bool,
     /// Screens drawn with ASCII only
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     ascii: bool,
 }
 

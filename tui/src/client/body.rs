@@ -9,13 +9,19 @@ use super::ClientError;
 /// A reply whose bytes come piece by piece.
 #[derive(Debug)]
 pub struct ByteStream {
+    /// The daemon's address, for errors.
+    url: String,
     response: Response,
     idle: Duration,
 }
 
 impl ByteStream {
-    pub(super) fn new(response: Response, idle: Duration) -> Self {
-        Self { response, idle }
+    pub(super) fn new(url: &str, response: Response, idle: Duration) -> Self {
+        Self {
+            url: url.to_owned(),
+            response,
+            idle,
+        }
     }
 
     /// How many bytes will come, when the daemon said so.
@@ -32,14 +38,13 @@ impl ByteStream {
     ///
     /// Cancel safe: a piece that has not been returned is not lost.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        let url = self.response.url().to_string();
         match tokio::time::timeout(self.idle, self.response.chunk()).await {
             Err(_elapsed) => Err(ClientError::Timeout {
-                url,
+                url: self.url.clone(),
                 seconds: self.idle.as_secs(),
             }),
             Ok(Ok(chunk)) => Ok(chunk.map(|bytes| bytes.to_vec())),
-            Ok(Err(error)) => Err(ClientError::from_reqwest(&url, &error)),
+            Ok(Err(error)) => Err(ClientError::from_reqwest(&self.url, &error)),
         }
     }
 }

@@ -270,14 +270,17 @@ impl Client {
                 reason: "the reply is not an event stream".to_owned(),
             });
         }
-        Ok(Live::new(ByteStream::new(response, IDLE_TIMEOUT), after))
+        Ok(Live::new(
+            ByteStream::new(self.url(), response, IDLE_TIMEOUT),
+            after,
+        ))
     }
 
     /// `GET /v1/export`: the log as NDJSON, piece by piece.
     pub async fn export(&self, query: &ExportQuery) -> Result<ByteStream, ClientError> {
         let request = self.request(Method::GET, "/v1/export", &query.params())?;
         let response = self.open(request).await?;
-        Ok(ByteStream::new(response, IDLE_TIMEOUT))
+        Ok(ByteStream::new(self.url(), response, IDLE_TIMEOUT))
     }
 
     /// `POST /v1/import`: sends the records as they come, and returns once they are all stored.
