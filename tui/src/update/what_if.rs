@@ -277,17 +277,21 @@ fn add_command(model: &mut Model) -> Effects {
     let Some(screen) = &model.what_if else {
         return Vec::new();
     };
+    let category = screen.stream.category().to_owned();
+    let no_model = screen
+        .model
+        .failure()
+        .is_some_and(|why| why.code.as_deref() == Some("no_such_model"));
     match screen.model.value() {
         Some(spec) if !spec.commands.is_empty() => {
             model.overlay = Some(Overlay::Commands { selected: 0 });
         }
-        Some(_) => {
-            let category = screen.stream.category().to_owned();
+        None if !no_model => model.complain("the model is not loaded; r loads it again"),
+        Some(_) | None => {
             model.complain(format!(
                 "category `{category}` has no model, so no commands; E adds a raw event"
             ));
         }
-        None => model.complain("the model is not loaded; r loads it again"),
     }
     Vec::new()
 }

@@ -14,6 +14,11 @@ use crate::model::{Model, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
+/// Entries of the metadata shown beside an event; all of them stand in its detail.
+const METADATA_MAX: usize = 8;
+/// From this width on three panes stand side by side; below, they are stacked.
+const THREE_PANES: u16 = 110;
+
 /// The scrubber's two lines within the body.
 pub(super) fn scrubber_area(body: Rect) -> Rect {
     Rect::new(
@@ -46,7 +51,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         area.width,
         area.height.saturating_sub(2),
     );
-    if area.width >= 100 {
+    if area.width >= THREE_PANES {
         let [events, middle, why] = Layout::horizontal([
             Constraint::Percentage(40),
             Constraint::Percentage(35),
@@ -412,6 +417,25 @@ fn event_facts(
             Token::Warn,
         ));
     }
+    // What surrounds the event may say from where it came: an address, a request.
+    let metadata = event
+        .metadata
+        .as_ref()
+        .map(whodunit_core::json::Json::to_value);
+    for (name, value) in metadata
+        .iter()
+        .filter_map(|m| m.as_object())
+        .flatten()
+        .take(METADATA_MAX)
+    {
+        if value.is_string() || value.is_number() || value.is_boolean() {
+            facts.push((
+                "with",
+                format!("{} {}", safe(name), state::text(value)),
+                Token::Muted,
+            ));
+        }
+    }
     facts.push((
         "corr",
         named(event.correlation_id.as_deref(), "-"),
@@ -462,7 +486,7 @@ fn draw_why_short(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, a
     let mut line = String::new();
     for (label, text, _) in facts
         .iter()
-        .filter(|(label, ..)| !matches!(*label, "corr" | "pos" | "id" | "on"))
+        .filter(|(label, ..)| !matches!(*label, "corr" | "pos" | "id" | "on" | "with"))
     {
         let part = if label.is_empty() {
             text.clone()
