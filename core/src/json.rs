@@ -27,6 +27,11 @@ impl Json {
         Self::from_raw(raw)
     }
 
+    /// Takes over a text that [`Json::as_str`] gave earlier: checked once more, but not made compact again.
+    pub fn from_compact(text: String) -> Result<Self, serde_json::Error> {
+        Ok(Self(Arc::from(RawValue::from_string(text)?)))
+    }
+
     fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
         let compact = compact(raw.get());
         Ok(Self(Arc::from(RawValue::from_string(compact)?)))

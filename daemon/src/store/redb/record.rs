@@ -157,7 +157,8 @@ pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreEr
     let decode = || {
         let mut record = Reader::new(bytes)?;
         let json = |text: &str| {
-            Json::parse(text).map_err(|error| format!("a payload is not JSON: {error}"))
+            Json::from_compact(text.to_owned())
+                .map_err(|error| format!("a payload is not JSON: {error}"))
         };
         let event = Event {
             position: Position(position),
