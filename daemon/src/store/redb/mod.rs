@@ -307,4 +307,6 @@ fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod opening_tests;
 #[cfg(test)]
+mod query_tests;
+#[cfg(test)]
 mod tests;
