@@ -218,7 +218,8 @@ fn a_time_range_bounds_what_is_looked_at_for_a_word() {
 /// Two words that take turns and never meet: the budget still ends the search, and the pages end too.
 #[test]
 fn words_that_never_meet_use_up_the_budget() {
-    let sketch = |n: i64| -> Sketch { (0, (n % 2) as u8, Some((n % 2) as u8), None, 0) };
+    let sketch =
+        |n: u16| -> Sketch { (0, u8::from(n % 2 == 1), Some(u8::from(n % 2 == 1)), None, 0) };
     let store = store_of(&(0..4_000).map(sketch).collect::<Vec<_>>());
     let filter = LogFilter {
         actor: Some("actor0".to_owned()),
