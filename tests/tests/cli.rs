@@ -210,7 +210,7 @@ fn the_demo_is_the_same_for_the_same_seed() {
     let (first, again, other) = (export("1547"), export("1547"), export("8"));
     // The README's tour names Sarah's stream in the demo as it comes: seed 1547.
     let readme = include_str!("../../README.md");
-    let (_, named) = readme.split_once("whodunit state ").unwrap();
+    let (_, named) = readme.split_once("whodunit events ").unwrap();
     let stream = named.split_whitespace().next().unwrap();
     assert!(
         first.contains(&format!("\"stream\":\"{stream}\"")),
