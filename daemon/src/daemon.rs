@@ -115,6 +115,11 @@ impl Daemon {
         self.parts.stopping.cancel();
     }
 
+    /// Waits until it begins to stop.
+    pub async fn stopping(&self) {
+        self.parts.stopping.cancelled().await;
+    }
+
     /// Stops, and closes the store once the writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();

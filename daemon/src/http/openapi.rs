@@ -8,6 +8,9 @@ use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::ids::{ID_BYTES_MAX, STREAM_NAME_BYTES_MAX};
+
+use crate::limits;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,7 +41,60 @@ pub(super) fn head() -> Document {
 /// The document as it is served.
 pub(super) fn complete(mut document: Document) -> Document {
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    let words = document.info.description.take().unwrap_or_default();
+    document.info.description = Some(format!("{words}\n\n{}", bounds()));
     document
+}
+
+/// The bounds that a caller can meet, from the one place that has them.
+fn bounds() -> String {
+    let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let lines = [
+        format!("a body: {}", mib(limits::BODY_BYTES_MAX)),
+        format!(
+            "a page: {} items or {} of payload",
+            limits::PAGE_ITEMS_MAX,
+            mib(limits::PAGE_BYTES_MAX)
+        ),
+        format!(
+            "looked at for one page: {} entries",
+            limits::SCAN_ENTRIES_MAX
+        ),
+        format!("a raw append: {} events", limits::APPEND_EVENTS_MAX),
+        format!(
+            "an event's data, and its metadata: {}, {} levels deep",
+            mib(limits::EVENT_BYTES_MAX),
+            limits::EVENT_DEPTH_MAX
+        ),
+        format!(
+            "an actor: {} bytes; a reason: {}",
+            limits::ACTOR_BYTES_MAX,
+            limits::REASON_BYTES_MAX
+        ),
+        format!("an id: {ID_BYTES_MAX} bytes; a stream's name: {STREAM_NAME_BYTES_MAX}"),
+        format!(
+            "a what-if: {} recorded events, {} edits, {} actions",
+            limits::WHAT_IF_EVENTS_MAX,
+            limits::WHAT_IF_EDITS_MAX,
+            limits::WHAT_IF_ACTIONS_MAX
+        ),
+        format!(
+            "a line of an import: {}",
+            mib(limits::IMPORT_LINE_BYTES_MAX)
+        ),
+        format!(
+            "at a time: {} requests, {} live feeds, {} exports, {} imports",
+            limits::REQUESTS_MAX,
+            limits::LIVE_FEEDS_MAX,
+            limits::EXPORTS_MAX,
+            limits::IMPORTS_MAX
+        ),
+        format!("an answer: {} seconds", limits::HANDLER_TIMEOUT.as_secs()),
+    ];
+    format!(
+        "Bounds, beyond which there is a problem that names them:\n\n- {}",
+        lines.join("\n- ")
+    )
 }
 
 /// Serves the document. It does not describe itself.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use whodunit_daemon::serve;
@@ -211,7 +212,7 @@ async fn the_same_command_sent_by_everyone_is_decided_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_ends_feeds_and_lets_requests_finish() {
+async fn stopping_ends_feeds_and_nobody_listens_any_more() {
     let served = Served::start().await;
     let mut feed = reqwest::get(format!("{}/v1/live?after=0", served.url))
         .await
@@ -224,4 +225,37 @@ async fn stopping_ends_feeds_and_lets_requests_finish() {
         reqwest::get(format!("{url}/v1/health")).await.is_err(),
         "nobody listens any more"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_lets_a_request_under_way_finish() {
+    let served = Served::start().await;
+    let address = served.url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let body =
+        json!({"events": [{"event_type": "Opened", "data": {}, "event_id": "late"}]}).to_string();
+    let (begin, end) = body.split_at(10);
+    let head = format!(
+        "POST /v1/streams/door-1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 25];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(
+        &answer, b"HTTP/1.1 100 Continue\r\n\r\n",
+        "the body is being read"
+    );
+    socket.write_all(begin.as_bytes()).await.unwrap();
+    served.stop.cancel();
+    served.api.daemon.stopping().await;
+    socket.write_all(end.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"event_id\":\"late\""),
+        "{answer}"
+    );
+    served.done.await.unwrap();
 }

@@ -364,20 +364,14 @@ async fn append_all(
     patches: &[Map<String, Value>],
     id: &str,
 ) {
-    for (index, patch) in patches.iter().enumerate() {
+    let events = patches.iter().enumerate().map(|(index, patch)| {
         let mut event = NewEvent::new("Patched", Value::Object(patch.clone()));
         event.event_id = Some(format!("{id}-{index}"));
-        let at = Timestamp::from_micros(i64::try_from(index).unwrap());
-        store
-            .append(Append::facts(
-                stream.clone(),
-                ExpectedRevision::Any,
-                vec![event],
-                at,
-            ))
-            .await
-            .unwrap();
-    }
+        event
+    });
+    let at = Timestamp::from_micros(0);
+    let append = Append::facts(stream.clone(), ExpectedRevision::Any, events.collect(), at);
+    store.append(append).await.unwrap();
 }
 
 fn check_every_way(
