@@ -225,7 +225,7 @@ fn the_demo_is_the_same_for_the_same_seed() {
     assert_ne!(first, other);
 }
 
-/// The real CloudTrail records, where they are: `WHODUNIT_DATA`, or beside the repository.
+/// The real `CloudTrail` records, where they are: `WHODUNIT_DATA`, or beside the repository.
 fn cloudtrail() -> Option<PathBuf> {
     let folder = std::env::var_os("WHODUNIT_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
