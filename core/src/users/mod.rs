@@ -1,7 +1,7 @@
 //! The built-in domain: users.
 //!
 //! Owns the reference model of category `user`: its commands, rules, events and upcaster. Pure: passwords are hashed and
-//! verified by the [`Passwords`] that the daemon brings, in [`prepare`], before the rules run.
+//! verified by the [`Passwords`] that the daemon brings, in `prepare`, before the rules run.
 
 mod decide;
 mod evolve;

@@ -417,25 +417,7 @@ fn event_facts(
             Token::Warn,
         ));
     }
-    // What surrounds the event may say from where it came: an address, a request.
-    let metadata = event
-        .metadata
-        .as_ref()
-        .map(whodunit_core::json::Json::to_value);
-    for (name, value) in metadata
-        .iter()
-        .filter_map(|m| m.as_object())
-        .flatten()
-        .take(METADATA_MAX)
-    {
-        if value.is_string() || value.is_number() || value.is_boolean() {
-            facts.push((
-                "with",
-                format!("{} {}", safe(name), state::text(value)),
-                Token::Muted,
-            ));
-        }
-    }
+    facts.extend(metadata_facts(step));
     facts.push((
         "corr",
         named(event.correlation_id.as_deref(), "-"),
@@ -444,6 +426,32 @@ fn event_facts(
     facts.push(("pos", event.position.to_string(), Token::Muted));
     facts.push(("id", named(Some(&event.event_id), ""), Token::Muted));
     facts
+}
+
+/// What surrounds the event may say from where it came: an address, a request.
+fn metadata_facts(step: &Step) -> Vec<(&'static str, String, Token)> {
+    let Some(metadata) = step
+        .event
+        .metadata
+        .as_ref()
+        .map(whodunit_core::json::Json::to_value)
+    else {
+        return Vec::new();
+    };
+    metadata
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| value.is_string() || value.is_number() || value.is_boolean())
+        .take(METADATA_MAX)
+        .map(|(name, value)| {
+            (
+                "with",
+                format!("{} {}", safe(name), state::text(value)),
+                Token::Muted,
+            )
+        })
+        .collect()
 }
 
 fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
