@@ -3,26 +3,30 @@
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
 mod append;
+mod decisions;
 mod density;
+mod file;
+mod lookup;
 mod opening;
 mod query;
 mod record;
+mod repeat;
 mod tables;
 mod view;
+mod write;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend,
-};
+use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
 
+use self::file::{File, check_format, open_error};
 use self::view::RedbView;
-use self::writer::Request;
+use self::writer::{Request, Write};
 use super::{
     Append, AppendError, Appended, BoxFuture, Head, Snapshot, Store, StoreError, StoreStats, View,
 };
@@ -55,11 +59,11 @@ impl StoreOptions {
 
 /// A store in a redb file.
 pub struct RedbStore {
-    database: Arc<Database>,
+    file: Arc<File>,
     path: PathBuf,
     requests: mpsc::Sender<Request>,
     head: watch::Receiver<Head>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for RedbStore {
@@ -73,9 +77,12 @@ impl std::fmt::Debug for RedbStore {
 
 /// Turns an error of the engine into one of ours, with what was being done.
 fn engine<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
-    move |error| StoreError::Engine {
-        doing,
-        source: Box::new(error.into()),
+    move |error| match error.into() {
+        redb::Error::DatabaseClosed => StoreError::Closed,
+        error => StoreError::Engine {
+            doing,
+            source: Box::new(error),
+        },
     }
 }
 
@@ -125,11 +132,11 @@ impl RedbStore {
 
     fn start(database: Database, path: PathBuf, options: StoreOptions) -> Result<Self, StoreError> {
         check_format(&database, &path)?;
-        let database = Arc::new(database);
         let current = RedbView::open(&database)?.head();
         let (announce, head) = watch::channel(current);
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let shared = Arc::clone(&database);
+        let file = Arc::new(File::new(database));
+        let shared = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer::run(&shared, options, waiting, &announce))
@@ -138,11 +145,11 @@ impl RedbStore {
                 source: error.into(),
             })?;
         Ok(Self {
-            database,
+            file,
             path,
             requests,
             head,
-            writer: Mutex::new(Some(writer)),
+            writer: Some(writer),
         })
     }
 
@@ -181,21 +188,21 @@ impl From<AppendError> for StoreError {
 
 impl Store for RedbStore {
     fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
-        self.request(|to| Request::Append(Box::new(append), to))
+        self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 
     fn restore_decision(&self, mut decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
         // Which values an export left out says nothing about the decision; with it, a second import would differ.
         decision.redacted.clear();
-        self.request(|to| Request::RestoreDecision(Box::new(decision), to))
+        self.request(|to| Request::Write(Write::RestoreDecision(Box::new(decision), to)))
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {
-        Ok(Box::new(RedbView::open(&self.database)?))
+        Ok(Box::new(self.file.with(RedbView::open)?))
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
-        self.request(|to| Request::Snapshot(snapshot, to))
+        self.request(|to| Request::Write(Write::Snapshot(snapshot, to)))
     }
 
     fn head(&self) -> watch::Receiver<Head> {
@@ -204,7 +211,9 @@ impl Store for RedbStore {
 
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let doing = "counting";
-        let txn = self.database.begin_read().map_err(engine(doing))?;
+        let txn = self
+            .file
+            .with(|database| database.begin_read().map_err(engine(doing)))?;
         let streams = txn.open_table(tables::STREAMS).map_err(engine(doing))?;
         let snapshots = txn.open_table(tables::SNAPSHOTS).map_err(engine(doing))?;
         Ok(StoreStats {
@@ -216,92 +225,32 @@ impl Store for RedbStore {
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {
-        let closing = self.request(Request::Close);
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let (to, answer) = oneshot::channel();
+        let queued = self.requests.try_send(Request::Close(to));
+        let requests = self.requests.downgrade();
         Box::pin(async move {
-            let result = match closing.await {
-                // Closed before: that is what was asked for.
-                Err(StoreError::Closed) => Ok(()),
-                other => other,
-            };
-            if let Some(writer) = writer {
-                // The thread has answered, so this does not wait for work, only for its end.
-                drop(tokio::task::spawn_blocking(move || drop(writer.join())).await);
+            // Unlike a write, closing waits for room in the queue.
+            match (queued, requests.upgrade()) {
+                (Err(mpsc::error::TrySendError::Full(request)), Some(requests)) => {
+                    drop(requests.send(request).await);
+                }
+                (queued, _) => drop(queued),
             }
-            result
+            // Without an answer the store was closed before: that is what was asked for.
+            answer.await.unwrap_or(Ok(()))
         })
     }
 }
 
-fn open_error(path: &Path, error: DatabaseError) -> StoreError {
-    let path = path.display().to_string();
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
-        DatabaseError::UpgradeRequired(version) => StoreError::UnknownFormat {
-            path,
-            found: format!("of engine version {version}"),
-            known: tables::FORMAT,
-        },
-        DatabaseError::Storage(redb::StorageError::Io(error))
-            if error.kind() == std::io::ErrorKind::InvalidData =>
-        {
-            not_ours(path)
-        }
-        DatabaseError::Storage(redb::StorageError::Corrupted(_)) => not_ours(path),
-        other => StoreError::Engine {
-            doing: "opening the store",
-            source: format!("{path}: {other}").into(),
-        },
-    }
-}
-
-fn not_ours(path: String) -> StoreError {
-    StoreError::UnknownFormat {
-        path,
-        found: "none (it is no store, or it is damaged)".to_owned(),
-        known: tables::FORMAT,
-    }
-}
-
-/// Refuses a file of another format; writes ours into a new one, with every table, so that readers find them.
-fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
-    let doing = "reading the store's format";
-    let unknown = |found: String| StoreError::UnknownFormat {
-        path: path.display().to_string(),
-        found,
-        known: tables::FORMAT,
-    };
-    {
-        let txn = database.begin_read().map_err(engine(doing))?;
-        let is_new = txn.list_tables().map_err(engine(doing))?.next().is_none();
-        if !is_new {
-            let meta = txn
-                .open_table(tables::META)
-                .map_err(|_no_such_table| unknown("none".to_owned()))?;
-            let format = meta
-                .get("format")
-                .map_err(engine(doing))?
-                .ok_or_else(|| unknown("none".to_owned()))?;
-            return match format.value().try_into().map(u32::from_le_bytes) {
-                Ok(tables::FORMAT) => Ok(()),
-                Ok(other) => Err(unknown(other.to_string())),
-                Err(_) => Err(unknown("unreadable".to_owned())),
-            };
+impl Drop for RedbStore {
+    /// Waits for the writer, so that the file is free once the store is gone.
+    fn drop(&mut self) {
+        let (nobody, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.requests, nobody));
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
         }
     }
-    let doing = "making the store";
-    let txn = database.begin_write().map_err(engine(doing))?;
-    {
-        let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
-        meta.insert("format", tables::FORMAT.to_le_bytes().as_slice())
-            .map_err(engine(doing))?;
-        tables::open_all(&txn).map_err(engine(doing))?;
-    }
-    txn.commit().map_err(engine(doing))
 }
 
 #[cfg(test)]

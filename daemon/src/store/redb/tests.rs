@@ -232,3 +232,84 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
         "the disk failed in only {failed} of the runs: the test does not bite"
     );
 }
+
+#[tokio::test]
+async fn closing_gives_the_file_up_while_the_store_and_its_views_live() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.append(fact("a-1", 1)).await.unwrap();
+    let view = store.view().unwrap();
+    store.close().await.unwrap();
+    let again = open(directory.path());
+    assert_eq!(again.head().borrow().position.0, 1);
+    // What the old handles are still asked for is answered with the reason.
+    assert!(matches!(store.view().err(), Some(StoreError::Closed)));
+    assert!(matches!(store.stats(), Err(StoreError::Closed)));
+    let late = view.event_by_id("a-1/1");
+    assert!(
+        matches!(&late, Ok(Some(_)) | Err(StoreError::Closed)),
+        "{late:?}"
+    );
+}
+
+#[tokio::test]
+async fn dropping_the_store_finishes_what_was_queued_and_gives_the_file_up() {
+    let directory = tempfile::tempdir().unwrap();
+    for round in 0..5 {
+        let store = open(directory.path());
+        let queued: Vec<_> = (0..100)
+            .map(|n| store.append(fact("a-1", round * 100 + n)))
+            .collect();
+        drop(store);
+        for append in queued {
+            append.await.unwrap();
+        }
+    }
+    assert_eq!(open(directory.path()).head().borrow().position.0, 500);
+}
+
+/// A damaged record is the trouble of whoever needs it, and not of those who happen to share a commit with them.
+#[tokio::test]
+async fn a_damaged_record_is_reported_and_harms_nobody_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.append(fact("a-1", 1)).await.unwrap();
+    store.append(fact("b-1", 1)).await.unwrap();
+    store.close().await.unwrap();
+    {
+        let database = Database::create(directory.path().join(FILE_NAME)).unwrap();
+        let txn = database.begin_write().unwrap();
+        let damage: &[(u64, &[u8])] = &[(1, &[1, 2, 3]), (2, &[])];
+        for (number, bytes) in damage {
+            txn.open_table(tables::STREAMS)
+                .unwrap()
+                .insert(number, bytes)
+                .unwrap();
+        }
+        txn.open_table(tables::EVENTS)
+            .unwrap()
+            .insert(1, [9u8].as_slice())
+            .unwrap();
+        txn.commit().unwrap();
+    }
+    let store = open(directory.path());
+    for round in 0..20 {
+        let (bad, good) = (
+            store.append(fact("a-1", 2)),
+            store.append(fact("c-1", round)),
+        );
+        let error = bad.await.unwrap_err();
+        assert!(
+            matches!(&error, AppendError::Store(StoreError::Damaged { place, .. }) if place.contains("stream number 1")),
+            "{error}"
+        );
+        assert_eq!(good.await.unwrap().revision.0, round + 1);
+    }
+    let view = store.view().unwrap();
+    let error = view.event_by_id("a-1/1").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the event at position 1 is damaged: record version 9 is unknown"
+    );
+    assert!(view.event_by_id("b-1/1").unwrap().is_some());
+}

@@ -11,6 +11,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
+use super::lookup::missing;
 use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
 use super::tables::{
@@ -137,13 +138,6 @@ impl RedbView {
             .get((number, revision.0))
             .map_err(engine(doing))?
             .map(|entry| entry.value()))
-    }
-}
-
-fn missing(place: String) -> StoreError {
-    StoreError::Damaged {
-        place,
-        detail: "an index names it, but it is not there".to_owned(),
     }
 }
 
@@ -466,7 +460,11 @@ impl RedbView {
             low = format!("{category}-");
             high = Some(format!("{category}."));
         }
-        if let Some(StreamCursor::AfterName(name)) = after {
+        let after = after.and_then(|cursor| match cursor {
+            StreamCursor::AfterName(name) => Some(name),
+            StreamCursor::BeforePosition(_) => None,
+        });
+        if let Some(name) = &after {
             // The smallest text after a name is the name and a zero character.
             low = low.max(format!("{name}\0"));
         }
@@ -476,7 +474,7 @@ impl RedbView {
             None => numbers.range(low.as_str()..),
         };
         let mut page = StreamPage::default();
-        let mut last = String::new();
+        let mut last = after.unwrap_or_default();
         for entry in entries.map_err(engine(doing))? {
             let (name, number) = entry.map_err(engine(doing))?;
             if page.streams.len() >= limit || page.scanned >= budget {

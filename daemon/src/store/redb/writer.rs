@@ -4,13 +4,14 @@
 //! transaction, commits it durably, announces the head, and only then replies: group commit. A refused request leaves no
 //! trace in the transaction it shares. When the engine fails, nobody of the group is acknowledged.
 
-use std::sync::Arc;
-
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Durability, ReadableTable, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
 
-use super::append::{append, head, last_decision, restore_decision};
+use super::append::append;
+use super::decisions::restore_decision;
+use super::file::File;
+use super::lookup::{head, last_decision};
 use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
 use super::{StoreOptions, engine};
 use crate::store::{Append, AppendError, Appended, Head, Snapshot, StoreError};
@@ -18,58 +19,71 @@ use crate::store::{Append, AppendError, Appended, Head, Snapshot, StoreError};
 /// How many requests share a commit at most.
 const GROUP_MAX: usize = 512;
 
-/// Something to write, and where the answer goes.
+/// What the writer is asked for.
 pub(super) enum Request {
+    Write(Write),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// Something to write, and where the answer goes.
+pub(super) enum Write {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     RestoreDecision(Box<Decision>, oneshot::Sender<Result<bool, AppendError>>),
     Snapshot(Snapshot, oneshot::Sender<Result<(), StoreError>>),
-    Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// An answer that waits for the commit.
 enum Reply {
-    Append(
-        Box<Result<Appended, AppendError>>,
-        oneshot::Sender<Result<Appended, AppendError>>,
-    ),
-    Restore(
-        Result<bool, AppendError>,
-        oneshot::Sender<Result<bool, AppendError>>,
-    ),
-    Snapshot(
-        Result<(), StoreError>,
-        oneshot::Sender<Result<(), StoreError>>,
-    ),
+    Append(Box<Result<Appended, AppendError>>),
+    Restore(Result<bool, AppendError>),
+    Snapshot,
 }
 
-impl Reply {
-    /// Sends the answer, or the failure of the commit it depended on. That nobody listens any more is no error.
-    fn send(self, failure: Option<&str>) {
-        let failed = || {
-            failure.map(|cause| StoreError::Engine {
-                doing: "committing",
-                source: cause.to_owned().into(),
-            })
-        };
+impl Write {
+    /// Writes into the transaction. An error here means that the transaction must be given up; that a request was refused
+    /// is a reply like any other.
+    fn apply(&self, txn: &WriteTransaction) -> Result<Reply, StoreError> {
         match self {
-            Self::Append(result, to) => {
-                drop(to.send(failed().map_or(*result, |error| Err(error.into()))));
+            Self::Append(request, _) => {
+                append(txn, request).map(|result| Reply::Append(Box::new(result)))
             }
-            Self::Restore(result, to) => {
-                drop(to.send(failed().map_or(result, |error| Err(error.into()))));
+            Self::RestoreDecision(decision, _) => {
+                restore_decision(txn, Decision::clone(decision)).map(Reply::Restore)
             }
-            Self::Snapshot(result, to) => drop(to.send(failed().map_or(result, Err))),
+            Self::Snapshot(snapshot, _) => save(txn, snapshot).map(|()| Reply::Snapshot),
+        }
+    }
+
+    /// Sends the answer. That nobody listens any more is no error.
+    fn answer(self, reply: Reply) {
+        match (self, reply) {
+            (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
+            (Self::RestoreDecision(_, to), Reply::Restore(result)) => drop(to.send(result)),
+            (Self::Snapshot(_, to), Reply::Snapshot) => drop(to.send(Ok(()))),
+            // `apply` gives each request a reply of its own kind.
+            (write, _) => write.fail("its reply is of another request"),
+        }
+    }
+
+    /// Sends the failure of the commit that the answer depended on.
+    fn fail(self, cause: &str) {
+        let error = failed("committing", cause.to_owned());
+        match self {
+            Self::Append(_, to) => drop(to.send(Err(error.into()))),
+            Self::RestoreDecision(_, to) => drop(to.send(Err(error.into()))),
+            Self::Snapshot(_, to) => drop(to.send(Err(error))),
         }
     }
 }
 
-/// Runs until the store is closed or every handle is gone.
+/// Runs until the store is closed or every handle is gone; then closes the file.
 pub(super) fn run(
-    database: &Arc<Database>,
+    file: &File,
     options: StoreOptions,
     mut requests: mpsc::Receiver<Request>,
     announce: &watch::Sender<Head>,
 ) {
+    let mut closing = Vec::new();
     while let Some(first) = requests.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP_MAX
@@ -77,151 +91,105 @@ pub(super) fn run(
         {
             group.push(next);
         }
-        let (closing, writes): (Vec<_>, Vec<_>) = group
-            .into_iter()
-            .partition(|request| matches!(request, Request::Close(_)));
-        commit_group(database, options, writes, announce);
+        let mut writes = Vec::with_capacity(group.len());
+        for request in group {
+            match request {
+                Request::Write(write) => writes.push(write),
+                Request::Close(reply) => closing.push(reply),
+            }
+        }
+        commit_group(file, options, writes, announce);
         if !closing.is_empty() {
+            // What is queued already is still written; nothing more gets in.
             requests.close();
-            // What was queued before the close is still written.
-            while let Some(late) = requests.blocking_recv() {
-                commit_group(database, options, vec![late], announce);
-            }
-            let outcome = checkpoint(database);
-            for request in closing {
-                if let Request::Close(reply) = request {
-                    let result = outcome.as_ref().map_err(|cause| StoreError::Engine {
-                        doing: "closing",
-                        source: cause.clone().into(),
-                    });
-                    drop(reply.send(result.copied()));
-                }
-            }
-            return;
         }
     }
-    if let Err(cause) = checkpoint(database) {
+    let outcome = file.close().map_err(|error| error.to_string());
+    if let Err(cause) = &outcome {
         tracing::error!(cause, "the store could not be closed cleanly");
+    }
+    for reply in closing {
+        drop(reply.send(outcome.clone().map_err(|cause| failed("closing", cause))));
+    }
+}
+
+fn failed(doing: &'static str, cause: String) -> StoreError {
+    StoreError::Engine {
+        doing,
+        source: cause.into(),
     }
 }
 
 fn commit_group(
-    database: &Database,
+    file: &File,
     options: StoreOptions,
-    group: Vec<Request>,
+    group: Vec<Write>,
     announce: &watch::Sender<Head>,
 ) {
     if group.is_empty() {
         return;
     }
     let mut replies = Vec::with_capacity(group.len());
-    match try_group(database, options, group, &mut replies) {
+    match try_group(file, options, &group, &mut replies) {
         Ok(head) => {
             if let Some(head) = head {
                 announce.send_replace(head);
             }
-            for reply in replies {
-                reply.send(None);
+            for (write, reply) in group.into_iter().zip(replies) {
+                write.answer(reply);
             }
         }
         Err(cause) => {
+            let cause = cause.to_string();
             tracing::error!(
                 cause,
-                writes = replies.len(),
+                writes = group.len(),
                 "a commit failed; its writes are not acknowledged"
             );
-            for reply in replies {
-                reply.send(Some(&cause));
+            for write in group {
+                write.fail(&cause);
             }
         }
     }
 }
 
-/// Writes and commits a group; the new head when anything but snapshots was written.
+/// Writes and commits a group; the new head when anything but snapshots was written. An error means that nothing was
+/// acknowledged, and nothing is, except perhaps by the disk when the commit itself failed.
 fn try_group(
-    database: &Database,
+    file: &File,
     options: StoreOptions,
-    group: Vec<Request>,
+    group: &[Write],
     replies: &mut Vec<Reply>,
-) -> Result<Option<Head>, String> {
-    let mut txn = database.begin_write().map_err(|error| error.to_string());
-    if let (Ok(txn), Durability::None) = (&mut txn, options.durability()) {
-        txn.set_durability(Durability::None)
-            .map_err(|error| error.to_string())?;
-    }
+) -> Result<Option<Head>, StoreError> {
+    let mut txn = file.with(|database| database.begin_write().map_err(engine("beginning")))?;
     let (mut facts, mut derived) = (false, false);
-    let mut broken = None;
-    for request in group {
-        let usable = txn.as_ref().ok().filter(|_| broken.is_none());
-        let reply = apply(usable, request);
+    for write in group {
+        let reply = write.apply(&txn)?;
         match &reply {
-            Reply::Append(result, _) => match result.as_ref() {
-                Ok(appended) => facts |= !appended.repeated,
-                // An engine failure may have left the transaction half written: nothing of it is committed.
-                Err(AppendError::Store(error)) => {
-                    broken.get_or_insert(error.to_string());
-                }
-                Err(_) => {}
-            },
-            Reply::Restore(Ok(written), _) => facts |= written,
-            Reply::Snapshot(Ok(()), _) => derived = true,
-            Reply::Restore(Err(AppendError::Store(error)), _) => {
-                broken.get_or_insert(error.to_string());
+            Reply::Append(result) => {
+                facts |= result.as_ref().as_ref().is_ok_and(|done| !done.repeated);
             }
-            Reply::Restore(Err(_), _) | Reply::Snapshot(Err(_), _) => {}
+            Reply::Restore(Ok(written)) => facts |= written,
+            Reply::Snapshot => derived = true,
+            Reply::Restore(Err(_)) => {}
         }
         replies.push(reply);
     }
-    let txn = txn?;
-    if let Some(cause) = broken {
-        txn.abort().map_err(|error| error.to_string())?;
-        return Err(cause);
-    }
     if !facts && !derived {
-        txn.abort().map_err(|error| error.to_string())?;
+        txn.abort().map_err(engine("giving up an empty commit"))?;
         return Ok(None);
     }
-    let head = read_head(&txn).map_err(|error| error.to_string())?;
-    let mut txn = txn;
-    if !facts {
-        // Snapshots alone are derived: losing them costs nothing, so nobody waits for the disk.
-        txn.set_durability(Durability::None)
-            .map_err(|error| error.to_string())?;
-    }
-    txn.commit().map_err(|error| error.to_string())?;
-    Ok(facts.then_some(head))
-}
-
-fn apply(txn: Option<&WriteTransaction>, request: Request) -> Reply {
-    let unusable = || StoreError::Engine {
-        doing: "writing",
-        source: "the transaction is not usable".into(),
+    let head = read_head(&txn)?;
+    // Snapshots alone are derived: losing them costs nothing, so nobody waits for the disk.
+    let durability = if facts {
+        options.durability()
+    } else {
+        Durability::None
     };
-    match request {
-        Request::Append(request, to) => {
-            let result = txn
-                .ok_or_else(|| unusable().into())
-                .and_then(|txn| append(txn, &request));
-            Reply::Append(Box::new(result), to)
-        }
-        Request::RestoreDecision(decision, to) => {
-            let result = txn
-                .ok_or_else(|| unusable().into())
-                .and_then(|txn| restore_decision(txn, *decision));
-            Reply::Restore(result, to)
-        }
-        Request::Snapshot(snapshot, to) => Reply::Snapshot(
-            txn.ok_or_else(unusable)
-                .and_then(|txn| save(txn, &snapshot)),
-            to,
-        ),
-        // Closing is sorted out before a group is written.
-        Request::Close(to) => {
-            drop(to);
-            let (to, _) = oneshot::channel();
-            Reply::Snapshot(Ok(()), to)
-        }
-    }
+    txn.set_durability(durability)
+        .map_err(engine("choosing how durable a commit is"))?;
+    txn.commit().map_err(engine("committing"))?;
+    Ok(facts.then_some(head))
 }
 
 fn read_head(txn: &WriteTransaction) -> Result<Head, StoreError> {
@@ -250,12 +218,4 @@ fn save(txn: &WriteTransaction, snapshot: &Snapshot) -> Result<(), StoreError> {
         .insert(key, snapshot.state.as_slice())
         .map_err(engine(doing))?;
     Ok(())
-}
-
-/// Makes everything durable and the next open quick: no repair walk over the file.
-fn checkpoint(database: &Database) -> Result<(), String> {
-    drop(database.begin_read().map_err(|error| error.to_string())?);
-    let mut txn = database.begin_write().map_err(|error| error.to_string())?;
-    txn.set_quick_repair(true);
-    txn.commit().map_err(|error| error.to_string())
 }

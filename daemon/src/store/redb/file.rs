@@ -1,0 +1,105 @@
+//! The file: opening it, refusing what is not ours, and closing it while readers may still ask.
+
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use redb::{Database, DatabaseError, ReadableDatabase};
+
+use super::{engine, tables};
+use crate::store::StoreError;
+
+/// The database until it is closed. Locked only for as long as it takes to begin a transaction.
+pub(super) struct File(RwLock<Option<Database>>);
+
+impl File {
+    pub(super) fn new(database: Database) -> Self {
+        Self(RwLock::new(Some(database)))
+    }
+
+    /// Does something with the database, unless it is closed.
+    pub(super) fn with<T>(
+        &self,
+        act: impl FnOnce(&Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        act(database.as_ref().ok_or(StoreError::Closed)?)
+    }
+
+    /// Makes everything durable and gives the file up, so that it can be opened again at once. Idempotent.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        let database = {
+            let mut database = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            database.take()
+        };
+        database.map_or(Ok(()), |database| {
+            database.close().map_err(engine("closing"))
+        })
+    }
+}
+
+pub(super) fn open_error(path: &Path, error: DatabaseError) -> StoreError {
+    let path = path.display().to_string();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
+        DatabaseError::UpgradeRequired(version) => StoreError::UnknownFormat {
+            path,
+            found: format!("of engine version {version}"),
+            known: tables::FORMAT,
+        },
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            not_ours(path)
+        }
+        DatabaseError::Storage(redb::StorageError::Corrupted(_)) => not_ours(path),
+        other => StoreError::Engine {
+            doing: "opening the store",
+            source: format!("{path}: {other}").into(),
+        },
+    }
+}
+
+fn not_ours(path: String) -> StoreError {
+    StoreError::UnknownFormat {
+        path,
+        found: "none (it is no store, or it is damaged)".to_owned(),
+        known: tables::FORMAT,
+    }
+}
+
+/// Refuses a file of another format; writes ours into a new one, with every table, so that readers find them.
+pub(super) fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let doing = "reading the store's format";
+    let unknown = |found: String| StoreError::UnknownFormat {
+        path: path.display().to_string(),
+        found,
+        known: tables::FORMAT,
+    };
+    {
+        let txn = database.begin_read().map_err(engine(doing))?;
+        let is_new = txn.list_tables().map_err(engine(doing))?.next().is_none();
+        if !is_new {
+            let meta = txn
+                .open_table(tables::META)
+                .map_err(|_no_such_table| unknown("none".to_owned()))?;
+            let format = meta
+                .get("format")
+                .map_err(engine(doing))?
+                .ok_or_else(|| unknown("none".to_owned()))?;
+            return match format.value().try_into().map(u32::from_le_bytes) {
+                Ok(tables::FORMAT) => Ok(()),
+                Ok(other) => Err(unknown(other.to_string())),
+                Err(_) => Err(unknown("unreadable".to_owned())),
+            };
+        }
+    }
+    let doing = "making the store";
+    let txn = database.begin_write().map_err(engine(doing))?;
+    {
+        let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+        meta.insert("format", tables::FORMAT.to_le_bytes().as_slice())
+            .map_err(engine(doing))?;
+        tables::open_all(&txn).map_err(engine(doing))?;
+    }
+    txn.commit().map_err(engine(doing))
+}

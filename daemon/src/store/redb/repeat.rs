@@ -1,0 +1,115 @@
+//! Appends that were made before: the first answer is given again, and nothing is written.
+
+use std::collections::HashSet;
+
+use redb::WriteTransaction;
+use whodunit_core::command::Outcome;
+use whodunit_core::event::{Event, NewEvent};
+use whodunit_core::ids::Revision;
+
+use super::append::Answer;
+use super::lookup::{decision, event, event_at, head, position_of, sequence_of};
+use crate::store::{Append, AppendError, Appended, Decided};
+
+pub(super) fn repeated_command(
+    txn: &WriteTransaction,
+    append: &Append,
+) -> Answer<Option<Appended>> {
+    let Some(Decided { command, .. }) = &append.decided else {
+        return Ok(None);
+    };
+    let Some(sequence) = sequence_of(txn, &command.command_id)? else {
+        return Ok(None);
+    };
+    let decision = decision(txn, sequence)?;
+    if decision.stream != command.stream || decision.command_type != command.command_type {
+        let (command_id, sequence) = (command.command_id.clone(), decision.sequence);
+        return Err(AppendError::CommandIdConflict {
+            command_id,
+            sequence,
+        });
+    }
+    let (revision, position, events) = match &decision.result {
+        Outcome::Rejected { .. } => (decision.base_revision, decision.base_position, Vec::new()),
+        Outcome::Accepted {
+            revision,
+            position,
+            events,
+        } => {
+            let count = u64::from(*events);
+            let events = (revision.0 + 1 - count.min(revision.0)..=revision.0)
+                .map(|revision| event_at(txn, &decision.stream, Revision(revision)))
+                .collect::<Result<_, _>>()?;
+            (*revision, *position, events)
+        }
+    };
+    Ok(Some(Appended {
+        events,
+        decision: Some(decision),
+        revision,
+        position,
+        repeated: true,
+    }))
+}
+
+/// An append whose event ids are all on record, in order, with the same content, is a repetition. One of whose ids any is
+/// on record otherwise is a conflict.
+pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer<Option<Appended>> {
+    let mut given = HashSet::new();
+    let mut known = Vec::new();
+    for new in &append.events {
+        let Some(event_id) = new.event_id.as_deref() else {
+            continue;
+        };
+        if !given.insert(event_id) {
+            let (event_id, position) = (event_id.to_owned(), head(txn)?.next());
+            return Err(AppendError::EventIdConflict { event_id, position });
+        }
+        if let Some(position) = position_of(txn, event_id)? {
+            let event = event(txn, position)?;
+            // A new command cannot have led to old events: its decision would be lost in a repetition.
+            let decided = append.decided.is_some();
+            if decided || event.stream != append.stream || !same_fact(new, &event) {
+                return Err(AppendError::EventIdConflict {
+                    event_id: event_id.to_owned(),
+                    position: event.position,
+                });
+            }
+            known.push(event);
+        }
+    }
+    let Some(first) = known.first() else {
+        return Ok(None);
+    };
+    let in_order = known
+        .iter()
+        .zip(first.revision.0..)
+        .all(|(event, revision)| event.revision.0 == revision);
+    if known.len() < append.events.len() || !in_order {
+        let (event_id, position) = (first.event_id.clone(), first.position);
+        return Err(AppendError::EventIdConflict { event_id, position });
+    }
+    let (revision, position) = known.last().map_or((first.revision, first.position), |e| {
+        (e.revision, e.position)
+    });
+    Ok(Some(Appended {
+        events: known,
+        decision: None,
+        revision,
+        position,
+        repeated: true,
+    }))
+}
+
+/// Whether an event on record says what this fact says, as far as its author said anything.
+fn same_fact(new: &NewEvent, event: &Event) -> bool {
+    new.event_type == event.event_type
+        && new.data == event.data
+        && new.metadata == event.metadata
+        && new.schema_version.unwrap_or(1) == event.schema_version
+        && new.recorded_at.is_none_or(|at| at == event.recorded_at)
+        && new.actor == event.actor
+        && new.reason == event.reason
+        && new.correlation_id == event.correlation_id
+        && new.causation_id == event.causation_id
+}
