@@ -10,6 +10,9 @@
 mod error;
 pub mod redb;
 
+#[cfg(test)]
+mod conformance;
+
 use std::pin::Pin;
 
 use tokio::sync::watch;

@@ -1,0 +1,153 @@
+//! Unique keys: who holds one, since when, and who held it then.
+
+use whodunit_core::command::Outcome;
+
+use super::*;
+use crate::store::KeyHold;
+
+fn claiming(mut append: Append, claims: &[&str], releases: &[&str]) -> Append {
+    append.claims = claims.iter().map(|value| key(value)).collect();
+    append.releases = releases.iter().map(|value| key(value)).collect();
+    append
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is compared with what `key_holder` returns"
+)]
+fn hold(stream: &str, since: u64, until: Option<u64>) -> Option<KeyHold> {
+    Some(KeyHold {
+        stream: name(stream),
+        since: Position(since),
+        until: until.map(Position),
+    })
+}
+
+fn holder(view: &dyn View, value: &str, at: Option<u64>) -> Option<KeyHold> {
+    view.key_holder("a", &key(value), at.map(Position)).unwrap()
+}
+
+pub(super) async fn a_key_is_held_by_one_stream_of_a_category(store: &Arc<dyn Store>) {
+    ok(store, claiming(facts("a-1", &["1", "2"]), &["eve"], &[])).await;
+    assert_eq!(holder(&*view(store), "eve", None), hold("a-1", 2, None));
+    let taken = claiming(facts("a-2", &["3"]), &["free", "eve"], &[]);
+    let error = refusal(store, taken).await;
+    assert!(
+        matches!(&error, AppendError::KeyTaken { key: k, holder } if *k == key("eve") && *holder == name("a-1")),
+        "{error}"
+    );
+    let picture = view(store);
+    assert_eq!(picture.head(), head(2, 0));
+    assert_eq!(holder(&*picture, "free", None), None, "all or nothing");
+    // Its holder may claim it again, which changes nothing; in another category it is another key.
+    ok(store, claiming(facts("a-1", &["3"]), &["eve"], &[])).await;
+    ok(store, claiming(facts("b-1", &["4"]), &["eve"], &[])).await;
+    let picture = view(store);
+    assert_eq!(holder(&*picture, "eve", None), hold("a-1", 2, None));
+    let other = picture.key_holder("b", &key("eve"), None).unwrap();
+    assert_eq!(other, hold("b-1", 4, None));
+    // Another name is another key as well.
+    let phone = UniqueKey::caseless("phone", "eve");
+    assert_eq!(picture.key_holder("a", &phone, None).unwrap(), None);
+}
+
+pub(super) async fn a_taken_key_rejects_a_decided_append(store: &Arc<dyn Store>) {
+    ok(store, claiming(facts("a-1", &["1"]), &["eve"], &[])).await;
+    let create = claiming(accepted("a-2", "c-1", 0, &["2"]), &["eve"], &[]);
+    let appended = ok(store, create.clone()).await;
+    assert!(appended.events.is_empty() && !appended.repeated);
+    let decision = appended.decision.unwrap();
+    assert_eq!(
+        decision.result,
+        Outcome::Rejected {
+            rule: "email.taken".to_owned(),
+            message: key("eve").rejection().message,
+        }
+    );
+    assert_eq!(
+        (decision.base_revision, decision.base_position),
+        (Revision(0), Position(1))
+    );
+    let picture = view(store);
+    assert_eq!(picture.head(), head(1, 1));
+    assert_eq!(picture.stream(&name("a-2")).unwrap(), None);
+    // The key becomes free; the command's decision stands all the same.
+    ok(store, claiming(facts("a-1", &["3"]), &[], &["eve"])).await;
+    let again = ok(store, create).await;
+    assert!(again.repeated);
+    assert_eq!(again.decision, Some(decision));
+    // What the rules refused themselves keeps their reason.
+    ok(store, claiming(facts("a-1", &["4"]), &["eve"], &[])).await;
+    let refused = ok(store, claiming(refused("a-2", "c-2", 0), &["eve"], &[])).await;
+    let result = refused.decision.unwrap().result;
+    assert!(
+        matches!(&result, Outcome::Rejected { rule, .. } if rule == "a.rule"),
+        "{result:?}"
+    );
+}
+
+pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
+    ok(store, claiming(facts("a-1", &["1"]), &["eve"], &[])).await; // 1: taken
+    ok(store, facts("b-1", &["2"])).await; // 2
+    ok(store, claiming(facts("a-1", &["3"]), &["bob"], &["eve"])).await; // 3: changed
+    ok(store, facts("b-1", &["4"])).await; // 4
+    ok(store, claiming(facts("a-2", &["5", "6"]), &["eve"], &[])).await; // 6: taken by another
+    // Releasing what one does not hold is no error and takes it from nobody.
+    ok(store, claiming(facts("a-1", &["7"]), &[], &["eve", "none"])).await; // 7
+    ok(store, claiming(facts("a-2", &["8"]), &["eve"], &["eve"])).await; // 8: given up and taken again
+    ok(store, claiming(facts("a-2", &["9"]), &[], &["eve"])).await; // 9
+    ok(store, claiming(facts("a-1", &["10"]), &["eve"], &["bob"])).await; // 10: back
+    let picture = view(store);
+    let expected = [
+        None,
+        hold("a-1", 1, Some(3)),
+        hold("a-1", 1, Some(3)),
+        None,
+        None,
+        None,
+        hold("a-2", 6, Some(8)),
+        hold("a-2", 6, Some(8)),
+        hold("a-2", 8, Some(9)),
+        None,
+        hold("a-1", 10, None),
+        hold("a-1", 10, None),
+    ];
+    for (position, expected) in (0..).zip(expected) {
+        assert_eq!(
+            holder(&*picture, "eve", Some(position)),
+            expected,
+            "at {position}"
+        );
+    }
+    assert_eq!(holder(&*picture, "eve", None), hold("a-1", 10, None));
+    assert_eq!(holder(&*picture, "bob", Some(9)), hold("a-1", 3, Some(10)));
+    assert_eq!(holder(&*picture, "bob", None), None);
+}
+
+pub(super) async fn of_racing_claims_one_wins(store: &Arc<dyn Store>) {
+    for round in 0..10 {
+        let value = format!("key-{round}");
+        let claims: Vec<_> = (0..32)
+            .map(|n| {
+                let (stream, id) = (format!("a-{round}-{n}"), format!("{round}/{n}"));
+                store.append(claiming(accepted(&stream, &id, 0, &[&id]), &[&value], &[]))
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for claim in claims {
+            let appended = claim.await.unwrap();
+            match appended.decision.unwrap().result {
+                Outcome::Accepted { .. } => winners.push(appended.events[0].clone()),
+                Outcome::Rejected { rule, .. } => assert_eq!(rule, "email.taken"),
+            }
+        }
+        let [winner] = winners.as_slice() else {
+            panic!("round {round}: {} winners", winners.len());
+        };
+        assert_eq!(
+            holder(&*view(store), &value, None),
+            hold(winner.stream.as_str(), winner.position.0, None)
+        );
+    }
+    assert_eq!(view(store).head(), head(10, 320));
+}
