@@ -162,7 +162,7 @@ impl StorageBackend for Failing {
 
 /// What is left of a failed store's memory, to be opened again.
 #[derive(Debug)]
-struct Shared(Arc<InMemoryBackend>);
+pub(super) struct Shared(pub(super) Arc<InMemoryBackend>);
 
 impl StorageBackend for Shared {
     fn len(&self) -> std::io::Result<u64> {

@@ -1,0 +1,484 @@
+//! Random operations on a store that is closed and opened again in between, against a plain model in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::prelude::*;
+use redb::backends::InMemoryBackend;
+use serde_json::{Map, json};
+use whodunit_core::command::{Command, Outcome, Rejection};
+use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::UniqueKey;
+use whodunit_core::time::Timestamp;
+
+use super::tests::Shared;
+use super::*;
+use crate::store::{Decided, DecisionFilter, Direction, LogFilter, StreamFilter, StreamOrder};
+
+/// Something that may be asked of a store. Streams, ids and keys are few, so that they meet.
+#[derive(Debug, Clone)]
+enum Op {
+    Append(Asked),
+    Snapshot {
+        stream: u8,
+        revision: u64,
+    },
+    /// Close and open again, or only drop and open again.
+    Reopen {
+        close: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Asked {
+    stream: u8,
+    expected: Expectation,
+    /// An id out of a few, or a new one.
+    events: Vec<Option<u8>>,
+    /// The command's id, and whether its rules refused it.
+    decided: Option<(u8, bool)>,
+    claim: Option<u8>,
+    release: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Expectation {
+    Any,
+    NoStream,
+    StreamExists,
+    Head,
+    Beyond,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let expectation = prop_oneof![
+        4 => Just(Expectation::Head),
+        2 => Just(Expectation::Any),
+        1 => Just(Expectation::NoStream),
+        1 => Just(Expectation::StreamExists),
+        1 => Just(Expectation::Beyond),
+    ];
+    let asked = (
+        0..4u8,
+        expectation,
+        prop::collection::vec(prop::option::weighted(0.3, 0..12u8), 0..4),
+        prop::option::of((0..10u8, any::<bool>())),
+        prop::option::weighted(0.4, 0..3u8),
+        prop::option::weighted(0.3, 0..3u8),
+    )
+        .prop_map(
+            |(stream, expected, events, decided, claim, release)| Asked {
+                stream,
+                expected,
+                events,
+                decided,
+                claim,
+                release,
+            },
+        );
+    prop_oneof![
+        12 => asked.prop_map(Op::Append),
+        1 => (0..4u8, 0..6u64).prop_map(|(stream, revision)| Op::Snapshot { stream, revision }),
+        1 => any::<bool>().prop_map(|close| Op::Reopen { close }),
+    ]
+}
+
+/// Holder, since, until.
+type Hold = (StreamName, u64, Option<u64>);
+
+/// What a store knows, kept as plainly as possible.
+#[derive(Default)]
+struct Model {
+    log: Vec<Event>,
+    /// (Stream, command id, rule when rejected), by sequence.
+    decisions: Vec<(StreamName, String, Option<String>)>,
+    /// (Category, key value) → who held it, in order.
+    holds: HashMap<(String, String), Vec<Hold>>,
+    snapshots: BTreeMap<(StreamName, u64), Vec<u8>>,
+}
+
+/// How an append ends.
+#[derive(Debug, PartialEq)]
+enum End {
+    Wrote { revision: u64, events: usize },
+    Rejected(String),
+    Repeated,
+    Refused(&'static str),
+}
+
+impl Model {
+    fn of<'a>(&'a self, stream: &'a StreamName) -> impl DoubleEndedIterator<Item = &'a Event> {
+        self.log.iter().filter(move |event| event.stream == *stream)
+    }
+
+    fn revision(&self, stream: &StreamName) -> u64 {
+        self.of(stream).next_back().map_or(0, |e| e.revision.0)
+    }
+
+    fn holder(&self, category: &str, key: &str, at: u64) -> Option<&StreamName> {
+        let holds = self.holds.get(&(category.to_owned(), key.to_owned()))?;
+        let held = |(_, since, until): &&(_, u64, Option<u64>)| {
+            *since <= at && until.is_none_or(|until| at < until)
+        };
+        holds.iter().find(held).map(|(stream, ..)| stream)
+    }
+
+    /// The promises of `Store::append`, in the order in which they are checked.
+    fn append(&mut self, append: &Append) -> End {
+        if append.events.is_empty() && append.decided.is_none() {
+            return End::Refused("malformed");
+        }
+        if let Some(decided) = &append.decided {
+            let id = &decided.command.command_id;
+            if let Some((stream, ..)) = self.decisions.iter().find(|(_, known, _)| known == id) {
+                return if *stream == append.stream {
+                    End::Repeated
+                } else {
+                    End::Refused("command id")
+                };
+            }
+        }
+        match self.known_events(append) {
+            Err(refused) => return refused,
+            Ok(true) => return End::Repeated,
+            Ok(false) => {}
+        }
+        let head = self.revision(&append.stream);
+        if !append.expected.admits(Revision(head)) {
+            return End::Refused("revision");
+        }
+        let rejection = append.decided.as_ref().and_then(|d| d.rejection.clone());
+        let taken = append.claims.iter().any(|key| {
+            self.holder(append.stream.category(), &key.value, u64::MAX)
+                .is_some_and(|holder| *holder != append.stream)
+        });
+        let rule = match (rejection, taken, &append.decided) {
+            (Some(rejection), ..) => Some(rejection.rule),
+            (None, true, None) => return End::Refused("key"),
+            (None, true, Some(_)) => Some("email.taken".to_owned()),
+            (None, false, _) => None,
+        };
+        if let Some(decided) = &append.decided {
+            let id = decided.command.command_id.clone();
+            let stream = append.stream.clone();
+            self.decisions.push((stream, id, rule.clone()));
+        }
+        match rule {
+            Some(rule) => End::Rejected(rule),
+            None => self.write(append, head),
+        }
+    }
+
+    /// Whether all the events are on record as they are given.
+    fn known_events(&self, append: &Append) -> Result<bool, End> {
+        let given: Vec<_> = append
+            .events
+            .iter()
+            .filter_map(|e| e.event_id.as_ref())
+            .collect();
+        let twice = (1..given.len()).any(|n| given[..n].contains(&given[n]));
+        let places: Vec<_> = given
+            .iter()
+            .filter_map(|id| self.log.iter().find(|event| event.event_id == **id))
+            .collect();
+        if places.is_empty() && !twice {
+            return Ok(false);
+        }
+        let whole = places.len() == append.events.len()
+            && append.decided.is_none()
+            && places.iter().all(|event| event.stream == append.stream)
+            && places
+                .windows(2)
+                .all(|pair| pair[0].revision.next() == pair[1].revision);
+        if twice || !whole {
+            return Err(End::Refused("event id"));
+        }
+        Ok(true)
+    }
+
+    fn write(&mut self, append: &Append, head: u64) -> End {
+        let mut fresh = append.fresh_ids.iter();
+        for (n, new) in (1..).zip(&append.events) {
+            self.log.push(Event {
+                position: Position(self.log.len() as u64 + 1),
+                stream: append.stream.clone(),
+                revision: Revision(head + n),
+                event_id: new
+                    .event_id
+                    .clone()
+                    .or_else(|| fresh.next().cloned())
+                    .unwrap(),
+                event_type: new.event_type.clone(),
+                schema_version: 1,
+                recorded_at: append.now,
+                actor: None,
+                reason: None,
+                correlation_id: None,
+                causation_id: None,
+                data: new.data.clone(),
+                metadata: None,
+                redacted: Vec::new(),
+            });
+        }
+        let position = self.log.len() as u64;
+        let place = |key: &UniqueKey| (append.stream.category().to_owned(), key.value.clone());
+        if !append.events.is_empty() {
+            for key in &append.releases {
+                for hold in self.holds.entry(place(key)).or_default() {
+                    if hold.0 == append.stream && hold.2.is_none() {
+                        hold.2 = Some(position);
+                    }
+                }
+            }
+            for key in &append.claims {
+                if self
+                    .holder(append.stream.category(), &key.value, u64::MAX)
+                    .is_none()
+                {
+                    let holds = self.holds.entry(place(key)).or_default();
+                    holds.push((append.stream.clone(), position, None));
+                }
+            }
+        }
+        End::Wrote {
+            revision: head + append.events.len() as u64,
+            events: append.events.len(),
+        }
+    }
+}
+
+fn stream(n: u8) -> StreamName {
+    let category = if n.is_multiple_of(2) { "user" } else { "users" };
+    StreamName::new(format!("{category}-{n}")).unwrap()
+}
+
+fn email(n: u8) -> UniqueKey {
+    UniqueKey::caseless("email", &format!("{n}@example.org"))
+}
+
+/// The request that an operation makes of a store with this model, the n-th in its run.
+fn request(model: &Model, asked: &Asked, n: usize) -> Append {
+    let stream = stream(asked.stream);
+    let head = model.revision(&stream);
+    let expected = match asked.expected {
+        Expectation::Any => ExpectedRevision::Any,
+        Expectation::NoStream => ExpectedRevision::NoStream,
+        Expectation::StreamExists => ExpectedRevision::StreamExists,
+        Expectation::Head => ExpectedRevision::Exact(Revision(head)),
+        Expectation::Beyond => ExpectedRevision::Exact(Revision(head + 1)),
+    };
+    let fact = |id: &Option<u8>| {
+        let mut event = NewEvent::new("Happened", json!({ "id": id }));
+        event.event_id = id.map(|id| format!("id-{id}"));
+        event
+    };
+    let refused = matches!(asked.decided, Some((_, true)));
+    let events = asked.events.iter().filter(|_| !refused).map(fact).collect();
+    let now = Timestamp::from_micros(i64::try_from(n).unwrap());
+    let mut append = Append::facts(stream.clone(), expected, events, now);
+    append.fresh_ids = (0..append.events.len())
+        .map(|i| format!("fresh-{n}-{i}"))
+        .collect();
+    append.claims = asked.claim.map(email).into_iter().collect();
+    append.releases = asked.release.map(email).into_iter().collect();
+    append.decided = asked.decided.map(|(id, refused)| Decided {
+        command: Command {
+            command_id: format!("command-{id}"),
+            stream,
+            command_type: "DoIt".to_owned(),
+            payload: Map::new(),
+            actor: None,
+            reason: None,
+            correlation_id: None,
+            causation_id: None,
+            issued_at: now,
+        },
+        base_revision: Revision(head),
+        rules_hash: "rules".to_owned(),
+        rejection: refused.then(|| Rejection::new("a.rule", "no")),
+    });
+    append
+}
+
+/// What the store's answer amounts to.
+fn end(answer: &Result<Appended, AppendError>) -> End {
+    match answer {
+        Ok(appended) if appended.repeated => End::Repeated,
+        Ok(appended) => match appended.decision.as_ref().map(|d| &d.result) {
+            Some(Outcome::Rejected { rule, .. }) => End::Rejected(rule.clone()),
+            Some(Outcome::Accepted { .. }) | None => End::Wrote {
+                revision: appended.revision.0,
+                events: appended.events.len(),
+            },
+        },
+        Err(AppendError::WrongRevision { .. }) => End::Refused("revision"),
+        Err(AppendError::EventIdConflict { .. }) => End::Refused("event id"),
+        Err(AppendError::CommandIdConflict { .. }) => End::Refused("command id"),
+        Err(AppendError::KeyTaken { .. }) => End::Refused("key"),
+        Err(AppendError::Store(StoreError::Engine { .. })) => End::Refused("malformed"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Everything a view says, beside everything the model says.
+fn assert_same(model: &Model, view: &dyn View) {
+    let head = Head {
+        position: Position(model.log.len() as u64),
+        decision: model.decisions.len() as u64,
+    };
+    assert_eq!(view.head(), head);
+    let (whole, forward) = (LogFilter::default(), Direction::Forward);
+    let log = view
+        .log(&whole, None, forward, usize::MAX, u64::MAX)
+        .unwrap();
+    assert_eq!(log.events, model.log);
+    let decisions = view
+        .decisions(&DecisionFilter::default(), None, forward, usize::MAX)
+        .unwrap();
+    let decisions: Vec<_> = decisions
+        .decisions
+        .into_iter()
+        .map(|decision| {
+            let rule = match decision.result {
+                Outcome::Rejected { rule, .. } => Some(rule),
+                Outcome::Accepted { .. } => None,
+            };
+            (decision.stream, decision.command_id, rule)
+        })
+        .collect();
+    assert_eq!(decisions, model.decisions);
+    assert_same_streams(model, view);
+    assert_lookups(model, view);
+}
+
+fn assert_same_streams(model: &Model, view: &dyn View) {
+    let forward = Direction::Forward;
+    let (any, order) = (StreamFilter::default(), StreamOrder::Name);
+    let listed = view
+        .streams(&any, order, None, usize::MAX, u64::MAX)
+        .unwrap();
+    let mut streams: Vec<_> = (0..4)
+        .map(stream)
+        .filter(|s| model.revision(s) > 0)
+        .collect();
+    streams.sort();
+    let names: Vec<_> = listed
+        .streams
+        .iter()
+        .map(|info| info.stream.clone())
+        .collect();
+    assert_eq!(names, streams);
+    for info in listed.streams {
+        let (first, last) = (
+            model.of(&info.stream).next().unwrap(),
+            model.of(&info.stream).next_back().unwrap(),
+        );
+        assert_eq!(
+            (info.revision, info.first_position, info.last_position),
+            (last.revision, first.position, last.position)
+        );
+        assert_eq!(
+            (info.first_at, info.last_at),
+            (first.recorded_at, last.recorded_at)
+        );
+        let events = view.stream_events(&info.stream, Revision(0), forward, usize::MAX);
+        assert!(events.unwrap().iter().eq(model.of(&info.stream)));
+        for at_most in [0, 2, 9] {
+            let known = (info.stream.clone(), 0)..=(info.stream.clone(), at_most);
+            let expected = model.snapshots.range(known).next_back();
+            let found = view
+                .snapshot(&info.stream, "rules", Revision(at_most))
+                .unwrap();
+            assert_eq!(
+                found.map(|snapshot| (snapshot.revision.0, snapshot.state)),
+                expected.map(|((_, revision), state)| (*revision, state.clone()))
+            );
+        }
+    }
+}
+
+fn assert_lookups(model: &Model, view: &dyn View) {
+    for event in &model.log {
+        let found = view.event_by_id(&event.event_id).unwrap();
+        assert_eq!(found.as_ref(), Some(event));
+    }
+    for (category, key, at) in (0..3)
+        .flat_map(|n| (0..=model.log.len() as u64).map(move |at| (n, at)))
+        .flat_map(|(n, at)| ["user", "users"].map(|category| (category, email(n), at)))
+    {
+        let found = view.key_holder(category, &key, Some(Position(at))).unwrap();
+        let expected = model.holder(category, &key.value, at);
+        assert_eq!(
+            found.as_ref().map(|hold| &hold.stream),
+            expected,
+            "{key} at {at}"
+        );
+    }
+}
+
+fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let memory = Arc::new(InMemoryBackend::new());
+    let open = || {
+        let backend = Shared(Arc::clone(&memory));
+        RedbStore::open_backend(backend, StoreOptions::Durable).unwrap()
+    };
+    let (mut store, mut model) = (open(), Model::default());
+    for (n, op) in ops.into_iter().enumerate() {
+        match op {
+            Op::Append(asked) => {
+                let append = request(&model, &asked, n);
+                let before = Head {
+                    position: Position(model.log.len() as u64),
+                    decision: model.decisions.len() as u64,
+                };
+                let expected = model.append(&append);
+                let answer = runtime.block_on(store.append(append));
+                prop_assert_eq!(end(&answer), expected, "operation {}: {:?}", n, asked);
+                if !matches!(&answer, Ok(appended) if !appended.repeated) {
+                    prop_assert_eq!(*store.head().borrow(), before);
+                }
+            }
+            Op::Snapshot {
+                stream: of,
+                revision,
+            } => {
+                let snapshot = Snapshot {
+                    stream: stream(of),
+                    revision: Revision(revision),
+                    rules_hash: "rules".to_owned(),
+                    state: n.to_le_bytes().to_vec(),
+                };
+                if model.revision(&snapshot.stream) > 0 {
+                    let place = (snapshot.stream.clone(), revision);
+                    model.snapshots.insert(place, snapshot.state.clone());
+                }
+                runtime.block_on(store.save_snapshot(snapshot)).unwrap();
+            }
+            Op::Reopen { close } => {
+                if close {
+                    runtime.block_on(store.close()).unwrap();
+                }
+                drop(store);
+                store = open();
+                assert_same(&model, &*store.view().unwrap());
+            }
+        }
+        if n % 10 == 0 {
+            assert_same(&model, &*store.view().unwrap());
+        }
+    }
+    assert_same(&model, &*store.view().unwrap());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_store_does_what_the_model_does(ops in prop::collection::vec(op(), 1..50)) {
+        run(ops)?;
+    }
+}
