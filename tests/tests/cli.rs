@@ -225,9 +225,9 @@ fn the_demo_is_the_same_for_the_same_seed() {
     assert_ne!(first, other);
 }
 
-/// The real `CloudTrail` records, where they are: `WHODUNIT_DATA`, or beside the repository.
+/// The real `CloudTrail` records, where they are: `WHODUNIT_TEST_DATA`, or beside the repository.
 fn cloudtrail() -> Option<PathBuf> {
-    let folder = std::env::var_os("WHODUNIT_DATA").map_or_else(
+    let folder = std::env::var_os("WHODUNIT_TEST_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
         PathBuf::from,
     );
@@ -238,7 +238,7 @@ fn cloudtrail() -> Option<PathBuf> {
 async fn real_records_say_who_deleted_the_malicious_user() {
     let Some(file) = cloudtrail() else {
         println!(
-            "skipped: cloudtrail-2023-07-10.ndjson is not here; set WHODUNIT_DATA to its folder"
+            "skipped: cloudtrail-2023-07-10.ndjson is not here; set WHODUNIT_TEST_DATA to its folder"
         );
         return;
     };

@@ -52,7 +52,8 @@ pub(super) fn load_rest(model: &mut Model) -> Effects {
 
 /// What the cursor's place needs: its state, and the steps around it.
 pub(super) fn at_cursor(model: &mut Model) -> Effects {
-    let rows = model.page();
+    // As many rows as could be seen on either side of the cursor.
+    let rows = usize::from(model.size.1);
     let Some(stream) = &mut model.stream else {
         return Vec::new();
     };

@@ -350,11 +350,12 @@ fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
     let theme = model.theme;
     let title = match screen.result.value() {
         Some(out) => format!(
-            "state · was rev {} | what if rev {}",
+            "state · was {} | what if {}",
             out.actual.revision, out.revision
         ),
         None => "state at the end".to_owned(),
     };
+    let title = cut(&title, usize::from(area.width).saturating_sub(5));
     let block = pane(theme, &title, screen.pane == 2);
     let inner = block.inner(area);
     frame.render_widget(block, area);
