@@ -12,6 +12,7 @@ mod import;
 mod interleave;
 pub mod limits;
 mod live;
+pub mod outbox;
 pub mod passwords;
 mod reading;
 pub mod run;

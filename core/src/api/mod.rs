@@ -4,6 +4,7 @@
 
 pub mod browse;
 pub mod ops;
+pub mod pipeline;
 pub mod problem;
 pub mod time_travel;
 pub mod what_if;

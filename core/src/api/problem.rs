@@ -39,6 +39,16 @@ pub enum Code {
     NoSuchEvent,
     /// 404: no model for the category.
     NoSuchModel,
+    /// 404: no such job in the outbox; a completed one may have been pruned.
+    NoSuchJob,
+    /// 404: no projection or read model of this name.
+    NoSuchProjection,
+    /// 404: no handler of this name is set up.
+    NoSuchHandler,
+    /// 404: the read model has no document of this key.
+    NoSuchDocument,
+    /// 404: no such run, or none under way.
+    NoSuchRun,
     /// 404: the stream's head is before the revision asked for.
     RevisionBeyondHead,
     /// 404: the time asked for is before the stream's first event.
@@ -55,6 +65,10 @@ pub enum Code {
     KeyTaken,
     /// 409: a restored record cannot get the place it says it has.
     WrongPlace,
+    /// 409: such a run is under way already.
+    AlreadyRunning,
+    /// 409: only a failed job can be retried.
+    NotFailed,
     /// 408: the request's body did not arrive in time.
     Timeout,
     /// 413: the body is larger than its documented bound.
@@ -93,6 +107,11 @@ impl Code {
             | Self::NoSuchStream
             | Self::NoSuchEvent
             | Self::NoSuchModel
+            | Self::NoSuchJob
+            | Self::NoSuchProjection
+            | Self::NoSuchHandler
+            | Self::NoSuchDocument
+            | Self::NoSuchRun
             | Self::RevisionBeyondHead
             | Self::BeforeFirstEvent => 404,
             Self::MethodNotAllowed => 405,
@@ -101,7 +120,9 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
-            | Self::WrongPlace => 409,
+            | Self::WrongPlace
+            | Self::AlreadyRunning
+            | Self::NotFailed => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::ForeignHost => 421,
@@ -128,6 +149,11 @@ impl Code {
             Self::NoSuchStream => "no such stream",
             Self::NoSuchEvent => "no such event",
             Self::NoSuchModel => "no such model",
+            Self::NoSuchJob => "no such job",
+            Self::NoSuchProjection => "no such projection",
+            Self::NoSuchHandler => "no such handler",
+            Self::NoSuchDocument => "no such document",
+            Self::NoSuchRun => "no such run",
             Self::RevisionBeyondHead => "revision beyond the head",
             Self::BeforeFirstEvent => "nothing yet at that time",
             Self::MethodNotAllowed => "method not allowed",
@@ -137,6 +163,8 @@ impl Code {
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
             Self::WrongPlace => "record cannot be restored in its place",
+            Self::AlreadyRunning => "already running",
+            Self::NotFailed => "job has not failed",
             Self::TooLarge => "body too large",
             Self::UnsupportedMediaType => "body is not JSON",
             Self::ForeignHost => "foreign host refused",
