@@ -86,3 +86,7 @@ pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Snapshots waiting to be saved. Further ones are not saved now but by a later read.
 pub const SNAPSHOTS_QUEUED_MAX: usize = 1_024;
+
+/// Completed jobs that the outbox keeps for each handler; older ones are pruned, and stay counted. Failed ones are never
+/// pruned.
+pub const OUTBOX_COMPLETED_KEPT: u64 = 10_000;

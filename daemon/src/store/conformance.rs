@@ -5,6 +5,7 @@
 
 mod appends;
 mod decisions;
+mod jobs;
 mod keys;
 mod pages;
 mod races;
@@ -77,6 +78,15 @@ mod redb_store {
             a_new_command_cannot_have_led_to_old_events,
             a_command_decided_on_an_old_base_leaves_no_decision,
             pages_of_decisions_go_on_where_they_ended,
+        }
+        jobs {
+            jobs_come_with_their_events_or_not_at_all,
+            a_job_lives_through_its_statuses,
+            the_first_open_job_of_a_stream_holds_back_the_others,
+            jobs_are_found_by_handler_status_and_stream,
+            a_crash_gives_back_what_was_under_way,
+            work_can_be_asked_for_again,
+            only_the_newest_completed_jobs_are_kept_and_all_are_counted,
         }
         keys {
             a_key_is_held_by_one_stream_of_a_category,

@@ -8,6 +8,7 @@
 //! [`View`]: a consistent picture of the log at one moment, which never waits for the writer.
 
 mod error;
+mod jobs;
 pub mod redb;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 pub use error::{AppendError, StoreError};
+pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
 /// A future owned by nobody but its awaiter: the trait stays usable as `dyn Store`.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
@@ -44,6 +46,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Saves a snapshot. Derived data: need not be durable when it returns, and losing it harms nothing.
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>>;
+
+    /// Changes jobs of the outbox, in order and all in one transaction, at the daemon's time `at`. Durable when it
+    /// returns, but for a list of nothing but [`JobChange::Begin`].
+    ///
+    /// The answer has an entry for each change: the job as it is now, or `None` where the change did not apply (no such
+    /// job, or not in the status the change starts from). [`JobChange::GiveBackAll`] always answers `None`.
+    fn change_jobs(
+        &self,
+        changes: Vec<JobChange>,
+        at: Timestamp,
+    ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>>;
 
     /// The log's head, announced after each durable commit. Decisions without events announce as well.
     fn head(&self) -> watch::Receiver<Head>;
@@ -91,6 +104,8 @@ pub struct Append {
     /// For restoring an export: positions and revisions that the events must get. A mismatch fails the append with
     /// [`AppendError::WrongPlace`]. As many as there are events, or empty.
     pub places: Vec<(Option<Position>, Option<Revision>)>,
+    /// Work on the events that is stored with them. Not when the append repeats an earlier one or is a rejection.
+    pub jobs: Vec<NewJob>,
 }
 
 impl Append {
@@ -112,6 +127,7 @@ impl Append {
             releases: Vec::new(),
             label: None,
             places: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 }
@@ -418,6 +434,27 @@ pub trait View: Send {
         key: &UniqueKey,
         at: Option<Position>,
     ) -> Result<Option<KeyHold>, StoreError>;
+
+    /// The job of this id; completed ones are pruned after a time.
+    fn job(&self, id: u64) -> Result<Option<Job>, StoreError>;
+
+    /// Jobs that pass the filter, from id `from` on (up or down; `None`: from the end that the direction starts at), at
+    /// most `limit`, looking at no more than `budget` jobs.
+    fn jobs(
+        &self,
+        filter: &JobFilter,
+        from: Option<u64>,
+        direction: Direction,
+        limit: usize,
+        budget: u64,
+    ) -> Result<JobPage, StoreError>;
+
+    /// The first job of this handler and stream that is not completed: the only one that may be worked on.
+    fn first_open_job(&self, handler: &str, stream: &StreamName)
+    -> Result<Option<Job>, StoreError>;
+
+    /// How the jobs of each handler stand, by name. Handlers that never had a job are not among them.
+    fn job_counts(&self) -> Result<Vec<HandlerCounts>, StoreError>;
 
     /// The snapshot of this stream and rules hash with the highest revision not above `at_most`.
     fn snapshot(

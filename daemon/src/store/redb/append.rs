@@ -13,6 +13,7 @@ use whodunit_core::time::Timestamp;
 
 use super::decisions::record;
 use super::engine;
+use super::jobs::write_jobs;
 use super::lookup::{head, load_stream, position_of};
 use super::repeat::{repeated_command, repeated_events};
 use super::tables::KEYS;
@@ -99,6 +100,13 @@ fn well_formed(append: &Append) -> Answer<()> {
         _ if !append.places.is_empty() && append.places.len() != append.events.len() => {
             "it brings places for some of its events"
         }
+        _ if append
+            .jobs
+            .iter()
+            .any(|job| job.event >= append.events.len()) =>
+        {
+            "it brings a job for an event that it does not have"
+        }
         _ => return Ok(()),
     };
     Err(malformed(mistake))
@@ -122,6 +130,7 @@ fn write(
     if !rejected {
         write_events(txn, append, stream, &events)?;
         write_keys(txn, append, events.last())?;
+        write_jobs(txn, append, &events)?;
     }
     let revision = events.last().map_or(before, |event| event.revision);
     if let Some(decided) = &append.decided {

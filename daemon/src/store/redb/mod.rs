@@ -6,6 +6,8 @@ mod append;
 mod decisions;
 mod density;
 mod file;
+mod job_view;
+mod jobs;
 mod lookup;
 mod opening;
 mod query;
@@ -23,12 +25,14 @@ use std::thread::JoinHandle;
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
+use whodunit_core::time::Timestamp;
 
 use self::file::{File, check_format, open_error};
 use self::view::RedbView;
 use self::writer::{Request, Write};
 use super::{
-    Append, AppendError, Appended, BoxFuture, Head, Snapshot, Store, StoreError, StoreStats, View,
+    Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, Snapshot, Store, StoreError,
+    StoreStats, View,
 };
 
 /// Name of the store's file in its data directory.
@@ -203,6 +207,14 @@ impl Store for RedbStore {
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
         self.request(|to| Request::Write(Write::Snapshot(snapshot, to)))
+    }
+
+    fn change_jobs(
+        &self,
+        changes: Vec<JobChange>,
+        at: Timestamp,
+    ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>> {
+        self.request(move |to| Request::Write(Write::Jobs { changes, at, to }))
     }
 
     fn head(&self) -> watch::Receiver<Head> {

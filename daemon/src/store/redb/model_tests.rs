@@ -9,7 +9,6 @@ use whodunit_core::command::{Command, Outcome, Rejection};
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
-use whodunit_core::time::Timestamp;
 
 use super::tests::Shared;
 use super::*;

@@ -7,7 +7,6 @@ use whodunit_core::command::Outcome;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
-use whodunit_core::time::Timestamp;
 
 use super::*;
 

@@ -5,7 +5,6 @@ use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, StreamName};
-use whodunit_core::time::Timestamp;
 
 use super::*;
 use crate::store::{Direction, LogFilter, LogPage};

@@ -1,4 +1,4 @@
-//! Stored records: the bytes of an event, a decision and a stream.
+//! Stored records: the bytes of an event, a decision, a stream and a job.
 //!
 //! Owns their encoding and its explicit conversion to the core's types. Payloads are kept as the text they came as.
 //! Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
@@ -9,7 +9,8 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 use whodunit_core::time::Timestamp;
 
-use crate::store::{StoreError, StreamInfo, StreamLabel};
+use super::tables::{status_code, status_of};
+use crate::store::{Job, StoreError, StreamInfo, StreamLabel};
 
 /// First byte of every record: the version of its encoding.
 const RECORD: u8 = 1;
@@ -242,4 +243,56 @@ pub(super) fn decode_stream(number: u64, bytes: &[u8]) -> Result<StreamInfo, Sto
         Ok(info)
     };
     decode().map_err(damaged(format!("the record of stream number {number}")))
+}
+
+/// Time that stands for "absent".
+const NO_TIME: i64 = i64::MIN;
+
+/// Encodes a job; its id is the key and not in the record.
+pub(super) fn encode_job(job: &Job) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.u32(u32::from(status_code(job.status)))
+        .u32(job.attempts)
+        .u64(job.position.0)
+        .u64(job.revision.0)
+        .i64(job.created_at.as_micros())
+        .i64(job.updated_at.as_micros())
+        .i64(job.next_attempt_at.map_or(NO_TIME, Timestamp::as_micros))
+        .text(&job.handler)
+        .text(job.stream.as_str())
+        .text(&job.event_id)
+        .text(&job.event_type)
+        .option(job.last_error.as_deref());
+    out.0
+}
+
+pub(super) fn decode_job(id: u64, bytes: &[u8]) -> Result<Job, StoreError> {
+    let decode = || {
+        let mut record = Reader::new(bytes)?;
+        let status = record.u32()?;
+        let job = Job {
+            id,
+            status: u8::try_from(status)
+                .ok()
+                .and_then(status_of)
+                .ok_or_else(|| format!("status {status} is unknown"))?,
+            attempts: record.u32()?,
+            position: Position(record.u64()?),
+            revision: Revision(record.u64()?),
+            created_at: record.time()?,
+            updated_at: record.time()?,
+            next_attempt_at: Some(record.i64()?)
+                .filter(|micros| *micros != NO_TIME)
+                .map(Timestamp::from_micros),
+            handler: record.text()?.to_owned(),
+            stream: record.stream()?,
+            event_id: record.text()?.to_owned(),
+            event_type: record.text()?.to_owned(),
+            last_error: record.owned()?,
+            held_by: None,
+        };
+        record.end()?;
+        Ok(job)
+    };
+    decode().map_err(damaged(format!("job {id}")))
 }

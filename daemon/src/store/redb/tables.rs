@@ -1,12 +1,15 @@
 //! Every table of the store's file, with its keys and values. `docs/STORE_FORMAT.md` says the same byte by byte.
 //!
 //! `EVENTS` and `DECISIONS` are the log; every other table is an index that could be made again from them, except
-//! `SNAPSHOTS`, which is derived by the time-travel layer, and `META`.
+//! `SNAPSHOTS`, which is derived by the time-travel layer, `META`, and the outbox (`JOBS` and what begins with `JOB`).
 
 use redb::TableDefinition;
+use whodunit_core::api::pipeline::JobStatus;
 
-/// Format number of the file. A file of another number is refused.
-pub(super) const FORMAT: u32 = 1;
+/// Format number of the file. A file of a number that is not known is refused.
+pub(super) const FORMAT: u32 = 2;
+/// The format before the outbox: a file of it gets the outbox's tables when it is opened, and nothing else changes.
+pub(super) const FORMAT_WITHOUT_OUTBOX: u32 = 1;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -59,6 +62,44 @@ pub(super) const KEYS: TableDefinition<'static, (&str, &str, &str, u64), (&str, 
 pub(super) const SNAPSHOTS: TableDefinition<'static, (u64, &str, u64), &[u8]> =
     TableDefinition::new("snapshots");
 
+/// Job id → job record.
+pub(super) const JOBS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("jobs");
+/// (Handler, status, job id).
+pub(super) const JOBS_BY_HANDLER: TableDefinition<'static, (&str, u8, u64), ()> =
+    TableDefinition::new("jobs_by_handler");
+/// (Stream name, job id).
+pub(super) const JOBS_BY_STREAM: TableDefinition<'static, (&str, u64), ()> =
+    TableDefinition::new("jobs_by_stream");
+/// (Handler, stream name, job id) of jobs that are not completed: the first of a handler and stream may be worked on.
+pub(super) const JOBS_OPEN: TableDefinition<'static, (&str, &str, u64), ()> =
+    TableDefinition::new("jobs_open");
+/// (Position, handler) → job id, of jobs that are not completed.
+pub(super) const JOBS_OPEN_BY_EVENT: TableDefinition<'static, (u64, &str), u64> =
+    TableDefinition::new("jobs_open_by_event");
+/// (Handler, status or [`PRUNED`]) → how many.
+pub(super) const JOB_COUNTS: TableDefinition<'static, (&str, u8), u64> =
+    TableDefinition::new("job_counts");
+
+/// Stands for a status where completed jobs that were pruned are counted.
+pub(super) const PRUNED: u8 = 255;
+
+/// A status as it is stored.
+pub(super) fn status_code(status: JobStatus) -> u8 {
+    match status {
+        JobStatus::Pending => 0,
+        JobStatus::Processing => 1,
+        JobStatus::Completed => 2,
+        JobStatus::Failed => 3,
+    }
+}
+
+/// The status of a code.
+pub(super) fn status_of(code: u8) -> Option<JobStatus> {
+    JobStatus::ALL
+        .into_iter()
+        .find(|status| status_code(*status) == code)
+}
+
 /// Microseconds in a day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -86,5 +127,11 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(STREAM_DECISIONS)?;
     txn.open_table(KEYS)?;
     txn.open_table(SNAPSHOTS)?;
+    txn.open_table(JOBS)?;
+    txn.open_table(JOBS_BY_HANDLER)?;
+    txn.open_table(JOBS_BY_STREAM)?;
+    txn.open_table(JOBS_OPEN)?;
+    txn.open_table(JOBS_OPEN_BY_EVENT)?;
+    txn.open_table(JOB_COUNTS)?;
     Ok(())
 }

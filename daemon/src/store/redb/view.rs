@@ -11,6 +11,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
+use super::job_view;
 use super::lookup::missing;
 use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
@@ -19,9 +20,9 @@ use super::tables::{
     STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
 };
 use crate::store::{
-    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, Head, KeyHold, LogFilter,
-    LogPage, Snapshot, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage,
-    View,
+    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
+    JobFilter, JobPage, KeyHold, LogFilter, LogPage, Snapshot, StoreError, StreamCursor,
+    StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -407,6 +408,29 @@ impl View for RedbView {
             since: Position(place.value().3),
             until,
         }))
+    }
+
+    fn job(&self, id: u64) -> Answer<Option<Job>> {
+        job_view::job(&self.txn, id)
+    }
+
+    fn jobs(
+        &self,
+        filter: &JobFilter,
+        from: Option<u64>,
+        direction: Direction,
+        limit: usize,
+        budget: u64,
+    ) -> Answer<JobPage> {
+        job_view::jobs(&self.txn, filter, from, direction, limit, budget)
+    }
+
+    fn first_open_job(&self, handler: &str, stream: &StreamName) -> Answer<Option<Job>> {
+        job_view::first_open_job(&self.txn, handler, stream)
+    }
+
+    fn job_counts(&self) -> Answer<Vec<HandlerCounts>> {
+        job_view::counts(&self.txn)
     }
 
     fn snapshot(

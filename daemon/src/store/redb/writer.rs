@@ -7,14 +7,16 @@
 use redb::{Durability, ReadableTable, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
+use whodunit_core::time::Timestamp;
 
 use super::append::append;
 use super::decisions::restore_decision;
 use super::file::File;
+use super::jobs;
 use super::lookup::{head, last_decision};
 use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
 use super::{StoreOptions, engine};
-use crate::store::{Append, AppendError, Appended, Head, Snapshot, StoreError};
+use crate::store::{Append, AppendError, Appended, Head, Job, JobChange, Snapshot, StoreError};
 
 /// How many requests share a commit at most.
 const GROUP_MAX: usize = 512;
@@ -30,6 +32,11 @@ pub(super) enum Write {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     RestoreDecision(Box<Decision>, oneshot::Sender<Result<bool, AppendError>>),
     Snapshot(Snapshot, oneshot::Sender<Result<(), StoreError>>),
+    Jobs {
+        changes: Vec<JobChange>,
+        at: Timestamp,
+        to: oneshot::Sender<Result<Vec<Option<Job>>, StoreError>>,
+    },
 }
 
 /// An answer that waits for the commit.
@@ -37,6 +44,11 @@ enum Reply {
     Append(Box<Result<Appended, AppendError>>),
     Restore(Result<bool, AppendError>),
     Snapshot,
+    Jobs {
+        jobs: Vec<Option<Job>>,
+        /// Whether losing the change in a crash would make somebody do their work again for nothing.
+        durable: bool,
+    },
 }
 
 impl Write {
@@ -51,6 +63,12 @@ impl Write {
                 restore_decision(txn, Decision::clone(decision)).map(Reply::Restore)
             }
             Self::Snapshot(snapshot, _) => save(txn, snapshot).map(|()| Reply::Snapshot),
+            Self::Jobs { changes, at, .. } => {
+                let durable = !changes
+                    .iter()
+                    .all(|change| matches!(change, JobChange::Begin { .. }));
+                jobs::change(txn, changes, *at).map(|jobs| Reply::Jobs { jobs, durable })
+            }
         }
     }
 
@@ -60,6 +78,7 @@ impl Write {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
             (Self::RestoreDecision(_, to), Reply::Restore(result)) => drop(to.send(result)),
             (Self::Snapshot(_, to), Reply::Snapshot) => drop(to.send(Ok(()))),
+            (Self::Jobs { to, .. }, Reply::Jobs { jobs, .. }) => drop(to.send(Ok(jobs))),
             // `apply` gives each request a reply of its own kind.
             (write, _) => write.fail("its reply is of another request"),
         }
@@ -72,6 +91,7 @@ impl Write {
             Self::Append(_, to) => drop(to.send(Err(error.into()))),
             Self::RestoreDecision(_, to) => drop(to.send(Err(error.into()))),
             Self::Snapshot(_, to) => drop(to.send(Err(error))),
+            Self::Jobs { to, .. } => drop(to.send(Err(error))),
         }
     }
 }
@@ -162,7 +182,8 @@ fn try_group(
     replies: &mut Vec<Reply>,
 ) -> Result<Option<Head>, StoreError> {
     let mut txn = file.with(|database| database.begin_write().map_err(engine("beginning")))?;
-    let (mut facts, mut derived) = (false, false);
+    // What the log has more of; what else must outlive a crash; what need not.
+    let (mut facts, mut durable, mut derived) = (false, false, false);
     for write in group {
         let reply = write.apply(&txn)?;
         match &reply {
@@ -171,17 +192,22 @@ fn try_group(
             }
             Reply::Restore(Ok(written)) => facts |= written,
             Reply::Snapshot => derived = true,
+            Reply::Jobs { durable: now, .. } => {
+                durable |= now;
+                derived |= !now;
+            }
             Reply::Restore(Err(_)) => {}
         }
         replies.push(reply);
     }
-    if !facts && !derived {
+    if !facts && !durable && !derived {
         txn.abort().map_err(engine("giving up an empty commit"))?;
         return Ok(None);
     }
     let head = read_head(&txn)?;
-    // Snapshots alone are derived: losing them costs nothing, so nobody waits for the disk.
-    let durability = if facts {
+    // Snapshots are derived, and jobs that are only begun are given back after a crash: losing them costs nothing, so
+    // nobody waits for the disk.
+    let durability = if facts || durable {
         options.durability()
     } else {
         Durability::None
