@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::limits::LIVE_HEARTBEAT;
+use crate::outbox::{Handlers, Settings};
 use crate::passwords::Cost;
 
 /// Settings of a daemon.
@@ -19,6 +20,10 @@ pub struct Config {
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.
     pub heartbeat: Duration,
+    /// Who does something about events, after the fact.
+    pub handlers: Handlers,
+    /// How the handlers' jobs are worked on.
+    pub outbox: Settings,
 }
 
 impl Default for Config {
@@ -28,6 +33,8 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             allow_remote: false,
             heartbeat: LIVE_HEARTBEAT,
+            handlers: Handlers::default(),
+            outbox: Settings::default(),
         }
     }
 }

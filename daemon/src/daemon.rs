@@ -14,6 +14,7 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::outbox::{Around, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
+    pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
@@ -68,7 +70,15 @@ impl Daemon {
             Arc::clone(&travel),
             Arc::clone(&clock),
             ids,
+            Routes::of(&config.handlers.0),
         );
+        let around = Around {
+            store: Arc::clone(&store),
+            models: Arc::clone(&models),
+            travel: Arc::clone(&travel),
+            clock: Arc::clone(&clock),
+        };
+        let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -82,6 +92,7 @@ impl Daemon {
                 models,
                 travel,
                 commands,
+                outbox,
                 clock,
                 gates,
                 stopping: CancellationToken::new(),
@@ -120,9 +131,10 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops, and closes the store once the writes under way are done.
+    /// Stops: the jobs under way are finished or given back, then the store is closed once the writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();
+        self.parts.outbox.close().await;
         self.parts.store.close().await
     }
 

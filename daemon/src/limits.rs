@@ -90,3 +90,21 @@ pub const SNAPSHOTS_QUEUED_MAX: usize = 1_024;
 /// Completed jobs that the outbox keeps for each handler; older ones are pruned, and stay counted. Failed ones are never
 /// pruned.
 pub const OUTBOX_COMPLETED_KEPT: u64 = 10_000;
+/// Jobs of one handler that are worked on at a time.
+pub const OUTBOX_JOBS_AT_A_TIME: usize = 16;
+/// Time that one attempt at a job may take.
+pub const JOB_TIMEOUT: Duration = Duration::from_secs(60);
+/// Characters of a failed attempt's error that are kept.
+pub const JOB_ERROR_CHARS_MAX: usize = 1_000;
+/// Jobs that a worker looks at in one read.
+pub const OUTBOX_SCAN_JOBS: usize = 256;
+/// Jobs of one handler that wait for their next attempt, after which its worker takes no new ones until some of them ended.
+pub const OUTBOX_WAITING_MAX: usize = 100_000;
+/// Words to a worker that may wait.
+pub const OUTBOX_NUDGES_MAX: usize = 1_024;
+/// Failed jobs that are made pending in one transaction.
+pub const OUTBOX_RETRY_BATCH: usize = 1_000;
+/// Pause before the outbox tries again what the store refused.
+pub const OUTBOX_PAUSE: Duration = Duration::from_millis(500);
+/// Time that attempts under way get to finish when the daemon stops.
+pub const OUTBOX_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);

@@ -30,6 +30,9 @@ pub struct RawAppend {
     pub events: Vec<NewEvent>,
     /// Places that the events must get; empty to assign them.
     pub places: Vec<(Option<Position>, Option<Revision>)>,
+    /// Whether handlers do their work on the facts. Not for what has happened elsewhere already: nobody is to get mail
+    /// about the past.
+    pub handled: bool,
 }
 
 impl Commands {
@@ -68,6 +71,9 @@ impl Commands {
         let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
         append.fresh_ids = self.fresh_ids(&append.events);
         append.places = raw.places;
+        if raw.handled {
+            append.jobs = self.routes.jobs(append.stream.category(), &append.events);
+        }
         self.store.append(append)
     }
 
@@ -80,6 +86,7 @@ impl Commands {
     ) -> Result<Append, WriteError> {
         let (model, travel) = (model.clone(), Arc::clone(&self.travel));
         let fresh_ids = self.fresh_ids(&raw.events);
+        let routes = Arc::clone(&self.routes);
         read(&self.store, move |view| -> Result<_, StoreError> {
             let first_id = raw
                 .events
@@ -92,6 +99,9 @@ impl Commands {
             let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
             append.fresh_ids = fresh_ids;
             append.places = raw.places;
+            if raw.handled {
+                append.jobs = routes.jobs(append.stream.category(), &append.events);
+            }
             // An event id that is on record makes this a repetition or a conflict: the store answers without writing.
             if known {
                 return Ok(append);

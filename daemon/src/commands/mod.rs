@@ -26,6 +26,7 @@ use whodunit_core::time::Timestamp;
 
 use crate::clock::{Clock, Ids};
 use crate::limits::ATTEMPTS_MAX;
+use crate::outbox::Routes;
 use crate::reading::{blocking, read};
 use crate::store::{Append, AppendError, Appended, Decided, Store, StoreError, StreamLabel, View};
 use crate::time_travel::TimeTravel;
@@ -50,6 +51,7 @@ pub struct Commands {
     travel: Arc<TimeTravel>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    routes: Arc<Routes>,
     lanes: Lanes,
 }
 
@@ -67,6 +69,7 @@ impl Commands {
         travel: Arc<TimeTravel>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
+        routes: Routes,
     ) -> Self {
         Self {
             store,
@@ -74,6 +77,7 @@ impl Commands {
             travel,
             clock,
             ids,
+            routes: Arc::new(routes),
             lanes: Lanes::default(),
         }
     }
@@ -148,7 +152,8 @@ impl Commands {
             }));
         }
         let (model, ids) = (model.clone(), Arc::clone(&self.ids));
-        let append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        let mut append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         Ok(self.store.append(append).await?)
     }
 

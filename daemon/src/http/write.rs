@@ -54,6 +54,7 @@ pub(crate) async fn append(
         expected: body.expected_revision.unwrap_or_default(),
         events: body.events,
         places: Vec::new(),
+        handled: true,
     };
     let appended = parts.commands.append(raw).await?;
     let events = Reveal::NO.events(&parts.models, appended.events);

@@ -67,6 +67,7 @@ impl Importer {
             expected: ExpectedRevision::Any,
             events: vec![record.event],
             places,
+            handled: false,
         };
         let now = self.parts.clock.now();
         let landing = loop {

@@ -4,6 +4,7 @@
 //! again after a crash. It decides nothing and writes nothing to the log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use whodunit_core::event::Event;
 use whodunit_core::json::State;
@@ -26,6 +27,18 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Does its work on one event. Dropping the future ends the attempt, as a time-out does. A panic is a failed attempt.
     fn handle(&self, delivery: Delivery) -> BoxFuture<Result<(), HandlerError>>;
+}
+
+/// Handlers, for whoever sets up a daemon.
+#[derive(Clone, Default)]
+pub struct Handlers(pub Vec<Arc<dyn Handler>>);
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|handler| handler.name()))
+            .finish()
+    }
 }
 
 /// Which events a handler takes: `category/EventType`, where either may be `*`, or `EventType` alone for any category.

@@ -2,7 +2,285 @@
 //!
 //! Owns the table from event types to handlers, the workers, and the order of a job's life. A job is stored with its event;
 //! it is handled at least once, in order within its stream and handler. Never writes events.
+//!
+//! A job goes `pending → processing → completed`. An attempt that fails makes it `pending` again, for a later time, and the
+//! last one makes it `failed`, which holds back its stream for its handler until somebody retries it. A crash makes
+//! `processing` jobs `pending` again at the next start.
 
+mod attempt;
+mod backoff;
 mod handler;
+mod routes;
+mod worker;
 
-pub use handler::{Delivery, EventPattern, Handler, HandlerError};
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use whodunit_core::api::pipeline::{HandlerOut, JobStatus};
+use whodunit_core::model::Models;
+
+use crate::clock::Clock;
+use crate::limits::{
+    JOB_TIMEOUT, OUTBOX_JOBS_AT_A_TIME, OUTBOX_NUDGES_MAX, OUTBOX_PAUSE, OUTBOX_RETRY_BATCH,
+    OUTBOX_SHUTDOWN_TIMEOUT,
+};
+use crate::reading::read;
+use crate::store::{Direction, Job, JobChange, JobFilter, Store, StoreError, View};
+use crate::time_travel::TimeTravel;
+use attempt::Bench;
+use worker::{Nudge, Worker};
+
+pub use backoff::Retries;
+pub use handler::{Delivery, EventPattern, Handler, HandlerError, Handlers};
+pub use routes::Routes;
+pub(crate) use routes::takes;
+
+/// How jobs are worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How often and how far apart a job is tried.
+    pub retries: Retries,
+    /// Time that one attempt may take.
+    pub timeout: Duration,
+    /// Jobs of one handler that are worked on at a time.
+    pub at_a_time: usize,
+    /// Time that attempts under way get to finish when the daemon stops.
+    pub patience: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retries: Retries::default(),
+            timeout: JOB_TIMEOUT,
+            at_a_time: OUTBOX_JOBS_AT_A_TIME,
+            patience: OUTBOX_SHUTDOWN_TIMEOUT,
+        }
+    }
+}
+
+/// What the workers share with the rest of the daemon.
+pub(crate) struct Around {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) travel: Arc<TimeTravel>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Why a job was not retried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RetryError {
+    #[error("there is no job {0}")]
+    NoSuchJob(u64),
+    #[error("job {id} is {}, and only a failed job can be retried", status.as_str())]
+    NotFailed { id: u64, status: JobStatus },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The outbox with its workers.
+pub(crate) struct Outbox {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    handlers: Vec<Running>,
+    workers: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// A handler at work.
+struct Running {
+    handler: Arc<dyn Handler>,
+    nudges: mpsc::Sender<Nudge>,
+}
+
+impl Outbox {
+    /// Starts a worker for each handler, once the jobs that a crash left under way are given back. Must be called within a
+    /// tokio runtime.
+    pub(crate) fn start(
+        around: Around,
+        handlers: Vec<Arc<dyn Handler>>,
+        settings: Settings,
+    ) -> Self {
+        let stopping = CancellationToken::new();
+        let (mut running, mut waiting) = (Vec::new(), Vec::new());
+        for handler in handlers {
+            let (nudges, received) = mpsc::channel(OUTBOX_NUDGES_MAX);
+            let bench = Arc::new(Bench {
+                handler: Arc::clone(&handler),
+                store: Arc::clone(&around.store),
+                models: Arc::clone(&around.models),
+                travel: Arc::clone(&around.travel),
+                limit: settings.timeout,
+            });
+            waiting.push(Worker {
+                bench,
+                clock: Arc::clone(&around.clock),
+                settings,
+                nudges: received,
+                stopping: stopping.clone(),
+            });
+            running.push(Running { handler, nudges });
+        }
+        let workers = TaskTracker::new();
+        let (store, clock) = (Arc::clone(&around.store), Arc::clone(&around.clock));
+        let (tracker, stop) = (workers.clone(), stopping.clone());
+        if !waiting.is_empty() {
+            workers.spawn(async move {
+                if give_back_all(&store, clock.as_ref(), &stop).await {
+                    for worker in waiting {
+                        tracker.spawn(worker.run());
+                    }
+                }
+            });
+        }
+        Self {
+            store: around.store,
+            clock: around.clock,
+            handlers: running,
+            workers,
+            stopping,
+        }
+    }
+
+    /// The handler of this name, if it is set up.
+    pub(crate) fn handler(&self, name: &str) -> Option<&Arc<dyn Handler>> {
+        let running = self.running(name)?;
+        Some(&running.handler)
+    }
+
+    fn running(&self, name: &str) -> Option<&Running> {
+        self.handlers.iter().find(|own| own.handler.name() == name)
+    }
+
+    /// Every handler that is set up or has jobs on record, and how its jobs stand.
+    pub(crate) fn handlers(&self, view: &dyn View) -> Result<Vec<HandlerOut>, StoreError> {
+        let mut counted = view.job_counts()?;
+        let mut out = Vec::new();
+        for Running { handler, .. } in &self.handlers {
+            let counts = counted
+                .iter()
+                .position(|own| own.handler == handler.name())
+                .map(|index| counted.swap_remove(index).counts)
+                .unwrap_or_default();
+            out.push(HandlerOut {
+                handler: handler.name().to_owned(),
+                kind: handler.kind().to_owned(),
+                target: handler.target(),
+                event_types: handler.takes().iter().map(ToString::to_string).collect(),
+                counts,
+            });
+        }
+        out.extend(counted.into_iter().map(|own| HandlerOut {
+            handler: own.handler,
+            kind: "none".to_owned(),
+            target: String::new(),
+            event_types: Vec::new(),
+            counts: own.counts,
+        }));
+        out.sort_by(|a, b| a.handler.cmp(&b.handler));
+        Ok(out)
+    }
+
+    /// Makes a failed job pending again.
+    pub(crate) async fn retry(&self, id: u64) -> Result<Job, RetryError> {
+        let change = vec![JobChange::Retry { id }];
+        let changed = self.store.change_jobs(change, self.clock.now()).await?;
+        if let Some(job) = changed.into_iter().flatten().next() {
+            self.nudge(&job.handler, Nudge::Ready(id));
+            return Ok(job);
+        }
+        let job = read(&self.store, move |view| view.job(id)).await?;
+        Err(match job {
+            None => RetryError::NoSuchJob(id),
+            Some(job) => RetryError::NotFailed {
+                id,
+                status: job.status,
+            },
+        })
+    }
+
+    /// Makes every failed job of a handler pending again; how many there were.
+    pub(crate) async fn retry_all(&self, handler: &str) -> Result<u64, StoreError> {
+        let filter = JobFilter {
+            handler: Some(handler.to_owned()),
+            status: Some(JobStatus::Failed),
+            stream: None,
+        };
+        let (mut retried, mut from) = (0, None);
+        loop {
+            let filter = filter.clone();
+            let page = read(&self.store, move |view| -> Result<_, StoreError> {
+                view.jobs(
+                    &filter,
+                    from,
+                    Direction::Forward,
+                    OUTBOX_RETRY_BATCH,
+                    u64::MAX,
+                )
+            })
+            .await?;
+            let changes: Vec<_> = page
+                .jobs
+                .iter()
+                .map(|job| JobChange::Retry { id: job.id })
+                .collect();
+            let changed = self.store.change_jobs(changes, self.clock.now()).await?;
+            retried += changed.iter().flatten().count() as u64;
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        self.nudge(handler, Nudge::LookAgain);
+        Ok(retried)
+    }
+
+    /// Tells a handler's worker that jobs were made without an append.
+    pub(crate) fn added(&self, handler: &str) {
+        self.nudge(handler, Nudge::Added);
+    }
+
+    fn nudge(&self, handler: &str, nudge: Nudge) {
+        let Some(running) = self.running(handler) else {
+            return;
+        };
+        if running.nudges.try_send(nudge).is_err() {
+            // Too much to say at once: the worker finds all of it when it looks at every job again.
+            let (nudges, tracker) = (running.nudges.clone(), self.workers.clone());
+            tracker.spawn(async move { drop(nudges.send(Nudge::LookAgain).await) });
+        }
+    }
+
+    /// Stops taking jobs, and waits until those under way are done or given back. Idempotent.
+    pub(crate) async fn close(&self) {
+        self.stopping.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+    }
+}
+
+/// Gives back what a crash left under way; whether the workers may begin.
+async fn give_back_all(
+    store: &Arc<dyn Store>,
+    clock: &dyn Clock,
+    stopping: &CancellationToken,
+) -> bool {
+    loop {
+        let changes = vec![JobChange::GiveBackAll];
+        match store.change_jobs(changes, clock.now()).await {
+            Ok(_) => return true,
+            Err(StoreError::Closed) => return false,
+            Err(error) => tracing::warn!(%error, "jobs could not be given back; trying again"),
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return false,
+            () = tokio::time::sleep(OUTBOX_PAUSE) => {}
+        }
+    }
+}

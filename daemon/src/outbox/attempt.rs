@@ -1,0 +1,84 @@
+//! One attempt at a job.
+//!
+//! Owns what a handler is given, and that nothing a handler does reaches further than its own attempt: an error, a panic and
+//! a hang are all the same, a sentence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
+use whodunit_core::model::Models;
+use whodunit_core::view::{redact_event, redact_state};
+
+use super::handler::{Delivery, Handler};
+use crate::limits::JOB_ERROR_CHARS_MAX;
+use crate::reading::read;
+use crate::store::{Direction, Job, Store, StoreError};
+use crate::time_travel::TimeTravel;
+
+/// What an attempt needs beside the job.
+pub(super) struct Bench {
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) models: Arc<Models>,
+    pub(super) travel: Arc<TimeTravel>,
+    /// Time that an attempt may take.
+    pub(super) limit: Duration,
+}
+
+/// Tries a job once; the error is what is put on record.
+pub(super) async fn attempt(bench: &Bench, job: &Job) -> Result<(), String> {
+    let delivery = delivery(bench, job).await?;
+    // A task of its own, so that a panic ends there.
+    let handler = Arc::clone(&bench.handler);
+    let task = tokio::spawn(async move { handler.handle(delivery).await });
+    // Dropped with this attempt, at its limit or when the daemon stops, the task ends.
+    let task = AbortOnDropHandle::new(task);
+    let outcome = match tokio::time::timeout(bench.limit, task).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(stopped)) => {
+            tracing::error!(handler = bench.handler.name(), job = job.id, %stopped, "a handler panicked");
+            Err("the handler panicked; the daemon's log says more".to_owned())
+        }
+        Err(_elapsed) => {
+            let seconds = bench.limit.as_secs_f64();
+            Err(format!("the handler was not done within {seconds} s"))
+        }
+    };
+    outcome.map_err(|error| bounded(&error))
+}
+
+fn bounded(error: &str) -> String {
+    let mut short: String = error.chars().take(JOB_ERROR_CHARS_MAX).collect();
+    if short.len() < error.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// The event and the state after it, as they may be shown.
+async fn delivery(bench: &Bench, job: &Job) -> Result<Delivery, String> {
+    let (models, travel) = (Arc::clone(&bench.models), Arc::clone(&bench.travel));
+    let job = job.clone();
+    let found = read(&bench.store, move |view| -> Result<_, StoreError> {
+        let model = models.of(job.stream.category());
+        let mut events = view.stream_events(&job.stream, job.revision, Direction::Forward, 1)?;
+        let event = events.pop().filter(|event| event.position == job.position);
+        let event = event.ok_or_else(|| StoreError::Damaged {
+            place: format!("job {}", job.id),
+            detail: format!("there is no event at its position {}", job.position),
+        })?;
+        let travelled = travel.state_without_trace(view, model, &job.stream, job.revision)?;
+        let mut state = travelled.folded.state;
+        redact_state(model, &mut state);
+        Ok(Delivery {
+            event: redact_event(model, event),
+            state,
+            attempt: job.attempts,
+        })
+    });
+    found
+        .await
+        .map_err(|error| format!("the event could not be read: {error}"))
+}

@@ -1,0 +1,334 @@
+//! Workers with handlers that are told what to do: order, retries, panics, hangs, restarts.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use redb::backends::InMemoryBackend;
+use serde_json::json;
+use tokio::sync::watch;
+use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::ids::StreamName;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::{Append, BoxFuture, NewJob};
+
+/// What a test's handler does with an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Succeed,
+    Err,
+    Panic,
+    PanicAtOnce,
+    Hang,
+}
+
+/// A handler that keeps a diary and acts as it is told, by stream.
+struct Told {
+    takes: Vec<EventPattern>,
+    acts: Mutex<HashMap<String, Act>>,
+    /// (Stream, revision, attempt) of each attempt, in the order they began.
+    diary: watch::Sender<Vec<(String, u64, u32)>>,
+}
+
+impl Told {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            takes: vec![EventPattern::parse("*").unwrap()],
+            acts: Mutex::default(),
+            diary: watch::Sender::new(Vec::new()),
+        })
+    }
+
+    fn tell(&self, stream: &str, act: Act) {
+        let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
+        acts.insert(stream.to_owned(), act);
+    }
+
+    fn attempts_at(&self, stream: &str) -> Vec<(u64, u32)> {
+        let of_stream = |(own, revision, attempt): &(String, u64, u32)| {
+            (own == stream).then_some((*revision, *attempt))
+        };
+        self.diary.borrow().iter().filter_map(of_stream).collect()
+    }
+}
+
+impl Handler for Told {
+    fn name(&self) -> &'static str {
+        "told"
+    }
+
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    fn target(&self) -> String {
+        String::new()
+    }
+
+    fn takes(&self) -> &[EventPattern] {
+        &self.takes
+    }
+
+    fn handle(&self, delivery: Delivery) -> BoxFuture<Result<(), HandlerError>> {
+        let stream = delivery.event.stream.to_string();
+        let acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
+        let act = acts.get(&stream).copied().unwrap_or(Act::Succeed);
+        drop(acts);
+        let entry = (stream, delivery.event.revision.0, delivery.attempt);
+        self.diary.send_modify(|diary| diary.push(entry));
+        assert!(act != Act::PanicAtOnce, "told to panic at once");
+        Box::pin(async move {
+            match act {
+                Act::Succeed => Ok(()),
+                Act::Err => Err(HandlerError("told to fail".to_owned())),
+                Act::Panic => panic!("told to panic"),
+                Act::Hang => std::future::pending().await,
+                Act::PanicAtOnce => unreachable!(),
+            }
+        })
+    }
+}
+
+fn store() -> Arc<dyn Store> {
+    let backend = InMemoryBackend::new();
+    Arc::new(RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap())
+}
+
+fn quick() -> Settings {
+    Settings {
+        retries: Retries {
+            retries: 3,
+            first: Duration::from_millis(2),
+        },
+        timeout: Duration::from_secs(60),
+        at_a_time: 4,
+        patience: Duration::from_secs(10),
+    }
+}
+
+fn start(store: &Arc<dyn Store>, handler: &Arc<Told>, settings: Settings) -> Outbox {
+    let around = Around {
+        store: Arc::clone(store),
+        models: Arc::new(Models::new([])),
+        travel: Arc::new(TimeTravel::start(Arc::clone(store))),
+        clock: Arc::new(SystemClock),
+    };
+    Outbox::start(
+        around,
+        vec![Arc::clone(handler) as Arc<dyn Handler>],
+        settings,
+    )
+}
+
+/// Appends `n` events to a stream, each with a job.
+async fn append(store: &Arc<dyn Store>, stream: &str, n: usize) {
+    let events = vec![NewEvent::new("Happened", json!({})); n];
+    let mut append = Append::facts(
+        StreamName::new(stream).unwrap(),
+        ExpectedRevision::Any,
+        events,
+        SystemClock.now(),
+    );
+    let head = store.head().borrow().position.0;
+    append.fresh_ids = (0..n)
+        .map(|index| format!("{stream}/{head}/{index}"))
+        .collect();
+    append.jobs = (0..n)
+        .map(|event| NewJob {
+            event,
+            handler: "told".to_owned(),
+        })
+        .collect();
+    store.append(append).await.unwrap();
+}
+
+/// Waits until the outbox is as wanted; a store announces no change of a job, so this looks again and again.
+async fn until(store: &Arc<dyn Store>, what: &str, holds: impl Fn(&dyn View) -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(30), async {
+        while !holds(store.view().unwrap().as_ref()) {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
+}
+
+fn standing(view: &dyn View) -> (u64, u64, u64, u64) {
+    let counts = view.job_counts().unwrap();
+    counts.first().map_or((0, 0, 0, 0), |own| {
+        let counts = own.counts;
+        (
+            counts.pending,
+            counts.processing,
+            counts.completed,
+            counts.failed,
+        )
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
+    let (store, handler) = (store(), Told::new());
+    // Some before the start, some after.
+    append(&store, "a-1", 20).await;
+    let outbox = start(&store, &handler, quick());
+    for stream in ["a-2", "a-3", "a-1"] {
+        append(&store, stream, 20).await;
+    }
+    until(&store, "all done", |view| standing(view) == (0, 0, 80, 0)).await;
+    for (stream, n) in [("a-1", 40), ("a-2", 20), ("a-3", 20)] {
+        let expected: Vec<_> = (1..=n).map(|revision| (revision, 1)).collect();
+        assert_eq!(handler.attempts_at(stream), expected, "{stream}");
+    }
+    outbox.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stream_only() {
+    for act in [Act::Err, Act::Panic, Act::PanicAtOnce, Act::Hang] {
+        let (store, handler) = (store(), Told::new());
+        handler.tell("a-1", act);
+        let settings = Settings {
+            timeout: Duration::from_millis(if act == Act::Hang { 20 } else { 60_000 }),
+            ..quick()
+        };
+        let outbox = start(&store, &handler, settings);
+        append(&store, "a-1", 2).await;
+        append(&store, "a-2", 3).await;
+        until(&store, "one failed, the others done", |view| {
+            standing(view) == (1, 0, 3, 1)
+        })
+        .await;
+        let expected = [(1, 1), (1, 2), (1, 3), (1, 4)];
+        assert_eq!(handler.attempts_at("a-1"), expected, "{act:?}");
+        let view = store.view().unwrap();
+        let failed = view.job(1).unwrap().unwrap();
+        assert_eq!((failed.status, failed.attempts), (JobStatus::Failed, 4));
+        let error = failed.last_error.unwrap();
+        let said = match act {
+            Act::Hang => "not done within 0.02 s",
+            Act::Panic | Act::PanicAtOnce => "panicked",
+            Act::Err | Act::Succeed => "told to fail",
+        };
+        assert!(error.contains(said), "{error}");
+        assert_eq!(view.job(2).unwrap().unwrap().held_by, Some(1));
+        drop(view);
+
+        // One call retries it, and what it held back follows.
+        handler.tell("a-1", Act::Succeed);
+        assert!(matches!(
+            outbox.retry(2).await,
+            Err(RetryError::NotFailed {
+                status: JobStatus::Pending,
+                ..
+            })
+        ));
+        assert!(matches!(
+            outbox.retry(9).await,
+            Err(RetryError::NoSuchJob(9))
+        ));
+        outbox.retry(1).await.unwrap();
+        until(&store, "all done", |view| standing(view) == (0, 0, 5, 0)).await;
+        assert_eq!(handler.attempts_at("a-1")[4..], [(1, 1), (2, 1)]);
+        outbox.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn distances_between_attempts_grow() {
+    let (store, handler) = (store(), Told::new());
+    handler.tell("a-1", Act::Err);
+    let settings = Settings {
+        retries: Retries {
+            retries: 2,
+            first: Duration::from_secs(3_600),
+        },
+        ..quick()
+    };
+    let outbox = start(&store, &handler, settings);
+    append(&store, "a-1", 1).await;
+    until(&store, "one attempt on record", |view| {
+        let job = view.job(1).unwrap();
+        job.is_some_and(|job| job.last_error.is_some())
+    })
+    .await;
+    let job = store.view().unwrap().job(1).unwrap().unwrap();
+    let distance = job.next_attempt_at.unwrap().as_micros() - job.updated_at.as_micros();
+    let hours = distance as f64 / 3.6e9;
+    assert!((1.0..=1.25).contains(&hours), "{hours} hours");
+    assert_eq!((job.status, job.attempts), (JobStatus::Pending, 1));
+    outbox.close().await;
+    // The distance outlives a restart.
+    let outbox = start(&store, &handler, settings);
+    append(&store, "a-2", 1).await;
+    until(&store, "the other is done", |view| standing(view).2 == 1).await;
+    assert_eq!(handler.attempts_at("a-1").len(), 1);
+    outbox.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
+    let (store, handler) = (store(), Told::new());
+    let streams: Vec<String> = (0..50).map(|n| format!("a-{n}")).collect();
+    for stream in &streams {
+        handler.tell(stream, Act::Err);
+        append(&store, stream, 2).await;
+    }
+    let outbox = start(&store, &handler, quick());
+    until(&store, "all first ones failed", |view| {
+        standing(view) == (50, 0, 0, 50)
+    })
+    .await;
+    for stream in &streams {
+        handler.tell(stream, Act::Succeed);
+    }
+    assert_eq!(outbox.retry_all("told").await.unwrap(), 50);
+    until(&store, "all done", |view| standing(view) == (0, 0, 100, 0)).await;
+    assert_eq!(outbox.retry_all("told").await.unwrap(), 0);
+    outbox.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crash_left_under_way_is_done_again() {
+    let (store, handler) = (store(), Told::new());
+    append(&store, "a-1", 2).await;
+    let begun = vec![JobChange::Begin { id: 1 }];
+    store.change_jobs(begun, SystemClock.now()).await.unwrap();
+    let outbox = start(&store, &handler, quick());
+    until(&store, "all done", |view| standing(view) == (0, 0, 2, 0)).await;
+    assert_eq!(handler.attempts_at("a-1"), [(1, 1), (2, 1)]);
+    outbox.close().await;
+}
+
+#[tokio::test]
+async fn stopping_gives_back_what_hangs() {
+    let (store, handler) = (store(), Told::new());
+    handler.tell("a-1", Act::Hang);
+    let settings = Settings {
+        patience: Duration::from_millis(1),
+        ..quick()
+    };
+    let outbox = start(&store, &handler, settings);
+    append(&store, "a-1", 1).await;
+    let mut diary = handler.diary.subscribe();
+    diary.wait_for(|diary| !diary.is_empty()).await.unwrap();
+    outbox.close().await;
+    let job = store.view().unwrap().job(1).unwrap().unwrap();
+    assert_eq!((job.status, job.attempts), (JobStatus::Pending, 0));
+}
+
+#[test]
+fn the_table_gives_each_event_its_handlers() {
+    let handler: Arc<dyn Handler> = Arc::new(Told {
+        takes: vec![EventPattern::parse("user/UserCreated").unwrap()],
+        acts: Mutex::default(),
+        diary: watch::Sender::new(Vec::new()),
+    });
+    let routes = Routes::of(&[handler]);
+    let events = ["UserDeleted", "UserCreated"].map(|kind| NewEvent::new(kind, json!({})));
+    let jobs = routes.jobs("user", &events);
+    assert_eq!(jobs.len(), 1);
+    assert_eq!((jobs[0].event, jobs[0].handler.as_str()), (1, "told"));
+    assert!(routes.jobs("order", &events).is_empty());
+}

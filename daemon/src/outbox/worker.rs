@@ -1,0 +1,326 @@
+//! The worker of one handler: takes its jobs in order, some at a time, and sees each to its end.
+//!
+//! Owns the choice of the next job. Only the first open job of a stream is ever begun, so the jobs of one stream are handled
+//! in order, and one that failed holds back its own stream and no other. The store is the only queue: what is kept here is
+//! how far it was looked through, and which jobs wait for their time.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use whodunit_core::api::pipeline::JobStatus;
+use whodunit_core::time::Timestamp;
+
+use super::Settings;
+use super::attempt::{Bench, attempt};
+use crate::clock::Clock;
+use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_SHUTDOWN_TIMEOUT, OUTBOX_WAITING_MAX};
+use crate::reading::read;
+use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
+
+/// What a worker is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nudge {
+    /// This job is pending again.
+    Ready(u64),
+    /// Jobs were made without an append.
+    Added,
+    /// Many jobs are pending again: look through all of them.
+    LookAgain,
+}
+
+/// A worker.
+pub(super) struct Worker {
+    pub(super) bench: Arc<Bench>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) nudges: mpsc::Receiver<Nudge>,
+    pub(super) stopping: CancellationToken,
+}
+
+/// An attempt that came to its end.
+type Ended = (Job, Result<(), String>);
+
+/// What a worker keeps between two looks at the store.
+#[derive(Default)]
+struct Desk {
+    /// Jobs up to this id were looked at; those of them that were passed over are found when what holds them ends.
+    seen: u64,
+    /// Jobs that may be begun now.
+    ready: VecDeque<u64>,
+    /// Jobs that failed before, by the time of their next attempt.
+    waiting: BTreeSet<(Timestamp, u64)>,
+    /// Whether there may be more jobs behind `seen`.
+    more: bool,
+}
+
+impl Worker {
+    /// Works until it is told to stop; then gives back what is not done in time.
+    pub(super) async fn run(mut self) {
+        let mut head = self.bench.store.head();
+        let mut desk = Desk {
+            more: true,
+            ..Desk::default()
+        };
+        let mut attempts: JoinSet<Ended> = JoinSet::new();
+        let mut under_way: BTreeSet<u64> = BTreeSet::new();
+        while !self.stopping.is_cancelled() {
+            if let Err(error) = self.begin(&mut desk, &mut attempts, &mut under_way).await {
+                if matches!(error, StoreError::Closed) {
+                    break;
+                }
+                // What was about to begin is found again.
+                (desk.seen, desk.more) = (0, true);
+                tracing::warn!(handler = self.bench.handler.name(), %error, "the outbox could not be read; trying again");
+                tokio::select! {
+                    () = self.stopping.cancelled() => break,
+                    () = tokio::time::sleep(OUTBOX_PAUSE) => continue,
+                }
+            }
+            let due = desk.next_due(self.clock.now());
+            tokio::select! {
+                () = self.stopping.cancelled() => break,
+                Some(ended) = attempts.join_next() => {
+                    self.end(ended, &mut desk, &mut attempts, &mut under_way).await;
+                }
+                nudge = self.nudges.recv() => match nudge {
+                    Some(Nudge::Ready(id)) => desk.ready.push_back(id),
+                    Some(Nudge::Added) => desk.more = true,
+                    Some(Nudge::LookAgain) => (desk.seen, desk.more) = (0, true),
+                    None => break,
+                },
+                changed = head.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    desk.more = true;
+                }
+                () = sleep_until_due(due) => {}
+            }
+        }
+        self.finish(attempts, under_way).await;
+    }
+
+    /// Begins as many jobs as there is room for.
+    async fn begin(
+        &self,
+        desk: &mut Desk,
+        attempts: &mut JoinSet<Ended>,
+        under_way: &mut BTreeSet<u64>,
+    ) -> Result<(), StoreError> {
+        desk.take_due(self.clock.now());
+        let at_a_time = self.settings.at_a_time.max(1);
+        while attempts.len() < at_a_time {
+            if desk.ready.is_empty() && !self.look(desk).await? {
+                return Ok(());
+            }
+            let room = (at_a_time - attempts.len()).min(desk.ready.len());
+            let changes = desk.ready.drain(..room).map(|id| JobChange::Begin { id });
+            let begun = self
+                .bench
+                .store
+                .change_jobs(changes.collect(), self.clock.now())
+                .await?;
+            // A job that is not pending any more was begun before, or is somebody else's now.
+            for job in begun.into_iter().flatten() {
+                under_way.insert(job.id);
+                let bench = Arc::clone(&self.bench);
+                attempts.spawn(async move {
+                    let outcome = attempt(&bench, &job).await;
+                    (job, outcome)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for jobs that were not seen yet; whether any is ready.
+    async fn look(&self, desk: &mut Desk) -> Result<bool, StoreError> {
+        while desk.more && desk.ready.is_empty() && desk.waiting.len() < OUTBOX_WAITING_MAX {
+            let filter = JobFilter {
+                handler: Some(self.bench.handler.name().to_owned()),
+                status: Some(JobStatus::Pending),
+                stream: None,
+            };
+            let from = desk.seen + 1;
+            let page = read(&self.bench.store, move |view| -> Result<_, StoreError> {
+                view.jobs(
+                    &filter,
+                    Some(from),
+                    Direction::Forward,
+                    OUTBOX_SCAN_JOBS,
+                    u64::MAX,
+                )
+            })
+            .await?;
+            desk.more = page.next.is_some();
+            let now = self.clock.now();
+            for job in page.jobs {
+                desk.seen = desk.seen.max(job.id);
+                if job.held_by.is_none() {
+                    desk.place(&job, now);
+                }
+            }
+        }
+        Ok(!desk.ready.is_empty())
+    }
+
+    /// Puts on record how attempts ended, and finds what they held back.
+    async fn end(
+        &self,
+        first: Result<Ended, tokio::task::JoinError>,
+        desk: &mut Desk,
+        attempts: &mut JoinSet<Ended>,
+        under_way: &mut BTreeSet<u64>,
+    ) {
+        // All that have ended by now share one durable commit.
+        let mut ended = vec![first];
+        while let Some(next) = attempts.try_join_next() {
+            ended.push(next);
+        }
+        let ended: Vec<Ended> = ended.into_iter().filter_map(Result::ok).collect();
+        let now = self.clock.now();
+        let changes: Vec<JobChange> = ended
+            .iter()
+            .map(|(job, outcome)| self.change(job, outcome, now))
+            .collect();
+        let handler = self.bench.handler.name();
+        let stored = loop {
+            match self.bench.store.change_jobs(changes.clone(), now).await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    tracing::warn!(handler, %error, "how a job ended could not be put on record; trying again");
+                    tokio::select! {
+                        // They are given back when the store is opened again: done twice, never lost.
+                        () = self.stopping.cancelled() => return,
+                        () = tokio::time::sleep(OUTBOX_PAUSE) => {}
+                    }
+                }
+            }
+        };
+        for (job, outcome) in &ended {
+            under_way.remove(&job.id);
+            if let Err(error) = outcome {
+                tracing::warn!(handler, job = job.id, stream = %job.stream, revision = %job.revision, attempt = job.attempts, error, "an attempt failed");
+            }
+        }
+        for job in stored.into_iter().flatten() {
+            match job.status {
+                JobStatus::Completed => self.next_of(&job, desk).await,
+                JobStatus::Pending => desk.place(&job, now),
+                JobStatus::Processing | JobStatus::Failed => {}
+            }
+        }
+    }
+
+    fn change(&self, job: &Job, outcome: &Result<(), String>, now: Timestamp) -> JobChange {
+        let id = job.id;
+        let Err(error) = outcome else {
+            return JobChange::Complete { id };
+        };
+        let error = error.clone();
+        match self.settings.retries.after(id, job.attempts) {
+            None => JobChange::Fail { id, error },
+            Some(distance) => JobChange::TryAgain {
+                id,
+                next_attempt_at: later(now, distance),
+                error,
+            },
+        }
+    }
+
+    /// The job that this one held back, if there is one.
+    async fn next_of(&self, job: &Job, desk: &mut Desk) {
+        let (handler, stream) = (job.handler.clone(), job.stream.clone());
+        let next = read(&self.bench.store, move |view| -> Result<_, StoreError> {
+            view.first_open_job(&handler, &stream)
+        })
+        .await;
+        match next {
+            // One that was not seen yet comes up by itself.
+            Ok(Some(next)) if next.status == JobStatus::Pending && next.id <= desk.seen => {
+                desk.place(&next, self.clock.now());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                // Nothing is lost: looking through all jobs finds it.
+                tracing::warn!(handler = job.handler, %error, "the next job of a stream could not be read");
+                (desk.seen, desk.more) = (0, true);
+            }
+        }
+    }
+
+    /// Waits for the attempts under way, up to a limit, and gives back the rest.
+    async fn finish(self, mut attempts: JoinSet<Ended>, mut under_way: BTreeSet<u64>) {
+        let mut desk = Desk::default();
+        let ends = async {
+            while let Some(ended) = attempts.join_next().await {
+                self.end(ended, &mut desk, &mut JoinSet::new(), &mut under_way)
+                    .await;
+            }
+        };
+        let in_time = tokio::time::timeout(self.settings.patience, ends).await;
+        if in_time.is_err() {
+            tracing::warn!(
+                handler = self.bench.handler.name(),
+                "some jobs were not done in time; they are tried again at the next start"
+            );
+        }
+        attempts.abort_all();
+        let changes: Vec<JobChange> = under_way
+            .into_iter()
+            .map(|id| JobChange::GiveBack { id })
+            .collect();
+        if !changes.is_empty() {
+            // When this fails they are given back at the next start.
+            drop(
+                self.bench
+                    .store
+                    .change_jobs(changes, self.clock.now())
+                    .await,
+            );
+        }
+    }
+}
+
+impl Desk {
+    fn place(&mut self, job: &Job, now: Timestamp) {
+        match job.next_attempt_at {
+            Some(at) if at > now => {
+                self.waiting.insert((at, job.id));
+            }
+            _ => self.ready.push_back(job.id),
+        }
+    }
+
+    fn take_due(&mut self, now: Timestamp) {
+        while let Some(&(at, id)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            self.ready.push_back(id);
+        }
+    }
+
+    /// How long until a waiting job is due; `None` without one.
+    fn next_due(&self, now: Timestamp) -> Option<Duration> {
+        let (at, _) = self.waiting.first()?;
+        let micros = at.as_micros().saturating_sub(now.as_micros());
+        Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+}
+
+async fn sleep_until_due(due: Option<Duration>) {
+    match due {
+        Some(due) => tokio::time::sleep(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn later(now: Timestamp, distance: Duration) -> Timestamp {
+    let micros = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.as_micros().saturating_add(micros))
+}
