@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
 use whodunit_core::users;
 
+use crate::backfill::Backfills;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::store::{Store, StoreError};
@@ -33,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
     pub(crate) outbox: Outbox,
+    pub(crate) backfills: Backfills,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
@@ -64,6 +68,7 @@ impl Daemon {
         let passwords = Arc::new(Argon2id::new(config.password_cost));
         let models = Arc::new(Models::new([users::model(passwords)]));
         let travel = Arc::new(TimeTravel::start(Arc::clone(&store)));
+        let metrics = Arc::new(Metrics::default());
         let commands = Commands::new(
             Arc::clone(&store),
             Arc::clone(&models),
@@ -71,6 +76,7 @@ impl Daemon {
             Arc::clone(&clock),
             ids,
             Routes::of(&config.handlers.0),
+            Arc::clone(&metrics),
         );
         let around = Around {
             store: Arc::clone(&store),
@@ -93,6 +99,8 @@ impl Daemon {
                 travel,
                 commands,
                 outbox,
+                backfills: Backfills::default(),
+                metrics,
                 clock,
                 gates,
                 stopping: CancellationToken::new(),
@@ -134,6 +142,7 @@ impl Daemon {
     /// Stops: the jobs under way are finished or given back, then the store is closed once the writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();
+        self.parts.backfills.close().await;
         self.parts.outbox.close().await;
         self.parts.store.close().await
     }

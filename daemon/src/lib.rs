@@ -3,6 +3,7 @@
 //! Owns the way of a write (`http` → [`commands`] → [`store`]) and of a read (`http` → [`time_travel`] → [`store`]). The
 //! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
+mod backfill;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -12,10 +13,12 @@ mod import;
 mod interleave;
 pub mod limits;
 mod live;
+mod metrics;
 pub mod outbox;
 pub mod passwords;
 mod reading;
 pub mod run;
+mod runs;
 mod serve;
 pub mod store;
 pub mod time_travel;

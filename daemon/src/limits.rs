@@ -93,7 +93,7 @@ pub const OUTBOX_COMPLETED_KEPT: u64 = 10_000;
 /// Jobs of one handler that are worked on at a time.
 pub const OUTBOX_JOBS_AT_A_TIME: usize = 16;
 /// Time that one attempt at a job may take.
-pub const JOB_TIMEOUT: Duration = Duration::from_secs(60);
+pub const JOB_TIMEOUT: Duration = Duration::from_mins(1);
 /// Characters of a failed attempt's error that are kept.
 pub const JOB_ERROR_CHARS_MAX: usize = 1_000;
 /// Jobs that a worker looks at in one read.
@@ -108,3 +108,8 @@ pub const OUTBOX_RETRY_BATCH: usize = 1_000;
 pub const OUTBOX_PAUSE: Duration = Duration::from_millis(500);
 /// Time that attempts under way get to finish when the daemon stops.
 pub const OUTBOX_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Events that a backfill reads at a time.
+pub const BACKFILL_PAGE_EVENTS: usize = 1_000;
+/// Backfills whose account is kept.
+pub const BACKFILLS_KEPT: usize = 20;

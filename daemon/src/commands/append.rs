@@ -52,7 +52,7 @@ impl Commands {
         let lane = self.lanes.enter(&raw.stream).await;
         for _ in 0..ATTEMPTS_MAX {
             let append = self.keyed(model, raw.clone(), now).await?;
-            match self.store.append(append).await {
+            match self.submit_append(append).await {
                 Ok(appended) => return Ok(appended),
                 Err(error) if starts_again(&error, raw.expected, false) => {}
                 Err(error) => return Err(WriteError::from(error).with_expected(raw.expected)),
@@ -74,7 +74,7 @@ impl Commands {
         if raw.handled {
             append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         }
-        self.store.append(append)
+        self.submit_append(append)
     }
 
     /// Checked facts of a category with a model, with the keys and the label that they lead to.

@@ -13,6 +13,7 @@ mod lanes;
 mod repeat;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use whodunit_core::api::write::{CommandAccepted, CommandIn};
 use whodunit_core::command::{Command, Decision, Outcome, Rejection};
@@ -26,9 +27,12 @@ use whodunit_core::time::Timestamp;
 
 use crate::clock::{Clock, Ids};
 use crate::limits::ATTEMPTS_MAX;
+use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
 use crate::reading::{blocking, read};
-use crate::store::{Append, AppendError, Appended, Decided, Store, StoreError, StreamLabel, View};
+use crate::store::{
+    Append, AppendError, Appended, BoxFuture, Decided, Store, StoreError, StreamLabel, View,
+};
 use crate::time_travel::TimeTravel;
 
 pub use append::RawAppend;
@@ -52,6 +56,7 @@ pub struct Commands {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     routes: Arc<Routes>,
+    metrics: Arc<Metrics>,
     lanes: Lanes,
 }
 
@@ -63,13 +68,14 @@ struct Base {
 
 impl Commands {
     /// Commands on this store, by these rules.
-    pub fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         models: Arc<Models>,
         travel: Arc<TimeTravel>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         routes: Routes,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             store,
@@ -78,6 +84,7 @@ impl Commands {
             clock,
             ids,
             routes: Arc::new(routes),
+            metrics,
             lanes: Lanes::default(),
         }
     }
@@ -152,9 +159,36 @@ impl Commands {
             }));
         }
         let (model, ids) = (model.clone(), Arc::clone(&self.ids));
+        let started = Instant::now();
         let mut append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        let took = started.elapsed();
         append.jobs = self.routes.jobs(append.stream.category(), &append.events);
-        Ok(self.store.append(append).await?)
+        let category = append.stream.category().to_owned();
+        let appended = self.submit_append(append).await?;
+        if let Some(decision) = appended.decision.as_ref().filter(|_| !appended.repeated) {
+            let accepted = matches!(decision.result, Outcome::Accepted { .. });
+            self.metrics.decided(&category, accepted, took);
+        }
+        Ok(appended)
+    }
+
+    /// Hands an append to the store, and counts how it ends. The call, not the await, takes the place in the queue.
+    pub(crate) fn submit_append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+        let (started, metrics) = (Instant::now(), Arc::clone(&self.metrics));
+        let stored = self.store.append(append);
+        Box::pin(async move {
+            let result = stored.await;
+            let (end, events) = match &result {
+                Ok(appended) if appended.repeated => (AppendEnd::Repeated, 0),
+                Ok(appended) => (AppendEnd::Stored, appended.events.len()),
+                Err(AppendError::Store(_) | AppendError::Busy | AppendError::Closed) => {
+                    (AppendEnd::Failed, 0)
+                }
+                Err(_) => (AppendEnd::Refused, 0),
+            };
+            metrics.appended(end, events, started.elapsed());
+            result
+        })
     }
 
     /// The state at the stream's head; of no stream, the empty one.

@@ -16,8 +16,12 @@ use super::error::ApiError;
 use crate::daemon::Parts;
 use crate::limits::HANDLER_TIMEOUT;
 
-/// Outermost: adds the headers that every reply has, and one line in the log.
-pub(super) async fn surround(request: Request, next: Next) -> Response {
+/// Outermost: adds the headers that every reply has, counts it, and one line in the log.
+pub(super) async fn surround(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     // The route, not the path: a path may hold what is nobody's business in a log.
@@ -36,10 +40,28 @@ pub(super) async fn surround(request: Request, next: Next) -> Response {
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
     );
-    let ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let took = started.elapsed();
+    let ms = took.as_secs_f64() * 1_000.0;
     let status = response.status().as_u16();
+    let counted = route.as_deref().unwrap_or("none");
+    parts
+        .metrics
+        .answered(known_method(&method), counted, status, took);
     tracing::debug!(%method, route, status, ms, "answered");
     response
+}
+
+/// A method as a label: whoever asks may make up any word.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Answers for a handler that panicked. The panic's own words stay in the log.

@@ -5,6 +5,7 @@
 //!
 //! Entry point: [`router`].
 
+mod backfill;
 mod common;
 mod error;
 mod events;
@@ -14,9 +15,11 @@ mod guard;
 mod import;
 mod layers;
 mod live;
+mod metrics;
 mod models;
 mod openapi;
 mod ops;
+mod outbox;
 mod reply;
 mod streams;
 mod travel;
@@ -56,7 +59,10 @@ pub fn router(daemon: &Daemon) -> Router {
             guard::guard,
         ))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::surround))
+        .layer(from_fn_with_state(
+            std::sync::Arc::clone(parts),
+            layers::surround,
+        ))
         .with_state(std::sync::Arc::clone(parts))
 }
 
@@ -83,8 +89,15 @@ fn routes() -> Routes {
         .routes(routes!(travel::steps))
         .routes(routes!(travel::difference))
         .routes(routes!(what_if::tell))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::one))
+        .routes(routes!(outbox::retry))
+        .routes(routes!(outbox::retry_all))
+        .routes(routes!(backfill::begin, backfill::list))
+        .routes(routes!(backfill::one, backfill::cancel))
         .routes(routes!(ops::health))
-        .routes(routes!(ops::ready));
+        .routes(routes!(ops::ready))
+        .routes(routes!(metrics::metrics));
     quick
         .route_layer(from_fn(layers::in_time))
         // What streams takes as long as it takes.

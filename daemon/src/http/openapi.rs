@@ -27,6 +27,7 @@ use crate::limits;
         (name = "browse", description = "what there is"),
         (name = "time travel", description = "what was true then"),
         (name = "what-if", description = "what would have happened otherwise"),
+        (name = "pipeline", description = "outbox, projections, read models, backfill"),
         (name = "models", description = "the rules"),
         (name = "ops", description = "health, export, this description"),
     )

@@ -73,7 +73,7 @@ impl Importer {
         let landing = loop {
             let mut landing = if keyed {
                 match self.parts.commands.keyed(model, raw.clone(), now).await {
-                    Ok(append) => self.parts.store.append(append),
+                    Ok(append) => self.parts.commands.submit_append(append),
                     Err(error) => return self.event_failed(line, error),
                 }
             } else {

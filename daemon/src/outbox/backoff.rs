@@ -15,7 +15,7 @@ pub struct Retries {
 }
 
 /// By how much distances grow.
-pub const FACTOR: u32 = 4;
+const FACTOR: u32 = 4;
 /// By how many hundredths of itself a distance may be longer.
 const JITTER_PERCENT: u64 = 25;
 
@@ -38,7 +38,7 @@ impl Retries {
             .first
             .saturating_mul(FACTOR.saturating_pow(attempt.saturating_sub(1)));
         let percent = scattered(job, attempt) % (JITTER_PERCENT + 1);
-        let jitter = distance.mul_f64(percent as f64 / 100.0);
+        let jitter = distance.saturating_mul(u32::try_from(percent).unwrap_or(0)) / 100;
         Some(distance.saturating_add(jitter))
     }
 }

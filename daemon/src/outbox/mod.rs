@@ -253,7 +253,10 @@ impl Outbox {
         if running.nudges.try_send(nudge).is_err() {
             // Too much to say at once: the worker finds all of it when it looks at every job again.
             let (nudges, tracker) = (running.nudges.clone(), self.workers.clone());
-            tracker.spawn(async move { drop(nudges.send(Nudge::LookAgain).await) });
+            tracker.spawn(async move {
+                // A worker that is gone needs no telling.
+                let _ = nudges.send(Nudge::LookAgain).await;
+            });
         }
     }
 

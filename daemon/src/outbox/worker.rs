@@ -17,7 +17,7 @@ use whodunit_core::time::Timestamp;
 use super::Settings;
 use super::attempt::{Bench, attempt};
 use crate::clock::Clock;
-use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_SHUTDOWN_TIMEOUT, OUTBOX_WAITING_MAX};
+use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
 use crate::reading::read;
 use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
 

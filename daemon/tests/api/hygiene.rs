@@ -6,8 +6,10 @@ use axum::body::Body;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use whodunit_core::command::Decision;
+use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::{
-    Append, AppendError, Appended, BoxFuture, Head, Snapshot, Store, StoreError, StoreStats, View,
+    Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, Snapshot, Store, StoreError,
+    StoreStats, View,
 };
 use whodunit_daemon::{Config, limits};
 
@@ -336,6 +338,15 @@ impl Store for Failing {
 
     fn save_snapshot(&self, _snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn change_jobs(
+        &self,
+        _changes: Vec<JobChange>,
+        _at: Timestamp,
+    ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>> {
+        let error = self.error();
+        Box::pin(async { Err(error) })
     }
 
     fn head(&self) -> watch::Receiver<Head> {

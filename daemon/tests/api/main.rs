@@ -16,6 +16,7 @@ mod browse;
 mod hygiene;
 mod live;
 mod openapi;
+mod outbox;
 mod program;
 mod races;
 mod secrets;

@@ -6,7 +6,16 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 23] = [
+const ROUTES: [(&str, &str); 32] = [
+    ("get", "/metrics"),
+    ("get", "/v1/backfill"),
+    ("post", "/v1/backfill"),
+    ("delete", "/v1/backfill/{id}"),
+    ("get", "/v1/backfill/{id}"),
+    ("get", "/v1/outbox"),
+    ("post", "/v1/outbox/retry"),
+    ("get", "/v1/outbox/{id}"),
+    ("post", "/v1/outbox/{id}/retry"),
     ("get", "/v1/categories"),
     ("get", "/v1/decisions"),
     ("get", "/v1/density"),
@@ -78,6 +87,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         let path = path
             .replace("{stream}", "door-1")
             .replace("{event_id}", "e")
+            .replace("{id}", "1")
             .replace("{category}", "user");
         if path == "/v1/live" {
             continue;

@@ -71,14 +71,12 @@ pub(super) fn jobs(
         Direction::Backward => 0..=from.unwrap_or(u64::MAX),
     };
     let mut page = JobPage::default();
-    let mut looked_at = 0;
-    for id in candidates(txn, filter, range, direction)? {
+    for (looked_at, id) in (0..).zip(candidates(txn, filter, range, direction)?) {
         let id = id?;
         if page.jobs.len() >= limit || looked_at >= budget {
             page.next = Some(id);
             break;
         }
-        looked_at += 1;
         if let Some(job) = job(txn, id)?.filter(|job| fits(filter, job)) {
             page.jobs.push(job);
         }

@@ -1,0 +1,216 @@
+//! Backfill: a range of history through handlers again.
+//!
+//! Owns the runs and what one goes through. For a handler it only makes jobs, which the outbox's workers then do like any
+//! others; nothing happens through a handler that was not named. Never writes events.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::task::TaskTracker;
+use whodunit_core::api::pipeline::{BackfillIn, RunOut, RunStatus};
+use whodunit_core::event::Event;
+use whodunit_core::ids::Position;
+
+use crate::daemon::Parts;
+use crate::limits::{BACKFILL_PAGE_EVENTS, BACKFILLS_KEPT, SCAN_ENTRIES_MAX};
+use crate::outbox::takes;
+use crate::reading::read;
+use crate::runs::Run;
+use crate::store::{Direction, JobChange, LogFilter, StoreError};
+
+/// Why a backfill does not begin.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BackfillError {
+    /// Nobody is named.
+    #[error("`/handlers` must name at least one handler or projection")]
+    NoHandlers,
+    /// Nobody of this name is set up.
+    #[error("there is no handler or projection `{0}`")]
+    NoSuchHandler(String),
+    /// The range ends before it begins.
+    #[error("`/from_position` is {from}, after `/to_position`, {to}")]
+    EmptyRange { from: u64, to: u64 },
+    /// One at a time.
+    #[error("backfill {0} is under way; one at a time")]
+    AlreadyRunning(u64),
+}
+
+/// The backfills of a daemon: at most one under way, and the last ones.
+#[derive(Debug, Default)]
+pub(crate) struct Backfills {
+    runs: Mutex<Runs>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct Runs {
+    /// Newest last.
+    kept: VecDeque<Arc<Run>>,
+    last: u64,
+}
+
+/// What a run goes through, checked.
+struct Plan {
+    handlers: Vec<String>,
+    filter: LogFilter,
+    event_types: Vec<String>,
+    from: u64,
+    to: u64,
+}
+
+impl Backfills {
+    /// Begins a backfill of what the log holds now.
+    pub(crate) fn begin(
+        &self,
+        parts: &Arc<Parts>,
+        asked: BackfillIn,
+    ) -> Result<RunOut, BackfillError> {
+        let plan = plan(parts, asked)?;
+        let now = parts.clock.now();
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = runs.kept.iter().find(|run| run.is_running()) {
+            return Err(BackfillError::AlreadyRunning(running.id()));
+        }
+        runs.last += 1;
+        let run = Run::begin("backfill", runs.last, plan.handlers.join(", "), now);
+        let run = Arc::new(run);
+        run.at(0, (plan.to + 1).saturating_sub(plan.from));
+        runs.kept.push_back(Arc::clone(&run));
+        if runs.kept.len() > BACKFILLS_KEPT {
+            runs.kept.pop_front();
+        }
+        drop(runs);
+        let (parts, account) = (Arc::clone(parts), Arc::clone(&run));
+        self.tasks.spawn(async move {
+            let outcome = go_through(&parts, &plan, &account).await;
+            let outcome = outcome.map_err(|error| {
+                tracing::error!(%error, "a backfill failed");
+                error.to_string()
+            });
+            account.end(outcome, parts.clock.now());
+        });
+        Ok(run.out())
+    }
+
+    /// The runs, newest first.
+    pub(crate) fn list(&self) -> Vec<RunOut> {
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.kept.iter().rev().map(|run| run.out()).collect()
+    }
+
+    /// The run of this number.
+    pub(crate) fn run(&self, id: u64) -> Option<Arc<Run>> {
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.kept.iter().find(|run| run.id() == id).cloned()
+    }
+
+    /// Ends what is under way. Idempotent.
+    pub(crate) async fn close(&self) {
+        let running: Vec<Arc<Run>> = {
+            let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.kept.iter().cloned().collect()
+        };
+        for run in running {
+            run.cancel();
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn plan(parts: &Parts, asked: BackfillIn) -> Result<Plan, BackfillError> {
+    let mut handlers = asked.handlers;
+    handlers.sort();
+    handlers.dedup();
+    if handlers.is_empty() {
+        return Err(BackfillError::NoHandlers);
+    }
+    for name in &handlers {
+        if parts.outbox.handler(name).is_none() {
+            return Err(BackfillError::NoSuchHandler(name.clone()));
+        }
+    }
+    let head = parts.store.head().borrow().position.0;
+    let from = asked.from_position.unwrap_or(1).max(1);
+    if let Some(to) = asked.to_position
+        && to < from
+    {
+        return Err(BackfillError::EmptyRange { from, to });
+    }
+    let filter = LogFilter {
+        category: asked.category,
+        // One type is looked up; of several, each event is asked.
+        event_type: match asked.event_types.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        },
+        since: asked.since,
+        until: asked.until,
+        ..LogFilter::default()
+    };
+    Ok(Plan {
+        handlers,
+        filter,
+        event_types: asked.event_types,
+        from,
+        to: asked.to_position.unwrap_or(head).min(head),
+    })
+}
+
+/// Goes through the range, page by page.
+async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunStatus, StoreError> {
+    let total = (plan.to + 1).saturating_sub(plan.from);
+    let mut next = plan.from;
+    while next <= plan.to {
+        if run.is_cancelled() || parts.stopping.is_cancelled() {
+            return Ok(RunStatus::Cancelled);
+        }
+        let (filter, from) = (plan.filter.clone(), Position(next));
+        let page = read(&parts.store, move |view| {
+            let (limit, budget) = (BACKFILL_PAGE_EVENTS, SCAN_ENTRIES_MAX);
+            view.log(&filter, Some(from), Direction::Forward, limit, budget)
+        })
+        .await?;
+        let wanted: Vec<Event> = page
+            .events
+            .into_iter()
+            .filter(|event| event.position.0 <= plan.to)
+            .filter(|event| {
+                plan.event_types.is_empty() || plan.event_types.contains(&event.event_type)
+            })
+            .collect();
+        for handler in &plan.handlers {
+            through_handler(parts, handler, &wanted, run).await?;
+        }
+        next = page.next.map_or(plan.to + 1, |next| next.0);
+        run.at(next.min(plan.to + 1) - plan.from, total);
+    }
+    Ok(RunStatus::Completed)
+}
+
+/// Makes the jobs of one handler for these events, where none is open.
+async fn through_handler(
+    parts: &Parts,
+    name: &str,
+    events: &[Event],
+    run: &Run,
+) -> Result<(), StoreError> {
+    let Some(handler) = parts.outbox.handler(name) else {
+        return Ok(());
+    };
+    let changes: Vec<JobChange> = events
+        .iter()
+        .filter(|event| takes(handler.takes(), event.stream.category(), &event.event_type))
+        .map(|event| JobChange::Add {
+            handler: name.to_owned(),
+            position: event.position,
+        })
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let made = parts.store.change_jobs(changes, parts.clock.now()).await?;
+    run.made_jobs(made.iter().flatten().count() as u64);
+    parts.outbox.added(name);
+    Ok(())
+}

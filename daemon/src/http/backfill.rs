@@ -1,0 +1,101 @@
+//! Backfills: begin one, see how far it is, end it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use whodunit_core::api::Page;
+use whodunit_core::api::pipeline::{BackfillIn, RunOut};
+use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::text::shown;
+
+use super::error::ApiError;
+use super::extract::{Json, PathText, Query};
+use super::outbox::number;
+use super::reply::Reply;
+use super::streams::NoParams;
+use crate::backfill::BackfillError;
+use crate::daemon::Parts;
+use crate::runs::Run;
+
+/// Runs a range of history through handlers again: those that are named, and no others.
+#[utoipa::path(post, path = "/v1/backfill", tag = "pipeline", request_body = BackfillIn,
+    responses((status = 202, body = RunOut, description = "begun"),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_handler`"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_running`")))]
+pub(crate) async fn begin(
+    State(parts): State<Arc<Parts>>,
+    Query(NoParams {}): Query<NoParams>,
+    Json(asked): Json<BackfillIn>,
+) -> Result<(StatusCode, Reply<RunOut>), ApiError> {
+    match parts.backfills.begin(&parts, asked) {
+        Ok(run) => Ok((StatusCode::ACCEPTED, Reply(run))),
+        Err(error) => Err(refused(&error).into()),
+    }
+}
+
+fn refused(error: &BackfillError) -> Problem {
+    let detail = shown(&error.to_string()).into_owned();
+    match error {
+        BackfillError::NoHandlers => Problem::new(Code::Malformed, detail).field("/handlers"),
+        BackfillError::NoSuchHandler(_) => Problem::new(Code::NoSuchHandler, detail)
+            .field("/handlers")
+            .hint("`GET /v1/outbox` lists the handlers, `GET /v1/projections` the projections"),
+        BackfillError::EmptyRange { .. } => {
+            Problem::new(Code::BadParameter, detail).field("/to_position")
+        }
+        BackfillError::AlreadyRunning(id) => Problem::new(Code::AlreadyRunning, detail)
+            .hint(format!("`DELETE /v1/backfill/{id}` ends it")),
+    }
+}
+
+/// The backfill under way and the last ones since the daemon began, newest first.
+#[utoipa::path(get, path = "/v1/backfill", tag = "pipeline", responses((status = 200, body = Page<RunOut>)))]
+pub(crate) async fn list(
+    State(parts): State<Arc<Parts>>,
+    Query(NoParams {}): Query<NoParams>,
+) -> Reply<Page<RunOut>> {
+    let items = parts.backfills.list();
+    Reply(Page {
+        scanned: items.len() as u64,
+        items,
+        next_cursor: None,
+        head: parts.store.head().borrow().position.0,
+    })
+}
+
+/// One backfill.
+#[utoipa::path(get, path = "/v1/backfill/{id}", tag = "pipeline",
+    params(("id" = u64, Path, description = "its number")),
+    responses((status = 200, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
+    PathText(id): PathText,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<RunOut>, ApiError> {
+    Ok(Reply(found(&parts, &id)?.out()))
+}
+
+fn found(parts: &Parts, id: &str) -> Result<Arc<Run>, ApiError> {
+    let id = number("backfill", id)?;
+    parts.backfills.run(id).ok_or_else(|| {
+        Problem::new(Code::NoSuchRun, format!("there is no backfill {id}"))
+            .hint("`GET /v1/backfill` lists those since the daemon began")
+            .into()
+    })
+}
+
+/// Ends a backfill. Jobs that it made stay.
+#[utoipa::path(delete, path = "/v1/backfill/{id}", tag = "pipeline",
+    params(("id" = u64, Path, description = "its number")),
+    responses((status = 200, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn cancel(
+    State(parts): State<Arc<Parts>>,
+    PathText(id): PathText,
+    Query(NoParams {}): Query<NoParams>,
+) -> Result<Reply<RunOut>, ApiError> {
+    let run = found(&parts, &id)?;
+    run.cancel();
+    Ok(Reply(run.out()))
+}
