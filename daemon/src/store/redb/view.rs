@@ -246,6 +246,8 @@ impl View for RedbView {
             Direction::Forward => (from.map_or(1, |from| from.0.max(1)), head),
             Direction::Backward => (1, from.map_or(head, |from| from.0.min(head))),
         };
+        let doing = "reading an event";
+        let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
         let mut page = LogPage::default();
         for position in candidates(&self.txn, filter, range, direction)? {
             let position = position?;
@@ -254,7 +256,9 @@ impl View for RedbView {
                 break;
             }
             page.scanned += 1;
-            let event = self.event(position)?;
+            let record = events.get(position).map_err(engine(doing))?;
+            let record = record.ok_or_else(|| missing(format!("position {position}")))?;
+            let event = decode_event(position, record.value())?;
             if passes(filter, &event) {
                 page.events.push(event);
             }
