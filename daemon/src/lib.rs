@@ -7,6 +7,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 mod daemon;
+pub mod handlers;
 pub mod http;
 mod import;
 mod interleave;
