@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 mod daemon;
+pub mod handlers;
 pub mod http;
 mod import;
 mod interleave;

@@ -113,3 +113,27 @@ pub const OUTBOX_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BACKFILL_PAGE_EVENTS: usize = 1_000;
 /// Backfills whose account is kept.
 pub const BACKFILLS_KEPT: usize = 20;
+/// Bytes of the pipeline's configuration file.
+pub const PIPELINE_CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// Webhooks of a daemon.
+pub const WEBHOOKS_MAX: usize = 64;
+/// Event patterns of a webhook, and entries of the webhooks' allow-list.
+pub const WEBHOOK_LIST_MAX: usize = 256;
+/// Time for one attempt at a mail when the configuration does not say.
+pub const MAIL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// Time for one attempt at a webhook when the configuration does not say.
+pub const WEBHOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// Time for one attempt at a mail or webhook at most.
+pub const HANDLER_TIMEOUT_SECONDS_MAX: u64 = 60;
+/// Time to connect to one of the addresses of a name, before the next one is tried.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Addresses of a name that are looked at.
+pub const ADDRESSES_MAX: usize = 16;
+/// Bytes of a webhook's body.
+pub const WEBHOOK_BODY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a webhook's answer that are read, when it is not a success.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 4 << 10;
+/// Characters of a server's answer that a failed attempt's error quotes.
+pub const ANSWER_CHARS_MAX: usize = 300;
+/// Characters of a person's name that a mail says.
+pub const MAIL_NAME_CHARS_MAX: usize = 60;

@@ -1,0 +1,210 @@
+//! Webhooks: events posted to somebody else's server.
+//!
+//! Owns what a delivery says and how it is signed. Idempotent through its `whodunit-delivery` header, which is the same for
+//! every attempt at one event: the receiver can tell that it has seen it.
+
+mod addresses;
+mod allow;
+mod request;
+mod resolve;
+mod signature;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use whodunit_core::event::Event;
+use whodunit_core::json::State;
+
+use super::HandlersError;
+use super::secret::Scrub;
+use super::settings::{WebhookSettings, Webhooks};
+use super::tls;
+use crate::clock::Clock;
+use crate::limits::WEBHOOK_BODY_BYTES_MAX;
+use crate::outbox::{Delivery, EventPattern, Handler, HandlerError};
+use crate::store::BoxFuture;
+use request::{Answer, Client};
+
+pub use allow::AllowList;
+pub use resolve::{Resolve, SystemResolver};
+pub use signature::signature;
+
+const DELIVERY: HeaderName = HeaderName::from_static("whodunit-delivery");
+const TIMESTAMP: HeaderName = HeaderName::from_static("whodunit-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("whodunit-signature");
+/// What an id in a header is encoded by: `%` too, so that no two ids become the same.
+const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// A webhook as a handler.
+pub struct Webhook(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    settings: WebhookSettings,
+    client: Arc<Client>,
+    clock: Arc<dyn Clock>,
+    scrub: Scrub,
+}
+
+/// The body of a delivery.
+#[derive(Serialize)]
+struct Payload<'a> {
+    handler: &'a str,
+    attempt: u32,
+    event: &'a Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a State>,
+}
+
+impl Webhook {
+    /// The webhooks of a configuration.
+    ///
+    /// # Errors
+    /// When one of them needs TLS and the authorities to trust cannot be read.
+    pub fn all(
+        webhooks: &Webhooks,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<dyn Resolve>,
+    ) -> Result<Vec<Self>, HandlersError> {
+        let secure = |settings: &WebhookSettings| settings.url.scheme() == "https";
+        let tls = if webhooks.list.iter().any(secure) {
+            Some(tls::client(tls::roots(webhooks.ca_file.as_deref())?)?)
+        } else {
+            None
+        };
+        let client = Arc::new(Client {
+            allow: webhooks.allow.clone(),
+            resolver: Arc::clone(resolver),
+            tls,
+        });
+        let webhook = |settings: &WebhookSettings| {
+            Self(Arc::new(Inner {
+                name: format!("webhook:{}", settings.name),
+                settings: settings.clone(),
+                client: Arc::clone(&client),
+                clock: Arc::clone(clock),
+                scrub: Scrub::key(settings.secret.as_ref()),
+            }))
+        };
+        Ok(webhooks.list.iter().map(webhook).collect())
+    }
+}
+
+impl Handler for Webhook {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn target(&self) -> String {
+        self.0.settings.target()
+    }
+
+    fn takes(&self) -> &[EventPattern] {
+        &self.0.settings.events
+    }
+
+    fn handle(&self, delivery: Delivery) -> BoxFuture<Result<(), HandlerError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            inner
+                .deliver(&delivery)
+                .await
+                .map_err(|text| HandlerError(inner.scrub.quote(&text)))
+        })
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Webhook").field(&self.0.settings).finish()
+    }
+}
+
+impl Inner {
+    async fn deliver(&self, delivery: &Delivery) -> Result<(), String> {
+        let body = self.body(delivery)?;
+        let headers = self.headers(&delivery.event, &body)?;
+        let limit = self.settings.timeout;
+        let posted = self.client.post(&self.settings.url, headers, body);
+        match tokio::time::timeout(limit, posted).await {
+            Ok(answer) => self.judge(&answer?),
+            Err(_late) => Err(format!(
+                "`{}` did not answer within {}",
+                self.settings.target(),
+                seconds(limit)
+            )),
+        }
+    }
+
+    fn body(&self, delivery: &Delivery) -> Result<Bytes, String> {
+        let payload = Payload {
+            handler: &self.name,
+            attempt: delivery.attempt,
+            event: &delivery.event,
+            state: self.settings.state.then_some(&delivery.state),
+        };
+        let body = serde_json::to_vec(&payload)
+            .map_err(|error| format!("the delivery cannot be written as JSON: {error}"))?;
+        if body.len() > WEBHOOK_BODY_BYTES_MAX {
+            return Err(format!(
+                "the delivery is {} bytes long, at most {WEBHOOK_BODY_BYTES_MAX} are sent; `state = false` leaves the state out",
+                body.len()
+            ));
+        }
+        Ok(body.into())
+    }
+
+    fn headers(&self, event: &Event, body: &[u8]) -> Result<HeaderMap, String> {
+        let seconds = self.clock.now().as_micros().div_euclid(1_000_000);
+        let id = utf8_percent_encode(&event.event_id, IN_A_HEADER);
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, value: String| {
+            let value = HeaderValue::from_str(&value)
+                .map_err(|error| format!("the header `{name}` cannot be sent: {error}"))?;
+            headers.insert(name, value);
+            Ok::<_, String>(())
+        };
+        set(CONTENT_TYPE, "application/json".to_owned())?;
+        set(
+            USER_AGENT,
+            concat!("whodunit/", env!("CARGO_PKG_VERSION")).to_owned(),
+        )?;
+        set(DELIVERY, format!("{}:{id}", self.name))?;
+        set(TIMESTAMP, seconds.to_string())?;
+        if let Some(secret) = &self.settings.secret {
+            set(SIGNATURE, signature(secret, seconds, body))?;
+        }
+        Ok(headers)
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), String> {
+        let status = answer.status;
+        if status.is_success() {
+            return Ok(());
+        }
+        let target = self.settings.target();
+        if status.is_redirection() {
+            return Err(format!(
+                "`{target}` answered {status}; redirects are not followed"
+            ));
+        }
+        let body = String::from_utf8_lossy(&answer.body);
+        Err(match body.trim() {
+            "" => format!("`{target}` answered {status}"),
+            text => format!("`{target}` answered {status}: {text}"),
+        })
+    }
+}
+
+fn seconds(limit: Duration) -> String {
+    format!("{} s", limit.as_secs_f64())
+}

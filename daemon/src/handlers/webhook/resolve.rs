@@ -1,0 +1,28 @@
+//! Names to addresses.
+//!
+//! Owns the seam at which a test says where a name is. Says nothing about whether an address will do.
+
+use std::io;
+use std::net::IpAddr;
+
+use crate::store::BoxFuture;
+
+/// Says where a name is.
+pub trait Resolve: Send + Sync + 'static {
+    /// The addresses of a host's name.
+    fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>>;
+}
+
+/// The system's resolver: its hosts file, its name servers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
