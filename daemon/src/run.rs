@@ -13,8 +13,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::handlers::{HandlersError, PipelineConfig, PipelineConfigError, handlers};
+use crate::outbox::Handlers;
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::redb::{RedbStore, StoreOptions};
@@ -34,6 +37,9 @@ pub struct ServeArgs {
     /// A name, beside `localhost`, that requests may use for this daemon; may be given several times
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
+    /// The pipeline's configuration (TOML): mail server, webhooks. Without it, mails go to `mail/` in the data directory
+    #[arg(long, value_name = "FILE", env = "WHODUNIT_PIPELINE")]
+    pub pipeline: Option<PathBuf>,
     /// Form of the log on stderr
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
     pub log: LogForm,
@@ -86,6 +92,12 @@ pub enum RunError {
         /// Why not.
         source: StoreError,
     },
+    /// The pipeline's configuration cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineConfigError),
+    /// What it asks for cannot be set up.
+    #[error(transparent)]
+    Handlers(#[from] HandlersError),
     /// The address cannot be listened on.
     #[error(
         "cannot listen on `{address}`: {source}\nhint: another daemon may be running there; `--listen 127.0.0.1:0` picks a free port"
@@ -168,6 +180,9 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         source,
     })?;
     let data = args.data.clone();
+    let pipeline = PipelineConfig::load(args.pipeline.as_deref(), &data, |name| {
+        std::env::var(name).ok()
+    })?;
     let store = RedbStore::open(&data, StoreOptions::Durable)
         .map_err(|source| RunError::Open { data, source })?;
     let address = args.listen;
@@ -176,7 +191,10 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         Ok((listener, local))
     });
     let (listener, local) = bound.map_err(|source| RunError::Listen { address, source })?;
+    // After the store was opened: the folder for mails may be in its directory.
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let config = Config {
+        handlers: Handlers(handlers(&pipeline, &clock)?),
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
         ..Config::default()

@@ -97,7 +97,7 @@ async fn until(api: &Api, path: &str, what: &str, holds: impl Fn(&Value) -> bool
     });
     match waited.await {
         Ok(answer) => answer,
-        Err(_) => panic!("never: {what}: {}", api.get(path).await.text),
+        Err(_elapsed) => panic!("never: {what}: {}", api.get(path).await.text),
     }
 }
 

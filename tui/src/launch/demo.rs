@@ -53,6 +53,7 @@ pub(crate) async fn run(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<
         thrown_away: true,
         port: args.port,
         ids: Arc::clone(&ids) as Arc<dyn Ids>,
+        handled: true,
     };
     let embedded = Embedded::start(folder.path(), plan).await?;
     let result = tokio::select! {

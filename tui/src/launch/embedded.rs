@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use whodunit_daemon::clock::{Ids, SystemClock, UuidV7};
+use whodunit_daemon::clock::{Clock, Ids, SystemClock, UuidV7};
+use whodunit_daemon::handlers::{PipelineConfig, handlers};
+use whodunit_daemon::outbox::Handlers;
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::StoreError;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
@@ -24,6 +26,8 @@ pub(super) struct Plan {
     pub(super) port: u16,
     /// Where ids come from.
     pub(super) ids: Arc<dyn Ids>,
+    /// Whether handlers do their work: mails go to a folder beside the store, and nowhere else.
+    pub(super) handled: bool,
 }
 
 impl Default for Plan {
@@ -32,7 +36,23 @@ impl Default for Plan {
             thrown_away: false,
             port: 0,
             ids: Arc::new(UuidV7),
+            handled: false,
         }
+    }
+}
+
+impl Plan {
+    fn handlers(&self, data: &Path, clock: &Arc<dyn Clock>) -> Result<Handlers, CliError> {
+        if !self.handled {
+            return Ok(Handlers::default());
+        }
+        let failed = |error: &dyn std::fmt::Display| {
+            CliError::daemon(format!("cannot set up the pipeline: {error}"))
+        };
+        // The environment is not asked: a demo must not find a mail server.
+        let config = PipelineConfig::load(None, data, |_| None).map_err(|error| failed(&error))?;
+        let handlers = handlers(&config, clock).map_err(|error| failed(&error))?;
+        Ok(Handlers(handlers))
     }
 }
 
@@ -57,7 +77,9 @@ impl Embedded {
         };
         let store = RedbStore::open(data, options)
             .map_err(|error| failed(&format!("open the store in `{}`", data.display()), &error))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = Config {
+            handlers: plan.handlers(data, &clock)?,
             password_cost: if plan.thrown_away {
                 Cost::Light
             } else {
@@ -65,7 +87,7 @@ impl Embedded {
             },
             ..Config::default()
         };
-        let daemon = Daemon::with(config, Arc::new(store), Arc::new(SystemClock), plan.ids);
+        let daemon = Daemon::with(config, Arc::new(store), clock, plan.ids);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.port));
         let listener = TcpListener::bind(address)
             .await

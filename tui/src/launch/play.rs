@@ -73,6 +73,7 @@ mod tests {
             thrown_away: true,
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
+            handled: false,
         };
         let embedded = Embedded::start(folder.path(), plan).await.unwrap();
         let mut log = Vec::new();

@@ -31,6 +31,7 @@ impl Stage {
             thrown_away: true,
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
+            handled: true,
         };
         let embedded = Embedded::start(folder.path(), plan).await.unwrap();
         Self {
