@@ -254,6 +254,8 @@ impl Drop for RedbStore {
 }
 
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod opening_tests;
