@@ -252,6 +252,36 @@ fn the_what_if_screen_with_a_story() {
     });
 }
 
+/// A what-if that is not told from history is a trap: whatever the width, the name and the connection, it says so.
+#[test]
+fn the_what_if_screen_says_so_at_every_width() {
+    for columns in [80, 100, 120] {
+        for gone in [false, true] {
+            let mut daemon = Daemon::sarah();
+            let long = "x".repeat(100);
+            daemon.streams[0].title = Some(long);
+            let mut harness = Harness::new((columns, 24), daemon).press("enter left w");
+            if gone {
+                harness = lost(harness);
+            }
+            let screen = harness.screen();
+            let top = screen.lines().next().unwrap();
+            assert!(top.contains("WHAT-IF"), "{columns} columns: {top}");
+            assert!(top.contains("user-"), "{columns} columns: {top}");
+            let connection = if gone { "stale 12 s" } else { "live" };
+            assert!(top.contains(connection), "{columns} columns: {top}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_below_the_edge_is_counted() {
+    let screen = Harness::new((80, 24), Daemon::sarah())
+        .press("enter")
+        .screen();
+    assert!(screen.contains("2 more below, 2 changed"), "{screen}");
+}
+
 #[test]
 fn the_log_held_still_counts_what_comes() {
     snapshot("log_held", |size| {
