@@ -60,8 +60,16 @@ fn every_screen_with_an_empty_log() {
             .type_text("nobody")
             .press("enter")
     });
+    snapshot("log_no_match", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah()).press("L");
+        harness.daemon.events.clear();
+        harness.press("/").type_text("actor:nobody").press("enter")
+    });
     snapshot("stream_revision_0", |size| {
         Harness::new(size, Daemon::sarah()).press("enter g")
+    });
+    snapshot("what_if_revision_0", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g w")
     });
 }
 
@@ -133,9 +141,20 @@ fn every_screen_stale() {
             lost(Harness::new(size, Daemon::sarah()).press(way_to(&screen)))
         });
     }
-    snapshot("streams_disconnected", |size| {
-        Harness::new(size, Daemon::failing(true))
-    });
+    // What was never loaded cannot be stale.
+    for (screen, name) in SCREENS {
+        snapshot(&format!("{name}_disconnected"), |size| {
+            let way = way_to(&screen);
+            // The last key leads to the screen; those before it need a daemon.
+            let (before, last) = way.rsplit_once(' ').unwrap_or(("", way));
+            if way.is_empty() {
+                return Harness::new(size, Daemon::failing(true));
+            }
+            let mut harness = Harness::new(size, Daemon::sarah()).press(before);
+            harness.daemon.failure = Daemon::failing(true).failure;
+            lost(harness).press(last)
+        });
+    }
 }
 
 fn hostile() -> Daemon {
