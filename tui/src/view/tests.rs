@@ -245,6 +245,38 @@ fn what_lies_over_the_screens() {
     });
 }
 
+/// Typed into a form, run, shown in the story, as a call and in the form again: a password is never on the screen.
+#[test]
+fn a_password_is_not_on_the_screen() {
+    const SECRET: &str = "hunter2hunter2";
+    for size in SIZES {
+        let clean = |harness: Harness| {
+            let screen = harness.screen();
+            assert!(!screen.contains("hunter2"), "{screen}");
+            assert!(
+                !harness
+                    .model
+                    .notice
+                    .as_ref()
+                    .is_some_and(|notice| notice.text.contains("hunter2"))
+            );
+            harness
+        };
+        let typed = Harness::new(size, Daemon::sarah())
+            .press("enter g right w a down down down enter")
+            .type_text(SECRET)
+            .press("tab")
+            .type_text(&format!("{SECRET}-new"));
+        assert_snapshot!(format!("form_secret_{}x{}", size.0, size.1), typed.screen());
+        let run = clean(clean(typed).press("ctrl-s"));
+        assert!(run.screen().contains("ChangePassword"), "{}", run.screen());
+        let copied = clean(run.press("y"));
+        let told = format!("{:?}", copied.effects.last().unwrap());
+        assert!(told.contains("Copy") && !told.contains("hunter2"), "{told}");
+        clean(copied.press("tab tab tab down e"));
+    }
+}
+
 #[test]
 fn the_stream_screen_in_the_past() {
     snapshot("stream_past", |size| {
