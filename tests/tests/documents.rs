@@ -5,6 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+use whodunit_tests::Daemon;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -123,4 +126,27 @@ fn every_benchmark_that_is_named_exists() {
             assert!(root().join(format!("daemon/benches/{name}.rs")).is_file());
         }
     }
+}
+
+/// What the README tells a newcomer to send is taken, word for word.
+#[tokio::test]
+async fn the_readmes_requests_are_accepted() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path()).unwrap();
+    let mut sent = 0;
+    for call in readme.split("curl -s localhost:4780").skip(1) {
+        let path = call.split_whitespace().next().unwrap();
+        let (status, answer) = match call.split_once(" -d '") {
+            Some((head, rest)) if !head.contains('`') => {
+                let (body, _) = rest.split_once('\'').unwrap();
+                let body: Value = serde_json::from_str(body).unwrap();
+                daemon.post(path, &body).await.unwrap()
+            }
+            _ => daemon.get(path).await.unwrap(),
+        };
+        assert_eq!(status, 200, "{path}: {answer}");
+        sent += 1;
+    }
+    assert_eq!(sent, 3, "a command, an append and a read");
 }
