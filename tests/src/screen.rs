@@ -1,9 +1,12 @@
 //! A real `whodunit` in a pseudo-terminal, with an emulated screen to read.
 
 use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::binaries::binary;
@@ -13,14 +16,21 @@ use crate::wait::eventually;
 pub struct Screen {
     parser: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
-    keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
+    /// Our end of the terminal, and what is typed into it; none once it is hung up.
+    ours: Option<(Box<dyn MasterPty + Send>, Box<dyn Write + Send>)>,
+    reader: Option<JoinHandle<()>>,
+    hung_up: Arc<AtomicBool>,
 }
 
 impl Screen {
     /// Starts `whodunit` with these arguments in a terminal of this size.
-    pub fn open(args: &[&str], (columns, rows): (u16, u16)) -> Result<Self> {
+    pub fn open(args: &[&str], size: (u16, u16)) -> Result<Self> {
+        Self::open_in(args, size, &std::env::temp_dir())
+    }
+
+    /// The same, with this folder for its temporary files.
+    pub fn open_in(args: &[&str], (columns, rows): (u16, u16), temporary: &Path) -> Result<Self> {
         let size = PtySize {
             rows,
             cols: columns,
@@ -31,6 +41,7 @@ impl Screen {
         let mut command = CommandBuilder::new(binary("whodunit"));
         command.args(args);
         command.env("TERM", "xterm-256color");
+        command.env("TMPDIR", temporary);
         command.env_remove("NO_COLOR");
         let child = pair.slave.spawn_command(command)?;
         drop(pair.slave);
@@ -38,9 +49,13 @@ impl Screen {
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut output = pair.master.try_clone_reader()?;
         let (to_parser, to_raw) = (Arc::clone(&parser), Arc::clone(&raw));
-        std::thread::spawn(move || {
+        let hung_up = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&hung_up);
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while let Ok(n @ 1..) = output.read(&mut buffer) {
+            while !stop.load(Ordering::SeqCst)
+                && let Ok(n @ 1..) = output.read(&mut buffer)
+            {
                 let bytes = buffer.get(..n).unwrap_or_default();
                 to_parser
                     .lock()
@@ -52,19 +67,22 @@ impl Screen {
                     .extend_from_slice(bytes);
             }
         });
+        let keys = pair.master.take_writer()?;
         Ok(Self {
             parser,
             raw,
-            keys: pair.master.take_writer()?,
             child,
-            master: pair.master,
+            ours: Some((pair.master, keys)),
+            reader: Some(reader),
+            hung_up,
         })
     }
 
     /// Types: text as it is, or an escape sequence.
     pub fn press(&mut self, keys: &str) -> Result<()> {
-        self.keys.write_all(keys.as_bytes())?;
-        self.keys.flush()?;
+        let (_, to) = self.ours.as_mut().context("it is hung up")?;
+        to.write_all(keys.as_bytes())?;
+        to.flush()?;
         Ok(())
     }
 
@@ -107,12 +125,25 @@ impl Screen {
             .unwrap_or_else(PoisonError::into_inner)
             .screen_mut()
             .set_size(rows, columns);
-        self.master.resize(PtySize {
+        let (master, _) = self.ours.as_ref().context("it is hung up")?;
+        master.resize(PtySize {
             rows,
             cols: columns,
             pixel_width: 0,
             pixel_height: 0,
         })?;
+        Ok(())
+    }
+
+    /// Takes the terminal away, as when its window is closed.
+    pub fn hang_up(&mut self) -> Result<()> {
+        // The reader holds our end as well, and only looks up when something comes.
+        self.hung_up.store(true, Ordering::SeqCst);
+        self.press("?")?;
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+        self.ours = None;
         Ok(())
     }
 

@@ -47,6 +47,19 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     assert!(!sent.contains("argon2"), "a hash reached the screen");
 }
 
+/// Closing the window is a way out like any other: the program ends and takes its temporary store along.
+#[test]
+fn a_terminal_that_goes_away_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = || std::fs::read_dir(folder.path()).unwrap().count();
+    let mut screen = Screen::open_in(&["demo"], (80, 24), folder.path()).unwrap();
+    screen.wait_for("press / and type sarah");
+    assert_eq!(left(), 1, "the store of the demo");
+    screen.hang_up().unwrap();
+    screen.exit_code();
+    assert_eq!(left(), 0, "the store is gone");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_leaves_a_stale_screen_that_recovers() {
     let folder = tempfile::tempdir().unwrap();

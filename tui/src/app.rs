@@ -4,8 +4,10 @@
 //! happened, then draw at most once a frame.
 
 use std::io::{Write, stdout};
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
+use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event,
     EventStream, KeyEventKind, MouseButton, MouseEventKind,
@@ -54,7 +56,8 @@ pub struct Options {
 
 /// Runs the screens until the user quits. The terminal is restored on every way out, a panic included.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let mut terminal = ratatui::try_init()?;
+    // Never dropped: that would print to stderr, and panic, where the terminal is gone. `Restore` does what it would.
+    let mut terminal = ManuallyDrop::new(ratatui::try_init()?);
     let restore = Restore;
     execute!(stdout(), EnableMouseCapture, EnableBracketedPaste)?;
     let outcome = turn(&mut terminal, options).await;
@@ -69,7 +72,8 @@ impl Drop for Restore {
     fn drop(&mut self) {
         // The terminal may be gone; then there is nothing to give back.
         let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste);
-        ratatui::restore();
+        let _ = ratatui::try_restore();
+        let _ = execute!(stdout(), Show);
     }
 }
 

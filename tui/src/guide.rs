@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
         done: |model| model.screen == Screen::Stream,
     },
     Step {
-        text: "who, when and why stand on the right. press ← to step to before the deletion",
+        text: "who, when, why: all here. press ← to step to before the deletion",
         done: |model| {
             model
                 .stream
@@ -36,15 +36,15 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
-        text: "keep stepping back: a suspension nobody meant. on it, press w: what if it had not happened?",
+        text: "← again: a suspension nobody meant. w: what if it hadn't happened?",
         done: |model| model.screen == Screen::WhatIf,
     },
     Step {
-        text: "select UserSuspended with ↑↓ and press x to drop it; or press a to run a command instead",
+        text: "↑↓ to UserSuspended, x drops it; or a: run a command instead",
         done: |model| model.what_if.as_ref().is_some_and(|w| w.changes() > 0),
     },
     Step {
-        text: "press m to re-fold what came later onto that. nothing was written. Esc ends this guide, ? shows all keys",
+        text: "m re-folds what came later. nothing was written. Esc ends this",
         done: |_| false,
     },
 ];
@@ -60,6 +60,13 @@ impl Guide {
     pub(crate) fn line(self) -> String {
         let text = STEPS.get(self.step).map_or("", |step| step.text);
         format!("{}/{}  {text}", self.step + 1, STEPS.len())
+    }
+
+    /// How many cells the widest of its lines takes.
+    #[cfg(test)]
+    pub(crate) fn cells_max() -> usize {
+        let line = |step| crate::text::width(&Self { step }.line());
+        (0..STEPS.len()).map(line).max().unwrap_or_default()
     }
 
     /// Moves past what has been done.

@@ -505,6 +505,7 @@ pub(crate) fn pretty(key: &str, ascii: bool) -> String {
         "up" => "↑",
         "down" => "↓",
         "tab" => "⇥",
+        "delete" => return "del".to_owned(),
         _ => return key.to_owned(),
     };
     if ascii {

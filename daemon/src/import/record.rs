@@ -37,7 +37,10 @@ pub(super) struct EventRecord {
 
 /// An event as our own export writes it. What the log assigns may be absent.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a JSON object with an event or a decision"
+)]
 struct EventLine {
     stream: StreamName,
     event_type: String,

@@ -275,13 +275,15 @@ async fn bad_records_are_reported_with_line_and_reason() {
         "{\"decision\":{}}",
         "   ",
         "{\"stream\":\"door-1\",\"event_type\":\"Closed\",\"data\":{}}",
+        "\"text\"",
+        "12",
     ]
     .join("\n");
     let api = Api::start();
     let reply = import(&api, "", &lines).await;
     assert!(!reply.text.contains("hunter2"));
     let report = reply.ok();
-    assert_eq!(counts(&report), [11, 2, 0, 0, 0, 9]);
+    assert_eq!(counts(&report), [13, 2, 0, 0, 0, 11]);
     let mut errors: Vec<_> = report["errors"].as_array().unwrap().clone();
     errors.sort_by_key(|error| error["line"].as_u64());
     let expected = [
@@ -300,6 +302,14 @@ async fn bad_records_are_reported_with_line_and_reason() {
             "event id `a` is already in the log at position 1 with other content",
         ),
         (11, "`/decision/sequence` is required"),
+        (
+            14,
+            "invalid type: string, expected a JSON object with an event or a decision",
+        ),
+        (
+            15,
+            "invalid type: integer, expected a JSON object with an event or a decision",
+        ),
     ];
     for (error, (line, reason)) in errors.iter().zip(expected) {
         assert_eq!(error["line"], line);

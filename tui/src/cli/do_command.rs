@@ -23,7 +23,7 @@ use crate::client::Client;
 Examples:
   whodunit do user-7f3c… SuspendUser --reason fraud_detected --actor anna
   whodunit do user-7f3c… ChangeEmail email=sarah@example.org
-  whodunit do user-new1 CreateUser username=jo email=jo@example.com first_name=Jo last_name=Doe password=- < secret.txt"
+  whodunit do user-new1 CreateUser username=jodoe email=jo@example.com first_name=Jo last_name=Doe password=- < secret.txt"
 )]
 pub(crate) struct DoArgs {
     /// The stream

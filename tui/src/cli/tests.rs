@@ -69,3 +69,85 @@ fn every_command_says_what_it_does() {
         }
     }
 }
+
+const README: &str = include_str!("../../../README.md");
+
+/// The words of a command line, as a shell would split it: quotes and comments, nothing more.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for character in line.chars() {
+        match character {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '#' if !quoted && word.is_none() => break,
+            ' ' if !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn every_command_line_of_the_readme_is_understood() {
+    let blocks = README.split("```sh\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines());
+    let mut understood = 0;
+    for line in lines.filter(|line| line.starts_with("whodunit")) {
+        let mut words = words(line);
+        words.retain(|word| word != "&");
+        if words[0] == "whodunitd" {
+            words.splice(..1, ["whodunit".to_owned(), "serve".to_owned()]);
+        }
+        let parsed = Cli::command()
+            .try_get_matches_from(&words)
+            .and_then(|matches| Cli::from_arg_matches(&matches));
+        assert!(parsed.is_ok(), "{line}\n{}", parsed.unwrap_err());
+        understood += 1;
+    }
+    assert!(understood > 10, "only {understood} lines were found");
+}
+
+/// The table of commands: each is a command, each command has a row, and each option named in a row is one of its own.
+#[test]
+fn the_readmes_table_of_commands_is_true() {
+    let (_, rest) = README
+        .split_once("| command | what it answers |\n|---|---|\n")
+        .unwrap();
+    let (table, _) = rest.split_once("\n\n").unwrap();
+    let cli = Cli::command();
+    let mut named = Vec::new();
+    for row in table.lines() {
+        let (_, calls) = row.split_once("| ").unwrap();
+        let (calls, _) = calls.split_once(" |").unwrap();
+        let calls: Vec<&str> = calls
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|call| call.split(' ').next())
+            .collect();
+        let commands: Vec<_> = calls
+            .iter()
+            .map(|name| cli.find_subcommand(name).unwrap_or_else(|| panic!("{row}")))
+            .collect();
+        let options = row.split(['`', ' ', ',']);
+        for option in options.filter_map(|word| word.strip_prefix("--")) {
+            let known = commands.iter().any(|command| {
+                command
+                    .get_arguments()
+                    .any(|argument| argument.get_long() == Some(option))
+            });
+            assert!(known, "--{option} in {row}");
+        }
+        named.extend(calls);
+    }
+    for command in cli.get_subcommands() {
+        assert!(
+            named.contains(&command.get_name()),
+            "no row for {}",
+            command.get_name()
+        );
+    }
+}

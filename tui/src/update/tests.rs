@@ -374,6 +374,13 @@ fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
 }
 
 #[test]
+fn the_guide_fits_the_smallest_usual_terminal() {
+    // Beside ` guide ` and a blank.
+    let cells = crate::guide::Guide::cells_max();
+    assert!(cells + 9 <= 80, "{cells} cells would be cut");
+}
+
+#[test]
 fn every_bound_action_does_something_or_says_why_not() {
     for binding in crate::keys::BINDINGS {
         let way = match binding.scope {

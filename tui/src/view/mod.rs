@@ -31,6 +31,8 @@ use crate::update::call;
 /// Below this a screen says that it needs more room.
 const COLUMNS_MIN: u16 = 40;
 const ROWS_MIN: u16 = 12;
+/// A name or title cut shorter than this says nothing.
+const NAME_CELLS_MIN: usize = 12;
 
 /// Draws the whole terminal.
 pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -86,51 +88,65 @@ pub(crate) fn click(model: &Model, column: u16, row: u16) -> Option<Timestamp> {
 }
 
 fn top_line(model: &Model, columns: u16) -> Line<'static> {
-    let theme = model.theme;
-    let mut crumbs = vec![Span::styled(" whodunit ", theme.style(Token::Title))];
-    let mut crumb = |text: String, token: Token| {
-        crumbs.push(Span::styled(
-            theme.glyph(Glyph::Crumb),
-            theme.style(Token::Muted),
-        ));
-        crumbs.push(Span::styled(text, theme.style(token)));
-    };
-    match (&model.screen, &model.stream) {
-        (Screen::Streams, _) => crumb("streams".to_owned(), Token::Accent),
-        (Screen::Log, _) => crumb("log".to_owned(), Token::Accent),
-        (screen @ (Screen::Stream | Screen::WhatIf), Some(stream)) => {
-            crumb(cut(&safe(stream.stream.as_str()), 40), Token::Accent);
-            if let Some(title) = stream.info.value().and_then(|info| info.title.as_deref()) {
-                crumbs.push(Span::raw("  "));
-                crumbs.push(Span::styled(
-                    cut(&safe(title), 30),
-                    theme.style(Token::Muted),
-                ));
-            }
-            if *screen == Screen::WhatIf {
-                crumbs.push(Span::styled(
-                    theme.glyph(Glyph::Crumb),
-                    theme.style(Token::Muted),
-                ));
-                crumbs.push(Span::styled(
-                    " WHAT-IF nothing is written ",
-                    theme.style(Token::Selected),
-                ));
-            }
-        }
-        (Screen::Stream | Screen::WhatIf, None) => {}
-    }
-    let right = connection(model);
     let used = |spans: &[Span<'_>]| spans.iter().map(|span| width(&span.content)).sum::<usize>();
     let columns = usize::from(columns);
-    // The connection matters more than the end of a long name.
-    while used(&crumbs) + used(&right) + 1 > columns && crumbs.len() > 2 {
-        crumbs.pop();
-    }
+    let right = connection(model);
+    // The connection matters more than the end of a long name, and so does that this is no real history.
+    let mut crumbs = breadcrumb(model, columns.saturating_sub(used(&right) + 1));
     let gap = columns.saturating_sub(used(&crumbs) + used(&right));
     crumbs.push(Span::raw(" ".repeat(gap)));
     crumbs.extend(right);
     Line::from(crumbs)
+}
+
+/// Where one is, in at most so many cells as far as the name can be cut.
+fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
+    let theme = model.theme;
+    let arrow = theme.glyph(Glyph::Crumb);
+    let mut crumbs = vec![
+        Span::styled(" whodunit ", theme.style(Token::Title)),
+        Span::styled(arrow, theme.style(Token::Muted)),
+    ];
+    let place = |text: String| Span::styled(text, theme.style(Token::Accent));
+    let stream = match (&model.screen, &model.stream) {
+        (Screen::Streams, _) => {
+            crumbs.push(place("streams".to_owned()));
+            return crumbs;
+        }
+        (Screen::Log, _) => {
+            crumbs.push(place("log".to_owned()));
+            return crumbs;
+        }
+        (Screen::Stream | Screen::WhatIf, None) => return vec![crumbs.remove(0)],
+        (Screen::Stream | Screen::WhatIf, Some(stream)) => stream,
+    };
+    let mut room = cells.saturating_sub(width(" whodunit ") + width(arrow));
+    let badge = (model.screen == Screen::WhatIf).then(|| {
+        let long = " WHAT-IF nothing is written ";
+        let text = if room >= NAME_CELLS_MIN + width(arrow) + width(long) {
+            long
+        } else {
+            " WHAT-IF "
+        };
+        room = room.saturating_sub(width(arrow) + width(text));
+        text
+    });
+    let name = cut(&safe(stream.stream.as_str()), room.min(40));
+    room = room.saturating_sub(width(&name));
+    crumbs.push(place(name));
+    let title = stream.info.value().and_then(|info| info.title.as_deref());
+    if let Some(title) = title
+        && room >= NAME_CELLS_MIN
+    {
+        crumbs.push(Span::raw("  "));
+        let title = cut(&safe(title), room.saturating_sub(2).min(30));
+        crumbs.push(Span::styled(title, theme.style(Token::Muted)));
+    }
+    if let Some(badge) = badge {
+        crumbs.push(Span::styled(arrow, theme.style(Token::Muted)));
+        crumbs.push(Span::styled(badge, theme.style(Token::Selected)));
+    }
+    crumbs
 }
 
 const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
@@ -206,19 +222,27 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
     } else {
         0
     });
-    for binding in keys::in_scope(model.screen.scope()).filter(|binding| binding.hint) {
-        let key = binding
-            .keys
-            .first()
-            .map(|key| keys::pretty(key, theme.ascii))
-            .unwrap_or_default();
-        let cells = width(&key) + 1 + width(binding.label) + 2;
-        if used + cells > room {
-            break;
+    let hints: Vec<(String, &str)> = keys::in_scope(model.screen.scope())
+        .filter(|binding| binding.hint)
+        .filter_map(|binding| {
+            let key = keys::pretty(binding.keys.first()?, theme.ascii);
+            Some((key, binding.label))
+        })
+        .collect();
+    let cells = |(key, label): &(String, &str)| width(key) + 1 + width(label) + 2;
+    // Where not all fit, the last one still does: it leads to the others.
+    let mut after: usize = hints.last().map_or(0, cells);
+    for (index, hint) in hints.iter().enumerate() {
+        if index + 1 == hints.len() {
+            after = 0;
         }
-        spans.push(Span::styled(key, theme.style(Token::Key)));
-        spans.push(Span::raw(format!(" {}  ", binding.label)));
-        used += cells;
+        if used + cells(hint) + after > room {
+            continue;
+        }
+        let (key, label) = hint;
+        spans.push(Span::styled(key.clone(), theme.style(Token::Key)));
+        spans.push(Span::raw(format!(" {label}  ")));
+        used += cells(hint);
     }
     if columns >= 100 {
         let call = cut(&call, columns.saturating_sub(used + 1));
@@ -311,6 +335,24 @@ fn loading(model: &Model, frame: &mut Frame<'_>, area: Rect, what: &str) {
             ("Esc cancels".to_owned(), model.theme.style(Token::Muted)),
         ],
     );
+}
+
+/// What a pane's title adds when rows of a state stand below its edge: how many, and how many of them are marked.
+fn below(lines: &[Line<'_>], scroll: usize, height: u16) -> String {
+    let hidden = lines
+        .get(scroll + usize::from(height)..)
+        .unwrap_or_default();
+    // A row begins with its mark and a blank.
+    let is_marked = |line: &Line<'_>| {
+        let first = line.spans.first();
+        first.is_some_and(|span| span.content.starts_with(['+', '-', '~', '!']))
+    };
+    let marked = hidden.iter().filter(|line| is_marked(line)).count();
+    match (hidden.len(), marked) {
+        (0, _) => String::new(),
+        (rows, 0) => format!(" · {rows} more below"),
+        (rows, _) => format!(" · {rows} more below, {marked} changed"),
+    }
 }
 
 /// The first row to show so that the selected one is in view, kept near the middle.

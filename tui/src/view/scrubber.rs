@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::time::Timestamp;
 
+use crate::effect::Slot;
 use crate::model::Model;
 use crate::text::{fit, width};
 use crate::theme::{Glyph, Token};
@@ -21,10 +22,15 @@ pub(super) fn draw(
 ) {
     let theme = model.theme;
     let Some(density) = density else {
-        frame.render_widget(
-            Line::styled("loading the history …", theme.style(Token::Muted)),
-            area,
-        );
+        let is_asked = [Slot::Density, Slot::LogDensity]
+            .iter()
+            .any(|slot| model.waiting.contains_key(slot));
+        let text = if is_asked {
+            "loading the history …"
+        } else {
+            "(the history could not be loaded)"
+        };
+        frame.render_widget(Line::styled(text, theme.style(Token::Muted)), area);
         return;
     };
     let cells = usize::from(area.width);

@@ -8,7 +8,7 @@ use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
 
-use super::{failure, first_row, loading, pane, scrubber, state};
+use super::{below, failure, first_row, loading, pane, scrubber, state};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{Model, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
@@ -264,21 +264,24 @@ fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area:
     let theme = model.theme;
     let revision = stream.revision();
     let title = format!("state · revision {revision} of {}", stream.head());
-    let block = pane(theme, &title, stream.pane == 1);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+    let framed = |below: &str| {
+        let title = cut(
+            &format!("{title}{below}"),
+            usize::from(area.width).saturating_sub(5),
+        );
+        pane(theme, &title, stream.pane == 1)
+    };
+    let inner = framed("").inner(area);
     if let Some((at, why)) = &stream.state_failure
         && *at == revision
     {
+        frame.render_widget(framed(""), area);
         return failure(model, frame, inner, why);
     }
     let Some(state) = stream.state() else {
-        return loading(
-            model,
-            frame,
-            inner,
-            &format!("the state at revision {revision}"),
-        );
+        frame.render_widget(framed(""), area);
+        let what = format!("the state at revision {revision}");
+        return loading(model, frame, inner, &what);
     };
     let diff = stream.step().map_or(&[][..], |step| &step.diff);
     let mut lines = Vec::new();
@@ -307,6 +310,7 @@ fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area:
         ));
     }
     let scroll = stream.state_scroll.min(lines.len().saturating_sub(1));
+    frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }
 

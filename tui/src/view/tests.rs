@@ -60,8 +60,16 @@ fn every_screen_with_an_empty_log() {
             .type_text("nobody")
             .press("enter")
     });
+    snapshot("log_no_match", |size| {
+        let mut harness = Harness::new(size, Daemon::sarah()).press("L");
+        harness.daemon.events.clear();
+        harness.press("/").type_text("actor:nobody").press("enter")
+    });
     snapshot("stream_revision_0", |size| {
         Harness::new(size, Daemon::sarah()).press("enter g")
+    });
+    snapshot("what_if_revision_0", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g w")
     });
 }
 
@@ -133,9 +141,20 @@ fn every_screen_stale() {
             lost(Harness::new(size, Daemon::sarah()).press(way_to(&screen)))
         });
     }
-    snapshot("streams_disconnected", |size| {
-        Harness::new(size, Daemon::failing(true))
-    });
+    // What was never loaded cannot be stale.
+    for (screen, name) in SCREENS {
+        snapshot(&format!("{name}_disconnected"), |size| {
+            let way = way_to(&screen);
+            // The last key leads to the screen; those before it need a daemon.
+            let (before, last) = way.rsplit_once(' ').unwrap_or(("", way));
+            if way.is_empty() {
+                return Harness::new(size, Daemon::failing(true));
+            }
+            let mut harness = Harness::new(size, Daemon::sarah()).press(before);
+            harness.daemon.failure = Daemon::failing(true).failure;
+            lost(harness).press(last)
+        });
+    }
 }
 
 fn hostile() -> Daemon {
@@ -226,6 +245,38 @@ fn what_lies_over_the_screens() {
     });
 }
 
+/// Typed into a form, run, shown in the story, as a call and in the form again: a password is never on the screen.
+#[test]
+fn a_password_is_not_on_the_screen() {
+    const SECRET: &str = "hunter2hunter2";
+    for size in SIZES {
+        let clean = |harness: Harness| {
+            let screen = harness.screen();
+            assert!(!screen.contains("hunter2"), "{screen}");
+            assert!(
+                !harness
+                    .model
+                    .notice
+                    .as_ref()
+                    .is_some_and(|notice| notice.text.contains("hunter2"))
+            );
+            harness
+        };
+        let typed = Harness::new(size, Daemon::sarah())
+            .press("enter g right w a down down down enter")
+            .type_text(SECRET)
+            .press("tab")
+            .type_text(&format!("{SECRET}-new"));
+        assert_snapshot!(format!("form_secret_{}x{}", size.0, size.1), typed.screen());
+        let run = clean(clean(typed).press("ctrl-s"));
+        assert!(run.screen().contains("ChangePassword"), "{}", run.screen());
+        let copied = clean(run.press("y"));
+        let told = format!("{:?}", copied.effects.last().unwrap());
+        assert!(told.contains("Copy") && !told.contains("hunter2"), "{told}");
+        clean(copied.press("tab tab tab down e"));
+    }
+}
+
 #[test]
 fn the_stream_screen_in_the_past() {
     snapshot("stream_past", |size| {
@@ -250,6 +301,36 @@ fn the_what_if_screen_with_a_story() {
             .type_text("fraud_detected")
             .press("tab enter")
     });
+}
+
+/// A what-if that is not told from history is a trap: whatever the width, the name and the connection, it says so.
+#[test]
+fn the_what_if_screen_says_so_at_every_width() {
+    for columns in [80, 100, 120] {
+        for gone in [false, true] {
+            let mut daemon = Daemon::sarah();
+            let long = "x".repeat(100);
+            daemon.streams[0].title = Some(long);
+            let mut harness = Harness::new((columns, 24), daemon).press("enter left w");
+            if gone {
+                harness = lost(harness);
+            }
+            let screen = harness.screen();
+            let top = screen.lines().next().unwrap();
+            assert!(top.contains("WHAT-IF"), "{columns} columns: {top}");
+            assert!(top.contains("user-"), "{columns} columns: {top}");
+            let connection = if gone { "stale 12 s" } else { "live" };
+            assert!(top.contains(connection), "{columns} columns: {top}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_below_the_edge_is_counted() {
+    let screen = Harness::new((80, 24), Daemon::sarah())
+        .press("enter")
+        .screen();
+    assert!(screen.contains("2 more below, 2 changed"), "{screen}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use whodunit_core::api::what_if::{
 };
 
 use super::state::{FieldRow, fields};
-use super::{failure, first_row, loading, pane};
+use super::{below, failure, first_row, loading, pane};
 use crate::model::what_if::{WhatIfScreen, World};
 use crate::model::{Model, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
@@ -355,11 +355,16 @@ fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
         ),
         None => "state at the end".to_owned(),
     };
-    let title = cut(&title, usize::from(area.width).saturating_sub(5));
-    let block = pane(theme, &title, screen.pane == 2);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+    let framed = |below: &str| {
+        let title = cut(
+            &format!("{title}{below}"),
+            usize::from(area.width).saturating_sub(5),
+        );
+        pane(theme, &title, screen.pane == 2)
+    };
+    let inner = framed("").inner(area);
     let Some(out) = screen.result.value() else {
+        frame.render_widget(framed(""), area);
         if screen.result.failure().is_none() {
             loading(model, frame, inner, "the story");
         }
@@ -367,6 +372,7 @@ fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
     };
     let lines = state_lines(model, out, usize::from(inner.width));
     let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
+    frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(
         Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
         inner,

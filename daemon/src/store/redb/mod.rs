@@ -266,6 +266,8 @@ impl Drop for RedbStore {
 }
 
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod job_model_tests;
 #[cfg(test)]
 mod model_tests;
