@@ -2,6 +2,7 @@
 //!
 //! Owns the settings and their defaults; bounds that nobody sets are in [`crate::limits`].
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits::LIVE_HEARTBEAT;
@@ -19,6 +20,8 @@ pub struct Config {
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.
     pub heartbeat: Duration,
+    /// The data directory, in which read models are kept; without one they are kept in memory.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -28,6 +31,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             allow_remote: false,
             heartbeat: LIVE_HEARTBEAT,
+            data: None,
         }
     }
 }

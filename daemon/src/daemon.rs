@@ -15,6 +15,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::passwords::Argon2id;
+use crate::projections::Projections;
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
 
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
+    pub(crate) projections: Arc<Projections>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
@@ -69,6 +71,12 @@ impl Daemon {
             Arc::clone(&clock),
             ids,
         );
+        let projections = Projections::start(
+            Arc::clone(&store),
+            Arc::clone(&models),
+            Arc::clone(&clock),
+            config.data.clone(),
+        );
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -82,6 +90,7 @@ impl Daemon {
                 models,
                 travel,
                 commands,
+                projections,
                 clock,
                 gates,
                 stopping: CancellationToken::new(),
@@ -98,6 +107,11 @@ impl Daemon {
     /// Reaches states, without HTTP in between.
     pub fn time_travel(&self) -> &TimeTravel {
         &self.parts.travel
+    }
+
+    /// Its projections and their read models.
+    pub fn projections(&self) -> &Arc<Projections> {
+        &self.parts.projections
     }
 
     /// The models it folds and decides by.
@@ -120,9 +134,10 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops, and closes the store once the writes under way are done.
+    /// Stops, and closes read models and store once the writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();
+        self.parts.projections.close().await;
         self.parts.store.close().await
     }
 

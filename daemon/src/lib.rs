@@ -14,6 +14,7 @@ pub mod limits;
 mod live;
 pub mod outbox;
 pub mod passwords;
+pub mod projections;
 mod reading;
 pub mod run;
 mod serve;

@@ -179,6 +179,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     let config = Config {
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
+        data: Some(args.data.clone()),
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));

@@ -17,6 +17,8 @@ mod live;
 mod models;
 mod openapi;
 mod ops;
+mod projections;
+mod read_models;
 mod reply;
 mod streams;
 mod travel;
@@ -83,13 +85,20 @@ fn routes() -> Routes {
         .routes(routes!(travel::steps))
         .routes(routes!(travel::difference))
         .routes(routes!(what_if::tell))
+        .routes(routes!(read_models::list))
+        .routes(routes!(read_models::page))
+        .routes(routes!(read_models::one))
+        .routes(routes!(projections::list))
+        .routes(routes!(projections::one))
+        .routes(routes!(projections::rebuild, projections::cancel_rebuild))
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready));
     quick
         .route_layer(from_fn(layers::in_time))
-        // What streams takes as long as it takes.
+        // What streams or goes through the whole log takes as long as it takes.
         .routes(routes!(live::live))
         .routes(routes!(export::export))
+        .routes(routes!(projections::check))
         .merge(
             Routes::new()
                 .routes(routes!(import::import))

@@ -7,7 +7,7 @@ mod decisions;
 mod density;
 mod file;
 mod lookup;
-mod opening;
+pub(crate) mod opening;
 mod query;
 mod record;
 mod repeat;
