@@ -2,6 +2,7 @@
 //!
 //! Owns the settings and their defaults; bounds that nobody sets are in [`crate::limits`].
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits::LIVE_HEARTBEAT;
@@ -24,6 +25,8 @@ pub struct Config {
     pub handlers: Handlers,
     /// How the handlers' jobs are worked on.
     pub outbox: Settings,
+    /// The data directory, in which read models are kept; without one they are kept in memory.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             heartbeat: LIVE_HEARTBEAT,
             handlers: Handlers::default(),
             outbox: Settings::default(),
+            data: None,
         }
     }
 }

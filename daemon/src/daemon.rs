@@ -18,6 +18,7 @@ use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
 use crate::passwords::Argon2id;
+use crate::projections::Projections;
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
 
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: Outbox,
     pub(crate) backfills: Backfills,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) projections: Arc<Projections>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
@@ -85,6 +87,12 @@ impl Daemon {
             clock: Arc::clone(&clock),
         };
         let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
+        let projections = Projections::start(
+            Arc::clone(&store),
+            Arc::clone(&models),
+            Arc::clone(&clock),
+            config.data.clone(),
+        );
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -101,6 +109,7 @@ impl Daemon {
                 outbox,
                 backfills: Backfills::default(),
                 metrics,
+                projections,
                 clock,
                 gates,
                 stopping: CancellationToken::new(),
@@ -117,6 +126,11 @@ impl Daemon {
     /// Reaches states, without HTTP in between.
     pub fn time_travel(&self) -> &TimeTravel {
         &self.parts.travel
+    }
+
+    /// Its projections and their read models.
+    pub fn projections(&self) -> &Arc<Projections> {
+        &self.parts.projections
     }
 
     /// The models it folds and decides by.
@@ -139,11 +153,13 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops: the jobs under way are finished or given back, then the store is closed once the writes under way are done.
+    /// Stops: backfills end, jobs under way are finished or given back, read models are closed, and then the store, once the
+    /// writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();
         self.parts.backfills.close().await;
         self.parts.outbox.close().await;
+        self.parts.projections.close().await;
         self.parts.store.close().await
     }
 

@@ -17,6 +17,7 @@ mod live;
 mod metrics;
 pub mod outbox;
 pub mod passwords;
+pub mod projections;
 mod reading;
 pub mod run;
 mod runs;

@@ -137,3 +137,46 @@ pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 4 << 10;
 pub const ANSWER_CHARS_MAX: usize = 300;
 /// Characters of a person's name that a mail says.
 pub const MAIL_NAME_CHARS_MAX: usize = 60;
+
+/// Memory for pages of one read model, in bytes.
+pub const READ_MODEL_CACHE_BYTES: usize = 64 << 20;
+/// Events that a projection reads from the log at a time, at most.
+pub const PROJECTION_PAGE_EVENTS: usize = 1_024;
+/// Bytes of those events that it aims at.
+pub const PROJECTION_PAGE_BYTES: usize = 1 << 20;
+/// Events of a projection's transaction.
+pub const PROJECTION_BATCH_EVENTS: usize = 4_096;
+/// Bytes of those events and of the documents they concern, after which a transaction ends early.
+pub const PROJECTION_BATCH_BYTES: usize = 16 << 20;
+/// Events of a rebuild's transaction.
+pub const PROJECTION_REBUILD_EVENTS: usize = 100_000;
+/// Bytes of those events and of the documents they concern, after which a rebuild's transaction ends early.
+pub const PROJECTION_REBUILD_BYTES: usize = 64 << 20;
+/// Events that a new read model catches up on by following the log; beyond them it is built beside an empty one.
+pub const PROJECTION_FOLLOW_MAX: u64 = 50_000;
+/// Time after which what a projection has applied survives a power cut. What is lost is applied again.
+pub const PROJECTION_DURABLE_EVERY: Duration = Duration::from_secs(1);
+/// Pause after a projection's first failure; doubled after each further one in a row.
+pub const PROJECTION_RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Pause between a projection's failures at most.
+pub const PROJECTION_RETRY_LAST: Duration = Duration::from_secs(10);
+/// Time without progress after which a projection that is behind is called stalled.
+pub const PROJECTION_STALLED_AFTER: Duration = Duration::from_secs(5);
+/// Orders that wait for a projection's thread.
+pub const PROJECTION_ORDERS_MAX: usize = 64;
+/// Documents folded anew in one transaction by a backfill.
+pub const REDERIVE_STREAMS_MAX: usize = 1_000;
+
+/// Entries of the trail that a truth check holds at a time; the trail of one stream is held as a whole.
+pub const CHECK_ENTRIES: u64 = 1_000_000;
+/// Streams that a truth check goes through at a time.
+pub const CHECK_STREAMS: usize = 100_000;
+/// Findings that a truth check names.
+pub const CHECK_FINDINGS_MAX: usize = 1_000;
+
+/// Conditions `filter=` of a query.
+pub const QUERY_FILTERS_MAX: usize = 16;
+/// Milliseconds that a query waits for `min_position=` when it does not say.
+pub const WAIT_MS_DEFAULT: u64 = 5_000;
+/// Milliseconds that a query waits for `min_position=` at most (`wait_ms=`).
+pub const WAIT_MS_MAX: u64 = 30_000;

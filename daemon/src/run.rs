@@ -197,6 +197,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         handlers: Handlers(handlers(&pipeline, &clock)?),
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
+        data: Some(args.data.clone()),
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));

@@ -189,6 +189,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The query's parameters one by one, in the order given, for paths whose parameters depend on what they name.
+#[derive(Debug)]
+pub(crate) struct Pairs(pub(crate) Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Pairs {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(head: &mut Head, _state: &S) -> Result<Self, ApiError> {
+        let query = head.uri.query().unwrap_or_default();
+        check_encoding(query)?;
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Ok(Self(pairs.into_owned().collect()))
+    }
+}
+
 fn bad_parameter(name: &str, said: &str) -> Problem {
     // serde's own words speak of fields; to a caller they are parameters.
     if let Some(rest) = said.strip_prefix("unknown field ") {
@@ -255,6 +270,24 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
             Ok(Path(segment)) => Ok(Self(segment)),
             Err(_not_utf8) => Err(not_utf8().into()),
         }
+    }
+}
+
+/// The variable segments of a path, decoded, in their order.
+#[derive(Debug)]
+pub(crate) struct PathTexts<const N: usize>(pub(crate) [String; N]);
+
+impl<S: Send + Sync, const N: usize> FromRequestParts<S> for PathTexts<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(head: &mut Head, state: &S) -> Result<Self, ApiError> {
+        check_encoding(head.uri.path())?;
+        let segments = Path::<Vec<String>>::from_request_parts(head, state).await;
+        let Path(segments) = segments.map_err(|_not_utf8| not_utf8())?;
+        segments
+            .try_into()
+            .map(Self)
+            .map_err(|_another_number| not_utf8().into())
     }
 }
 

@@ -20,6 +20,8 @@ mod models;
 mod openapi;
 mod ops;
 mod outbox;
+mod projections;
+mod read_models;
 mod reply;
 mod streams;
 mod travel;
@@ -95,14 +97,21 @@ fn routes() -> Routes {
         .routes(routes!(outbox::retry_all))
         .routes(routes!(backfill::begin, backfill::list))
         .routes(routes!(backfill::one, backfill::cancel))
+        .routes(routes!(read_models::list))
+        .routes(routes!(read_models::page))
+        .routes(routes!(read_models::one))
+        .routes(routes!(projections::list))
+        .routes(routes!(projections::one))
+        .routes(routes!(projections::rebuild, projections::cancel_rebuild))
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready))
         .routes(routes!(metrics::metrics));
     quick
         .route_layer(from_fn(layers::in_time))
-        // What streams takes as long as it takes.
+        // What streams or goes through the whole log takes as long as it takes.
         .routes(routes!(live::live))
         .routes(routes!(export::export))
+        .routes(routes!(projections::check))
         .merge(
             Routes::new()
                 .routes(routes!(import::import))

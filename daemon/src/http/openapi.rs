@@ -27,6 +27,7 @@ use crate::limits;
         (name = "browse", description = "what there is"),
         (name = "time travel", description = "what was true then"),
         (name = "what-if", description = "what would have happened otherwise"),
+        (name = "queries", description = "read models"),
         (name = "pipeline", description = "outbox, projections, read models, backfill"),
         (name = "models", description = "the rules"),
         (name = "ops", description = "health, export, this description"),
@@ -89,6 +90,11 @@ fn bounds() -> String {
             limits::LIVE_FEEDS_MAX,
             limits::EXPORTS_MAX,
             limits::IMPORTS_MAX
+        ),
+        format!(
+            "a query: {} filters; it waits for a position {} seconds",
+            limits::QUERY_FILTERS_MAX,
+            limits::WAIT_MS_MAX / 1_000
         ),
         format!("an answer: {} seconds", limits::HANDLER_TIMEOUT.as_secs()),
     ];

@@ -85,6 +85,8 @@ impl Embedded {
             } else {
                 Cost::Standard
             },
+            // A store that is only looked at gets nothing beside it: its read models are made in memory.
+            data: plan.thrown_away.then(|| data.to_path_buf()),
             ..Config::default()
         };
         let daemon = Daemon::with(config, Arc::new(store), clock, plan.ids);

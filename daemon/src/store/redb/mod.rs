@@ -9,7 +9,7 @@ mod file;
 mod job_view;
 mod jobs;
 mod lookup;
-mod opening;
+pub(crate) mod opening;
 mod query;
 mod record;
 mod repeat;

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::store::StoreError;
 
 /// Opens, up to the first read, with the engine's panics, which a damaged file can cause, turned into an error.
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     path: &Path,
     open: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -21,7 +21,7 @@ pub(super) fn guarded<T>(
 }
 
 /// Makes the directory and those above it where they are absent, each durably.
-pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
+pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
 }
 
 /// Makes the entries of a directory durable: syncing a new file does not, and a power cut could take the whole file.
-pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         std::fs::File::open(directory)?.sync_all()?;
     }

@@ -1,0 +1,453 @@
+//! Applying events: from the log to documents, indexes and trail, within one transaction.
+//!
+//! Owns what keeps a document true: an event at or below a document's revision is not applied again, and one that leaves
+//! a gap is not applied at all, but the document folded anew. Commits nothing by itself.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{Durability, ReadableTable, Table, WriteTransaction};
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::json::State;
+use whodunit_core::model::Models;
+use whodunit_core::truth::{Digest, Entry};
+
+use super::error::{ProjectionError, engine, panicked};
+use super::file::{
+    DOCUMENTS, INDEX, NUMBERS, ReadModel, Stamp, TRAIL, TRAIL_ROW_ENTRIES, write_stamp,
+};
+use super::pages::Pages;
+use super::projection::{Projection, rules_hash, sort_value};
+use super::record::{Document, decode_document, encode_document, encode_entry};
+use crate::store::{Direction, LogFilter, View};
+
+/// A projection and the models it folds by.
+#[derive(Clone)]
+pub(super) struct Rules {
+    pub(super) projection: Arc<dyn Projection>,
+    pub(super) models: Arc<Models>,
+    pub(super) hash: String,
+}
+
+impl Rules {
+    pub(super) fn new(projection: Arc<dyn Projection>, models: Arc<Models>) -> Self {
+        let hash = rules_hash(projection.as_ref(), &models);
+        Self {
+            projection,
+            models,
+            hash,
+        }
+    }
+
+    /// The stamp of a read model before its first event.
+    pub(super) fn fresh(&self) -> Stamp {
+        Stamp::new(self.projection.as_ref(), &self.hash)
+    }
+
+    /// The state of a stream before its first event, as it is kept.
+    pub(super) fn empty(&self, stream: &StreamName) -> State {
+        let model = self.models.of(stream.category());
+        let mut state = model.decider().initial_state();
+        self.projection.keep(model, &mut state);
+        state
+    }
+
+    /// Moves a state past an event. A panic of the projection or its model is an error like any other.
+    pub(super) fn apply(&self, state: &mut State, event: &Event) -> Result<(), ProjectionError> {
+        let model = self.models.of(event.stream.category());
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            self.projection.apply(model, state, event)
+        }));
+        let reason = match applied {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(reason)) => reason,
+            Err(panic) => panicked(panic.as_ref()).to_string(),
+        };
+        Err(ProjectionError::Apply {
+            position: event.position,
+            reason,
+        })
+    }
+}
+
+/// How much one transaction takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Events at most.
+    pub(super) events: usize,
+    /// Bytes of those events and of the documents they concern, after which it is enough.
+    pub(super) bytes: usize,
+    /// The last position, if not the log's head.
+    pub(super) until: Option<Position>,
+}
+
+/// Applies the next events of the log and commits. Returns the read model's new stamp.
+pub(super) fn advance(
+    model: &ReadModel,
+    stamp: &Stamp,
+    rules: &Rules,
+    view: &dyn View,
+    (bounds, durability): (Bounds, Durability),
+    stop: &dyn Fn() -> bool,
+) -> Result<Stamp, ProjectionError> {
+    let head = view.head().position;
+    let until = bounds.until.map_or(head, |until| until.min(head));
+    let txn = model.write(durability)?;
+    let stamp = {
+        let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
+        let category = rules.projection.category();
+        let mut pages = Pages::new(view, category, stamp.checkpoint, until);
+        let (mut events, mut bytes) = (0, 0);
+        while let Some(page) = pages.next(bounds.events - events)? {
+            if stop() {
+                return Err(ProjectionError::Stopped);
+            }
+            for event in &page.events {
+                application.event(event)?;
+            }
+            events += page.events.len();
+            bytes += page.bytes;
+            if events >= bounds.events || bytes + application.loaded_bytes >= bounds.bytes {
+                break;
+            }
+        }
+        let proof = proof(view, pages.looked_at())?;
+        application.finish(pages.looked_at(), proof)?
+    };
+    write_stamp(&txn, &stamp)?;
+    txn.commit().map_err(engine("committing"))?;
+    Ok(stamp)
+}
+
+/// The id of the event at a position.
+pub(super) fn proof(
+    view: &dyn View,
+    position: Position,
+) -> Result<Option<String>, ProjectionError> {
+    if position == Position::ZERO {
+        return Ok(None);
+    }
+    let all = LogFilter::default();
+    let page = view.log(&all, Some(position), Direction::Forward, 1, 1)?;
+    let event = page.events.into_iter().next();
+    Ok(event
+        .filter(|event| event.position == position)
+        .map(|event| event.event_id))
+}
+
+/// A document on its way to its next version.
+struct Draft {
+    /// As it is to be written, or `None` for one that has no event.
+    document: Option<Document>,
+    /// Its sort values as they stand in the index; none when it is not there yet.
+    indexed: Vec<Vec<u8>>,
+    /// Whether the stream had no number before.
+    is_new: bool,
+    dirty: bool,
+}
+
+/// Events on their way into one transaction.
+pub(super) struct Application<'t> {
+    rules: &'t Rules,
+    view: &'t dyn View,
+    documents: Table<'t, &'static str, &'static [u8]>,
+    numbers: Table<'t, &'static str, u64>,
+    trail: Table<'t, u64, &'static [u8]>,
+    /// Absent while the indexes are still to be made.
+    index: Option<Table<'t, (&'static str, &'static [u8], &'static str), ()>>,
+    drafts: HashMap<StreamName, Draft>,
+    stamp: Stamp,
+    /// The row of the trail that is being filled.
+    row: Vec<u8>,
+    /// Bytes of the documents that were read.
+    pub(super) loaded_bytes: usize,
+}
+
+impl<'t> Application<'t> {
+    pub(super) fn begin(
+        txn: &'t WriteTransaction,
+        rules: &'t Rules,
+        view: &'t dyn View,
+        stamp: Stamp,
+    ) -> Result<Self, ProjectionError> {
+        let doing = "opening the tables";
+        let trail = txn.open_table(TRAIL).map_err(engine(doing))?;
+        let mut row = Vec::new();
+        if stamp.trail % TRAIL_ROW_ENTRIES > 0 {
+            let last = trail.get(stamp.trail / TRAIL_ROW_ENTRIES);
+            if let Some(last) = last.map_err(engine(doing))? {
+                row.extend_from_slice(last.value());
+            }
+        }
+        let index = if stamp.indexed {
+            Some(txn.open_table(INDEX).map_err(engine(doing))?)
+        } else {
+            None
+        };
+        Ok(Self {
+            rules,
+            view,
+            documents: txn.open_table(DOCUMENTS).map_err(engine(doing))?,
+            numbers: txn.open_table(NUMBERS).map_err(engine(doing))?,
+            trail,
+            index,
+            drafts: HashMap::new(),
+            stamp,
+            row,
+            loaded_bytes: 0,
+        })
+    }
+
+    /// Applies an event, unless it was applied before.
+    pub(super) fn event(&mut self, event: &Event) -> Result<(), ProjectionError> {
+        let draft = self.draft(&event.stream)?;
+        let revision = draft
+            .document
+            .as_ref()
+            .map_or(Revision::ZERO, |document| document.revision);
+        if event.revision <= revision {
+            return Ok(());
+        }
+        if event.revision > revision.next() {
+            tracing::warn!(
+                projection = self.rules.projection.name(),
+                position = %event.position,
+                "a document had a gap before an event and was folded anew"
+            );
+            return self.rederive(&event.stream, event.position);
+        }
+        self.apply(event)
+    }
+
+    /// Applies an event, whatever the document's revision.
+    pub(super) fn apply(&mut self, event: &Event) -> Result<(), ProjectionError> {
+        let rules = self.rules;
+        let draft = self.draft(&event.stream)?;
+        let was_new = draft.document.is_none();
+        let document = draft.document.get_or_insert_with(|| Document {
+            number: 0,
+            revision: Revision::ZERO,
+            position: Position::ZERO,
+            state: rules.empty(&event.stream),
+        });
+        rules.apply(&mut document.state, event)?;
+        document.revision = event.revision;
+        document.position = event.position;
+        draft.dirty = true;
+        let digest = Digest::of(&document.state);
+        let number = match document.number {
+            0 if was_new => self.number(&event.stream)?,
+            number => number,
+        };
+        self.leave(number, event.revision, event.position, digest, false)
+    }
+
+    /// Folds a document anew from the log, up to a position.
+    pub(super) fn rederive(
+        &mut self,
+        stream: &StreamName,
+        up_to: Position,
+    ) -> Result<(), ProjectionError> {
+        let mut state = self.rules.empty(stream);
+        let (mut last, mut failed) = (None, None);
+        let (rules, view) = (self.rules, self.view);
+        view.for_each_event(stream, Revision(1), Revision(u64::MAX), &mut |event| {
+            if event.position > up_to {
+                return false;
+            }
+            if let Err(error) = rules.apply(&mut state, &event) {
+                failed = Some(error);
+                return false;
+            }
+            last = Some((event.revision, event.position));
+            true
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let draft = self.draft(stream)?;
+        draft.dirty = true;
+        let Some((revision, position)) = last else {
+            draft.document = None;
+            return Ok(());
+        };
+        let digest = Digest::of(&state);
+        let number = draft
+            .document
+            .as_ref()
+            .map_or(0, |document| document.number);
+        draft.document = Some(Document {
+            number,
+            revision,
+            position,
+            state,
+        });
+        let number = match number {
+            0 => self.number(stream)?,
+            number => number,
+        };
+        self.leave(number, revision, position, digest, true)
+    }
+
+    /// The draft of a stream's document.
+    fn draft(&mut self, stream: &StreamName) -> Result<&mut Draft, ProjectionError> {
+        if !self.drafts.contains_key(stream) {
+            let draft = self.load(stream)?;
+            self.drafts.insert(stream.clone(), draft);
+        }
+        self.drafts
+            .get_mut(stream)
+            .ok_or_else(|| ProjectionError::Damaged {
+                place: format!("document `{stream}`"),
+                detail: "its draft is gone".to_owned(),
+            })
+    }
+
+    fn load(&mut self, stream: &StreamName) -> Result<Draft, ProjectionError> {
+        let doing = "reading a document";
+        let record = self.documents.get(stream.as_str()).map_err(engine(doing))?;
+        let Some(record) = record else {
+            return Ok(Draft {
+                document: None,
+                indexed: Vec::new(),
+                is_new: false,
+                dirty: false,
+            });
+        };
+        self.loaded_bytes += record.value().len();
+        let document = decode_document(stream.as_str(), record.value())?;
+        let indexed = match &self.index {
+            Some(_) => self.sort_values(&document),
+            None => Vec::new(),
+        };
+        Ok(Draft {
+            document: Some(document),
+            indexed,
+            is_new: false,
+            dirty: false,
+        })
+    }
+
+    fn sort_values(&self, document: &Document) -> Vec<Vec<u8>> {
+        let sorts = self.rules.projection.sorts();
+        sorts
+            .iter()
+            .map(|sort| sort_value(sort, &document.state, document.position))
+            .collect()
+    }
+
+    /// The number of a stream whose document has none yet: the one it had before its document was lost, or a new one.
+    fn number(&mut self, stream: &StreamName) -> Result<u64, ProjectionError> {
+        let doing = "reading a stream's number";
+        let known = self.numbers.get(stream.as_str()).map_err(engine(doing))?;
+        let known = known.map(|number| number.value());
+        let number = known.unwrap_or_else(|| {
+            self.stamp.numbers += 1;
+            self.stamp.numbers
+        });
+        let draft = self.draft(stream)?;
+        draft.is_new = known.is_none();
+        if let Some(document) = &mut draft.document {
+            document.number = number;
+        }
+        Ok(number)
+    }
+
+    fn leave(
+        &mut self,
+        number: u64,
+        revision: Revision,
+        position: Position,
+        digest: Digest,
+        rederived: bool,
+    ) -> Result<(), ProjectionError> {
+        let entry = Entry {
+            rederived,
+            revision,
+            position,
+            digest,
+        };
+        encode_entry(&mut self.row, number, &entry);
+        self.stamp.trail += 1;
+        if self.stamp.trail.is_multiple_of(TRAIL_ROW_ENTRIES) {
+            self.write_row(self.stamp.trail / TRAIL_ROW_ENTRIES - 1)?;
+            self.row.clear();
+        }
+        Ok(())
+    }
+
+    fn write_row(&mut self, row: u64) -> Result<(), ProjectionError> {
+        self.trail
+            .insert(row, self.row.as_slice())
+            .map_err(engine("writing the trail"))?;
+        Ok(())
+    }
+
+    /// Writes what has changed. Returns the stamp that goes with it.
+    pub(super) fn finish(
+        mut self,
+        checkpoint: Position,
+        proof: Option<String>,
+    ) -> Result<Stamp, ProjectionError> {
+        if !self.row.is_empty() {
+            self.write_row(self.stamp.trail / TRAIL_ROW_ENTRIES)?;
+        }
+        let mut drafts: Vec<_> = std::mem::take(&mut self.drafts)
+            .into_iter()
+            .filter(|(_, draft)| draft.dirty)
+            .collect();
+        // In the order of the keys, neighbours go into the same page.
+        drafts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (stream, draft) in &drafts {
+            self.write(stream, draft)?;
+        }
+        self.stamp.checkpoint = checkpoint;
+        self.stamp.proof = proof;
+        Ok(self.stamp)
+    }
+
+    fn write(&mut self, stream: &StreamName, draft: &Draft) -> Result<(), ProjectionError> {
+        let doing = "writing a document";
+        let key = stream.as_str();
+        let values = match (&draft.document, &self.index) {
+            (Some(document), Some(_)) => self.sort_values(document),
+            _ => Vec::new(),
+        };
+        if let Some(index) = &mut self.index {
+            for (at, sort) in self.rules.projection.sorts().iter().enumerate() {
+                let (before, after) = (draft.indexed.get(at), values.get(at));
+                if before == after {
+                    continue;
+                }
+                if let Some(before) = before {
+                    index
+                        .remove((sort.name, before.as_slice(), key))
+                        .map_err(engine(doing))?;
+                }
+                if let Some(after) = after {
+                    index
+                        .insert((sort.name, after.as_slice(), key), ())
+                        .map_err(engine(doing))?;
+                }
+            }
+        }
+        match &draft.document {
+            Some(document) => {
+                if draft.is_new {
+                    self.numbers
+                        .insert(key, document.number)
+                        .map_err(engine(doing))?;
+                }
+                self.documents
+                    .insert(key, encode_document(document).as_slice())
+                    .map_err(engine(doing))?;
+            }
+            None => {
+                self.documents.remove(key).map_err(engine(doing))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with a projection or its read model.
+
+use whodunit_core::ids::Position;
+
+use crate::store::StoreError;
+
+/// A projection could not do its work. None of these says anything about the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectionError {
+    /// The read model's file failed, or the disk below it.
+    #[error("the read model failed while {doing}: {source}")]
+    Engine {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// The engine's own word.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// The disk or the directory failed.
+    #[error("{doing}: {source}")]
+    Disk {
+        /// What was being done, as a verb phrase with its object.
+        doing: String,
+        /// The system's own word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A record of the read model does not decode. It is derived data: the read model is made anew.
+    #[error("{place} of the read model is damaged: {detail}")]
+    Damaged {
+        /// Which record.
+        place: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The projection could not apply an event.
+    #[error("the event at position {position} could not be applied: {reason}")]
+    Apply {
+        /// The event's position.
+        position: Position,
+        /// Why not.
+        reason: String,
+    },
+    /// The projection panicked.
+    #[error("it panicked: {0}")]
+    Panicked(String),
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody ended the work before it was done.
+    #[error("it was stopped")]
+    Stopped,
+    /// The read model was closed.
+    #[error("the read model is closed")]
+    Closed,
+}
+
+impl ProjectionError {
+    /// Whether the read model itself is at fault, so that it helps to begin it anew.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Engine { source, .. } => matches!(
+                **source,
+                redb::Error::Corrupted(_)
+                    | redb::Error::TableTypeMismatch { .. }
+                    | redb::Error::TableDoesNotExist(_)
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// Turns an error of the engine into one of ours, with what was being done.
+pub(super) fn engine<E: Into<redb::Error>>(
+    doing: &'static str,
+) -> impl FnOnce(E) -> ProjectionError {
+    move |error| match error.into() {
+        redb::Error::DatabaseClosed => ProjectionError::Closed,
+        source => ProjectionError::Engine {
+            doing,
+            source: Box::new(source),
+        },
+    }
+}
+
+/// The words of a panic.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> ProjectionError {
+    let said = panic.downcast_ref::<String>().cloned();
+    let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+    ProjectionError::Panicked(said.unwrap_or_else(|| "without a word".to_owned()))
+}

@@ -1,0 +1,136 @@
+//! Opening a projection's read model when the daemon starts.
+//!
+//! Owns the decision what to do with the file that is found: go on with it, let it answer while another is built beside
+//! it, or move it aside and begin anew. Nothing that is found is an error.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use whodunit_core::ids::Position;
+
+use super::apply::{Rules, proof};
+use super::error::ProjectionError;
+use super::file::{ReadModel, Stamp, Unusable};
+use super::follower::{Follower, aside};
+use super::projector::{Files, Projector, lock};
+use super::rebuild;
+use crate::clock::Clock;
+use crate::limits::PROJECTION_FOLLOW_MAX;
+use crate::store::Store;
+
+/// Opens a projection's read model and begins to follow the log.
+///
+/// # Errors
+/// When not even a read model in memory can be made, or no thread started.
+pub(super) fn open(
+    rules: Rules,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    directory: Option<&Path>,
+    run_numbers: &Arc<AtomicU64>,
+) -> Result<Arc<Projector>, ProjectionError> {
+    let name = rules.projection.name();
+    let fresh = rules.fresh();
+    let files = directory.map(|directory| Files {
+        live: directory.join(format!("{name}.redb")),
+        building: directory.join(format!("{name}.building.redb")),
+    });
+    let mut note = None;
+    let (files, (model, stamp)) = match files {
+        None => (None, (ReadModel::in_memory(&fresh)?, fresh)),
+        Some(files) => match found(&files.live, &fresh, store) {
+            Ok(found) => (Some(files), found),
+            Err(error) => {
+                tracing::error!(projection = name, %error, "the read model is kept in memory until the next start");
+                note = Some(format!("it is kept in memory: {error}"));
+                (None, (ReadModel::in_memory(&fresh)?, fresh))
+            }
+        },
+    };
+    let outdated = stamp.rules != rules.hash;
+    let checkpoint = stamp.checkpoint;
+    let resumes = files.as_ref().is_some_and(|files| files.building.exists());
+    let projector = Arc::new(Projector::new(
+        rules,
+        (store, clock),
+        files,
+        (model, checkpoint),
+        run_numbers,
+    ));
+    if let Some(note) = note {
+        let mut pulse = lock(&projector.pulse);
+        pulse.failed(note);
+        pulse.recovered();
+    }
+    let frozen = outdated || checkpoint == Position::ZERO && is_far(&projector, checkpoint);
+    projector.frozen.store(frozen, Ordering::Relaxed);
+    if outdated {
+        tracing::info!(
+            projection = name,
+            "its rules have changed: it is rebuilt while the old read model answers"
+        );
+    }
+    let follower = Follower::new(Arc::clone(&projector), stamp);
+    let thread = std::thread::Builder::new()
+        .name(format!("project-{name}"))
+        .spawn(move || follower.run())
+        .map_err(|source| ProjectionError::Disk {
+            doing: "starting a projection's thread".to_owned(),
+            source,
+        })?;
+    lock(&projector.threads).push(thread);
+    if frozen || resumes {
+        rebuild::start(&projector);
+    }
+    Ok(projector)
+}
+
+/// Whether the log's head is so far ahead that building beside is quicker than following.
+pub(super) fn is_far(projector: &Projector, checkpoint: Position) -> bool {
+    projector.head().0.saturating_sub(checkpoint.0) > PROJECTION_FOLLOW_MAX
+}
+
+/// Opens a file that is there, or makes one. A file that cannot be used is moved aside.
+pub(super) fn found(
+    path: &Path,
+    fresh: &Stamp,
+    store: &Arc<dyn Store>,
+) -> Result<(ReadModel, Stamp), ProjectionError> {
+    match ReadModel::open(path, fresh) {
+        Ok((model, stamp)) => {
+            if is_of_this_log(&stamp, store)? {
+                return Ok((model, stamp));
+            }
+            model.close()?;
+            let model = make_anew(path, fresh, "it is of another log")?;
+            Ok((model, fresh.clone()))
+        }
+        Err(Unusable::File(reason)) => Ok((make_anew(path, fresh, &reason)?, fresh.clone())),
+        Err(Unusable::Disk(error)) => Err(error),
+    }
+}
+
+/// Moves a file aside where there is one, and makes an empty read model in its place.
+pub(super) fn make_anew(
+    path: &Path,
+    fresh: &Stamp,
+    reason: &str,
+) -> Result<ReadModel, ProjectionError> {
+    aside(path, reason)?;
+    match ReadModel::open(path, fresh) {
+        Ok((model, _)) => Ok(model),
+        Err(Unusable::Disk(error)) => Err(error),
+        Err(Unusable::File(detail)) => Err(ProjectionError::Damaged {
+            place: "a new file".to_owned(),
+            detail,
+        }),
+    }
+}
+
+/// Whether the event at the checkpoint is the one that the read model was made from.
+fn is_of_this_log(stamp: &Stamp, store: &Arc<dyn Store>) -> Result<bool, ProjectionError> {
+    let view = store.view()?;
+    Ok(stamp.checkpoint <= view.head().position
+        && proof(view.as_ref(), stamp.checkpoint)? == stamp.proof)
+}

@@ -1,0 +1,108 @@
+//! What a projection is: which events it takes, and what it keeps of them.
+//!
+//! Owns the trait. A projection is pure: it gets a state and an event and changes the state; where documents are kept,
+//! how far it has come and what is wrong with them is the engine's business.
+
+use whodunit_core::event::Event;
+use whodunit_core::fold::step;
+use whodunit_core::ids::Position;
+use whodunit_core::json::{State, Value};
+use whodunit_core::model::{Model, Models};
+
+/// A projection, which keeps one document per stream.
+pub trait Projection: Send + Sync + 'static {
+    /// Its name, which is its read model's and its file's: letters, digits, `-` and `_`.
+    fn name(&self) -> &'static str;
+
+    /// What it keeps, in one sentence.
+    fn description(&self) -> &'static str;
+
+    /// Names its code; changes whenever what it makes of an event does.
+    fn version(&self) -> &'static str;
+
+    /// The one category it takes; `None` for all.
+    fn category(&self) -> Option<&str>;
+
+    /// Takes out of a state what is not to be kept: secrets at least.
+    ///
+    /// What is taken out must have no bearing on what later events do to the rest: the next event is applied to what was
+    /// kept. This holds for secrets, which events set and never read.
+    fn keep(&self, model: &Model, state: &mut State);
+
+    /// Moves what it keeps of a stream past one event. Must not depend on anything else.
+    ///
+    /// # Errors
+    /// A sentence; the projection stands still until it succeeds. An event that cannot be decoded is none: as
+    /// everywhere, it leaves the last good state.
+    fn apply(&self, model: &Model, state: &mut State, event: &Event) -> Result<(), String> {
+        step(model, state, event);
+        self.keep(model, state);
+        Ok(())
+    }
+
+    /// Hands the texts of a document that `match=` searches to `each`; all there are unless it says otherwise.
+    fn texts(&self, state: &State, each: &mut dyn FnMut(&str)) {
+        for value in state.values() {
+            texts(value, each);
+        }
+    }
+
+    /// The orders, beside that of the keys, in which its documents can be listed.
+    fn sorts(&self) -> &'static [Sort];
+
+    /// The parameters that find documents by the whole value of a field.
+    fn fields(&self) -> &'static [Field];
+}
+
+fn texts(value: &Value, each: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => each(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, each)),
+        Value::Object(map) => map.values().for_each(|inner| texts(inner, each)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// An order of documents, kept in an index.
+#[derive(Debug, Clone, Copy)]
+pub struct Sort {
+    /// Its name, as in `sort=`.
+    pub name: &'static str,
+    /// The bytes by which two documents are compared.
+    pub value: fn(&State, Position) -> Vec<u8>,
+}
+
+/// A field by which documents are found.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name, which is the parameter's and that of the [`Sort`] whose index finds it.
+    pub name: &'static str,
+    /// The form in which a value that was asked for is compared with [`Field::of`].
+    pub wanted: fn(&str) -> String,
+    /// The document's value, in that form; `None` when it has none.
+    pub of: fn(&State) -> Option<String>,
+}
+
+/// The rules that a read model was made by: the projection's code and the models it folds by.
+pub(super) fn rules_hash(projection: &dyn Projection, models: &Models) -> String {
+    let model_rules = match projection.category() {
+        Some(category) => models.of(category).rules_hash().to_owned(),
+        None => models
+            .all()
+            .chain([models.merge()])
+            .map(Model::rules_hash)
+            .collect::<Vec<_>>()
+            .join("+"),
+    };
+    format!("{}+{model_rules}", projection.version())
+}
+
+/// Bytes of a sort value that are kept; documents that differ only beyond them are in the order of their keys.
+pub(super) const SORT_BYTES_MAX: usize = 256;
+
+/// A sort value within its bound.
+pub(super) fn sort_value(sort: &Sort, state: &State, position: Position) -> Vec<u8> {
+    let mut value = (sort.value)(state, position);
+    value.truncate(SORT_BYTES_MAX);
+    value
+}

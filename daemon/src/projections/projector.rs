@@ -1,0 +1,198 @@
+//! One projection as the daemon runs it: its read model, how it keeps up, and the runs over it.
+//!
+//! Owns which read model answers queries at the moment. Who writes to it is the follower's business.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::watch;
+use whodunit_core::api::pipeline::{ProjectionOut, ReadModelOut};
+use whodunit_core::ids::Position;
+
+use super::apply::Rules;
+use super::error::ProjectionError;
+use super::file::{Picture, ReadModel, guarded};
+use super::inbox::{Inbox, Order};
+use super::pulse::Pulse;
+use super::run::Run;
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// Where a projection's files are.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// The read model that answers.
+    pub(super) live: PathBuf,
+    /// The one that is being built beside it.
+    pub(super) building: PathBuf,
+}
+
+/// A projection at work.
+pub(super) struct Projector {
+    pub(super) rules: Rules,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// `None` in memory.
+    pub(super) files: Option<Files>,
+    pub(super) inbox: Inbox,
+    pub(super) checkpoint: watch::Sender<Position>,
+    pub(super) pulse: Mutex<Pulse>,
+    pub(super) rebuild: Mutex<Option<Arc<Run>>>,
+    pub(super) check: Mutex<Option<Arc<Run>>>,
+    pub(super) stopping: AtomicBool,
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether a rebuild stands in for following: the read model is of other rules, or far behind.
+    pub(super) frozen: AtomicBool,
+    model: RwLock<Arc<ReadModel>>,
+    run_numbers: Arc<AtomicU64>,
+}
+
+/// Locks; what a panicking thread left behind is still consistent, as every change is one assignment.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Projector {
+    pub(super) fn new(
+        rules: Rules,
+        (store, clock): (&Arc<dyn Store>, &Arc<dyn Clock>),
+        files: Option<Files>,
+        (model, checkpoint): (ReadModel, Position),
+        run_numbers: &Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            rules,
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            files,
+            inbox: Inbox::default(),
+            checkpoint: watch::Sender::new(checkpoint),
+            pulse: Mutex::new(Pulse::new(Instant::now())),
+            rebuild: Mutex::new(None),
+            check: Mutex::new(None),
+            stopping: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+            frozen: AtomicBool::new(false),
+            model: RwLock::new(Arc::new(model)),
+            run_numbers: Arc::clone(run_numbers),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.rules.projection.name()
+    }
+
+    /// The log's head.
+    pub(super) fn head(&self) -> Position {
+        self.store.head().borrow().position
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The read model that answers.
+    pub(super) fn model(&self) -> Arc<ReadModel> {
+        let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&model)
+    }
+
+    /// Puts another read model in its place, and returns the one that answered until now.
+    pub(super) fn swap(&self, model: ReadModel) -> Arc<ReadModel> {
+        let mut place = self.model.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut place, Arc::new(model))
+    }
+
+    /// Reads from the read model that answers. One that turns out to be damaged is thrown away behind the reader.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Picture) -> Result<T, ProjectionError>,
+    ) -> Result<T, ProjectionError> {
+        let model = self.model();
+        let result = guarded(|| work(&model.read()?));
+        if let Err(error) = &result
+            && (error.is_damage() || matches!(error, ProjectionError::Panicked(_)))
+        {
+            // A full inbox has this order in it already, or the daemon is about to end.
+            drop(self.inbox.order(Order::BeginAnew(error.to_string())));
+        }
+        result
+    }
+
+    /// Begins a run, unless one goes on.
+    pub(super) fn begin(
+        &self,
+        place: &Mutex<Option<Arc<Run>>>,
+        kind: &'static str,
+    ) -> Option<Arc<Run>> {
+        let mut place = lock(place);
+        if place.as_ref().is_some_and(|run| run.is_running()) {
+            return None;
+        }
+        let run = Run::begin(kind, self.name(), &self.clock, &self.run_numbers);
+        *place = Some(Arc::clone(&run));
+        Some(run)
+    }
+
+    /// The rebuild under way.
+    pub(super) fn rebuilding(&self) -> Option<Arc<Run>> {
+        lock(&self.rebuild).clone().filter(|run| run.is_running())
+    }
+
+    /// How it keeps up.
+    pub(super) fn status(&self) -> Result<ProjectionOut, ProjectionError> {
+        let (documents, _) = self.documents()?;
+        // The head is read after the checkpoint: what is shown as lag may be too much by a moment, never too little.
+        let checkpoint = self.checkpoint.borrow().0;
+        let head = self.head().0.max(checkpoint);
+        let frozen = self.frozen.load(Ordering::Relaxed);
+        let rebuilding = self.rebuilding();
+        let busy = rebuilding
+            .as_ref()
+            .filter(|_| frozen)
+            .map(|run| run.moved());
+        let keeping = lock(&self.pulse).keeping(head, checkpoint, busy, Instant::now());
+        let projection = &self.rules.projection;
+        Ok(ProjectionOut {
+            name: projection.name().to_owned(),
+            description: projection.description().to_owned(),
+            head,
+            checkpoint,
+            lag_events: head - checkpoint,
+            lag_seconds: keeping.lag_seconds,
+            events_per_second: keeping.events_per_second,
+            status: keeping.status,
+            documents,
+            rules_hash: self.rules.hash.clone(),
+            error: keeping.error,
+            rebuild: lock(&self.rebuild).as_ref().map(|run| run.shown()),
+            check: lock(&self.check).as_ref().map(|run| run.shown()),
+        })
+    }
+
+    /// The read model and what can be asked of it.
+    pub(super) fn described(&self) -> Result<ReadModelOut, ProjectionError> {
+        let (documents, checkpoint) = self.documents()?;
+        let projection = &self.rules.projection;
+        let sorts = projection.sorts().iter().map(|sort| sort.name);
+        let fields = projection.fields().iter().map(|field| field.name);
+        Ok(ReadModelOut {
+            name: projection.name().to_owned(),
+            description: projection.description().to_owned(),
+            documents,
+            checkpoint: checkpoint.0,
+            sorts: std::iter::once("key")
+                .chain(sorts)
+                .map(str::to_owned)
+                .collect(),
+            fields: fields.map(str::to_owned).collect(),
+        })
+    }
+
+    fn documents(&self) -> Result<(u64, Position), ProjectionError> {
+        self.read(|picture| Ok((picture.documents()?, picture.stamp.checkpoint)))
+    }
+}

@@ -1,0 +1,168 @@
+//! How a projection keeps up, as it is seen from outside.
+//!
+//! Owns lag and status. Lag is measured against the log's head at the moment of asking; one that is behind and stands
+//! still is stalled, whatever it says of itself.
+
+use std::time::{Duration, Instant};
+
+use whodunit_core::api::pipeline::ProjectionStatus;
+
+use super::rate::Rate;
+use crate::limits::PROJECTION_STALLED_AFTER;
+
+/// A projection that is at most this far behind, and for less than [`NEARLY`], is as good as level.
+const NEARLY_EVENTS: u64 = 1_000;
+const NEARLY: Duration = Duration::from_secs(1);
+
+/// What a follower leaves behind for those who ask.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    /// When the log's head went past the checkpoint; `None` while level.
+    behind_since: Option<Instant>,
+    moved: Instant,
+    rate: Rate,
+    error: Option<String>,
+    failing: bool,
+}
+
+/// Lag and status at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keeping {
+    pub(super) lag_seconds: f64,
+    pub(super) events_per_second: f64,
+    pub(super) status: ProjectionStatus,
+    pub(super) error: Option<String>,
+}
+
+impl Pulse {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            behind_since: None,
+            moved: now,
+            rate: Rate::new(now),
+            error: None,
+            failing: false,
+        }
+    }
+
+    /// Notes where head and checkpoint stand.
+    pub(super) fn compare(&mut self, head: u64, checkpoint: u64, now: Instant) {
+        if checkpoint >= head {
+            self.behind_since = None;
+        } else if self.behind_since.is_none() {
+            self.behind_since = Some(now);
+        }
+    }
+
+    /// Notes that events were applied.
+    pub(super) fn moved(&mut self, events: u64, now: Instant) {
+        self.moved = now;
+        self.rate.add(events, now);
+    }
+
+    /// Notes what keeps it from going on.
+    pub(super) fn failed(&mut self, error: String) {
+        self.error = Some(error);
+        self.failing = true;
+    }
+
+    /// Notes that nothing keeps it from going on any more. What last did stays to be seen.
+    pub(super) fn recovered(&mut self) {
+        self.failing = false;
+    }
+
+    /// How it keeps up. `busy` is when a rebuild that stands in for it last came any further.
+    pub(super) fn keeping(
+        &mut self,
+        head: u64,
+        checkpoint: u64,
+        busy: Option<Instant>,
+        now: Instant,
+    ) -> Keeping {
+        self.compare(head, checkpoint, now);
+        let lag = self
+            .behind_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let moved = busy.map_or(self.moved, |busy| busy.max(self.moved));
+        let still = now.saturating_duration_since(moved).min(lag);
+        let status = if checkpoint >= head {
+            ProjectionStatus::Live
+        } else if still >= PROJECTION_STALLED_AFTER || self.failing && busy.is_none() {
+            ProjectionStatus::Stalled
+        } else if head - checkpoint <= NEARLY_EVENTS && lag < NEARLY {
+            ProjectionStatus::Live
+        } else {
+            ProjectionStatus::CatchingUp
+        };
+        Keeping {
+            lag_seconds: lag.as_secs_f64(),
+            events_per_second: self.rate.per_second(now),
+            status,
+            error: self.error.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn lag_counts_from_when_the_head_went_ahead() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start);
+        let keeping = pulse.keeping(5, 5, None, start + seconds(100));
+        assert_eq!(
+            (keeping.lag_seconds, keeping.status),
+            (0.0, ProjectionStatus::Live)
+        );
+        pulse.compare(6, 5, start + seconds(100));
+        let keeping = pulse.keeping(6, 5, None, start + seconds(100));
+        assert_eq!(
+            (keeping.lag_seconds, keeping.status),
+            (0.0, ProjectionStatus::Live)
+        );
+        let keeping = pulse.keeping(6, 5, None, start + seconds(102));
+        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
+        assert!((keeping.lag_seconds - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn behind_and_standing_still_is_stalled() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start);
+        pulse.compare(1, 0, start);
+        let later = start + PROJECTION_STALLED_AFTER;
+        let keeping = pulse.keeping(1, 0, None, later);
+        assert_eq!(keeping.status, ProjectionStatus::Stalled);
+        // A rebuild that moves stands in for it.
+        let keeping = pulse.keeping(1, 0, Some(later), later);
+        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
+        pulse.moved(1, later);
+        let keeping = pulse.keeping(9, 1, None, later);
+        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
+    }
+
+    #[test]
+    fn a_failure_stalls_at_once_and_is_remembered() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start);
+        pulse.failed("no".to_owned());
+        assert_eq!(
+            pulse.keeping(1, 0, None, start).status,
+            ProjectionStatus::Stalled
+        );
+        assert_eq!(
+            pulse.keeping(1, 1, None, start).status,
+            ProjectionStatus::Live
+        );
+        pulse.recovered();
+        let keeping = pulse.keeping(2, 1, None, start);
+        assert_eq!(keeping.status, ProjectionStatus::Live);
+        assert_eq!(keeping.error.as_deref(), Some("no"));
+    }
+}

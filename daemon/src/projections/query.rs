@@ -1,0 +1,329 @@
+//! Queries: documents of a read model, in an order, by what they say.
+//!
+//! Owns which index is walked and where a page goes on. A cursor names the sort value and key of the last document seen,
+//! so that pages neither skip nor repeat a document while others change. What is searched is what is stored, and no
+//! secret is.
+
+use std::fmt::Write;
+use std::ops::Bound;
+
+use serde_json::Value;
+use whodunit_core::json::{State, at};
+
+use super::error::{ProjectionError, engine};
+use super::file::{DOCUMENTS, INDEX, Picture};
+use super::projection::{Field, Projection, SORT_BYTES_MAX};
+use super::record::{Document, decode_document};
+use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
+use crate::store::Direction;
+
+/// Which documents are wanted, in which order. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DocumentQuery {
+    /// Occurs in a text of the document that is searched, or in its key, without regard to case.
+    pub(crate) text: Option<String>,
+    /// Whole values of fields.
+    pub(crate) fields: Vec<(Field, String)>,
+    /// Exactly this category.
+    pub(crate) category: Option<String>,
+    /// Values at JSON Pointers.
+    pub(crate) filters: Vec<Filter>,
+    /// The order, by the name of a sort; by key when absent, unless a field is given, whose own order it is then.
+    pub(crate) sort: Option<&'static str>,
+    /// Which way it runs.
+    pub(crate) order: Direction,
+    /// Where to go on.
+    pub(crate) cursor: Option<DocumentCursor>,
+    /// Documents at most.
+    pub(crate) limit: usize,
+}
+
+/// A value at a JSON Pointer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Filter {
+    /// Where.
+    pub(crate) pointer: String,
+    /// Which; `null` also where there is nothing.
+    pub(crate) value: Value,
+}
+
+/// The last document that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DocumentCursor {
+    value: Vec<u8>,
+    key: String,
+}
+
+/// A page of documents.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) documents: Vec<(String, Document)>,
+    pub(super) next: Option<DocumentCursor>,
+    pub(super) scanned: u64,
+}
+
+impl DocumentQuery {
+    /// The index to walk; `None` for the documents by key.
+    fn index(&self) -> Option<&'static str> {
+        match self.sort {
+            Some("key") => None,
+            Some(sort) => Some(sort),
+            None => self.fields.first().map(|(field, _)| field.name),
+        }
+    }
+
+    /// The one sort value that the walk may keep to.
+    fn only_value(&self) -> Option<Vec<u8>> {
+        let index = self.index()?;
+        let (_, wanted) = self.fields.iter().find(|(field, _)| field.name == index)?;
+        let mut value = wanted.clone().into_bytes();
+        value.truncate(SORT_BYTES_MAX);
+        Some(value)
+    }
+
+    /// A cursor as text: way, order, sort value in hexadecimal, key.
+    pub(crate) fn cursor_text(&self, cursor: &DocumentCursor) -> String {
+        let mut text = self.cursor_head();
+        for byte in &cursor.value {
+            // Writing into a text cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text + ":" + &cursor.key
+    }
+
+    /// Reads a cursor of this order back.
+    pub(crate) fn read_cursor(&self, text: &str) -> Option<DocumentCursor> {
+        let rest = text.strip_prefix(&self.cursor_head())?;
+        let (hex, key) = rest.split_once(':')?;
+        let digits: Option<Vec<u8>> = hex
+            .chars()
+            .map(|digit| {
+                digit
+                    .to_digit(16)
+                    .and_then(|digit| u8::try_from(digit).ok())
+            })
+            .collect();
+        let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+        let pairs = digits.chunks_exact(2);
+        Some(DocumentCursor {
+            value: pairs.map(|pair| pair[0] << 4 | pair[1]).collect(),
+            key: key.to_owned(),
+        })
+    }
+
+    fn cursor_head(&self) -> String {
+        let way = match self.order {
+            Direction::Forward => 'f',
+            Direction::Backward => 'b',
+        };
+        format!("{way}{}:", self.index().unwrap_or("key"))
+    }
+
+    fn passes(&self, projection: &dyn Projection, key: &str, document: &Document) -> bool {
+        let state = &document.state;
+        let of_category = |category: &String| {
+            key.strip_prefix(category.as_str())
+                .is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.category.as_ref().is_none_or(of_category)
+            && self
+                .fields
+                .iter()
+                .all(|(field, wanted)| (field.of)(state).as_ref() == Some(wanted))
+            && self.filters.iter().all(|filter| filter.holds(state))
+            && self
+                .text
+                .as_deref()
+                .is_none_or(|text| mentions(projection, key, state, &text.to_lowercase()))
+    }
+}
+
+impl Filter {
+    fn holds(&self, state: &State) -> bool {
+        match at(state, &self.pointer) {
+            None => self.value.is_null(),
+            Some(Value::Number(number)) => {
+                let wanted = self.value.as_number();
+                wanted == Some(number)
+                    || wanted.is_some_and(|wanted| {
+                        // `1` and `1.0` are one number; whole ones were compared above without rounding.
+                        (wanted.is_f64() || number.is_f64()) && wanted.as_f64() == number.as_f64()
+                    })
+            }
+            Some(value) => *value == self.value,
+        }
+    }
+}
+
+fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &str) -> bool {
+    let mut found = key.to_lowercase().contains(text);
+    projection.texts(state, &mut |value| {
+        found = found || value.to_lowercase().contains(text);
+    });
+    found
+}
+
+/// The next documents that a query asks for.
+pub(super) fn page(
+    picture: &Picture,
+    projection: &dyn Projection,
+    query: &DocumentQuery,
+) -> Result<Found, ProjectionError> {
+    let mut walk = Walk {
+        projection,
+        query,
+        found: Found::default(),
+        bytes: 0,
+        last: query.cursor.clone(),
+    };
+    match query.index() {
+        None => by_key(picture, &mut walk)?,
+        Some(index) => by_index(picture, index, &mut walk)?,
+    }
+    Ok(walk.found)
+}
+
+struct Walk<'q> {
+    projection: &'q dyn Projection,
+    query: &'q DocumentQuery,
+    found: Found,
+    bytes: usize,
+    last: Option<DocumentCursor>,
+}
+
+impl Walk<'_> {
+    /// Whether the page is full: there is more, and it is not looked at.
+    fn is_full(&mut self) -> bool {
+        let full = self.found.documents.len() >= self.query.limit
+            || self.bytes >= PAGE_BYTES_MAX
+            || self.found.scanned >= SCAN_ENTRIES_MAX;
+        if full {
+            self.found.next = self.last.take();
+        }
+        full
+    }
+
+    fn look(&mut self, value: &[u8], key: &str, record: &[u8]) -> Result<(), ProjectionError> {
+        self.found.scanned += 1;
+        let document = decode_document(key, record)?;
+        if self.query.passes(self.projection, key, &document) {
+            self.bytes += record.len();
+            self.found.documents.push((key.to_owned(), document));
+        }
+        self.last = Some(DocumentCursor {
+            value: value.to_owned(),
+            key: key.to_owned(),
+        });
+        Ok(())
+    }
+}
+
+/// The bounds of a walk from one end or the other, beginning after a cursor.
+fn bounds<K>(
+    (low, high): (Bound<K>, Bound<K>),
+    cursor: Option<K>,
+    order: Direction,
+) -> (Bound<K>, Bound<K>) {
+    match (cursor, order) {
+        (None, _) => (low, high),
+        (Some(cursor), Direction::Forward) => (Bound::Excluded(cursor), high),
+        (Some(cursor), Direction::Backward) => (low, Bound::Excluded(cursor)),
+    }
+}
+
+/// Whether bounds hold nothing: the engine does not take those that cross.
+fn is_empty<K: Ord>(bounds: &(Bound<K>, Bound<K>)) -> bool {
+    match bounds {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(low), Bound::Included(high)) => low > high,
+        (
+            Bound::Included(low) | Bound::Excluded(low),
+            Bound::Included(high) | Bound::Excluded(high),
+        ) => low >= high,
+    }
+}
+
+fn by_key(picture: &Picture, walk: &mut Walk<'_>) -> Result<(), ProjectionError> {
+    let doing = "reading the documents";
+    let documents = picture.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
+    let query = walk.query;
+    // The documents of a category stand together, between `category-` and the next character after `-`.
+    let ends = query
+        .category
+        .as_ref()
+        .map(|category| (format!("{category}-"), format!("{category}.")));
+    let ends = match &ends {
+        Some((low, high)) => (
+            Bound::Included(low.as_str()),
+            Bound::Excluded(high.as_str()),
+        ),
+        None => (Bound::Unbounded, Bound::Unbounded),
+    };
+    let cursor = query.cursor.as_ref().map(|cursor| cursor.key.as_str());
+    let range = bounds(ends, cursor, query.order);
+    if is_empty(&range) {
+        return Ok(());
+    }
+    let mut entries = documents.range::<&str>(range).map_err(engine(doing))?;
+    while let Some(entry) = match query.order {
+        Direction::Forward => entries.next(),
+        Direction::Backward => entries.next_back(),
+    } {
+        if walk.is_full() {
+            break;
+        }
+        let (key, record) = entry.map_err(engine(doing))?;
+        walk.look(&[], key.value(), record.value())?;
+    }
+    Ok(())
+}
+
+fn by_index(
+    picture: &Picture,
+    name: &'static str,
+    walk: &mut Walk<'_>,
+) -> Result<(), ProjectionError> {
+    type Place<'a> = (&'a str, &'a [u8], &'a str);
+    let doing = "reading an index";
+    let index = picture.txn.open_table(INDEX).map_err(engine(doing))?;
+    let documents = picture.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
+    let query = walk.query;
+    let only = query.only_value();
+    // The smallest name or value after another is that one and a zero.
+    let after_name = format!("{name}\0");
+    let after_value = only.clone().map(|mut value| {
+        value.push(0);
+        value
+    });
+    let (low, high): (Place<'_>, Place<'_>) = match (&only, &after_value) {
+        (Some(only), Some(after)) => ((name, only, ""), (name, after, "")),
+        _ => ((name, &[], ""), (&after_name, &[], "")),
+    };
+    let cursor = query
+        .cursor
+        .as_ref()
+        .map(|cursor| (name, cursor.value.as_slice(), cursor.key.as_str()));
+    let ends = (Bound::Included(low), Bound::Excluded(high));
+    let range = bounds(ends, cursor, query.order);
+    if is_empty(&range) {
+        return Ok(());
+    }
+    let mut entries = index.range::<Place<'_>>(range).map_err(engine(doing))?;
+    while let Some(entry) = match query.order {
+        Direction::Forward => entries.next(),
+        Direction::Backward => entries.next_back(),
+    } {
+        if walk.is_full() {
+            break;
+        }
+        let (place, _) = entry.map_err(engine(doing))?;
+        let (_, value, key) = place.value();
+        let record = documents.get(key).map_err(engine(doing))?;
+        let record = record.ok_or_else(|| ProjectionError::Damaged {
+            place: format!("index `{name}`"),
+            detail: format!("it names `{key}`, of which there is no document"),
+        })?;
+        walk.look(value, key, record.value())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+use std::path::Path;
+
+use super::super::file::ReadModel;
+use super::*;
+
+const USERS: &str = "read-models/users.redb";
+
+fn start_in(store: &Arc<dyn Store>, data: &Path) -> Arc<Projections> {
+    start_with(both(), store, Some(data.to_path_buf()))
+}
+
+async fn is_true(projections: &Projections, store: &Arc<dyn Store>) {
+    level(projections, store).await;
+    for (name, category) in [("users", Some("user")), ("states", None)] {
+        let check = projections.check(name).await.unwrap();
+        assert!(check.ok, "{check:?}");
+        let view = store.view().unwrap();
+        let picture = picture(projections, name);
+        assert_eq!(
+            contents(&picture),
+            expected(view.as_ref(), category, u64::MAX)
+        );
+        let mut positions = trail(&picture);
+        let applied = positions.len();
+        positions.sort_unstable();
+        positions.dedup();
+        assert_eq!(
+            positions.len(),
+            applied,
+            "{name}: an event was applied twice"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_read_models_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store();
+    let projections = start_in(&store, folder.path());
+    history(&store, &mut Random(1), 100).await;
+    level(&projections, &store).await;
+    let rebuilt = projections.rebuild("users").unwrap();
+    assert_eq!(rebuilt.kind, "rebuild");
+    projections.rebuilt("users").await.unwrap();
+    projections.close().await;
+    for name in ["users", "states"] {
+        let path = folder.path().join(format!("read-models/{name}.redb"));
+        let bytes = std::fs::read(path).unwrap();
+        let holds = |text: &str| {
+            bytes
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        };
+        assert!(
+            holds("user-1"),
+            "the file of `{name}` is not what is searched"
+        );
+        assert!(!holds(SECRET) && !holds("argon2"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_stop_it_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store();
+    let mut random = Random(2);
+    for round in 0..3 {
+        let odd = Arc::new(Odd::new());
+        let data = Some(folder.path().to_path_buf());
+        let projections = start_with(vec![Arc::clone(&odd) as _], &store, data);
+        history(&store, &mut random, 20).await;
+        level(&projections, &store).await;
+        projections.close().await;
+        let view = store.view().unwrap();
+        let wanted = expected(view.as_ref(), Some("user"), u64::MAX);
+        let events: u64 = wanted.values().map(|(revision, _, _)| revision.0).sum();
+        let applied = odd.applied.load(Ordering::SeqCst);
+        assert!(round == 0 || applied < events, "{applied} of {events}");
+    }
+    // The last word on it by the projection as it is; its rules are others, so it is rebuilt.
+    let projections = start_in(&store, folder.path());
+    projections.rebuilt("users").await.unwrap();
+    is_true(&projections, &store).await;
+    projections.close().await;
+}
+
+#[tokio::test]
+async fn what_was_not_durable_yet_is_applied_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let copies = tempfile::tempdir().unwrap();
+    let store = store();
+    let projections = start_in(&store, folder.path());
+    let mut random = Random(3);
+    let mut behind = false;
+    for round in 0..10 {
+        history(&store, &mut random, 20).await;
+        level(&projections, &store).await;
+        // What a power cut would leave: the file as it is now.
+        let data = copies.path().join(round.to_string());
+        std::fs::create_dir_all(data.join("read-models")).unwrap();
+        for name in ["users", "states"] {
+            let file = format!("read-models/{name}.redb");
+            std::fs::copy(folder.path().join(&file), data.join(&file)).unwrap();
+        }
+        let fresh = Rules::new(Arc::new(Users), models()).fresh();
+        let (model, stamp) = ReadModel::open(&data.join(USERS), &fresh).unwrap();
+        behind |= stamp.checkpoint < store.head().borrow().position;
+        model.close().unwrap();
+        let again = start_in(&store, &data);
+        is_true(&again, &store).await;
+        again.close().await;
+    }
+    assert!(behind, "every copy was durable: nothing was tried");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_is_moved_aside_and_made_anew() {
+    let spoil: [fn(&Path); 4] = [
+        |path| std::fs::write(path, b"no database at all").unwrap(),
+        |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        },
+        |path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            for byte in bytes.iter_mut().skip(64) {
+                *byte = 0xa5;
+            }
+            std::fs::write(path, bytes).unwrap();
+        },
+        |path| {
+            std::fs::remove_file(path).unwrap();
+            let database = redb::Database::create(path).unwrap();
+            let txn = database.begin_write().unwrap();
+            {
+                let other: redb::TableDefinition<'_, &str, u64> =
+                    redb::TableDefinition::new("meta");
+                let mut meta = txn.open_table(other).unwrap();
+                meta.insert("format", 99).unwrap();
+            }
+            txn.commit().unwrap();
+        },
+    ];
+    for (case, spoil) in spoil.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store();
+        history(&store, &mut Random(4), 30).await;
+        let projections = start_in(&store, folder.path());
+        level(&projections, &store).await;
+        projections.close().await;
+        spoil(&folder.path().join(USERS));
+        let projections = start_in(&store, folder.path());
+        is_true(&projections, &store).await;
+        assert!(
+            folder
+                .path()
+                .join("read-models/users.redb.damaged")
+                .exists(),
+            "case {case}"
+        );
+        projections.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_read_model_of_another_log_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, appends) in [(5, 50), (6, 80), (7, 10)] {
+        let store = store();
+        let mut random = Random(seed);
+        // The other logs have other streams at the same positions.
+        append(&store, &format!("user-of-{seed}"), vec![created("first")]).await;
+        history(&store, &mut random, appends).await;
+        append(&store, &format!("user-of-{seed}"), vec![created("last")]).await;
+        let projections = start_in(&store, folder.path());
+        is_true(&projections, &store).await;
+        projections.close().await;
+    }
+}
+
+#[tokio::test]
+async fn damage_found_while_reading_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    for data in [None, Some(folder.path().to_path_buf())] {
+        let store = store();
+        history(&store, &mut Random(8), 60).await;
+        let projections = start_with(both(), &store, data);
+        level(&projections, &store).await;
+        let model = projections.of("users").unwrap().model();
+        let txn = model.write(redb::Durability::Immediate).unwrap();
+        {
+            let mut documents = txn.open_table(DOCUMENTS).unwrap();
+            documents.insert("user-1", b"rubbish".as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+        drop(model);
+        let first = projections.document("users", "user-1").await;
+        assert!(
+            matches!(
+                first,
+                Err(RequestError::Failed(ProjectionError::Damaged { .. }))
+            ),
+            "{first:?}"
+        );
+        let started = Instant::now();
+        let mut answer = first;
+        while !matches!(&answer, Ok((Some(_), _))) {
+            assert!(started.elapsed() < SOON, "{answer:?}");
+            answer = projections.document("users", "user-1").await;
+        }
+        is_true(&projections, &store).await;
+        projections.close().await;
+    }
+}
