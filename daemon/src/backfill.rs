@@ -1,19 +1,21 @@
 //! Backfill: a range of history through handlers again.
 //!
 //! Owns the runs and what one goes through. For a handler it only makes jobs, which the outbox's workers then do like any
-//! others; nothing happens through a handler that was not named. Never writes events.
+//! others; for a projection the documents that the events concern are folded anew. Nothing happens through anybody who was
+//! not named. Never writes events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::task::TaskTracker;
 use whodunit_core::api::pipeline::{BackfillIn, RunOut, RunStatus};
 use whodunit_core::event::Event;
-use whodunit_core::ids::Position;
+use whodunit_core::ids::{Position, StreamName};
 
 use crate::daemon::Parts;
 use crate::limits::{BACKFILL_PAGE_EVENTS, BACKFILLS_KEPT, SCAN_ENTRIES_MAX};
-use crate::outbox::takes;
+use crate::outbox::{Handler, takes};
+use crate::projections::RequestError;
 use crate::reading::read;
 use crate::runs::Run;
 use crate::store::{Direction, JobChange, LogFilter, StoreError};
@@ -83,9 +85,8 @@ impl Backfills {
         let (parts, account) = (Arc::clone(parts), Arc::clone(&run));
         self.tasks.spawn(async move {
             let outcome = go_through(&parts, &plan, &account).await;
-            let outcome = outcome.map_err(|error| {
-                tracing::error!(%error, "a backfill failed");
-                error.to_string()
+            let outcome = outcome.inspect_err(|error| {
+                tracing::error!(error, "a backfill failed");
             });
             account.end(outcome, parts.clock.now());
         });
@@ -126,7 +127,8 @@ fn plan(parts: &Parts, asked: BackfillIn) -> Result<Plan, BackfillError> {
         return Err(BackfillError::NoHandlers);
     }
     for name in &handlers {
-        if parts.outbox.handler(name).is_none() {
+        let is_projection = parts.projections.names().contains(&name.as_str());
+        if !is_projection && parts.outbox.handler(name).is_none() {
             return Err(BackfillError::NoSuchHandler(name.clone()));
         }
     }
@@ -158,7 +160,7 @@ fn plan(parts: &Parts, asked: BackfillIn) -> Result<Plan, BackfillError> {
 }
 
 /// Goes through the range, page by page.
-async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunStatus, StoreError> {
+async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunStatus, String> {
     let total = (plan.to + 1).saturating_sub(plan.from);
     let mut next = plan.from;
     while next <= plan.to {
@@ -166,11 +168,12 @@ async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunSta
             return Ok(RunStatus::Cancelled);
         }
         let (filter, from) = (plan.filter.clone(), Position(next));
-        let page = read(&parts.store, move |view| {
+        let page = read(&parts.store, move |view| -> Result<_, StoreError> {
             let (limit, budget) = (BACKFILL_PAGE_EVENTS, SCAN_ENTRIES_MAX);
             view.log(&filter, Some(from), Direction::Forward, limit, budget)
         })
-        .await?;
+        .await
+        .map_err(|error| error.to_string())?;
         let wanted: Vec<Event> = page
             .events
             .into_iter()
@@ -179,8 +182,16 @@ async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunSta
                 plan.event_types.is_empty() || plan.event_types.contains(&event.event_type)
             })
             .collect();
-        for handler in &plan.handlers {
-            through_handler(parts, handler, &wanted, run).await?;
+        for name in &plan.handlers {
+            if let Some(handler) = parts.outbox.handler(name) {
+                through_handler(parts, handler.as_ref(), &wanted, run)
+                    .await
+                    .map_err(|error| error.to_string())?;
+            } else {
+                through_projection(parts, name, &wanted)
+                    .await
+                    .map_err(|error| error.to_string())?;
+            }
         }
         next = page.next.map_or(plan.to + 1, |next| next.0);
         run.at(next.min(plan.to + 1) - plan.from, total);
@@ -191,13 +202,11 @@ async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunSta
 /// Makes the jobs of one handler for these events, where none is open.
 async fn through_handler(
     parts: &Parts,
-    name: &str,
+    handler: &dyn Handler,
     events: &[Event],
     run: &Run,
 ) -> Result<(), StoreError> {
-    let Some(handler) = parts.outbox.handler(name) else {
-        return Ok(());
-    };
+    let name = handler.name();
     let changes: Vec<JobChange> = events
         .iter()
         .filter(|event| takes(handler.takes(), event.stream.category(), &event.event_type))
@@ -213,4 +222,15 @@ async fn through_handler(
     run.made_jobs(made.iter().flatten().count() as u64);
     parts.outbox.added(name);
     Ok(())
+}
+
+/// Folds the documents anew that these events concern.
+async fn through_projection(
+    parts: &Parts,
+    name: &str,
+    events: &[Event],
+) -> Result<(), RequestError> {
+    let streams: BTreeSet<&StreamName> = events.iter().map(|event| &event.stream).collect();
+    let streams: Vec<StreamName> = streams.into_iter().cloned().collect();
+    parts.projections.rederive(name, &streams).await
 }

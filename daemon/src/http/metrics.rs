@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use whodunit_core::api::pipeline::JobStatus;
+use whodunit_core::api::pipeline::{JobStatus, ProjectionOut, ProjectionStatus};
 use whodunit_core::api::problem::{Code, Problem};
 
 use super::error::ApiError;
@@ -45,7 +45,7 @@ fn float(n: u64) -> f64 {
     n as f64
 }
 
-/// What is asked of the store and the outbox at this moment.
+/// What is asked of the store, the outbox and the projections at this moment.
 fn read(parts: &Parts) -> Result<Reading, StoreError> {
     let mut reading = Reading::new();
     let stats = parts.store.stats()?;
@@ -83,10 +83,51 @@ fn read(parts: &Parts) -> Result<Reading, StoreError> {
             (labels, float(count))
         })
     });
+    projections(parts, &mut reading)?;
     reading.gauge(
         "outbox_jobs",
         "Jobs of the outbox; completed ones ever",
         series,
     );
     Ok(reading)
+}
+
+fn projections(parts: &Parts, reading: &mut Reading) -> Result<(), StoreError> {
+    let statuses = parts
+        .projections
+        .statuses()
+        .map_err(|error| StoreError::Engine {
+            doing: "reading the projections",
+            source: Box::new(error),
+        })?;
+    let mut each = |name, help, value: fn(&ProjectionOut) -> f64| {
+        let series = statuses
+            .iter()
+            .map(|own| (vec![("projection", own.name.clone())], value(own)));
+        reading.gauge(name, help, series);
+    };
+    each(
+        "projection_checkpoint",
+        "Position of the last event that the read model reflects",
+        |own| float(own.checkpoint),
+    );
+    each("projection_lag_events", "Head minus checkpoint", |own| {
+        float(own.lag_events)
+    });
+    each(
+        "projection_lag_seconds",
+        "Seconds since it was last level with the head",
+        |own| own.lag_seconds,
+    );
+    each(
+        "projection_stalled",
+        "1 when it is behind and stands still",
+        |own| f64::from(u8::from(own.status == ProjectionStatus::Stalled)),
+    );
+    each(
+        "projection_documents",
+        "Documents of the read model",
+        |own| float(own.documents),
+    );
+    Ok(())
 }

@@ -277,6 +277,10 @@ async fn metrics_say_what_happened() {
         .problem(422, "rejected");
     let done = |answer: &Value| counts(answer) == (0, 1, 0);
     until(&api, "/v1/outbox", "done", done).await;
+    for name in ["users", "states"] {
+        let path = format!("/v1/projections/{name}");
+        until(&api, &path, "level", |own| own["checkpoint"] == 1).await;
+    }
     api.get("/v1/nope/secret-path")
         .await
         .problem(404, "no_such_path");
@@ -297,6 +301,9 @@ async fn metrics_say_what_happened() {
         "whodunit_decide_duration_seconds_count 2",
         "whodunit_log_head_position 1.0",
         "whodunit_outbox_jobs{handler=\"recorder\",status=\"completed\"} 1.0",
+        "whodunit_projection_checkpoint{projection=\"users\"} 1.0",
+        "whodunit_projection_lag_events{projection=\"states\"} 0.0",
+        "whodunit_projection_stalled{projection=\"users\"} 0.0",
         "whodunit_outbox_jobs{handler=\"recorder\",status=\"failed\"} 0.0",
         "whodunit_http_requests_total{method=\"POST\",route=\"/v1/streams/{stream}/commands\",status=\"200\"} 1",
         "# EOF",
