@@ -360,7 +360,10 @@ async fn random_stories_leave_the_stores_bytes_as_they_were() {
             _ => panic!("{story}: {}", reply.text),
         }
     }
-    assert!(told > 2_500 && refused > 250, "{told} told, {refused} refused");
+    assert!(
+        told > 2_500 && refused > 250,
+        "{told} told, {refused} refused"
+    );
     let long = json!({"stream": "user-3", "do": [{"command": suspend("x")}], "continue": "refold"});
     ask(&api, &long).await.ok();
     api.daemon.time_travel().settled().await;
