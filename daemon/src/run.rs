@@ -85,7 +85,7 @@ pub enum RunError {
         address: SocketAddr,
     },
     /// The store does not open.
-    #[error("the store in `{data}` cannot be opened: {source}")]
+    #[error("the store in `{data}` cannot be opened: {}", .source.with_cause())]
     Open {
         /// The data directory.
         data: PathBuf,
@@ -117,7 +117,7 @@ pub enum RunError {
         source: io::Error,
     },
     /// The store did not close well.
-    #[error("the store did not close cleanly: {0}")]
+    #[error("the store did not close cleanly: {}", .0.with_cause())]
     Close(StoreError),
     /// A second signal came before the end.
     #[error("stopped at once by a second signal; acknowledged writes are safe")]

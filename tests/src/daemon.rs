@@ -1,4 +1,4 @@
-//! A real `whodunitd` on a free port.
+//! A real daemon on a free port.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -27,15 +27,23 @@ impl Daemon {
 
     /// The same, on a given address.
     pub fn start_on(data: &Path, listen: &str) -> Result<Self> {
-        let mut child = Command::new(binary("whodunitd"))
-            .arg("--data")
-            .arg(data)
-            .args(["--listen", listen])
+        let data = data.to_str().context("a path that is text")?;
+        Self::run("whodunitd", &["--data", data, "--listen", listen], None)
+    }
+
+    /// Whatever program of ours serves, with these arguments and, if given, this folder for its temporary files.
+    pub fn run(program: &str, args: &[&str], temporary: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(binary(program));
+        if let Some(temporary) = temporary {
+            command.env("TMPDIR", temporary);
+        }
+        let mut child = command
+            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .context("start whodunitd")?;
+            .with_context(|| format!("start {program}"))?;
         let stdout = child.stdout.take().context("stdout")?;
         let log = child.stderr.take().map(collect);
         let mut first = String::new();
@@ -51,7 +59,7 @@ impl Daemon {
         }
         let status = child.wait()?;
         let said = log.and_then(|log| log.join().ok()).unwrap_or_default();
-        bail!("whodunitd did not start ({status}): {first:?}\n{said}")
+        bail!("{program} did not start ({status}): {first:?}\n{said}")
     }
 
     /// Its address, such as `http://127.0.0.1:40123`.
@@ -72,7 +80,7 @@ impl Daemon {
         let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
         anyhow::ensure!(sent.success(), "SIGTERM could not be sent");
         let child = &mut self.child;
-        let status = eventually("whodunitd to stop", || child.try_wait().ok().flatten());
+        let status = eventually("the daemon to stop", || child.try_wait().ok().flatten());
         Ok((status, self.take_log()))
     }
 

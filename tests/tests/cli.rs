@@ -3,10 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use whodunit_tests::{Daemon, binary, whodunit};
+use whodunit_tests::{Daemon, whodunit};
 
 /// Runs `whodunit` and checks how it ends; what it printed.
 fn run(daemon: &Daemon, args: &[&str], code: i32) -> String {
@@ -186,25 +185,12 @@ async fn a_bad_record_is_reported_with_its_line_and_stops_nothing_unless_strict(
 
 #[test]
 fn the_demo_is_the_same_for_the_same_seed() {
+    let folder = tempfile::tempdir().unwrap();
     let export = |seed: &str| {
-        let mut child = Command::new(binary("whodunit"))
-            .args(["demo", "--no-tui", "--seed", seed])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-        let url = line
-            .trim()
-            .strip_prefix("listening on ")
-            .unwrap()
-            .to_owned();
-        let (code, log, err) = whodunit(&url, &["export"]);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert_eq!(code, 0, "{err}");
+        let args = ["demo", "--no-tui", "--seed", seed];
+        let demo = Daemon::run("whodunit", &args, Some(folder.path())).unwrap();
+        let log = run(&demo, &["export"], 0);
+        assert!(demo.stop().unwrap().0.success());
         log
     };
     let (first, again, other) = (export("1547"), export("1547"), export("8"));
@@ -223,6 +209,41 @@ fn the_demo_is_the_same_for_the_same_seed() {
     );
     assert_eq!(first, again);
     assert_ne!(first, other);
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "a demo takes its store along");
+}
+
+/// `serve` is a daemon, `open` shows its store once it has stopped, or what it exported, and neither changes the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_and_an_export_open_as_the_same_log() {
+    let (folder, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let data = folder.path().join("data");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (data, file) = (text(&data), text(&folder.path().join("log.ndjson")));
+    let serve = ["serve", "--data", &data, "--listen", "127.0.0.1:0"];
+    let daemon = Daemon::run("whodunit", &serve, None).unwrap();
+    sarah(&daemon).await;
+    let log = run(&daemon, &["export", "--reveal"], 0);
+    let store = format!("{data}/events.redb");
+    let held = Daemon::run("whodunit", &["open", "--no-tui", &store], None).unwrap_err();
+    assert!(held.to_string().contains("already open"), "{held}");
+    assert!(daemon.stop().unwrap().0.success());
+    std::fs::write(&file, &log).unwrap();
+    for path in [&data, &store, &file] {
+        let args = ["open", "--no-tui", path];
+        let opened = Daemon::run("whodunit", &args, Some(temporary.path())).unwrap();
+        assert_eq!(run(&opened, &["export", "--reveal"], 0), log, "{path}");
+        assert!(opened.stop().unwrap().0.success());
+    }
+    let left = std::fs::read_dir(temporary.path()).unwrap().count();
+    assert_eq!(left, 0, "the temporary store is gone");
+    let nothing = Daemon::run(
+        "whodunit",
+        &["open", "--no-tui", &text(folder.path())],
+        None,
+    );
+    let said = nothing.unwrap_err().to_string();
+    assert!(said.contains("holds no store"), "{said}");
 }
 
 /// The real `CloudTrail` records, where they are: `WHODUNIT_TEST_DATA`, or beside the repository.

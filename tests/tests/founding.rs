@@ -123,3 +123,15 @@ fn a_file_that_is_no_store_is_refused_with_a_message() {
     );
     assert!(!error.contains("panicked"), "{error}");
 }
+
+#[test]
+fn a_folder_that_cannot_be_made_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in-the-way");
+    std::fs::write(&file, "").unwrap();
+    let error = Daemon::start(&file.join("data")).unwrap_err().to_string();
+    assert!(
+        error.contains("in-the-way/data") && error.contains("os error"),
+        "{error}"
+    );
+}

@@ -144,7 +144,7 @@ impl Export {
                 Some((Ok(lines.into()), self))
             }
             Err(error) => {
-                tracing::error!(%error, "an export was cut short");
+                tracing::error!(error = error.with_cause(), "an export was cut short");
                 Some((Err(io::Error::other("the store failed")), self))
             }
         }

@@ -50,6 +50,19 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// What failed and why, in one line: for whoever runs the store. Who merely asks it is told the first half.
+    pub fn with_cause(&self) -> String {
+        match self {
+            Self::Engine { source, .. } => format!("{self}: {source}"),
+            Self::InUse { .. }
+            | Self::UnknownFormat { .. }
+            | Self::Damaged { .. }
+            | Self::Closed => self.to_string(),
+        }
+    }
+}
+
 /// Why an append was refused or failed. Nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -28,7 +28,7 @@ impl Saver {
             while let Some(snapshot) = waiting.recv().await {
                 let (stream, revision) = (snapshot.stream.clone(), snapshot.revision);
                 if let Err(error) = store.save_snapshot(snapshot).await {
-                    tracing::warn!(%stream, %revision, %error, "a snapshot could not be saved");
+                    tracing::warn!(%stream, %revision, error = error.with_cause(), "a snapshot could not be saved");
                 }
                 announce.send_modify(|done| *done += 1);
             }

@@ -75,8 +75,10 @@ impl Embedded {
         } else {
             StoreOptions::Durable
         };
-        let store = RedbStore::open(data, options)
-            .map_err(|error| failed(&format!("open the store in `{}`", data.display()), &error))?;
+        let store = RedbStore::open(data, options).map_err(|error| {
+            let place = format!("open the store in `{}`", data.display());
+            failed(&place, &error.with_cause())
+        })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = Config {
             handlers: plan.handlers(data, &clock)?,
@@ -118,7 +120,8 @@ impl Embedded {
         match self.serving.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(CliError::daemon(format!(
-                "the store did not close: {error}"
+                "the store did not close: {}",
+                error.with_cause()
             ))),
             Err(error) => Err(CliError::daemon(format!("the daemon failed: {error}"))),
         }

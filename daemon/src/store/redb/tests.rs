@@ -224,7 +224,7 @@ impl StorageBackend for Shared {
 /// However many writes succeed before the disk fails: what was acknowledged is there, what is there is whole and dense.
 #[tokio::test]
 async fn whatever_write_fails_the_acknowledged_events_survive() {
-    let mut failed = 0;
+    let (mut failed, mut reasons) = (0, 0);
     for budget in (40..400).step_by(7) {
         let memory = Arc::new(InMemoryBackend::new());
         let left = Arc::new(AtomicU64::new(u64::MAX));
@@ -238,7 +238,12 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
         for n in 1..=20 {
             match store.append(fact("a-1", n)).await {
                 Ok(appended) => acknowledged = appended.position.0,
-                Err(_) => break,
+                Err(error) => {
+                    // Whoever runs the daemon must read why, not only that it failed.
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    reasons += u32::from(cause.is_some_and(|why| why.contains("the disk is gone")));
+                    break;
+                }
             }
         }
         failed += u32::from(acknowledged < 20);
@@ -266,6 +271,7 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
         failed > 10,
         "the disk failed in only {failed} of the runs: the test does not bite"
     );
+    assert_eq!(reasons, failed, "each failure names the disk");
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ pub(super) fn run(
             requests.close();
         }
     }
-    let outcome = file.close().map_err(|error| error.to_string());
+    let outcome = file.close().map_err(|error| error.with_cause());
     if let Err(cause) = &outcome {
         tracing::error!(cause, "the store could not be closed cleanly");
     }
@@ -159,8 +159,8 @@ fn commit_group(
                 write.answer(reply);
             }
         }
-        Err(cause) => {
-            let cause = cause.to_string();
+        Err(error) => {
+            let cause = error.with_cause();
             tracing::error!(
                 cause,
                 writes = group.len(),
