@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::secret::Secret;
 use super::settings::PipelineConfig;
-use crate::limits::{HANDLER_TIMEOUT_SECONDS_MAX, PIPELINE_CONFIG_BYTES_MAX};
+use crate::limits::{ATTEMPT_TIMEOUT_SECONDS_MAX, PIPELINE_CONFIG_BYTES_MAX};
 use mail::MailTable;
 use webhooks::{WebhookTable, WebhooksTable};
 
@@ -151,10 +151,10 @@ impl Reading<'_> {
     fn timeout(&self, key: &str, seconds: Option<u64>, default: Duration) -> Checked<Duration> {
         match seconds {
             None => Ok(default),
-            Some(seconds @ 1..=HANDLER_TIMEOUT_SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
+            Some(seconds @ 1..=ATTEMPT_TIMEOUT_SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
             Some(seconds) => Err(self.wrong(
                 format!("`{key}`"),
-                format!("{seconds} is out of range; use 1 to {HANDLER_TIMEOUT_SECONDS_MAX}"),
+                format!("{seconds} is out of range; use 1 to {ATTEMPT_TIMEOUT_SECONDS_MAX}"),
             )),
         }
     }
