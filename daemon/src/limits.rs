@@ -124,7 +124,7 @@ pub const MAIL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// Time for one attempt at a webhook when the configuration does not say.
 pub const WEBHOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Time for one attempt at a mail or webhook at most.
-pub const HANDLER_TIMEOUT_SECONDS_MAX: u64 = 60;
+pub const ATTEMPT_TIMEOUT_SECONDS_MAX: u64 = 60;
 /// Time to connect to one of the addresses of a name, before the next one is tried.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses of a name that are looked at.

@@ -127,6 +127,9 @@ fn mails_can_be_off() {
     assert!(handlers(&config, &clock).unwrap().is_empty());
 }
 
+/// A file, the environment, and what is said about them.
+type Case<'a> = (String, Vec<(&'a str, &'a str)>, Vec<&'a str>);
+
 #[test]
 fn what_is_wrong_is_named_with_what_would_be_right() {
     let folder = TempDir::new().unwrap();
@@ -138,7 +141,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
     let smtp = |address: &str| format!("[mail]\nfrom = 'a@example.com'\nsmtp = '{address}'");
     let user = ("WHODUNIT_SMTP_USERNAME", "u");
     let password = ("WHODUNIT_SMTP_PASSWORD", "hunter2");
-    let cases: Vec<(String, Vec<(&str, &str)>, Vec<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("[mail".into(), vec![], vec!["line 1"]),
         (
             "\n\n[mail]\nfron = 'x'".into(),

@@ -86,7 +86,7 @@ pub(crate) fn password_changed() -> Delivery {
         "UserPasswordChanged",
         &json!({"password_hash": "[redacted]"}),
     );
-    delivery.event.event_id = "0195c8a0-0000-7000-8000-000000000002".to_owned();
+    delivery.event.event_id = String::from("0195c8a0-0000-7000-8000-000000000002");
     delivery.event.revision = Revision(2);
     let Value::Object(state) = json!({"username": "sarah", "email": "sarah@example.com", "first_name": "Sarah",
         "last_name": "Connor", "status": "active", "password_hash": "[redacted]"})

@@ -78,7 +78,7 @@ fn place_v6(address: Ipv6Addr) -> Place {
     match address.segments() {
         [0xfe80..=0xfebf, ..] => Place::Never("a link-local address"),
         [0xff00..=0xffff, ..] => Place::Never("a multicast address"),
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Place::Private,
+        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Place::Private,
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] | [0x100, 0, 0, 0, ..] => Place::Private,
         _ => Place::Public,
     }
