@@ -5,7 +5,7 @@
 //! data: one that is damaged or of another format is moved aside and made anew, never an error for a reader.
 
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{
@@ -84,8 +84,9 @@ pub(super) enum Unusable {
     Disk(ProjectionError),
 }
 
-/// An open read model.
-pub(super) struct ReadModel(RwLock<Option<Database>>);
+/// An open read model. Cheap to clone; all clones are the same one.
+#[derive(Clone)]
+pub(super) struct ReadModel(Arc<RwLock<Option<Database>>>);
 
 impl ReadModel {
     /// One in memory, gone when it is closed.
@@ -130,7 +131,7 @@ impl ReadModel {
     }
 
     fn of(database: Database) -> Self {
-        Self(RwLock::new(Some(database)))
+        Self(Arc::new(RwLock::new(Some(database))))
     }
 
     fn with<T>(
@@ -165,7 +166,11 @@ impl ReadModel {
             let stamp = meta.get("stamp").map_err(engine(doing))?;
             decode_stamp(stamp.as_ref().map(redb::AccessGuard::value))?
         };
-        Ok(Picture { txn, stamp })
+        Ok(Picture {
+            txn,
+            stamp,
+            _model: self.clone(),
+        })
     }
 
     /// Gives the file up. Later reads and writes answer [`ProjectionError::Closed`]. Idempotent.
@@ -194,6 +199,8 @@ pub(super) fn write_stamp(txn: &WriteTransaction, stamp: &Stamp) -> Result<(), P
 pub(super) struct Picture {
     pub(super) txn: ReadTransaction,
     pub(super) stamp: Stamp,
+    /// A picture is of an open file only: one that was replaced meanwhile stays open for as long as it is looked at.
+    _model: ReadModel,
 }
 
 impl Picture {

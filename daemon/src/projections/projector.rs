@@ -46,7 +46,7 @@ pub(super) struct Projector {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     /// Whether a rebuild stands in for following: the read model is of other rules, or far behind.
     pub(super) frozen: AtomicBool,
-    model: RwLock<Arc<ReadModel>>,
+    model: RwLock<ReadModel>,
     run_numbers: Arc<AtomicU64>,
 }
 
@@ -76,7 +76,7 @@ impl Projector {
             stopping: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             frozen: AtomicBool::new(false),
-            model: RwLock::new(Arc::new(model)),
+            model: RwLock::new(model),
             run_numbers: Arc::clone(run_numbers),
         }
     }
@@ -95,15 +95,15 @@ impl Projector {
     }
 
     /// The read model that answers.
-    pub(super) fn model(&self) -> Arc<ReadModel> {
+    pub(super) fn model(&self) -> ReadModel {
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&model)
+        model.clone()
     }
 
     /// Puts another read model in its place, and returns the one that answered until now.
-    pub(super) fn swap(&self, model: ReadModel) -> Arc<ReadModel> {
+    pub(super) fn swap(&self, model: ReadModel) -> ReadModel {
         let mut place = self.model.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut place, Arc::new(model))
+        std::mem::replace(&mut place, model)
     }
 
     /// Reads from the read model that answers. One that turns out to be damaged is thrown away behind the reader.

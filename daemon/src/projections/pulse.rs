@@ -89,7 +89,7 @@ impl Pulse {
             ProjectionStatus::Live
         } else if still >= PROJECTION_STALLED_AFTER || self.failing && busy.is_none() {
             ProjectionStatus::Stalled
-        } else if head - checkpoint <= NEARLY_EVENTS && lag < NEARLY {
+        } else if head - checkpoint <= NEARLY_EVENTS && lag < NEARLY && busy.is_none() {
             ProjectionStatus::Live
         } else {
             ProjectionStatus::CatchingUp
