@@ -5,6 +5,8 @@
 
 #![expect(clippy::too_many_lines, reason = "tables of fixtures")]
 
+pub(crate) mod pipeline;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;

@@ -4,6 +4,7 @@
 //! goes through the client, and what must run here (`serve`, `open`, `demo`) through the launcher.
 
 mod args;
+mod backfill;
 mod decisions;
 mod do_command;
 mod event;
@@ -14,7 +15,12 @@ mod files;
 mod follow;
 pub(crate) mod import;
 mod models;
+mod outbox;
 mod pages;
+pub(crate) mod progress;
+mod projections;
+mod read_model;
+mod rebuild;
 mod secret;
 pub(crate) mod show;
 mod state;
@@ -111,6 +117,16 @@ enum Command {
     Import(import::ImportArgs),
     /// The log as NDJSON
     Export(export::ExportArgs),
+    /// How far the projections have come; whether their read models are what the log says
+    Projections(projections::ProjectionsArgs),
+    /// The handlers' jobs: what is done, what waits, what failed
+    Outbox(outbox::OutboxArgs),
+    /// A read model anew from the log
+    Rebuild(rebuild::RebuildArgs),
+    /// A range of history through handlers again
+    Backfill(backfill::BackfillArgs),
+    /// What the read models hold
+    ReadModel(read_model::ReadModelArgs),
     /// How the daemon is, and what it holds
     Health,
     /// A made-up month of a user service, with an incident to solve
@@ -201,6 +217,11 @@ async fn run(
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
+        Command::Projections(args) => projections::run(&args, &client()?, terminal).await,
+        Command::Outbox(args) => outbox::run(&args, &client()?, terminal).await,
+        Command::Rebuild(args) => rebuild::run(&args, &client()?, terminal).await,
+        Command::Backfill(args) => backfill::run(&args, &client()?, terminal).await,
+        Command::ReadModel(args) => read_model::run(&args, &client()?, terminal).await,
         Command::Health => models::run_health(&client()?, terminal).await,
         Command::Demo(args) => launch::demo::run(&args, terminal).await,
         Command::Open(args) => launch::open::run(&args, terminal).await,
