@@ -31,6 +31,8 @@ pub(crate) mod terminal;
 mod what_if;
 
 #[cfg(test)]
+mod pipeline_tests;
+#[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;

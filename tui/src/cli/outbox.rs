@@ -299,6 +299,8 @@ fn table(jobs: &[JobOut], form: Form) -> Table {
         Column::new("tries").right(),
         Column::new("why").shrinks_to(12),
     ]);
+    // What went wrong matters more than the event's type, where there is no room for both.
+    let roomy = form.width.is_none_or(|width| width >= 100);
     for job in jobs {
         let (mark, token) = mark(job.status);
         table.row([
@@ -306,7 +308,7 @@ fn table(jobs: &[JobOut], form: Form) -> Table {
             job.handler.as_str().into(),
             job.stream.as_str().into(),
             job.revision.to_string().into(),
-            job.event_type.as_str().into(),
+            Cell::from(if roomy { job.event_type.as_str() } else { "" }),
             Cell::new(format!("{mark} {}", job.status.as_str()), token),
             job.attempts.to_string().into(),
             Cell::new(why(job, form), token),

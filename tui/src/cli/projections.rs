@@ -282,7 +282,7 @@ async fn watched(name: &str, client: &Client, bar: &ProgressBar) -> Result<Check
 
 fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let compared = format!(
-        "{} documents against {} events, up to position {}",
+        "compared {} documents with {} events, up to position {}",
         number(found.documents),
         number(found.events),
         number(found.checkpoint)
@@ -290,13 +290,15 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     let name = shown(&found.projection).into_owned();
     if found.ok {
         let ok = terminal.paint(Token::Added, "✓");
-        return terminal.line(format!("{ok} {name} is what the log says: {compared}"));
+        terminal.line(format!("{ok} {name} is what the log says"))?;
+        return terminal.line(compared);
     }
     let wrong = terminal.paint(Token::Error, "✗");
     terminal.line(format!(
-        "{wrong} {name}: {} of its documents and the log part: {compared}",
+        "{wrong} {name} is not what the log says: {} documents differ",
         number(found.findings_total)
     ))?;
+    terminal.line(compared)?;
     let table = findings(&found.findings);
     terminal.table(&table)?;
     let named = found.findings.len() as u64;

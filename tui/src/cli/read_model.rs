@@ -127,6 +127,12 @@ async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliE
     } else {
         let table = models(&page.items);
         terminal.table(&table)?;
+        for model in &page.items {
+            let words = |words: &[String]| shown(&words.join(" ")).into_owned();
+            let name = shown(&model.name);
+            terminal.line(format!("{name}  --where  {}", words(&model.fields)))?;
+            terminal.line(format!("{name}  --sort   {}", words(&model.sorts)))?;
+        }
     }
     Ok(Exit::Ok)
 }
@@ -136,8 +142,6 @@ fn models(models: &[ReadModelOut]) -> Table {
         Column::new("read model").shrinks_to(6),
         Column::new("documents").right(),
         Column::new("as of").right(),
-        Column::new("--where").shrinks_to(10),
-        Column::new("--sort").shrinks_to(10),
         Column::new("keeps").shrinks_to(12),
     ]);
     for model in models {
@@ -145,8 +149,6 @@ fn models(models: &[ReadModelOut]) -> Table {
             Cell::new(&model.name, Token::Accent),
             number(model.documents).into(),
             number(model.checkpoint).into(),
-            model.fields.join(" ").into(),
-            model.sorts.join(" ").into(),
             Cell::new(&model.description, Token::Muted),
         ]);
     }

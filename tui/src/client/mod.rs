@@ -12,7 +12,9 @@ mod query;
 mod sse;
 
 #[cfg(test)]
-mod tests;
+mod pipeline_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::time::Duration;
 
