@@ -86,17 +86,6 @@ pub(crate) fn number(n: u64) -> String {
     out
 }
 
-/// How many of `cells` are full when `done` of `total` is: all of them only when all of it is, none only for nothing.
-pub(crate) fn part(done: u64, total: u64, cells: usize) -> usize {
-    if done >= total {
-        return cells;
-    }
-    let full = u128::from(done) * (cells as u128) / u128::from(total);
-    let full = usize::try_from(full).unwrap_or(cells);
-    full.max(usize::from(done > 0))
-        .min(cells.saturating_sub(1))
-}
-
 /// In which zone times are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
@@ -173,13 +162,6 @@ mod tests {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "ab…");
         assert_eq!(cut("abcd", 0), "");
-    }
-
-    #[test]
-    fn a_bar_is_full_only_when_all_is_done() {
-        assert_eq!((part(0, 9, 20), part(9, 9, 20), part(0, 0, 20)), (0, 20, 20));
-        assert_eq!((part(18_190, 18_204, 20), part(1, 1_000_000, 20)), (19, 1));
-        assert_eq!((part(u64::MAX - 1, u64::MAX, 8), part(3, 4, 0)), (7, 0));
     }
 
     #[test]

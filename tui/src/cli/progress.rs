@@ -8,10 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use whodunit_core::api::pipeline::{RunOut, RunStatus};
 
 use super::exit::{CliError, Exit};
-use super::show::number;
 use super::style::Token;
 use super::terminal::Terminal;
 use crate::client::ClientError;
+use crate::figures::{duration, sentence};
+use crate::text::number;
 
 /// How often a run is looked at.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
@@ -80,56 +81,6 @@ pub(crate) fn show(bar: &ProgressBar, run: &RunOut) {
     bar.set_message(sentence(run));
 }
 
-/// Where a run is, such as `61 %  41,000 events/s  4 s left`.
-pub(crate) fn sentence(run: &RunOut) -> String {
-    let mut parts = vec![format!("{} %", percent(run))];
-    if run.events_per_second >= 1.0 {
-        parts.push(format!("{} events/s", rate(run.events_per_second)));
-    }
-    if let Some(seconds) = run.seconds_left {
-        parts.push(format!("{} left", duration(seconds)));
-    }
-    if run.jobs > 0 {
-        parts.push(format!("{} jobs", number(run.jobs)));
-    }
-    parts.join("  ")
-}
-
-/// How much of a run is done, in whole per cent; 100 only when all of it is.
-pub(crate) fn percent(run: &RunOut) -> u64 {
-    if run.total == 0 || run.done >= run.total {
-        return 100;
-    }
-    let percent = u128::from(run.done) * 100 / u128::from(run.total);
-    u64::try_from(percent).unwrap_or(100)
-}
-
-/// Events a second as a whole number.
-pub(crate) fn rate(events_per_second: f64) -> String {
-    number(whole(events_per_second))
-}
-
-/// Seconds as a person says them: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let n = whole(seconds);
-    match n {
-        0 if seconds > 0.05 => format!("{seconds:.1} s"),
-        0..120 => format!("{n} s"),
-        120..7_200 => format!("{} min", n / 60),
-        7_200..172_800 => format!("{} h", n / 3_600),
-        _ => format!("{} d", n / 86_400),
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a figure for people: clamped to what fits, and 0 for what is no number"
-)]
-fn whole(value: f64) -> u64 {
-    value.clamp(0.0, 1e15) as u64
-}
-
 /// How a run ended, or that it goes on: the answer of the command that watched it.
 pub(crate) fn report(
     terminal: &mut Terminal<'_>,
@@ -194,29 +145,6 @@ fn seconds(micros: i64) -> f64 {
 mod tests {
     use super::*;
     use crate::testing::pipeline::run;
-
-    #[test]
-    fn figures_are_for_people() {
-        for (seconds, text) in [
-            (0.0, "0 s"),
-            (0.43, "0.4 s"),
-            (12.7, "12 s"),
-            (400.0, "6 min"),
-            (9_000.0, "2 h"),
-            (1e9, "11574 d"),
-            (f64::NAN, "0 s"),
-            (-3.0, "0 s"),
-        ] {
-            assert_eq!(duration(seconds), text, "{seconds}");
-        }
-        let mut run = run("rebuild", "users", RunStatus::Running);
-        assert_eq!(sentence(&run), "61 %  41,000 events/s  4 s left");
-        // All but one is not all.
-        (run.done, run.total) = (999_999, 1_000_000);
-        assert_eq!(percent(&run), 99);
-        (run.done, run.total) = (0, 0);
-        assert_eq!(percent(&run), 100);
-    }
 
     #[tokio::test]
     async fn a_run_is_watched_until_it_ends() {

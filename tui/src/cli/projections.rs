@@ -16,6 +16,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, ClientError};
+use crate::figures;
 
 /// How often a check is looked at for its progress.
 const EVERY: Duration = Duration::from_millis(500);
@@ -115,7 +116,7 @@ fn table(projections: &[ProjectionOut], form: Form) -> Table {
         let behind = if projection.lag_events == 0 {
             String::new()
         } else {
-            progress::duration(projection.lag_seconds)
+            figures::duration(projection.lag_seconds)
         };
         table.row([
             Cell::new(&projection.name, Token::Accent),
@@ -124,7 +125,7 @@ fn table(projections: &[ProjectionOut], form: Form) -> Table {
             number(projection.checkpoint).into(),
             Cell::new(number(projection.lag_events), token),
             behind.into(),
-            progress::rate(projection.events_per_second).into(),
+            figures::rate(projection.events_per_second).into(),
             number(projection.documents).into(),
         ]);
     }
@@ -143,7 +144,7 @@ fn status(projection: &ProjectionOut) -> (Token, &'static str) {
 /// How much of the log it has applied, in so many cells; full only when it has applied all of it.
 fn bar(projection: &ProjectionOut, cells: usize, ascii: bool) -> String {
     let (full, empty) = if ascii { ("#", ".") } else { ("█", "░") };
-    let filled = crate::text::part(projection.checkpoint, projection.head, cells);
+    let filled = figures::part(projection.checkpoint, projection.head, cells);
     format!("{}{}", full.repeat(filled), empty.repeat(cells - filled))
 }
 
@@ -163,7 +164,7 @@ fn remarks(projection: &ProjectionOut) -> Vec<(Token, String)> {
         .flatten()
     {
         if run.status == RunStatus::Running {
-            let text = format!("{} under way, {}", shown(&run.kind), progress::sentence(run));
+            let text = format!("{} under way, {}", shown(&run.kind), figures::sentence(run));
             out.push((Token::Accent, text));
         }
     }
@@ -182,7 +183,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
         format!(
             "{} events, {} behind",
             number(projection.lag_events),
-            progress::duration(projection.lag_seconds)
+            figures::duration(projection.lag_seconds)
         )
     };
     add("projection", Token::Accent, &projection.name);
@@ -195,7 +196,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
     );
     add("checkpoint", Token::Plain, &of);
     add("lag", token, &lag);
-    let rate = format!("{} events/s", progress::rate(projection.events_per_second));
+    let rate = format!("{} events/s", figures::rate(projection.events_per_second));
     add("rate", Token::Plain, &rate);
     add("documents", Token::Plain, &number(projection.documents));
     add("rules hash", Token::Muted, &projection.rules_hash);
@@ -214,7 +215,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
 fn of_run(run: &RunOut, form: Form) -> String {
     let at = form.zone.short(run.ended_at.unwrap_or(run.started_at));
     match run.status {
-        RunStatus::Running => format!("under way, {}", progress::sentence(run)),
+        RunStatus::Running => format!("under way, {}", figures::sentence(run)),
         RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
         RunStatus::Cancelled => format!("cancelled {at}"),
         RunStatus::Failed => format!(

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use whodunit_core::api::pipeline::{BackfillIn, JobStatus, RunStatus};
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::Code;
 
 use super::tests::{first_line, ok, reply, server};
 use super::*;

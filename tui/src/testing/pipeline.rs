@@ -8,6 +8,7 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use super::time;
+use crate::model::pipeline::Pipeline;
 
 /// The log's head in all of them.
 pub(crate) const HEAD: u64 = 18_204;
@@ -170,6 +171,18 @@ pub(crate) fn outbox(items: Vec<JobOut>) -> OutboxPage {
         next_cursor: None,
         head: HEAD,
         handlers: handlers(),
+    }
+}
+
+/// All of it, as the screen asks for it.
+pub(crate) fn all() -> Pipeline {
+    Pipeline {
+        head: HEAD,
+        projections: projections(),
+        handlers: handlers(),
+        jobs: jobs(),
+        more: false,
+        backfills: Vec::new(),
     }
 }
 

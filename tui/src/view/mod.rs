@@ -5,12 +5,17 @@
 
 mod log;
 mod overlay;
+mod pipeline;
+mod pipeline_overlay;
 pub(crate) mod scrubber;
+mod standing;
 mod state;
 mod stream;
 mod streams;
 mod what_if;
 
+#[cfg(test)]
+mod pipeline_tests;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +54,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::Stream => stream::draw(model, frame, body),
         Screen::WhatIf => what_if::draw(model, frame, body),
         Screen::Log => log::draw(model, frame, body),
+        Screen::Pipeline => pipeline::draw(model, frame, body),
     }
     if let Some(step) = model.guide {
         let line = Line::from(vec![
@@ -98,6 +104,7 @@ fn top_line(model: &Model, columns: u16) -> Line<'static> {
     match (&model.screen, &model.stream) {
         (Screen::Streams, _) => crumb("streams".to_owned(), Token::Accent),
         (Screen::Log, _) => crumb("log".to_owned(), Token::Accent),
+        (Screen::Pipeline, _) => crumb("pipeline".to_owned(), Token::Accent),
         (screen @ (Screen::Stream | Screen::WhatIf), Some(stream)) => {
             crumb(cut(&safe(stream.stream.as_str()), 40), Token::Accent);
             if let Some(title) = stream.info.value().and_then(|info| info.title.as_deref()) {
@@ -138,7 +145,8 @@ const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
 fn connection(model: &Model) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut out = Vec::new();
-    if let Some(what) = model.waiting.values().next() {
+    // What is asked for again and again without anybody having asked is not worth a word each time.
+    if let Some(what) = model.waiting.values().find(|what| !what.is_empty()) {
         let frame = SPINNER
             .get(model.ticks % SPINNER.len())
             .copied()
@@ -197,7 +205,7 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
             theme.style(token),
         );
     }
-    let call = call(model);
+    let call = safe(&call(model)).into_owned();
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
     // The call gets what the hints leave, but a few hints always stay.
