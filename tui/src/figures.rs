@@ -63,8 +63,7 @@ pub(crate) fn part(done: u64, total: u64, cells: usize) -> usize {
     }
     let full = u128::from(done) * (cells as u128) / u128::from(total);
     let full = usize::try_from(full).unwrap_or(cells);
-    full.max(usize::from(done > 0))
-        .min(cells.saturating_sub(1))
+    full.max(usize::from(done > 0)).min(cells.saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -99,7 +98,10 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_only_when_all_is_done() {
-        assert_eq!((part(0, 9, 20), part(9, 9, 20), part(0, 0, 20)), (0, 20, 20));
+        assert_eq!(
+            (part(0, 9, 20), part(9, 9, 20), part(0, 0, 20)),
+            (0, 20, 20)
+        );
         assert_eq!((part(18_190, 18_204, 20), part(1, 1_000_000, 20)), (19, 1));
         assert_eq!((part(u64::MAX - 1, u64::MAX, 8), part(3, 4, 0)), (7, 0));
     }

@@ -353,7 +353,9 @@ impl Daemon {
                 let mut all = self.pipeline.clone();
                 all.jobs.retain(|job| {
                     job.status != JobStatus::Completed
-                        && handler.as_ref().is_none_or(|handler| job.handler == *handler)
+                        && handler
+                            .as_ref()
+                            .is_none_or(|handler| job.handler == *handler)
                 });
                 Reply::Pipeline(all)
             }
@@ -374,7 +376,9 @@ impl Daemon {
                 Reply::Job(job)
             }
             Request::RetryFailed(_) => Reply::Retried(RetriedOut { retried: 2 }),
-            Request::Rebuild(name) => Reply::Run(pipeline::run("rebuild", name, RunStatus::Running)),
+            Request::Rebuild(name) => {
+                Reply::Run(pipeline::run("rebuild", name, RunStatus::Running))
+            }
             Request::CancelRebuild(name) => {
                 Reply::Run(pipeline::run("rebuild", name, RunStatus::Cancelled))
             }

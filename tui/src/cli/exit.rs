@@ -189,7 +189,9 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::AlreadyRunning => Some(
             "`whodunit projections` and `whodunit backfill` show how far it is; `--cancel` ends a rebuild or a backfill",
         ),
-        Code::NotFailed => Some("`whodunit outbox --status failed` lists those that can be retried"),
+        Code::NotFailed => {
+            Some("`whodunit outbox --status failed` lists those that can be retried")
+        }
         _ => None,
     }
 }
@@ -244,14 +246,20 @@ mod tests {
             (Code::NoSuchJob, "`whodunit outbox`"),
             (Code::NoSuchProjection, "`whodunit projections`"),
             (Code::NoSuchHandler, "`whodunit outbox`"),
-            (Code::NoSuchDocument, "`whodunit read-model NAME --match PART`"),
+            (
+                Code::NoSuchDocument,
+                "`whodunit read-model NAME --match PART`",
+            ),
             (Code::NoSuchRun, "`whodunit backfill`"),
             (Code::AlreadyRunning, "`--cancel`"),
             (Code::NotFailed, "`whodunit outbox --status failed`"),
         ] {
             let problem = Problem::new(code, "x").hint("`GET /v1/outbox`");
             let hint = CliError::from(ClientError::Problem(Box::new(problem))).hint();
-            assert!(hint.as_ref().is_some_and(|hint| hint.contains(command)), "{code}: {hint:?}");
+            assert!(
+                hint.as_ref().is_some_and(|hint| hint.contains(command)),
+                "{code}: {hint:?}"
+            );
         }
     }
 

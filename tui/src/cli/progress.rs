@@ -111,10 +111,10 @@ pub(crate) fn report(
 
 /// How a run stands, in a sentence.
 fn ended(run: &RunOut, what: &str) -> (Token, String) {
-    let seconds = run.ended_at.map(|at| seconds(at.as_micros() - run.started_at.as_micros()));
-    let took = seconds.map_or_else(String::new, |seconds| {
-        format!(" in {}", duration(seconds))
-    });
+    let seconds = run
+        .ended_at
+        .map(|at| seconds(at.as_micros() - run.started_at.as_micros()));
+    let took = seconds.map_or_else(String::new, |seconds| format!(" in {}", duration(seconds)));
     let jobs = if run.kind == "backfill" {
         format!(", {} jobs made", number(run.jobs))
     } else {
@@ -122,16 +122,22 @@ fn ended(run: &RunOut, what: &str) -> (Token, String) {
     };
     let events = format!("{} events{took}{jobs}", number(run.done));
     match run.status {
-        RunStatus::Running => (Token::Plain, format!("{what}: under way, {}", sentence(run))),
-        RunStatus::Completed => (Token::Added, format!("{what}: done, {events}")),
-        RunStatus::Cancelled => (
-            Token::Changed,
-            format!("{what}: cancelled after {events}"),
+        RunStatus::Running => (
+            Token::Plain,
+            format!("{what}: under way, {}", sentence(run)),
         ),
+        RunStatus::Completed => (Token::Added, format!("{what}: done, {events}")),
+        RunStatus::Cancelled => (Token::Changed, format!("{what}: cancelled after {events}")),
         RunStatus::Failed => {
-            let why = run.error.as_deref().unwrap_or("the daemon does not say why");
+            let why = run
+                .error
+                .as_deref()
+                .unwrap_or("the daemon does not say why");
             let why = whodunit_core::text::shown(why);
-            (Token::Error, format!("{what}: failed after {events}: {why}"))
+            (
+                Token::Error,
+                format!("{what}: failed after {events}: {why}"),
+            )
         }
     }
 }

@@ -220,7 +220,9 @@ fn of_run(run: &RunOut, form: Form) -> String {
         RunStatus::Cancelled => format!("cancelled {at}"),
         RunStatus::Failed => format!(
             "failed {at}: {}",
-            run.error.as_deref().unwrap_or("the daemon does not say why")
+            run.error
+                .as_deref()
+                .unwrap_or("the daemon does not say why")
         ),
     }
 }
@@ -304,7 +306,10 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     terminal.table(&table)?;
     let named = found.findings.len() as u64;
     if found.findings_total > named {
-        terminal.note(format!("… and {} more", number(found.findings_total - named)))?;
+        terminal.note(format!(
+            "… and {} more",
+            number(found.findings_total - named)
+        ))?;
     }
     terminal.note(format!(
         "hint: `whodunit event` and `whodunit steps KEY` show what the log says; `whodunit rebuild {name}` makes the read \

@@ -257,11 +257,7 @@ fn show(document: &DocumentOut, terminal: &mut Terminal<'_>) -> Result<Exit, Cli
 }
 
 /// The read model is behind what was asked for: an answer of its own, no error.
-fn not_yet(
-    name: &str,
-    behind: &NotYetOut,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, CliError> {
+fn not_yet(name: &str, behind: &NotYetOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     if terminal.form.json {
         terminal.document(behind)?;
         return Ok(Exit::No);

@@ -13,7 +13,7 @@ pub(crate) const FIELDS: [(&str, bool, &str); 7] = [
     (
         "handlers",
         true,
-        "handlers and projections, with commas; effects happen only for those named",
+        "handlers and projections, with commas; only these act",
     ),
     ("from position", false, "the log's first when empty"),
     ("to position", false, "the log's head when empty"),
@@ -52,7 +52,9 @@ pub(crate) fn read(fields: &[Field], now: Timestamp) -> Option<BackfillIn> {
         Some(text) => moment(&text, now).ok().map(Some),
     };
     Some(BackfillIn {
-        handlers: text("handlers").map(|text| words(&text)).unwrap_or_default(),
+        handlers: text("handlers")
+            .map(|text| words(&text))
+            .unwrap_or_default(),
         from_position: position("from position")?,
         to_position: position("to position")?,
         since: time("since")?,
@@ -82,7 +84,10 @@ pub(crate) fn call(body: &BackfillIn) -> String {
         add("", handler);
     }
     let options = [
-        (" --from-position", body.from_position.map(|n| n.to_string())),
+        (
+            " --from-position",
+            body.from_position.map(|n| n.to_string()),
+        ),
         (" --to-position", body.to_position.map(|n| n.to_string())),
         (" --since", body.since.map(|time| time.to_string())),
         (" --until", body.until.map(|time| time.to_string())),
@@ -154,7 +159,11 @@ mod tests {
             values.push((title, value));
             let form = filled(&values);
             assert!(form.filled().is_none(), "{title} {value}");
-            let field = form.fields.iter().find(|field| field.title == title).unwrap();
+            let field = form
+                .fields
+                .iter()
+                .find(|field| field.title == title)
+                .unwrap();
             let error = field.error.clone().unwrap_or_default();
             assert!(error.contains(said), "{title} {value}: {error}");
         }

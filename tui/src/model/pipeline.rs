@@ -40,7 +40,11 @@ impl Pipeline {
             .filter(|run| run.status == RunStatus::Running)
             .collect();
         if running.is_empty() {
-            self.backfills.iter().max_by_key(|run| run.id).into_iter().collect()
+            self.backfills
+                .iter()
+                .max_by_key(|run| run.id)
+                .into_iter()
+                .collect()
         } else {
             running
         }
@@ -255,7 +259,8 @@ mod tests {
         };
         all.backfills = vec![done(1), done(2)];
         assert_eq!(all.backfills_shown()[0].id, 2);
-        all.backfills.insert(0, run("backfill", "x", RunStatus::Running));
+        all.backfills
+            .insert(0, run("backfill", "x", RunStatus::Running));
         assert_eq!(all.backfills_shown()[0].id, 3);
     }
 
@@ -267,12 +272,18 @@ mod tests {
             more: false,
             projections: projections(),
         };
-        standing.jobs.retain(|job| job.stream.as_str() == "user-sarah");
+        standing
+            .jobs
+            .retain(|job| job.stream.as_str() == "user-sarah");
         standing.jobs.reverse();
         assert_eq!(standing.jobs_of(4).unwrap()[0].id, 8830);
         assert_eq!(standing.jobs_of(2).unwrap().len(), 0, "it had no job");
         standing.more = true;
-        assert_eq!(standing.jobs_of(1), None, "the oldest revision may have more");
+        assert_eq!(
+            standing.jobs_of(1),
+            None,
+            "the oldest revision may have more"
+        );
         assert!(standing.jobs_of(2).is_some());
     }
 
@@ -288,7 +299,10 @@ mod tests {
         standing.jobs.retain(|job| {
             job.held_by.is_some() || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
         });
-        assert!(!standing.is_moving(18_190), "failed, held and done jobs rest");
+        assert!(
+            !standing.is_moving(18_190),
+            "failed, held and done jobs rest"
+        );
         assert!(standing.is_moving(18_191), "a projection is on its way");
         standing.projections = stalled();
         assert!(!standing.is_moving(18_191));

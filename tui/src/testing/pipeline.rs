@@ -160,7 +160,13 @@ pub(crate) fn jobs() -> Vec<JobOut> {
         job(8842, "webhook:crm", "user-c411", 9, JobStatus::Processing),
         held,
         retried,
-        job(41, "send_welcome_email", "user-sarah", 1, JobStatus::Completed),
+        job(
+            41,
+            "send_welcome_email",
+            "user-sarah",
+            1,
+            JobStatus::Completed,
+        ),
     ]
 }
 
@@ -191,16 +197,28 @@ pub(crate) fn check(ok: bool) -> CheckOut {
     let finding = |kind, revision: u64, detail: &str| FindingOut {
         kind,
         key: "user-sarah".to_owned(),
-        position: if revision == 0 { 0 } else { 1000 + revision * 100 },
+        position: if revision == 0 {
+            0
+        } else {
+            1000 + revision * 100
+        },
         revision,
         event_type: if revision == 0 { "" } else { "UserSuspended" }.to_owned(),
         detail: detail.to_owned(),
     };
     let findings = vec![
-        finding(FindingKind::AppliedTwice, 3, "revision 3 was applied again after revision 4"),
+        finding(
+            FindingKind::AppliedTwice,
+            3,
+            "revision 3 was applied again after revision 4",
+        ),
         FindingOut {
             key: "user-ghost".to_owned(),
-            ..finding(FindingKind::Unfounded, 0, "there is no such stream in the log")
+            ..finding(
+                FindingKind::Unfounded,
+                0,
+                "there is no such stream in the log",
+            )
         },
     ];
     CheckOut {

@@ -83,7 +83,7 @@ pub(super) fn back(model: &mut Model) -> Effects {
         Screen::Streams if model.streams.list.value().is_none() => streams::load(model),
         Screen::Streams | Screen::Stream | Screen::WhatIf | Screen::Log | Screen::Pipeline => {
             Vec::new()
-        },
+        }
     }
 }
 

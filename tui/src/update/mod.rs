@@ -182,7 +182,14 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Effects {
             Vec::new()
         }
         // What is asked for without a word is no reason not to go back.
-        Action::Back if model.waiting.iter().any(|(slot, what)| slot.is_main() && !what.is_empty()) => cancel(model),
+        Action::Back
+            if model
+                .waiting
+                .iter()
+                .any(|(slot, what)| slot.is_main() && !what.is_empty()) =>
+        {
+            cancel(model)
+        }
         Action::Back => history::back(model),
         Action::Help => open(
             model,

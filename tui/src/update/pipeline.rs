@@ -218,7 +218,11 @@ fn check(model: &mut Model) -> Effects {
     }
     model.pipeline.check = Remote::Loading(None);
     model.pipeline.checked = Some(name.clone());
-    vec![model.ask(Slot::Check, format!("checking {name}"), Request::Check(name))]
+    vec![model.ask(
+        Slot::Check,
+        format!("checking {name}"),
+        Request::Check(name),
+    )]
 }
 
 /// A filled form starts a backfill.
@@ -287,7 +291,9 @@ pub(super) fn filled(model: &mut Model, reply: Reply) -> Effects {
                 } else {
                     let n = number(found.findings_total);
                     let name = &found.projection;
-                    model.complain(format!("{name}: {n} documents and the log part; C shows them"));
+                    model.complain(format!(
+                        "{name}: {n} documents and the log part; C shows them"
+                    ));
                 }
             }
             model.pipeline.check = Remote::Ready(found);
@@ -300,7 +306,9 @@ pub(super) fn filled(model: &mut Model, reply: Reply) -> Effects {
         }
         Reply::Run(run) => {
             let text = match run.status {
-                RunStatus::Running => format!("the {} of {} has begun; K ends it", run.kind, run.of),
+                RunStatus::Running => {
+                    format!("the {} of {} has begun; K ends it", run.kind, run.of)
+                }
                 RunStatus::Completed => format!("the {} of {} is done", run.kind, run.of),
                 RunStatus::Cancelled => format!("the {} of {} is cancelled", run.kind, run.of),
                 RunStatus::Failed => format!("the {} of {} failed", run.kind, run.of),
@@ -329,7 +337,9 @@ pub(super) fn failed(model: &mut Model, slot: Slot, failure: Failure, away: bool
             }
         }
         _ => {
-            let hint = failure.hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            let hint = failure
+                .hint
+                .map_or_else(String::new, |hint| format!("; {hint}"));
             model.complain(format!("{}{hint}", failure.message));
         }
     }

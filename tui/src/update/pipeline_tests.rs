@@ -40,7 +40,10 @@ fn the_screen_looks_again_about_once_a_second_and_never_twice_at_a_time() {
     later(&mut harness, 3);
     assert!(!harness.asked(Slot::Pipeline), "three quarters of a second");
     later(&mut harness, 4);
-    assert_eq!(requests(&harness, Slot::Pipeline), [Request::Pipeline(None)]);
+    assert_eq!(
+        requests(&harness, Slot::Pipeline),
+        [Request::Pipeline(None)]
+    );
     later(&mut harness, 40);
     let message = harness.daemon.live("UserWaved");
     harness.send(message);
@@ -71,7 +74,10 @@ fn a_lost_daemon_is_not_asked_and_a_failed_look_keeps_what_there_is() {
     let mut harness = harness("p");
     harness.daemon.failure = Daemon::failing(false).failure;
     later(&mut harness, 4);
-    assert_eq!(notice(&harness), ("the store failed while reading an event", true));
+    assert_eq!(
+        notice(&harness),
+        ("the store failed while reading an event", true)
+    );
     assert_eq!(harness.model.pipeline.projections().len(), 2);
     let mut harness = harness.silent();
     harness.send(Msg::Disconnected {
@@ -92,9 +98,18 @@ fn the_jobs_are_those_of_the_selected_handler() {
         harness.model.pipeline.current_handler().unwrap().handler,
         "webhook:crm"
     );
-    let ids: Vec<u64> = harness.model.pipeline.jobs().iter().map(|job| job.id).collect();
+    let ids: Vec<u64> = harness
+        .model
+        .pipeline
+        .jobs()
+        .iter()
+        .map(|job| job.id)
+        .collect();
     assert_eq!(ids, [8830, 8842, 8841]);
-    assert_eq!(call(&harness.model), "whodunit outbox --handler webhook:crm");
+    assert_eq!(
+        call(&harness.model),
+        "whodunit outbox --handler webhook:crm"
+    );
     let harness = harness.press("enter down");
     assert_eq!(harness.model.pipeline.pane, Pane::Jobs);
     assert_eq!(call(&harness.model), "whodunit outbox 8842");
@@ -104,7 +119,10 @@ fn the_jobs_are_those_of_the_selected_handler() {
 fn enter_on_a_job_opens_its_event_and_escape_comes_back() {
     let harness = harness("p tab tab down enter");
     let stream = harness.model.stream.as_ref().unwrap();
-    assert_eq!((stream.stream.as_str(), stream.revision()), ("user-sarah", 4));
+    assert_eq!(
+        (stream.stream.as_str(), stream.revision()),
+        ("user-sarah", 4)
+    );
     let harness = harness.press("esc");
     assert_eq!(harness.model.screen, Screen::Pipeline);
     assert_eq!(harness.model.pipeline.current_job().unwrap().id, 8830);
@@ -114,11 +132,22 @@ fn enter_on_a_job_opens_its_event_and_escape_comes_back() {
 #[test]
 fn only_a_failed_job_is_tried_again() {
     let at_job = harness("p tab tab").silent().press("R");
-    assert_eq!(requests(&at_job, Slot::PipelineAct), [Request::RetryJob(8812)]);
+    assert_eq!(
+        requests(&at_job, Slot::PipelineAct),
+        [Request::RetryJob(8812)]
+    );
     let twice = at_job.press("R");
-    assert_eq!(requests(&twice, Slot::PipelineAct).len(), 1, "one thing at a time");
+    assert_eq!(
+        requests(&twice, Slot::PipelineAct).len(),
+        1,
+        "one thing at a time"
+    );
     let held = harness("p tab tab down down down").silent().press("R");
-    assert!(notice(&held).0.contains("job 8840 is pending"), "{:?}", held.model.notice);
+    assert!(
+        notice(&held).0.contains("job 8840 is pending"),
+        "{:?}",
+        held.model.notice
+    );
     assert!(held.effects.is_empty());
     // Done, it says so and looks again.
     let done = harness("p tab tab R");
@@ -128,7 +157,9 @@ fn only_a_failed_job_is_tried_again() {
 #[test]
 fn what_cannot_be_taken_back_is_asked_about_first() {
     let asked = harness("p B").silent();
-    assert!(matches!(&asked.model.overlay, Some(Overlay::Confirm(Confirmed::Rebuild(name))) if name == "users"));
+    assert!(
+        matches!(&asked.model.overlay, Some(Overlay::Confirm(Confirmed::Rebuild(name))) if name == "users")
+    );
     assert_eq!(call(&asked.model), "whodunit rebuild users");
     let undone = asked.press("x n");
     assert!(undone.effects.is_empty() && undone.model.overlay.is_none());
@@ -142,7 +173,10 @@ fn what_cannot_be_taken_back_is_asked_about_first() {
     let wanted = Request::RetryFailed("send_security_notification".to_owned());
     assert_eq!(requests(&all, Slot::PipelineAct), [wanted]);
     let none = harness("p tab down A");
-    assert_eq!(notice(&none), ("no job of send_welcome_email has failed", true));
+    assert_eq!(
+        notice(&none),
+        ("no job of send_welcome_email has failed", true)
+    );
 }
 
 #[test]
@@ -152,8 +186,14 @@ fn a_run_under_way_is_cancelled_the_rebuild_first() {
     let mut daemon = Daemon::sarah();
     daemon.pipeline.projections[1].rebuild = Some(run("rebuild", "states", RunStatus::Running));
     daemon.pipeline.backfills = vec![run("backfill", "webhook:crm", RunStatus::Running)];
-    let busy = Harness::new((120, 40), daemon).press("p").silent().press("K");
-    assert_eq!(requests(&busy, Slot::PipelineAct), [Request::CancelBackfill(3)]);
+    let busy = Harness::new((120, 40), daemon)
+        .press("p")
+        .silent()
+        .press("K");
+    assert_eq!(
+        requests(&busy, Slot::PipelineAct),
+        [Request::CancelBackfill(3)]
+    );
     let mut busy = busy;
     busy.model.waiting.clear();
     let busy = busy.press("down K");
@@ -162,7 +202,11 @@ fn a_run_under_way_is_cancelled_the_rebuild_first() {
         Request::CancelRebuild("states".to_owned())
     );
     let busy = busy.press("B");
-    assert!(notice(&busy).0.contains("K cancels"), "{:?}", busy.model.notice);
+    assert!(
+        notice(&busy).0.contains("K cancels"),
+        "{:?}",
+        busy.model.notice
+    );
 }
 
 #[test]
@@ -174,7 +218,10 @@ fn findings_lead_to_their_events() {
     assert_eq!(call(&harness.model), "whodunit projections users --check");
     let opened = harness.press("enter");
     let stream = opened.model.stream.as_ref().unwrap();
-    assert_eq!((stream.stream.as_str(), stream.revision()), ("user-sarah", 3));
+    assert_eq!(
+        (stream.stream.as_str(), stream.revision()),
+        ("user-sarah", 3)
+    );
     assert!(opened.model.overlay.is_none());
 }
 
@@ -184,7 +231,11 @@ fn a_check_that_ends_while_nobody_looks_is_kept_and_shown_on_demand() {
     assert_eq!(requests(&harness, Slot::Check).len(), 1);
     let harness = {
         harness = harness.press("C esc");
-        assert_eq!(requests(&harness, Slot::Check).len(), 1, "one check at a time");
+        assert_eq!(
+            requests(&harness, Slot::Check).len(),
+            1,
+            "one check at a time"
+        );
         let generation = harness.model.generations[&Slot::Check];
         harness.send(Msg::Replied {
             slot: Slot::Check,
@@ -195,11 +246,23 @@ fn a_check_that_ends_while_nobody_looks_is_kept_and_shown_on_demand() {
         });
         harness
     };
-    assert!(notice(&harness).0.contains("7 documents"), "{:?}", harness.model.notice);
+    assert!(
+        notice(&harness).0.contains("7 documents"),
+        "{:?}",
+        harness.model.notice
+    );
     let harness = harness.press("C");
-    assert_eq!(requests(&harness, Slot::Check).len(), 1, "it is shown, not run again");
+    assert_eq!(
+        requests(&harness, Slot::Check).len(),
+        1,
+        "it is shown, not run again"
+    );
     let harness = harness.press("C");
-    assert_eq!(requests(&harness, Slot::Check).len(), 2, "asked again, it runs again");
+    assert_eq!(
+        requests(&harness, Slot::Check).len(),
+        2,
+        "asked again, it runs again"
+    );
 }
 
 #[test]
@@ -224,7 +287,10 @@ fn a_refusal_says_why_and_what_to_do() {
         unreachable: false,
     });
     let harness = harness.press("R");
-    assert_eq!(notice(&harness), ("job 8812 is completed; only failed jobs", true));
+    assert_eq!(
+        notice(&harness),
+        ("job 8812 is completed; only failed jobs", true)
+    );
     assert!(harness.model.pipeline.all.value().is_some());
 }
 
@@ -248,7 +314,15 @@ fn a_stream_whose_jobs_move_is_looked_at_again() {
     assert_eq!(standing(&moves), 1, "one look at a time");
     // The answer for another stream says nothing about this one.
     let generation = moves.model.generations[&Slot::Standing];
-    let mut other = moves.model.stream.as_ref().unwrap().standing.value().unwrap().clone();
+    let mut other = moves
+        .model
+        .stream
+        .as_ref()
+        .unwrap()
+        .standing
+        .value()
+        .unwrap()
+        .clone();
     other.stream = "user-19aa".parse().unwrap();
     other.jobs.clear();
     moves.send(Msg::Replied {

@@ -72,9 +72,7 @@ fn filled(model: &mut Model, slot: Slot, reply: Reply) -> Effects {
             model.log.density = Some(density);
             Vec::new()
         }
-        (Slot::Pipeline | Slot::PipelineAct | Slot::Check, reply) => {
-            pipeline::filled(model, reply)
-        }
+        (Slot::Pipeline | Slot::PipelineAct | Slot::Check, reply) => pipeline::filled(model, reply),
         (slot, reply) => of_stream(model, slot, reply),
     }
 }

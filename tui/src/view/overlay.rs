@@ -9,7 +9,7 @@ use tui_input::Input;
 use whodunit_core::api::browse::Category;
 use whodunit_core::diff::DiffOp;
 
-use super::{failure, loading, pane, pipeline_overlay, state};
+use super::{failure, loading, pane, pipeline_overlay, standing, state};
 use crate::keys::{self, Scope};
 use crate::model::form::{Form, Kind};
 use crate::model::stream::{Row, StreamScreen};
@@ -311,9 +311,14 @@ fn detail(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     let inner = open(model, frame, body, "event · Esc closes", 100, body.height);
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
-    for line in detail_lines(model.theme, stream) {
-        lines.push(line);
+    if let Some(step) = stream.step() {
+        let theme = model.theme;
+        lines.push(("in the pipeline".to_owned(), theme.style(Token::Title)));
+        for (_, text, token) in standing::facts(model, stream, &step.event) {
+            lines.push((text, theme.style(token)));
+        }
     }
+    lines.extend(detail_lines(model.theme, stream));
     let lines: Vec<Line<'_>> = lines
         .into_iter()
         .flat_map(|(text, style)| {

@@ -18,8 +18,11 @@ use crate::theme::{Glyph, Theme, Token};
 
 /// From this width on the projections stand beside the outbox; below, all is stacked.
 const SIDE_BY_SIDE: u16 = 100;
-/// Lines about the selected job, under the list.
-const DETAIL_ROWS: u16 = 3;
+/// Lines about the selected job, under the list, where there is room and where there is little.
+const DETAIL_ROWS: u16 = 4;
+const DETAIL_ROWS_LEAST: u16 = 2;
+/// Lines about backfills at most.
+const BACKFILL_ROWS: u16 = 4;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = match &model.pipeline.all {
@@ -99,10 +102,24 @@ fn draw_projections(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: 
         }
         lines.extend(projection_lines(model, all, index, cells));
     }
-    lines.extend(backfill_lines(theme, all, cells));
-    let height = usize::from(inner.height);
-    let first = at.min(lines.len().saturating_sub(height));
-    frame.render_widget(Paragraph::new(lines.split_off(first)), inner);
+    // The backfills stay in sight, whichever projection is selected.
+    let backfills = backfill_lines(theme, all, cells);
+    let below = rows(backfills.len())
+        .saturating_sub(2)
+        .min(BACKFILL_ROWS)
+        .min(inner.height / 2);
+    let height = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .min(inner.height - below);
+    let [list, bottom, _] = Layout::vertical([
+        Constraint::Length(height),
+        Constraint::Length(below),
+        Constraint::Min(0),
+    ])
+    .areas(inner);
+    let first = at.min(lines.len().saturating_sub(usize::from(height)));
+    frame.render_widget(Paragraph::new(lines.split_off(first)), list);
+    frame.render_widget(Paragraph::new(backfills), bottom);
 }
 
 /// How a projection keeps up, in a word; one that stands still has a mark of its own.
@@ -164,7 +181,10 @@ fn projection_lines(
         rate(projection.events_per_second),
         number(projection.documents),
     );
-    lines.push(Line::styled(cut(&figures, cells), theme.style(Token::Muted)));
+    lines.push(Line::styled(
+        cut(&figures, cells),
+        theme.style(Token::Muted),
+    ));
     if let Some(error) = &projection.error {
         let stalled = projection.status == ProjectionStatus::Stalled;
         let token = if stalled { Token::Error } else { Token::Muted };
@@ -175,50 +195,57 @@ fn projection_lines(
         .into_iter()
         .flatten()
     {
-        lines.extend(run_line(theme, run, &safe(&run.kind), false, cells));
+        // One that has ended well is told in the projection's details.
+        if matches!(run.status, RunStatus::Running | RunStatus::Failed) {
+            lines.push(run_line(theme, run, &safe(&run.kind), cells));
+        }
     }
     lines
 }
 
 fn backfill_lines(theme: Theme, all: &Pipeline, cells: usize) -> Vec<Line<'static>> {
-    all.backfills_shown()
-        .into_iter()
-        .filter_map(|run| {
-            let what = format!("backfill {} {}", run.id, safe(&run.of));
-            run_line(theme, run, &what, true, cells)
-        })
-        .collect()
+    let mut lines = Vec::new();
+    for run in all.backfills_shown() {
+        let mut what = format!("backfill {} of {}", run.id, safe(&run.of));
+        if run.status == RunStatus::Running {
+            let title = cut(&format!("   {what}"), cells);
+            lines.push(Line::styled(title, theme.style(Token::Accent)));
+            what.clear();
+        }
+        lines.push(run_line(theme, run, &what, cells));
+    }
+    lines
 }
 
-/// A run under way, with its bar; one that has ended is told only where it is worth a line.
-fn run_line(
-    theme: Theme,
-    run: &RunOut,
-    what: &str,
-    told: bool,
-    cells: usize,
-) -> Option<Line<'static>> {
+/// A run under way, with its bar, or how it ended.
+fn run_line(theme: Theme, run: &RunOut, what: &str, cells: usize) -> Line<'static> {
     let jobs = format!("{} jobs", number(run.jobs));
     let (text, token) = match run.status {
         RunStatus::Running => {
-            let what = format!("   {}", cut(what, cells / 3));
             let said = sentence(run);
-            let room = cells.saturating_sub(width(&what) + width(&said) + 2).min(20);
-            let bar = bar(theme, Glyph::Building, run.done, run.total, room);
-            (format!("{what} {bar} {said}"), Token::Accent)
+            let used = 5 + width(what) + width(&said);
+            let bar = bar(
+                theme,
+                Glyph::Building,
+                run.done,
+                run.total,
+                cells.saturating_sub(used).min(20),
+            );
+            let parts = [what, &bar, &said];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            (format!("   {}", parts.join(" ")), Token::Accent)
         }
         RunStatus::Failed => {
             let why = run.error.as_deref().map(safe).unwrap_or_default();
             (format!("   {what} failed: {why}"), Token::Error)
         }
-        RunStatus::Completed if told => (format!("   {what} done, {jobs}"), Token::Muted),
-        RunStatus::Cancelled if told => (
+        RunStatus::Completed => (format!("   {what} done, {jobs}"), Token::Muted),
+        RunStatus::Cancelled => (
             format!("   {what} cancelled at {} %, {jobs}", percent(run)),
             Token::Muted,
         ),
-        RunStatus::Completed | RunStatus::Cancelled => return None,
     };
-    Some(Line::styled(cut(&text, cells), theme.style(token)))
+    Line::styled(cut(&text, cells), theme.style(token))
 }
 
 /// A bar of so many cells; nothing where there is no room for one.
@@ -347,7 +374,11 @@ fn draw_jobs(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
         let text = "nothing waits, and nothing has failed".to_owned();
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
     }
-    let below = DETAIL_ROWS.min(inner.height.saturating_sub(2));
+    let below = if inner.height < 12 {
+        DETAIL_ROWS_LEAST.min(inner.height.saturating_sub(2))
+    } else {
+        DETAIL_ROWS
+    };
     let [list, detail] =
         Layout::vertical([Constraint::Min(1), Constraint::Length(below)]).areas(inner);
     let height = usize::from(list.height);
@@ -448,7 +479,15 @@ fn draw_job(model: &Model, screen: &PipelineScreen, frame: &mut Frame<'_>, area:
     );
     let mut lines = vec![Line::styled(cut(&title, cells), theme.style(Token::Title))];
     let (_, token) = job_mark(job);
-    for line in wrap(&job_story(model, job), cells) {
+    let story = wrap(&job_story(model, job), cells);
+    let room = usize::from(area.height).saturating_sub(1);
+    for (index, line) in story.iter().enumerate().take(room) {
+        // What does not fit ends in a mark that says so.
+        let line = if index + 1 == room && story.len() > room {
+            cut(&format!("{} …", cut(line, cells.saturating_sub(2))), cells)
+        } else {
+            line.clone()
+        };
         lines.push(Line::styled(line, theme.style(token)));
     }
     frame.render_widget(Paragraph::new(lines), area);

@@ -5,25 +5,48 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use whodunit_core::api::pipeline::{FindingOut, RunOut, RunStatus};
+use whodunit_core::api::pipeline::{FindingOut, ProjectionOut, RunOut, RunStatus};
 
 use super::overlay::{choice, open};
 use super::pipeline::status;
-use super::{failure, first_row, loading};
+use super::{centred, failure, first_row};
 use crate::figures::{duration, rate, sentence};
 use crate::model::pipeline::Confirmed;
 use crate::model::{Model, Remote};
 use crate::text::{cut, fit, number, safe, wrap};
 use crate::theme::{Glyph, Token};
 
+/// How wide the boxes are at most.
+const COLUMNS: u16 = 84;
+/// Lines of a box beside its list of findings: two above, four below.
+const AROUND: usize = 6;
+
 pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     let theme = model.theme;
     let Some(projection) = model.pipeline.current_projection() else {
         return;
     };
-    let inner = open(model, frame, body, "projection · Esc closes", 84, 18);
-    let cells = usize::from(inner.width);
-    let (word, token) = status(theme, projection);
+    let columns = COLUMNS.min(body.width);
+    let cells = usize::from(columns.saturating_sub(2));
+    let mut lines = Vec::new();
+    for (label, text, token) in facts(model, projection) {
+        for (index, part) in wrap(&text, cells.saturating_sub(9)).into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(fit(label, 9), theme.style(Token::Muted)),
+                Span::styled(part, theme.style(token)),
+            ]));
+        }
+    }
+    let title = "projection · Esc closes";
+    let inner = open(model, frame, body, title, columns, rows(lines.len()));
+    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+}
+
+/// Labelled facts about a projection.
+fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String, Token)> {
+    let (word, token) = status(model.theme, projection);
     let mut facts = vec![
         ("name", safe(&projection.name).into_owned(), Token::Accent),
         (
@@ -55,8 +78,16 @@ pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scrol
             format!("{} events/s", rate(projection.events_per_second)),
             Token::Plain,
         ),
-        ("holds", format!("{} documents", number(projection.documents)), Token::Plain),
-        ("rules", safe(&projection.rules_hash).into_owned(), Token::Muted),
+        (
+            "holds",
+            format!("{} documents", number(projection.documents)),
+            Token::Plain,
+        ),
+        (
+            "rules",
+            safe(&projection.rules_hash).into_owned(),
+            Token::Muted,
+        ),
     ];
     if let Some(error) = &projection.error {
         facts.push(("error", safe(error).into_owned(), Token::Error));
@@ -69,18 +100,12 @@ pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scrol
             facts.push((label, of_run(model, run), Token::Plain));
         }
     }
-    let mut lines = Vec::new();
-    for (label, text, token) in facts {
-        for (index, part) in wrap(&text, cells.saturating_sub(9)).into_iter().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            lines.push(Line::from(vec![
-                Span::styled(fit(label, 9), theme.style(Token::Muted)),
-                Span::styled(part, theme.style(token)),
-            ]));
-        }
-    }
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    facts
+}
+
+/// The height of a box for so many lines.
+fn rows(lines: usize) -> u16 {
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
 }
 
 fn of_run(model: &Model, run: &RunOut) -> String {
@@ -100,56 +125,85 @@ pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selecte
     let (theme, screen) = (model.theme, &model.pipeline);
     let name = screen.checked.as_deref().map(safe).unwrap_or_default();
     let title = format!("truth check of {name} · Esc closes");
-    let inner = open(model, frame, body, &title, 100, 18);
     let found = match &screen.check {
-        Remote::Failed(why) => return failure(model, frame, inner, why),
+        Remote::Failed(why) => {
+            let inner = open(model, frame, body, &title, COLUMNS, 10);
+            return failure(model, frame, inner, why);
+        }
         Remote::Absent | Remote::Loading(_) => {
-            let run = screen
-                .projections()
-                .iter()
-                .find(|projection| screen.checked.as_deref() == Some(&projection.name))
-                .and_then(|projection| projection.check.as_ref())
-                .filter(|run| run.status == RunStatus::Running);
-            let how = run.map_or_else(String::new, |run| format!(": {}", sentence(run)));
-            let what = format!("what the log says{how}");
-            return loading(model, frame, inner, &what);
+            let inner = open(model, frame, body, &title, COLUMNS, 8);
+            return under_way(model, frame, inner);
         }
         Remote::Ready(found) => found,
     };
+    let lines = if found.ok {
+        3
+    } else {
+        found.findings.len() + AROUND
+    };
+    let inner = open(model, frame, body, &title, 100, rows(lines));
     let cells = usize::from(inner.width);
     let compared = format!(
-        "{} documents and {} events compared, up to position {}",
+        "compared {} documents with {} events, up to position {}",
         number(found.documents),
         number(found.events),
         number(found.checkpoint)
     );
-    let mut lines = Vec::new();
+    let compared = Line::styled(cut(&compared, cells), theme.style(Token::Muted));
     if found.ok {
-        let text = format!("{} the read model is what the log says", theme.glyph(Glyph::Done));
-        lines.push(Line::styled(text, theme.style(Token::Added)));
-        lines.push(Line::styled(cut(&compared, cells), theme.style(Token::Muted)));
-        lines.push(Line::styled("C checks again", theme.style(Token::Muted)));
-        frame.render_widget(Paragraph::new(lines), inner);
-        return;
+        let ok = format!(
+            "{} the read model is what the log says",
+            theme.glyph(Glyph::Done)
+        );
+        let lines = vec![
+            Line::styled(ok, theme.style(Token::Added)),
+            compared,
+            Line::styled("C checks again", theme.style(Token::Muted)),
+        ];
+        return frame.render_widget(Paragraph::new(lines), inner);
     }
     let text = format!(
-        "{} {} documents and the log part, the first event each is to blame on:",
+        "{} {} documents are not what the log says; where each first parts from it:",
         theme.glyph(Glyph::Rejected),
         number(found.findings_total)
     );
-    lines.push(Line::styled(cut(&text, cells), theme.style(Token::Error)));
-    lines.push(Line::styled(cut(&compared, cells), theme.style(Token::Muted)));
-    // Two lines above, four below: the list has the rest.
-    let height = usize::from(inner.height).saturating_sub(6).max(1);
+    let mut lines = vec![
+        Line::styled(cut(&text, cells), theme.style(Token::Error)),
+        compared,
+    ];
+    let height = usize::from(inner.height).saturating_sub(AROUND).max(1);
     let first = first_row(selected, found.findings.len(), height);
     let shown = found.findings.iter().enumerate().skip(first).take(height);
-    lines.extend(shown.map(|(index, finding)| {
-        choice(theme, index == selected, &finding_row(finding), cells)
-    }));
-    let list_end = 2 + height.min(found.findings.len());
-    let (list, detail) = split(inner, list_end);
+    lines
+        .extend(shown.map(|(index, finding)| {
+            choice(theme, index == selected, &finding_row(finding), cells)
+        }));
+    let (list, detail) = split(inner, lines.len());
     frame.render_widget(Paragraph::new(lines), list);
     draw_finding(model, found.findings.get(selected), frame, detail);
+}
+
+/// How far the check is, as the projection says it.
+fn under_way(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let (theme, screen) = (model.theme, &model.pipeline);
+    let run = screen
+        .projections()
+        .iter()
+        .find(|projection| screen.checked.as_deref() == Some(&projection.name))
+        .and_then(|projection| projection.check.as_ref())
+        .filter(|run| run.status == RunStatus::Running);
+    let mut lines = vec![(
+        "the log is folded a second time, and compared …".to_owned(),
+        theme.style(Token::Plain),
+    )];
+    if let Some(run) = run {
+        lines.push((sentence(run), theme.style(Token::Accent)));
+    }
+    lines.push((
+        "Esc closes this box; the check goes on".to_owned(),
+        theme.style(Token::Muted),
+    ));
+    centred(frame, area, &lines);
 }
 
 fn finding_row(finding: &FindingOut) -> String {
@@ -179,7 +233,10 @@ fn draw_finding(model: &Model, finding: Option<&FindingOut>, frame: &mut Frame<'
     let sentence = wrap(&safe(&finding.detail), cells).into_iter().take(2);
     lines.extend(sentence.map(Line::raw));
     lines.push(Line::styled(
-        cut("Enter opens the event's stream · C checks again · B on the screen rebuilds", cells),
+        cut(
+            "Enter opens the event's stream · C checks again · B on the screen rebuilds",
+            cells,
+        ),
         theme.style(Token::Muted),
     ));
     frame.render_widget(Paragraph::new(lines), area);
@@ -208,9 +265,15 @@ pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, body: Rect, what: &C
     };
     let inner = open(model, frame, body, "really?", 70, 9);
     let cells = usize::from(inner.width);
-    let mut lines: Vec<(String, Style)> =
-        vec![(cut(&question, cells), theme.style(Token::Title)), (String::new(), Style::new())];
-    lines.extend(wrap(detail, cells).into_iter().map(|line| (line, Style::new())));
+    let mut lines: Vec<(String, Style)> = vec![
+        (cut(&question, cells), theme.style(Token::Title)),
+        (String::new(), Style::new()),
+    ];
+    lines.extend(
+        wrap(detail, cells)
+            .into_iter()
+            .map(|line| (line, Style::new())),
+    );
     lines.push((
         "Enter does it · Esc does not".to_owned(),
         theme.style(Token::Key),

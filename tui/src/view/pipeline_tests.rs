@@ -20,7 +20,10 @@ fn snapshot(name: &str, make: impl Fn((u16, u16)) -> Harness) {
             .content()
             .iter()
             .find(|cell| cell.symbol().chars().any(whodunit_core::text::is_unsafe));
-        assert!(unsafe_cell.is_none(), "{unsafe_cell:?} would reach the terminal");
+        assert!(
+            unsafe_cell.is_none(),
+            "{unsafe_cell:?} would reach the terminal"
+        );
         assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), harness.screen());
     }
 }
@@ -71,7 +74,9 @@ fn runs_under_way() {
 
 #[test]
 fn nothing_there_on_its_way_or_to_be_had() {
-    snapshot("empty", |size| Harness::new(size, Daemon::empty()).press("p"));
+    snapshot("empty", |size| {
+        Harness::new(size, Daemon::empty()).press("p")
+    });
     snapshot("loading", |size| {
         Harness::new(size, Daemon::sarah()).silent().press("p")
     });
@@ -121,12 +126,20 @@ fn text_that_is_long_or_means_harm() {
     snapshot("hostile", |size| {
         Harness::new(size, with(pipeline.clone())).press("p")
     });
-    for keys in ["p enter", "p C", "p B", "p tab down A", "p b", "p tab tab enter"] {
+    for keys in [
+        "p enter",
+        "p C",
+        "p B",
+        "p tab down A",
+        "p b",
+        "p tab tab enter",
+    ] {
         for size in SIZES {
             let harness = Harness::new(size, with(pipeline.clone())).press(keys);
             let buffer = harness.buffer();
             let mut cells = buffer.content().iter();
-            let is_safe = cells.all(|cell| !cell.symbol().chars().any(whodunit_core::text::is_unsafe));
+            let is_safe =
+                cells.all(|cell| !cell.symbol().chars().any(whodunit_core::text::is_unsafe));
             assert!(is_safe, "{keys}");
         }
     }
@@ -144,13 +157,20 @@ fn what_lies_over_the_pipeline() {
         harness.daemon.sound = false;
         harness.press("p C")
     });
-    snapshot("check_ok", |size| Harness::new(size, Daemon::sarah()).press("p C"));
+    snapshot("check_ok", |size| {
+        Harness::new(size, Daemon::sarah()).press("p C")
+    });
     snapshot("checking", |size| {
         let mut pipeline = all();
         pipeline.projections[0].check = Some(run("check", "users", RunStatus::Running));
-        Harness::new(size, with(pipeline)).press("p").silent().press("C")
+        Harness::new(size, with(pipeline))
+            .press("p")
+            .silent()
+            .press("C")
     });
-    snapshot("confirm_rebuild", |size| Harness::new(size, Daemon::sarah()).press("p B"));
+    snapshot("confirm_rebuild", |size| {
+        Harness::new(size, Daemon::sarah()).press("p B")
+    });
     snapshot("confirm_retry_all", |size| {
         Harness::new(size, Daemon::sarah()).press("p tab tab A")
     });
@@ -176,6 +196,9 @@ fn in_ascii_a_stalled_projection_and_a_held_job_keep_their_marks() {
         .screen();
     assert!(screen.contains("! stalled"), "{screen}");
     assert!(screen.contains("|  8840"), "{screen}");
-    let line = screen.lines().find(|line| line.contains("! stalled")).unwrap();
+    let line = screen
+        .lines()
+        .find(|line| line.contains("! stalled"))
+        .unwrap();
     assert!(line.contains("#####") && line.contains("....."), "{line}");
 }

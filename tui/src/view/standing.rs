@@ -61,11 +61,7 @@ fn is_applied(projection: &ProjectionOut, event: &Event) -> bool {
     projection.checkpoint >= event.position.0
 }
 
-fn jobs(
-    model: &Model,
-    standing: &Standing,
-    event: &Event,
-) -> Vec<(&'static str, String, Token)> {
+fn jobs(model: &Model, standing: &Standing, event: &Event) -> Vec<(&'static str, String, Token)> {
     let Some(jobs) = standing.jobs_of(event.revision.0) else {
         let text = format!("whodunit outbox --stream {}", safe(event.stream.as_str()));
         return vec![(OUTBOX, text, Token::Muted)];
@@ -83,7 +79,11 @@ fn jobs(
                 }
             };
             let glyph = model.theme.glyph(glyph);
-            (OUTBOX, format!("{glyph} {} {what}", safe(&job.handler)), token)
+            (
+                OUTBOX,
+                format!("{glyph} {} {what}", safe(&job.handler)),
+                token,
+            )
         })
         .collect()
 }
@@ -123,7 +123,10 @@ pub(super) fn short(model: &Model, stream: &StreamScreen, event: &Event) -> (Str
         .filter(|projection| !is_applied(projection, event))
         .count();
     if behind > 0 {
-        parts.push(format!("{behind} of {} {MODELS} not yet", standing.projections.len()));
+        parts.push(format!(
+            "{behind} of {} {MODELS} not yet",
+            standing.projections.len()
+        ));
     } else if !standing.projections.is_empty() {
         parts.push(format!("{MODELS} {}", model.theme.glyph(Glyph::Done)));
     }

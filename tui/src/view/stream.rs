@@ -486,10 +486,9 @@ fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: R
 /// What happened, and at the right in a few marks where it stands in the pipeline.
 fn title_line(model: &Model, stream: &StreamScreen, title: &str, cells: usize) -> Line<'static> {
     let theme = model.theme;
-    let (marks, token) = stream
-        .step()
-        .map(|step| standing::short(model, stream, &step.event))
-        .unwrap_or((String::new(), Token::Plain));
+    let (marks, token) = stream.step().map_or((String::new(), Token::Plain), |step| {
+        standing::short(model, stream, &step.event)
+    });
     let room = cells.saturating_sub(width(&marks) + 2);
     if room < 20 || marks.is_empty() {
         let text = cut(&format!(" {title}"), cells);
@@ -507,13 +506,10 @@ fn draw_why_short(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, a
     let cells = usize::from(area.width);
     let mut lines = vec![title_line(model, stream, &title, cells)];
     let mut line = String::new();
-    for (label, text, _) in facts
-        .iter()
-        .filter(|(label, ..)| {
-            let elsewhere = [standing::OUTBOX, standing::MODELS];
-            !matches!(*label, "corr" | "pos" | "id" | "on" | "with") && !elsewhere.contains(label)
-        })
-    {
+    for (label, text, _) in facts.iter().filter(|(label, ..)| {
+        let elsewhere = [standing::OUTBOX, standing::MODELS];
+        !matches!(*label, "corr" | "pos" | "id" | "on" | "with") && !elsewhere.contains(label)
+    }) {
         let part = if label.is_empty() {
             text.clone()
         } else {

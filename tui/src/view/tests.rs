@@ -325,7 +325,9 @@ fn odd_sizes_never_panic() {
     for columns in [1, 10, 40, 41, 60, 79, 99, 100, 300] {
         for rows in [1, 5, 12, 13, 20, 60] {
             for (screen, _) in SCREENS {
-                for keys in ["", "?", ":", "c", "t", "enter", "d", "a", "E", "C", "B", "A", "b"] {
+                for keys in [
+                    "", "?", ":", "c", "t", "enter", "d", "a", "E", "C", "B", "A", "b",
+                ] {
                     let harness = Harness::new((columns, rows), hostile())
                         .press(way_to(&screen))
                         .press(keys);
