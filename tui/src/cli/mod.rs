@@ -65,7 +65,7 @@ Examples:
   whodunit state user-7f3c… --as-of 2025-03-24T15:47:00Z
   whodunit what-if user-7f3c… --at-revision 2 --command SuspendUser --reason fraud_detected
 
-Exit codes: 0 yes or done · 1 no (a rejected command, a bad record) · 2 usage
+Exit codes: 0 yes or done · 1 no (a rejected command, a bad record, a finding) · 2 usage
   3 not found · 4 conflict · 5 daemon unreachable · 6 internal"
 )]
 pub struct Cli {

@@ -7,6 +7,7 @@ mod log;
 mod overlay;
 mod pipeline;
 mod pipeline_overlay;
+mod projections;
 pub(crate) mod scrubber;
 mod standing;
 mod state;

@@ -8,7 +8,8 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::pipeline::{FindingOut, ProjectionOut, RunOut, RunStatus};
 
 use super::overlay::{choice, open};
-use super::pipeline::status;
+use super::pipeline::rows;
+use super::projections::status;
 use super::{centred, failure, first_row};
 use crate::figures::{duration, rate, sentence};
 use crate::model::pipeline::Confirmed;
@@ -101,11 +102,6 @@ fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String
         }
     }
     facts
-}
-
-/// The height of a box for so many lines.
-fn rows(lines: usize) -> u16 {
-    u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
 }
 
 fn of_run(model: &Model, run: &RunOut) -> String {
