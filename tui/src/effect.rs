@@ -4,6 +4,7 @@
 
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
+use whodunit_core::api::pipeline::{BackfillIn, CheckOut, JobOut, RetriedOut, RunOut};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
@@ -11,6 +12,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
 
 use crate::client::{At, DecisionsQuery, EventsQuery, StreamEventsQuery, StreamsQuery};
+use crate::model::pipeline::{Pipeline, Standing};
 
 /// Something to be done outside the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +56,12 @@ pub(crate) enum Slot {
     OlderLog,
     LogDecisions,
     LogDensity,
+    Pipeline,
+    /// Where the stream in front stands in the pipeline.
+    Standing,
+    /// Something done to the pipeline.
+    PipelineAct,
+    Check,
 }
 
 /// A question to the daemon.
@@ -70,6 +78,16 @@ pub(crate) enum Request {
     Model(String),
     WhatIf(WhatIfIn),
     Events(EventsQuery),
+    /// Projections, handlers, backfills, and the jobs of a handler (or all) that are not done.
+    Pipeline(Option<String>),
+    Standing(StreamName),
+    RetryJob(u64),
+    RetryFailed(String),
+    Rebuild(String),
+    CancelRebuild(String),
+    Check(String),
+    Backfill(BackfillIn),
+    CancelBackfill(u64),
 }
 
 /// An answer of the daemon.
@@ -86,6 +104,12 @@ pub(crate) enum Reply {
     Model(ModelOut),
     WhatIf(WhatIfOut),
     Events(Page<Event>),
+    Pipeline(Pipeline),
+    Standing(Standing),
+    Job(JobOut),
+    Retried(RetriedOut),
+    Run(RunOut),
+    Check(CheckOut),
 }
 
 /// Why there is no answer, for a person.

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use whodunit_core::api::pipeline::JobStatus;
+use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use crate::client::{Client, ClientError, Live, LiveCursor};
+use crate::client::{Client, ClientError, Live, LiveCursor, Order, OutboxQuery};
 use crate::effect::{Effect, Failure, Reply, Request, Slot};
+use crate::model::pipeline::{JOBS, Pipeline, Standing};
 use crate::msg::Msg;
 
 /// Pauses between tries to reach the daemon, in seconds; the last one repeats.
@@ -20,6 +23,9 @@ const BACK_OFF: [u64; 5] = [1, 2, 4, 8, 15];
 const BATCH_MAX: usize = 256;
 /// How long changes are gathered before a screen is loaded again.
 const REFRESH_AFTER: Duration = Duration::from_millis(150);
+
+/// Jobs of the stream in front that are asked for.
+const STREAM_JOBS: usize = 500;
 
 /// Runs effects.
 pub(crate) struct Runtime {
@@ -118,6 +124,72 @@ async fn ask(client: &Client, request: Request) -> Result<Reply, ClientError> {
         Request::Model(category) => Reply::Model(client.model(&category).await?),
         Request::WhatIf(story) => Reply::WhatIf(client.what_if(&story, false).await?),
         Request::Events(query) => Reply::Events(client.events(&query).await?),
+        Request::Pipeline(handler) => Reply::Pipeline(pipeline(client, handler).await?),
+        Request::Standing(stream) => Reply::Standing(standing(client, stream).await?),
+        Request::RetryJob(id) => Reply::Job(client.retry_job(id).await?),
+        Request::RetryFailed(handler) => Reply::Retried(client.retry_failed(&handler).await?),
+        Request::Rebuild(name) => Reply::Run(client.rebuild(&name).await?),
+        Request::CancelRebuild(name) => Reply::Run(client.cancel_rebuild(&name).await?),
+        Request::Check(name) => Reply::Check(client.check(&name).await?),
+        Request::Backfill(body) => Reply::Run(client.backfill(&body).await?),
+        Request::CancelBackfill(id) => Reply::Run(client.cancel_backfill(id).await?),
+    })
+}
+
+/// All that the pipeline screen shows, asked for at once.
+async fn pipeline(client: &Client, handler: Option<String>) -> Result<Pipeline, ClientError> {
+    let of = |status| OutboxQuery {
+        handler: handler.clone(),
+        status: Some(status),
+        limit: Some(JOBS),
+        ..OutboxQuery::default()
+    };
+    let (failed, busy, waiting) = (
+        of(JobStatus::Failed),
+        of(JobStatus::Processing),
+        of(JobStatus::Pending),
+    );
+    let (projections, backfills, failed, busy, waiting) = tokio::try_join!(
+        client.projections(),
+        client.backfills(),
+        client.outbox(&failed),
+        client.outbox(&busy),
+        client.outbox(&waiting),
+    )?;
+    let lists = [failed, busy, waiting];
+    let mut all = Pipeline {
+        projections: projections.items,
+        backfills: backfills.items,
+        ..Pipeline::default()
+    };
+    for list in lists {
+        all.more |= list.next_cursor.is_some();
+        all.head = all.head.max(list.head);
+        all.handlers = list.handlers;
+        // A job may have moved from one list to another between two answers.
+        for job in list.items {
+            if !all.jobs.iter().any(|known| known.id == job.id) {
+                all.jobs.push(job);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The newest jobs of a stream, and how far the projections are.
+async fn standing(client: &Client, stream: StreamName) -> Result<Standing, ClientError> {
+    let query = OutboxQuery {
+        stream: Some(stream.clone()),
+        order: Order::Backward,
+        limit: Some(STREAM_JOBS),
+        ..OutboxQuery::default()
+    };
+    let (projections, jobs) = tokio::try_join!(client.projections(), client.outbox(&query))?;
+    Ok(Standing {
+        stream,
+        more: jobs.next_cursor.is_some(),
+        jobs: jobs.items,
+        projections: projections.items,
     })
 }
 

@@ -5,12 +5,15 @@
 
 #![expect(clippy::too_many_lines, reason = "tables of fixtures")]
 
+pub(crate) mod pipeline;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use serde_json::{Value, json};
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, LiveHead, ModelOut, Stream};
+use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
@@ -30,6 +33,7 @@ use whodunit_core::what_if::{Story, tell};
 use crate::client::{At, LiveCursor, LiveItem, LiveMessage};
 use crate::effect::{Effect, Failure, Reply, Request, Slot};
 use crate::model::Model;
+use crate::model::pipeline::{Pipeline, Standing};
 use crate::msg::Msg;
 use crate::theme::Theme;
 use crate::update::{start, update};
@@ -71,6 +75,9 @@ pub(crate) struct Daemon {
     pub(crate) events: Vec<Event>,
     pub(crate) decisions: Vec<Decision>,
     pub(crate) streams: Vec<Stream>,
+    pub(crate) pipeline: Pipeline,
+    /// Whether a truth check finds nothing.
+    pub(crate) sound: bool,
     /// What every request is answered with instead.
     pub(crate) failure: Option<Failure>,
 }
@@ -191,6 +198,8 @@ impl Daemon {
             events,
             decisions: vec![rejected],
             streams,
+            pipeline: pipeline::all(),
+            sound: true,
             failure: None,
         }
     }
@@ -200,6 +209,7 @@ impl Daemon {
             events: Vec::new(),
             decisions: Vec::new(),
             streams: Vec::new(),
+            pipeline: Pipeline::default(),
             ..Self::sarah()
         }
     }
@@ -336,6 +346,53 @@ impl Daemon {
         }
     }
 
+    /// What the daemon says about its pipeline.
+    fn of_pipeline(&self, request: &Request) -> Reply {
+        match request {
+            Request::Pipeline(handler) => {
+                let mut all = self.pipeline.clone();
+                all.jobs.retain(|job| {
+                    job.status != JobStatus::Completed
+                        && handler
+                            .as_ref()
+                            .is_none_or(|handler| job.handler == *handler)
+                });
+                Reply::Pipeline(all)
+            }
+            Request::Standing(stream) => {
+                let mut jobs = self.pipeline.jobs.clone();
+                jobs.retain(|job| job.stream == *stream);
+                Reply::Standing(Standing {
+                    stream: stream.clone(),
+                    jobs,
+                    more: false,
+                    projections: self.pipeline.projections.clone(),
+                })
+            }
+            Request::RetryJob(id) => {
+                let mut jobs = self.pipeline.jobs.iter();
+                let mut job = jobs.find(|job| job.id == *id).unwrap().clone();
+                job.status = JobStatus::Pending;
+                Reply::Job(job)
+            }
+            Request::RetryFailed(_) => Reply::Retried(RetriedOut { retried: 2 }),
+            Request::Rebuild(name) => {
+                Reply::Run(pipeline::run("rebuild", name, RunStatus::Running))
+            }
+            Request::CancelRebuild(name) => {
+                Reply::Run(pipeline::run("rebuild", name, RunStatus::Cancelled))
+            }
+            Request::Backfill(body) => {
+                let of = body.handlers.join(", ");
+                Reply::Run(pipeline::run("backfill", &of, RunStatus::Running))
+            }
+            Request::CancelBackfill(_) => {
+                Reply::Run(pipeline::run("backfill", "x", RunStatus::Cancelled))
+            }
+            _ => Reply::Check(pipeline::check(self.sound)),
+        }
+    }
+
     fn answer(&self, request: &Request) -> Result<Reply, Failure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -413,6 +470,15 @@ impl Daemon {
             }
             Request::Model(category) => Reply::Model(self.model_out(category)),
             Request::WhatIf(story) => Reply::WhatIf(self.what_if(story)?),
+            request @ (Request::Pipeline(_)
+            | Request::Standing(_)
+            | Request::RetryJob(_)
+            | Request::RetryFailed(_)
+            | Request::Rebuild(_)
+            | Request::CancelRebuild(_)
+            | Request::Check(_)
+            | Request::Backfill(_)
+            | Request::CancelBackfill(_)) => self.of_pipeline(request),
             Request::Events(_) => Reply::Events(page(
                 self.events
                     .iter()

@@ -44,6 +44,14 @@ pub(crate) enum Glyph {
     Mark,
     Back,
     Same,
+    Done,
+    Waiting,
+    Busy,
+    Held,
+    Stalled,
+    Full,
+    Empty,
+    Building,
 }
 
 impl Theme {
@@ -102,6 +110,14 @@ impl Theme {
             Glyph::Mark => ("◆", "#"),
             Glyph::Back => ("←", "<-"),
             Glyph::Same => ("=", "="),
+            Glyph::Done => ("✓", "v"),
+            Glyph::Waiting => ("…", "."),
+            Glyph::Busy => ("»", ">"),
+            Glyph::Held => ("‖", "|"),
+            Glyph::Stalled => ("!", "!"),
+            Glyph::Full => ("█", "#"),
+            Glyph::Empty => ("░", "."),
+            Glyph::Building => ("▓", "="),
         };
         if self.ascii { ascii } else { full }
     }
@@ -157,6 +173,14 @@ mod tests {
             Glyph::Here,
             Glyph::Crumb,
             Glyph::Back,
+            Glyph::Done,
+            Glyph::Waiting,
+            Glyph::Busy,
+            Glyph::Held,
+            Glyph::Stalled,
+            Glyph::Full,
+            Glyph::Empty,
+            Glyph::Building,
         ] {
             assert!(ascii.glyph(glyph).is_ascii(), "{glyph:?}");
         }

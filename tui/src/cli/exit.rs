@@ -171,6 +171,27 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::RevisionBeyondHead | Code::BeforeFirstEvent => {
             Some("`whodunit events STREAM` shows its revisions and their times")
         }
+        Code::NoSuchJob => {
+            Some("`whodunit outbox` lists jobs; completed ones leave the list after a while")
+        }
+        Code::NoSuchProjection => Some(
+            "`whodunit projections` lists projections, `whodunit read-model` the read models they keep",
+        ),
+        Code::NoSuchHandler => {
+            Some("`whodunit outbox` shows the handlers, `whodunit projections` the projections")
+        }
+        Code::NoSuchDocument => {
+            Some("`whodunit read-model NAME --match PART` finds documents by what they say")
+        }
+        Code::NoSuchRun => Some(
+            "`whodunit projections` shows rebuilds and checks, `whodunit backfill` the backfills",
+        ),
+        Code::AlreadyRunning => Some(
+            "`whodunit projections` and `whodunit backfill` show how far it is; `--cancel` ends a rebuild or a backfill",
+        ),
+        Code::NotFailed => {
+            Some("`whodunit outbox --status failed` lists those that can be retried")
+        }
         _ => None,
     }
 }
@@ -207,11 +228,38 @@ mod tests {
             (Code::BeforeFirstEvent, Exit::NotFound),
             (Code::WrongRevision, Exit::Conflict),
             (Code::KeyTaken, Exit::Conflict),
+            (Code::NoSuchJob, Exit::NotFound),
+            (Code::NoSuchDocument, Exit::NotFound),
+            (Code::AlreadyRunning, Exit::Conflict),
+            (Code::NotFailed, Exit::Conflict),
             (Code::Busy, Exit::Unreachable),
             (Code::Damaged, Exit::Internal),
         ];
         for (code, expected) in cases {
             assert_eq!(exit(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn problems_of_the_pipeline_hint_at_commands() {
+        for (code, command) in [
+            (Code::NoSuchJob, "`whodunit outbox`"),
+            (Code::NoSuchProjection, "`whodunit projections`"),
+            (Code::NoSuchHandler, "`whodunit outbox`"),
+            (
+                Code::NoSuchDocument,
+                "`whodunit read-model NAME --match PART`",
+            ),
+            (Code::NoSuchRun, "`whodunit backfill`"),
+            (Code::AlreadyRunning, "`--cancel`"),
+            (Code::NotFailed, "`whodunit outbox --status failed`"),
+        ] {
+            let problem = Problem::new(code, "x").hint("`GET /v1/outbox`");
+            let hint = CliError::from(ClientError::Problem(Box::new(problem))).hint();
+            assert!(
+                hint.as_ref().is_some_and(|hint| hint.contains(command)),
+                "{code}: {hint:?}"
+            );
         }
     }
 

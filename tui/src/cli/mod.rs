@@ -4,6 +4,7 @@
 //! goes through the client, and what must run here (`serve`, `open`, `demo`) through the launcher.
 
 mod args;
+mod backfill;
 mod decisions;
 mod do_command;
 mod event;
@@ -14,7 +15,12 @@ mod files;
 mod follow;
 pub(crate) mod import;
 mod models;
+mod outbox;
 mod pages;
+pub(crate) mod progress;
+mod projections;
+mod read_model;
+mod rebuild;
 mod secret;
 pub(crate) mod show;
 mod state;
@@ -24,6 +30,8 @@ pub(crate) mod table;
 pub(crate) mod terminal;
 mod what_if;
 
+#[cfg(test)]
+mod pipeline_tests;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +65,7 @@ Examples:
   whodunit state user-7f3c… --as-of 2025-03-24T15:47:00Z
   whodunit what-if user-7f3c… --at-revision 2 --command SuspendUser --reason fraud_detected
 
-Exit codes: 0 yes or done · 1 no (a rejected command, a bad record) · 2 usage
+Exit codes: 0 yes or done · 1 no (a rejected command, a bad record, a finding) · 2 usage
   3 not found · 4 conflict · 5 daemon unreachable · 6 internal"
 )]
 pub struct Cli {
@@ -111,6 +119,16 @@ enum Command {
     Import(import::ImportArgs),
     /// The log as NDJSON
     Export(export::ExportArgs),
+    /// How far the projections have come; whether their read models are what the log says
+    Projections(projections::ProjectionsArgs),
+    /// The handlers' jobs: what is done, what waits, what failed
+    Outbox(outbox::OutboxArgs),
+    /// A read model anew from the log
+    Rebuild(rebuild::RebuildArgs),
+    /// A range of history through handlers again
+    Backfill(backfill::BackfillArgs),
+    /// What the read models hold
+    ReadModel(read_model::ReadModelArgs),
     /// How the daemon is, and what it holds
     Health,
     /// A made-up month of a user service, with an incident to solve
@@ -201,6 +219,11 @@ async fn run(
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
+        Command::Projections(args) => projections::run(&args, &client()?, terminal).await,
+        Command::Outbox(args) => outbox::run(&args, &client()?, terminal).await,
+        Command::Rebuild(args) => rebuild::run(&args, &client()?, terminal).await,
+        Command::Backfill(args) => backfill::run(&args, &client()?, terminal).await,
+        Command::ReadModel(args) => read_model::run(&args, &client()?, terminal).await,
         Command::Health => models::run_health(&client()?, terminal).await,
         Command::Demo(args) => launch::demo::run(&args, terminal).await,
         Command::Open(args) => launch::open::run(&args, terminal).await,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use whodunit_core::api::Page;
+use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, JobOut, OutboxPage};
 
 use super::args::{PAGE_ITEMS, PageArgs};
 use super::exit::CliError;
@@ -9,18 +10,92 @@ use super::table::{Table, Widths};
 use super::terminal::Terminal;
 use crate::client::ClientError;
 
+/// A page of a list, whatever stands beside its items.
+pub(crate) trait Paged: Serialize {
+    /// What it lists.
+    type Item: Serialize;
+
+    /// What is on it.
+    fn items(&self) -> &[Self::Item];
+
+    /// Where the list goes on; `None` at its end.
+    fn next_cursor(&self) -> Option<&str>;
+
+    /// Takes the page that follows behind its own items.
+    fn absorb(&mut self, next: Self);
+}
+
+impl<T: Serialize> Paged for Page<T> {
+    type Item = T;
+
+    fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.items.extend(next.items);
+        self.next_cursor = next.next_cursor;
+        self.head = next.head;
+        self.scanned += next.scanned;
+    }
+}
+
+impl Paged for OutboxPage {
+    type Item = JobOut;
+
+    fn items(&self) -> &[JobOut] {
+        &self.items
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.items.extend(next.items);
+        self.next_cursor = next.next_cursor;
+        self.head = next.head;
+        self.handlers = next.handlers;
+    }
+}
+
+impl Paged for DocumentPage {
+    type Item = DocumentOut;
+
+    fn items(&self) -> &[DocumentOut] {
+        &self.items
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.items.extend(next.items);
+        self.next_cursor = next.next_cursor;
+        // The whole reflects no more than its oldest part does.
+        self.checkpoint = self.checkpoint.min(next.checkpoint);
+        self.head = next.head;
+        self.scanned += next.scanned;
+    }
+}
+
 /// Prints a list: `--json` as one document (or with `--all` a line an item), else as a table that lines up.
-pub(crate) async fn list<T, F, Fut>(
+pub(crate) async fn list<P, F, Fut>(
     terminal: &mut Terminal<'_>,
     args: &PageArgs,
     mut fetch: F,
-    mut rows: impl FnMut(&Terminal<'_>, &[T]) -> Table,
+    mut rows: impl FnMut(&Terminal<'_>, &[P::Item]) -> Table,
     nothing: &str,
 ) -> Result<(), CliError>
 where
-    T: Serialize,
+    P: Paged,
     F: FnMut(Option<String>, usize) -> Fut,
-    Fut: Future<Output = Result<Page<T>, ClientError>>,
+    Fut: Future<Output = Result<P, ClientError>>,
 {
     if args.all {
         return everything(terminal, fetch, rows, nothing).await;
@@ -29,12 +104,12 @@ where
     if terminal.form.json {
         return terminal.document(&page);
     }
-    if page.items.is_empty() {
+    if page.items().is_empty() {
         return terminal.note(nothing);
     }
-    let table = rows(terminal, &page.items);
+    let table = rows(terminal, page.items());
     terminal.table(&table)?;
-    match &page.next_cursor {
+    match page.next_cursor() {
         None => Ok(()),
         Some(cursor) => terminal.note(format!(
             "hint: there is more: `--all`, or go on with `--cursor {cursor}`"
@@ -43,50 +118,50 @@ where
 }
 
 /// Asks on while a page is short though there is more: the daemon looks at so many entries at a time.
-async fn some<T, F, Fut>(args: &PageArgs, fetch: &mut F) -> Result<Page<T>, CliError>
+async fn some<P, F, Fut>(args: &PageArgs, fetch: &mut F) -> Result<P, CliError>
 where
+    P: Paged,
     F: FnMut(Option<String>, usize) -> Fut,
-    Fut: Future<Output = Result<Page<T>, ClientError>>,
+    Fut: Future<Output = Result<P, ClientError>>,
 {
     let mut page = fetch(args.cursor.clone(), args.limit.min(PAGE_ITEMS)).await?;
-    while page.items.len() < args.limit && page.next_cursor.is_some() {
-        let missing = args.limit - page.items.len();
-        let next = fetch(page.next_cursor.take(), missing.min(PAGE_ITEMS)).await?;
-        page.items.extend(next.items);
-        page.next_cursor = next.next_cursor;
-        page.head = next.head;
-        page.scanned += next.scanned;
+    while page.items().len() < args.limit {
+        let Some(cursor) = page.next_cursor().map(str::to_owned) else {
+            break;
+        };
+        let missing = args.limit - page.items().len();
+        page.absorb(fetch(Some(cursor), missing.min(PAGE_ITEMS)).await?);
     }
     Ok(page)
 }
 
-async fn everything<T, F, Fut>(
+async fn everything<P, F, Fut>(
     terminal: &mut Terminal<'_>,
     mut fetch: F,
-    mut rows: impl FnMut(&Terminal<'_>, &[T]) -> Table,
+    mut rows: impl FnMut(&Terminal<'_>, &[P::Item]) -> Table,
     nothing: &str,
 ) -> Result<(), CliError>
 where
-    T: Serialize,
+    P: Paged,
     F: FnMut(Option<String>, usize) -> Fut,
-    Fut: Future<Output = Result<Page<T>, ClientError>>,
+    Fut: Future<Output = Result<P, ClientError>>,
 {
     let mut cursor = None;
     let mut widths: Option<Widths> = None;
     let mut any = false;
     loop {
         let page = fetch(cursor.take(), PAGE_ITEMS).await?;
-        any |= !page.items.is_empty();
+        any |= !page.items().is_empty();
         if terminal.form.json {
-            for item in &page.items {
+            for item in page.items() {
                 terminal.record(item)?;
             }
-        } else if !page.items.is_empty() {
-            let table = rows(terminal, &page.items);
+        } else if !page.items().is_empty() {
+            let table = rows(terminal, page.items());
             print(terminal, &table, &mut widths)?;
         }
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
+        match page.next_cursor() {
+            Some(next) => cursor = Some(next.to_owned()),
             None => break,
         }
     }

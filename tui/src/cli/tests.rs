@@ -41,6 +41,20 @@ fn what_excludes_each_other_is_refused() {
         "whodunit what-if --file x.json --drop 1",
         "whodunit what-if",
         "whodunit blame",
+        "whodunit outbox 3 --status failed",
+        "whodunit outbox --retry 3 --retry-all webhook:crm",
+        "whodunit outbox --status done",
+        "whodunit rebuild",
+        "whodunit rebuild users --no-wait --cancel",
+        "whodunit backfill --since 2d",
+        "whodunit backfill users --cancel 3",
+        "whodunit backfill users --since 2025-03-01T00:00:00",
+        "whodunit read-model --match sarah",
+        "whodunit read-model users user-1 --match sarah",
+        "whodunit read-model users --where status",
+        "whodunit read-model users --filter status=active",
+        "whodunit read-model users --wait 3",
+        "whodunit read-model users --min-position 3 --wait 61",
     ] {
         let error = parse(line).unwrap_err();
         assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()), "{line}");

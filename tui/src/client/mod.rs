@@ -7,11 +7,14 @@ mod body;
 mod error;
 mod import;
 mod live;
+mod pipeline;
 mod query;
 mod sse;
 
 #[cfg(test)]
-mod tests;
+mod pipeline_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::time::Duration;
 
@@ -34,9 +37,10 @@ pub use body::ByteStream;
 pub use error::ClientError;
 pub use import::ImportQuery;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
-    At, DecisionsQuery, EventsQuery, ExportQuery, Order, StreamEventsQuery, StreamSort,
-    StreamsQuery,
+    At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, Order, OutboxQuery,
+    StreamEventsQuery, StreamSort, StreamsQuery, Wait,
 };
 
 use query::Params;
@@ -344,15 +348,24 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
-        let both = async {
+        self.within(REQUEST_TIMEOUT, async {
             let response = self.accept(request.send().await).await?;
             self.decode(response).await
-        };
-        match tokio::time::timeout(REQUEST_TIMEOUT, both).await {
+        })
+        .await
+    }
+
+    /// Waits for what is done, so long at most.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        done: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        match tokio::time::timeout(limit, done).await {
             Ok(result) => result,
             Err(_elapsed) => Err(ClientError::Timeout {
                 url: self.url().to_owned(),
-                seconds: REQUEST_TIMEOUT.as_secs(),
+                seconds: limit.as_secs(),
             }),
         }
     }

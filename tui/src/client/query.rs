@@ -1,13 +1,15 @@
 //! Query parameters of the endpoints, typed.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 /// Parameters on their way into a URL.
 #[derive(Debug, Default)]
-pub(super) struct Params(Vec<(&'static str, String)>);
+pub(super) struct Params(Vec<(Cow<'static, str>, String)>);
 
 impl Params {
     pub(super) fn new() -> Self {
@@ -16,15 +18,20 @@ impl Params {
 
     pub(super) fn opt(&mut self, name: &'static str, value: Option<impl Display>) {
         if let Some(value) = value {
-            self.0.push((name, value.to_string()));
+            self.0.push((name.into(), value.to_string()));
         }
     }
 
     /// Only a set flag is sent: `false` is every flag's default.
     pub(super) fn flag(&mut self, name: &'static str, on: bool) {
         if on {
-            self.0.push((name, "true".to_owned()));
+            self.0.push((name.into(), "true".to_owned()));
         }
+    }
+
+    /// A parameter whose name is known only when the program runs.
+    fn named(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned().into(), value.to_owned()));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -32,7 +39,9 @@ impl Params {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 }
 
@@ -259,6 +268,96 @@ impl ExportQuery {
     pub(super) fn params(&self) -> Params {
         let mut params = self.filter.filter_params();
         params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/outbox`. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutboxQuery {
+    /// Exactly this handler.
+    pub handler: Option<String>,
+    /// Exactly this status.
+    pub status: Option<JobStatus>,
+    /// Exactly this stream.
+    pub stream: Option<StreamName>,
+    /// Which way: by the jobs' numbers.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+}
+
+impl OutboxQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("handler", self.handler.as_ref());
+        params.opt("status", self.status.map(JobStatus::as_str));
+        params.opt("stream", self.stream.as_ref());
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params
+    }
+}
+
+/// How far a read model must have come before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wait {
+    /// The position that it must reflect.
+    pub min_position: Option<u64>,
+    /// How long the daemon may wait for that, in milliseconds; its own default when absent.
+    pub wait_ms: Option<u64>,
+}
+
+impl Wait {
+    pub(super) fn add_to(self, params: &mut Params) {
+        params.opt("min_position", self.min_position);
+        params.opt("wait_ms", self.wait_ms);
+    }
+}
+
+/// Of `GET /v1/read-models/{name}`. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DocumentsQuery {
+    /// Occurs in a field that is searched, without regard to case.
+    pub matching: Option<String>,
+    /// `/pointer=value`, any number of them.
+    pub filters: Vec<String>,
+    /// The read model's own fields, such as `username`, with the value wanted.
+    pub fields: Vec<(String, String)>,
+    /// The field to sort by; the read model's own choice when absent.
+    pub sort: Option<String>,
+    /// Which way.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Items at most.
+    pub limit: Option<usize>,
+    /// How far the read model must have come.
+    pub wait: Wait,
+}
+
+impl DocumentsQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("match", self.matching.as_ref());
+        for filter in &self.filters {
+            params.named("filter", filter);
+        }
+        for (name, value) in &self.fields {
+            params.named(name, value);
+        }
+        params.opt("sort", self.sort.as_ref());
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        self.wait.add_to(&mut params);
         params
     }
 }

@@ -11,7 +11,7 @@ use whodunit_core::ids::Revision;
 use super::*;
 
 /// Answers one connection after another with these bytes; returns what was asked.
-async fn server(replies: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<String>>) {
+pub(crate) async fn server(replies: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let handle = tokio::spawn(async move {
@@ -54,7 +54,7 @@ async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
     }
 }
 
-fn reply(status: u16, content_type: &str, body: &str) -> Vec<u8> {
+pub(crate) fn reply(status: u16, content_type: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
@@ -62,11 +62,11 @@ fn reply(status: u16, content_type: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn ok(body: &serde_json::Value) -> Vec<u8> {
+pub(crate) fn ok(body: &serde_json::Value) -> Vec<u8> {
     reply(200, "application/json", &body.to_string())
 }
 
-fn first_line(request: &str) -> &str {
+pub(crate) fn first_line(request: &str) -> &str {
     request.lines().next().unwrap()
 }
 

@@ -5,10 +5,14 @@
 use serde_json::{Map, Value};
 use tui_input::Input;
 use whodunit_core::api::browse::CommandOut;
+use whodunit_core::api::pipeline::BackfillIn;
 use whodunit_core::api::write::CommandIn;
 use whodunit_core::json::Json;
 use whodunit_core::model::CommandSpec;
 use whodunit_core::payload::check_payload;
+use whodunit_core::time::Timestamp;
+
+use super::backfill;
 
 /// What a form is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,8 @@ pub(crate) enum Purpose {
     Replace(u64),
     /// An event after a recorded revision.
     Insert(u64),
+    /// A backfill; relative times are counted from this moment.
+    Backfill(Timestamp),
 }
 
 /// What a field holds.
@@ -66,6 +72,7 @@ pub(crate) enum Filled {
         actor: Option<String>,
     },
     Data(Json),
+    Backfill(BackfillIn),
 }
 
 fn field(name: &str, title: &str, kind: Kind, required: bool, rule: &str, value: &str) -> Field {
@@ -198,6 +205,19 @@ impl Form {
         form
     }
 
+    /// A form for a backfill through a handler.
+    pub(crate) fn backfill(handler: &str, now: Timestamp) -> Self {
+        let fields = backfill::FIELDS
+            .iter()
+            .map(|(title, required, rule)| {
+                let value = if *required { handler } else { "" };
+                field("", title, Kind::Text, *required, rule, value)
+            })
+            .collect();
+        let title = "backfill · history through handlers again".to_owned();
+        Self::new(Purpose::Backfill(now), title, fields)
+    }
+
     fn new(purpose: Purpose, title: String, fields: Vec<Field>) -> Self {
         let mut form = Self {
             purpose,
@@ -234,7 +254,12 @@ impl Form {
                     }
                     Ok(_) => None,
                 },
-                Kind::Text | Kind::Secret | Kind::Json => None,
+                Kind::Text | Kind::Secret | Kind::Json => match &self.purpose {
+                    Purpose::Backfill(now) if !text.is_empty() => {
+                        backfill::check(&field.title, text, *now)
+                    }
+                    _ => None,
+                },
             };
         }
         if let Purpose::Command(command, _) = &self.purpose {
@@ -298,6 +323,7 @@ impl Form {
                 actor: self.extra(ACTOR),
             },
             Purpose::Replace(_) => Filled::Data(data()?),
+            Purpose::Backfill(now) => Filled::Backfill(backfill::read(&self.fields, *now)?),
         })
     }
 }

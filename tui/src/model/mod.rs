@@ -2,8 +2,10 @@
 //!
 //! Owns the state of the program between messages. Never draws, never asks the daemon: views read it, updates change it.
 
+pub(crate) mod backfill;
 pub(crate) mod form;
 pub(crate) mod log;
+pub(crate) mod pipeline;
 pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod what_if;
@@ -23,6 +25,7 @@ use crate::theme::Theme;
 
 use form::Form;
 use log::LogScreen;
+use pipeline::{Confirmed, PipelineScreen};
 use stream::StreamScreen;
 use streams::StreamsScreen;
 use what_if::WhatIfScreen;
@@ -80,6 +83,7 @@ pub(crate) enum Screen {
     Stream,
     WhatIf,
     Log,
+    Pipeline,
 }
 
 impl Screen {
@@ -89,6 +93,7 @@ impl Screen {
             Self::Stream => Scope::Stream,
             Self::WhatIf => Scope::WhatIf,
             Self::Log => Scope::Log,
+            Self::Pipeline => Scope::Pipeline,
         }
     }
 }
@@ -98,6 +103,7 @@ impl Screen {
 pub(crate) enum Place {
     Streams,
     Log,
+    Pipeline,
     Stream(StreamName, u64),
 }
 
@@ -144,6 +150,16 @@ pub(crate) enum Overlay {
         selected: usize,
     },
     Form(Box<Form>),
+    /// Everything about the selected projection.
+    Projection {
+        scroll: usize,
+    },
+    /// What the truth check found.
+    Findings {
+        selected: usize,
+    },
+    /// Whether to do something that cannot be taken back.
+    Confirm(Confirmed),
 }
 
 /// A line at the bottom.
@@ -176,6 +192,7 @@ pub(crate) struct Model {
     pub(crate) stream: Option<StreamScreen>,
     pub(crate) what_if: Option<WhatIfScreen>,
     pub(crate) log: LogScreen,
+    pub(crate) pipeline: PipelineScreen,
     /// Generation of the newest request of each slot; answers to older ones are dropped.
     pub(crate) generations: BTreeMap<Slot, u64>,
     /// Slots that wait for an answer.
@@ -216,6 +233,7 @@ impl Model {
             stream: None,
             what_if: None,
             log: LogScreen::default(),
+            pipeline: PipelineScreen::default(),
             generations: BTreeMap::new(),
             waiting: BTreeMap::new(),
             ticks: 0,
@@ -237,7 +255,12 @@ impl Model {
 
     /// Whether anything on screen changes by itself.
     pub(crate) fn animates(&self) -> bool {
-        !self.waiting.is_empty() || self.connection != Connection::Live
+        let moves = match self.screen {
+            Screen::Pipeline => true,
+            Screen::Stream => self.stream.as_ref().is_some_and(StreamScreen::is_moving),
+            Screen::Streams | Screen::WhatIf | Screen::Log => false,
+        };
+        moves || !self.waiting.is_empty() || self.connection != Connection::Live
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>) {

@@ -12,6 +12,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
 use super::Remote;
+use super::pipeline::Standing;
 
 /// Steps a window asks for.
 pub(crate) const WINDOW: u64 = 200;
@@ -46,6 +47,9 @@ pub(crate) struct StreamScreen {
     pub(crate) density: Option<DensityOut>,
     pub(crate) states: BTreeMap<u64, StateOut>,
     pub(crate) state_failure: Option<(u64, crate::effect::Failure)>,
+    /// Where the stream's events stand in the pipeline, and when that was asked last.
+    pub(crate) standing: Remote<Standing>,
+    pub(crate) standing_asked_at: Option<Timestamp>,
     pub(crate) mark: Option<u64>,
     pub(crate) diff: Remote<DiffOut>,
     pub(crate) pane: usize,
@@ -69,6 +73,8 @@ impl StreamScreen {
             density: None,
             states: BTreeMap::new(),
             state_failure: None,
+            standing: Remote::Absent,
+            standing_asked_at: None,
             mark: None,
             diff: Remote::Absent,
             pane: 0,
@@ -253,6 +259,14 @@ impl StreamScreen {
             },
             None => Some(id.to_owned()),
         }
+    }
+
+    /// Whether jobs or projections of the stream are on their way.
+    pub(crate) fn is_moving(&self) -> bool {
+        let last = self.info.value().map_or(0, |info| info.last_position.0);
+        self.standing
+            .value()
+            .is_some_and(|standing| standing.is_moving(last))
     }
 
     /// The command that gives the same answer.

@@ -12,6 +12,7 @@ fn here(model: &Model) -> Place {
             Place::Stream(stream.stream.clone(), stream.revision())
         }
         (Screen::Log, _) => Place::Log,
+        (Screen::Pipeline, _) => Place::Pipeline,
         _ => Place::Streams,
     }
 }
@@ -48,7 +49,7 @@ pub(crate) fn start_at_stream(model: &mut Model, name: StreamName, at: Option<u6
     model.stream = Some(StreamScreen::new(name, at));
 }
 
-/// Goes to one of the two top screens.
+/// Goes to one of the top screens.
 pub(super) fn show(model: &mut Model, screen: Screen) -> Effects {
     if model.screen == screen {
         return Vec::new();
@@ -80,7 +81,9 @@ pub(super) fn back(model: &mut Model) -> Effects {
     model.screen = screen;
     match model.screen {
         Screen::Streams if model.streams.list.value().is_none() => streams::load(model),
-        Screen::Streams | Screen::Stream | Screen::WhatIf | Screen::Log => Vec::new(),
+        Screen::Streams | Screen::Stream | Screen::WhatIf | Screen::Log | Screen::Pipeline => {
+            Vec::new()
+        }
     }
 }
 
@@ -115,6 +118,10 @@ fn go(model: &mut Model, place: Place) -> Effects {
         Place::Log => {
             model.under = vec![Screen::Streams];
             model.screen = Screen::Log;
+        }
+        Place::Pipeline => {
+            model.under = vec![Screen::Streams];
+            model.screen = Screen::Pipeline;
         }
         Place::Stream(name, revision) => {
             model.under = vec![Screen::Streams];

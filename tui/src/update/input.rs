@@ -41,7 +41,7 @@ pub(super) fn is_open(model: &Model) -> bool {
     match model.screen {
         Screen::Streams => model.streams.filtering,
         Screen::Log => model.log.filtering,
-        Screen::Stream | Screen::WhatIf => false,
+        Screen::Stream | Screen::WhatIf | Screen::Pipeline => false,
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn press(model: &mut Model, key: &str) -> Effects {
     match model.screen {
         Screen::Streams => of_streams(model, key),
         Screen::Log => of_log(model, key),
-        Screen::Stream | Screen::WhatIf => Vec::new(),
+        Screen::Stream | Screen::WhatIf | Screen::Pipeline => Vec::new(),
     }
 }
 

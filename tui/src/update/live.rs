@@ -4,7 +4,7 @@ use whodunit_core::api::browse::LiveHead;
 use whodunit_core::command::Outcome;
 use whodunit_core::event::Event;
 
-use super::{Effects, log, stream, streams};
+use super::{Effects, log, pipeline, stream, streams};
 use crate::client::{LiveItem, LiveMessage};
 use crate::effect::Effect;
 use crate::model::log::LogRow;
@@ -70,6 +70,7 @@ fn concerns(model: &Model, event: &Event) -> bool {
             .as_ref()
             .is_some_and(|s| s.stream == event.stream),
         Screen::Log => false,
+        Screen::Pipeline => true,
     }
 }
 
@@ -106,5 +107,6 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
         Screen::Streams => streams::load(model),
         Screen::Stream | Screen::WhatIf => stream::load(model),
         Screen::Log => Vec::new(),
+        Screen::Pipeline => pipeline::live(model),
     }
 }

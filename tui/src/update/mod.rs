@@ -8,11 +8,14 @@ mod input;
 mod live;
 mod log;
 mod overlay;
+mod pipeline;
 mod replies;
 mod stream;
 mod streams;
 mod what_if;
 
+#[cfg(test)]
+mod pipeline_tests;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +61,11 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         Msg::Tick(now) => {
             model.now = now;
             model.ticks = model.ticks.wrapping_add(1);
-            Vec::new()
+            match model.screen {
+                Screen::Pipeline => pipeline::tick(model),
+                Screen::Stream => stream::tick(model),
+                Screen::Streams | Screen::WhatIf | Screen::Log => Vec::new(),
+            }
         }
         Msg::Replied {
             slot,
@@ -120,6 +127,7 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::Stream => stream::load(model),
         Screen::WhatIf => what_if::run(model),
         Screen::Log => log::load(model),
+        Screen::Pipeline => pipeline::load(model),
     }
 }
 
@@ -173,7 +181,15 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Effects {
             model.say("the guide has ended; ? shows all keys");
             Vec::new()
         }
-        Action::Back if model.waiting.keys().any(|slot| slot.is_main()) => cancel(model),
+        // What is asked for without a word is no reason not to go back.
+        Action::Back
+            if model
+                .waiting
+                .iter()
+                .any(|(slot, what)| slot.is_main() && !what.is_empty()) =>
+        {
+            cancel(model)
+        }
         Action::Back => history::back(model),
         Action::Help => open(
             model,
@@ -215,11 +231,13 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Effects {
         }
         Action::ShowLog => history::show(model, Screen::Log),
         Action::ShowStreams => history::show(model, Screen::Streams),
+        Action::ShowPipeline => history::show(model, Screen::Pipeline),
         other => match model.screen {
             Screen::Streams => streams::act(model, other),
             Screen::Stream => stream::act(model, other),
             Screen::WhatIf => what_if::act(model, other),
             Screen::Log => log::act(model, other),
+            Screen::Pipeline => pipeline::act(model, other),
         },
     }
 }
@@ -255,6 +273,7 @@ pub(crate) fn call(model: &Model) -> String {
             .as_ref()
             .map_or_else(String::new, crate::model::what_if::WhatIfScreen::call),
         Screen::Log => model.log.call(),
+        Screen::Pipeline => pipeline::call(model),
     }
 }
 
@@ -263,7 +282,13 @@ impl Slot {
     fn is_main(self) -> bool {
         matches!(
             self,
-            Self::Streams | Self::Stream | Self::Log | Self::WhatIf | Self::Jump | Self::Diff
+            Self::Streams
+                | Self::Stream
+                | Self::Log
+                | Self::WhatIf
+                | Self::Jump
+                | Self::Diff
+                | Self::Pipeline
         )
     }
 }

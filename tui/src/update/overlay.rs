@@ -3,9 +3,9 @@
 use tui_input::Input;
 
 use super::input::edit;
-use super::{Effects, act, stream, streams, what_if};
+use super::{Effects, act, pipeline, stream, streams, what_if};
 use crate::keys::{self, Action, Binding};
-use crate::model::form::Form;
+use crate::model::form::{Filled, Form};
 use crate::model::{Model, Overlay};
 
 /// Gives a key to the overlay in front.
@@ -55,6 +55,12 @@ pub(super) fn press(model: &mut Model, key: &str) -> Effects {
         }
         Overlay::Commands { selected } => commands(model, selected, key),
         Overlay::Form(form) => form_key(model, form, key),
+        Overlay::Projection { scroll } => {
+            scrolled(model, key, scroll, |scroll| Overlay::Projection { scroll });
+            Vec::new()
+        }
+        Overlay::Findings { selected } => pipeline::findings_key(model, selected, key),
+        Overlay::Confirm(confirmed) => pipeline::confirm_key(model, confirmed, key),
     }
 }
 
@@ -63,7 +69,7 @@ pub(super) fn scroll(model: &mut Model, up: bool) -> Effects {
     press(model, if up { "up" } else { "down" })
 }
 
-fn choose(selected: usize, len: usize, key: &str) -> usize {
+pub(super) fn choose(selected: usize, len: usize, key: &str) -> usize {
     match key {
         "up" | "k" => selected.saturating_sub(1),
         "down" | "j" => (selected + 1).min(len.saturating_sub(1)),
@@ -192,8 +198,10 @@ fn form_key(model: &mut Model, mut form: Box<Form>, key: &str) -> Effects {
         "enter" if form.focus < last => form.focus += 1,
         "enter" | "ctrl-s" => {
             form.check();
-            if let Some(filled) = form.filled() {
-                return what_if::filled(model, &form, filled);
+            match form.filled() {
+                Some(Filled::Backfill(body)) => return pipeline::backfill(model, body),
+                Some(filled) => return what_if::filled(model, &form, filled),
+                None => {}
             }
             form.submitted = true;
             form.focus = form

@@ -4,7 +4,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::time_travel::Step;
 use whodunit_core::event::Event;
 
-use super::{Effects, log, stream, streams};
+use super::{Effects, log, pipeline, stream, streams};
 use crate::effect::{Failure, Reply, Slot};
 use crate::model::log::LogRow;
 use crate::model::stream::Row;
@@ -72,6 +72,7 @@ fn filled(model: &mut Model, slot: Slot, reply: Reply) -> Effects {
             model.log.density = Some(density);
             Vec::new()
         }
+        (Slot::Pipeline | Slot::PipelineAct | Slot::Check, reply) => pipeline::filled(model, reply),
         (slot, reply) => of_stream(model, slot, reply),
     }
 }
@@ -117,6 +118,13 @@ fn of_stream(model: &mut Model, slot: Slot, reply: Reply) -> Effects {
             // A cursor on a rejected command is an index into the old list.
             if index.is_some_and(|count| count > screen.rejected_count()) {
                 screen.cursor = Row::Revision(screen.head());
+            }
+            Vec::new()
+        }
+        (Slot::Standing, Reply::Standing(standing)) => {
+            // One of the stream that was in front before says nothing about this one.
+            if standing.stream == screen.stream {
+                screen.standing = Remote::Ready(standing);
             }
             Vec::new()
         }
@@ -191,6 +199,17 @@ fn failed(model: &mut Model, slot: Slot, failure: Failure) {
             return;
         }
         Slot::Jump => return jump_failed(model, failure),
+        Slot::Pipeline | Slot::PipelineAct | Slot::Check => {
+            return pipeline::failed(model, slot, failure, away);
+        }
+        Slot::Standing => {
+            if let Some(screen) = &mut model.stream
+                && screen.standing.value().is_none()
+            {
+                screen.standing = Remote::Failed(failure);
+            }
+            return;
+        }
         _ => {}
     }
     if let Some(screen) = &mut model.what_if {
@@ -245,8 +264,11 @@ pub(super) fn cancelled(model: &mut Model) {
     settle(&mut model.streams.list);
     settle(&mut model.streams.preview);
     settle(&mut model.log.rows);
+    settle(&mut model.pipeline.all);
+    settle(&mut model.pipeline.check);
     if let Some(stream) = &mut model.stream {
         settle(&mut stream.info);
+        settle(&mut stream.standing);
         settle(&mut stream.diff);
     }
     if let Some(what_if) = &mut model.what_if {

@@ -9,9 +9,10 @@ use crate::client::{At, DecisionsQuery, StreamEventsQuery};
 use crate::effect::{Request, Slot};
 use crate::jump::{Jump, parse};
 use crate::keys::Action;
+use crate::model::pipeline::EVERY_MICROS;
 use crate::model::stream::{Row, StreamScreen, WINDOW};
 use crate::model::what_if::WhatIfScreen;
-use crate::model::{Model, Overlay, Remote, Screen};
+use crate::model::{Connection, Model, Overlay, Remote, Screen};
 
 /// Parts of the time axis that the density is asked in.
 pub(crate) const BUCKETS: usize = 240;
@@ -46,8 +47,37 @@ pub(super) fn load_rest(model: &mut Model) -> Effects {
             Request::Density(Some(name), BUCKETS),
         ),
     ];
+    effects.extend(standing(model));
     effects.extend(at_cursor(model));
     effects
+}
+
+/// Asks, without a word, where the stream's events stand in the pipeline.
+fn standing(model: &mut Model) -> Effects {
+    let now = model.now;
+    let Some(stream) = &mut model.stream else {
+        return Vec::new();
+    };
+    stream.standing.reload();
+    stream.standing_asked_at = Some(now);
+    let name = stream.stream.clone();
+    vec![model.ask(Slot::Standing, "", Request::Standing(name))]
+}
+
+/// Time has passed: what is on its way in the pipeline is looked at again about once a second.
+pub(super) fn tick(model: &mut Model) -> Effects {
+    let due = model.stream.as_ref().is_some_and(|stream| {
+        let since = stream
+            .standing_asked_at
+            .map_or(0, |at| model.now.as_micros() - at.as_micros());
+        stream.is_moving() && since >= EVERY_MICROS
+    });
+    let idle = !model.waiting.contains_key(&Slot::Standing) && model.connection == Connection::Live;
+    if due && idle {
+        standing(model)
+    } else {
+        Vec::new()
+    }
 }
 
 /// What the cursor's place needs: its state, and the steps around it.

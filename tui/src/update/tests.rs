@@ -388,6 +388,7 @@ fn every_bound_action_does_something_or_says_why_not() {
             crate::keys::Scope::Stream => "enter left left",
             crate::keys::Scope::WhatIf => "enter left left w x up",
             crate::keys::Scope::Log => "L up",
+            crate::keys::Scope::Pipeline => "p tab tab",
         };
         for key in binding.keys {
             let mut before = harness().press(way);

@@ -5,12 +5,18 @@
 
 mod log;
 mod overlay;
+mod pipeline;
+mod pipeline_overlay;
+mod projections;
 pub(crate) mod scrubber;
+mod standing;
 mod state;
 mod stream;
 mod streams;
 mod what_if;
 
+#[cfg(test)]
+mod pipeline_tests;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +57,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::Stream => stream::draw(model, frame, body),
         Screen::WhatIf => what_if::draw(model, frame, body),
         Screen::Log => log::draw(model, frame, body),
+        Screen::Pipeline => pipeline::draw(model, frame, body),
     }
     if let Some(step) = model.guide {
         let line = Line::from(vec![
@@ -117,6 +124,10 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
             crumbs.push(place("log".to_owned()));
             return crumbs;
         }
+        (Screen::Pipeline, _) => {
+            crumbs.push(place("pipeline".to_owned()));
+            return crumbs;
+        }
         (Screen::Stream | Screen::WhatIf, None) => return vec![crumbs.remove(0)],
         (Screen::Stream | Screen::WhatIf, Some(stream)) => stream,
     };
@@ -154,7 +165,8 @@ const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
 fn connection(model: &Model) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut out = Vec::new();
-    if let Some(what) = model.waiting.values().next() {
+    // What is asked for again and again without anybody having asked is not worth a word each time.
+    if let Some(what) = model.waiting.values().find(|what| !what.is_empty()) {
         let frame = SPINNER
             .get(model.ticks % SPINNER.len())
             .copied()
@@ -213,7 +225,7 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
             theme.style(token),
         );
     }
-    let call = call(model);
+    let call = safe(&call(model)).into_owned();
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
     // The call gets what the hints leave, but a few hints always stay.

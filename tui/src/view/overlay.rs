@@ -9,7 +9,7 @@ use tui_input::Input;
 use whodunit_core::api::browse::Category;
 use whodunit_core::diff::DiffOp;
 
-use super::{failure, loading, pane, state};
+use super::{failure, loading, pane, pipeline_overlay, standing, state};
 use crate::keys::{self, Scope};
 use crate::model::form::{Form, Kind};
 use crate::model::stream::{Row, StreamScreen};
@@ -34,11 +34,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
         Overlay::Diff { scroll } => diff(model, frame, body, *scroll),
         Overlay::Commands { selected } => commands(model, frame, body, *selected),
         Overlay::Form(form) => draw_form(model, frame, body, form),
+        Overlay::Projection { scroll } => pipeline_overlay::projection(model, frame, body, *scroll),
+        Overlay::Findings { selected } => pipeline_overlay::findings(model, frame, body, *selected),
+        Overlay::Confirm(what) => pipeline_overlay::confirm(model, frame, body, what),
     }
 }
 
 /// A box in the middle of the body, at most this large.
-fn open(
+pub(super) fn open(
     model: &Model,
     frame: &mut Frame<'_>,
     body: Rect,
@@ -149,6 +152,14 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
             "? !",
             "an event type unknown to the model; an event that could not be applied",
         ),
+        (
+            theme.glyph(Glyph::Stalled),
+            "a projection that stands still",
+        ),
+        (
+            theme.glyph(Glyph::Held),
+            "a job held back by an earlier one of its stream",
+        ),
         (theme.glyph(Glyph::Mark), "the marked revision"),
     ];
     let mut lines = vec![
@@ -210,7 +221,7 @@ fn palette(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, sel
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-fn choice(theme: Theme, selected: bool, text: &str, cells: usize) -> Line<'static> {
+pub(super) fn choice(theme: Theme, selected: bool, text: &str, cells: usize) -> Line<'static> {
     let mark = if selected {
         theme.glyph(Glyph::Cursor)
     } else {
@@ -300,9 +311,14 @@ fn detail(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     let inner = open(model, frame, body, "event · Esc closes", 100, body.height);
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
-    for line in detail_lines(model.theme, stream) {
-        lines.push(line);
+    if let Some(step) = stream.step() {
+        let theme = model.theme;
+        lines.push(("in the pipeline".to_owned(), theme.style(Token::Title)));
+        for (_, text, token) in standing::facts(model, stream, &step.event) {
+            lines.push((text, theme.style(token)));
+        }
     }
+    lines.extend(detail_lines(model.theme, stream));
     let lines: Vec<Line<'_>> = lines
         .into_iter()
         .flat_map(|(text, style)| {

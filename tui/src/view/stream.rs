@@ -8,7 +8,7 @@ use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
 
-use super::{below, failure, first_row, loading, pane, scrubber, state};
+use super::{below, failure, first_row, loading, pane, scrubber, standing, state};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{Model, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
@@ -421,6 +421,7 @@ fn event_facts(
             Token::Warn,
         ));
     }
+    facts.extend(standing::facts(model, stream, event));
     facts.extend(metadata_facts(step));
     facts.push((
         "corr",
@@ -486,20 +487,33 @@ fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: R
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
+/// What happened, and at the right in a few marks where it stands in the pipeline.
+fn title_line(model: &Model, stream: &StreamScreen, title: &str, cells: usize) -> Line<'static> {
+    let theme = model.theme;
+    let (marks, token) = stream.step().map_or((String::new(), Token::Plain), |step| {
+        standing::short(model, stream, &step.event)
+    });
+    let room = cells.saturating_sub(width(&marks) + 2);
+    if room < 20 || marks.is_empty() {
+        let text = cut(&format!(" {title}"), cells);
+        return Line::styled(text, theme.style(Token::Title));
+    }
+    Line::from(vec![
+        Span::styled(fit(&format!(" {title}"), room), theme.style(Token::Title)),
+        Span::styled(format!(" {marks}"), theme.style(token)),
+    ])
+}
+
 /// The same in two lines, for narrow terminals.
 fn draw_why_short(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
     let (title, facts) = facts(model, stream);
     let cells = usize::from(area.width);
-    let mut lines = vec![Line::styled(
-        cut(&format!(" {title}"), cells),
-        theme.style(Token::Title),
-    )];
+    let mut lines = vec![title_line(model, stream, &title, cells)];
     let mut line = String::new();
-    for (label, text, _) in facts
-        .iter()
-        .filter(|(label, ..)| !matches!(*label, "corr" | "pos" | "id" | "on" | "with"))
-    {
+    for (label, text, _) in facts.iter().filter(|(label, ..)| {
+        let elsewhere = [standing::OUTBOX, standing::MODELS];
+        !matches!(*label, "corr" | "pos" | "id" | "on" | "with") && !elsewhere.contains(label)
+    }) {
         let part = if label.is_empty() {
             text.clone()
         } else {

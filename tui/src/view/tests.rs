@@ -27,14 +27,16 @@ fn way_to(screen: &Screen) -> &'static str {
         Screen::Stream => "enter",
         Screen::WhatIf => "enter left w",
         Screen::Log => "L",
+        Screen::Pipeline => "p",
     }
 }
 
-const SCREENS: [(Screen, &str); 4] = [
+const SCREENS: [(Screen, &str); 5] = [
     (Screen::Streams, "streams"),
     (Screen::Stream, "stream"),
     (Screen::WhatIf, "what_if"),
     (Screen::Log, "log"),
+    (Screen::Pipeline, "pipeline"),
 ];
 
 #[test]
@@ -404,7 +406,9 @@ fn odd_sizes_never_panic() {
     for columns in [1, 10, 40, 41, 60, 79, 99, 100, 300] {
         for rows in [1, 5, 12, 13, 20, 60] {
             for (screen, _) in SCREENS {
-                for keys in ["", "?", ":", "c", "t", "enter", "d", "a", "E"] {
+                for keys in [
+                    "", "?", ":", "c", "t", "enter", "d", "a", "E", "C", "B", "A", "b",
+                ] {
                     let harness = Harness::new((columns, rows), hostile())
                         .press(way_to(&screen))
                         .press(keys);

@@ -1,0 +1,388 @@
+//! `whodunit outbox`: the jobs of the handlers, and what to do about those that failed.
+
+use clap::{Args, ValueEnum};
+use whodunit_core::api::pipeline::{HandlerOut, JobOut, JobStatus, OutboxPage};
+use whodunit_core::ids::StreamName;
+use whodunit_core::text::shown;
+
+use super::args::{PAGE_ITEMS, PageArgs, stream};
+use super::exit::{CliError, Exit};
+use super::pages;
+use super::show::{number, text};
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::{Form, Terminal};
+use crate::client::{Client, ClientError, Order, OutboxQuery};
+
+/// Arguments of `whodunit outbox`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without `--status`, `--stream`, `--all` or `--cursor`: the jobs that are not done, failed ones first.
+
+Examples:
+  whodunit outbox                            how the handlers get on, and what failed or waits
+  whodunit outbox --stream user-7f3c…        what is done and what is still under way for this user
+  whodunit outbox 8812                       everything about one job
+  whodunit outbox --retry 8812               try a failed one again
+  whodunit outbox --retry-all send_welcome_email"
+)]
+pub(crate) struct OutboxArgs {
+    /// Everything about this job
+    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "newest"])]
+    id: Option<u64>,
+    /// Only this handler's
+    #[arg(long)]
+    handler: Option<String>,
+    /// Only those that stand so
+    #[arg(long, value_enum)]
+    status: Option<Wanted>,
+    /// Only those of this stream
+    #[arg(long, value_parser = stream)]
+    stream: Option<StreamName>,
+    /// The newest first
+    #[arg(long)]
+    newest: bool,
+    /// Try this failed job again
+    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "handler", "status", "stream", "retry_all"])]
+    retry: Option<u64>,
+    /// Try all failed jobs of a handler again
+    #[arg(long, value_name = "HANDLER", conflicts_with_all = ["id", "handler", "status", "stream"])]
+    retry_all: Option<String>,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wanted {
+    /// It waits
+    Pending,
+    /// A worker is at it
+    Processing,
+    /// Its handler is done
+    Completed,
+    /// Given up until somebody retries it
+    Failed,
+}
+
+impl From<Wanted> for JobStatus {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Pending => Self::Pending,
+            Wanted::Processing => Self::Processing,
+            Wanted::Completed => Self::Completed,
+            Wanted::Failed => Self::Failed,
+        }
+    }
+}
+
+impl OutboxArgs {
+    fn query(&self) -> OutboxQuery {
+        OutboxQuery {
+            handler: self.handler.clone(),
+            status: self.status.map(JobStatus::from),
+            stream: self.stream.clone(),
+            order: if self.newest {
+                Order::Backward
+            } else {
+                Order::Forward
+            },
+            cursor: self.page.cursor.clone(),
+            limit: Some(if self.page.all {
+                PAGE_ITEMS
+            } else {
+                self.page.limit.min(PAGE_ITEMS)
+            }),
+        }
+    }
+
+    /// Whether nothing says which jobs: those that need somebody's eye, then.
+    fn is_open(&self) -> bool {
+        self.status.is_none()
+            && self.stream.is_none()
+            && !self.page.all
+            && self.page.cursor.is_none()
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(
+    args: &OutboxArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    if let Some(id) = args.id {
+        let job = client.job(id).await?;
+        return show(&job, terminal);
+    }
+    if let Some(id) = args.retry {
+        let job = client.retry_job(id).await?;
+        return show(&job, terminal);
+    }
+    if let Some(handler) = &args.retry_all {
+        return retry_all(handler, client, terminal).await;
+    }
+    if args.is_open() {
+        return open(args, client, terminal).await;
+    }
+    let first = client.outbox(&args.query()).await?;
+    if !terminal.form.json {
+        counts(&first.handlers, args.handler.as_deref(), terminal)?;
+    }
+    let form = terminal.form;
+    let mut first = Some(first);
+    let fetch = |cursor, limit| {
+        let ready = first.take();
+        let query = OutboxQuery {
+            cursor,
+            limit: Some(limit),
+            ..args.query()
+        };
+        async move {
+            match ready {
+                Some(page) => Ok(page),
+                None => client.outbox(&query).await,
+            }
+        }
+    };
+    pages::list(
+        terminal,
+        &args.page,
+        fetch,
+        |_, jobs| table(jobs, form),
+        "no job fits",
+    )
+    .await?;
+    Ok(Exit::Ok)
+}
+
+async fn retry_all(
+    handler: &str,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let retried = client.retry_failed(handler).await?;
+    if terminal.form.json {
+        terminal.document(&retried)?;
+    } else {
+        let jobs = if retried.retried == 1 { "job" } else { "jobs" };
+        terminal.line(format!(
+            "{} failed {jobs} of {} pending again",
+            number(retried.retried),
+            shown(handler)
+        ))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The jobs that are not done, failed ones first.
+async fn open(
+    args: &OutboxArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let (page, more) = not_done(args, client).await?;
+    if terminal.form.json {
+        terminal.document(&page)?;
+    } else {
+        counts(&page.handlers, args.handler.as_deref(), terminal)?;
+        if page.items.is_empty() {
+            terminal.note("nothing waits, and nothing has failed")?;
+        } else {
+            let table = table(&page.items, terminal.form);
+            terminal.table(&table)?;
+        }
+    }
+    if more {
+        terminal.note("hint: there is more: `--status failed`, `--status pending`, or `--all`")?;
+    }
+    if page.items.iter().any(|job| job.status == JobStatus::Failed) && !terminal.form.json {
+        terminal.note(
+            "hint: `whodunit outbox ID` shows an error in full, `--retry ID` and `--retry-all HANDLER` try again",
+        )?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Up to as many as asked for, and whether there are more.
+async fn not_done(args: &OutboxArgs, client: &Client) -> Result<(OutboxPage, bool), ClientError> {
+    let limit = args.page.limit;
+    let mut all: Option<OutboxPage> = None;
+    let mut more = false;
+    for status in [JobStatus::Failed, JobStatus::Processing, JobStatus::Pending] {
+        let mut query = OutboxQuery {
+            status: Some(status),
+            ..args.query()
+        };
+        loop {
+            let page = client.outbox(&query).await?;
+            query.cursor.clone_from(&page.next_cursor);
+            match &mut all {
+                None => all = Some(page),
+                Some(all) => pages::Paged::absorb(all, page),
+            }
+            let enough = all.as_ref().is_some_and(|all| all.items.len() >= limit);
+            if query.cursor.is_none() || enough {
+                break;
+            }
+        }
+        more |= query.cursor.is_some();
+    }
+    let mut page = all.unwrap_or(OutboxPage {
+        items: Vec::new(),
+        next_cursor: None,
+        head: 0,
+        handlers: Vec::new(),
+    });
+    more |= page.items.len() > limit;
+    page.items.truncate(limit);
+    // Three lists in one have no place to go on from.
+    page.next_cursor = None;
+    Ok((page, more))
+}
+
+/// How the jobs of each handler stand.
+fn counts(
+    handlers: &[HandlerOut],
+    only: Option<&str>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
+    let mut table = Table::new([
+        Column::new("handler").shrinks_to(16),
+        Column::new("completed").right(),
+        Column::new("pending").right(),
+        Column::new("processing").right(),
+        Column::new("failed").right(),
+        Column::new("to").shrinks_to(12).cut_in_the_middle(),
+    ]);
+    let mut any = false;
+    for handler in handlers
+        .iter()
+        .filter(|handler| only.is_none_or(|only| handler.handler == only))
+    {
+        any = true;
+        let counts = handler.counts;
+        let failed = if counts.failed > 0 {
+            Token::Error
+        } else {
+            Token::Plain
+        };
+        let to = if handler.kind == "none" {
+            "(not set up now)"
+        } else {
+            &handler.target
+        };
+        table.row([
+            Cell::new(&handler.handler, Token::Accent),
+            number(counts.completed).into(),
+            number(counts.pending).into(),
+            number(counts.processing).into(),
+            Cell::new(number(counts.failed), failed),
+            Cell::new(to, Token::Muted),
+        ]);
+    }
+    if !any {
+        return terminal.note("there is no such handler, and no job of it");
+    }
+    terminal.table(&table)?;
+    terminal.line("")
+}
+
+fn table(jobs: &[JobOut], form: Form) -> Table {
+    let mut table = Table::new([
+        Column::new("job").right(),
+        Column::new("handler").shrinks_to(10),
+        Column::new("stream").shrinks_to(12).cut_in_the_middle(),
+        Column::new("rev").right(),
+        Column::new("event").shrinks_to(8),
+        Column::new("status"),
+        Column::new("tries").right(),
+        Column::new("why").shrinks_to(12),
+    ]);
+    // What went wrong matters more than the event's type, where there is no room for both.
+    let roomy = form.width.is_none_or(|width| width >= 100);
+    for job in jobs {
+        let (mark, token) = mark(job.status);
+        table.row([
+            Cell::from(job.id.to_string()),
+            job.handler.as_str().into(),
+            job.stream.as_str().into(),
+            job.revision.to_string().into(),
+            Cell::from(if roomy { job.event_type.as_str() } else { "" }),
+            Cell::new(format!("{mark} {}", job.status.as_str()), token),
+            job.attempts.to_string().into(),
+            Cell::new(why(job, form), token),
+        ]);
+    }
+    table.drop_empty_columns();
+    table
+}
+
+fn mark(status: JobStatus) -> (&'static str, Token) {
+    match status {
+        JobStatus::Pending => ("…", Token::Plain),
+        JobStatus::Processing => ("»", Token::Accent),
+        JobStatus::Completed => ("✓", Token::Added),
+        JobStatus::Failed => ("✗", Token::Error),
+    }
+}
+
+/// What a job waits for, or what its last attempt said.
+fn why(job: &JobOut, form: Form) -> String {
+    let mut parts = Vec::new();
+    if let Some(by) = job.held_by {
+        parts.push(format!("held back by job {by}"));
+    }
+    if let Some(at) = job.next_attempt_at {
+        parts.push(format!("next {}", form.time(at)));
+    }
+    if let (Some(error), true) = (&job.last_error, job.status != JobStatus::Completed) {
+        parts.push(error.clone());
+    }
+    parts.join(": ")
+}
+
+fn show(job: &JobOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
+    if terminal.form.json {
+        terminal.document(job)?;
+        return Ok(Exit::Ok);
+    }
+    let form = terminal.form;
+    let (sign, token) = mark(job.status);
+    // Nothing is cut: an error is read in full here.
+    let mut table = Table::new([Column::new(""), Column::new("")]);
+    let mut add = |name: &str, token: Token, value: &str| {
+        table.row([Cell::new(name, Token::Muted), Cell::new(value, token)]);
+    };
+    add("job", Token::Accent, &job.id.to_string());
+    add("handler", Token::Plain, &job.handler);
+    add("status", token, &format!("{sign} {}", job.status.as_str()));
+    if let Some(by) = job.held_by {
+        add("held by", Token::Changed, &format!("job {by}"));
+    }
+    let event = format!("{} revision {}", job.stream, job.revision);
+    add("event", Token::Plain, &job.event_type);
+    add("of", Token::Plain, &event);
+    add("position", Token::Plain, &job.position.to_string());
+    add("event id", Token::Plain, &job.event_id);
+    add("attempts", Token::Plain, &job.attempts.to_string());
+    if let Some(at) = job.next_attempt_at {
+        add("next try", Token::Changed, &form.zone.long(at));
+    }
+    add("made", Token::Plain, &form.zone.long(job.created_at));
+    add("changed", Token::Plain, &form.zone.long(job.updated_at));
+    if job.last_error.is_some() {
+        add("error", Token::Error, text(job.last_error.as_ref()));
+    }
+    let widths = table.widths(None);
+    for line in table.lines(&widths, form.colours) {
+        terminal.line(line)?;
+    }
+    if job.status == JobStatus::Failed {
+        terminal.note(format!(
+            "hint: `whodunit outbox --retry {}` tries it again",
+            job.id
+        ))?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,108 @@
+//! Figures about runs and projections, as a person says them.
+//!
+//! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
+
+use whodunit_core::api::pipeline::RunOut;
+
+use crate::text::number;
+
+/// Where a run is, such as `61 %  41,000 events/s  4 s left`.
+pub(crate) fn sentence(run: &RunOut) -> String {
+    let mut parts = vec![format!("{} %", percent(run))];
+    if run.events_per_second >= 1.0 {
+        parts.push(format!("{} events/s", rate(run.events_per_second)));
+    }
+    if let Some(seconds) = run.seconds_left {
+        parts.push(format!("{} left", duration(seconds)));
+    }
+    if run.jobs > 0 {
+        parts.push(format!("{} jobs", number(run.jobs)));
+    }
+    parts.join("  ")
+}
+
+/// How much of a run is done, in whole per cent; 100 only when all of it is.
+pub(crate) fn percent(run: &RunOut) -> u64 {
+    if run.total == 0 || run.done >= run.total {
+        return 100;
+    }
+    let percent = u128::from(run.done) * 100 / u128::from(run.total);
+    u64::try_from(percent).unwrap_or(100)
+}
+
+/// Events a second as a whole number.
+pub(crate) fn rate(events_per_second: f64) -> String {
+    number(whole(events_per_second))
+}
+
+/// Seconds as a person says them: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let n = whole(seconds);
+    match n {
+        0 if seconds > 0.05 => format!("{seconds:.1} s"),
+        0..120 => format!("{n} s"),
+        120..7_200 => format!("{} min", n / 60),
+        7_200..172_800 => format!("{} h", n / 3_600),
+        _ => format!("{} d", n / 86_400),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a figure for people: clamped to what fits, and 0 for what is no number"
+)]
+fn whole(value: f64) -> u64 {
+    value.clamp(0.0, 1e15) as u64
+}
+
+/// How many of `cells` are full when `done` of `total` is: all of them only when all of it is, none only for nothing.
+pub(crate) fn part(done: u64, total: u64, cells: usize) -> usize {
+    if done >= total {
+        return cells;
+    }
+    let full = u128::from(done) * (cells as u128) / u128::from(total);
+    let full = usize::try_from(full).unwrap_or(cells);
+    full.max(usize::from(done > 0)).min(cells.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use whodunit_core::api::pipeline::RunStatus;
+
+    use super::*;
+    use crate::testing::pipeline::run;
+
+    #[test]
+    fn figures_are_for_people() {
+        for (seconds, text) in [
+            (0.0, "0 s"),
+            (0.43, "0.4 s"),
+            (12.7, "12 s"),
+            (400.0, "6 min"),
+            (9_000.0, "2 h"),
+            (1e9, "11574 d"),
+            (f64::NAN, "0 s"),
+            (-3.0, "0 s"),
+        ] {
+            assert_eq!(duration(seconds), text, "{seconds}");
+        }
+        let mut run = run("rebuild", "users", RunStatus::Running);
+        assert_eq!(sentence(&run), "61 %  41,000 events/s  4 s left");
+        // All but one is not all.
+        (run.done, run.total) = (999_999, 1_000_000);
+        assert_eq!(percent(&run), 99);
+        (run.done, run.total) = (0, 0);
+        assert_eq!(percent(&run), 100);
+    }
+
+    #[test]
+    fn a_bar_is_full_only_when_all_is_done() {
+        assert_eq!(
+            (part(0, 9, 20), part(9, 9, 20), part(0, 0, 20)),
+            (0, 20, 20)
+        );
+        assert_eq!((part(18_190, 18_204, 20), part(1, 1_000_000, 20)), (19, 1));
+        assert_eq!((part(u64::MAX - 1, u64::MAX, 8), part(3, 4, 0)), (7, 0));
+    }
+}

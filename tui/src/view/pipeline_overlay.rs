@@ -1,0 +1,282 @@
+//! What lies over the pipeline screen: a projection in full, the findings of a check, a question before something is done.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use whodunit_core::api::pipeline::{FindingOut, ProjectionOut, RunOut, RunStatus};
+
+use super::overlay::{choice, open};
+use super::pipeline::rows;
+use super::projections::status;
+use super::{centred, failure, first_row};
+use crate::figures::{duration, rate, sentence};
+use crate::model::pipeline::Confirmed;
+use crate::model::{Model, Remote};
+use crate::text::{cut, fit, number, safe, wrap};
+use crate::theme::{Glyph, Token};
+
+/// How wide the boxes are at most.
+const COLUMNS: u16 = 84;
+/// Lines of a box beside its list of findings: two above, four below.
+const AROUND: usize = 6;
+
+pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+    let theme = model.theme;
+    let Some(projection) = model.pipeline.current_projection() else {
+        return;
+    };
+    let columns = COLUMNS.min(body.width);
+    let cells = usize::from(columns.saturating_sub(2));
+    let mut lines = Vec::new();
+    for (label, text, token) in facts(model, projection) {
+        for (index, part) in wrap(&text, cells.saturating_sub(9)).into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(fit(label, 9), theme.style(Token::Muted)),
+                Span::styled(part, theme.style(token)),
+            ]));
+        }
+    }
+    let title = "projection · Esc closes";
+    let inner = open(model, frame, body, title, columns, rows(lines.len()));
+    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+}
+
+/// Labelled facts about a projection.
+fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String, Token)> {
+    let (word, token) = status(model.theme, projection);
+    let mut facts = vec![
+        ("name", safe(&projection.name).into_owned(), Token::Accent),
+        (
+            "keeps",
+            safe(&projection.description).into_owned(),
+            Token::Plain,
+        ),
+        ("status", word, token),
+        (
+            "at",
+            format!(
+                "position {} of {}",
+                number(projection.checkpoint),
+                number(projection.head)
+            ),
+            Token::Plain,
+        ),
+        (
+            "lag",
+            format!(
+                "{} events, {} since it was level with the head",
+                number(projection.lag_events),
+                duration(projection.lag_seconds)
+            ),
+            token,
+        ),
+        (
+            "rate",
+            format!("{} events/s", rate(projection.events_per_second)),
+            Token::Plain,
+        ),
+        (
+            "holds",
+            format!("{} documents", number(projection.documents)),
+            Token::Plain,
+        ),
+        (
+            "rules",
+            safe(&projection.rules_hash).into_owned(),
+            Token::Muted,
+        ),
+    ];
+    if let Some(error) = &projection.error {
+        facts.push(("error", safe(error).into_owned(), Token::Error));
+    }
+    for (label, run) in [
+        ("rebuild", &projection.rebuild),
+        ("check", &projection.check),
+    ] {
+        if let Some(run) = run {
+            facts.push((label, of_run(model, run), Token::Plain));
+        }
+    }
+    facts
+}
+
+fn of_run(model: &Model, run: &RunOut) -> String {
+    let at = model.zone.long(run.ended_at.unwrap_or(run.started_at));
+    match run.status {
+        RunStatus::Running => format!("under way, {}", sentence(run)),
+        RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
+        RunStatus::Cancelled => format!("cancelled {at}"),
+        RunStatus::Failed => {
+            let why = run.error.as_deref().map(safe).unwrap_or_default();
+            format!("failed {at}: {why}")
+        }
+    }
+}
+
+pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
+    let (theme, screen) = (model.theme, &model.pipeline);
+    let name = screen.checked.as_deref().map(safe).unwrap_or_default();
+    let title = format!("truth check of {name} · Esc closes");
+    let found = match &screen.check {
+        Remote::Failed(why) => {
+            let inner = open(model, frame, body, &title, COLUMNS, 10);
+            return failure(model, frame, inner, why);
+        }
+        Remote::Absent | Remote::Loading(_) => {
+            let inner = open(model, frame, body, &title, COLUMNS, 8);
+            return under_way(model, frame, inner);
+        }
+        Remote::Ready(found) => found,
+    };
+    let lines = if found.ok {
+        3
+    } else {
+        found.findings.len() + AROUND
+    };
+    let inner = open(model, frame, body, &title, 100, rows(lines));
+    let cells = usize::from(inner.width);
+    let compared = format!(
+        "compared {} documents with {} events, up to position {}",
+        number(found.documents),
+        number(found.events),
+        number(found.checkpoint)
+    );
+    let compared = Line::styled(cut(&compared, cells), theme.style(Token::Muted));
+    if found.ok {
+        let ok = format!(
+            "{} the read model is what the log says",
+            theme.glyph(Glyph::Done)
+        );
+        let lines = vec![
+            Line::styled(ok, theme.style(Token::Added)),
+            compared,
+            Line::styled("C checks again", theme.style(Token::Muted)),
+        ];
+        return frame.render_widget(Paragraph::new(lines), inner);
+    }
+    let text = format!(
+        "{} {} documents are not what the log says; where each first parts from it:",
+        theme.glyph(Glyph::Rejected),
+        number(found.findings_total)
+    );
+    let mut lines = vec![
+        Line::styled(cut(&text, cells), theme.style(Token::Error)),
+        compared,
+    ];
+    let height = usize::from(inner.height).saturating_sub(AROUND).max(1);
+    let first = first_row(selected, found.findings.len(), height);
+    let shown = found.findings.iter().enumerate().skip(first).take(height);
+    lines
+        .extend(shown.map(|(index, finding)| {
+            choice(theme, index == selected, &finding_row(finding), cells)
+        }));
+    let (list, detail) = split(inner, lines.len());
+    frame.render_widget(Paragraph::new(lines), list);
+    draw_finding(model, found.findings.get(selected), frame, detail);
+}
+
+/// How far the check is, as the projection says it.
+fn under_way(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let (theme, screen) = (model.theme, &model.pipeline);
+    let run = screen
+        .projections()
+        .iter()
+        .find(|projection| screen.checked.as_deref() == Some(&projection.name))
+        .and_then(|projection| projection.check.as_ref())
+        .filter(|run| run.status == RunStatus::Running);
+    let mut lines = vec![(
+        "the log is folded a second time, and compared …".to_owned(),
+        theme.style(Token::Plain),
+    )];
+    if let Some(run) = run {
+        lines.push((sentence(run), theme.style(Token::Accent)));
+    }
+    lines.push((
+        "Esc closes this box; the check goes on".to_owned(),
+        theme.style(Token::Muted),
+    ));
+    centred(frame, area, &lines);
+}
+
+fn finding_row(finding: &FindingOut) -> String {
+    let event = if finding.revision == 0 {
+        "no event is to blame".to_owned()
+    } else {
+        format!(
+            "rev {} {} at position {}",
+            finding.revision,
+            safe(&finding.event_type),
+            number(finding.position)
+        )
+    };
+    format!(
+        "{} {} {event}",
+        fit(&finding.kind.as_str().replace('_', " "), 13),
+        fit(&safe(&finding.key), 20)
+    )
+}
+
+/// The selected finding's sentence, and what can be done.
+fn draw_finding(model: &Model, finding: Option<&FindingOut>, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let Some(finding) = finding else { return };
+    let cells = usize::from(area.width);
+    let mut lines = vec![Line::default()];
+    let sentence = wrap(&safe(&finding.detail), cells).into_iter().take(2);
+    lines.extend(sentence.map(Line::raw));
+    lines.push(Line::styled(
+        cut(
+            "Enter opens the event's stream · C checks again · B on the screen rebuilds",
+            cells,
+        ),
+        theme.style(Token::Muted),
+    ));
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn split(area: Rect, rows: usize) -> (Rect, Rect) {
+    let top = u16::try_from(rows).unwrap_or(area.height).min(area.height);
+    (
+        Rect::new(area.x, area.y, area.width, top),
+        Rect::new(area.x, area.y + top, area.width, area.height - top),
+    )
+}
+
+pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, body: Rect, what: &Confirmed) {
+    let theme = model.theme;
+    let (question, detail) = match what {
+        Confirmed::Rebuild(name) => (
+            format!("rebuild {}?", safe(name)),
+            "The read model is made anew from the whole log and takes the place of this one when it is done; until then \
+             this one answers. No mail is sent, no webhook called.",
+        ),
+        Confirmed::RetryAll(handler) => (
+            format!("retry all failed jobs of {}?", safe(handler)),
+            "Each is tried again as if it were new: what the handler does, such as sending a mail, is done.",
+        ),
+    };
+    let inner = open(model, frame, body, "really?", 70, 9);
+    let cells = usize::from(inner.width);
+    let mut lines: Vec<(String, Style)> = vec![
+        (cut(&question, cells), theme.style(Token::Title)),
+        (String::new(), Style::new()),
+    ];
+    lines.extend(
+        wrap(detail, cells)
+            .into_iter()
+            .map(|line| (line, Style::new())),
+    );
+    lines.push((
+        "Enter does it · Esc does not".to_owned(),
+        theme.style(Token::Key),
+    ));
+    let lines: Vec<Line<'_>> = lines
+        .into_iter()
+        .map(|(text, style)| Line::styled(text, style))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inner);
+}
