@@ -92,8 +92,8 @@ pub const SNAPSHOTS_QUEUED_MAX: usize = 1_024;
 pub const OUTBOX_COMPLETED_KEPT: u64 = 10_000;
 /// Jobs of one handler that are worked on at a time.
 pub const OUTBOX_JOBS_AT_A_TIME: usize = 16;
-/// Time that one attempt at a job may take.
-pub const JOB_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time that one attempt at a job may take: more than a handler allows itself, whose own words say better what was slow.
+pub const JOB_TIMEOUT: Duration = Duration::from_secs(90);
 /// Characters of a failed attempt's error that are kept.
 pub const JOB_ERROR_CHARS_MAX: usize = 1_000;
 /// Jobs that a worker looks at in one read.
