@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 32] = [
+const ROUTES: [(&str, &str); 40] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/backfill"),
@@ -27,6 +27,14 @@ const ROUTES: [(&str, &str); 32] = [
     ("get", "/v1/live"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{category}"),
+    ("get", "/v1/projections"),
+    ("get", "/v1/projections/{name}"),
+    ("post", "/v1/projections/{name}/check"),
+    ("post", "/v1/projections/{name}/rebuild"),
+    ("delete", "/v1/projections/{name}/rebuild"),
+    ("get", "/v1/read-models"),
+    ("get", "/v1/read-models/{name}"),
+    ("get", "/v1/read-models/{name}/{key}"),
     ("get", "/v1/ready"),
     ("get", "/v1/streams"),
     ("get", "/v1/streams/{stream}"),
@@ -88,7 +96,9 @@ async fn every_route_is_described_and_every_description_is_a_route() {
             .replace("{stream}", "door-1")
             .replace("{event_id}", "e")
             .replace("{id}", "1")
-            .replace("{category}", "user");
+            .replace("{category}", "user")
+            .replace("{name}", "users")
+            .replace("{key}", "user-1");
         if path == "/v1/live" {
             continue;
         }
