@@ -71,12 +71,7 @@ impl Daemon {
             Arc::clone(&clock),
             ids,
         );
-        let projections = Projections::start(
-            Arc::clone(&store),
-            Arc::clone(&models),
-            Arc::clone(&clock),
-            config.data.clone(),
-        );
+        let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
