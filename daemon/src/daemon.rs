@@ -80,6 +80,7 @@ impl Daemon {
             Routes::of(&config.handlers.0),
             Arc::clone(&metrics),
         );
+<<<<<<< HEAD
         let around = Around {
             store: Arc::clone(&store),
             models: Arc::clone(&models),
@@ -93,6 +94,9 @@ impl Daemon {
             Arc::clone(&clock),
             config.data.clone(),
         );
+=======
+        let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+>>>>>>> proj
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),

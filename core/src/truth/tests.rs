@@ -33,6 +33,7 @@ fn applied(revision: u64) -> Entry {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the examiner takes one or none")]
 fn stored(revision: u64) -> Option<Stored> {
     let Shadow {
         revision, digest, ..

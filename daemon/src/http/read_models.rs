@@ -123,7 +123,7 @@ pub(crate) async fn one(
     PathTexts([name, key]): PathTexts<2>,
     Query(params): Query<WaitParams>,
 ) -> Result<Response, ApiError> {
-    let wait = Wait::of(params)?;
+    let wait = Wait::of(&params)?;
     if let Some(not_yet) = reach(&parts, &name, wait).await? {
         return Ok(not_yet);
     }
@@ -150,7 +150,7 @@ struct Wait {
 }
 
 impl Wait {
-    fn of(params: WaitParams) -> Result<Self, ApiError> {
+    fn of(params: &WaitParams) -> Result<Self, ApiError> {
         let wait_ms = params.wait_ms.unwrap_or(WAIT_MS_DEFAULT);
         if wait_ms > WAIT_MS_MAX {
             let detail = format!("`wait_ms` is {wait_ms}, at most {WAIT_MS_MAX} is allowed");
@@ -214,7 +214,7 @@ fn read_query(
         let cursor = asked.query.read_cursor(cursor).ok_or_else(bad_cursor)?;
         asked.query.cursor = Some(cursor);
     }
-    Ok((asked.query, Wait::of(asked.wait)?))
+    Ok((asked.query, Wait::of(&asked.wait)?))
 }
 
 struct Asked {

@@ -148,6 +148,9 @@ struct Draft {
     dirty: bool,
 }
 
+/// A place in the index, see [`INDEX`].
+type Place = (&'static str, &'static [u8], &'static str);
+
 /// Events on their way into one transaction.
 pub(super) struct Application<'t> {
     rules: &'t Rules,
@@ -156,7 +159,7 @@ pub(super) struct Application<'t> {
     numbers: Table<'t, &'static str, u64>,
     trail: Table<'t, u64, &'static [u8]>,
     /// Absent while the indexes are still to be made.
-    index: Option<Table<'t, (&'static str, &'static [u8], &'static str), ()>>,
+    index: Option<Table<'t, Place, ()>>,
     drafts: HashMap<StreamName, Draft>,
     stamp: Stamp,
     /// The row of the trail that is being filled.
@@ -175,7 +178,7 @@ impl<'t> Application<'t> {
         let doing = "opening the tables";
         let trail = txn.open_table(TRAIL).map_err(engine(doing))?;
         let mut row = Vec::new();
-        if stamp.trail % TRAIL_ROW_ENTRIES > 0 {
+        if !stamp.trail.is_multiple_of(TRAIL_ROW_ENTRIES) {
             let last = trail.get(stamp.trail / TRAIL_ROW_ENTRIES);
             if let Some(last) = last.map_err(engine(doing))? {
                 row.extend_from_slice(last.value());

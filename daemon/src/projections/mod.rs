@@ -29,7 +29,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -102,13 +102,13 @@ impl Projections {
     /// Starts the projections there are. Read models are kept below the data directory; in memory without one. Must be
     /// called within a tokio runtime.
     pub fn start(
-        store: Arc<dyn Store>,
-        models: Arc<Models>,
-        clock: Arc<dyn Clock>,
-        data: Option<PathBuf>,
+        store: &Arc<dyn Store>,
+        models: &Arc<Models>,
+        clock: &Arc<dyn Clock>,
+        data: Option<&Path>,
     ) -> Arc<Self> {
         let projections: Vec<Arc<dyn Projection>> = vec![Arc::new(Users), Arc::new(States)];
-        Self::start_with(projections, &store, &models, &clock, data)
+        Self::start_with(projections, store, models, clock, data)
     }
 
     /// Starts these projections.
@@ -117,7 +117,7 @@ impl Projections {
         store: &Arc<dyn Store>,
         models: &Arc<Models>,
         clock: &Arc<dyn Clock>,
-        data: Option<PathBuf>,
+        data: Option<&Path>,
     ) -> Arc<Self> {
         let directory = data.map(|data| data.join(DIRECTORY));
         let numbers = Arc::new(AtomicU64::new(0));
@@ -199,6 +199,9 @@ impl Projections {
     /// Begins to rebuild a read model beside the one that answers. Must be called within a tokio runtime.
     pub fn rebuild(&self, name: &str) -> Result<RunOut, RequestError> {
         let projector = self.of(name)?;
+        if projector.is_stopping() {
+            return Err(ProjectionError::Stopped.into());
+        }
         let run = rebuild::start(&projector).ok_or_else(|| RequestError::AlreadyRunning {
             kind: "rebuild",
             name: name.to_owned(),

@@ -18,15 +18,19 @@ use super::projector::{Projector, lock};
 use super::run::Run;
 use crate::limits::{PROJECTION_BATCH_EVENTS, PROJECTION_REBUILD_BYTES, PROJECTION_REBUILD_EVENTS};
 
-/// Begins a rebuild, or goes on with one that was cut short. `None` when one is under way.
+/// Begins a rebuild, or goes on with one that was cut short. `None` when one is under way, or the daemon is
+/// about to end.
 pub(super) fn start(projector: &Arc<Projector>) -> Option<Arc<Run>> {
+    if projector.is_stopping() {
+        return None;
+    }
     let run = projector.begin(&projector.rebuild, "rebuild")?;
     let (its, of) = (Arc::clone(&run), Arc::clone(projector));
     let thread = std::thread::Builder::new()
         .name(format!("rebuild-{}", projector.name()))
         .spawn(move || {
             let result = guarded(|| rebuild(&of, &its));
-            finish(&of, &its, result);
+            finish(&of, &its, &result);
         });
     match thread {
         Ok(thread) => {
@@ -42,9 +46,9 @@ pub(super) fn start(projector: &Arc<Projector>) -> Option<Arc<Run>> {
     Some(run)
 }
 
-fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: Result<(), ProjectionError>) {
+fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: &Result<(), ProjectionError>) {
     let name = projector.name();
-    match &result {
+    match result {
         Ok(()) => tracing::info!(projection = name, "rebuilt"),
         Err(ProjectionError::Stopped) => {}
         Err(error) => tracing::error!(projection = name, %error, "a rebuild failed"),
@@ -56,13 +60,13 @@ fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: Result<(), Project
     {
         drop(std::fs::remove_file(&files.building));
     }
-    if let Err(error) = &result
+    if let Err(error) = result
         && projector.frozen.load(Ordering::Relaxed)
     {
         let why = format!("the rebuild that it waits for did not end well: {error}");
         lock(&projector.pulse).failed(why);
     }
-    run.end(result.as_ref().map(|()| ()));
+    run.end(result.as_ref().copied());
 }
 
 fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError> {

@@ -152,7 +152,7 @@ async fn every_kind_of_fault_is_named_with_its_event() {
         altered.state.insert("status".to_owned(), json!("king"));
         let record = encode_document(&altered);
         tamper(&model, |table| {
-            drop(table.insert(key, record.as_slice()).unwrap())
+            drop(table.insert(key, record.as_slice()).unwrap());
         });
         let check = checked(&store, (model, stamp));
         assert_one(&check, FindingKind::Altered, last, seed);

@@ -1,12 +1,10 @@
-use std::path::Path;
-
 use super::super::file::ReadModel;
 use super::*;
 
 const USERS: &str = "read-models/users.redb";
 
 fn start_in(store: &Arc<dyn Store>, data: &Path) -> Arc<Projections> {
-    start_with(both(), store, Some(data.to_path_buf()))
+    start_with(both(), store, Some(data))
 }
 
 async fn is_true(projections: &Projections, store: &Arc<dyn Store>) {
@@ -66,7 +64,7 @@ async fn after_a_stop_it_goes_on_where_it_was() {
     let mut random = Random(2);
     for round in 0..3 {
         let odd = Arc::new(Odd::new());
-        let data = Some(folder.path().to_path_buf());
+        let data = Some(folder.path());
         let projections = start_with(vec![Arc::clone(&odd) as _], &store, data);
         history(&store, &mut random, 20).await;
         level(&projections, &store).await;
@@ -181,7 +179,7 @@ async fn a_read_model_of_another_log_is_not_trusted() {
 #[tokio::test]
 async fn damage_found_while_reading_is_made_good() {
     let folder = tempfile::tempdir().unwrap();
-    for data in [None, Some(folder.path().to_path_buf())] {
+    for data in [None, Some(folder.path())] {
         let store = store();
         history(&store, &mut Random(8), 60).await;
         let projections = start_with(both(), &store, data);

@@ -7,6 +7,7 @@ mod queries;
 mod rebuilding;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::ReadableTable;
@@ -50,7 +51,7 @@ fn both() -> Vec<Arc<dyn Projection>> {
 fn start_with(
     projections: Vec<Arc<dyn Projection>>,
     store: &Arc<dyn Store>,
-    data: Option<PathBuf>,
+    data: Option<&Path>,
 ) -> Arc<Projections> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Projections::start_with(projections, store, &models(), &clock, data)

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use redb::Durability;
 use whodunit_core::api::pipeline::{ProjectionStatus, RunStatus};
 
@@ -18,9 +16,9 @@ fn building(data: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_rebuilt_read_model_is_the_one_that_following_makes() {
     let folder = tempfile::tempdir().unwrap();
-    for data in [None, Some(folder.path().to_path_buf())] {
+    for data in [None, Some(folder.path())] {
         let store = store();
-        let projections = start_with(both(), &store, data.clone());
+        let projections = start_with(both(), &store, data);
         let mut random = Random(1);
         history(&store, &mut random, 300).await;
         level(&projections, &store).await;
@@ -46,7 +44,7 @@ async fn a_rebuilt_read_model_is_the_one_that_following_makes() {
         level(&projections, &store).await;
         assert!(projections.check("users").await.unwrap().ok);
         if let Some(data) = data {
-            assert!(!building(&data).exists());
+            assert!(!building(data).exists());
         }
         projections.close().await;
     }
@@ -104,7 +102,7 @@ async fn a_rebuild_can_be_cancelled_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = store();
     let odd = Arc::new(Odd::new());
-    let data = Some(folder.path().to_path_buf());
+    let data = Some(folder.path());
     let projections = start_with(vec![Arc::clone(&odd) as _], &store, data);
     history(&store, &mut Random(2), 30).await;
     level(&projections, &store).await;
@@ -155,8 +153,8 @@ async fn a_rebuild_that_was_cut_short_goes_on() {
     }
     let odd = Arc::new(Odd::new());
     let rules = Rules::new(Arc::clone(&odd) as _, models());
-    let data = Some(folder.path().to_path_buf());
-    let projections = start_with(vec![Arc::clone(&odd) as _], &store, data.clone());
+    let data = Some(folder.path());
+    let projections = start_with(vec![Arc::clone(&odd) as _], &store, data);
     level(&projections, &store).await;
     projections.close().await;
     begun(&store, &rules, folder.path(), 60);
@@ -186,7 +184,7 @@ async fn one_that_was_begun_by_other_rules_begins_again() {
     let rules = Rules::new(Arc::new(other), models());
     std::fs::create_dir_all(folder.path().join("read-models")).unwrap();
     begun(&store, &rules, folder.path(), 10);
-    let data = Some(folder.path().to_path_buf());
+    let data = Some(folder.path());
     let projections = start_with(both(), &store, data);
     projections.rebuilt("users").await.unwrap();
     level(&projections, &store).await;
@@ -197,12 +195,12 @@ async fn one_that_was_begun_by_other_rules_begins_again() {
 #[tokio::test]
 async fn after_a_change_of_rules_the_old_one_answers_until_the_new_one_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let data = Some(folder.path().to_path_buf());
+    let data = Some(folder.path());
     let store = store();
     for n in 0..20 {
         user(&store, &format!("u{n:04}")).await;
     }
-    let projections = start_with(vec![Arc::new(Odd::new())], &store, data.clone());
+    let projections = start_with(vec![Arc::new(Odd::new())], &store, data);
     level(&projections, &store).await;
     projections.close().await;
     let new = Arc::new(Odd {
@@ -230,10 +228,10 @@ async fn after_a_change_of_rules_the_old_one_answers_until_the_new_one_is_there(
 #[tokio::test]
 async fn without_the_rebuild_it_waits_for_it_is_stalled() {
     let folder = tempfile::tempdir().unwrap();
-    let data = Some(folder.path().to_path_buf());
+    let data = Some(folder.path());
     let store = store();
     user(&store, "sarah").await;
-    let projections = start_with(vec![Arc::new(Odd::new())], &store, data.clone());
+    let projections = start_with(vec![Arc::new(Odd::new())], &store, data);
     level(&projections, &store).await;
     projections.close().await;
     let new = Arc::new(Odd {
