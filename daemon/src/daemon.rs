@@ -80,7 +80,6 @@ impl Daemon {
             Routes::of(&config.handlers.0),
             Arc::clone(&metrics),
         );
-<<<<<<< HEAD
         let around = Around {
             store: Arc::clone(&store),
             models: Arc::clone(&models),
@@ -88,15 +87,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
         };
         let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
-        let projections = Projections::start(
-            Arc::clone(&store),
-            Arc::clone(&models),
-            Arc::clone(&clock),
-            config.data.clone(),
-        );
-=======
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
->>>>>>> proj
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
