@@ -95,10 +95,10 @@ async fn until(api: &Api, path: &str, what: &str, holds: impl Fn(&Value) -> bool
             tokio::task::yield_now().await;
         }
     });
-    match waited.await {
-        Ok(answer) => answer,
-        Err(_elapsed) => panic!("never: {what}: {}", api.get(path).await.text),
-    }
+    let Ok(answer) = waited.await else {
+        panic!("never: {what}: {}", api.get(path).await.text);
+    };
+    answer
 }
 
 fn counts(answer: &Value) -> (u64, u64, u64) {
