@@ -23,7 +23,8 @@ impl From<RequestError> for ApiError {
         let detail = error.to_string();
         match error {
             RequestError::NoSuchProjection(name) => {
-                let detail = format!("there is no projection `{}`", shown(&name));
+                // The two go by one name, and either may have been asked for.
+                let detail = format!("there is no projection or read model `{}`", shown(&name));
                 Problem::new(Code::NoSuchProjection, detail)
                     .hint("`GET /v1/projections` lists what there is")
             }

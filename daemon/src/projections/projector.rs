@@ -179,6 +179,7 @@ impl Projector {
         let projection = &self.rules.projection;
         let sorts = projection.sorts().iter().map(|sort| sort.name);
         let fields = projection.fields().iter().map(|field| field.name);
+        let category = projection.category().is_none().then_some("category");
         Ok(ReadModelOut {
             name: projection.name().to_owned(),
             description: projection.description().to_owned(),
@@ -188,7 +189,11 @@ impl Projector {
                 .chain(sorts)
                 .map(str::to_owned)
                 .collect(),
-            fields: fields.map(str::to_owned).collect(),
+            fields: category
+                .into_iter()
+                .chain(fields)
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
