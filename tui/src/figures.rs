@@ -2,7 +2,7 @@
 //!
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
-use whodunit_core::api::pipeline::RunOut;
+use whodunit_core::api::pipeline::{RunOut, RunStatus};
 
 use crate::text::number;
 
@@ -21,9 +21,13 @@ pub(crate) fn sentence(run: &RunOut) -> String {
     parts.join("  ")
 }
 
-/// How much of a run is done, in whole per cent; 100 only when all of it is.
+/// How much of a run is done, in whole per cent; 100 only when all of it is. One that has only just begun does not know
+/// yet how much there is.
 pub(crate) fn percent(run: &RunOut) -> u64 {
-    if run.total == 0 || run.done >= run.total {
+    if run.total == 0 && run.status == RunStatus::Running {
+        return 0;
+    }
+    if run.done >= run.total {
         return 100;
     }
     let percent = u128::from(run.done) * 100 / u128::from(run.total);
@@ -93,7 +97,9 @@ mod tests {
         (run.done, run.total) = (999_999, 1_000_000);
         assert_eq!(percent(&run), 99);
         (run.done, run.total) = (0, 0);
-        assert_eq!(percent(&run), 100);
+        assert_eq!(percent(&run), 0, "it has only just begun");
+        run.status = RunStatus::Completed;
+        assert_eq!(percent(&run), 100, "there was nothing to do");
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Projector {
         model.clone()
     }
 
+    /// Whether a rebuild is waited for and there is no older read model that answers meanwhile.
+    pub(super) fn is_unmade(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed) && *self.checkpoint.borrow() == Position::ZERO
+    }
+
     /// Puts another read model in its place, and returns the one that answered until now.
     pub(super) fn swap(&self, model: ReadModel) -> ReadModel {
         let mut place = self.model.write().unwrap_or_else(PoisonError::into_inner);

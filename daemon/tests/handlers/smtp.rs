@@ -293,8 +293,16 @@ async fn what_a_server_answers_is_what_the_failure_says() {
             Act::Say("550-5.1.1 no such user\r\n550 5.1.1 try \x1b[31mpost"),
             "refused: 550 5.1.1 no such user",
         ),
-        ("GREETING", Act::Say("421 too busy"), "cannot connect: 421 too busy"),
-        ("EHLO", Act::Say("421 closing"), "cannot connect: 421 closing"),
+        (
+            "GREETING",
+            Act::Say("421 too busy"),
+            "cannot connect: 421 too busy",
+        ),
+        (
+            "EHLO",
+            Act::Say("421 closing"),
+            "cannot connect: 421 closing",
+        ),
         ("MAIL", Act::Say("451 later"), "refused: 451 later"),
         ("DATA", Act::Say("554 no"), "refused: 554 no"),
         ("MESSAGE", Act::Say("552 too much"), "refused: 552 too much"),
@@ -420,10 +428,7 @@ async fn credentials_are_in_no_error_no_debug_form_and_no_log() {
                 whodunit_daemon::handlers::MailHandler::all(config.mail.as_ref().unwrap()).unwrap();
             texts.push(format!("{config:?} {handlers:?}"));
             let error = failure(&welcome(&config), created()).await;
-            assert!(
-                error.contains("login refused: 535"),
-                "{error}"
-            );
+            assert!(error.contains("login refused: 535"), "{error}");
             texts.push(error);
             assert!(server.mails().is_empty());
         }

@@ -174,7 +174,10 @@ async fn what_is_no_success_is_a_failure_that_says_why() {
         let receiver = Receiver::start(Reply::With(status, text.to_owned())).await;
         let error = failure(&local(&receiver, ""), created()).await;
         // What it answered comes first.
-        assert!(error.starts_with("answered ") && error.ends_with(expected), "{error}");
+        assert!(
+            error.starts_with("answered ") && error.ends_with(expected),
+            "{error}"
+        );
         assert!(
             error.chars().count() < 400 && !error.contains("capability"),
             "{error}"

@@ -161,7 +161,13 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
     assert!(said.err.contains("nothing has failed"), "{}", said.err);
     for line in ["outbox --handler nobody", "outbox --handler nobody --json"] {
         let said = say(line, not_done(&[])).await;
-        assert_eq!(said.exit, Exit::NotFound, "{line}: {}{}", said.out, said.err);
+        assert_eq!(
+            said.exit,
+            Exit::NotFound,
+            "{line}: {}{}",
+            said.out,
+            said.err
+        );
     }
     let replies = vec![ok(&value(outbox(Vec::new())))];
     let said = say("outbox --handler nobody --status failed", replies).await;

@@ -163,7 +163,7 @@ fn run_line(theme: Theme, run: &RunOut, what: &str, cells: usize) -> Line<'stati
                 theme,
                 Glyph::Building,
                 run.done,
-                run.total,
+                run.total.max(1),
                 cells.saturating_sub(used).min(20),
             );
             let parts = [what, &bar, &said];

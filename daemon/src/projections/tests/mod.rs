@@ -25,6 +25,7 @@ use super::file::{DOCUMENTS, INDEX, Picture, TRAIL};
 use super::record::{Document, decode_document, decode_entries};
 use super::*;
 use crate::clock::SystemClock;
+use crate::limits::PROJECTION_FOLLOW_MAX;
 use crate::passwords::{Argon2id, Cost};
 use crate::store::redb::{RedbStore, StoreOptions};
 use crate::store::{Append, Direction, View};
