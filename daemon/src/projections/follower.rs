@@ -147,7 +147,7 @@ impl Follower {
                 &model,
                 &self.stamp,
                 &projector.rules,
-                view.as_ref(),
+                (view.as_ref(), None),
                 (bounds, durable),
                 &|| projector.is_stopping(),
             )
@@ -238,7 +238,7 @@ impl Follower {
                     &model,
                     &stamp,
                     &projector.rules,
-                    view.as_ref(),
+                    (view.as_ref(), None),
                     batch,
                     &stop,
                 )

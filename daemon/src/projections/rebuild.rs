@@ -137,7 +137,8 @@ fn catch_up(
         }
         let batch_and_when = (bounds, Durable::Now);
         let rules = &projector.rules;
-        stamp = advance(model, &stamp, rules, view.as_ref(), batch_and_when, &stop)?;
+        let views = (view.as_ref(), Some(projector.store.view()?));
+        stamp = advance(model, &stamp, rules, views, batch_and_when, &stop)?;
         run.progress(stamp.checkpoint.0, head.0);
         if head.0 - stamp.checkpoint.0 == 0 && projector.head().0 - head.0 < batch as u64 {
             return Ok(stamp);

@@ -15,7 +15,7 @@ use whodunit_core::model::Models;
 use whodunit_core::truth::{Digest, Entry};
 
 use super::super::error::{ProjectionError, panicked};
-use super::super::pages::Pages;
+use super::super::pages::{Page, Pages, Stretch, read_ahead};
 use super::super::projection::{Projection, rules_hash, sort_value};
 use super::file::{
     DOCUMENTS, Durable, INDEX, NUMBERS, ReadModel, Stamp, TRAIL, TRAIL_ROW_ENTRIES, engine,
@@ -84,12 +84,13 @@ pub(crate) struct Bounds {
     pub(crate) until: Option<Position>,
 }
 
-/// Applies the next events of the log and commits. Returns the read model's new stamp.
+/// Applies the next events of the log and commits. Returns the read model's new stamp. With a second view the log is read
+/// on another thread, which pays for large batches.
 pub(crate) fn advance(
     model: &ReadModel,
     stamp: &Stamp,
     rules: &Rules,
-    view: &dyn View,
+    (view, ahead): (&dyn View, Option<Box<dyn View>>),
     (bounds, durable): (Bounds, Durable),
     stop: &dyn Fn() -> bool,
 ) -> Result<Stamp, ProjectionError> {
@@ -98,24 +99,29 @@ pub(crate) fn advance(
     let txn = model.write(durable)?;
     let stamp = {
         let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
-        let category = rules.projection.category();
-        let mut pages = Pages::new(view, category, stamp.checkpoint, until);
-        let (mut events, mut bytes) = (0, 0);
-        while let Some(page) = pages.next(bounds.events - events)? {
+        let (mut checkpoint, mut bytes) = (stamp.checkpoint, 0);
+        let stretch = Stretch {
+            category: rules.projection.category(),
+            after: checkpoint,
+            until,
+        };
+        let each = |page: Page| {
             if stop() {
                 return Err(ProjectionError::Stopped);
             }
             for event in &page.events {
                 application.event(event)?;
             }
-            events += page.events.len();
+            checkpoint = page.up_to;
             bytes += page.bytes;
-            if events >= bounds.events || bytes + application.loaded_bytes >= bounds.bytes {
-                break;
-            }
+            Ok(bytes + application.loaded_bytes < bounds.bytes)
+        };
+        match ahead {
+            Some(ahead) => read_ahead(ahead, stretch, bounds.events, each)?,
+            None => Pages::new(view, stretch).for_each(bounds.events, each)?,
         }
-        let proof = proof(view, pages.looked_at())?;
-        application.finish(pages.looked_at(), proof)?
+        let proof = proof(view, checkpoint)?;
+        application.finish(checkpoint, proof)?
     };
     write_stamp(&txn, &stamp)?;
     txn.commit().map_err(engine("committing"))?;

@@ -211,7 +211,7 @@ proptest! {
                     until: Some(Position(stamp.checkpoint.0 + 1 + random.below(9))),
                 };
                 let batch = (bounds, Durable::Later);
-                let next = advance(&model, &stamp, &rules, view.as_ref(), batch, &|| false).unwrap();
+                let next = advance(&model, &stamp, &rules, (view.as_ref(), None), batch, &|| false).unwrap();
                 prop_assert!(next.checkpoint > stamp.checkpoint);
                 stamp = next;
                 let picture = model.read().unwrap();

@@ -141,7 +141,10 @@ fn begun(store: &Arc<dyn Store>, rules: &Rules, data: &Path, until: u64) {
         until: Some(Position(until)),
     };
     let batch = (bounds, Durable::Now);
-    advance(&model, &stamp, rules, view.as_ref(), batch, &|| false).unwrap();
+    advance(&model, &stamp, rules, (view.as_ref(), None), batch, &|| {
+        false
+    })
+    .unwrap();
     model.close().unwrap();
 }
 
