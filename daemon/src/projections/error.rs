@@ -15,7 +15,7 @@ pub enum ProjectionError {
         doing: &'static str,
         /// The engine's own word.
         #[source]
-        source: Box<redb::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The disk or the directory failed.
     #[error("{doing}: {source}")]
@@ -59,29 +59,7 @@ pub enum ProjectionError {
 impl ProjectionError {
     /// Whether the read model itself is at fault, so that it helps to begin it anew.
     pub(super) fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged { .. } => true,
-            Self::Engine { source, .. } => matches!(
-                **source,
-                redb::Error::Corrupted(_)
-                    | redb::Error::TableTypeMismatch { .. }
-                    | redb::Error::TableDoesNotExist(_)
-            ),
-            _ => false,
-        }
-    }
-}
-
-/// Turns an error of the engine into one of ours, with what was being done.
-pub(super) fn engine<E: Into<redb::Error>>(
-    doing: &'static str,
-) -> impl FnOnce(E) -> ProjectionError {
-    move |error| match error.into() {
-        redb::Error::DatabaseClosed => ProjectionError::Closed,
-        source => ProjectionError::Engine {
-            doing,
-            source: Box::new(source),
-        },
+        matches!(self, Self::Damaged { .. })
     }
 }
 

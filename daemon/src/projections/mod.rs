@@ -4,24 +4,20 @@
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
 //! Entry point: [`Projections::start`]. One projection's life is in `projector` (what is seen of it) and `follower` (the
-//! thread that alone changes it); `apply` is how an event gets into a document.
+//! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
-mod apply;
 mod check;
 mod error;
-mod file;
 mod follower;
 mod inbox;
-mod index;
 mod opening;
 mod pages;
 mod projection;
 mod projector;
 mod pulse;
-mod query;
 mod rate;
+mod read_model;
 mod rebuild;
-mod record;
 mod run;
 mod states;
 mod users;
@@ -41,9 +37,9 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::model::Models;
 
-use self::apply::Rules;
 use self::inbox::Order;
 use self::projector::{Projector, lock};
+use self::read_model::{Document, Rules, query};
 use crate::clock::Clock;
 use crate::limits::REDERIVE_STREAMS_MAX;
 use crate::reading::blocking;
@@ -51,7 +47,7 @@ use crate::store::{Head, Store, StoreError};
 
 pub use error::ProjectionError;
 pub use projection::{Field, Projection, Sort};
-pub(crate) use query::{DocumentQuery, Filter};
+pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
 pub use users::Users;
 
@@ -381,7 +377,7 @@ impl Drop for CancelOnDrop {
 }
 
 /// A document as it is shown.
-fn shown(key: String, document: record::Document, checkpoint: Position) -> DocumentOut {
+fn shown(key: String, document: Document, checkpoint: Position) -> DocumentOut {
     DocumentOut {
         key,
         revision: document.revision,

@@ -7,14 +7,12 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
-use redb::Durability;
-
-use super::apply::{Bounds, advance};
 use super::error::ProjectionError;
-use super::file::{ReadModel, Stamp, guarded};
 use super::inbox::Order;
 use super::opening::found;
 use super::projector::{Projector, lock};
+use super::read_model::file::guarded;
+use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, index};
 use super::run::Run;
 use crate::limits::{PROJECTION_BATCH_EVENTS, PROJECTION_REBUILD_BYTES, PROJECTION_REBUILD_EVENTS};
 
@@ -75,7 +73,7 @@ fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError>
     run.resume(stamp.checkpoint.0, projector.head().0);
     stamp = catch_up(projector, run, &model, stamp, PROJECTION_REBUILD_EVENTS)?;
     if !stamp.indexed {
-        stamp = super::index::build(&model, &stamp, &projector.rules, &stop)?;
+        stamp = index::build(&model, &stamp, &projector.rules, &stop)?;
     }
     stamp = catch_up(projector, run, &model, stamp, PROJECTION_BATCH_EVENTS)?;
     if stop() {
@@ -137,16 +135,10 @@ fn catch_up(
         if stamp.checkpoint >= head {
             return Ok(stamp);
         }
-        let batch_and_durability = (bounds, Durability::Immediate);
+        let batch_and_when = (bounds, Durable::Now);
         let rules = &projector.rules;
-        stamp = advance(
-            model,
-            &stamp,
-            rules,
-            view.as_ref(),
-            batch_and_durability,
-            &stop,
-        )?;
+        let views = (view.as_ref(), Some(projector.store.view()?));
+        stamp = advance(model, &stamp, rules, views, batch_and_when, &stop)?;
         run.progress(stamp.checkpoint.0, head.0);
         if head.0 - stamp.checkpoint.0 == 0 && projector.head().0 - head.0 < batch as u64 {
             return Ok(stamp);
