@@ -13,8 +13,8 @@ use whodunit_core::truth::{Digest, Entry, Examiner, Parting, Shadow, Stored};
 use super::error::ProjectionError;
 use super::projector::Projector;
 use super::read_model::Picture;
-use super::run::Run;
 use crate::limits::{CHECK_ENTRIES, CHECK_FINDINGS_MAX, CHECK_STREAMS};
+use crate::runs::Run;
 use crate::store::{Direction, StreamCursor, StreamFilter, StreamOrder, View};
 
 /// Streams of a page of the log's list.

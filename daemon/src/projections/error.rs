@@ -2,6 +2,7 @@
 
 use whodunit_core::ids::Position;
 
+use crate::runs::End;
 use crate::store::StoreError;
 
 /// A projection could not do its work. None of these says anything about the log.
@@ -60,6 +61,15 @@ impl ProjectionError {
     /// Whether the read model itself is at fault, so that it helps to begin it anew.
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })
+    }
+}
+
+/// How a run ended that had this result.
+pub(super) fn end_of<T>(result: &Result<T, ProjectionError>) -> End {
+    match result {
+        Ok(_) => End::Completed,
+        Err(ProjectionError::Stopped) => End::Cancelled,
+        Err(error) => End::Failed(error.to_string()),
     }
 }
 

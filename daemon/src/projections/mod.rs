@@ -15,10 +15,8 @@ mod pages;
 mod projection;
 mod projector;
 mod pulse;
-mod rate;
 mod read_model;
 mod rebuild;
-mod run;
 mod states;
 mod users;
 
@@ -43,6 +41,7 @@ use self::read_model::{Document, Rules, query};
 use crate::clock::Clock;
 use crate::limits::REDERIVE_STREAMS_MAX;
 use crate::reading::blocking;
+use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
 pub use error::ProjectionError;
@@ -237,7 +236,7 @@ impl Projections {
         let guard = CancelOnDrop(Arc::clone(&run));
         let result = blocking(move || {
             let result = check::check(&projector, &run);
-            run.end(result.as_ref().map(drop));
+            run.end(error::end_of(&result));
             result
         })
         .await;
@@ -368,7 +367,7 @@ fn end(projector: &Projector) {
 }
 
 /// Ends a check whose asker has gone.
-struct CancelOnDrop(Arc<run::Run>);
+struct CancelOnDrop(Arc<Run>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {

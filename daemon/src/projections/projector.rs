@@ -17,8 +17,8 @@ use super::inbox::{Inbox, Order};
 use super::pulse::Pulse;
 use super::read_model::file::guarded;
 use super::read_model::{Picture, ReadModel, Rules};
-use super::run::Run;
 use crate::clock::Clock;
+use crate::runs::Run;
 use crate::store::Store;
 
 /// Where a projection's files are.

@@ -7,14 +7,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
-use super::error::ProjectionError;
+use super::error::{ProjectionError, end_of};
 use super::inbox::Order;
 use super::opening::found;
 use super::projector::{Projector, lock};
 use super::read_model::file::guarded;
 use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, index};
-use super::run::Run;
 use crate::limits::{PROJECTION_BATCH_EVENTS, PROJECTION_REBUILD_BYTES, PROJECTION_REBUILD_EVENTS};
+use crate::runs::{End, Run};
 
 /// Begins a rebuild, or goes on with one that was cut short. `None` when one is under way, or the daemon is
 /// about to end.
@@ -36,10 +36,7 @@ pub(super) fn start(projector: &Arc<Projector>) -> Option<Arc<Run>> {
             threads.retain(|thread| !thread.is_finished());
             threads.push(thread);
         }
-        Err(source) => run.end(Err(&ProjectionError::Disk {
-            doing: "starting a rebuild".to_owned(),
-            source,
-        })),
+        Err(source) => run.end(End::Failed(format!("starting a rebuild: {source}"))),
     }
     Some(run)
 }
@@ -64,7 +61,7 @@ fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: &Result<(), Projec
         let why = format!("the rebuild that it waits for did not end well: {error}");
         lock(&projector.pulse).failed(why);
     }
-    run.end(result.as_ref().copied());
+    run.end(end_of(result));
 }
 
 fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError> {

@@ -6,7 +6,6 @@ use super::super::check::check;
 use super::super::read_model::apply::{Application, proof};
 use super::super::read_model::file::{ReadModel, Stamp, write_stamp};
 use super::super::read_model::record::encode_document;
-use super::super::run::Run;
 use super::*;
 
 fn all_events(view: &dyn View) -> Vec<Event> {
