@@ -66,7 +66,8 @@ pub struct ModelSpec {
     pub events: BTreeMap<String, u32>,
     /// Bring old payloads to the current shape.
     pub upcasters: Vec<Upcaster>,
-    /// JSON Pointers of secrets in a state.
+    /// JSON Pointers of secrets in a state. An event may set one or take it away; what it does to the rest of the state
+    /// must not depend on one: read models go on from states without secrets.
     pub state_secrets: Vec<String>,
     /// JSON Pointers of secrets in an event's data, whatever its type.
     pub event_secrets: Vec<String>,

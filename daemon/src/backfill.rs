@@ -5,10 +5,11 @@
 //! not named. Never writes events.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::task::TaskTracker;
-use whodunit_core::api::pipeline::{BackfillIn, RunOut, RunStatus};
+use whodunit_core::api::pipeline::{BackfillIn, RunOut};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
 
@@ -17,7 +18,7 @@ use crate::limits::{BACKFILL_PAGE_EVENTS, BACKFILLS_KEPT, SCAN_ENTRIES_MAX};
 use crate::outbox::{Handler, takes};
 use crate::projections::RequestError;
 use crate::reading::read;
-use crate::runs::Run;
+use crate::runs::{End, Run};
 use crate::store::{Direction, JobChange, LogFilter, StoreError};
 
 /// Why a backfill does not begin.
@@ -38,17 +39,12 @@ pub(crate) enum BackfillError {
 }
 
 /// The backfills of a daemon: at most one under way, and the last ones.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Backfills {
-    runs: Mutex<Runs>,
-    tasks: TaskTracker,
-}
-
-#[derive(Debug, Default)]
-struct Runs {
     /// Newest last.
-    kept: VecDeque<Arc<Run>>,
-    last: u64,
+    runs: Mutex<VecDeque<Arc<Run>>>,
+    numbers: AtomicU64,
+    tasks: TaskTracker,
 }
 
 /// What a run goes through, checked.
@@ -68,54 +64,57 @@ impl Backfills {
         asked: BackfillIn,
     ) -> Result<RunOut, BackfillError> {
         let plan = plan(parts, asked)?;
-        let now = parts.clock.now();
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = runs.kept.iter().find(|run| run.is_running()) {
+        let mut runs = self.runs();
+        if let Some(running) = runs.iter().find(|run| run.is_running()) {
             return Err(BackfillError::AlreadyRunning(running.id()));
         }
-        runs.last += 1;
-        let run = Run::begin("backfill", runs.last, plan.handlers.join(", "), now);
-        let run = Arc::new(run);
-        run.at(0, (plan.to + 1).saturating_sub(plan.from));
-        runs.kept.push_back(Arc::clone(&run));
-        if runs.kept.len() > BACKFILLS_KEPT {
-            runs.kept.pop_front();
+        let of = plan.handlers.join(", ");
+        let run = Run::begin("backfill", &of, &parts.clock, &self.numbers);
+        run.progress(0, plan.total());
+        runs.push_back(Arc::clone(&run));
+        if runs.len() > BACKFILLS_KEPT {
+            runs.pop_front();
         }
         drop(runs);
         let (parts, account) = (Arc::clone(parts), Arc::clone(&run));
         self.tasks.spawn(async move {
-            let outcome = go_through(&parts, &plan, &account).await;
-            let outcome = outcome.inspect_err(|error| {
+            let end = go_through(&parts, &plan, &account).await;
+            account.end(end.unwrap_or_else(|error| {
                 tracing::error!(error, "a backfill failed");
-            });
-            account.end(outcome, parts.clock.now());
+                End::Failed(error)
+            }));
         });
-        Ok(run.out())
+        Ok(run.shown())
+    }
+
+    fn runs(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The runs, newest first.
     pub(crate) fn list(&self) -> Vec<RunOut> {
-        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.kept.iter().rev().map(|run| run.out()).collect()
+        self.runs().iter().rev().map(|run| run.shown()).collect()
     }
 
     /// The run of this number.
     pub(crate) fn run(&self, id: u64) -> Option<Arc<Run>> {
-        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.kept.iter().find(|run| run.id() == id).cloned()
+        self.runs().iter().find(|run| run.id() == id).cloned()
     }
 
     /// Ends what is under way. Idempotent.
     pub(crate) async fn close(&self) {
-        let running: Vec<Arc<Run>> = {
-            let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            runs.kept.iter().cloned().collect()
-        };
-        for run in running {
+        for run in self.runs().iter() {
             run.cancel();
         }
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+impl Plan {
+    /// How many positions it spans.
+    fn total(&self) -> u64 {
+        (self.to + 1).saturating_sub(self.from)
     }
 }
 
@@ -160,12 +159,11 @@ fn plan(parts: &Parts, asked: BackfillIn) -> Result<Plan, BackfillError> {
 }
 
 /// Goes through the range, page by page.
-async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunStatus, String> {
-    let total = (plan.to + 1).saturating_sub(plan.from);
+async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<End, String> {
     let mut next = plan.from;
     while next <= plan.to {
         if run.is_cancelled() || parts.stopping.is_cancelled() {
-            return Ok(RunStatus::Cancelled);
+            return Ok(End::Cancelled);
         }
         let (filter, from) = (plan.filter.clone(), Position(next));
         let page = read(&parts.store, move |view| -> Result<_, StoreError> {
@@ -194,9 +192,9 @@ async fn go_through(parts: &Arc<Parts>, plan: &Plan, run: &Run) -> Result<RunSta
             }
         }
         next = page.next.map_or(plan.to + 1, |next| next.0);
-        run.at(next.min(plan.to + 1) - plan.from, total);
+        run.progress(next.min(plan.to + 1) - plan.from, plan.total());
     }
-    Ok(RunStatus::Completed)
+    Ok(End::Completed)
 }
 
 /// Makes the jobs of one handler for these events, where none is open.

@@ -1,3 +1,5 @@
+//! Documents, trails and histories that part, and what is said of them.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -74,7 +74,7 @@ pub(crate) async fn one(
     PathText(id): PathText,
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<RunOut>, ApiError> {
-    Ok(Reply(found(&parts, &id)?.out()))
+    Ok(Reply(found(&parts, &id)?.shown()))
 }
 
 fn found(parts: &Parts, id: &str) -> Result<Arc<Run>, ApiError> {
@@ -97,5 +97,6 @@ pub(crate) async fn cancel(
 ) -> Result<Reply<RunOut>, ApiError> {
     let run = found(&parts, &id)?;
     run.cancel();
-    Ok(Reply(run.out()))
+    run.ended().await;
+    Ok(Reply(run.shown()))
 }

@@ -4,20 +4,17 @@
 //! wrong with a document is told by `core::truth`. Reads one picture of the read model and the log up to its checkpoint,
 //! however both grow meanwhile. Memory grows with the longest stream: its trail is held as a whole.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ops::Bound;
+use std::collections::{HashMap, VecDeque};
 
-use redb::ReadableTable;
 use whodunit_core::api::pipeline::{CheckOut, FindingOut};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::truth::{Digest, Entry, Examiner, Parting, Shadow, Stored};
 
-use super::error::{ProjectionError, engine};
-use super::file::{DOCUMENTS, NUMBERS, Picture, TRAIL};
+use super::error::ProjectionError;
 use super::projector::Projector;
-use super::record::decode_entries;
-use super::run::Run;
+use super::read_model::Picture;
 use crate::limits::{CHECK_ENTRIES, CHECK_FINDINGS_MAX, CHECK_STREAMS};
+use crate::runs::Run;
 use crate::store::{Direction, StreamCursor, StreamFilter, StreamOrder, View};
 
 /// Streams of a page of the log's list.
@@ -124,17 +121,13 @@ impl Check<'_> {
     }
 
     fn for_each_entry(&self, mut each: impl FnMut(u64, Entry)) -> Result<(), ProjectionError> {
-        let doing = "reading the trail";
-        let trail = self.picture.txn.open_table(TRAIL).map_err(engine(doing))?;
-        for row in trail.iter().map_err(engine(doing))? {
+        self.picture.for_each_row(|entries| {
             self.go_on()?;
-            let (number, row) = row.map_err(engine(doing))?;
-            decode_entries(row.value(), &mut each).ok_or_else(|| ProjectionError::Damaged {
-                place: format!("row {} of the trail", number.value()),
-                detail: "it ends in the middle of an entry".to_owned(),
-            })?;
-        }
-        Ok(())
+            for (number, entry) in entries {
+                each(*number, *entry);
+            }
+            Ok(())
+        })
     }
 
     /// Compares one document with its trail and its stream.
@@ -257,44 +250,18 @@ impl<'a> Names<'a> {
 
     /// The names up to the last one of the log's next page.
     fn read(&mut self) -> Result<(), ProjectionError> {
-        let doing = "reading the documents' names";
         let cursor = self.after.clone().map(StreamCursor::AfterName);
         let order = StreamOrder::Name;
         let page = self
             .view
             .streams(&self.filter, order, cursor, PAGE, PAGE as u64)?;
-        let mut names: BTreeMap<String, Option<u64>> = page
-            .streams
-            .iter()
-            .map(|info| (info.stream.as_str().to_owned(), None))
-            .collect();
-        let last = match (&page.next, names.last_key_value()) {
-            (Some(_), Some((last, _))) => Some(last.clone()),
-            _ => None,
-        };
-        let after = self.after.as_deref();
-        let range: (Bound<&str>, Bound<&str>) = (
-            after.map_or(Bound::Unbounded, Bound::Excluded),
-            last.as_deref().map_or(Bound::Unbounded, Bound::Included),
-        );
-        let documents = self
-            .picture
-            .txn
-            .open_table(DOCUMENTS)
-            .map_err(engine(doing))?;
-        for document in documents.range::<&str>(range).map_err(engine(doing))? {
-            let (key, _) = document.map_err(engine(doing))?;
-            names.entry(key.value().to_owned()).or_insert(None);
+        let streams = page.streams.iter().map(|info| info.stream.as_str());
+        let last = page.next.as_ref().and(streams.clone().next_back());
+        let mut names = self.picture.keys(self.after.as_deref(), last)?;
+        for stream in streams.clone() {
+            names.entry(stream.to_owned()).or_insert(None);
         }
-        let numbers = self
-            .picture
-            .txn
-            .open_table(NUMBERS)
-            .map_err(engine(doing))?;
-        for number in numbers.range::<&str>(range).map_err(engine(doing))? {
-            let (key, number) = number.map_err(engine(doing))?;
-            names.insert(key.value().to_owned(), Some(number.value()));
-        }
+        let last = last.map(str::to_owned);
         self.done = last.is_none();
         self.after = last;
         self.ready = names.into_iter().collect();

@@ -2,6 +2,7 @@
 
 use whodunit_core::ids::Position;
 
+use crate::runs::End;
 use crate::store::StoreError;
 
 /// A projection could not do its work. None of these says anything about the log.
@@ -15,7 +16,7 @@ pub enum ProjectionError {
         doing: &'static str,
         /// The engine's own word.
         #[source]
-        source: Box<redb::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The disk or the directory failed.
     #[error("{doing}: {source}")]
@@ -59,29 +60,16 @@ pub enum ProjectionError {
 impl ProjectionError {
     /// Whether the read model itself is at fault, so that it helps to begin it anew.
     pub(super) fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged { .. } => true,
-            Self::Engine { source, .. } => matches!(
-                **source,
-                redb::Error::Corrupted(_)
-                    | redb::Error::TableTypeMismatch { .. }
-                    | redb::Error::TableDoesNotExist(_)
-            ),
-            _ => false,
-        }
+        matches!(self, Self::Damaged { .. })
     }
 }
 
-/// Turns an error of the engine into one of ours, with what was being done.
-pub(super) fn engine<E: Into<redb::Error>>(
-    doing: &'static str,
-) -> impl FnOnce(E) -> ProjectionError {
-    move |error| match error.into() {
-        redb::Error::DatabaseClosed => ProjectionError::Closed,
-        source => ProjectionError::Engine {
-            doing,
-            source: Box::new(source),
-        },
+/// How a run ended that had this result.
+pub(super) fn end_of<T>(result: &Result<T, ProjectionError>) -> End {
+    match result {
+        Ok(_) => End::Completed,
+        Err(ProjectionError::Stopped) => End::Cancelled,
+        Err(error) => End::Failed(error.to_string()),
     }
 }
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use redb::Durability;
 use whodunit_core::ids::{Position, StreamName};
 
-use super::apply::{Application, Bounds, advance};
-use super::error::{ProjectionError, engine};
-use super::file::{ReadModel, Stamp, guarded, move_aside, replace, write_stamp};
+use super::error::ProjectionError;
 use super::inbox::Order;
 use super::projector::{Projector, lock};
+use super::read_model::file::{guarded, replace, seal};
+use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, rederive};
 use super::rebuild;
 use crate::limits::{
     PROJECTION_BATCH_BYTES, PROJECTION_BATCH_EVENTS, PROJECTION_DURABLE_EVERY,
@@ -137,10 +136,10 @@ impl Follower {
         let due = *self
             .durable_due
             .get_or_insert(now + PROJECTION_DURABLE_EVERY);
-        let durability = if now >= due {
-            Durability::Immediate
+        let durable = if now >= due {
+            Durable::Now
         } else {
-            Durability::None
+            Durable::Later
         };
         let model = projector.model();
         let stamp = guarded(|| {
@@ -148,12 +147,12 @@ impl Follower {
                 &model,
                 &self.stamp,
                 &projector.rules,
-                view.as_ref(),
-                (bounds, durability),
+                (view.as_ref(), None),
+                (bounds, durable),
                 &|| projector.is_stopping(),
             )
         })?;
-        if matches!(durability, Durability::Immediate) {
+        if durable == Durable::Now {
             self.durable_due = None;
         }
         let moved = stamp.checkpoint.0 - self.stamp.checkpoint.0;
@@ -208,21 +207,8 @@ impl Follower {
     /// Folds the documents of these streams anew, up to the checkpoint.
     fn rederive(&mut self, streams: &[StreamName]) -> Result<(), ProjectionError> {
         let view = self.projector.store.view()?;
-        let category = self.projector.rules.projection.category();
-        let txn = self.projector.model().write(Durability::Immediate)?;
-        let stamp = {
-            let rules = &self.projector.rules;
-            let mut application =
-                Application::begin(&txn, rules, view.as_ref(), self.stamp.clone())?;
-            for stream in streams {
-                if category.is_none_or(|category| category == stream.category()) {
-                    application.rederive(stream, self.stamp.checkpoint)?;
-                }
-            }
-            application.finish(self.stamp.checkpoint, self.stamp.proof.clone())?
-        };
-        write_stamp(&txn, &stamp)?;
-        txn.commit().map_err(engine("committing"))?;
+        let (model, rules) = (self.projector.model(), &self.projector.rules);
+        let stamp = rederive(&model, &self.stamp, rules, view.as_ref(), streams)?;
         self.stamp = stamp;
         self.durable_due = None;
         Ok(())
@@ -245,14 +231,14 @@ impl Follower {
                 bytes: PROJECTION_BATCH_BYTES,
                 until: None,
             };
-            let batch = (bounds, Durability::None);
+            let batch = (bounds, Durable::Later);
             let stop = || projector.is_stopping();
             stamp = guarded(|| {
                 advance(
                     &model,
                     &stamp,
                     &projector.rules,
-                    view.as_ref(),
+                    (view.as_ref(), None),
                     batch,
                     &stop,
                 )
@@ -302,20 +288,4 @@ impl Follower {
             }
         }
     }
-}
-
-/// Makes everything committed so far durable.
-pub(super) fn seal(model: &ReadModel, stamp: &Stamp) -> Result<(), ProjectionError> {
-    let txn = model.write(Durability::Immediate)?;
-    write_stamp(&txn, stamp)?;
-    txn.commit().map_err(engine("making a checkpoint durable"))
-}
-
-/// Moves the file at `path` aside where there is one.
-pub(super) fn aside(path: &std::path::Path, reason: &str) -> Result<(), ProjectionError> {
-    if path.exists() {
-        let aside = move_aside(path)?;
-        tracing::warn!(file = %path.display(), aside = %aside.display(), reason, "a read model could not be used and was moved aside");
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use whodunit_core::ids::StreamName;
 
 use super::error::ProjectionError;
-use super::file::{ReadModel, Stamp};
+use super::read_model::{ReadModel, Stamp};
 use crate::limits::PROJECTION_ORDERS_MAX;
 
 /// What a follower is asked to do between two batches.

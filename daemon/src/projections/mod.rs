@@ -4,25 +4,19 @@
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
 //! Entry point: [`Projections::start`]. One projection's life is in `projector` (what is seen of it) and `follower` (the
-//! thread that alone changes it); `apply` is how an event gets into a document.
+//! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
-mod apply;
 mod check;
 mod error;
-mod file;
 mod follower;
 mod inbox;
-mod index;
 mod opening;
 mod pages;
 mod projection;
 mod projector;
 mod pulse;
-mod query;
-mod rate;
+mod read_model;
 mod rebuild;
-mod record;
-mod run;
 mod states;
 mod users;
 
@@ -41,17 +35,18 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::model::Models;
 
-use self::apply::Rules;
 use self::inbox::Order;
 use self::projector::{Projector, lock};
+use self::read_model::{Document, Rules, query};
 use crate::clock::Clock;
 use crate::limits::REDERIVE_STREAMS_MAX;
 use crate::reading::blocking;
+use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
 pub use error::ProjectionError;
 pub use projection::{Field, Projection, Sort};
-pub(crate) use query::{DocumentQuery, Filter};
+pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
 pub use users::Users;
 
@@ -254,7 +249,7 @@ impl Projections {
         let guard = CancelOnDrop(Arc::clone(&run));
         let result = blocking(move || {
             let result = check::check(&projector, &run);
-            run.end(result.as_ref().map(drop));
+            run.end(error::end_of(&result));
             result
         })
         .await;
@@ -385,7 +380,7 @@ fn end(projector: &Projector) {
 }
 
 /// Ends a check whose asker has gone.
-struct CancelOnDrop(Arc<run::Run>);
+struct CancelOnDrop(Arc<Run>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -394,7 +389,7 @@ impl Drop for CancelOnDrop {
 }
 
 /// A document as it is shown.
-fn shown(key: String, document: record::Document, checkpoint: Position) -> DocumentOut {
+fn shown(key: String, document: Document, checkpoint: Position) -> DocumentOut {
     DocumentOut {
         key,
         revision: document.revision,

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::ids::Position;
 
-use super::apply::{Rules, proof};
 use super::error::ProjectionError;
-use super::file::{ReadModel, Stamp, Unusable};
-use super::follower::{Follower, aside};
+use super::follower::Follower;
 use super::projector::{Files, Projector, lock};
+use super::read_model::file::move_aside;
+use super::read_model::{ReadModel, Rules, Stamp, Unusable, proof};
 use super::rebuild;
 use crate::clock::Clock;
 use crate::limits::PROJECTION_FOLLOW_MAX;
@@ -133,4 +133,13 @@ fn is_of_this_log(stamp: &Stamp, store: &Arc<dyn Store>) -> Result<bool, Project
     let view = store.view()?;
     Ok(stamp.checkpoint <= view.head().position
         && proof(view.as_ref(), stamp.checkpoint)? == stamp.proof)
+}
+
+/// Moves the file at `path` aside where there is one.
+fn aside(path: &Path, reason: &str) -> Result<(), ProjectionError> {
+    if path.exists() {
+        let aside = move_aside(path)?;
+        tracing::warn!(file = %path.display(), aside = %aside.display(), reason, "a read model could not be used and was moved aside");
+    }
+    Ok(())
 }

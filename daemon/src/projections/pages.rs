@@ -2,24 +2,31 @@
 //!
 //! Owns how many events are read at a time: few large ones or many small ones.
 
+use std::sync::mpsc;
+
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
-use super::error::ProjectionError;
+use super::error::{ProjectionError, panicked};
 use crate::limits::{PROJECTION_PAGE_BYTES, PROJECTION_PAGE_EVENTS};
 use crate::store::{Direction, LogFilter, View};
 
 /// Events of the first page, before it is known what they weigh.
 const FIRST: usize = 64;
 
+/// Pages that wait to be worked on.
+const AHEAD: usize = 4;
+
 /// A page of events.
 pub(super) struct Page {
     pub(super) events: Vec<Event>,
     /// Bytes of their payloads.
     pub(super) bytes: usize,
+    /// The last position up to which everything was handed out, this page included.
+    pub(super) up_to: Position,
 }
 
-/// A stretch of the log.
+/// A stretch of the log, page by page.
 pub(super) struct Pages<'v> {
     view: &'v dyn View,
     filter: LogFilter,
@@ -30,13 +37,13 @@ pub(super) struct Pages<'v> {
 }
 
 impl<'v> Pages<'v> {
-    /// The events of a category, or of all, after a position and up to another.
-    pub(super) fn new(
-        view: &'v dyn View,
-        category: Option<&str>,
-        after: Position,
-        until: Position,
-    ) -> Self {
+    /// The events of a stretch.
+    pub(super) fn new(view: &'v dyn View, stretch: Stretch<'_>) -> Self {
+        let Stretch {
+            category,
+            after,
+            until,
+        } = stretch;
         Self {
             view,
             filter: LogFilter {
@@ -67,16 +74,69 @@ impl<'v> Pages<'v> {
         let bytes: usize = events.iter().map(weight).sum();
         let average = bytes / events.len().max(1);
         self.wanted = (PROJECTION_PAGE_BYTES / average.max(1)).clamp(1, PROJECTION_PAGE_EVENTS);
-        Ok(Some(Page { events, bytes }))
+        let up_to = self.next.map_or(self.until, |next| Position(next.0 - 1));
+        Ok(Some(Page {
+            events,
+            bytes,
+            up_to,
+        }))
     }
 
-    /// The last position up to which everything was handed out.
-    pub(super) fn looked_at(&self) -> Position {
-        match self.next {
-            Some(next) => Position(next.0 - 1),
-            None => self.until,
+    /// Hands the pages to `each`, of together at most `events` events, until it returns `false`.
+    pub(super) fn for_each(
+        mut self,
+        mut events: usize,
+        mut each: impl FnMut(Page) -> Result<bool, ProjectionError>,
+    ) -> Result<(), ProjectionError> {
+        while events > 0
+            && let Some(page) = self.next(events)?
+        {
+            events -= page.events.len();
+            if !each(page)? {
+                break;
+            }
         }
+        Ok(())
     }
+}
+
+/// A stretch of the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch<'s> {
+    /// The one category that is wanted; `None` for all.
+    pub(super) category: Option<&'s str>,
+    pub(super) after: Position,
+    pub(super) until: Position,
+}
+
+/// As [`Pages::for_each`], on a thread that reads the next pages while one is worked on. Takes a view of its own.
+pub(super) fn read_ahead(
+    view: Box<dyn View>,
+    stretch: Stretch<'_>,
+    events: usize,
+    mut each: impl FnMut(Page) -> Result<bool, ProjectionError>,
+) -> Result<(), ProjectionError> {
+    std::thread::scope(|scope| {
+        let (to, pages) = mpsc::sync_channel(AHEAD);
+        let reader = std::thread::Builder::new().name("read-ahead".to_owned());
+        let reading = reader.spawn_scoped(scope, move || {
+            // When nobody takes a page any more, what is left was not wanted.
+            Pages::new(view.as_ref(), stretch).for_each(events, |page| Ok(to.send(page).is_ok()))
+        });
+        let reading = reading.map_err(|source| ProjectionError::Disk {
+            doing: "starting to read ahead".to_owned(),
+            source,
+        })?;
+        for page in &pages {
+            if !each(page)? {
+                break;
+            }
+        }
+        drop(pages);
+        reading
+            .join()
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    })
 }
 
 fn weight(event: &Event) -> usize {

@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use whodunit_core::api::pipeline::{ProjectionOut, ReadModelOut};
 use whodunit_core::ids::Position;
 
-use super::apply::Rules;
 use super::error::ProjectionError;
-use super::file::{Picture, ReadModel, guarded};
 use super::inbox::{Inbox, Order};
 use super::pulse::Pulse;
-use super::run::Run;
+use super::read_model::file::guarded;
+use super::read_model::{Picture, ReadModel, Rules};
 use crate::clock::Clock;
+use crate::runs::Run;
 use crate::store::Store;
 
 /// Where a projection's files are.

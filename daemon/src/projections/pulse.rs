@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use whodunit_core::api::pipeline::ProjectionStatus;
 
-use super::rate::Rate;
 use crate::limits::PROJECTION_STALLED_AFTER;
+use crate::runs::Rate;
 
 /// A projection that is at most this far behind, and for less than [`NEARLY`], is as good as level.
 const NEARLY_EVENTS: u64 = 1_000;

@@ -7,16 +7,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
-use redb::Durability;
-
-use super::apply::{Bounds, advance};
-use super::error::ProjectionError;
-use super::file::{ReadModel, Stamp, guarded};
+use super::error::{ProjectionError, end_of};
 use super::inbox::Order;
 use super::opening::found;
 use super::projector::{Projector, lock};
-use super::run::Run;
+use super::read_model::file::guarded;
+use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, index};
 use crate::limits::{PROJECTION_BATCH_EVENTS, PROJECTION_REBUILD_BYTES, PROJECTION_REBUILD_EVENTS};
+use crate::runs::{End, Run};
 
 /// Begins a rebuild, or goes on with one that was cut short. `None` when one is under way, or the daemon is
 /// about to end.
@@ -38,10 +36,7 @@ pub(super) fn start(projector: &Arc<Projector>) -> Option<Arc<Run>> {
             threads.retain(|thread| !thread.is_finished());
             threads.push(thread);
         }
-        Err(source) => run.end(Err(&ProjectionError::Disk {
-            doing: "starting a rebuild".to_owned(),
-            source,
-        })),
+        Err(source) => run.end(End::Failed(format!("starting a rebuild: {source}"))),
     }
     Some(run)
 }
@@ -69,7 +64,7 @@ fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: &Result<(), Projec
         let why = format!("the rebuild that it waits for did not end well: {error}");
         lock(&projector.pulse).failed(why);
     }
-    run.end(result.as_ref().copied());
+    run.end(end_of(result));
 }
 
 fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError> {
@@ -80,7 +75,7 @@ fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError>
     run.resume(from, head);
     stamp = catch_up(projector, run, &model, stamp, PROJECTION_REBUILD_EVENTS)?;
     if !stamp.indexed {
-        stamp = super::index::build(&model, &stamp, &projector.rules, &stop)?;
+        stamp = index::build(&model, &stamp, &projector.rules, &stop)?;
     }
     stamp = catch_up(projector, run, &model, stamp, PROJECTION_BATCH_EVENTS)?;
     if stop() {
@@ -142,16 +137,10 @@ fn catch_up(
         if stamp.checkpoint >= head {
             return Ok(stamp);
         }
-        let batch_and_durability = (bounds, Durability::Immediate);
+        let batch_and_when = (bounds, Durable::Now);
         let rules = &projector.rules;
-        stamp = advance(
-            model,
-            &stamp,
-            rules,
-            view.as_ref(),
-            batch_and_durability,
-            &stop,
-        )?;
+        let views = (view.as_ref(), Some(projector.store.view()?));
+        stamp = advance(model, &stamp, rules, views, batch_and_when, &stop)?;
         run.progress(stamp.checkpoint.0, head.0);
         if head.0 - stamp.checkpoint.0 == 0 && projector.head().0 - head.0 < batch as u64 {
             return Ok(stamp);

@@ -2,11 +2,10 @@
 
 use whodunit_core::api::pipeline::FindingKind;
 
-use super::super::apply::{Application, proof};
 use super::super::check::check;
-use super::super::file::{ReadModel, Stamp, write_stamp};
-use super::super::record::encode_document;
-use super::super::run::Run;
+use super::super::read_model::apply::{Application, proof};
+use super::super::read_model::file::{ReadModel, Stamp, write_stamp};
+use super::super::read_model::record::encode_document;
 use super::*;
 
 fn all_events(view: &dyn View) -> Vec<Event> {
@@ -23,7 +22,7 @@ fn made_of(store: &Arc<dyn Store>, rules: &Rules, events: &[Event]) -> (ReadMode
     let view = store.view().unwrap();
     let fresh = rules.fresh();
     let model = ReadModel::in_memory(&fresh).unwrap();
-    let txn = model.write(redb::Durability::None).unwrap();
+    let txn = model.write(Durable::Later).unwrap();
     let mut application = Application::begin(&txn, rules, view.as_ref(), fresh).unwrap();
     for event in events {
         application.apply(event).unwrap();
@@ -52,7 +51,7 @@ fn tamper(
     model: &ReadModel,
     change: impl FnOnce(&mut redb::Table<'_, &'static str, &'static [u8]>),
 ) {
-    let txn = model.write(redb::Durability::None).unwrap();
+    let txn = model.write(Durable::Later).unwrap();
     {
         let mut documents = txn.open_table(DOCUMENTS).unwrap();
         change(&mut documents);
@@ -257,7 +256,7 @@ async fn the_guards_keep_a_document_true() {
     let events = all_events(view.as_ref());
     let fresh = rules.fresh();
     let model = ReadModel::in_memory(&fresh).unwrap();
-    let txn = model.write(redb::Durability::None).unwrap();
+    let txn = model.write(Durable::Later).unwrap();
     let mut application = Application::begin(&txn, &rules, view.as_ref(), fresh).unwrap();
     for (index, event) in events.iter().enumerate() {
         // Every third is passed over, every fifth comes again later.

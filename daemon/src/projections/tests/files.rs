@@ -1,4 +1,6 @@
-use super::super::file::ReadModel;
+//! Files: what is in them, and what becomes of those that cannot be used.
+
+use super::super::read_model::file::ReadModel;
 use super::*;
 
 const USERS: &str = "read-models/users.redb";
@@ -185,7 +187,7 @@ async fn damage_found_while_reading_is_made_good() {
         let projections = start_with(both(), &store, data);
         level(&projections, &store).await;
         let model = projections.of("users").unwrap().model();
-        let txn = model.write(redb::Durability::Immediate).unwrap();
+        let txn = model.write(Durable::Now).unwrap();
         {
             let mut documents = txn.open_table(DOCUMENTS).unwrap();
             documents.insert("user-1", b"rubbish".as_slice()).unwrap();

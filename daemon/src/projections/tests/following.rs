@@ -1,10 +1,12 @@
+//! Keeping up, standing still, and folding anew.
+
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use whodunit_core::api::pipeline::ProjectionStatus;
 
-use super::super::apply::{Bounds, advance};
-use super::super::file::ReadModel;
+use super::super::read_model::apply::{Bounds, advance};
+use super::super::read_model::file::ReadModel;
 use super::*;
 
 #[tokio::test]
@@ -208,8 +210,8 @@ proptest! {
                     bytes: usize::MAX,
                     until: Some(Position(stamp.checkpoint.0 + 1 + random.below(9))),
                 };
-                let batch = (bounds, redb::Durability::None);
-                let next = advance(&model, &stamp, &rules, view.as_ref(), batch, &|| false).unwrap();
+                let batch = (bounds, Durable::Later);
+                let next = advance(&model, &stamp, &rules, (view.as_ref(), None), batch, &|| false).unwrap();
                 prop_assert!(next.checkpoint > stamp.checkpoint);
                 stamp = next;
                 let picture = model.read().unwrap();

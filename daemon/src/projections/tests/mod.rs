@@ -21,8 +21,9 @@ use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 use whodunit_core::view::redact_state;
 
-use super::file::{DOCUMENTS, INDEX, Picture, TRAIL};
-use super::record::{Document, decode_document, decode_entries};
+use super::read_model::file::{DOCUMENTS, INDEX, TRAIL};
+use super::read_model::record::{decode_document, decode_entries};
+use super::read_model::{Durable, Picture};
 use super::*;
 use crate::clock::SystemClock;
 use crate::limits::PROJECTION_FOLLOW_MAX;

@@ -1,3 +1,5 @@
+//! Queries: what is found, in which order, in which pages.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

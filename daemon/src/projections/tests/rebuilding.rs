@@ -1,8 +1,9 @@
-use redb::Durability;
+//! Rebuilds: what they lead to, cut short, cancelled, asked while they go on.
+
 use whodunit_core::api::pipeline::{ProjectionStatus, RunStatus};
 
-use super::super::apply::{Bounds, advance};
-use super::super::file::{ReadModel, Stamp};
+use super::super::read_model::apply::{Bounds, advance};
+use super::super::read_model::file::{ReadModel, Stamp};
 use super::*;
 
 fn rebuild_of(projections: &Projections) -> RunOut {
@@ -139,8 +140,11 @@ fn begun(store: &Arc<dyn Store>, rules: &Rules, data: &Path, until: u64) {
         bytes: usize::MAX,
         until: Some(Position(until)),
     };
-    let batch = (bounds, Durability::Immediate);
-    advance(&model, &stamp, rules, view.as_ref(), batch, &|| false).unwrap();
+    let batch = (bounds, Durable::Now);
+    advance(&model, &stamp, rules, (view.as_ref(), None), batch, &|| {
+        false
+    })
+    .unwrap();
     model.close().unwrap();
 }
 

@@ -8,16 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
-use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
-    TableDefinition, WriteTransaction,
-};
+use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use whodunit_core::ids::Position;
 
-use super::error::{ProjectionError, engine, panicked};
-use super::projection::Projection;
-use super::record::{Document, decode_document};
+use super::super::error::{ProjectionError, panicked};
+use super::super::projection::Projection;
+use super::picture::Picture;
 use crate::limits::READ_MODEL_CACHE_BYTES;
 use crate::store::redb::opening::{make_directory, sync_directory};
 
@@ -27,41 +24,41 @@ const FORMAT: u32 = 1;
 /// `format` → [`FORMAT`] as four bytes, little endian; `stamp` → the [`Stamp`] as JSON.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 /// Stream name → document, see `record`.
-pub(super) const DOCUMENTS: TableDefinition<'static, &str, &[u8]> =
+pub(crate) const DOCUMENTS: TableDefinition<'static, &str, &[u8]> =
     TableDefinition::new("documents");
 /// Stream name → number of the stream in this read model, from 1.
-pub(super) const NUMBERS: TableDefinition<'static, &str, u64> = TableDefinition::new("numbers");
+pub(crate) const NUMBERS: TableDefinition<'static, &str, u64> = TableDefinition::new("numbers");
 /// Row, from 0 → [`TRAIL_ROW_ENTRIES`] entries of the trail, see `record`; the last row may have fewer.
-pub(super) const TRAIL: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("trail");
+pub(crate) const TRAIL: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("trail");
 /// (Sort, sort value, stream name).
-pub(super) const INDEX: TableDefinition<'static, (&str, &[u8], &str), ()> =
+pub(crate) const INDEX: TableDefinition<'static, (&str, &[u8], &str), ()> =
     TableDefinition::new("index");
 
 /// Entries of a row of the trail.
-pub(super) const TRAIL_ROW_ENTRIES: u64 = 512;
+pub(crate) const TRAIL_ROW_ENTRIES: u64 = 512;
 
 /// By which rules a read model was made, and up to where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     /// The projection's code and its models.
-    pub(super) rules: String,
+    pub(crate) rules: String,
     /// The sorts that are indexed.
-    pub(super) sorts: String,
+    pub(crate) sorts: String,
     /// The last position that was looked at.
-    pub(super) checkpoint: Position,
+    pub(crate) checkpoint: Position,
     /// Id of the event there: proves that the log is the one that the read model was made from.
-    pub(super) proof: Option<String>,
+    pub(crate) proof: Option<String>,
     /// How many entries the trail has.
-    pub(super) trail: u64,
+    pub(crate) trail: u64,
     /// The last stream number given.
-    pub(super) numbers: u64,
+    pub(crate) numbers: u64,
     /// Whether the indexes are complete. They are made last in a rebuild.
-    pub(super) indexed: bool,
+    pub(crate) indexed: bool,
 }
 
 impl Stamp {
     /// That of a read model before its first event.
-    pub(super) fn new(projection: &dyn Projection, rules: &str) -> Self {
+    pub(crate) fn new(projection: &dyn Projection, rules: &str) -> Self {
         let sorts: Vec<_> = projection.sorts().iter().map(|sort| sort.name).collect();
         Self {
             rules: rules.to_owned(),
@@ -75,9 +72,18 @@ impl Stamp {
     }
 }
 
+/// When what is committed is to survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// From the commit on.
+    Now,
+    /// With a later commit that is durable; until then it is seen, and may be lost.
+    Later,
+}
+
 /// Why a file cannot be used as it is.
 #[derive(Debug)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     /// It is damaged, or of another format or shape: it is to be moved aside.
     File(String),
     /// The disk or the directory failed: another file would not help.
@@ -86,11 +92,11 @@ pub(super) enum Unusable {
 
 /// An open read model. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
-pub(super) struct ReadModel(Arc<RwLock<Option<Database>>>);
+pub(crate) struct ReadModel(Arc<RwLock<Option<Database>>>);
 
 impl ReadModel {
     /// One in memory, gone when it is closed.
-    pub(super) fn in_memory(stamp: &Stamp) -> Result<Self, ProjectionError> {
+    pub(crate) fn in_memory(stamp: &Stamp) -> Result<Self, ProjectionError> {
         let database = Database::builder()
             .set_cache_size(READ_MODEL_CACHE_BYTES)
             .create_with_backend(InMemoryBackend::new())
@@ -100,7 +106,7 @@ impl ReadModel {
     }
 
     /// Opens a file, making it and its directory where they are absent, and reads its stamp. `fresh` is that of a new one.
-    pub(super) fn open(path: &Path, fresh: &Stamp) -> Result<(Self, Stamp), Unusable> {
+    pub(crate) fn open(path: &Path, fresh: &Stamp) -> Result<(Self, Stamp), Unusable> {
         let directory = path.parent().unwrap_or(Path::new("."));
         let on_disk = |source: std::io::Error| {
             Unusable::Disk(ProjectionError::Disk {
@@ -121,9 +127,6 @@ impl ReadModel {
             ProjectionError::Panicked(_) | ProjectionError::Damaged { .. } => {
                 Unusable::File(error.to_string())
             }
-            error if error.is_damage() || is_no_database(&error) => {
-                Unusable::File(error.to_string())
-            }
             error => Unusable::Disk(error),
         })?;
         sync_directory(directory).map_err(on_disk)?;
@@ -142,23 +145,24 @@ impl ReadModel {
         act(database.as_ref().ok_or(ProjectionError::Closed)?)
     }
 
-    /// Begins to write. With [`Durability::None`] a commit is seen at once and survives only with a later durable one.
-    pub(super) fn write(
-        &self,
-        durability: Durability,
-    ) -> Result<WriteTransaction, ProjectionError> {
+    /// Begins to write.
+    pub(crate) fn write(&self, durable: Durable) -> Result<WriteTransaction, ProjectionError> {
         let doing = "beginning to write";
         self.with(|database| {
             let mut txn = database.begin_write().map_err(engine(doing))?;
-            txn.set_durability(durability).map_err(engine(doing))?;
+            txn.set_durability(match durable {
+                Durable::Now => Durability::Immediate,
+                Durable::Later => Durability::None,
+            })
+            .map_err(engine(doing))?;
             // Opening after a kill is then a matter of milliseconds, not of reading the whole file.
-            txn.set_quick_repair(matches!(durability, Durability::Immediate));
+            txn.set_quick_repair(durable == Durable::Now);
             Ok(txn)
         })
     }
 
     /// A consistent picture of the read model at one moment.
-    pub(super) fn read(&self) -> Result<Picture, ProjectionError> {
+    pub(crate) fn read(&self) -> Result<Picture, ProjectionError> {
         let doing = "beginning to read";
         let txn = self.with(|database| database.begin_read().map_err(engine(doing)))?;
         let stamp = {
@@ -174,7 +178,7 @@ impl ReadModel {
     }
 
     /// Gives the file up. Later reads and writes answer [`ProjectionError::Closed`]. Idempotent.
-    pub(super) fn close(&self) -> Result<(), ProjectionError> {
+    pub(crate) fn close(&self) -> Result<(), ProjectionError> {
         let database = {
             let mut database = self.0.write().unwrap_or_else(PoisonError::into_inner);
             database.take()
@@ -185,8 +189,46 @@ impl ReadModel {
     }
 }
 
+/// Makes everything committed so far durable.
+pub(crate) fn seal(model: &ReadModel, stamp: &Stamp) -> Result<(), ProjectionError> {
+    let txn = model.write(Durable::Now)?;
+    write_stamp(&txn, stamp)?;
+    txn.commit().map_err(engine("making a checkpoint durable"))
+}
+
+/// Turns an error of the engine into one of ours, with what was being done.
+pub(crate) fn engine<E: Into<redb::Error>>(
+    doing: &'static str,
+) -> impl FnOnce(E) -> ProjectionError {
+    move |error| match error.into() {
+        redb::Error::DatabaseClosed => ProjectionError::Closed,
+        error if is_damage(&error) => ProjectionError::Damaged {
+            place: "the file".to_owned(),
+            detail: format!("{error}, while {doing}"),
+        },
+        error => ProjectionError::Engine {
+            doing,
+            source: Box::new(error),
+        },
+    }
+}
+
+fn is_damage(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::Corrupted(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableDoesNotExist(_)
+        | redb::Error::UpgradeRequired(_) => true,
+        redb::Error::Io(error) => matches!(
+            error.kind(),
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+        ),
+        _ => false,
+    }
+}
+
 /// Writes the stamp as part of a transaction.
-pub(super) fn write_stamp(txn: &WriteTransaction, stamp: &Stamp) -> Result<(), ProjectionError> {
+pub(crate) fn write_stamp(txn: &WriteTransaction, stamp: &Stamp) -> Result<(), ProjectionError> {
     let doing = "writing the checkpoint";
     let bytes = serde_json::to_vec(stamp).unwrap_or_default();
     let mut meta = txn.open_table(META).map_err(engine(doing))?;
@@ -195,35 +237,8 @@ pub(super) fn write_stamp(txn: &WriteTransaction, stamp: &Stamp) -> Result<(), P
     Ok(())
 }
 
-/// A read model at one moment.
-pub(super) struct Picture {
-    pub(super) txn: ReadTransaction,
-    pub(super) stamp: Stamp,
-    /// A picture is of an open file only: one that was replaced meanwhile stays open for as long as it is looked at.
-    _model: ReadModel,
-}
-
-impl Picture {
-    /// How many documents there are.
-    pub(super) fn documents(&self) -> Result<u64, ProjectionError> {
-        let doing = "counting documents";
-        let documents = self.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
-        documents.len().map_err(engine(doing))
-    }
-
-    /// The document of this key.
-    pub(super) fn document(&self, key: &str) -> Result<Option<Document>, ProjectionError> {
-        let doing = "reading a document";
-        let documents = self.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
-        let record = documents.get(key).map_err(engine(doing))?;
-        record
-            .map(|record| decode_document(key, record.value()))
-            .transpose()
-    }
-}
-
 /// Moves a file that cannot be used out of the way, over one that was moved there before.
-pub(super) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
+pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".damaged");
     let aside = path.with_file_name(name);
@@ -232,7 +247,7 @@ pub(super) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
 }
 
 /// Puts a file in another's place, durably and at one moment.
-pub(super) fn replace(from: &Path, to: &Path) -> Result<(), ProjectionError> {
+pub(crate) fn replace(from: &Path, to: &Path) -> Result<(), ProjectionError> {
     let renamed = std::fs::rename(from, to)
         .and_then(|()| sync_directory(to.parent().unwrap_or(Path::new("."))));
     renamed.map_err(|source| ProjectionError::Disk {
@@ -242,25 +257,11 @@ pub(super) fn replace(from: &Path, to: &Path) -> Result<(), ProjectionError> {
 }
 
 /// Does something that a damaged file can make the engine panic at.
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     act: impl FnOnce() -> Result<T, ProjectionError>,
 ) -> Result<T, ProjectionError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(act))
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-}
-
-fn is_no_database(error: &ProjectionError) -> bool {
-    match error {
-        ProjectionError::Engine { source, .. } => match &**source {
-            redb::Error::UpgradeRequired(_) => true,
-            redb::Error::Io(error) => matches!(
-                error.kind(),
-                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-            ),
-            _ => false,
-        },
-        _ => false,
-    }
 }
 
 /// Reads the stamp of a database, or makes a new one.

@@ -7,32 +7,33 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use redb::{Durability, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::State;
 use whodunit_core::model::Models;
 use whodunit_core::truth::{Digest, Entry};
 
-use super::error::{ProjectionError, engine, panicked};
+use super::super::error::{ProjectionError, panicked};
+use super::super::pages::{Page, Pages, Stretch, read_ahead};
+use super::super::projection::{Projection, rules_hash, sort_value};
 use super::file::{
-    DOCUMENTS, INDEX, NUMBERS, ReadModel, Stamp, TRAIL, TRAIL_ROW_ENTRIES, write_stamp,
+    DOCUMENTS, Durable, INDEX, NUMBERS, ReadModel, Stamp, TRAIL, TRAIL_ROW_ENTRIES, engine,
+    write_stamp,
 };
-use super::pages::Pages;
-use super::projection::{Projection, rules_hash, sort_value};
 use super::record::{Document, decode_document, encode_document, encode_entry};
 use crate::store::{Direction, LogFilter, View};
 
 /// A projection and the models it folds by.
 #[derive(Clone)]
-pub(super) struct Rules {
-    pub(super) projection: Arc<dyn Projection>,
-    pub(super) models: Arc<Models>,
-    pub(super) hash: String,
+pub(crate) struct Rules {
+    pub(crate) projection: Arc<dyn Projection>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) hash: String,
 }
 
 impl Rules {
-    pub(super) fn new(projection: Arc<dyn Projection>, models: Arc<Models>) -> Self {
+    pub(crate) fn new(projection: Arc<dyn Projection>, models: Arc<Models>) -> Self {
         let hash = rules_hash(projection.as_ref(), &models);
         Self {
             projection,
@@ -42,12 +43,12 @@ impl Rules {
     }
 
     /// The stamp of a read model before its first event.
-    pub(super) fn fresh(&self) -> Stamp {
+    pub(crate) fn fresh(&self) -> Stamp {
         Stamp::new(self.projection.as_ref(), &self.hash)
     }
 
     /// The state of a stream before its first event, as it is kept.
-    pub(super) fn empty(&self, stream: &StreamName) -> State {
+    pub(crate) fn empty(&self, stream: &StreamName) -> State {
         let model = self.models.of(stream.category());
         let mut state = model.decider().initial_state();
         self.projection.keep(model, &mut state);
@@ -55,7 +56,7 @@ impl Rules {
     }
 
     /// Moves a state past an event. A panic of the projection or its model is an error like any other.
-    pub(super) fn apply(&self, state: &mut State, event: &Event) -> Result<(), ProjectionError> {
+    pub(crate) fn apply(&self, state: &mut State, event: &Event) -> Result<(), ProjectionError> {
         let model = self.models.of(event.stream.category());
         let applied = catch_unwind(AssertUnwindSafe(|| {
             self.projection.apply(model, state, event)
@@ -74,47 +75,78 @@ impl Rules {
 
 /// How much one transaction takes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// Events at most.
-    pub(super) events: usize,
+    pub(crate) events: usize,
     /// Bytes of those events and of the documents they concern, after which it is enough.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// The last position, if not the log's head.
-    pub(super) until: Option<Position>,
+    pub(crate) until: Option<Position>,
 }
 
-/// Applies the next events of the log and commits. Returns the read model's new stamp.
-pub(super) fn advance(
+/// Applies the next events of the log and commits. Returns the read model's new stamp. With a second view the log is read
+/// on another thread, which pays for large batches.
+pub(crate) fn advance(
     model: &ReadModel,
     stamp: &Stamp,
     rules: &Rules,
-    view: &dyn View,
-    (bounds, durability): (Bounds, Durability),
+    (view, ahead): (&dyn View, Option<Box<dyn View>>),
+    (bounds, durable): (Bounds, Durable),
     stop: &dyn Fn() -> bool,
 ) -> Result<Stamp, ProjectionError> {
     let head = view.head().position;
     let until = bounds.until.map_or(head, |until| until.min(head));
-    let txn = model.write(durability)?;
+    let txn = model.write(durable)?;
     let stamp = {
         let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
-        let category = rules.projection.category();
-        let mut pages = Pages::new(view, category, stamp.checkpoint, until);
-        let (mut events, mut bytes) = (0, 0);
-        while let Some(page) = pages.next(bounds.events - events)? {
+        let (mut checkpoint, mut bytes) = (stamp.checkpoint, 0);
+        let stretch = Stretch {
+            category: rules.projection.category(),
+            after: checkpoint,
+            until,
+        };
+        let each = |page: Page| {
             if stop() {
                 return Err(ProjectionError::Stopped);
             }
             for event in &page.events {
                 application.event(event)?;
             }
-            events += page.events.len();
+            checkpoint = page.up_to;
             bytes += page.bytes;
-            if events >= bounds.events || bytes + application.loaded_bytes >= bounds.bytes {
-                break;
+            Ok(bytes + application.loaded_bytes < bounds.bytes)
+        };
+        match ahead {
+            Some(ahead) => read_ahead(ahead, stretch, bounds.events, each)?,
+            None => Pages::new(view, stretch).for_each(bounds.events, each)?,
+        }
+        let proof = proof(view, checkpoint)?;
+        application.finish(checkpoint, proof)?
+    };
+    write_stamp(&txn, &stamp)?;
+    txn.commit().map_err(engine("committing"))?;
+    Ok(stamp)
+}
+
+/// Folds the documents of these streams anew, up to the checkpoint, and commits. Returns the read model's new stamp.
+pub(crate) fn rederive(
+    model: &ReadModel,
+    stamp: &Stamp,
+    rules: &Rules,
+    view: &dyn View,
+    streams: &[StreamName],
+) -> Result<Stamp, ProjectionError> {
+    let category = rules.projection.category();
+    let txn = model.write(Durable::Now)?;
+    let stamp = {
+        let (checkpoint, proof) = (stamp.checkpoint, stamp.proof.clone());
+        let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
+        for stream in streams {
+            if category.is_none_or(|category| category == stream.category()) {
+                application.rederive(stream, checkpoint)?;
             }
         }
-        let proof = proof(view, pages.looked_at())?;
-        application.finish(pages.looked_at(), proof)?
+        application.finish(checkpoint, proof)?
     };
     write_stamp(&txn, &stamp)?;
     txn.commit().map_err(engine("committing"))?;
@@ -122,7 +154,7 @@ pub(super) fn advance(
 }
 
 /// The id of the event at a position.
-pub(super) fn proof(
+pub(crate) fn proof(
     view: &dyn View,
     position: Position,
 ) -> Result<Option<String>, ProjectionError> {
@@ -152,7 +184,7 @@ struct Draft {
 type Place = (&'static str, &'static [u8], &'static str);
 
 /// Events on their way into one transaction.
-pub(super) struct Application<'t> {
+pub(crate) struct Application<'t> {
     rules: &'t Rules,
     view: &'t dyn View,
     documents: Table<'t, &'static str, &'static [u8]>,
@@ -165,11 +197,11 @@ pub(super) struct Application<'t> {
     /// The row of the trail that is being filled.
     row: Vec<u8>,
     /// Bytes of the documents that were read.
-    pub(super) loaded_bytes: usize,
+    pub(crate) loaded_bytes: usize,
 }
 
 impl<'t> Application<'t> {
-    pub(super) fn begin(
+    pub(crate) fn begin(
         txn: &'t WriteTransaction,
         rules: &'t Rules,
         view: &'t dyn View,
@@ -204,7 +236,7 @@ impl<'t> Application<'t> {
     }
 
     /// Applies an event, unless it was applied before.
-    pub(super) fn event(&mut self, event: &Event) -> Result<(), ProjectionError> {
+    pub(crate) fn event(&mut self, event: &Event) -> Result<(), ProjectionError> {
         let draft = self.draft(&event.stream)?;
         let revision = draft
             .document
@@ -225,7 +257,7 @@ impl<'t> Application<'t> {
     }
 
     /// Applies an event, whatever the document's revision.
-    pub(super) fn apply(&mut self, event: &Event) -> Result<(), ProjectionError> {
+    pub(crate) fn apply(&mut self, event: &Event) -> Result<(), ProjectionError> {
         let rules = self.rules;
         let draft = self.draft(&event.stream)?;
         let was_new = draft.document.is_none();
@@ -248,7 +280,7 @@ impl<'t> Application<'t> {
     }
 
     /// Folds a document anew from the log, up to a position.
-    pub(super) fn rederive(
+    pub(crate) fn rederive(
         &mut self,
         stream: &StreamName,
         up_to: Position,
@@ -389,7 +421,7 @@ impl<'t> Application<'t> {
     }
 
     /// Writes what has changed. Returns the stamp that goes with it.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         mut self,
         checkpoint: Position,
         proof: Option<String>,

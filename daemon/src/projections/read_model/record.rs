@@ -6,25 +6,25 @@ use whodunit_core::ids::{Position, Revision};
 use whodunit_core::json::State;
 use whodunit_core::truth::{Digest, Entry};
 
-use super::error::ProjectionError;
+use super::super::error::ProjectionError;
 
 /// A document as it is stored.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Document {
+pub(crate) struct Document {
     /// Number of its stream in this read model, by which the trail names it.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The stream's revision that it reflects.
-    pub(super) revision: Revision,
+    pub(crate) revision: Revision,
     /// Position of that revision's event.
-    pub(super) position: Position,
+    pub(crate) position: Position,
     /// What it says.
-    pub(super) state: State,
+    pub(crate) state: State,
 }
 
 const HEADER_BYTES: usize = 24;
 
 /// Writes a document: number, revision and position, each 8 bytes, little endian, and the state as JSON.
-pub(super) fn encode_document(document: &Document) -> Vec<u8> {
+pub(crate) fn encode_document(document: &Document) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for number in [document.number, document.revision.0, document.position.0] {
         bytes.extend_from_slice(&number.to_le_bytes());
@@ -35,7 +35,7 @@ pub(super) fn encode_document(document: &Document) -> Vec<u8> {
 }
 
 /// Reads a document.
-pub(super) fn decode_document(key: &str, bytes: &[u8]) -> Result<Document, ProjectionError> {
+pub(crate) fn decode_document(key: &str, bytes: &[u8]) -> Result<Document, ProjectionError> {
     let damaged = |detail: String| ProjectionError::Damaged {
         place: format!("document `{key}`"),
         detail,
@@ -57,7 +57,7 @@ pub(super) fn decode_document(key: &str, bytes: &[u8]) -> Result<Document, Proje
 }
 
 /// Adds an entry to a row of the trail: the stream's number and whether it was folded anew, revision, position, digest.
-pub(super) fn encode_entry(row: &mut Vec<u8>, number: u64, entry: &Entry) {
+pub(crate) fn encode_entry(row: &mut Vec<u8>, number: u64, entry: &Entry) {
     varint(row, number << 1 | u64::from(entry.rederived));
     varint(row, entry.revision.0);
     varint(row, entry.position.0);
@@ -65,7 +65,7 @@ pub(super) fn encode_entry(row: &mut Vec<u8>, number: u64, entry: &Entry) {
 }
 
 /// Hands the entries of a row to `each`, with their streams' numbers. `None` when the row does not decode.
-pub(super) fn decode_entries(mut row: &[u8], mut each: impl FnMut(u64, Entry)) -> Option<()> {
+pub(crate) fn decode_entries(mut row: &[u8], mut each: impl FnMut(u64, Entry)) -> Option<()> {
     while !row.is_empty() {
         let head = read_varint(&mut row)?;
         let revision = Revision(read_varint(&mut row)?);

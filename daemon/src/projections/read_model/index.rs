@@ -3,19 +3,19 @@
 //! Owns the order of the work: a stretch of documents at a time, each index in its own order, so that neighbours go into
 //! the same pages and memory is bounded however many documents there are.
 
-use redb::{Durability, ReadableTable, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
+use super::super::error::ProjectionError;
+use super::super::projection::sort_value;
 use super::apply::Rules;
-use super::error::{ProjectionError, engine};
-use super::file::{DOCUMENTS, INDEX, ReadModel, Stamp, write_stamp};
-use super::projection::sort_value;
+use super::file::{DOCUMENTS, Durable, INDEX, ReadModel, Stamp, engine, write_stamp};
 use super::record::decode_document;
 
 /// Documents of a stretch.
 const STRETCH: usize = 50_000;
 
 /// Makes the indexes of a read model that has none. Returns its new stamp.
-pub(super) fn build(
+pub(crate) fn build(
     model: &ReadModel,
     stamp: &Stamp,
     rules: &Rules,
@@ -25,7 +25,7 @@ pub(super) fn build(
         indexed: true,
         ..stamp.clone()
     };
-    let txn = model.write(Durability::Immediate)?;
+    let txn = model.write(Durable::Now)?;
     let mut after = Some(String::new());
     while let Some(from) = after {
         if stop() {

@@ -1,6 +1,9 @@
 //! Long runs: what is known of one while it goes on and after it has ended.
 //!
-//! Owns progress, rate, time left, and the way to end one early.
+//! Owns progress, rate, time left, and the way to end one early. Shared by rebuilds, truth checks and backfills; does no
+//! work itself.
+
+mod rate;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,12 +13,23 @@ use tokio::sync::watch;
 use whodunit_core::api::pipeline::{RunOut, RunStatus};
 use whodunit_core::time::Timestamp;
 
-use super::error::ProjectionError;
-use super::rate::{Rate, as_float};
 use crate::clock::Clock;
 
+pub(crate) use rate::{Rate, as_float};
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It went through all of it.
+    Completed,
+    /// Somebody ended it, or the daemon stops.
+    Cancelled,
+    /// An error, in a sentence.
+    Failed(String),
+}
+
 /// A run.
-pub(super) struct Run {
+pub(crate) struct Run {
     id: u64,
     kind: &'static str,
     of: String,
@@ -30,6 +44,7 @@ struct State {
     status: RunStatus,
     done: u64,
     total: u64,
+    jobs: u64,
     rate: Rate,
     moved: Instant,
     ended_at: Option<Timestamp>,
@@ -38,7 +53,7 @@ struct State {
 
 impl Run {
     /// Begins one.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         kind: &'static str,
         of: &str,
         clock: &Arc<dyn Clock>,
@@ -56,6 +71,7 @@ impl Run {
                 status: RunStatus::Running,
                 done: 0,
                 total: 0,
+                jobs: 0,
                 rate: Rate::new(now),
                 moved: now,
                 ended_at: None,
@@ -70,7 +86,7 @@ impl Run {
     }
 
     /// Notes how far it has come, of how much.
-    pub(super) fn progress(&self, done: u64, total: u64) {
+    pub(crate) fn progress(&self, done: u64, total: u64) {
         let now = Instant::now();
         let mut state = self.state();
         let more = done.saturating_sub(state.done);
@@ -83,37 +99,47 @@ impl Run {
     }
 
     /// Notes that it begins in the middle, so that what was done before does not count as speed.
-    pub(super) fn resume(&self, done: u64, total: u64) {
+    pub(crate) fn resume(&self, done: u64, total: u64) {
         let mut state = self.state();
         state.done = done;
         state.total = total.max(done);
     }
 
     /// When it last came any further.
-    pub(super) fn moved(&self) -> Instant {
+    pub(crate) fn moved(&self) -> Instant {
         self.state().moved
     }
 
     /// Asks it to end.
-    pub(super) fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked to end.
-    pub(super) fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Counts jobs that it made.
+    pub(crate) fn made_jobs(&self, jobs: u64) {
+        self.state().jobs += jobs;
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Notes how it ended.
-    pub(super) fn end(&self, result: Result<(), &ProjectionError>) {
+    pub(crate) fn end(&self, end: End) {
         {
             let mut state = self.state();
             state.ended_at = Some(self.clock.now());
-            state.status = match result {
-                Ok(()) => RunStatus::Completed,
-                Err(ProjectionError::Stopped) => RunStatus::Cancelled,
-                Err(error) => {
-                    state.error = Some(error.to_string());
+            state.status = match end {
+                End::Completed => RunStatus::Completed,
+                End::Cancelled => RunStatus::Cancelled,
+                End::Failed(error) => {
+                    state.error = Some(error);
                     RunStatus::Failed
                 }
             };
@@ -122,19 +148,19 @@ impl Run {
     }
 
     /// Whether it goes on.
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !*self.ended.borrow()
     }
 
     /// Waits until it has ended.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
         // The sender is `self`: it cannot be gone.
         drop(ended.wait_for(|ended| *ended).await);
     }
 
     /// What is shown of it.
-    pub(super) fn shown(&self) -> RunOut {
+    pub(crate) fn shown(&self) -> RunOut {
         let now = Instant::now();
         let state = self.state();
         let running = state.status == RunStatus::Running;
@@ -147,12 +173,39 @@ impl Run {
             status: state.status,
             done: state.done,
             total: state.total,
-            jobs: 0,
+            jobs: state.jobs,
             events_per_second: if running { rate } else { 0.0 },
             seconds_left: (running && rate >= 1.0).then(|| as_float(left) / rate),
             started_at: self.started_at,
             ended_at: state.ended_at,
             error: state.error.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_run_tells_how_far_it_is_and_how_it_ended() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let numbers = AtomicU64::new(6);
+        let run = Run::begin("backfill", "mail", &clock, &numbers);
+        assert_eq!((run.id(), run.shown().seconds_left), (7, None));
+        run.progress(25, 100);
+        run.made_jobs(3);
+        let out = run.shown();
+        assert_eq!(
+            (out.status, out.done, out.total, out.jobs),
+            (RunStatus::Running, 25, 100, 3)
+        );
+        assert!(out.events_per_second > 0.0 && out.seconds_left.is_some());
+        run.end(End::Failed("the disk is full".to_owned()));
+        let out = run.shown();
+        assert_eq!(out.status, RunStatus::Failed);
+        assert_eq!(out.error.as_deref(), Some("the disk is full"));
+        assert!(out.ended_at.is_some() && out.seconds_left.is_none());
     }
 }

@@ -10,9 +10,10 @@ use std::ops::Bound;
 use serde_json::Value;
 use whodunit_core::json::{State, at};
 
-use super::error::{ProjectionError, engine};
-use super::file::{DOCUMENTS, INDEX, Picture};
-use super::projection::{Field, Projection, SORT_BYTES_MAX};
+use super::super::error::ProjectionError;
+use super::super::projection::{Field, Projection, SORT_BYTES_MAX};
+use super::file::{DOCUMENTS, INDEX, engine};
+use super::picture::Picture;
 use super::record::{Document, decode_document};
 use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
 use crate::store::Direction;
@@ -56,10 +57,10 @@ pub(crate) struct DocumentCursor {
 
 /// A page of documents.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) documents: Vec<(String, Document)>,
-    pub(super) next: Option<DocumentCursor>,
-    pub(super) scanned: u64,
+pub(crate) struct Found {
+    pub(crate) documents: Vec<(String, Document)>,
+    pub(crate) next: Option<DocumentCursor>,
+    pub(crate) scanned: u64,
 }
 
 impl DocumentQuery {
@@ -164,7 +165,7 @@ fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &str) -
 }
 
 /// The next documents that a query asks for.
-pub(super) fn page(
+pub(crate) fn page(
     picture: &Picture,
     projection: &dyn Projection,
     query: &DocumentQuery,

@@ -7,14 +7,14 @@ const MEMORY: Duration = Duration::from_secs(5);
 
 /// A rate that forgets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     weighed: f64,
     at: Instant,
     since: Instant,
 }
 
 impl Rate {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             weighed: 0.0,
             at: now,
@@ -23,13 +23,13 @@ impl Rate {
     }
 
     /// Counts events.
-    pub(super) fn add(&mut self, events: u64, now: Instant) {
+    pub(crate) fn add(&mut self, events: u64, now: Instant) {
         self.weighed = self.remembered(now) + as_float(events);
         self.at = now;
     }
 
     /// Events a second as of now.
-    pub(super) fn per_second(&self, now: Instant) -> f64 {
+    pub(crate) fn per_second(&self, now: Instant) -> f64 {
         let memory = MEMORY.as_secs_f64();
         let age = now.saturating_duration_since(self.since).as_secs_f64();
         // What it can have seen of its memory so far; a tenth of a second at least, so that the first events are no burst.
@@ -47,7 +47,7 @@ impl Rate {
     clippy::cast_precision_loss,
     reason = "a rate is for people: beyond 2^53 events a few do not matter"
 )]
-pub(super) fn as_float(number: u64) -> f64 {
+pub(crate) fn as_float(number: u64) -> f64 {
     number as f64
 }
 
