@@ -2,9 +2,21 @@
 //!
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
-use whodunit_core::api::pipeline::{RunOut, RunStatus};
+use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
 
-use crate::text::number;
+use crate::text::{number, safe};
+
+/// What keeps a projection from going on; what did, and does no more, is said to be of earlier.
+pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {
+    let error = projection.error.as_deref()?;
+    let still = projection.status == ProjectionStatus::Stalled;
+    let said = safe(error);
+    Some(if still {
+        (true, said.into_owned())
+    } else {
+        (false, format!("earlier: {said}"))
+    })
+}
 
 /// Where a run is, such as `61 %  41,000 events/s  4 s left`.
 pub(crate) fn sentence(run: &RunOut) -> String {
@@ -76,6 +88,22 @@ mod tests {
 
     use super::*;
     use crate::testing::pipeline::run;
+
+    #[test]
+    fn what_is_over_is_not_shown_as_if_it_went_on() {
+        let mut projection = crate::testing::pipeline::stalled().remove(1);
+        assert!(
+            trouble(&projection)
+                .is_some_and(|(still, said)| still && said.starts_with("event 9,001"))
+        );
+        projection.status = ProjectionStatus::Live;
+        assert!(
+            trouble(&projection)
+                .is_some_and(|(still, said)| !still && said.starts_with("earlier: event 9,001"))
+        );
+        projection.error = None;
+        assert_eq!(trouble(&projection), None);
+    }
 
     #[test]
     fn figures_are_for_people() {

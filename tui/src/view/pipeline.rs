@@ -300,7 +300,7 @@ fn draw_job(model: &Model, screen: &PipelineScreen, frame: &mut Frame<'_>, area:
     for (index, line) in story.iter().enumerate().take(room) {
         // What does not fit ends in a mark that says so.
         let line = if index + 1 == room && story.len() > room {
-            cut(&format!("{} …", cut(line, cells.saturating_sub(2))), cells)
+            cut(&format!("{line}…"), cells)
         } else {
             line.clone()
         };
