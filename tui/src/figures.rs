@@ -6,7 +6,7 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunS
 
 use crate::text::{number, safe};
 
-/// What keeps a projection from going on; what did, and does no more, is said to be of earlier.
+/// What keeps a projection from going on; what did, and does no more, is said to be the last.
 pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {
     let error = projection.error.as_deref()?;
     let still = projection.status == ProjectionStatus::Stalled;
@@ -14,7 +14,7 @@ pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {
     Some(if still {
         (true, said.into_owned())
     } else {
-        (false, format!("earlier: {said}"))
+        (false, format!("last error: {said}"))
     })
 }
 
@@ -99,7 +99,7 @@ mod tests {
         projection.status = ProjectionStatus::Live;
         assert!(
             trouble(&projection)
-                .is_some_and(|(still, said)| !still && said.starts_with("earlier: event 9,001"))
+                .is_some_and(|(still, said)| !still && said.starts_with("last error: event 9,001"))
         );
         projection.error = None;
         assert_eq!(trouble(&projection), None);
