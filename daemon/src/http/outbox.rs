@@ -147,7 +147,17 @@ pub(crate) async fn retry(
         Err(error @ RetryError::NotFailed { .. }) => {
             Err(Problem::new(Code::NotFailed, error.to_string()).into())
         }
+        Err(error @ RetryError::NotSetUp { .. }) => Err(no_such_handler(&error.to_string())),
     }
+}
+
+fn no_such_handler(detail: &str) -> ApiError {
+    Problem::new(
+        Code::NoSuchHandler,
+        whodunit_core::text::shown(detail).into_owned(),
+    )
+    .hint("`GET /v1/outbox` lists the handlers; one that is not set up cannot do its jobs")
+    .into()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -166,16 +176,18 @@ pub(crate) async fn retry_all(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<RetryParams>,
 ) -> Result<Reply<RetriedOut>, ApiError> {
-    if parts.outbox.handler(&params.handler).is_none() {
-        let detail = format!(
-            "there is no handler `{}`",
-            whodunit_core::text::shown(&params.handler)
-        );
-        return Err(Problem::new(Code::NoSuchHandler, detail)
-            .field("handler")
-            .hint("`GET /v1/outbox` lists the handlers; one that is not set up cannot do its jobs")
-            .into());
+    let name = params.handler;
+    if parts.outbox.handler(&name).is_none() {
+        let counts = read(&parts.store, |view| -> Result<_, StoreError> {
+            view.job_counts()
+        });
+        let has_jobs = counts.await?.iter().any(|own| own.handler == name);
+        return Err(no_such_handler(&if has_jobs {
+            format!("the handler `{name}` is not set up now: nobody would do its jobs")
+        } else {
+            format!("there is no handler `{name}`")
+        }));
     }
-    let retried = parts.outbox.retry_all(&params.handler).await?;
+    let retried = parts.outbox.retry_all(&name).await?;
     Ok(Reply(RetriedOut { retried }))
 }

@@ -78,6 +78,8 @@ pub(crate) struct Around {
 pub(crate) enum RetryError {
     #[error("there is no job {0}")]
     NoSuchJob(u64),
+    #[error("the handler of job {id}, `{handler}`, is not set up now: nobody would do it")]
+    NotSetUp { id: u64, handler: String },
     #[error("job {id} is {}, and only a failed job can be retried", status.as_str())]
     NotFailed { id: u64, status: JobStatus },
     #[error(transparent)]
@@ -130,15 +132,14 @@ impl Outbox {
         let workers = TaskTracker::new();
         let (store, clock) = (Arc::clone(&around.store), Arc::clone(&around.clock));
         let (tracker, stop) = (workers.clone(), stopping.clone());
-        if !waiting.is_empty() {
-            workers.spawn(async move {
-                if give_back_all(&store, clock.as_ref(), &stop).await {
-                    for worker in waiting {
-                        tracker.spawn(worker.run());
-                    }
+        // Also without any handler: what a handler that is not set up any more had under way is not under way.
+        workers.spawn(async move {
+            if give_back_all(&store, clock.as_ref(), &stop).await {
+                for worker in waiting {
+                    tracker.spawn(worker.run());
                 }
-            });
-        }
+            }
+        });
         Self {
             store: around.store,
             clock: around.clock,
@@ -189,6 +190,12 @@ impl Outbox {
 
     /// Makes a failed job pending again.
     pub(crate) async fn retry(&self, id: u64) -> Result<Job, RetryError> {
+        let job = read(&self.store, move |view| view.job(id)).await?;
+        let job = job.ok_or(RetryError::NoSuchJob(id))?;
+        if job.status == JobStatus::Failed && self.running(&job.handler).is_none() {
+            let handler = job.handler;
+            return Err(RetryError::NotSetUp { id, handler });
+        }
         let change = vec![JobChange::Retry { id }];
         let changed = self.store.change_jobs(change, self.clock.now()).await?;
         if let Some(job) = changed.into_iter().flatten().next() {
@@ -268,6 +275,16 @@ impl Outbox {
     }
 }
 
+/// Writes only where there is something to give back.
+async fn give_back_once(store: &Arc<dyn Store>, clock: &dyn Clock) -> Result<(), StoreError> {
+    let counts = read(store, |view| -> Result<_, StoreError> { view.job_counts() }).await?;
+    if counts.iter().any(|own| own.counts.processing > 0) {
+        let changes = vec![JobChange::GiveBackAll];
+        store.change_jobs(changes, clock.now()).await?;
+    }
+    Ok(())
+}
+
 /// Gives back what a crash left under way; whether the workers may begin.
 async fn give_back_all(
     store: &Arc<dyn Store>,
@@ -275,9 +292,8 @@ async fn give_back_all(
     stopping: &CancellationToken,
 ) -> bool {
     loop {
-        let changes = vec![JobChange::GiveBackAll];
-        match store.change_jobs(changes, clock.now()).await {
-            Ok(_) => return true,
+        match give_back_once(store, clock).await {
+            Ok(()) => return true,
             Err(StoreError::Closed) => return false,
             Err(error) => tracing::warn!(%error, "jobs could not be given back; trying again"),
         }

@@ -109,17 +109,21 @@ fn quick() -> Settings {
 }
 
 fn start(store: &Arc<dyn Store>, handler: &Arc<Told>, settings: Settings) -> Outbox {
+    start_with(store, vec![Arc::clone(handler) as _], settings)
+}
+
+fn start_with(
+    store: &Arc<dyn Store>,
+    handlers: Vec<Arc<dyn Handler>>,
+    settings: Settings,
+) -> Outbox {
     let around = Around {
         store: Arc::clone(store),
         models: Arc::new(Models::new([])),
         travel: Arc::new(TimeTravel::start(Arc::clone(store))),
         clock: Arc::new(SystemClock),
     };
-    Outbox::start(
-        around,
-        vec![Arc::clone(handler) as Arc<dyn Handler>],
-        settings,
-    )
+    Outbox::start(around, handlers, settings)
 }
 
 /// Appends `n` events to a stream, each with a job.
@@ -298,6 +302,34 @@ async fn what_a_crash_left_under_way_is_done_again() {
     let outbox = start(&store, &handler, quick());
     until(&store, "all done", |view| standing(view) == (0, 0, 2, 0)).await;
     assert_eq!(handler.attempts_at("a-1"), [(1, 1), (2, 1)]);
+    outbox.close().await;
+}
+
+/// Nobody works at them, so they are neither under way nor, once retried, about to be.
+#[tokio::test]
+async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
+    let store = store();
+    append(&store, "a-1", 1).await;
+    append(&store, "a-2", 1).await;
+    let now = SystemClock.now();
+    let (fails, error) = (2, "no".to_owned());
+    let changes = vec![
+        JobChange::Begin { id: 1 },
+        JobChange::Begin { id: fails },
+        JobChange::Fail { id: fails, error },
+    ];
+    store.change_jobs(changes, now).await.unwrap();
+    let outbox = start_with(&store, Vec::new(), quick());
+    until(&store, "one given back", |view| {
+        standing(view) == (1, 0, 0, 1)
+    })
+    .await;
+    let retried = outbox.retry(fails).await;
+    assert!(
+        matches!(&retried, Err(RetryError::NotSetUp { id: 2, handler }) if handler == "told"),
+        "{retried:?}"
+    );
+    assert_eq!(standing(store.view().unwrap().as_ref()), (1, 0, 0, 1));
     outbox.close().await;
 }
 

@@ -132,6 +132,7 @@ pub(crate) async fn run(
         counts(&first.handlers, args.handler.as_deref(), terminal)?;
     }
     let form = terminal.form;
+    let handlers = first.handlers.clone();
     let mut first = Some(first);
     let fetch = |cursor, limit| {
         let ready = first.take();
@@ -151,7 +152,7 @@ pub(crate) async fn run(
         terminal,
         &args.page,
         fetch,
-        |_, jobs| table(jobs, form),
+        |_, jobs| table(jobs, &handlers, form),
         "no job fits",
     )
     .await?;
@@ -204,7 +205,7 @@ async fn open(
         if page.items.is_empty() {
             terminal.note("nothing waits, and nothing has failed")?;
         } else {
-            let table = table(&page.items, terminal.form);
+            let table = table(&page.items, &page.handlers, terminal.form);
             terminal.table(&table)?;
         }
     }
@@ -301,7 +302,7 @@ fn counts(
     terminal.line("")
 }
 
-fn table(jobs: &[JobOut], form: Form) -> Table {
+fn table(jobs: &[JobOut], handlers: &[HandlerOut], form: Form) -> Table {
     let mut table = Table::new([
         Column::new("job").right(),
         Column::new("handler").shrinks_to(10),
@@ -317,7 +318,7 @@ fn table(jobs: &[JobOut], form: Form) -> Table {
     let roomy = form.width.is_none_or(|width| width >= 120);
     for job in jobs {
         let (mark, token) = mark(job.status);
-        let why = why(job, form);
+        let why = why(job, handlers, form);
         table.row([
             Cell::from(job.id.to_string()),
             job.handler.as_str().into(),
@@ -346,8 +347,13 @@ fn mark(status: JobStatus) -> (&'static str, Token) {
 }
 
 /// What a job waits for, or what its last attempt said.
-fn why(job: &JobOut, form: Form) -> String {
+fn why(job: &JobOut, handlers: &[HandlerOut], form: Form) -> String {
     let mut parts = Vec::new();
+    let waits = job.status == JobStatus::Pending;
+    let mut of = handlers.iter().filter(|own| own.handler == job.handler);
+    if waits && of.any(|own| own.kind == "none") {
+        parts.push("its handler is not set up".to_owned());
+    }
     if let Some(by) = job.held_by {
         parts.push(format!("held back by job {by}"));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
-use whodunit_core::api::pipeline::{JobOut, RunStatus};
+use whodunit_core::api::pipeline::{JobOut, JobStatus, RunStatus};
 use whodunit_core::api::problem::{Code, Problem};
 
 use super::terminal::Form;
@@ -184,6 +184,19 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
         (2, 4)
     );
     assert!(said.err.contains("there is more"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_does_says_why() {
+    let mut job = jobs().pop().unwrap();
+    (job.handler, job.status) = ("old_audit".to_owned(), JobStatus::Pending);
+    (job.held_by, job.next_attempt_at, job.last_error) = (None, None, None);
+    let said = say("outbox", not_done(&[job])).await;
+    assert!(
+        said.out.contains("its handler is not set up"),
+        "{}",
+        said.out
+    );
 }
 
 #[tokio::test]

@@ -105,6 +105,12 @@ impl PipelineScreen {
         self.all.value().map_or(&[], |all| &all.handlers)
     }
 
+    /// Whether somebody does a handler's jobs; one that is not known yet is thought to be.
+    pub(crate) fn is_set_up(&self, handler: &str) -> bool {
+        let mut handlers = self.handlers().iter();
+        handlers.all(|own| own.handler != handler || own.kind != "none")
+    }
+
     pub(crate) fn jobs(&self) -> &[JobOut] {
         self.all.value().map_or(&[], |all| &all.jobs)
     }
@@ -248,6 +254,14 @@ mod tests {
         screen.take(empty);
         assert_eq!((screen.projection, screen.handler, screen.job), (0, 0, 0));
         assert_eq!(screen.call(), "whodunit projections");
+    }
+
+    #[test]
+    fn a_handler_is_set_up_unless_it_is_said_not_to_be() {
+        let mut screen = PipelineScreen::default();
+        assert!(screen.is_set_up("old_audit"), "nothing is known yet");
+        screen.take(all());
+        assert!(screen.is_set_up("webhook:crm") && !screen.is_set_up("old_audit"));
     }
 
     #[test]

@@ -246,7 +246,10 @@ pub(super) fn job_story(model: &Model, job: &JobOut) -> String {
                     format!("{wait}: {error}")
                 }
             }
-            (None, None) => "waits for a worker".to_owned(),
+            (None, None) if model.pipeline.is_set_up(&job.handler) => {
+                "waits for a worker".to_owned()
+            }
+            (None, None) => "waits for its handler, which is not set up".to_owned(),
         },
     }
 }
