@@ -140,6 +140,8 @@ pub const MAIL_NAME_CHARS_MAX: usize = 60;
 
 /// Memory for pages of one read model, in bytes.
 pub const READ_MODEL_CACHE_BYTES: usize = 64 << 20;
+/// Bytes that must find room beside a read model's file before it is opened again after a failed write.
+pub const READ_MODEL_ROOM_BYTES: usize = 1 << 20;
 /// Events that a projection reads from the log at a time, at most.
 pub const PROJECTION_PAGE_EVENTS: usize = 1_024;
 /// Bytes of those events that it aims at.

@@ -95,6 +95,50 @@ async fn a_killed_daemon_leaves_a_stale_screen_that_recovers() {
     assert!(screen.restored());
 }
 
+/// A mail that cannot be written: seen on the pipeline screen, with the event behind it one key away, and tried again once
+/// there is a place for it. Four attempts take their time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_job_is_seen_understood_and_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path()).unwrap();
+    let mail = folder.path().join("mail");
+    std::fs::remove_dir(&mail).unwrap();
+    std::fs::write(&mail, "in the way").unwrap();
+    let create = json!({"type": "CreateUser", "actor": "api", "payload": {"username": "sarah", "email": "sarah@example.com",
+        "first_name": "Sarah", "last_name": "Hill", "password": "correct horse battery"}});
+    let (status, answer) = daemon
+        .post("/v1/streams/user-sarah/commands", &create)
+        .await
+        .unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let mut screen = Screen::open(&["--daemon", daemon.url()], (120, 40)).unwrap();
+    screen.wait_for("user-sarah");
+    screen.press("p").unwrap();
+    screen.wait_for("1 not done");
+    // From the projections over the handlers to the jobs.
+    screen.press("\t\t").unwrap();
+    let shown = screen.wait_for("send_welcome_email ← UserCreated: 4 attempts");
+    assert!(shown.contains("cannot write a mail"), "{shown}");
+    assert!(shown.contains("whodunit outbox 1"), "{shown}");
+    screen.press(ENTER).unwrap();
+    let shown = screen.wait_for("✗ send_welcome_email");
+    assert!(
+        shown.contains("who · when · why") && shown.contains("UserCreated"),
+        "{shown}"
+    );
+    screen.press("\u{1b}").unwrap();
+    screen.wait_for("jobs · 1 not done");
+    std::fs::remove_file(&mail).unwrap();
+    std::fs::create_dir(&mail).unwrap();
+    screen.press("R").unwrap();
+    screen.wait_for("nothing waits, and nothing has failed");
+    let mails: Vec<_> = std::fs::read_dir(&mail).unwrap().collect();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    screen.press("qqq").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+    assert!(screen.restored());
+}
+
 #[test]
 fn without_a_daemon_the_screen_says_so_and_what_to_do() {
     // Nothing listens on the discard port of loopback.

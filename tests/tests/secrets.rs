@@ -1,7 +1,16 @@
 //! A password is nowhere: not in the store's bytes, not in a reply, not in the log. Its hash only on request.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use whodunit_tests::Daemon;
+
+/// How long what follows after the events may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Long and odd enough to occur nowhere by chance.
 const CANARIES: [&str; 4] = [
@@ -149,4 +158,144 @@ async fn a_password_is_nowhere() {
         let path = entry.unwrap().path();
         find(&std::fs::read(&path).unwrap(), &path.display().to_string());
     }
+}
+
+/// A receiver of webhooks that keeps what it is sent and is content with it. Its address, and what came.
+fn receiver() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&received);
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = BufReader::new(connection.unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") && connection.read_line(&mut head).unwrap() > 0 {
+                let last = head.trim_end().lines().last().unwrap_or_default();
+                if let Some(n) = last.to_lowercase().strip_prefix("content-length:") {
+                    length = n.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            connection.read_exact(&mut body).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            to.lock().unwrap().push(format!("{head}{body}"));
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            connection.get_mut().write_all(answer).unwrap();
+        }
+    });
+    (address, received)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// Neither a password nor a hash.
+fn find_nothing(text: &[u8], place: &str) {
+    find(text, place);
+    let hash = text.windows(7).any(|window| window == b"$argon2");
+    assert!(!hash, "a hash stands in {place}");
+}
+
+/// Waits until all jobs are done and all read models are level with the log.
+async fn settled(daemon: &Daemon) -> Value {
+    let began = Instant::now();
+    loop {
+        let (_, outbox) = daemon.get("/v1/outbox").await.unwrap();
+        let (_, projections) = daemon.get("/v1/projections").await.unwrap();
+        let jobs = outbox["items"].as_array().unwrap();
+        let done = jobs.iter().all(|job| job["status"] == "completed");
+        let mut read_models = projections["items"].as_array().unwrap().iter();
+        if done && read_models.all(|own| own["checkpoint"] == outbox["head"]) {
+            return outbox;
+        }
+        assert!(began.elapsed() < PATIENCE, "{outbox}\n{projections}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pipeline_makes_of_events_holds_neither_password_nor_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, received) = receiver();
+    let config = folder.path().join("pipeline.toml");
+    let webhook = format!(
+        "[webhooks]\nallow = ['{address}']\n[[webhook]]\nname = 'all'\nurl = 'http://{address}/'\nevents = ['user/*']\nstate = true\n"
+    );
+    std::fs::write(&config, webhook).unwrap();
+    let data = folder.path().join("data");
+    let args = ["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let args = [&args[..], &["--pipeline", config.to_str().unwrap()]].concat();
+    let daemon = Daemon::run("whodunitd", &args, None).unwrap();
+    let [first, second, ..] = CANARIES;
+    let user = json!({"username": "sarah", "email": "sarah@example.com", "first_name": "S", "last_name": "K", "password": first});
+    let change = json!({"current_password": first, "new_password": second});
+    for (kind, payload) in [("CreateUser", user), ("ChangePassword", change)] {
+        let command = json!({"type": kind, "payload": payload, "actor": "api", "reason": "test"});
+        let path = "/v1/streams/user-sarah/commands";
+        let (status, answer) = daemon.post(path, &command).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+    }
+    let outbox = settled(&daemon).await;
+    assert_eq!(outbox["items"].as_array().unwrap().len(), 4, "{outbox}");
+    let (status, run) = daemon
+        .post("/v1/projections/states/rebuild", &json!({}))
+        .await
+        .unwrap();
+    assert_eq!(status, 202, "{run}");
+    for path in [
+        "/v1/outbox",
+        "/v1/outbox/1",
+        "/v1/projections",
+        "/v1/read-models",
+        "/v1/read-models/users",
+        "/v1/read-models/users/user-sarah",
+        "/v1/read-models/states",
+        "/v1/read-models/states/user-sarah",
+        "/metrics",
+    ] {
+        let answer = reqwest::get(format!("{}{path}", daemon.url()));
+        let text = answer.await.unwrap().error_for_status().unwrap();
+        let text = text.text().await.unwrap();
+        assert!(!text.is_empty(), "{path}");
+        find_nothing(text.as_bytes(), path);
+    }
+    let (status, log) = daemon.stop().unwrap();
+    assert!(status.success(), "{status}");
+    find_nothing(log.as_bytes(), "the log");
+    let received = received.lock().unwrap();
+    assert_eq!(received.len(), 2, "{received:?}");
+    for request in received.iter() {
+        assert!(
+            request.contains("password_hash"),
+            "the state goes along: {request}"
+        );
+        find_nothing(request.as_bytes(), "a webhook's request");
+    }
+    let (mut mails, mut read_models) = (0, 0);
+    for path in files(&data) {
+        let (bytes, place) = (std::fs::read(&path).unwrap(), path.display().to_string());
+        if place.ends_with("events.redb") {
+            // The hash is in the log, and nowhere else.
+            find(&bytes, &place);
+            continue;
+        }
+        find_nothing(&bytes, &place);
+        mails += usize::from(place.ends_with(".eml"));
+        read_models += usize::from(place.contains("read-models"));
+    }
+    // The rebuild may have been cut short, and its file be there beside the two.
+    assert!(mails == 2 && read_models >= 2, "{mails}, {read_models}");
 }

@@ -2,9 +2,21 @@
 //!
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
-use whodunit_core::api::pipeline::RunOut;
+use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
 
-use crate::text::number;
+use crate::text::{number, safe};
+
+/// What keeps a projection from going on; what did, and does no more, is said to be the last.
+pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {
+    let error = projection.error.as_deref()?;
+    let still = projection.status == ProjectionStatus::Stalled;
+    let said = safe(error);
+    Some(if still {
+        (true, said.into_owned())
+    } else {
+        (false, format!("last error: {said}"))
+    })
+}
 
 /// Where a run is, such as `61 %  41,000 events/s  4 s left`.
 pub(crate) fn sentence(run: &RunOut) -> String {
@@ -21,9 +33,13 @@ pub(crate) fn sentence(run: &RunOut) -> String {
     parts.join("  ")
 }
 
-/// How much of a run is done, in whole per cent; 100 only when all of it is.
+/// How much of a run is done, in whole per cent; 100 only when all of it is. One that has only just begun does not know
+/// yet how much there is.
 pub(crate) fn percent(run: &RunOut) -> u64 {
-    if run.total == 0 || run.done >= run.total {
+    if run.total == 0 && run.status == RunStatus::Running {
+        return 0;
+    }
+    if run.done >= run.total {
         return 100;
     }
     let percent = u128::from(run.done) * 100 / u128::from(run.total);
@@ -74,6 +90,22 @@ mod tests {
     use crate::testing::pipeline::run;
 
     #[test]
+    fn what_is_over_is_not_shown_as_if_it_went_on() {
+        let mut projection = crate::testing::pipeline::stalled().remove(1);
+        assert!(
+            trouble(&projection)
+                .is_some_and(|(still, said)| still && said.starts_with("event 9,001"))
+        );
+        projection.status = ProjectionStatus::Live;
+        assert!(
+            trouble(&projection)
+                .is_some_and(|(still, said)| !still && said.starts_with("last error: event 9,001"))
+        );
+        projection.error = None;
+        assert_eq!(trouble(&projection), None);
+    }
+
+    #[test]
     fn figures_are_for_people() {
         for (seconds, text) in [
             (0.0, "0 s"),
@@ -93,7 +125,9 @@ mod tests {
         (run.done, run.total) = (999_999, 1_000_000);
         assert_eq!(percent(&run), 99);
         (run.done, run.total) = (0, 0);
-        assert_eq!(percent(&run), 100);
+        assert_eq!(percent(&run), 0, "it has only just begun");
+        run.status = RunStatus::Completed;
+        assert_eq!(percent(&run), 100, "there was nothing to do");
     }
 
     #[test]

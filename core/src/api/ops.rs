@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 /// `GET /v1/health` (always 200 while the process answers) and `GET /v1/ready` (503 unless it takes requests).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthOut {
-    /// `ok`, or `shutting_down`.
+    /// `ok`, `shutting_down`, or `read_only` after the disk failed a write: then nothing is recorded until the daemon is
+    /// started again.
     pub status: String,
     /// The daemon's version.
     pub version: String,

@@ -29,6 +29,14 @@ pub(crate) async fn begin(
     Query(NoParams {}): Query<NoParams>,
     Json(asked): Json<BackfillIn>,
 ) -> Result<(StatusCode, Reply<RunOut>), ApiError> {
+    if let (Some(since), Some(until)) = (asked.since, asked.until)
+        && since > until
+    {
+        let detail = format!("`/since` is {since}, after `/until`, {until}");
+        return Err(Problem::new(Code::BadParameter, detail)
+            .field("/until")
+            .into());
+    }
     match parts.backfills.begin(&parts, asked) {
         Ok(run) => Ok((StatusCode::ACCEPTED, Reply(run))),
         Err(error) => Err(refused(&error).into()),

@@ -26,6 +26,8 @@ pub(crate) async fn health(
     let stats = blocking(move || store.stats()).await?;
     let status = if parts.stopping.is_cancelled() {
         "shutting_down"
+    } else if stats.read_only {
+        "read_only"
     } else {
         "ok"
     };
@@ -40,7 +42,7 @@ pub(crate) async fn health(
     }))
 }
 
-/// Whether it takes requests: the store answers and the daemon is not stopping.
+/// Whether it takes requests: the store answers and takes writes, and the daemon is not stopping.
 #[utoipa::path(get, path = "/v1/ready", tag = "ops",
     responses((status = 200, body = HealthOut), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(
@@ -51,9 +53,19 @@ pub(crate) async fn ready(
         return Err(unavailable().into());
     }
     let store = Arc::clone(&state.store);
-    let usable = blocking(move || -> Result<_, StoreError> { store.view().map(drop) }).await;
-    if usable.is_err() {
-        let problem = Problem::new(Code::Unavailable, "the store does not answer");
+    let usable = blocking(move || -> Result<_, StoreError> {
+        store.view()?;
+        Ok(!store.stats()?.read_only)
+    });
+    let detail = match usable.await {
+        Ok(true) => None,
+        Ok(false) => Some(
+            "the disk failed a write, and the store takes no more until the daemon is started again",
+        ),
+        Err(_) => Some("the store does not answer"),
+    };
+    if let Some(detail) = detail {
+        let problem = Problem::new(Code::Unavailable, detail);
         return Err(problem.hint("the daemon's log says why").into());
     }
     let health = health(state, params).await?;

@@ -23,13 +23,16 @@ impl From<RequestError> for ApiError {
         let detail = error.to_string();
         match error {
             RequestError::NoSuchProjection(name) => {
-                let detail = format!("there is no projection `{}`", shown(&name));
+                // The two go by one name, and either may have been asked for.
+                let detail = format!("there is no projection or read model `{}`", shown(&name));
                 Problem::new(Code::NoSuchProjection, detail)
                     .hint("`GET /v1/projections` lists what there is")
             }
             RequestError::AlreadyRunning { .. } => Problem::new(Code::AlreadyRunning, detail)
                 .hint("`GET /v1/projections` says how far it is"),
             RequestError::NotRunning { .. } => Problem::new(Code::NoSuchRun, detail),
+            RequestError::NotMade(_) => Problem::new(Code::Unavailable, detail)
+                .hint("it is made from the log; `GET /v1/projections` says how far it is"),
             RequestError::Failed(error) => failed(error),
         }
         .into()

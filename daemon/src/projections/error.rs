@@ -18,6 +18,14 @@ pub enum ProjectionError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A write to the read model's file failed, or one before did. The file takes no more until it is opened again.
+    #[error("the read model could not be written while {doing}: {reason}")]
+    Unwritten {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// The system's own word; that of the earlier failure is not known any more.
+        reason: String,
+    },
     /// The disk or the directory failed.
     #[error("{doing}: {source}")]
     Disk {

@@ -12,7 +12,7 @@ use whodunit_core::ids::{Position, StreamName};
 use super::error::ProjectionError;
 use super::inbox::Order;
 use super::projector::{Projector, lock};
-use super::read_model::file::{guarded, replace, seal};
+use super::read_model::file::{guarded, replace, seal, try_room};
 use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, rederive};
 use super::rebuild;
 use crate::limits::{
@@ -28,6 +28,8 @@ pub(super) struct Follower {
     durable_due: Option<Instant>,
     /// How often it failed in a row.
     failures: u32,
+    /// Whether a write failed, so that the file takes no more until it is opened again.
+    unwritten: bool,
 }
 
 impl Follower {
@@ -37,6 +39,7 @@ impl Follower {
             stamp,
             durable_due: None,
             failures: 0,
+            unwritten: false,
         }
     }
 
@@ -79,7 +82,8 @@ impl Follower {
 
     /// Applies the next events. Returns whether it is level with the log.
     fn follow(&mut self) -> bool {
-        let result = self.step(None).or_else(|error| match error {
+        let step = self.open_again().and_then(|()| self.step(None));
+        let result = step.or_else(|error| match error {
             // What comes before the event at fault is applied all the same.
             ProjectionError::Apply { position, .. } if position.0 > self.stamp.checkpoint.0 + 1 => {
                 self.step(Some(Position(position.0 - 1))).and(Err(error))
@@ -105,6 +109,7 @@ impl Follower {
 
     fn fail(&mut self, error: &ProjectionError) {
         self.failures += 1;
+        self.note(error);
         lock(&self.projector.pulse).failed(error.to_string());
         tracing::error!(
             projection = self.projector.name(),
@@ -116,6 +121,28 @@ impl Follower {
         if error.is_damage() {
             self.begin_anew(&error.to_string());
         }
+    }
+
+    /// Remembers that a write failed.
+    fn note(&mut self, error: &ProjectionError) {
+        self.unwritten |= matches!(error, ProjectionError::Unwritten { .. });
+    }
+
+    /// Opens the file again after a write to it failed, once there is room. Until then the read model answers as it is; what
+    /// was committed without being durable is applied again.
+    fn open_again(&mut self) -> Result<(), ProjectionError> {
+        let projector = Arc::clone(&self.projector);
+        let Some(files) = projector.files.as_ref().filter(|_| self.unwritten) else {
+            return Ok(());
+        };
+        try_room(&files.live)?;
+        // What the engine says about a file that it has given up is known.
+        drop(projector.model().close());
+        let fresh = projector.rules.fresh();
+        let (model, stamp) = super::opening::found(&files.live, &fresh, &projector.store)?;
+        tracing::info!(projection = projector.name(), checkpoint = %stamp.checkpoint, "the read model's file was opened again");
+        self.take(model, stamp);
+        Ok(())
     }
 
     /// One batch. Returns whether it is level with the log.
@@ -183,6 +210,7 @@ impl Follower {
         match guarded(|| seal(&model, &self.stamp)) {
             Ok(()) => self.durable_due = None,
             Err(error) => {
+                self.note(&error);
                 self.durable_due = Some(Instant::now() + PROJECTION_RETRY_LAST);
                 tracing::warn!(projection = self.projector.name(), %error, "a checkpoint is not durable yet");
             }
@@ -198,6 +226,9 @@ impl Follower {
             }
             Order::Rederive(streams, answer) => {
                 let result = guarded(|| self.rederive(&streams));
+                if let Err(error) = &result {
+                    self.note(error);
+                }
                 drop(answer.send(result));
             }
             Order::BeginAnew(reason) => self.begin_anew(&reason),
@@ -256,8 +287,24 @@ impl Follower {
         self.stamp = stamp;
         self.durable_due = None;
         self.failures = 0;
+        self.unwritten = false;
         self.publish(moved);
         Ok(())
+    }
+
+    /// Lets another read model answer, and goes on from where it is.
+    fn take(&mut self, model: ReadModel, stamp: Stamp) {
+        let projector = Arc::clone(&self.projector);
+        drop(projector.swap(model));
+        let checkpoint = stamp.checkpoint;
+        self.stamp = stamp;
+        self.durable_due = None;
+        self.unwritten = false;
+        self.publish(0);
+        if checkpoint == Position::ZERO && super::opening::is_far(&projector, checkpoint) {
+            projector.frozen.store(true, Ordering::Relaxed);
+            rebuild::start(&projector);
+        }
     }
 
     /// Moves a damaged read model aside and begins an empty one in its place.
@@ -273,16 +320,7 @@ impl Follower {
             }
         };
         match made {
-            Ok(model) => {
-                drop(projector.swap(model));
-                self.stamp = fresh;
-                self.durable_due = None;
-                self.publish(0);
-                if super::opening::is_far(&projector, Position::ZERO) {
-                    projector.frozen.store(true, Ordering::Relaxed);
-                    rebuild::start(&projector);
-                }
-            }
+            Ok(model) => self.take(model, fresh),
             Err(error) => {
                 tracing::error!(projection = projector.name(), %error, "a read model could not be begun anew");
             }

@@ -76,6 +76,10 @@ pub enum RequestError {
         /// The projection.
         name: String,
     },
+    /// The read model is being made for the first time, or anew after damage, and nothing answers in its place: that it has
+    /// no document says nothing.
+    #[error("the read model `{0}` is not made yet")]
+    NotMade(String),
     /// The projection or its read model failed.
     #[error(transparent)]
     Failed(#[from] ProjectionError),
@@ -143,6 +147,15 @@ impl Projections {
         found
             .cloned()
             .ok_or_else(|| RequestError::NoSuchProjection(name.to_owned()))
+    }
+
+    /// The same, when its read model can answer.
+    fn answering(&self, name: &str) -> Result<Arc<Projector>, RequestError> {
+        let projector = self.of(name)?;
+        if projector.is_unmade() {
+            return Err(RequestError::NotMade(name.to_owned()));
+        }
+        Ok(projector)
     }
 
     /// Their names.
@@ -282,7 +295,7 @@ impl Projections {
         name: &str,
         query: DocumentQuery,
     ) -> Result<DocumentPage, RequestError> {
-        let projector = self.of(name)?;
+        let projector = self.answering(name)?;
         let page = blocking(move || {
             let projection = projector.rules.projection.as_ref();
             let (found, checkpoint) = projector.read(|picture| {
@@ -309,7 +322,7 @@ impl Projections {
         name: &str,
         key: &str,
     ) -> Result<(Option<DocumentOut>, Position), RequestError> {
-        let projector = self.of(name)?;
+        let projector = self.answering(name)?;
         let key = key.to_owned();
         let found = blocking(move || {
             projector.read(move |picture| {

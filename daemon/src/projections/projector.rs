@@ -100,6 +100,11 @@ impl Projector {
         model.clone()
     }
 
+    /// Whether a rebuild is waited for and there is no older read model that answers meanwhile.
+    pub(super) fn is_unmade(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed) && *self.checkpoint.borrow() == Position::ZERO
+    }
+
     /// Puts another read model in its place, and returns the one that answered until now.
     pub(super) fn swap(&self, model: ReadModel) -> ReadModel {
         let mut place = self.model.write().unwrap_or_else(PoisonError::into_inner);
@@ -179,6 +184,7 @@ impl Projector {
         let projection = &self.rules.projection;
         let sorts = projection.sorts().iter().map(|sort| sort.name);
         let fields = projection.fields().iter().map(|field| field.name);
+        let category = projection.category().is_none().then_some("category");
         Ok(ReadModelOut {
             name: projection.name().to_owned(),
             description: projection.description().to_owned(),
@@ -188,7 +194,11 @@ impl Projector {
                 .chain(sorts)
                 .map(str::to_owned)
                 .collect(),
-            fields: fields.map(str::to_owned).collect(),
+            fields: category
+                .into_iter()
+                .chain(fields)
+                .map(str::to_owned)
+                .collect(),
         })
     }
 

@@ -45,6 +45,9 @@ fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: &Result<(), Projec
     let name = projector.name();
     match result {
         Ok(()) => tracing::info!(projection = name, "rebuilt"),
+        Err(ProjectionError::Stopped) if run.is_cancelled() => {
+            tracing::info!(projection = name, "the rebuild was cancelled");
+        }
         Err(ProjectionError::Stopped) => {}
         Err(error) => tracing::error!(projection = name, %error, "a rebuild failed"),
     }
@@ -67,7 +70,9 @@ fn finish(projector: &Arc<Projector>, run: &Arc<Run>, result: &Result<(), Projec
 fn rebuild(projector: &Arc<Projector>, run: &Run) -> Result<(), ProjectionError> {
     let stop = || run.is_cancelled() || projector.is_stopping();
     let (model, mut stamp) = begin(projector)?;
-    run.resume(stamp.checkpoint.0, projector.head().0);
+    let (from, head) = (stamp.checkpoint.0, projector.head().0);
+    tracing::info!(projection = projector.name(), from, head, "rebuilding");
+    run.resume(from, head);
     stamp = catch_up(projector, run, &model, stamp, PROJECTION_REBUILD_EVENTS)?;
     if !stamp.indexed {
         stamp = index::build(&model, &stamp, &projector.rules, &stop)?;

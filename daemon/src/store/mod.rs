@@ -343,6 +343,8 @@ pub struct StoreStats {
     pub snapshots: u64,
     /// Bytes of the file.
     pub file_bytes: u64,
+    /// Whether it takes no more writes until it is opened again: the disk failed one.
+    pub read_only: bool,
 }
 
 /// A consistent picture of the log at one moment. All methods block on memory or disk, never on the writer.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
+use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
     Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, Snapshot, Store, StoreError,
     StoreStats, View,
@@ -387,6 +389,63 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
         api.get("/v1/ready").await.problem(503, "unavailable");
         assert_eq!(api.get("/v1/nope").await.status, 404);
     }
+}
+
+/// A store after the disk failed it a write: what is there is read as ever.
+struct ReadOnly(RedbStore);
+
+impl Store for ReadOnly {
+    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+        self.0.append(append)
+    }
+
+    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+        self.0.restore_decision(decision)
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        self.0.view()
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
+        self.0.save_snapshot(snapshot)
+    }
+
+    fn change_jobs(
+        &self,
+        changes: Vec<JobChange>,
+        at: Timestamp,
+    ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>> {
+        self.0.change_jobs(changes, at)
+    }
+
+    fn head(&self) -> watch::Receiver<Head> {
+        self.0.head()
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        let stats = self.0.stats()?;
+        Ok(StoreStats {
+            read_only: true,
+            ..stats
+        })
+    }
+
+    fn close(&self) -> BoxFuture<Result<(), StoreError>> {
+        self.0.close()
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
+    let backend = InMemoryBackend::new();
+    let store = RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap();
+    let api = Api::on(Arc::new(ReadOnly(store)));
+    assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
+    let problem = api.get("/v1/ready").await.problem(503, "unavailable");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("started again"), "{detail}");
+    assert_eq!(api.get("/v1/events").await.status, 200);
 }
 
 #[tokio::test]

@@ -226,6 +226,11 @@ async fn importing_the_past_brings_no_jobs_and_a_backfill_by_name_does() {
             "bad_parameter",
         ),
         (
+            json!({"handlers": ["recorder"], "since": "2025-01-02T00:00:00Z", "until": "2025-01-01T00:00:00Z"}),
+            400,
+            "bad_parameter",
+        ),
+        (
             json!({"handlers": ["recorder"], "since": "2025-01-01"}),
             400,
             "bad_time",

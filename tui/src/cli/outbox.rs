@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use whodunit_core::api::pipeline::{HandlerOut, JobOut, JobStatus, OutboxPage};
+use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
@@ -126,6 +127,7 @@ pub(crate) async fn run(
         return open(args, client, terminal).await;
     }
     let first = client.outbox(&args.query()).await?;
+    known(args, &first)?;
     if !terminal.form.json {
         counts(&first.handlers, args.handler.as_deref(), terminal)?;
     }
@@ -156,6 +158,18 @@ pub(crate) async fn run(
     Ok(Exit::Ok)
 }
 
+/// That there is a handler of the name asked for: "nothing has failed" would be no answer about one that there is not.
+fn known(args: &OutboxArgs, page: &OutboxPage) -> Result<(), CliError> {
+    match &args.handler {
+        Some(name) if page.handlers.iter().all(|known| known.handler != *name) => {
+            let detail = format!("there is no handler `{}`, and no job of it", shown(name));
+            let problem = Problem::new(Code::NoSuchHandler, detail);
+            Err(ClientError::Problem(Box::new(problem)).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn retry_all(
     handler: &str,
     client: &Client,
@@ -182,6 +196,7 @@ async fn open(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let (page, more) = not_done(args, client).await?;
+    known(args, &page)?;
     if terminal.form.json {
         terminal.document(&page)?;
     } else {
@@ -255,12 +270,10 @@ fn counts(
         Column::new("failed").right(),
         Column::new("to").shrinks_to(12).cut_in_the_middle(),
     ]);
-    let mut any = false;
     for handler in handlers
         .iter()
         .filter(|handler| only.is_none_or(|only| handler.handler == only))
     {
-        any = true;
         let counts = handler.counts;
         let failed = if counts.failed > 0 {
             Token::Error
@@ -281,8 +294,8 @@ fn counts(
             Cell::new(to, Token::Muted),
         ]);
     }
-    if !any {
-        return terminal.note("there is no such handler, and no job of it");
+    if handlers.is_empty() {
+        return terminal.note("no handler is set up");
     }
     terminal.table(&table)?;
     terminal.line("")
@@ -299,10 +312,12 @@ fn table(jobs: &[JobOut], form: Form) -> Table {
         Column::new("tries").right(),
         Column::new("why").shrinks_to(12),
     ]);
-    // What went wrong matters more than the event's type, where there is no room for both.
-    let roomy = form.width.is_none_or(|width| width >= 100);
+    // What went wrong matters more than the event's type, and has a line of its own where a column would only show its
+    // first words.
+    let roomy = form.width.is_none_or(|width| width >= 120);
     for job in jobs {
         let (mark, token) = mark(job.status);
+        let why = why(job, form);
         table.row([
             Cell::from(job.id.to_string()),
             job.handler.as_str().into(),
@@ -311,8 +326,11 @@ fn table(jobs: &[JobOut], form: Form) -> Table {
             Cell::from(if roomy { job.event_type.as_str() } else { "" }),
             Cell::new(format!("{mark} {}", job.status.as_str()), token),
             job.attempts.to_string().into(),
-            Cell::new(why(job, form), token),
+            Cell::new(if roomy { why.as_str() } else { "" }, token),
         ]);
+        if !roomy && !why.is_empty() {
+            table.under(Cell::new(why, token));
+        }
     }
     table.drop_empty_columns();
     table

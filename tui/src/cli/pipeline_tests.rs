@@ -159,6 +159,21 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
     );
     let said = say("outbox", not_done(&[])).await;
     assert!(said.err.contains("nothing has failed"), "{}", said.err);
+    for line in ["outbox --handler nobody", "outbox --handler nobody --json"] {
+        let said = say(line, not_done(&[])).await;
+        assert_eq!(
+            said.exit,
+            Exit::NotFound,
+            "{line}: {}{}",
+            said.out,
+            said.err
+        );
+    }
+    let replies = vec![ok(&value(outbox(Vec::new())))];
+    let said = say("outbox --handler nobody --status failed", replies).await;
+    assert_eq!(said.exit, Exit::NotFound, "{}{}", said.out, said.err);
+    let said = say("outbox --handler webhook:crm", not_done(&[])).await;
+    assert_eq!(said.exit, Exit::Ok);
     let said = say("outbox --limit 2 --json", not_done(&jobs())).await;
     let document: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(
@@ -283,7 +298,8 @@ async fn a_backfill_says_how_many_jobs_were_made() {
 #[tokio::test]
 async fn read_models_are_listed_and_asked() {
     let models = json!([{"name": "users", "description": "the profile of every user, without secrets", "documents": 412,
-        "checkpoint": HEAD, "sorts": ["username", "email", "position"], "fields": ["username", "email", "status"]}]);
+        "checkpoint": HEAD, "sorts": ["username", "email", "position"], "fields": ["username", "email", "status"]},
+        {"name": "bare", "description": "nothing to ask for", "documents": 0, "checkpoint": 0, "sorts": ["key"], "fields": []}]);
     let said = say("read-model", vec![page(models)]).await;
     insta::assert_snapshot!(said.out);
     let documents = ok(

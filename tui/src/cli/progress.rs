@@ -67,7 +67,7 @@ pub(crate) fn bar(terminal: &Terminal<'_>, what: &str) -> ProgressBar {
     if !terminal.form.progress {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{prefix} {bar:24} {msg}")
+    let style = ProgressStyle::with_template("{prefix} {bar:24} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(1)
         .with_style(style)

@@ -151,13 +151,9 @@ fn bar(projection: &ProjectionOut, cells: usize, ascii: bool) -> String {
 /// What is to be said beside the figures: why it stands still, and what runs over it.
 fn remarks(projection: &ProjectionOut) -> Vec<(Token, String)> {
     let mut out = Vec::new();
-    if let Some(error) = &projection.error {
-        let token = if projection.status == ProjectionStatus::Stalled {
-            Token::Error
-        } else {
-            Token::Muted
-        };
-        out.push((token, shown(error).into_owned()));
+    if let Some((still, said)) = figures::trouble(projection) {
+        let token = if still { Token::Error } else { Token::Muted };
+        out.push((token, said));
     }
     for run in [&projection.rebuild, &projection.check]
         .into_iter()
@@ -200,8 +196,9 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
     add("rate", Token::Plain, &rate);
     add("documents", Token::Plain, &number(projection.documents));
     add("rules hash", Token::Muted, &projection.rules_hash);
-    if let Some(error) = &projection.error {
-        add("error", Token::Error, error);
+    if let Some((still, said)) = figures::trouble(projection) {
+        let token = if still { Token::Error } else { Token::Muted };
+        add("error", token, &said);
     }
     for run in [&projection.rebuild, &projection.check]
         .into_iter()

@@ -51,8 +51,8 @@ pub(crate) struct ReadModelArgs {
     /// Only when it reflects this position
     #[arg(long, value_name = "POS", requires = "name")]
     min_position: Option<u64>,
-    /// Wait so long for that, in seconds; the daemon says how long by itself
-    #[arg(long, value_name = "SECONDS", requires = "min_position", value_parser = clap::value_parser!(u64).range(0..=60))]
+    /// Wait so long for that, in seconds, 30 at most; the daemon says how long by itself
+    #[arg(long, value_name = "SECONDS", requires = "min_position", value_parser = clap::value_parser!(u64).range(0..=30))]
     wait: Option<u64>,
     #[command(flatten)]
     page: PageArgs,
@@ -130,8 +130,11 @@ async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliE
         for model in &page.items {
             let words = |words: &[String]| shown(&words.join(" ")).into_owned();
             let name = shown(&model.name);
-            terminal.line(format!("{name}  --where  {}", words(&model.fields)))?;
-            terminal.line(format!("{name}  --sort   {}", words(&model.sorts)))?;
+            for (option, takes) in [("--where", &model.fields), ("--sort ", &model.sorts)] {
+                if !takes.is_empty() {
+                    terminal.line(format!("{name}  {option}  {}", words(takes)))?;
+                }
+            }
         }
     }
     Ok(Exit::Ok)

@@ -2,6 +2,8 @@
 //!
 //! Owns widths and alignment. Makes every cell safe to show.
 
+use std::collections::BTreeMap;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
@@ -12,6 +14,8 @@ use super::style::Token;
 const GAP: usize = 2;
 /// The width below which no column is cut.
 const LEAST: usize = 4;
+/// Space before what stands under a row.
+const INDENT: usize = 4;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -88,13 +92,19 @@ impl<T: AsRef<str>> From<T> for Cell {
 
 /// Widths of a table's columns, kept from page to page so that all its rows line up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Widths(Vec<usize>);
+pub(crate) struct Widths {
+    columns: Vec<usize>,
+    /// All there is; `None`: no end.
+    whole: Option<usize>,
+}
 
 /// Rows under columns.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
+    /// Lines under rows, by the row's index.
+    under: BTreeMap<usize, Cell>,
 }
 
 impl Table {
@@ -103,12 +113,20 @@ impl Table {
         Self {
             columns: columns.into(),
             rows: Vec::new(),
+            under: BTreeMap::new(),
         }
     }
 
     /// Adds a row: a cell for each column.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         self.rows.push(cells.into());
+    }
+
+    /// Puts a line under the last row: what needs more room than a column has.
+    pub(crate) fn under(&mut self, cell: Cell) {
+        if let Some(last) = self.rows.len().checked_sub(1) {
+            self.under.insert(last, cell);
+        }
     }
 
     /// Drops the columns in which no row has anything.
@@ -146,7 +164,10 @@ impl Table {
             })
             .collect();
         let Some(width) = width else {
-            return Widths(widths);
+            return Widths {
+                columns: widths,
+                whole: None,
+            };
         };
         let gaps = GAP * self.columns.len().saturating_sub(1);
         let fits = |widths: &[usize]| widths.iter().sum::<usize>() + gaps <= width;
@@ -167,7 +188,10 @@ impl Table {
                 }
             }
         }
-        Widths(widths)
+        Widths {
+            columns: widths,
+            whole: Some(width),
+        }
     }
 
     /// The heading's line.
@@ -180,22 +204,29 @@ impl Table {
         self.line(&cells, widths, colours)
     }
 
-    /// The rows' lines.
+    /// The rows' lines, and those under them.
     pub(crate) fn lines<'a>(
         &'a self,
         widths: &'a Widths,
         colours: bool,
     ) -> impl Iterator<Item = String> + 'a {
-        self.rows
-            .iter()
-            .map(move |row| self.line(row, widths, colours))
+        self.rows.iter().enumerate().flat_map(move |(index, row)| {
+            let under = self.under.get(&index).map(|cell| {
+                let room = widths
+                    .whole
+                    .map_or(usize::MAX, |whole| whole.saturating_sub(INDENT));
+                let text = cell.token.paint(&cut(&cell.text, room), colours);
+                format!("{}{text}", " ".repeat(INDENT))
+            });
+            std::iter::once(self.line(row, widths, colours)).chain(under)
+        })
     }
 
     fn line(&self, cells: &[Cell], widths: &Widths, colours: bool) -> String {
         let mut line = String::new();
         let last = cells.len().saturating_sub(1);
         for (index, (cell, column)) in cells.iter().zip(&self.columns).enumerate() {
-            let width = widths.0.get(index).copied().unwrap_or_default();
+            let width = widths.columns.get(index).copied().unwrap_or_default();
             let text = if column.middle {
                 cut_middle(&cell.text, width)
             } else {
@@ -315,6 +346,19 @@ mod tests {
                 assert!(line.width() <= width, "{width}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_under_a_row_has_the_whole_width() {
+        let mut table = table();
+        table.under(Cell::from("a very long story that no column has room for"));
+        let widths = table.widths(Some(40));
+        let lines: Vec<String> = table.lines(&widths, false).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert_eq!(lines[2], "    a very long story that no column ha…");
+        let widths = table.widths(None);
+        let lines: Vec<String> = table.lines(&widths, false).collect();
+        assert!(lines[2].ends_with("has room for"), "{lines:?}");
     }
 
     #[test]

@@ -473,11 +473,13 @@ fn draw_form(model: &Model, frame: &mut Frame<'_>, body: Rect, form: &Form) {
         } else {
             " "
         };
-        let star = if field.required { "*" } else { " " };
-        let label = format!(
-            "{mark}{}{star} ",
-            fit(&safe(&field.title), column.saturating_sub(3))
+        // At the name, not before the value: a `*` there would be read as "all".
+        let star = if field.required { "*" } else { "" };
+        let name = format!(
+            "{}{star}",
+            cut(&safe(&field.title), column.saturating_sub(3))
         );
+        let label = format!("{mark}{} ", fit(&name, column.saturating_sub(2)));
         let mut spans = vec![Span::styled(
             label,
             theme.style(if here { Token::Accent } else { Token::Muted }),

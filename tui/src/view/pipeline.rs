@@ -79,10 +79,17 @@ pub(super) fn row_style(theme: Theme, token: Token, selected: bool, focused: boo
 
 fn draw_handlers(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let (theme, screen) = (model.theme, &model.pipeline);
-    let block = pane(theme, "outbox", screen.pane == Pane::Handlers);
+    let handlers = screen.handlers();
+    let height = usize::from(area.height.saturating_sub(2));
+    let first = first_row(screen.handler, handlers.len() + 1, height);
+    // What is out of sight may be what failed.
+    let title = match (handlers.len() + 1).saturating_sub(first + height) {
+        0 => "outbox".to_owned(),
+        below => format!("outbox · {below} more below"),
+    };
+    let block = pane(theme, &title, screen.pane == Pane::Handlers);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let handlers = screen.handlers();
     if handlers.is_empty() {
         let text = "no handler is set up".to_owned();
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
@@ -98,8 +105,6 @@ fn draw_handlers(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     });
     // The columns of the sums are as wide as any.
     let widths = columns(all).map(|(n, _)| width(&number(n)));
-    let height = usize::from(inner.height);
-    let first = first_row(screen.handler, handlers.len() + 1, height);
     let names = std::iter::once(("all handlers".to_owned(), all)).chain(
         handlers
             .iter()
@@ -300,7 +305,7 @@ fn draw_job(model: &Model, screen: &PipelineScreen, frame: &mut Frame<'_>, area:
     for (index, line) in story.iter().enumerate().take(room) {
         // What does not fit ends in a mark that says so.
         let line = if index + 1 == room && story.len() > room {
-            cut(&format!("{} …", cut(line, cells.saturating_sub(2))), cells)
+            cut(&format!("{line}…"), cells)
         } else {
             line.clone()
         };

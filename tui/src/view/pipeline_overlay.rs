@@ -11,7 +11,7 @@ use super::overlay::{choice, open};
 use super::pipeline::rows;
 use super::projections::status;
 use super::{centred, failure, first_row};
-use crate::figures::{duration, rate, sentence};
+use crate::figures::{duration, rate, sentence, trouble};
 use crate::model::pipeline::Confirmed;
 use crate::model::{Model, Remote};
 use crate::text::{cut, fit, number, safe, wrap};
@@ -90,8 +90,9 @@ fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String
             Token::Muted,
         ),
     ];
-    if let Some(error) = &projection.error {
-        facts.push(("error", safe(error).into_owned(), Token::Error));
+    if let Some((still, said)) = trouble(projection) {
+        let token = if still { Token::Error } else { Token::Muted };
+        facts.push(("error", said, token));
     }
     for (label, run) in [
         ("rebuild", &projection.rebuild),

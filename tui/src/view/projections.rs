@@ -8,7 +8,7 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunS
 
 use super::pipeline::{cursor, row_style, rows};
 use super::{centred, pane};
-use crate::figures::{duration, part, percent, rate, sentence};
+use crate::figures::{duration, part, percent, rate, sentence, trouble};
 use crate::model::Model;
 use crate::model::pipeline::{Pane, Pipeline};
 use crate::text::{cut, fit, number, safe, width};
@@ -120,10 +120,9 @@ pub(super) fn lines_of(
         cut(&figures, cells),
         theme.style(Token::Muted),
     ));
-    if let Some(error) = &projection.error {
-        let stalled = projection.status == ProjectionStatus::Stalled;
-        let token = if stalled { Token::Error } else { Token::Muted };
-        let text = format!("   {}", safe(error));
+    if let Some((still, said)) = trouble(projection) {
+        let token = if still { Token::Error } else { Token::Muted };
+        let text = format!("   {said}");
         lines.push(Line::styled(cut(&text, cells), theme.style(token)));
     }
     for run in [&projection.rebuild, &projection.check]
@@ -163,7 +162,7 @@ fn run_line(theme: Theme, run: &RunOut, what: &str, cells: usize) -> Line<'stati
                 theme,
                 Glyph::Building,
                 run.done,
-                run.total,
+                run.total.max(1),
                 cells.saturating_sub(used).min(20),
             );
             let parts = [what, &bar, &said];

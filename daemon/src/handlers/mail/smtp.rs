@@ -84,21 +84,19 @@ impl Smtp {
     /// Hands a mail over.
     ///
     /// # Errors
-    /// A sentence, with the server's answer if there was one.
+    /// A sentence that begins with what went wrong, the server's own answer if there was one: where it is shown there is
+    /// often room for its first words only.
     pub(super) async fn send(&self, mail: &Mail) -> Result<(), String> {
         let talk = self.talk(mail);
         let mut connection = match tokio::time::timeout(self.timeout, talk).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(why)) => {
                 let why = self.scrub.quote(&why);
-                return Err(format!("no mail to `{}`: {why}", self.target()));
+                return Err(format!("{why} ({})", self.target()));
             }
             Err(_late) => {
                 let limit = self.timeout.as_secs_f64();
-                return Err(format!(
-                    "no mail to `{}`: the server did not take it within {limit} s",
-                    self.target()
-                ));
+                return Err(format!("not taken within {limit} s ({})", self.target()));
             }
         };
         // It has the mail. That it may not answer a goodbye is no reason to send the mail again.
@@ -110,10 +108,10 @@ impl Smtp {
         let mut connection = self.connect().await?;
         if let Some(login) = &self.login {
             let answer = connection.auth(DEFAULT_MECHANISMS, login).await;
-            answer.map_err(|error| format!("the server refused the login: {}", say(&error)))?;
+            answer.map_err(|error| refused("login refused", &error))?;
         }
         let answer = connection.send(&mail.envelope, &mail.bytes).await;
-        answer.map_err(|error| format!("the server refused it: {}", say(&error)))?;
+        answer.map_err(|error| refused("refused", &error))?;
         Ok(connection)
     }
 
@@ -161,6 +159,16 @@ fn tls_parameters(settings: &SmtpSettings) -> Result<TlsParameters, HandlersErro
         builder = builder.add_root_certificate(authority);
     }
     builder.build().map_err(fail)
+}
+
+/// That the server said no; without an answer of its, it did not.
+fn refused(what: &str, error: &Error) -> String {
+    let what = if error.status().is_some() {
+        what
+    } else {
+        "broken off"
+    };
+    format!("{what}: {}", say(error))
 }
 
 /// What went wrong: the server's own answer with its code where there is one.

@@ -136,12 +136,8 @@ impl Inner {
         let limit = self.settings.timeout;
         let posted = self.client.post(&self.settings.url, headers, body);
         match tokio::time::timeout(limit, posted).await {
-            Ok(answer) => self.judge(&answer?),
-            Err(_late) => Err(format!(
-                "`{}` did not answer within {}",
-                self.settings.target(),
-                seconds(limit)
-            )),
+            Ok(answer) => Self::judge(&answer?),
+            Err(_late) => Err(format!("no answer within {}", seconds(limit))),
         }
     }
 
@@ -186,21 +182,20 @@ impl Inner {
         Ok(headers)
     }
 
-    fn judge(&self, answer: &Answer) -> Result<(), String> {
+    /// Whether an answer is a success. What it is comes first: where an error is shown there is often room for its first
+    /// words only, and where the webhook goes is shown with the handler.
+    fn judge(answer: &Answer) -> Result<(), String> {
         let status = answer.status;
         if status.is_success() {
             return Ok(());
         }
-        let target = self.settings.target();
         if status.is_redirection() {
-            return Err(format!(
-                "`{target}` answered {status}; redirects are not followed"
-            ));
+            return Err(format!("answered {status}; redirects are not followed"));
         }
         let body = String::from_utf8_lossy(&answer.body);
         Err(match body.trim() {
-            "" => format!("`{target}` answered {status}"),
-            text => format!("`{target}` answered {status}: {text}"),
+            "" => format!("answered {status}"),
+            text => format!("answered {status}: {text}"),
         })
     }
 }

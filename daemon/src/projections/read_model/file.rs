@@ -4,6 +4,7 @@
 //! trail and stamp move in one transaction: that is what makes every event exactly once in effect. The file is derived
 //! data: one that is damaged or of another format is moved aside and made anew, never an error for a reader.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,7 +16,7 @@ use whodunit_core::ids::Position;
 use super::super::error::{ProjectionError, panicked};
 use super::super::projection::Projection;
 use super::picture::Picture;
-use crate::limits::READ_MODEL_CACHE_BYTES;
+use crate::limits::{READ_MODEL_CACHE_BYTES, READ_MODEL_ROOM_BYTES};
 use crate::store::redb::opening::{make_directory, sync_directory};
 
 /// Format number of the file.
@@ -133,7 +134,8 @@ impl ReadModel {
         Ok((model, stamp))
     }
 
-    fn of(database: Database) -> Self {
+    /// One whose engine is set up already.
+    pub(crate) fn of(database: Database) -> Self {
         Self(Arc::new(RwLock::new(Some(database))))
     }
 
@@ -202,15 +204,43 @@ pub(crate) fn engine<E: Into<redb::Error>>(
 ) -> impl FnOnce(E) -> ProjectionError {
     move |error| match error.into() {
         redb::Error::DatabaseClosed => ProjectionError::Closed,
+        redb::Error::PreviousIo => ProjectionError::Unwritten {
+            doing,
+            reason: "an earlier write failed".to_owned(),
+        },
         error if is_damage(&error) => ProjectionError::Damaged {
             place: "the file".to_owned(),
             detail: format!("{error}, while {doing}"),
+        },
+        redb::Error::Io(error) => ProjectionError::Unwritten {
+            doing,
+            reason: error.to_string(),
         },
         error => ProjectionError::Engine {
             doing,
             source: Box::new(error),
         },
     }
+}
+
+/// Whether there is room beside a file: writes that much and removes it again.
+pub(crate) fn try_room(path: &Path) -> Result<(), ProjectionError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".room");
+    let room = path.with_file_name(name);
+    let written = std::fs::File::create(&room).and_then(|mut file| {
+        file.write_all(&vec![0; READ_MODEL_ROOM_BYTES])?;
+        file.sync_all()
+    });
+    // What could not be made whole is in nobody's way, and is written over the next time.
+    drop(std::fs::remove_file(&room));
+    written.map_err(|source| ProjectionError::Disk {
+        doing: format!(
+            "cannot write in `{}`",
+            path.parent().unwrap_or(path).display()
+        ),
+        source,
+    })
 }
 
 fn is_damage(error: &redb::Error) -> bool {

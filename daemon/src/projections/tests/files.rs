@@ -1,5 +1,9 @@
 //! Files: what is in them, and what becomes of those that cannot be used.
 
+use redb::StorageBackend;
+use redb::backends::FileBackend;
+use whodunit_core::api::pipeline::ProjectionStatus;
+
 use super::super::read_model::file::ReadModel;
 use super::*;
 
@@ -211,4 +215,104 @@ async fn damage_found_while_reading_is_made_good() {
         is_true(&projections, &store).await;
         projections.close().await;
     }
+}
+
+/// A file on a disk that fills up.
+#[derive(Debug)]
+struct Filling {
+    file: FileBackend,
+    full: Arc<AtomicBool>,
+}
+
+impl Filling {
+    fn room(&self) -> std::io::Result<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("the disk is full"));
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Filling {
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.room()?;
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.room()?;
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.room()?;
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> std::io::Result<()> {
+        self.file.close()
+    }
+}
+
+/// The engine refuses every write after one that failed, for as long as the file is open.
+#[tokio::test]
+async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store();
+    history(&store, &mut Random(9), 30).await;
+    let projections = start_in(&store, folder.path());
+    level(&projections, &store).await;
+    let projector = projections.of("users").unwrap();
+    projector.model().close().unwrap();
+    let file = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(folder.path().join(USERS))
+        .unwrap();
+    let full = Arc::new(AtomicBool::new(false));
+    let backend = Filling {
+        file: FileBackend::new(file).unwrap(),
+        full: Arc::clone(&full),
+    };
+    let database = redb::Database::builder().create_with_backend(backend);
+    drop(projector.swap(ReadModel::of(database.unwrap())));
+    // The next file is to find no room either: there is a directory where it would be tried.
+    let tried = folder.path().join("read-models/users.redb.room");
+    std::fs::create_dir(&tried).unwrap();
+    full.store(true, Ordering::SeqCst);
+    user(&store, "late").await;
+    let started = Instant::now();
+    let said = loop {
+        assert!(started.elapsed() < SOON, "it says nothing");
+        let status = projections.status("users").unwrap();
+        match status.error {
+            Some(error) if error.contains("cannot write in") => break status.status,
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(said, ProjectionStatus::Stalled);
+    // What was there is still answered.
+    let page = projections.document("users", "user-late").await.unwrap();
+    assert!(page.0.is_none());
+    std::fs::remove_dir(&tried).unwrap();
+    is_true(&projections, &store).await;
+    let status = projections.status("users").unwrap();
+    assert_eq!(status.status, ProjectionStatus::Live);
+    assert!(
+        projections
+            .document("users", "user-late")
+            .await
+            .unwrap()
+            .0
+            .is_some()
+    );
+    projections.close().await;
 }

@@ -26,6 +26,7 @@ use super::read_model::record::{decode_document, decode_entries};
 use super::read_model::{Durable, Picture};
 use super::*;
 use crate::clock::SystemClock;
+use crate::limits::PROJECTION_FOLLOW_MAX;
 use crate::passwords::{Argon2id, Cost};
 use crate::store::redb::{RedbStore, StoreOptions};
 use crate::store::{Append, Direction, View};

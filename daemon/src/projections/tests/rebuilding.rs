@@ -261,3 +261,37 @@ async fn without_the_rebuild_it_waits_for_it_is_stalled() {
     assert_eq!(status.status, ProjectionStatus::Live);
     projections.close().await;
 }
+
+#[tokio::test]
+async fn a_read_model_that_is_not_made_yet_says_so_and_not_that_there_is_nothing() {
+    let store = store();
+    user(&store, "sarah").await;
+    while store.head().borrow().position.0 <= PROJECTION_FOLLOW_MAX {
+        let events = (0..1_000).map(|_| NewEvent::new("UserDanced", json!({})));
+        append(&store, "user-many", events.collect()).await;
+    }
+    let odd = Arc::new(Odd::new());
+    odd.hold(true);
+    let projections = start_with(vec![Arc::clone(&odd) as _], &store, None);
+    let query = || {
+        let query = DocumentQuery {
+            limit: 10,
+            ..DocumentQuery::default()
+        };
+        projections.query("users", query)
+    };
+    let document = || projections.document("users", "user-sarah");
+    assert!(matches!(query().await, Err(RequestError::NotMade(_))));
+    assert!(matches!(document().await, Err(RequestError::NotMade(_))));
+    // Whoever ends its making is told the same.
+    let mut cancel = Box::pin(projections.cancel_rebuild("users"));
+    assert!(futures_util::poll!(cancel.as_mut()).is_pending());
+    odd.hold(false);
+    cancel.await.unwrap();
+    assert!(matches!(query().await, Err(RequestError::NotMade(_))));
+    projections.rebuild("users").unwrap();
+    projections.rebuilt("users").await.unwrap();
+    assert_eq!(query().await.unwrap().items.len(), 2);
+    assert!(document().await.unwrap().0.is_some());
+    projections.close().await;
+}

@@ -1,6 +1,7 @@
 //! The file: opening it, refusing what is not ours, and closing it while readers may still ask.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase};
@@ -9,11 +10,18 @@ use super::{engine, tables};
 use crate::store::StoreError;
 
 /// The database until it is closed. Locked only for as long as it takes to begin a transaction.
-pub(super) struct File(RwLock<Option<Database>>);
+pub(super) struct File {
+    database: RwLock<Option<Database>>,
+    /// Whether a write failed in such a way that the engine takes no more.
+    refuses: AtomicBool,
+}
 
 impl File {
     pub(super) fn new(database: Database) -> Self {
-        Self(RwLock::new(Some(database)))
+        Self {
+            database: RwLock::new(Some(database)),
+            refuses: AtomicBool::new(false),
+        }
     }
 
     /// Does something with the database, unless it is closed.
@@ -21,14 +29,35 @@ impl File {
         &self,
         act: impl FnOnce(&Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         act(database.as_ref().ok_or(StoreError::Closed)?)
+    }
+
+    /// After a failed commit: looks whether the engine takes writes still. It does not when the disk failed it.
+    pub(super) fn look_again(&self) {
+        let begun = self.with(|database| {
+            let txn = database.begin_write().map_err(engine("beginning"))?;
+            txn.abort().map_err(engine("beginning"))
+        });
+        if begun.is_err() && !self.refuses.swap(true, Ordering::SeqCst) {
+            tracing::error!(
+                "the disk failed a write: the store is read only until the daemon is started again"
+            );
+        }
+    }
+
+    /// Whether it takes no more writes until it is opened again.
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::SeqCst)
     }
 
     /// Makes everything durable and gives the file up, so that it can be opened again at once. Idempotent.
     pub(super) fn close(&self) -> Result<(), StoreError> {
         let database = {
-            let mut database = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut database = self
+                .database
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             database.take()
         };
         database.map_or(Ok(()), |database| {

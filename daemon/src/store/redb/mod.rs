@@ -233,6 +233,7 @@ impl Store for RedbStore {
             streams: streams.len().map_err(engine(doing))?,
             snapshots: snapshots.len().map_err(engine(doing))?,
             file_bytes: std::fs::metadata(&self.path).map_or(0, |meta| meta.len()),
+            read_only: self.file.refuses(),
         })
     }
 

@@ -247,6 +247,9 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
             }
         }
         failed += u32::from(acknowledged < 20);
+        // And is told so by whoever looks whether all is well.
+        let read_only = store.stats().unwrap().read_only;
+        assert_eq!(read_only, acknowledged < 20, "budget {budget}");
         left.store(0, Ordering::SeqCst);
         drop(store.close().await);
         drop(store);

@@ -166,6 +166,7 @@ fn commit_group(
                 writes = group.len(),
                 "a commit failed; its writes are not acknowledged"
             );
+            file.look_again();
             for write in group {
                 write.fail(&cause);
             }
