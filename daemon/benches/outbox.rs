@@ -1,7 +1,7 @@
 //! What the outbox costs and how fast it is: durable appends with a job for each event beside the same appends without, and
 //! how long a backlog of jobs takes a handler that has nothing to do.
 //!
-//! `cargo bench -p whodunit-daemon --bench outbox`, about 40 seconds. The files lie in the system's temporary folder: set
+//! `cargo bench -p whodunit-daemon --bench outbox`, about two minutes. The files lie in the system's temporary folder: set
 //! `TMPDIR` to measure another disk.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]

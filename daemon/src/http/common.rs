@@ -49,12 +49,14 @@ impl Order {
         format!("{}{next}", self.letter())
     }
 
-    /// Reads such a cursor back; one of a list that runs the other way is refused.
-    pub(crate) fn read_cursor(self, cursor: &str) -> Result<u64, ApiError> {
-        let number = cursor
-            .strip_prefix(self.letter())
-            .and_then(|number| number.parse().ok());
-        number.ok_or_else(bad_cursor)
+    /// Reads such a cursor back, where there is one; one of a list that runs the other way is refused.
+    pub(crate) fn read_cursor(self, cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let number = cursor.strip_prefix(self.letter());
+        let number = number.and_then(|number| number.parse().ok());
+        number.map(Some).ok_or_else(bad_cursor)
     }
 }
 

@@ -68,11 +68,7 @@ pub(crate) async fn list(
     at_most_one(from, ("cursor", params.cursor.is_some()))?;
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
-    let cursor = params
-        .cursor
-        .as_deref()
-        .map(|cursor| order.read_cursor(cursor))
-        .transpose()?;
+    let cursor = order.read_cursor(params.cursor.as_deref())?;
     let from = cursor.or(params.from_position).map(Position);
     let filter = LogFilter {
         category: params.category,
@@ -169,11 +165,7 @@ pub(crate) async fn decisions(
 ) -> Result<Reply<Page<Decision>>, ApiError> {
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
-    let from = params
-        .cursor
-        .as_deref()
-        .map(|cursor| order.read_cursor(cursor))
-        .transpose()?;
+    let from = order.read_cursor(params.cursor.as_deref())?;
     let filter = DecisionFilter {
         stream: params.stream,
         rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),

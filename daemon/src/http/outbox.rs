@@ -50,11 +50,7 @@ pub(crate) async fn list(
 ) -> Result<Reply<OutboxPage>, ApiError> {
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
-    let from = params
-        .cursor
-        .as_deref()
-        .map(|cursor| order.read_cursor(cursor))
-        .transpose()?;
+    let from = order.read_cursor(params.cursor.as_deref())?;
     let filter = JobFilter {
         handler: params.handler,
         status: params.status,

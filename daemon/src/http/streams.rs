@@ -180,11 +180,7 @@ impl WithinParams {
             ("cursor", self.cursor.is_some()),
         )?;
         let order = self.order.unwrap_or_default();
-        let cursor = self
-            .cursor
-            .as_deref()
-            .map(|cursor| order.read_cursor(cursor))
-            .transpose()?;
+        let cursor = order.read_cursor(self.cursor.as_deref())?;
         Ok(Within {
             from: cursor.or(self.from).map(Revision),
             order,

@@ -69,7 +69,8 @@ async fn delivery(bench: &Bench, job: &Job) -> Result<Delivery, String> {
             place: format!("job {}", job.id),
             detail: format!("there is no event at its position {}", job.position),
         })?;
-        let travelled = travel.state_without_trace(view, model, &job.stream, job.revision)?;
+        // With snapshots on the way: the jobs of a long stream must not each fold it from its beginning.
+        let travelled = travel.state(view, model, &job.stream, job.revision)?;
         let mut state = travelled.folded.state;
         redact_state(model, &mut state);
         Ok(Delivery {

@@ -7,7 +7,7 @@ use redb::backends::InMemoryBackend;
 use serde_json::json;
 use tokio::sync::watch;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
-use whodunit_core::ids::StreamName;
+use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::clock::SystemClock;
@@ -128,7 +128,11 @@ fn start_with(
 
 /// Appends `n` events to a stream, each with a job.
 async fn append(store: &Arc<dyn Store>, stream: &str, n: usize) {
-    let events = vec![NewEvent::new("Happened", json!({})); n];
+    append_of(store, stream, vec![NewEvent::new("Happened", json!({})); n]).await;
+}
+
+async fn append_of(store: &Arc<dyn Store>, stream: &str, events: Vec<NewEvent>) {
+    let n = events.len();
     let mut append = Append::facts(
         StreamName::new(stream).unwrap(),
         ExpectedRevision::Any,
@@ -290,6 +294,26 @@ async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
     assert_eq!(outbox.retry_all("told").await.unwrap(), 50);
     until(&store, "all done", |view| standing(view) == (0, 0, 100, 0)).await;
     assert_eq!(outbox.retry_all("told").await.unwrap(), 0);
+    outbox.close().await;
+}
+
+/// Otherwise each of them would fold its stream from the beginning: the work would grow with the square of its length.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_jobs_of_a_long_stream_start_from_snapshots() {
+    let (store, handler) = (store(), Told::new());
+    let outbox = start(&store, &handler, quick());
+    for _ in 0..10 {
+        let long = json!({"text": "x".repeat(1_000)});
+        append_of(&store, "a-1", vec![NewEvent::new("Happened", long); 20]).await;
+    }
+    until(&store, "all done", |view| standing(view) == (0, 0, 200, 0)).await;
+    let model = Models::new([]).merge().rules_hash().to_owned();
+    let stream = StreamName::new("a-1").unwrap();
+    until(&store, "a snapshot", |view| {
+        let last = Revision(200);
+        view.snapshot(&stream, &model, last).unwrap().is_some()
+    })
+    .await;
     outbox.close().await;
 }
 
