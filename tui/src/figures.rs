@@ -84,8 +84,6 @@ pub(crate) fn part(done: u64, total: u64, cells: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use whodunit_core::api::pipeline::RunStatus;
-
     use super::*;
     use crate::testing::pipeline::run;
 
