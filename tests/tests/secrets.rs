@@ -156,8 +156,7 @@ async fn a_password_is_nowhere() {
     assert!(status.success());
     find(log.as_bytes(), "the log");
     assert!(log.contains("reveal"), "showing a secret is logged: {log}");
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
-        let path = entry.unwrap().path();
+    for path in files(folder.path()) {
         find(&std::fs::read(&path).unwrap(), &path.display().to_string());
     }
 }
