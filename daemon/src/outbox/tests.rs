@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use tokio::sync::watch;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
@@ -92,8 +91,7 @@ impl Handler for Told {
 }
 
 fn store() -> Arc<dyn Store> {
-    let backend = InMemoryBackend::new();
-    Arc::new(RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap())
+    Arc::new(RedbStore::in_memory(StoreOptions::Relaxed).unwrap())
 }
 
 fn quick() -> Settings {

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
@@ -116,6 +117,11 @@ impl RedbStore {
         // Every time, not only for a new file: whoever made it may have died before its own sync.
         opening::sync_directory(directory).map_err(at_directory)?;
         Ok(store)
+    }
+
+    /// Opens a new store in memory, gone when it is closed.
+    pub fn in_memory(options: StoreOptions) -> Result<Self, StoreError> {
+        Self::open_backend(InMemoryBackend::new(), options)
     }
 
     /// Opens a store on any storage: memory, or one that fails on purpose.
