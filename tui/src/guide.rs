@@ -2,6 +2,8 @@
 //!
 //! Owns the steps as data. Moves on as each is followed; `Esc` ends it for good.
 
+use whodunit_core::api::what_if::Continuation;
+
 use crate::model::{Model, Screen};
 
 /// A step of the guide.
@@ -44,7 +46,20 @@ const STEPS: &[Step] = &[
         done: |model| model.what_if.as_ref().is_some_and(|w| w.changes() > 0),
     },
     Step {
-        text: "m re-folds what came later. nothing was written. Esc ends this",
+        text: "m re-folds what came later onto it. nothing is ever written",
+        done: |model| {
+            model
+                .what_if
+                .as_ref()
+                .is_some_and(|w| w.story.continuation == Continuation::Refold)
+        },
+    },
+    Step {
+        text: "[ goes back, then p: behind the log, a mail failed. Esc ends this",
+        done: |model| model.screen == Screen::Pipeline,
+    },
+    Step {
+        text: "R on the job tries it again. that was the tour: Esc ends this",
         done: |_| false,
     },
 ];

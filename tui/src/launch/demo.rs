@@ -7,10 +7,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use whodunit_daemon::clock::Ids;
 
-use super::embedded::{Embedded, Plan, asked_to_end};
+use super::embedded::{Embedded, Mails, Plan, asked_to_end};
 use super::play::{ScriptedIds, play};
 use super::screens;
-use super::story::{SEED_DEFAULT, story};
+use super::story::{SEED_DEFAULT, Story, story};
 use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
@@ -49,15 +49,18 @@ pub(crate) async fn run(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<
             error,
         })?;
     let ids = Arc::new(ScriptedIds::default());
+    let story = story(args.seed);
     let plan = Plan {
         thrown_away: true,
         port: args.port,
         ids: Arc::clone(&ids) as Arc<dyn Ids>,
-        handled: true,
+        mails: Mails::Folder {
+            full: story.most_mail().cloned(),
+        },
     };
     let embedded = Embedded::start(folder.path(), plan).await?;
     let result = tokio::select! {
-        result = show(args, &embedded, &ids, terminal) => result,
+        result = show(args, story, &embedded, &ids, terminal) => result,
         () = &mut asked => Ok(Exit::Ok),
     };
     embedded.stop().await?;
@@ -67,11 +70,11 @@ pub(crate) async fn run(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<
 
 async fn show(
     args: &DemoArgs,
+    story: Story,
     embedded: &Embedded,
     ids: &Arc<ScriptedIds>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let story = story(args.seed);
     let sarah = story.sarah().map(ToString::to_string).unwrap_or_default();
     let bar = bar(terminal, story.scenes.len() as u64);
     let began = Instant::now();

@@ -3,20 +3,26 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use whodunit_core::ids::StreamName;
 use whodunit_daemon::clock::{Clock, Ids, SystemClock, UuidV7};
-use whodunit_daemon::handlers::{PipelineConfig, handlers};
-use whodunit_daemon::outbox::Handlers;
+use whodunit_daemon::handlers::{MailKind, PipelineConfig, handlers};
+use whodunit_daemon::outbox::{Handlers, Retries, Settings};
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::StoreError;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::{Config, Daemon};
 
+use super::mailbox::FullMailbox;
 use crate::cli::CliError;
 use crate::client::Client;
+
+/// Distance to the first retry in a store that is thrown away.
+const DEMO_RETRY: Duration = Duration::from_millis(200);
 
 /// How a daemon is to be.
 pub(super) struct Plan {
@@ -26,8 +32,16 @@ pub(super) struct Plan {
     pub(super) port: u16,
     /// Where ids come from.
     pub(super) ids: Arc<dyn Ids>,
-    /// Whether handlers do their work: mails go to a folder beside the store, and nowhere else.
-    pub(super) handled: bool,
+    /// What becomes of mails.
+    pub(super) mails: Mails,
+}
+
+/// What becomes of mails.
+pub(super) enum Mails {
+    /// There are none: nobody's mail is written because somebody looks at a store.
+    None,
+    /// They go to a folder beside the store, and nowhere else; for a while, those to this user are refused.
+    Folder { full: Option<StreamName> },
 }
 
 impl Default for Plan {
@@ -36,23 +50,45 @@ impl Default for Plan {
             thrown_away: false,
             port: 0,
             ids: Arc::new(UuidV7),
-            handled: false,
+            mails: Mails::None,
         }
     }
 }
 
 impl Plan {
     fn handlers(&self, data: &Path, clock: &Arc<dyn Clock>) -> Result<Handlers, CliError> {
-        if !self.handled {
+        let Mails::Folder { full } = &self.mails else {
             return Ok(Handlers::default());
-        }
+        };
         let failed = |error: &dyn std::fmt::Display| {
             CliError::daemon(format!("cannot set up the pipeline: {error}"))
         };
         // The environment is not asked: a demo must not find a mail server.
         let config = PipelineConfig::load(None, data, |_| None).map_err(|error| failed(&error))?;
-        let handlers = handlers(&config, clock).map_err(|error| failed(&error))?;
+        let mut handlers = handlers(&config, clock).map_err(|error| failed(&error))?;
+        if let Some(full) = full {
+            for handler in &mut handlers {
+                if handler.name() == MailKind::SecurityNotification.handler() {
+                    let mails = Arc::clone(handler);
+                    *handler = Arc::new(FullMailbox::before(mails, full.clone()));
+                }
+            }
+        }
         Ok(Handlers(handlers))
+    }
+}
+
+impl Plan {
+    /// Whoever looks at a demo does not wait half a minute to see a job give up.
+    fn outbox(&self) -> Settings {
+        let mut settings = Settings::default();
+        if self.thrown_away {
+            settings.retries = Retries {
+                first: DEMO_RETRY,
+                ..settings.retries
+            };
+        }
+        settings
     }
 }
 
@@ -82,6 +118,7 @@ impl Embedded {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = Config {
             handlers: plan.handlers(data, &clock)?,
+            outbox: plan.outbox(),
             password_cost: if plan.thrown_away {
                 Cost::Light
             } else {

@@ -5,6 +5,7 @@
 
 pub(crate) mod demo;
 mod embedded;
+mod mailbox;
 pub(crate) mod open;
 mod play;
 pub(crate) mod screens;

@@ -62,7 +62,7 @@ pub(super) async fn play(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launch::embedded::{Embedded, Plan};
+    use crate::launch::embedded::{Embedded, Mails, Plan};
     use crate::launch::story::story;
     use whodunit_core::command::Outcome;
 
@@ -73,7 +73,7 @@ mod tests {
             thrown_away: true,
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
-            handled: false,
+            mails: Mails::None,
         };
         let embedded = Embedded::start(folder.path(), plan).await.unwrap();
         let mut log = Vec::new();

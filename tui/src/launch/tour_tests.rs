@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use whodunit_daemon::clock::Ids;
 
-use super::embedded::{Embedded, Plan};
+use super::embedded::{Embedded, Mails, Plan};
 use super::play::{ScriptedIds, play};
 use super::story::{SEED_DEFAULT, story};
 use crate::cli::terminal::Form;
@@ -31,7 +31,7 @@ impl Stage {
             thrown_away: true,
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
-            handled: true,
+            mails: Mails::Folder { full: None },
         };
         let embedded = Embedded::start(folder.path(), plan).await.unwrap();
         Self {

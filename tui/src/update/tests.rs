@@ -370,6 +370,10 @@ fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
     assert!(line(&harness).starts_with("5/"));
     let harness = harness.press("x");
     assert!(line(&harness).starts_with("6/"));
+    let harness = harness.press("m");
+    assert!(line(&harness).starts_with("7/"));
+    let harness = harness.press("[ p");
+    assert!(line(&harness).starts_with("8/8"));
     assert!(harness.press("esc").model.guide.is_none());
 }
 

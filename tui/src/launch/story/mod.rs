@@ -16,6 +16,8 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use whodunit_core::api::write::CommandIn;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
@@ -58,6 +60,19 @@ impl Story {
                     .is_some_and(|name| name == "sarah")
             })
             .map(|scene| &scene.stream)
+    }
+
+    /// The stream of the user, other than Sarah, who changes the password most often: whoever gets the most mail.
+    pub(super) fn most_mail(&self) -> Option<&StreamName> {
+        let mut changes: BTreeMap<&StreamName, usize> = BTreeMap::new();
+        for scene in &self.scenes {
+            if scene.command.command_type == "ChangePassword" && scene.refused_by.is_none() {
+                *changes.entry(&scene.stream).or_default() += 1;
+            }
+        }
+        let sarah = self.sarah();
+        let others = changes.into_iter().filter(|(own, _)| Some(*own) != sarah);
+        others.max_by_key(|(_, n)| *n).map(|(stream, _)| stream)
     }
 }
 
