@@ -22,7 +22,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::command::Decision;
@@ -121,7 +120,7 @@ impl RedbStore {
 
     /// Opens a new store in memory, gone when it is closed.
     pub fn in_memory(options: StoreOptions) -> Result<Self, StoreError> {
-        Self::open_backend(InMemoryBackend::new(), options)
+        Self::open_backend(redb::backends::InMemoryBackend::new(), options)
     }
 
     /// Opens a store on any storage: memory, or one that fails on purpose.
