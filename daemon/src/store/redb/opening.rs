@@ -31,12 +31,20 @@ pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
     if let Some(above) = above {
         make_directory(above)?;
     }
-    match std::fs::create_dir(directory) {
+    match create_private(directory) {
         // Another process was quicker.
         Err(_) if directory.is_dir() => {}
         made => made?,
     }
     sync_directory(above.unwrap_or(Path::new(".")))
+}
+
+/// Makes a directory that only its owner may look into: what a store holds (hashes, names, addresses) is nobody else's.
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
 }
 
 /// Makes the entries of a directory durable: syncing a new file does not, and a power cut could take the whole file.

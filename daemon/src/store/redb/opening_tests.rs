@@ -67,6 +67,12 @@ fn directories_are_made_and_a_file_in_their_place_is_named() {
     let deep = directory.path().join("a/b/c");
     drop(RedbStore::open(&deep, StoreOptions::Durable).unwrap());
     assert!(deep.join(FILE_NAME).is_file());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&deep).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}: others may look into it");
+    }
 
     let file = directory.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
