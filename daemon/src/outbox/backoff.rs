@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Retries {
     /// Retries after the first attempt.
     pub retries: u32,
-    /// Distance to the first retry; each further one is [`FACTOR`] times as far.
+    /// Distance to the first retry; each further one is four times as far.
     pub first: Duration,
 }
 
