@@ -11,7 +11,7 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     let mut screen = Screen::open(&["demo", "--seed", "7"], (120, 40)).unwrap();
     screen.wait_for("press / and type sarah");
     screen.press("/sarah").unwrap();
-    screen.wait_for("2/6");
+    screen.wait_for("guide  2/");
     screen.press(ENTER).unwrap();
     screen.press(ENTER).unwrap();
     let shown = screen.wait_for("who · when · why");
