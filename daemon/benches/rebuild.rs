@@ -1,4 +1,4 @@
-//! A rebuild of `users` over a large log while writes arrive and queries are answered, beside a plain fold of the same log
+//! A rebuild of `users` over a large log while commands arrive and queries are answered, beside a plain fold of the same log
 //! in the same run; then the truth check, and how soon a burst is caught up with.
 //!
 //! `cargo bench -p whodunit-daemon --bench rebuild [-- --events N]`
@@ -19,6 +19,7 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use whodunit_core::api::write::CommandIn;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, StreamName};
@@ -91,6 +92,11 @@ fn append(random: &mut Random, user: u64, first: bool, count: u64) -> Append {
     append
 }
 
+fn change_name(n: u64) -> CommandIn {
+    let command = json!({"type": "ChangeName", "actor": "load", "payload": {"first_name": format!("Name {n}")}});
+    serde_json::from_value(command).unwrap()
+}
+
 /// Submits appends a few hundred at a time, so that they share commits.
 async fn submit(store: &dyn Store, appends: impl Iterator<Item = Append>) -> Position {
     let mut waiting = Vec::new();
@@ -160,7 +166,7 @@ async fn get(app: &Router, path: &str) -> Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-/// Writes a hundred events a second, and asks all the time; until told to stop.
+/// Gives a hundred commands a second, and asks all the time; until told to stop.
 struct Load {
     stop: Arc<AtomicBool>,
     writes: Arc<AtomicU64>,
@@ -174,15 +180,20 @@ impl Load {
         let writes = Arc::new(AtomicU64::new(0));
         let writer = {
             let (stop, writes) = (Arc::clone(&stop), Arc::clone(&writes));
-            let store = Arc::clone(daemon.store());
+            let daemon = daemon.clone();
             tokio::spawn(async move {
                 let mut random = Random(99);
                 let mut tick = tokio::time::interval(Duration::from_millis(10));
                 while !stop.load(Ordering::Relaxed) {
                     tick.tick().await;
                     let user = random.next() % users;
-                    let write = append(&mut random, user, false, 1);
-                    store.append(write).await.unwrap();
+                    let command = change_name(random.next());
+                    // Accepted or, of a user who is suspended or deleted, rejected: on record either way.
+                    daemon
+                        .commands()
+                        .handle(stream(user), command)
+                        .await
+                        .unwrap();
                     writes.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -328,7 +339,7 @@ async fn main() {
         rebuilt / plain
     );
     println!(
-        "meanwhile: {writes} writes ({:.0}/s), {} queries answered, median {:.2} ms, slowest {:.1} ms\n",
+        "meanwhile: {writes} commands ({:.0}/s), {} queries answered, median {:.2} ms, slowest {:.1} ms\n",
         per_second(writes, took),
         times.len(),
         times[times.len() / 2],

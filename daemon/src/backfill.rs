@@ -76,13 +76,24 @@ impl Backfills {
             runs.pop_front();
         }
         drop(runs);
+        // In the log, since the account itself ends with the daemon: whoever goes on after a kill knows from where.
+        let id = run.id();
+        tracing::info!(id, of, from = plan.from, to = plan.to, "a backfill begins");
         let (parts, account) = (Arc::clone(parts), Arc::clone(&run));
         self.tasks.spawn(async move {
             let end = go_through(&parts, &plan, &account).await;
-            account.end(end.unwrap_or_else(|error| {
-                tracing::error!(error, "a backfill failed");
-                End::Failed(error)
-            }));
+            let end = end.unwrap_or_else(End::Failed);
+            let out = account.shown();
+            let reached = plan.from + out.done;
+            match &end {
+                End::Failed(error) => {
+                    tracing::error!(id, reached, jobs = out.jobs, error, "a backfill failed");
+                }
+                End::Completed | End::Cancelled => {
+                    tracing::info!(id, reached, jobs = out.jobs, ?end, "a backfill ended");
+                }
+            }
+            account.end(end);
         });
         Ok(run.shown())
     }
