@@ -86,11 +86,13 @@ fn every_command_says_what_it_does() {
 
 const README: &str = include_str!("../../../README.md");
 
-/// The words of a command line, as a shell would split it: quotes and comments, nothing more.
+/// The words of a command line, as a shell would split it: quotes, escapes outside of them and comments, nothing more.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
-    for character in line.chars() {
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
         match character {
+            '\\' if !quoted => word.get_or_insert_default().extend(characters.next()),
             '\'' => {
                 quoted = !quoted;
                 word.get_or_insert_default();
@@ -163,5 +165,51 @@ fn the_readmes_table_of_commands_is_true() {
             "no row for {}",
             command.get_name()
         );
+    }
+}
+
+/// What a screen says is the same on the command line must be a command line.
+#[test]
+fn every_call_that_a_screen_offers_is_understood() {
+    use crate::testing::{Daemon, Harness};
+    for (keys, text, after) in [
+        ("", "", ""),
+        ("/", "o'hara * x", "enter"),
+        ("c", "", ""),
+        ("s", "", ""),
+        ("enter", "", ""),
+        ("enter left left", "", ""),
+        ("enter d", "", ""),
+        ("enter g m G d", "", ""),
+        ("enter enter", "", ""),
+        ("enter w", "", ""),
+        ("enter left left w x", "", ""),
+        ("enter left left w m", "", ""),
+        ("enter left left w a enter", "it's", ""),
+        ("L", "", ""),
+        ("L /", "category:user actor:api since:2h it's gone", "enter"),
+        ("p", "", ""),
+        ("p down", "", ""),
+        ("p enter", "", ""),
+        ("p C", "", ""),
+        ("p B", "", ""),
+        ("p b", "", ""),
+        ("p tab down", "", ""),
+        ("p tab down A", "", ""),
+        ("p tab tab", "", ""),
+    ] {
+        let mut harness = Harness::new((120, 40), Daemon::sarah()).press(keys);
+        if !text.is_empty() {
+            harness = harness.type_text(text);
+        }
+        if !after.is_empty() {
+            harness = harness.press(after);
+        }
+        let call = crate::update::call(&harness.model);
+        let parsed = Cli::command()
+            .try_get_matches_from(words(&call))
+            .and_then(|matches| Cli::from_arg_matches(&matches));
+        assert!(parsed.is_ok(), "{keys}: {call}\n{}", parsed.unwrap_err());
+        assert!(parsed.unwrap().command.is_some(), "{keys}: {call}");
     }
 }

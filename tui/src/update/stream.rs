@@ -256,7 +256,7 @@ fn diff_ends(stream: &StreamScreen) -> (u64, u64) {
 pub(super) fn diff_call(stream: &StreamScreen) -> String {
     let (from, to) = diff_ends(stream);
     format!(
-        "whodunit diff {} --from {from} --to {to}",
+        "whodunit diff {} {from} {to}",
         crate::model::stream::quote(stream.stream.as_str())
     )
 }

@@ -29,7 +29,7 @@ use whodunit_core::time::Timestamp;
 
 use crate::effect::Failure;
 use crate::keys;
-use crate::model::{Connection, Model, Screen};
+use crate::model::{Connection, Model, Overlay, Screen};
 use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
 use crate::update::call;
@@ -234,13 +234,7 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
     } else {
         0
     });
-    let hints: Vec<(String, &str)> = keys::in_scope(model.screen.scope())
-        .filter(|binding| binding.hint)
-        .filter_map(|binding| {
-            let key = keys::pretty(binding.keys.first()?, theme.ascii);
-            Some((key, binding.label))
-        })
-        .collect();
+    let hints = hints(model);
     let cells = |(key, label): &(String, &str)| width(key) + 1 + width(label) + 2;
     // Where not all fit, the last one still does: it leads to the others.
     let mut after: usize = hints.last().map_or(0, cells);
@@ -264,6 +258,29 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
         spans.push(Span::styled(call, theme.style(Token::Muted)));
     }
     Line::from(spans)
+}
+
+/// The keys that work here and now, with what they do: those of what lies over the screen, or else of the screen.
+fn hints(model: &Model) -> Vec<(String, &'static str)> {
+    let pretty = |key: &str| keys::pretty(key, model.theme.ascii);
+    let Some(overlay) = &model.overlay else {
+        return keys::in_scope(model.screen.scope())
+            .filter(|binding| binding.hint)
+            .filter_map(|binding| Some((pretty(binding.keys.first()?), binding.label)))
+            .collect();
+    };
+    let enter = match overlay {
+        Overlay::Palette { .. } | Overlay::Category { .. } | Overlay::Commands { .. } => "choose",
+        Overlay::Jump { .. } => "go",
+        Overlay::Form(_) => "next, then run",
+        Overlay::Findings { .. } => "open",
+        Overlay::Confirm(_) => "do it",
+        Overlay::Help { .. }
+        | Overlay::Detail { .. }
+        | Overlay::Diff { .. }
+        | Overlay::Projection { .. } => return vec![(pretty("esc"), "close")],
+    };
+    vec![(pretty("enter"), enter), (pretty("esc"), "close")]
 }
 
 /// A framed pane; the one in focus is marked by its border and by a mark before its title.
