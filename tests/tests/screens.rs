@@ -39,6 +39,16 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     screen.resize((80, 24)).unwrap();
     screen.wait_for("(dropped)");
     screen.resize((120, 40)).unwrap();
+    // And behind the log: a mail that failed, and one key to try it again.
+    screen.press("m").unwrap();
+    screen.wait_for("guide  7/");
+    screen.press("[").unwrap();
+    screen.wait_for("who · when · why");
+    screen.press("p").unwrap();
+    // By now, or soon: it is tried four times.
+    screen.wait_for("1 ✗");
+    screen.press("\t\tR").unwrap();
+    screen.wait_for("nothing waits, and nothing has failed");
     // Out by q from each level.
     screen.press("qqq").unwrap();
     assert_eq!(screen.exit_code(), 0);

@@ -16,6 +16,7 @@ use crossterm::execute;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc;
 use whodunit_core::ids::StreamName;
 
@@ -91,26 +92,7 @@ fn local_offset() -> i32 {
 
 async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Result<()> {
     let size = terminal.size()?;
-    let theme = Theme {
-        colour: options.colour,
-        ascii: options.ascii,
-    };
-    let address = options
-        .client
-        .url()
-        .trim_start_matches("http://")
-        .to_owned();
-    let mut model = Model::new(
-        address,
-        (size.width, size.height),
-        theme,
-        now(),
-        local_offset(),
-    );
-    model.guide = options.guide.then(Guide::default);
-    if let Some((stream, at)) = options.stream {
-        start_at_stream(&mut model, stream, at);
-    }
+    let mut model = first_model(&options, (size.width, size.height));
     let (sender, mut messages) = mpsc::channel(QUEUE_MAX);
     let mut runtime = Runtime::start(options.client, sender);
     let mut input = EventStream::new();
@@ -120,8 +102,10 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
     }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut turn = Turn::default();
     loop {
-        draw(terminal, &model)?;
+        draw(terminal, &model, turn.resized)?;
+        turn = Turn::default();
         let drawn = Instant::now();
         let first = tokio::select! {
             event = input.next() => match event {
@@ -134,22 +118,26 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
             () = &mut ended => return Ok(()),
         };
         let started = Instant::now();
-        let mut quit = first.is_some_and(|message| take(&mut model, &mut runtime, message));
+        if let Some(message) = first {
+            turn.take(&mut model, &mut runtime, message);
+        }
         // Whatever else has happened by now belongs into the same frame.
         let pause = FRAME.saturating_sub(drawn.elapsed());
         let mut frame_due = std::pin::pin!(tokio::time::sleep(pause));
-        while !quit {
+        while !turn.quit {
             tokio::select! {
                 biased;
                 event = input.next() => match event {
-                    Some(event) => quit = translate(event?).is_some_and(|m| take(&mut model, &mut runtime, m)),
+                    Some(event) => if let Some(message) = translate(event?) {
+                        turn.take(&mut model, &mut runtime, message);
+                    },
                     None => return Ok(()),
                 },
-                Some(message) = messages.recv() => quit = take(&mut model, &mut runtime, message),
+                Some(message) = messages.recv() => turn.take(&mut model, &mut runtime, message),
                 () = &mut frame_due => break,
             }
         }
-        if quit {
+        if turn.quit {
             return Ok(());
         }
         if started.elapsed() > LONG_TURN + FRAME {
@@ -158,22 +146,55 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
     }
 }
 
-/// Takes a message and does what it leads to; whether to quit.
-fn take(model: &mut Model, runtime: &mut Runtime, message: Msg) -> bool {
-    let mut quit = false;
-    for effect in update(model, message) {
-        match effect {
-            Effect::Quit => quit = true,
-            Effect::Copy(text) => copy(&text),
-            effect => runtime.run(effect),
-        }
+/// What is known before anything was asked.
+fn first_model(options: &Options, size: (u16, u16)) -> Model {
+    let theme = Theme {
+        colour: options.colour,
+        ascii: options.ascii,
+    };
+    let url = options.client.url();
+    let address = url.trim_start_matches("http://").to_owned();
+    let mut model = Model::new(address, size, theme, now(), local_offset());
+    model.guide = options.guide.then(Guide::default);
+    if let Some((stream, at)) = &options.stream {
+        start_at_stream(&mut model, stream.clone(), *at);
     }
-    quit
+    model
 }
 
-fn draw(terminal: &mut DefaultTerminal, model: &Model) -> std::io::Result<()> {
+/// What has happened between two frames.
+#[derive(Debug, Default)]
+struct Turn {
+    quit: bool,
+    /// Whether the terminal had another size meanwhile, even if it is the old one again: what it showed may be gone.
+    resized: bool,
+}
+
+impl Turn {
+    /// Takes a message and does what it leads to.
+    fn take(&mut self, model: &mut Model, runtime: &mut Runtime, message: Msg) {
+        self.resized |= matches!(message, Msg::Resized { .. });
+        for effect in update(model, message) {
+            match effect {
+                Effect::Quit => self.quit = true,
+                Effect::Copy(text) => copy(&text),
+                effect => runtime.run(effect),
+            }
+        }
+    }
+}
+
+/// Draws a frame: what has changed since the one before, or all of it.
+fn draw(terminal: &mut DefaultTerminal, model: &Model, whole: bool) -> std::io::Result<()> {
     execute!(stdout(), BeginSynchronizedUpdate)?;
-    let drawn = terminal.draw(|frame| view(model, frame)).map(drop);
+    let drawn = if whole {
+        // Not `clear`, which asks the terminal where its cursor is and would wait for an answer that the input has taken.
+        let area = terminal.size()?;
+        terminal.resize(Rect::from((Position::ORIGIN, area)))
+    } else {
+        Ok(())
+    };
+    let drawn = drawn.and_then(|()| terminal.draw(|frame| view(model, frame)).map(drop));
     execute!(stdout(), EndSynchronizedUpdate)?;
     drawn
 }
