@@ -40,6 +40,8 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
+/// How far ahead of the daemon's clock the `recorded_at` of a raw append may be. Imports are not bounded by it.
+pub const APPEND_AHEAD_MAX: Duration = Duration::from_mins(5);
 /// Bytes of one event's data or metadata.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
@@ -53,6 +55,9 @@ pub const ACTOR_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
+
+/// Events out of order by time that are looked at for a warning. Beyond them the warning says that it counted no further.
+pub const LATE_EVENTS_MAX: u64 = 100_000;
 
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::store::{Direction, LogFilter};
