@@ -10,6 +10,7 @@ use crate::api::pipeline::FindingKind;
 use crate::event::Event;
 use crate::ids::{Position, Revision};
 use crate::json::{State, Value};
+use crate::number::canonical;
 
 /// Bytes of a digest: SHA-256, cut. An event's author cannot make two states of one digest.
 pub const DIGEST_BYTES: usize = 16;
@@ -91,7 +92,7 @@ fn hash_value(hash: &mut Sha256, value: &Value) {
         Value::Bool(false) => hash.update(b"f"),
         Value::Number(number) => {
             hash.update(b"#");
-            hash_text(hash, &number.to_string());
+            hash_text(hash, &canonical(number));
         }
         Value::String(text) => {
             hash.update(b"\"");
