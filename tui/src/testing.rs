@@ -76,7 +76,7 @@ pub(crate) struct Daemon {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) streams: Vec<Stream>,
     pub(crate) pipeline: Pipeline,
-    /// Whether a truth check finds nothing.
+    /// Whether a consistency check finds nothing.
     pub(crate) sound: bool,
     /// What every request is answered with instead.
     pub(crate) failure: Option<Failure>,

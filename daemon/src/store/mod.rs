@@ -51,7 +51,7 @@ pub trait Store: Send + Sync + 'static {
     /// returns, but for a list of nothing but [`JobChange::Begin`].
     ///
     /// The answer has an entry for each change: the job as it is now, or `None` where the change did not apply (no such
-    /// job, or not in the status the change starts from). [`JobChange::GiveBackAll`] always answers `None`.
+    /// job, or not in the status the change starts from). [`JobChange::ReleaseAll`] always answers `None`.
     fn change_jobs(
         &self,
         changes: Vec<JobChange>,
