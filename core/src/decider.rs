@@ -33,6 +33,15 @@ pub enum Evolution {
     Unknown,
 }
 
+/// Which part of a state an event may change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Touched<'a> {
+    /// Any of it.
+    All,
+    /// What a JSON Merge Patch of this shape reaches: its keys, and within objects the keys of its objects.
+    Patch(&'a Map<String, Value>),
+}
+
 /// Domain logic of one category.
 pub trait Decider: Send + Sync {
     /// The state at revision 0. DESIGN: the empty object unless the domain says otherwise.
@@ -42,6 +51,12 @@ pub trait Decider: Send + Sync {
 
     /// Brings the state past an event. On an error the state must be left as it was.
     fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String>;
+
+    /// Which part of a state [`Decider::evolve`] may change with this event: nothing else is compared to say what it did. A
+    /// decider of large states narrows it down.
+    fn touched<'a>(&self, _event: &DecodedEvent<'a>) -> Touched<'a> {
+        Touched::All
+    }
 
     /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
     fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;
