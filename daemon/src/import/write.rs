@@ -6,6 +6,7 @@ use std::future;
 use std::task::Poll;
 use std::time::Duration;
 
+use whodunit_core::admission;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -13,7 +14,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use super::record::EventRecord;
 use super::shift::Shift;
 use super::{ImportFailure, Importer};
-use crate::commands::{RawAppend, WriteError, check};
+use crate::commands::{RawAppend, WriteError};
 use crate::daemon::Parts;
 use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
 use crate::reading::read;
@@ -52,7 +53,7 @@ impl Importer {
     ) -> Result<(), ImportFailure> {
         let models = std::sync::Arc::clone(&self.parts.models);
         let model = models.of(record.stream.category());
-        if let Err(invalid) = check::event(model, &mut record.event) {
+        if let Err(invalid) = admission::event(model, &mut record.event) {
             self.bad(line, invalid.to_string());
             return Ok(());
         }
