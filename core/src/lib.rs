@@ -24,6 +24,7 @@ pub mod payload;
 pub mod redact;
 pub mod text;
 pub mod time;
+pub mod transfer;
 pub mod truth;
 pub mod users;
 pub mod view;

@@ -76,7 +76,7 @@ pub(super) async fn a_rejected_command_is_recorded_and_changes_nothing_else(
     announced.mark_unchanged();
     let mut append = refused("a-1", "c-1", 1);
     append.label = Some(label("not", "this"));
-    append.claims = vec![key("eve@example.org")];
+    append.keys = vec![key_change(0, "eve@example.org", true)];
     let appended = ok(store, append).await;
     assert!(announced.has_changed().unwrap());
     assert_eq!(*announced.borrow(), head(1, 1));

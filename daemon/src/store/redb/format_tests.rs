@@ -1,5 +1,6 @@
 //! The bytes on disk, held against `docs/STORE_FORMAT.md`: a change of either without the other fails here.
 
+use whodunit_core::command::Decision;
 use std::collections::BTreeSet;
 
 use redb::{Key, ReadableTable, TableHandle, Value};

@@ -49,6 +49,7 @@ pub(super) fn repeated_command(
         revision,
         position,
         repeated: true,
+        clock_back: 0,
     }))
 }
 
@@ -98,6 +99,7 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
         revision,
         position,
         repeated: true,
+        clock_back: 0,
     }))
 }
 

@@ -170,30 +170,24 @@ fn write_log(
     Ok(())
 }
 
-/// Ends the holds that are given up and begins those that are taken, both at the append's last event.
+/// Ends the holds that are given up and begins those that are taken, each at its event.
 pub(super) fn write_keys(
     txn: &WriteTransaction,
     append: &Append,
-    last: Option<&Event>,
+    events: &[Event],
 ) -> Result<(), StoreError> {
-    let Some(last) = last else { return Ok(()) };
-    if append.claims.is_empty() && append.releases.is_empty() {
+    if append.keys.is_empty() {
         return Ok(());
     }
     let doing = "writing the keys";
-    let (category, stream, position) = (
-        append.stream.category(),
-        append.stream.as_str(),
-        last.position.0,
-    );
+    let (category, stream) = (append.stream.category(), append.stream.as_str());
     let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
-    for (key, claimed) in append
-        .releases
-        .iter()
-        .map(|k| (k, false))
-        .chain(append.claims.iter().map(|k| (k, true)))
-    {
-        let (name, value) = (key.name.as_str(), key.value.as_str());
+    for change in &append.keys {
+        let Some(event) = events.get(change.event) else {
+            continue;
+        };
+        let position = event.position.0;
+        let (name, value) = (change.key.name.as_str(), change.key.value.as_str());
         let open = {
             let mut holds = keys
                 .range((category, name, value, 0)..=(category, name, value, u64::MAX))
@@ -203,7 +197,7 @@ pub(super) fn write_keys(
                 _ => None,
             }
         };
-        match (open, claimed) {
+        match (open, change.taken) {
             (Some(since), false) => {
                 keys.insert((category, name, value, since), (stream, position))
                     .map_err(engine(doing))?;
