@@ -16,7 +16,8 @@ pub type State = Map<String, Value>;
 /// A JSON payload as compact text, shared and immutable.
 ///
 /// White space between tokens is dropped on the way in (a stored payload is one line), everything else is kept to the
-/// letter: order of keys, spelling of numbers, escapes. Reading it as a [`Value`] rounds numbers beyond 64 bits.
+/// letter: order of keys, spelling of numbers, escapes. Two are `==` when they are spelt alike; whether they say the same is asked of
+/// [`crate::same`].
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 

@@ -145,19 +145,19 @@ pub struct RuleCount {
     /// How many records it made an event of, those on record already included.
     pub records: u64,
     /// How many records it took and made nothing of, as it says (`skip`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     /// How many records it took and could make no event of.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// How many added events have the daemon's time, because the rule gives none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_used: u64,
     /// How many events have a text that was cut.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub texts_cut: u64,
     /// Lists of which the rule names some elements and leaves out others.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<DroppedCount>,
 }
 
@@ -189,6 +189,14 @@ pub struct ImportError {
 
 fn one() -> u64 {
     1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Records that have something in common, by stream.

@@ -4,8 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::Command;
-use crate::decide::KeyChange;
-use crate::decide::{KeyChange, Verdict, decide};
+use crate::decide::{DecisionOutcome, KeyChange, decide};
 use crate::event::Event;
 use crate::fold::{Effect, Folded, fold};
 use crate::ids::{Position, Revision, StreamName};
@@ -95,7 +94,7 @@ fn run(
     command_type: &str,
     payload: Value,
     reason: Option<&str>,
-) -> Result<Verdict, String> {
+) -> Result<DecisionOutcome, String> {
     let model = users();
     let Folded {
         state, revision, ..

@@ -19,7 +19,9 @@ use super::{ImportFailure, Importer};
 use crate::commands::{RawAppend, WriteError, check};
 use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
 use crate::reading::read;
-use crate::store::{AppendError, Appended, BoxFuture, DecisionPlace, Direction, RestoredDecision};
+use crate::store::{
+    AppendError, AppendResult, BoxFuture, DecisionPlace, Direction, RestoredDecision,
+};
 
 /// Pause before the store is asked again when its queue was full.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -40,7 +42,7 @@ struct PendingEvent {
     /// What was submitted, to be submitted again if need be.
     raw: RawAppend,
     origin: Origin,
-    answer: BoxFuture<Result<Appended, AppendError>>,
+    answer: BoxFuture<Result<AppendResult, AppendError>>,
 }
 
 /// What a record says of the place its event came from, and what was done to it on the way.
@@ -275,7 +277,7 @@ impl Importer {
         line: u64,
         stream: &StreamName,
         origin: Origin,
-        appended: &Appended,
+        appended: &AppendResult,
         position: Option<Position>,
     ) {
         let out = &mut self.report.out;

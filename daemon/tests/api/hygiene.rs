@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
     Store, StoreError, StoreStats, View,
 };
 use whodunit_daemon::{Config, limits};
@@ -323,7 +323,7 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn append(&self, _append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    fn append(&self, _append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         let error = self.error();
         Box::pin(async { Err(error.into()) })
     }
@@ -397,7 +397,7 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 struct ReadOnly(RedbStore);
 
 impl Store for ReadOnly {
-    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         self.0.append(append)
     }
 

@@ -85,8 +85,8 @@ pub(super) async fn decisions_are_restored_as_they_were(store: &Arc<dyn Store>) 
     assert_eq!(*announced.borrow_and_update(), head(1, 1));
     let last = after(second.clone(), Some("1"), Some("1"));
     assert!(store.restore_decision(last.clone()).await.unwrap());
-    let picture = view(store);
-    let recorded = |id: &str| picture.decision_by_command(id).unwrap();
+    let read_view = view(store);
+    let recorded = |id: &str| read_view.decision_by_command(id).unwrap();
     assert_eq!(recorded("c-1"), Some(first.clone()));
     assert_eq!(recorded("c-2"), Some(second));
     // Again: skipped.

@@ -6,7 +6,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::json::Json;
 
-use super::append::Answer;
+use super::append::Checked;
 use super::engine;
 use super::lookup::{
     decision, event, event_at, head, last_decision, load_stream, position_of, sequence_of,
@@ -14,18 +14,18 @@ use super::lookup::{
 use super::record::encode_decision;
 use super::tables::{COMMAND_IDS, DECISIONS, STREAM_DECISIONS};
 use crate::store::{
-    Append, AppendError, Appended, Decided, DecisionPlace, NotItsEvents, RestoredDecision,
-    StoreError,
+    Append, AppendError, AppendResult, DecisionPlace, NotItsEvents, PendingDecision,
+    RestoredDecision, StoreError,
 };
 
 /// Writes a decision and answers the append with it.
 pub(super) fn record(
     txn: &WriteTransaction,
     append: &Append,
-    decided: &Decided,
+    decided: &PendingDecision,
     revision: Revision,
     events: &[Event],
-) -> Result<Appended, StoreError> {
+) -> Result<AppendResult, StoreError> {
     let head = head(txn)?;
     let position = events.last().map_or(head, |event| event.position);
     let result = match &decided.rejection {
@@ -58,7 +58,7 @@ pub(super) fn record(
         redacted: Vec::new(),
     };
     write_decision(txn, &decision)?;
-    Ok(Appended {
+    Ok(AppendResult {
         events: events.to_vec(),
         decision: Some(decision),
         revision,
@@ -91,7 +91,7 @@ fn write_decision(txn: &WriteTransaction, decision: &Decision) -> Result<(), Sto
 pub(super) fn restore_decision(
     txn: &WriteTransaction,
     restored: RestoredDecision,
-) -> Result<Answer<bool>, StoreError> {
+) -> Result<Checked<bool>, StoreError> {
     match to_restore(txn, restored) {
         Err(refused) => Ok(Err(refused)),
         Ok(None) => Ok(Ok(false)),
@@ -100,7 +100,7 @@ pub(super) fn restore_decision(
 }
 
 /// The decision as it is to be written; `None` when it is on record already.
-fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Answer<Option<Decision>> {
+fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Checked<Option<Decision>> {
     let RestoredDecision {
         decision: mut restored,
         place,
@@ -124,7 +124,7 @@ fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Answer<Opti
     Ok(Some(restored))
 }
 
-fn named(txn: &WriteTransaction, event_id: &str) -> Answer<Event> {
+fn named(txn: &WriteTransaction, event_id: &str) -> Checked<Event> {
     match position_of(txn, event_id)? {
         Some(position) => Ok(event(txn, position)?),
         None => Err(NotItsEvents::Missing {
@@ -139,7 +139,7 @@ fn beside_its_events(
     txn: &WriteTransaction,
     restored: &mut Decision,
     ids: &[String],
-) -> Answer<()> {
+) -> Checked<()> {
     let Outcome::Accepted {
         revision,
         position,
@@ -191,7 +191,7 @@ fn after(
     restored: &mut Decision,
     log: Option<String>,
     stream: Option<String>,
-) -> Answer<()> {
+) -> Checked<()> {
     let base_position = match &log {
         Some(id) => named(txn, id)?.position,
         None => Position::ZERO,
