@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
-use crate::json::{Json, pointer_token};
+use crate::json::{Json, Unfit, check, pointer_token};
 use crate::time::Timestamp;
 
 /// What a line holds.
@@ -111,6 +111,9 @@ pub enum LineError {
         /// What the parser says, with the column.
         said: String,
     },
+    /// It is JSON that is taken nowhere, such as an object with a key twice.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// A field is missing.
     #[error("`{pointer}` is required")]
     Missing {
@@ -150,6 +153,9 @@ struct Wrapped {
 impl Line {
     /// Reads a line.
     pub fn parse(line: &[u8]) -> Result<Self, LineError> {
+        if let Ok(text) = std::str::from_utf8(line) {
+            check(text)?;
+        }
         let Ok(Probe {
             decision: Some(inner),
         }) = serde_json::from_slice(line)
