@@ -40,6 +40,8 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
+/// How far ahead of the daemon's clock the `recorded_at` of a raw append may be. Imports are not bounded by it.
+pub const APPEND_AHEAD_MAX: Duration = Duration::from_mins(5);
 /// Bytes of one event's data or metadata.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
@@ -53,6 +55,9 @@ pub const ACTOR_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
+
+/// Events out of order by time that are looked at for a warning. Beyond them the warning says that it counted no further.
+pub const LATE_EVENTS_MAX: u64 = 100_000;
 
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;
@@ -71,8 +76,16 @@ pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
 pub const IMPORT_IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
-/// Bad records that an import's report names.
+/// Different reasons for bad records that an import's report names.
 pub const IMPORT_ERRORS_MAX: usize = 100;
+/// Lines that an import's report names for each of them.
+pub const IMPORT_ERROR_LINES_MAX: usize = 10;
+/// Streams that an import's report names for each thing it tells of them.
+pub const IMPORT_STREAMS_NAMED_MAX: usize = 20;
+/// Streams that it counts for each such thing.
+pub const IMPORT_STREAMS_COUNTED_MAX: usize = 10_000;
+/// Events whose ids an import keeps to place decisions of exports that do not name them.
+pub const IMPORT_EVENTS_REMEMBERED: usize = 10_000;
 
 /// Parts of a density's time axis when the request does not say.
 pub const DENSITY_BUCKETS_DEFAULT: usize = 100;

@@ -273,6 +273,8 @@ impl Daemon {
             rules_hash: self.rules.rules_hash().to_owned(),
             snapshot_revision: Revision(0),
             faults: Vec::new(),
+            faults_total: 0,
+            warnings: Vec::new(),
         }
     }
 
@@ -454,6 +456,7 @@ impl Daemon {
                     to: to.revision,
                     diff: diff(&from.state, &to.state),
                     redacted: Vec::new(),
+                    warnings: Vec::new(),
                 })
             }
             Request::Decisions(_) => Reply::Decisions(page(self.decisions.clone(), head)),

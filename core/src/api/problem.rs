@@ -65,8 +65,6 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
-    /// 409: a restored record cannot get the place it says it has.
-    WrongPlace,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -124,7 +122,6 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
-            | Self::WrongPlace
             | Self::AlreadyRunning
             | Self::NotFailed
             | Self::NotConfirmed => 409,
@@ -167,7 +164,6 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
-            Self::WrongPlace => "record cannot be restored in its place",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",
