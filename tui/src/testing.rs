@@ -15,7 +15,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, LiveHead, ModelOut, Stream};
 use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
-use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
 use whodunit_core::decide::provisional;
 use whodunit_core::diff::diff;
@@ -28,7 +28,7 @@ use whodunit_core::model::Model as Rules;
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Scenario, evaluate};
+use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use crate::client::{At, LiveCursor, LiveItem, LiveMessage};
 use crate::effect::{Effect, Failure, Reply, Request, Slot};
@@ -309,12 +309,19 @@ impl Daemon {
             } else {
                 self.events.len()
             }],
-            base: request.at_revision.unwrap(),
+            start_at: self.events.first().map_or(now(), |event| event.recorded_at),
+            base: WhatIfBase {
+                revision: request.at_revision.unwrap(),
+                position: None,
+                at: now(),
+                decision: None,
+            },
             edits: &request.edits,
             actions: &request.actions,
             continuation: request.continuation,
             holders: &NoHolders,
-            now: now(),
+            password_correct: request.password_correct,
+            steps: StepsWanted::CHANGED,
         })
         .map_err(|error| Failure {
             code: Some("bad_edit".to_owned()),

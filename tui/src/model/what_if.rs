@@ -83,12 +83,11 @@ impl WhatIfScreen {
 
     pub(crate) fn request(&self) -> WhatIfIn {
         WhatIfIn {
-            stream: self.stream.clone(),
             at_revision: Some(Revision(self.story.base)),
-            as_of: None,
             edits: self.story.edits.clone(),
             actions: self.story.actions.clone(),
             continuation: self.story.continuation,
+            ..WhatIfIn::new(self.stream.clone())
         }
     }
 

@@ -262,7 +262,7 @@ fn edit_change(model: &mut Model) -> Effects {
                         .iter()
                         .find(|spec| spec.name == command.command_type)
                 })
-                .map(|spec| Form::command(spec, Some(command), Some(index))),
+                .map(|spec| Form::command(spec, Some(&command.clone().into()), Some(index))),
             None => None,
         },
     };
@@ -303,7 +303,7 @@ pub(super) fn filled(model: &mut Model, form: &Form, filled: Filled) -> Effects 
     };
     match (&form.purpose, filled) {
         (Purpose::Command(_, index), Filled::Command(command)) => {
-            act_at(screen, *index, Happening::Command(command));
+            act_at(screen, *index, Happening::Command(command.into()));
         }
         (
             Purpose::Event(index),
