@@ -22,6 +22,7 @@ pub mod merge;
 pub mod model;
 pub mod payload;
 pub mod redact;
+pub mod stop;
 pub mod text;
 pub mod time;
 pub mod truth;

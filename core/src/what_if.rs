@@ -21,6 +21,7 @@ use crate::json::{Json, State};
 use crate::keys::KeyHolders;
 use crate::model::Model;
 use crate::payload::{FieldError, check_payload};
+use crate::stop::{Stop, Stopped};
 use crate::time::Timestamp;
 
 /// What a story is told from.
@@ -97,10 +98,18 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// The caller no longer waits for the answer.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Tells the story.
 pub fn tell(story: &Story<'_>) -> Result<WhatIfOut, WhatIfError> {
+    tell_until(story, &Stop::new())
+}
+
+/// Tells the story, unless it is stopped: the token is looked at before each step.
+pub fn tell_until(story: &Story<'_>, stop: &Stop) -> Result<WhatIfOut, WhatIfError> {
     story.check_edits()?;
     let mut teller = Teller::new(story);
     let (before_base, after_base) = story.events.split_at(
@@ -110,9 +119,11 @@ pub fn tell(story: &Story<'_>) -> Result<WhatIfOut, WhatIfError> {
     );
     teller.inserts_after(story.start.revision);
     for event in before_base {
+        stop.check()?;
         teller.recorded(event);
     }
     for (index, action) in story.actions.iter().enumerate() {
+        stop.check()?;
         match action {
             Action::Command(command) => teller.command(index, command)?,
             Action::Event(event) => teller.raw(index, event)?,
@@ -120,9 +131,11 @@ pub fn tell(story: &Story<'_>) -> Result<WhatIfOut, WhatIfError> {
     }
     if story.continuation == Continuation::Refold {
         for event in after_base {
+            stop.check()?;
             teller.recorded(event);
         }
     }
+    stop.check()?;
     Ok(teller.end())
 }
 

@@ -14,11 +14,13 @@ use crate::backfill::Backfills;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::projections::Projections;
+use crate::reading::{HeavyPool, readers};
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
 
@@ -49,6 +51,9 @@ pub(crate) struct Parts {
 /// How many of each kind of work may go on at a time.
 pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
+    pub(crate) readers: Arc<Semaphore>,
+    pub(crate) heavy: HeavyPool,
+    pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
@@ -88,8 +93,12 @@ impl Daemon {
         };
         let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let stopping = CancellationToken::new();
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            readers: readers(),
+            heavy: HeavyPool::new(stopping.clone()),
+            replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
@@ -107,7 +116,7 @@ impl Daemon {
                 projections,
                 clock,
                 gates,
-                stopping: CancellationToken::new(),
+                stopping,
                 started: Instant::now(),
             }),
         }

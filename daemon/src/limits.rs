@@ -31,6 +31,14 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Requests worked on at a time. Further ones are answered with 503.
 pub const REQUESTS_MAX: usize = 256;
+/// Requests' blocking reads that run at a time, for each processor. Further ones wait.
+pub const READS_PER_PROCESSOR: usize = 4;
+/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this.
+pub const HEAVY_AT_A_TIME_MAX: usize = 4;
+/// Heavy work that waits for its turn. More is answered with 503.
+pub const HEAVY_QUEUE_MAX: usize = 64;
+/// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.
+pub const REPLIES_BYTES_MAX: usize = 256 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
 /// Exports at a time.
@@ -53,6 +61,14 @@ pub const ACTOR_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
+
+/// Passwords that are hashed at a time: as many as there are processors, at most this. Each takes its memory (19 MiB),
+/// which is kept for the next one.
+pub const HASHES_AT_A_TIME_MAX: usize = 2;
+/// Memory of a stored hash that is verified, in KiB. A hash that takes more is an error, not a wrong password.
+pub const HASH_MEMORY_KIB_MAX: u32 = 64 << 10;
+/// Memory times passes of a stored hash that is verified, in KiB.
+pub const HASH_WORK_KIB_MAX: u32 = 1 << 20;
 
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;

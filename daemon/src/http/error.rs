@@ -12,6 +12,7 @@ use whodunit_core::event::ExpectedRevision;
 use whodunit_core::what_if::WhatIfError;
 
 use crate::commands::WriteError;
+use crate::reading::Overloaded;
 use crate::store::{AppendError, StoreError};
 use crate::time_travel::TravelError;
 use crate::what_if::WhatIfFailure;
@@ -38,7 +39,8 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Closed) {
+        // Work is stopped while its caller still waits only when the daemon stops.
+        if matches!(error, StoreError::Closed | StoreError::Stopped(_)) {
             return unavailable().into();
         }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -56,6 +58,19 @@ impl From<StoreError> for ApiError {
         }
         .into()
     }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(error: Overloaded) -> Self {
+        busy(&error.to_string())
+    }
+}
+
+/// A refusal for being too busy.
+pub(crate) fn busy(detail: &str) -> ApiError {
+    Problem::new(Code::Busy, detail)
+        .hint("try again shortly")
+        .into()
 }
 
 pub(crate) fn unavailable() -> Problem {

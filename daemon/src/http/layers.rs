@@ -12,9 +12,10 @@ use axum::response::{IntoResponse, Response};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::text::shown;
 
-use super::error::ApiError;
+use super::error::{ApiError, busy};
 use crate::daemon::Parts;
 use crate::limits::HANDLER_TIMEOUT;
+use crate::reading::as_request;
 
 /// Outermost: adds the headers that every reply has, counts it, and one line in the log.
 pub(super) async fn surround(
@@ -86,17 +87,10 @@ pub(super) async fn one_of_many(
     request: Request,
     next: Next,
 ) -> Response {
-    match parts.gates.requests.try_acquire() {
-        Ok(_permit) => next.run(request).await,
+    match Arc::clone(&parts.gates.requests).try_acquire_owned() {
+        Ok(place) => as_request(place, &parts.gates.readers, next.run(request)).await,
         Err(_full) => busy("too many requests are being worked on").into_response(),
     }
-}
-
-/// A refusal for being too busy.
-pub(super) fn busy(detail: &str) -> ApiError {
-    Problem::new(Code::Busy, detail)
-        .hint("try again shortly")
-        .into()
 }
 
 /// Bounds how long a request may take.

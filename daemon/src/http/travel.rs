@@ -18,10 +18,9 @@ use whodunit_core::view::{redact_data, redact_diff, redact_event, redact_state};
 use super::common::{Order, Reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::Reply;
+use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
-use crate::reading::read;
 use crate::time_travel::{Point, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -47,7 +46,7 @@ pub(crate) async fn state(
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
     headers: HeaderMap,
-) -> Result<Reply<StateOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let (revision, as_of) = (params.at_revision, params.as_of);
     at_most_one(
         ("at_revision", revision.is_some()),
@@ -68,7 +67,7 @@ pub(crate) async fn state(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let mut state = reached.folded.state;
@@ -77,7 +76,7 @@ pub(crate) async fn state(
         } else {
             redact_state(&model, &mut state)
         };
-        Ok(Reply(StateOut {
+        Ok(StateOut {
             stream,
             revision: found.revision,
             position: reached.last.map(|(position, _)| position),
@@ -89,7 +88,7 @@ pub(crate) async fn state(
             rules_hash: model.rules_hash().to_owned(),
             snapshot_revision: reached.snapshot_revision,
             faults: reached.folded.faults,
-        }))
+        })
     })
     .await
 }
@@ -103,7 +102,7 @@ pub(crate) async fn steps(
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Step>>, ApiError> {
+) -> Result<Written, ApiError> {
     let within = params.check()?;
     let reveal = Reveal::asked(
         params.reveal == Some(true),
@@ -115,7 +114,7 @@ pub(crate) async fn steps(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
         // A fold runs forward, whichever way its steps are listed.
@@ -133,12 +132,12 @@ pub(crate) async fn steps(
                 .map(|step| redact_step(&model, step))
                 .collect();
         }
-        Ok(Reply(Page {
+        Ok(Page {
             items: steps,
             next_cursor,
             head: view.head().position.0,
             scanned,
-        }))
+        })
     })
     .await
 }
@@ -173,7 +172,7 @@ pub(crate) async fn difference(
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,
     headers: HeaderMap,
-) -> Result<Reply<DiffOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
     let reveal = Reveal::asked(
@@ -186,7 +185,7 @@ pub(crate) async fn difference(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let from = resolve(view, &stream, from)?.revision;
         let to = resolve(view, &stream, to)?.revision;
         let before = travel.state(view, &model, &stream, from)?.folded.state;
@@ -202,13 +201,13 @@ pub(crate) async fn difference(
             redacted = touched.map(|entry| entry.path.clone()).collect();
             redact_diff(&model, &mut diff);
         }
-        Ok(Reply(DiffOut {
+        Ok(DiffOut {
             stream,
             from,
             to,
             diff,
             redacted,
-        }))
+        })
     })
     .await
 }
