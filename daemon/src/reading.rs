@@ -65,7 +65,7 @@ where
 }
 
 /// Runs blocking work that looks at a stop token, which is set when the caller leaves. A request's work waits for a place
-/// in the readers' pool first.
+/// in the readers' pool first, and never begins when the caller leaves before that.
 pub(crate) async fn blocking_until<T, E>(
     work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -82,7 +82,8 @@ where
     run((ticket, place), &Stop::new(), work).await
 }
 
-/// Runs blocking work that mostly waits for its turn, such as hashing: beside the readers' pool, which would wait with it.
+/// Runs blocking work beside the readers' pool: what mostly waits for its turn, such as hashing, or must run once it is
+/// asked for.
 pub(crate) async fn blocking_aside<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -107,10 +108,7 @@ where
     let _left = stop.on_drop();
     let token = stop.clone();
     let ended = tokio::task::spawn_blocking(move || {
-        let result = token
-            .check()
-            .map_err(|stopped| StoreError::from(stopped).into());
-        let result = result.and_then(|()| work(&token));
+        let result = work(&token);
         drop(held);
         result
     });
@@ -133,12 +131,18 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let store = Arc::clone(store);
-    blocking_until(move |stop| {
-        let mut view = store.view()?;
-        view.set_stop(stop.clone());
-        work(view.as_ref())
-    })
-    .await
+    blocking_until(move |stop| on_view(store.as_ref(), stop, work)).await
+}
+
+fn on_view<T, E: From<StoreError>>(
+    store: &dyn Store,
+    stop: &Stop,
+    work: impl FnOnce(&dyn View) -> Result<T, E>,
+) -> Result<T, E> {
+    stop.check().map_err(StoreError::from)?;
+    let mut view = store.view()?;
+    view.set_stop(stop.clone());
+    work(view.as_ref())
 }
 
 /// No more heavy work is taken now.
@@ -183,9 +187,7 @@ impl HeavyPool {
         let stop = Stop::new();
         let store = Arc::clone(store);
         let work = run((ticket, place), &stop, move |stop| {
-            let mut view = store.view()?;
-            view.set_stop(stop.clone());
-            work(view.as_ref())
+            on_view(store.as_ref(), stop, work)
         });
         let mut work = std::pin::pin!(work);
         tokio::select! {

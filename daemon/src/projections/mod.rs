@@ -40,7 +40,7 @@ use self::projector::{Projector, lock};
 use self::read_model::{Document, Rules, query};
 use crate::clock::Clock;
 use crate::limits::REDERIVE_STREAMS_MAX;
-use crate::reading::blocking;
+use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
@@ -247,7 +247,8 @@ impl Projections {
             }
         })?;
         let guard = CancelOnDrop(Arc::clone(&run));
-        let result = blocking(move || {
+        // It runs whatever becomes of the caller: the run ends only there.
+        let result = blocking_aside(move || {
             let result = check::check(&projector, &run);
             run.end(error::end_of(&result));
             result
@@ -296,10 +297,10 @@ impl Projections {
         query: DocumentQuery,
     ) -> Result<DocumentPage, RequestError> {
         let projector = self.answering(name)?;
-        let page = blocking(move || {
+        let page = blocking_until(move |stop| {
             let projection = projector.rules.projection.as_ref();
             let (found, checkpoint) = projector.read(|picture| {
-                let found = query::page(picture, projection, &query)?;
+                let found = query::page(picture, projection, &query, stop)?;
                 Ok((found, picture.stamp.checkpoint))
             })?;
             let documents = found.documents.into_iter();
