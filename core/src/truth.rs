@@ -7,6 +7,7 @@
 use crate::api::pipeline::FindingKind;
 use crate::ids::{Position, Revision};
 use crate::json::{State, Value};
+use crate::number::canonical;
 
 /// A stable hash of a state. Two states that are equal as JSON have the same one, whatever the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ fn value(hash: u64, of: &Value) -> u64 {
         Value::Null => bytes(hash, b"n"),
         Value::Bool(true) => bytes(hash, b"t"),
         Value::Bool(false) => bytes(hash, b"f"),
-        Value::Number(number) => bytes(bytes(hash, b"#"), number.to_string().as_bytes()),
+        Value::Number(number) => bytes(bytes(hash, b"#"), canonical(number).as_bytes()),
         Value::String(text) => bytes(bytes(hash, b"\""), text.as_bytes()),
         Value::Array(items) => items.iter().fold(bytes(hash, b"["), |hash, item| {
             spread(value(bytes(hash, b","), item))

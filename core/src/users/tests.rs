@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::Command;
-use crate::decide::{Verdict, decide};
+use crate::decide::{DecisionOutcome, decide};
 use crate::event::Event;
 use crate::fold::{Effect, Folded, fold};
 use crate::ids::{Position, Revision, StreamName};
@@ -94,7 +94,7 @@ fn run(
     command_type: &str,
     payload: Value,
     reason: Option<&str>,
-) -> Result<Verdict, String> {
+) -> Result<DecisionOutcome, String> {
     let model = users();
     let Folded {
         state, revision, ..

@@ -9,6 +9,7 @@ use std::ops::Bound;
 
 use serde_json::Value;
 use whodunit_core::json::{State, at};
+use whodunit_core::same::same;
 use whodunit_core::stop::Stop;
 
 use super::super::error::ProjectionError;
@@ -144,15 +145,7 @@ impl Filter {
     fn holds(&self, state: &State) -> bool {
         match at(state, &self.pointer) {
             None => self.value.is_null(),
-            Some(Value::Number(number)) => {
-                let wanted = self.value.as_number();
-                wanted == Some(number)
-                    || wanted.is_some_and(|wanted| {
-                        // `1` and `1.0` are one number; whole ones were compared above without rounding.
-                        (wanted.is_f64() || number.is_f64()) && wanted.as_f64() == number.as_f64()
-                    })
-            }
-            Some(value) => *value == self.value,
+            Some(value) => same(value, &self.value),
         }
     }
 }

@@ -6,16 +6,17 @@ use redb::WriteTransaction;
 use whodunit_core::command::Outcome;
 use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::Revision;
+use whodunit_core::same::{same_optional, same_text};
 
-use super::append::Answer;
+use super::append::Checked;
 use super::lookup::{decision, event, event_at, head, position_of, sequence_of};
-use crate::store::{Append, AppendError, Appended, Decided};
+use crate::store::{Append, AppendError, AppendResult, PendingDecision};
 
 pub(super) fn repeated_command(
     txn: &WriteTransaction,
     append: &Append,
-) -> Answer<Option<Appended>> {
-    let Some(Decided { command, .. }) = &append.decided else {
+) -> Checked<Option<AppendResult>> {
+    let Some(PendingDecision { command, .. }) = &append.decision else {
         return Ok(None);
     };
     let Some(sequence) = sequence_of(txn, &command.command_id)? else {
@@ -43,7 +44,7 @@ pub(super) fn repeated_command(
             (*revision, *position, events)
         }
     };
-    Ok(Some(Appended {
+    Ok(Some(AppendResult {
         events,
         decision: Some(decision),
         revision,
@@ -54,7 +55,10 @@ pub(super) fn repeated_command(
 
 /// An append whose event ids are all on record, in order, with the same content, is a repetition. One of whose ids any is
 /// on record otherwise is a conflict.
-pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer<Option<Appended>> {
+pub(super) fn repeated_events(
+    txn: &WriteTransaction,
+    append: &Append,
+) -> Checked<Option<AppendResult>> {
     let mut given = HashSet::new();
     let mut known = Vec::new();
     for new in &append.events {
@@ -68,7 +72,7 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
         if let Some(position) = position_of(txn, event_id)? {
             let event = event(txn, position)?;
             // A new command cannot have led to old events: its decision would be lost in a repetition.
-            let decided = append.decided.is_some();
+            let decided = append.decision.is_some();
             if decided || event.stream != append.stream || !same_fact(new, &event) {
                 return Err(AppendError::EventIdConflict {
                     event_id: event_id.to_owned(),
@@ -92,7 +96,7 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
     let (revision, position) = known.last().map_or((first.revision, first.position), |e| {
         (e.revision, e.position)
     });
-    Ok(Some(Appended {
+    Ok(Some(AppendResult {
         events: known,
         decision: None,
         revision,
@@ -104,8 +108,8 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
 /// Whether an event on record says what this fact says, as far as its author said anything.
 fn same_fact(new: &NewEvent, event: &Event) -> bool {
     new.event_type == event.event_type
-        && new.data == event.data
-        && new.metadata == event.metadata
+        && same_text(&new.data, &event.data)
+        && same_optional(new.metadata.as_ref(), event.metadata.as_ref())
         && new.schema_version.unwrap_or(1) == event.schema_version
         && new.recorded_at.is_none_or(|at| at == event.recorded_at)
         && new.actor == event.actor
