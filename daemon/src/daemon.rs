@@ -14,7 +14,9 @@ use crate::backfill::Backfills;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX};
+use crate::limits::{
+    BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX,
+};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
@@ -53,6 +55,7 @@ pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) readers: Arc<Semaphore>,
     pub(crate) heavy: HeavyPool,
+    pub(crate) bodies: Memory,
     pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
@@ -98,6 +101,7 @@ impl Daemon {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             readers: readers(),
             heavy: HeavyPool::new(stopping.clone()),
+            bodies: Memory::new(BODIES_BYTES_MAX),
             replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),

@@ -16,18 +16,34 @@ pub const SCAN_ENTRIES_MAX: u64 = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
-/// Bytes of a body beyond its bound that are read and thrown away, so that a client that is still sending sees the answer.
+/// Bytes of a refused body that are read and thrown away, so that a client that is still sending sees the answer.
 pub const BODY_DISCARD_BYTES_MAX: usize = 64 << 20;
+/// Time for that.
+pub const BODY_DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of bodies that are held at a time, beyond the first [`BODY_UNCOUNTED_BYTES`] of each.
+pub const BODIES_BYTES_MAX: usize = 128 << 20;
+/// Bytes of each body that are not counted: small requests get through whatever large ones are under way.
+pub const BODY_UNCOUNTED_BYTES: usize = 64 << 10;
+/// Bytes of a request's head (its first line and headers).
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a request's path and query.
+pub const URI_BYTES_MAX: usize = 16 << 10;
 /// Time for a request's headers to arrive; also how long a connection may rest between two requests.
-pub const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive; for an import the time between two pieces of it.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that a body must bring each second, on average.
+pub const BODY_BYTES_PER_SECOND_MIN: usize = 1 << 10;
+/// Time before that is asked of it.
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+/// Time in which a client must take at least a part of an answer that waits for it; else the connection is closed.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to answer a request, its body included. Imports, exports and live feeds are not bounded by it.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time that requests under way get to finish when the daemon stops.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Open connections. Further ones wait in the system's queue.
+/// Open connections. For a further one the connection is closed that has rested longest.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Requests worked on at a time. Further ones are answered with 503.
 pub const REQUESTS_MAX: usize = 256;

@@ -73,17 +73,21 @@ pub enum Code {
     Timeout,
     /// 413: the body is larger than its documented bound.
     TooLarge,
-    /// 415: the body is not declared as JSON.
+    /// 414: the path and query are longer than their documented bound.
+    UriTooLong,
+    /// 415: the body is not declared as what the path takes, or is compressed.
     UnsupportedMediaType,
     /// 421: foreign `Host`.
     ForeignHost,
     /// 422: a rule refused the command.
     Rejected,
+    /// 431: the request's head is larger than its documented bound.
+    HeadersTooLarge,
     /// 500: a record of the store is damaged.
     Damaged,
     /// 500: the daemon failed; says nothing about the data asked for.
     Internal,
-    /// 503: too many writes are waiting.
+    /// 503: too much of this kind is under way; the same request may well pass a moment later.
     Busy,
     /// 503: the daemon is shutting down or not ready yet.
     Unavailable,
@@ -124,9 +128,11 @@ impl Code {
             | Self::AlreadyRunning
             | Self::NotFailed => 409,
             Self::TooLarge => 413,
+            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::ForeignHost => 421,
             Self::Rejected => 422,
+            Self::HeadersTooLarge => 431,
             Self::Damaged | Self::Internal => 500,
             Self::Busy | Self::Unavailable => 503,
         }
@@ -166,12 +172,14 @@ impl Code {
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::TooLarge => "body too large",
-            Self::UnsupportedMediaType => "body is not JSON",
+            Self::UriTooLong => "path and query too long",
+            Self::UnsupportedMediaType => "media type not taken",
             Self::ForeignHost => "foreign host refused",
             Self::Rejected => "rejected by a rule",
+            Self::HeadersTooLarge => "head of the request too large",
             Self::Damaged => "damaged record",
             Self::Internal => "internal error",
-            Self::Busy => "too many writes waiting",
+            Self::Busy => "too busy at the moment",
             Self::Unavailable => "not available",
         }
     }

@@ -14,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::text::shown;
 
-use super::error::ApiError;
+use super::error::{ApiError, uri_too_long};
 use crate::daemon::Parts;
+use crate::limits::URI_BYTES_MAX;
 
 /// The address a connection was accepted at.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,10 @@ pub(crate) async fn guard(
         parts: &parts,
         local,
     };
+    let whole = request.uri().path_and_query();
+    if whole.is_some_and(|whole| whole.as_str().len() > URI_BYTES_MAX) {
+        return ApiError::from(uri_too_long()).into_response();
+    }
     match check(&allowed, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
