@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod command;
+pub mod consistency;
 pub mod decide;
 pub mod decider;
 pub mod diff;
@@ -27,7 +28,6 @@ pub mod same;
 pub mod stop;
 pub mod text;
 pub mod time;
-pub mod truth;
 pub mod users;
 pub mod view;
 pub mod what_if;

@@ -19,7 +19,7 @@ use crate::limits::{
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::outbox::{Around, Outbox, Routes};
+use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::projections::Projections;
 use crate::reading::{HeavyPool, readers};
@@ -88,13 +88,13 @@ impl Daemon {
             Routes::of(&config.handlers.0),
             Arc::clone(&metrics),
         );
-        let around = Around {
+        let dependencies = Dependencies {
             store: Arc::clone(&store),
             models: Arc::clone(&models),
             travel: Arc::clone(&travel),
             clock: Arc::clone(&clock),
         };
-        let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
+        let outbox = Outbox::start(dependencies, config.handlers.0.clone(), config.outbox);
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
         let stopping = CancellationToken::new();
         let gates = Gates {
@@ -161,7 +161,7 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops: backfills end, jobs under way are finished or given back, read models are closed, and then the store, once the
+    /// Stops: backfills end, jobs under way are finished or released, read models are closed, and then the store, once the
     /// writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();

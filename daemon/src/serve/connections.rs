@@ -206,7 +206,7 @@ mod tests {
         assert!(places[5].connection.closing.is_cancelled());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_newcomer_gets_the_place_of_the_next_that_leaves() {
         let (all, mut places) = full();
         for place in &places {
