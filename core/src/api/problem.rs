@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::text::shown;
+
 /// What went wrong, for programs. Stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -271,6 +273,54 @@ impl Problem {
     }
 }
 
+/// Characters of a request's own words that a problem repeats.
+pub const ECHO_CHARS_MAX: usize = 64;
+/// Characters of a problem's text altogether.
+const TEXT_CHARS_MAX: usize = 2_000;
+
+/// A request's own word (a key, type, path, name) as a problem may repeat it: cut, and with nothing that acts on a
+/// terminal. All problems say such words through here.
+pub fn echo(word: &str) -> String {
+    shown(&cut(word, ECHO_CHARS_MAX)).into_owned()
+}
+
+/// The beginning of a text, with a sign that it is not all.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    }
+}
+
+/// A text of ours with what it quotes (between backticks) cut as [`echo`] cuts it, and altogether no longer than our own
+/// words are.
+fn bounded(text: &str) -> String {
+    let parts = text
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| match index % 2 {
+            1 => cut(part, ECHO_CHARS_MAX),
+            _ => part.to_owned(),
+        });
+    cut(&parts.collect::<Vec<_>>().join("`"), TEXT_CHARS_MAX)
+}
+
+impl Problem {
+    /// The problem with nothing of the request in it that is longer than a problem repeats. Every problem goes out through
+    /// here, whoever wrote its words.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.detail = bounded(&self.detail);
+        self.hint = self.hint.map(|hint| bounded(&hint));
+        // A pointer's steps are keys of the request.
+        self.field = self.field.map(|field| {
+            let steps = field.split('/').map(|step| cut(step, ECHO_CHARS_MAX));
+            cut(&steps.collect::<Vec<_>>().join("/"), 4 * ECHO_CHARS_MAX)
+        });
+        self
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)
@@ -282,6 +332,28 @@ impl std::error::Error for Problem {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_repeats_little_of_a_request() {
+        let long = "x".repeat(1 << 20);
+        for detail in [
+            format!("there is no `{}` here", echo(&long)),
+            format!("there is no `{long}` here"),
+            format!("there is no {long} here"),
+            format!("`{}`", "a`".repeat(1 << 19)),
+        ] {
+            let problem = Problem::new(Code::Malformed, detail)
+                .hint(format!("not `{long}` but `{long}`"))
+                .field(format!("/{long}/0/{}", "y/".repeat(1 << 19)));
+            let text = serde_json::to_string(&problem.bounded()).unwrap();
+            assert!(text.len() < 10_000, "{}", text.len());
+        }
+        assert_eq!(echo("\u{1b}[2J"), "␛[2J");
+        let short = Problem::new(Code::Malformed, "`a` and `b`").field("/a/b");
+        assert_eq!(short.clone().bounded(), short);
+        let cut = Problem::new(Code::Malformed, format!("no `{long}` here")).bounded();
+        assert_eq!(cut.detail, format!("no `{}…` here", "x".repeat(64)));
+    }
 
     #[test]
     fn codes_print_as_on_the_wire() {

@@ -24,7 +24,7 @@ pub(crate) struct ApiError(pub(crate) Box<Problem>);
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        Self(Box::new(problem.bounded()))
     }
 }
 
@@ -192,7 +192,7 @@ fn expected_json(expected: ExpectedRevision) -> serde_json::Value {
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Refused(problem) => Self(problem),
+            WriteError::Refused(problem) => (*problem).into(),
             WriteError::NoModel { stream } => no_model(stream.category()).into(),
             WriteError::Prepare(cause) => unprepared(&cause).into(),
             WriteError::Append(error) => error.into(),
@@ -223,7 +223,7 @@ impl From<WhatIfFailure> for ApiError {
         match failure {
             WhatIfFailure::Travel(error) => error.into(),
             WhatIfFailure::Store(error) => error.into(),
-            WhatIfFailure::Refused(problem) => Self(problem),
+            WhatIfFailure::Refused(problem) => (*problem).into(),
             WhatIfFailure::Scenario(error) => untold(&error).into(),
         }
     }

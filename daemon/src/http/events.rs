@@ -7,11 +7,10 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use whodunit_core::api::Page;
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
-use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
 
 use super::common::{Order, Reveal, at_most_one, page_limit};
@@ -116,7 +115,7 @@ pub(crate) async fn one(
     let models = Arc::clone(&parts.models);
     answer(&parts, move |view| {
         let Some(event) = view.event_by_id(&event_id)? else {
-            let detail = format!("there is no event `{}`", shown(&event_id));
+            let detail = format!("there is no event `{}`", echo(&event_id));
             return Err(Problem::new(Code::NoSuchEvent, detail).into());
         };
         Ok(reveal.event(&models, event))

@@ -110,8 +110,27 @@ fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
         .strip_suffix('`')
 }
 
-/// Takes the offending value out of serde's message: `invalid type: string "hunter2", expected a map`.
+/// Takes the offending value out of a message of serde's (`invalid type: string "hunter2", expected a map`) or of our own
+/// types (``time `hunter2` has no zone``).
 fn without_values(said: &str) -> String {
+    if let Some(rest) = said.strip_prefix("unknown variant `")
+        && let Some((_, expected)) = rest.rsplit_once("`, expected ")
+    {
+        return format!("unknown value, expected {expected}");
+    }
+    let value = said
+        .strip_prefix("time `")
+        .or_else(|| said.strip_prefix('`'));
+    for words in [
+        "has no zone",
+        "is not a time;",
+        "is outside the years",
+        "is neither `any`",
+    ] {
+        if let Some((_, rest)) = value.and_then(|value| value.rsplit_once(words)) {
+            return format!("the value {words}{rest}");
+        }
+    }
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = said.strip_prefix(kind)
             && let (Some((found, _)), Some((_, expected))) = (

@@ -9,8 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::text::shown;
+use whodunit_core::api::problem::{Code, Problem, echo};
 
 use super::error::{ApiError, busy};
 use crate::daemon::Parts;
@@ -109,14 +108,14 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> ApiError {
-    let detail = format!("there is no path `{}`", shown(uri.path()));
+    let detail = format!("there is no path `{}`", echo(uri.path()));
     Problem::new(Code::NoSuchPath, detail)
         .hint("`GET /v1/openapi.json` lists the paths")
         .into()
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response<Body> {
-    let detail = format!("`{}` does not take {method}", shown(uri.path()));
+    let detail = format!("`{}` does not take {method}", echo(uri.path()));
     let problem = Problem::new(Code::MethodNotAllowed, detail);
     ApiError::from(problem.hint("the header `Allow` lists what it takes")).into_response()
 }

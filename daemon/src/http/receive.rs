@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use whodunit_core::api::problem::{Code, Problem};
 
-use super::error::{ApiError, busy, unavailable};
+use super::error::{ApiError, busy};
 use crate::daemon::Parts;
 use crate::limits::{
     BODY_BYTES_MAX, BODY_BYTES_PER_SECOND_MIN, BODY_GRACE, BODY_TIMEOUT, BODY_UNCOUNTED_BYTES,
@@ -35,11 +35,7 @@ pub(super) async fn receive(
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
-    let read = tokio::select! {
-        read = read(&parts, body) => read,
-        () = parts.stopping.cancelled() => Err(unavailable().into()),
-    };
-    match read {
+    match read(&parts, body).await {
         Ok(bytes) => next.run(Request::from_parts(head, Body::from(bytes))).await,
         Err(error) => error.into_response(),
     }
