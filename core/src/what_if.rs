@@ -20,7 +20,7 @@ use crate::ids::{Revision, StreamName};
 use crate::json::{Json, State};
 use crate::keys::KeyHolders;
 use crate::model::Model;
-use crate::payload::{FieldError, check_payload};
+use crate::payload::FieldError;
 use crate::time::Timestamp;
 
 /// What a story is told from.
@@ -392,7 +392,7 @@ impl<'a> Teller<'a> {
 
     fn prepared(&self, index: usize, command: &CommandIn) -> Result<Command, WhatIfError> {
         let (model, category) = (self.story.model, self.story.stream.category());
-        if model.is_merge() {
+        if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: category.to_owned(),
                 index,
@@ -415,8 +415,11 @@ impl<'a> Teller<'a> {
             });
         };
         let at = |pointer: &str| format!("/do/{index}/command/payload{pointer}");
-        if let Some(FieldError { pointer, message }) =
-            check_payload(spec, &command.payload).into_iter().next()
+        if let Some(FieldError { pointer, message }) = model
+            .check_payload(&spec.name, &command.payload)
+            .into_iter()
+            .flatten()
+            .next()
         {
             return Err(WhatIfError::Malformed {
                 pointer: at(&pointer),

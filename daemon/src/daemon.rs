@@ -8,7 +8,6 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
-use whodunit_core::users;
 
 use crate::backfill::Backfills;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
@@ -17,7 +16,6 @@ use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
-use crate::passwords::Argon2id;
 use crate::projections::Projections;
 use crate::store::{Store, StoreError};
 use crate::time_travel::TimeTravel;
@@ -67,8 +65,7 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        let passwords = Arc::new(Argon2id::new(config.password_cost));
-        let models = Arc::new(Models::new([users::model(passwords)]));
+        let models = Arc::new(config.models.clone());
         let travel = Arc::new(TimeTravel::start(Arc::clone(&store)));
         let metrics = Arc::new(Metrics::default());
         let commands = Commands::new(

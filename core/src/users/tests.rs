@@ -9,7 +9,6 @@ use crate::event::Event;
 use crate::fold::{Effect, Folded, fold};
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::Json;
-use crate::payload::check_payload;
 use crate::time::Timestamp;
 
 /// Reversed text stands in for a hash: enough to see what is kept and what is not.
@@ -101,7 +100,7 @@ fn run(
     } = fold(&model, &history(given));
     let command = command(command_type, payload, reason);
     assert_eq!(
-        check_payload(model.command(command_type).unwrap(), &command.payload),
+        model.check_payload(command_type, &command.payload).unwrap(),
         [],
         "well formed"
     );

@@ -25,7 +25,7 @@ impl Passwords for Plain {
 }
 
 fn model() -> Model {
-    users::model(Arc::new(Plain))
+    users::model(Arc::new(Plain)).unwrap()
 }
 
 fn stream() -> StreamName {

@@ -106,7 +106,7 @@ impl Commands {
         command: CommandIn,
         now: Timestamp,
     ) -> Result<Answer, WriteError> {
-        let Some(model) = self.models.own(stream.category()) else {
+        let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
         };
         check::command(model, &command).map_err(WriteError::refused)?;

@@ -51,13 +51,13 @@ impl Importer {
         bytes: usize,
     ) -> Result<(), ImportFailure> {
         let models = std::sync::Arc::clone(&self.parts.models);
-        let model = models.of(record.stream.category());
+        let model = models.for_stream(&record.stream);
         if let Err(invalid) = check::event(model, &mut record.event) {
             self.bad(line, invalid.to_string());
             return Ok(());
         }
         // The state that the keys are found by must include what is under way.
-        let keyed = !model.is_merge();
+        let keyed = model.has_unique_keys();
         if self.is_full(bytes) || (keyed && self.flying_streams.contains(&record.stream)) {
             self.land_all().await?;
         }

@@ -87,6 +87,7 @@ fn table(streams: &[Stream], form: Form) -> Table {
         Column::new("last event").shrinks_to(12),
         Column::new("who").shrinks_to(8),
         Column::new("why").shrinks_to(10),
+        Column::new("model"),
     ]);
     for stream in streams {
         table.row([
@@ -98,6 +99,7 @@ fn table(streams: &[Stream], form: Form) -> Table {
             stream.last_event_type.as_str().into(),
             text(stream.last_actor.as_ref()).into(),
             text(stream.last_reason.as_ref()).into(),
+            Cell::new(&stream.model, Token::Muted),
         ]);
     }
     table.drop_empty_columns();
@@ -113,7 +115,7 @@ mod tests {
     fn a_list_of_streams() {
         let stream = |name: &str, title: Option<&str>, status: Option<&str>| {
             json!({
-                "stream": name, "category": "user", "revision": 4, "first_position": 1, "last_position": 9,
+                "stream": name, "category": "user", "model": "users", "revision": 4, "first_position": 1, "last_position": 9,
                 "first_recorded_at": "2025-03-01T09:12:04Z", "last_recorded_at": "2025-03-24T15:47:23Z",
                 "last_event_type": "UserDeleted", "last_actor": "job:inactive-cleanup",
                 "last_reason": "inactive for 90 days", "title": title, "status": status, "clock_back_at": null
