@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 
 /// What an accepted command leads to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub struct DecisionOutcome {
     /// The events, with actor, reason, correlation and causation of the command.
     pub events: Vec<NewEvent>,
     /// The state after them.
@@ -32,7 +32,7 @@ pub fn decide(
     state: &State,
     revision: Revision,
     command: &Command,
-) -> Result<Verdict, Rejection> {
+) -> Result<DecisionOutcome, Rejection> {
     let mut events = model.decider().decide(state, command)?;
     for event in &mut events {
         event
@@ -58,7 +58,7 @@ pub fn decide(
         command.issued_at,
     );
     let (claims, releases) = key_changes(model, state, &after);
-    Ok(Verdict {
+    Ok(DecisionOutcome {
         events,
         state: after,
         claims,

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 /// An event as a decider sees it: its payload decoded and brought to the current schema version.
 #[derive(Debug, Clone)]
-pub struct Fact<'a> {
+pub struct DecodedEvent<'a> {
     /// What happened.
     pub event_type: &'a str,
     /// The payload in the current shape.
@@ -41,7 +41,7 @@ pub trait Decider: Send + Sync {
     }
 
     /// Brings the state past an event. On an error the state must be left as it was.
-    fn evolve(&self, state: &mut State, fact: &Fact<'_>) -> Result<Evolution, String>;
+    fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String>;
 
     /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
     fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::decider::{Evolution, Fact};
+use crate::decider::{DecodedEvent, Evolution};
 use crate::event::Event;
 use crate::ids::Revision;
 use crate::json::State;
@@ -95,13 +95,13 @@ pub fn step(model: &Model, state: &mut State, event: &Event) -> Effect {
     match current(model, event) {
         Err(error) => Effect::Failed { error },
         Ok(upcast) => {
-            let fact = Fact {
+            let event = DecodedEvent {
                 event_type: &upcast.event_type,
                 data: &upcast.data,
                 recorded_at: event.recorded_at,
                 event,
             };
-            match model.decider().evolve(state, &fact) {
+            match model.decider().evolve(state, &event) {
                 Ok(Evolution::Applied) => Effect::Applied,
                 Ok(Evolution::Unknown) => Effect::Unknown,
                 Err(error) => Effect::Failed { error },

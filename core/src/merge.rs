@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::command::{Command, Rejection};
-use crate::decider::{Decider, Evolution, Fact};
+use crate::decider::{Decider, DecodedEvent, Evolution};
 use crate::event::NewEvent;
 use crate::json::{State, merge_patch};
 use crate::model::{Model, ModelSpec};
@@ -37,8 +37,8 @@ pub fn model() -> Model {
 }
 
 impl Decider for Merge {
-    fn evolve(&self, state: &mut State, fact: &Fact<'_>) -> Result<Evolution, String> {
-        merge_patch(state, fact.data);
+    fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String> {
+        merge_patch(state, event.data);
         Ok(Evolution::Applied)
     }
 

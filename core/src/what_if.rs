@@ -1,10 +1,10 @@
-//! What-if: a story told over a stream's history plus edits. It never writes anywhere: history in, story out.
+//! What-if: a scenario run over a stream's history plus edits. It never writes anywhere: history in, scenario out.
 //!
-//! Owns how a story is told: the recorded history up to the base with the edits made, then the actions (`do`), then, when
+//! Owns how a scenario is run: the recorded history up to the base with the edits made, then the actions (`do`), then, when
 //! it is *re-folded*, the events recorded after the base. Re-folding applies recorded events to the changed state and runs
 //! no rules; the rules run only for the commands of `do`. Never mixes the two: each step says which it is.
 //!
-//! The same history and the same request give the same story: the clock and ids are arguments or derived from them.
+//! The same history and the same request give the same scenario: the clock and ids are arguments or derived from them.
 
 use crate::api::what_if::{
     Action, ActualState, Continuation, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep,
@@ -23,9 +23,9 @@ use crate::model::Model;
 use crate::payload::FieldError;
 use crate::time::Timestamp;
 
-/// What a story is told from.
+/// What a scenario is run from.
 #[derive(Clone, Copy)]
-pub struct Story<'a> {
+pub struct Scenario<'a> {
     /// The rules.
     pub model: &'a Model,
     /// The stream.
@@ -48,7 +48,7 @@ pub struct Story<'a> {
     pub now: Timestamp,
 }
 
-/// Why a story cannot be told: the request does not fit the history or the model. `index` counts from 0.
+/// Why a scenario cannot be run: the request does not fit the history or the model. `index` counts from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WhatIfError {
@@ -99,35 +99,35 @@ pub enum WhatIfError {
     Prepare(String),
 }
 
-/// Tells the story.
-pub fn tell(story: &Story<'_>) -> Result<WhatIfOut, WhatIfError> {
-    story.check_edits()?;
-    let mut teller = Teller::new(story);
-    let (before_base, after_base) = story.events.split_at(
-        story
+/// Evaluates the scenario.
+pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
+    scenario.check_edits()?;
+    let mut run = Run::new(scenario);
+    let (before_base, after_base) = scenario.events.split_at(
+        scenario
             .events
-            .partition_point(|event| event.revision <= story.base),
+            .partition_point(|event| event.revision <= scenario.base),
     );
-    teller.inserts_after(story.start.revision);
+    run.inserts_after(scenario.start.revision);
     for event in before_base {
-        teller.recorded(event);
+        run.recorded(event);
     }
-    for (index, action) in story.actions.iter().enumerate() {
+    for (index, action) in scenario.actions.iter().enumerate() {
         match action {
-            Action::Command(command) => teller.command(index, command)?,
-            Action::Event(event) => teller.raw(index, event)?,
+            Action::Command(command) => run.command(index, command)?,
+            Action::Event(event) => run.raw(index, event)?,
         }
     }
-    if story.continuation == Continuation::Refold {
+    if scenario.continuation == Continuation::Refold {
         for event in after_base {
-            teller.recorded(event);
+            run.recorded(event);
         }
     }
-    Ok(teller.end())
+    Ok(run.end())
 }
 
-impl Story<'_> {
-    /// The last recorded revision that has a part in the story.
+impl Scenario<'_> {
+    /// The last recorded revision that has a part in the scenario.
     fn last(&self) -> Revision {
         match self.continuation {
             Continuation::None => self.base,
@@ -210,9 +210,9 @@ fn malformed(pointer: &str, message: &str) -> WhatIfError {
     }
 }
 
-/// A story being told.
-struct Teller<'a> {
-    story: &'a Story<'a>,
+/// A scenario under evaluation.
+struct Run<'a> {
+    scenario: &'a Scenario<'a>,
     state: State,
     revision: Revision,
     actual: State,
@@ -220,25 +220,25 @@ struct Teller<'a> {
     now: Timestamp,
     steps: Vec<WhatIfStep>,
     divergence: Option<Revision>,
-    /// Recorded events already matched against the story's, for the first divergence.
+    /// Recorded events already matched against the scenario's, for the first divergence.
     matched: usize,
-    /// From the first edit or action on, recorded events are steps of the story too.
+    /// From the first edit or action on, recorded events are steps of the scenario too.
     edited: bool,
     invented: usize,
 }
 
-impl<'a> Teller<'a> {
-    fn new(story: &'a Story<'a>) -> Self {
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario<'a>) -> Self {
         Self {
-            story,
-            state: story.start.state.clone(),
-            revision: story.start.revision,
-            actual: story.start.state.clone(),
-            actual_revision: story.start.revision,
-            now: story
+            scenario,
+            state: scenario.start.state.clone(),
+            revision: scenario.start.revision,
+            actual: scenario.start.state.clone(),
+            actual_revision: scenario.start.revision,
+            now: scenario
                 .events
                 .first()
-                .map_or(story.now, |event| event.recorded_at),
+                .map_or(scenario.now, |event| event.recorded_at),
             steps: Vec::new(),
             divergence: None,
             matched: 0,
@@ -249,7 +249,7 @@ impl<'a> Teller<'a> {
 
     /// A recorded event's turn: as it was, dropped or replaced, and what is inserted after it.
     fn recorded(&mut self, event: &Event) {
-        step(self.story.model, &mut self.actual, event);
+        step(self.scenario.model, &mut self.actual, event);
         self.actual_revision = event.revision;
         self.now = event.recorded_at;
         match self.edit_of(event.revision) {
@@ -280,7 +280,7 @@ impl<'a> Teller<'a> {
     }
 
     fn edit_of(&self, revision: Revision) -> Option<&'a Edit> {
-        self.story.edits.iter().find(|edit| match edit {
+        self.scenario.edits.iter().find(|edit| match edit {
             Edit::Drop(edit) => edit.revision == revision,
             Edit::Replace(edit) => edit.revision == revision,
             Edit::Insert(_) => false,
@@ -296,7 +296,7 @@ impl<'a> Teller<'a> {
         if !self.edited {
             return;
         }
-        let (outcome, message) = spoken(&effect, &event.event_type);
+        let (outcome, message) = describe(&effect, &event.event_type);
         self.steps.push(WhatIfStep {
             kind: StepKind::Recorded,
             step_type: event.event_type.clone(),
@@ -312,7 +312,7 @@ impl<'a> Teller<'a> {
     }
 
     fn inserts_after(&mut self, revision: Revision) {
-        for edit in self.story.edits {
+        for edit in self.scenario.edits {
             if let Edit::Insert(edit) = edit
                 && edit.after_revision == revision
             {
@@ -326,9 +326,9 @@ impl<'a> Teller<'a> {
     /// A raw event of `do`.
     fn raw(&mut self, index: usize, event: &NewEvent) -> Result<(), WhatIfError> {
         check_type(&format!("/do/{index}/event/event_type"), &event.event_type)?;
-        self.story
+        self.scenario
             .check_data(&format!("/do/{index}/event/data"), &event.data)?;
-        self.now = self.story.now.max(self.now);
+        self.now = self.scenario.now.max(self.now);
         self.event(event, false);
         Ok(())
     }
@@ -338,7 +338,7 @@ impl<'a> Teller<'a> {
         self.edited = true;
         let before = self.state.clone();
         let (event, effect) = self.invent(event);
-        let (outcome, message) = spoken(&effect, &event.event_type);
+        let (outcome, message) = describe(&effect, &event.event_type);
         self.steps.push(WhatIfStep {
             kind: StepKind::Event,
             step_type: event.event_type.clone(),
@@ -356,7 +356,7 @@ impl<'a> Teller<'a> {
     /// A command of `do`: prepared, decided, and its events applied.
     fn command(&mut self, index: usize, command: &CommandIn) -> Result<(), WhatIfError> {
         self.edited = true;
-        self.now = self.story.now.max(self.now);
+        self.now = self.scenario.now.max(self.now);
         let command = self.prepared(index, command)?;
         let before = self.state.clone();
         let answer = self.decide(&command);
@@ -391,7 +391,7 @@ impl<'a> Teller<'a> {
     }
 
     fn prepared(&self, index: usize, command: &CommandIn) -> Result<Command, WhatIfError> {
-        let (model, category) = (self.story.model, self.story.stream.category());
+        let (model, category) = (self.scenario.model, self.scenario.stream.category());
         if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: category.to_owned(),
@@ -431,7 +431,7 @@ impl<'a> Teller<'a> {
             .clone()
             .unwrap_or_else(|| format!("what-if-command-{}", index + 1));
         let command = Command {
-            stream: self.story.stream.clone(),
+            stream: self.scenario.stream.clone(),
             command_type: command.command_type.clone(),
             payload: command.payload.clone(),
             actor: command.actor.clone(),
@@ -459,15 +459,15 @@ impl<'a> Teller<'a> {
     }
 
     fn decide(&self, command: &Command) -> Result<Vec<NewEvent>, Rejection> {
-        let Story {
+        let Scenario {
             model,
             stream,
             holders,
             ..
-        } = *self.story;
-        let decide::Verdict { events, state, .. } =
+        } = *self.scenario;
+        let decide::DecisionOutcome { events, state, .. } =
             decide(model, &self.state, self.revision, command)?;
-        // Keys the recorded stream held at the base count as its own: a story that dropped the event that took one may
+        // Keys the recorded stream held at the base count as its own: a scenario that dropped the event that took one may
         // take it again.
         for key in key_changes(model, &self.state, &state).0 {
             if holders
@@ -480,13 +480,13 @@ impl<'a> Teller<'a> {
         Ok(events)
     }
 
-    /// An event that never was, appended to the story.
+    /// An event that never was, appended to the scenario.
     fn invent(&mut self, event: &NewEvent) -> (Event, Effect) {
         self.revision = self.revision.next();
         self.invented += 1;
         let mut event = provisional(
-            self.story.model,
-            self.story.stream,
+            self.scenario.model,
+            self.scenario.stream,
             self.revision,
             event,
             self.now,
@@ -499,7 +499,7 @@ impl<'a> Teller<'a> {
     }
 
     fn append(&mut self, event: &Event) -> Effect {
-        let recorded = self.story.events.get(self.matched);
+        let recorded = self.scenario.events.get(self.matched);
         self.matched += 1;
         let same = recorded.is_some_and(|recorded| {
             (
@@ -511,19 +511,19 @@ impl<'a> Teller<'a> {
         if !same {
             self.divergence.get_or_insert(event.revision);
         }
-        step(self.story.model, &mut self.state, event)
+        step(self.scenario.model, &mut self.state, event)
     }
 
     fn end(mut self) -> WhatIfOut {
-        // The story may also differ by ending before the history does.
+        // The scenario may also differ by ending before the history does.
         if self.revision < self.actual_revision {
             self.divergence.get_or_insert(self.revision.next());
         }
         WhatIfOut {
-            mode: self.story.continuation,
-            stream: self.story.stream.clone(),
-            base_revision: self.story.base,
-            rules_hash: self.story.model.rules_hash().to_owned(),
+            mode: self.scenario.continuation,
+            stream: self.scenario.stream.clone(),
+            base_revision: self.scenario.base,
+            rules_hash: self.scenario.model.rules_hash().to_owned(),
             diff: diff(&self.actual, &self.state),
             steps: self.steps,
             state: self.state,
@@ -539,7 +539,7 @@ impl<'a> Teller<'a> {
     }
 }
 
-fn spoken(effect: &Effect, event_type: &str) -> (StepOutcome, Option<String>) {
+fn describe(effect: &Effect, event_type: &str) -> (StepOutcome, Option<String>) {
     match effect {
         Effect::Applied => (StepOutcome::Applied, None),
         Effect::Unknown => (

@@ -30,7 +30,7 @@ where
     }
 }
 
-/// Runs blocking work on a consistent picture of the log.
+/// Runs blocking work on a read view of the log.
 pub(crate) async fn read<T, E>(
     store: &Arc<dyn Store>,
     work: impl FnOnce(&dyn View) -> Result<T, E> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What-if: loads the history that a story needs and has the core tell it.
+//! What-if: loads the history that a scenario needs and has the core evaluate it.
 //!
 //! Owns the loading and its bounds. Never writes, not even a snapshot: the store's bytes stay as they are.
 
@@ -13,7 +13,7 @@ use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Story, WhatIfError, tell};
+use whodunit_core::what_if::{Scenario, WhatIfError, evaluate};
 
 use crate::limits::{
     SCAN_ENTRIES_MAX, WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::store::{Direction, LogFilter, StoreError, View};
 use crate::time_travel::{Point, Resolved, TimeTravel, TravelError, resolve};
 
-/// Why a story is not told.
+/// Why a scenario is not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WhatIfFailure {
@@ -30,7 +30,7 @@ pub enum WhatIfFailure {
     Travel(#[from] TravelError),
     /// The request does not fit the history or the model.
     #[error(transparent)]
-    Story(#[from] WhatIfError),
+    Scenario(#[from] WhatIfError),
     /// The request contradicts itself or is beyond a bound.
     #[error("{0}")]
     Refused(Box<Problem>),
@@ -39,7 +39,7 @@ pub enum WhatIfFailure {
     Store(#[from] StoreError),
 }
 
-/// The base of a story.
+/// The base of a scenario.
 struct Base {
     revision: Revision,
     head: Revision,
@@ -49,7 +49,7 @@ struct Base {
     position: Option<Position>,
 }
 
-/// Tells a story. Blocks, for as long as the prepared commands' passwords take to hash.
+/// Evaluates a scenario. Blocks, for as long as the prepared commands' passwords take to hash.
 pub fn what_if(
     view: &dyn View,
     travel: &Arc<TimeTravel>,
@@ -67,14 +67,14 @@ pub fn what_if(
     };
     let events = load(view, &request.stream, from, to)?;
     let start = travel
-        .state_without_trace(view, model, &request.stream, from)?
+        .state_without_snapshots(view, model, &request.stream, from)?
         .folded;
     let holders = HoldersThen {
         view,
         at: base.position,
         failure: RefCell::new(None),
     };
-    let told = tell(&Story {
+    let run = evaluate(&Scenario {
         model,
         stream: &request.stream,
         start: &start,
@@ -88,24 +88,24 @@ pub fn what_if(
     });
     match holders.failure.into_inner() {
         Some(failure) => Err(failure.into()),
-        None => Ok(told?),
+        None => Ok(run?),
     }
 }
 
-/// A story as it may be shown.
-pub fn redact(model: &Model, story: &mut WhatIfOut) {
-    for step in &mut story.steps {
+/// A scenario as it may be shown.
+pub fn redact(model: &Model, scenario: &mut WhatIfOut) {
+    for step in &mut scenario.steps {
         redact_diff(model, &mut step.diff);
         step.events = std::mem::take(&mut step.events)
             .into_iter()
             .map(|event| redact_event(model, event))
             .collect();
     }
-    redact_diff(model, &mut story.diff);
-    story.redacted = redact_state(model, &mut story.state);
-    for pointer in redact_state(model, &mut story.actual.state) {
-        if !story.redacted.contains(&pointer) {
-            story.redacted.push(pointer);
+    redact_diff(model, &mut scenario.diff);
+    scenario.redacted = redact_state(model, &mut scenario.state);
+    for pointer in redact_state(model, &mut scenario.actual.state) {
+        if !scenario.redacted.contains(&pointer) {
+            scenario.redacted.push(pointer);
         }
     }
 }
@@ -114,7 +114,7 @@ fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
     if request.at_revision.is_some() && request.as_of.is_some() {
         let problem = Problem::new(
             Code::Malformed,
-            "`at_revision` and `as_of` are both given; a story has one base",
+            "`at_revision` and `as_of` are both given; a scenario has one base",
         );
         return Err(refused(problem.field("/as_of")));
     }
@@ -223,7 +223,7 @@ fn load(
     let count = to.0.saturating_sub(from.0);
     if count > WHAT_IF_EVENTS_MAX {
         let detail = format!(
-            "the story goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
+            "the scenario goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail).hint(
             "edit nearer to the base, choose a later base, or do not re-fold",
@@ -240,7 +240,7 @@ fn load(
     }
     if bytes > WHAT_IF_BYTES_MAX {
         let detail = format!(
-            "the story goes through more than {WHAT_IF_BYTES_MAX} bytes of recorded events"
+            "the scenario goes through more than {WHAT_IF_BYTES_MAX} bytes of recorded events"
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail)));
     }

@@ -28,7 +28,7 @@ use whodunit_core::model::Model as Rules;
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Story, tell};
+use whodunit_core::what_if::{Scenario, evaluate};
 
 use crate::client::{At, LiveCursor, LiveItem, LiveMessage};
 use crate::effect::{Effect, Failure, Reply, Request, Slot};
@@ -296,7 +296,7 @@ impl Daemon {
     }
 
     fn what_if(&self, request: &WhatIfIn) -> Result<WhatIfOut, Failure> {
-        let mut out = tell(&Story {
+        let mut out = evaluate(&Scenario {
             model: &self.rules,
             stream: &request.stream,
             start: &Folded::start(&self.rules),

@@ -11,7 +11,7 @@ use crate::ids::{Revision, StreamName};
 use crate::json::Json;
 use crate::time::Timestamp;
 
-/// Body of `POST /v1/what-if`. The story it tells: the recorded history up to the base with the edits made, then
+/// Body of `POST /v1/what-if`. The scenario it evaluates: the recorded history up to the base with the edits made, then
 /// `do`, then, as `continue` says, what was recorded after the base.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +99,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Continuation {
-    /// Nothing: the story ends after `do`.
+    /// Nothing: the scenario ends after `do`.
     #[default]
     None,
     /// The recorded events are applied to the changed state; no rules run.
@@ -119,22 +119,22 @@ pub struct WhatIfOut {
     pub base_revision: Revision,
     /// Content hash of the rules.
     pub rules_hash: String,
-    /// What happened in this story, from the first edit on.
+    /// What happened in this scenario, from the first edit on.
     pub steps: Vec<WhatIfStep>,
     /// The state at its end.
     #[schema(value_type = Object)]
     pub state: Map<String, Value>,
-    /// How many events the story has.
+    /// How many events the scenario has.
     #[schema(value_type = u64)]
     pub revision: Revision,
     /// What really was: the recorded state at the base, or at the head when the later history was re-folded.
     pub actual: ActualState,
-    /// From the actual state to the story's.
+    /// From the actual state to the scenario's.
     pub diff: Vec<DiffEntry>,
-    /// The first revision at which the story differs from what happened; `null` when it never does.
+    /// The first revision at which the scenario differs from what happened; `null` when it never does.
     #[schema(value_type = Option<u64>)]
     pub first_divergence: Option<Revision>,
-    /// Recorded commands whose decision differs in this story. Empty unless commands were re-decided.
+    /// Recorded commands whose decision differs in this scenario. Empty unless commands were re-decided.
     pub flips: Vec<Value>,
     /// JSON Pointers, from a state's root, of values redacted in this view.
     #[serde(default)]
@@ -194,11 +194,11 @@ pub struct WhatIfStep {
     pub rule: Option<String>,
     /// What the rule says, or why the event failed.
     pub message: Option<String>,
-    /// The events it led to, with the revisions they have in this story. Their positions are 0: they are in no log.
+    /// The events it led to, with the revisions they have in this scenario. Their positions are 0: they are in no log.
     pub events: Vec<Event>,
     /// What it did to the state.
     pub diff: Vec<DiffEntry>,
-    /// The story's revision after it.
+    /// The scenario's revision after it.
     #[schema(value_type = u64)]
     pub revision: Revision,
     /// The revision of the recorded event behind it, if there is one.

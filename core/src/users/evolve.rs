@@ -5,32 +5,32 @@
 
 use serde_json::{Map, Value};
 
-use crate::decider::{Decider, Evolution, Fact};
+use crate::decider::{Decider, DecodedEvent, Evolution};
 use crate::event::NewEvent;
 use crate::json::State;
 
 impl Decider for super::Users {
-    fn evolve(&self, state: &mut State, fact: &Fact<'_>) -> Result<Evolution, String> {
-        let at = Value::String(fact.recorded_at.to_string());
+    fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String> {
+        let at = Value::String(event.recorded_at.to_string());
         // Everything that can fail comes before the first change: on an error the state is as it was.
-        let mut set: Vec<(&str, Value)> = match fact.event_type {
+        let mut set: Vec<(&str, Value)> = match event.event_type {
             "UserCreated" => vec![
-                ("username", text(fact.data, "username")?),
-                ("email", text(fact.data, "email")?),
-                ("first_name", text(fact.data, "first_name")?),
-                ("last_name", text(fact.data, "last_name")?),
+                ("username", text(event.data, "username")?),
+                ("email", text(event.data, "email")?),
+                ("first_name", text(event.data, "first_name")?),
+                ("last_name", text(event.data, "last_name")?),
                 ("status", "active".into()),
-                ("password_hash", text_or_null(fact.data, "password_hash")?),
+                ("password_hash", text_or_null(event.data, "password_hash")?),
                 ("created_at", at.clone()),
             ],
             "UserNameChanged" => ["first_name", "last_name"]
                 .into_iter()
-                .filter(|name| fact.data.contains_key(*name))
-                .map(|name| Ok((name, text(fact.data, name)?)))
+                .filter(|name| event.data.contains_key(*name))
+                .map(|name| Ok((name, text(event.data, name)?)))
                 .collect::<Result<_, String>>()?,
-            "UserEmailChanged" => vec![("email", text(fact.data, "email")?)],
+            "UserEmailChanged" => vec![("email", text(event.data, "email")?)],
             "UserPasswordChanged" => {
-                vec![("password_hash", text_or_null(fact.data, "password_hash")?)]
+                vec![("password_hash", text_or_null(event.data, "password_hash")?)]
             }
             "UserSuspended" => vec![("status", "suspended".into())],
             "UserReactivated" => vec![("status", "active".into())],

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::Command;
-use crate::decide::{Verdict, decide};
+use crate::decide::{DecisionOutcome, decide};
 use crate::event::Event;
 use crate::fold::{Effect, Folded, fold};
 use crate::ids::{Position, Revision, StreamName};
@@ -28,7 +28,7 @@ impl Passwords for Reversed {
 }
 
 fn users() -> Model {
-    model(Arc::new(Reversed))
+    model(Arc::new(Reversed)).unwrap()
 }
 
 fn at(day: i64) -> Timestamp {
@@ -93,7 +93,7 @@ fn run(
     command_type: &str,
     payload: Value,
     reason: Option<&str>,
-) -> Result<Verdict, String> {
+) -> Result<DecisionOutcome, String> {
     let model = users();
     let Folded {
         state, revision, ..
@@ -584,10 +584,7 @@ fn addresses_are_told_from_nonsense() {
 #[test]
 fn the_rules_hash_is_stable_and_names_the_rules() {
     assert_eq!(users().rules_hash(), users().rules_hash());
-    assert_ne!(
-        users().rules_hash(),
-        crate::merge::Merge::model().rules_hash()
-    );
+    assert_ne!(users().rules_hash(), crate::merge::model().rules_hash());
     assert_eq!(users().rules_hash().len(), 16);
 }
 

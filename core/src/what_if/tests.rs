@@ -9,7 +9,7 @@ use super::*;
 use crate::fold::fold;
 use crate::ids::Position;
 use crate::keys::{NoHolders, UniqueKey};
-use crate::merge::Merge;
+use crate::merge;
 use crate::users::{self, Passwords};
 
 struct Plain;
@@ -84,7 +84,7 @@ fn tell_with(
     let model = model();
     let edits: Vec<Edit> = serde_json::from_value(request.edits.clone()).unwrap();
     let actions: Vec<Action> = serde_json::from_str(&request.actions.to_string()).unwrap();
-    tell(&Story {
+    evaluate(&Scenario {
         model: &model,
         stream: &stream(),
         start: &Folded::start(&model),
@@ -100,7 +100,7 @@ fn tell_with(
     })
 }
 
-fn told(base: u64, edits: Value, actions: Value, continuation: Continuation) -> WhatIfOut {
+fn run(base: u64, edits: Value, actions: Value, continuation: Continuation) -> WhatIfOut {
     let history = sarah();
     // With nothing after the base there is nothing to supply it from.
     let upto = if continuation == Continuation::None {
@@ -159,7 +159,7 @@ fn suspend() -> Value {
 
 #[test]
 fn a_command_on_the_state_at_a_revision_runs_the_rules() {
-    let out = told(2, json!([]), json!([suspend()]), Continuation::None);
+    let out = run(2, json!([]), json!([suspend()]), Continuation::None);
     assert_eq!(
         summary(&out),
         [(StepKind::Command, "SuspendUser", StepOutcome::Accepted, 3)]
@@ -178,7 +178,7 @@ fn a_command_on_the_state_at_a_revision_runs_the_rules() {
     );
     assert_eq!(out.first_divergence, Some(Revision(3)));
 
-    let out = told(3, json!([]), json!([suspend()]), Continuation::None);
+    let out = run(3, json!([]), json!([suspend()]), Continuation::None);
     assert_eq!(
         summary(&out),
         [(StepKind::Command, "SuspendUser", StepOutcome::Rejected, 3)]
@@ -191,7 +191,7 @@ fn a_command_on_the_state_at_a_revision_runs_the_rules() {
 fn a_raw_event_runs_no_rules() {
     let event =
         json!([{"event": {"event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}}]);
-    let out = told(4, json!([]), event, Continuation::None);
+    let out = run(4, json!([]), event, Continuation::None);
     assert_eq!(
         summary(&out),
         [(StepKind::Event, "UserSuspended", StepOutcome::Applied, 5)]
@@ -204,7 +204,7 @@ fn a_raw_event_runs_no_rules() {
 
 #[test]
 fn dropping_the_suspension_and_refolding_keeps_the_recorded_deletion() {
-    let out = told(
+    let out = run(
         2,
         json!([{"drop": {"revision": 3}}]),
         json!([]),
@@ -232,7 +232,7 @@ fn replacing_and_inserting_change_the_story_from_there() {
         {"replace": {"revision": 2, "data": {"last_name": "Other"}}},
         {"insert": {"after_revision": 0, "event_type": "Preluded", "data": {}}},
     ]);
-    let out = told(3, edits, json!([]), Continuation::None);
+    let out = run(3, edits, json!([]), Continuation::None);
     assert_eq!(
         summary(&out),
         [
@@ -258,7 +258,7 @@ fn replacing_and_inserting_change_the_story_from_there() {
 
 #[test]
 fn a_replacement_that_says_the_same_is_no_divergence() {
-    let out = told(
+    let out = run(
         2,
         json!([{"replace": {"revision": 2, "data": {"last_name": "Kimura"}}}]),
         json!([]),
@@ -269,7 +269,7 @@ fn a_replacement_that_says_the_same_is_no_divergence() {
 
 #[test]
 fn a_story_that_ends_early_diverges_where_it_ends() {
-    let out = told(
+    let out = run(
         4,
         json!([{"drop": {"revision": 4}}]),
         json!([]),
@@ -354,10 +354,10 @@ fn malformed_actions_name_the_field_and_never_the_value() {
 
 #[test]
 fn a_category_without_a_model_has_no_commands() {
-    let model = Merge::model();
+    let model = merge::model();
     let history = events(&[("Made", json!({"a": 1}))]);
     let actions: Vec<Action> = serde_json::from_str(&json!([suspend()]).to_string()).unwrap();
-    let story = Story {
+    let scenario = Scenario {
         model: &model,
         stream: &stream(),
         start: &Folded::start(&model),
@@ -370,7 +370,7 @@ fn a_category_without_a_model_has_no_commands() {
         now: history[0].recorded_at,
     };
     assert_eq!(
-        tell(&story),
+        evaluate(&scenario),
         Err(WhatIfError::NoModel {
             category: "user".to_owned(),
             index: 0
@@ -404,7 +404,7 @@ fn a_key_that_another_stream_held_at_the_base_refuses_the_command() {
 #[test]
 fn several_actions_build_on_each_other() {
     let reactivate = json!({"command": {"type": "ReactivateUser"}});
-    let out = told(
+    let out = run(
         2,
         json!([]),
         json!([suspend(), suspend(), reactivate, suspend()]),
@@ -459,7 +459,7 @@ proptest! {
         let start = start % (drop + 1);
         let folded = fold(&model, &history[..start]);
         let edits: Vec<Edit> = serde_json::from_value(json!([{"drop": {"revision": drop + 1}}])).unwrap();
-        let out = tell(&Story {
+        let out = evaluate(&Scenario {
             model: &model, stream: &stream(), start: &folded, events: &history[start..], base: Revision(u64::try_from(history.len()).unwrap()),
             edits: &edits, actions: &[], continuation: Continuation::Refold, holders: &NoHolders, now: Timestamp::from_micros(0),
         }).unwrap();

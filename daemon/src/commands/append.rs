@@ -17,7 +17,7 @@ use super::check::{self, Invalid};
 use super::{Commands, WriteError, base, label, starts_again};
 use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
-use crate::store::{Append, AppendError, Appended, BoxFuture, StoreError};
+use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
 
 /// Facts for one stream.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct RawAppend {
 
 impl Commands {
     /// Appends facts now.
-    pub async fn append(&self, mut raw: RawAppend) -> Result<Appended, WriteError> {
+    pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
         let model = self.models.for_stream(&raw.stream);
         for (index, event) in raw.events.iter_mut().enumerate() {
@@ -49,7 +49,7 @@ impl Commands {
         if !model.has_unique_keys() {
             return Ok(self.submit(raw, now).await?);
         }
-        let lane = self.lanes.enter(&raw.stream).await;
+        let lock = self.stream_locks.enter(&raw.stream).await;
         for _ in 0..ATTEMPTS_MAX {
             let append = self.keyed(model, raw.clone(), now).await?;
             match self.submit_append(append).await {
@@ -58,7 +58,7 @@ impl Commands {
                 Err(error) => return Err(WriteError::from(error).with_expected(raw.expected)),
             }
         }
-        drop(lane);
+        drop(lock);
         Err(WriteError::Append(AppendError::Busy))
     }
 
@@ -67,7 +67,7 @@ impl Commands {
         &self,
         raw: RawAppend,
         now: Timestamp,
-    ) -> BoxFuture<Result<Appended, AppendError>> {
+    ) -> BoxFuture<Result<AppendResult, AppendError>> {
         let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
         append.fresh_ids = self.fresh_ids(&append.events);
         append.places = raw.places;

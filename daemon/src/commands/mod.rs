@@ -9,8 +9,8 @@
 mod append;
 pub(crate) mod check;
 mod error;
-mod lanes;
 mod repeat;
+mod stream_locks;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,17 +31,18 @@ use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
 use crate::reading::{blocking, read};
 use crate::store::{
-    Append, AppendError, Appended, BoxFuture, Decided, Store, StoreError, StreamLabel, View,
+    Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
+    View,
 };
 use crate::time_travel::TimeTravel;
 
 pub use append::RawAppend;
 pub use error::WriteError;
-use lanes::Lanes;
+use stream_locks::StreamLocks;
 
 /// What became of a command that was well formed.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum CommandResult {
     /// The rules accepted it.
     Accepted(Box<CommandAccepted>),
     /// A rule refused it; on record as this decision.
@@ -57,7 +58,7 @@ pub struct Commands {
     ids: Arc<dyn Ids>,
     routes: Arc<Routes>,
     metrics: Arc<Metrics>,
-    lanes: Lanes,
+    stream_locks: StreamLocks,
 }
 
 /// A stream's head, for deciding on.
@@ -85,7 +86,7 @@ impl Commands {
             ids,
             routes: Arc::new(routes),
             metrics,
-            lanes: Lanes::default(),
+            stream_locks: StreamLocks::default(),
         }
     }
 
@@ -94,7 +95,7 @@ impl Commands {
         &self,
         stream: StreamName,
         command: CommandIn,
-    ) -> Result<Answer, WriteError> {
+    ) -> Result<CommandResult, WriteError> {
         let now = self.clock.now();
         self.handle_at(stream, command, now).await
     }
@@ -105,7 +106,7 @@ impl Commands {
         stream: StreamName,
         command: CommandIn,
         now: Timestamp,
-    ) -> Result<Answer, WriteError> {
+    ) -> Result<CommandResult, WriteError> {
         let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
         };
@@ -113,7 +114,7 @@ impl Commands {
         let expected = command.expected_revision.unwrap_or_default();
         let may_repeat = command.command_id.is_some();
         let command = self.complete(stream, command, now);
-        let lane = self.lanes.enter(&command.stream).await;
+        let lock = self.stream_locks.enter(&command.stream).await;
         for _ in 0..ATTEMPTS_MAX {
             if may_repeat && let Some(answer) = self.recorded(&command).await? {
                 return Ok(answer);
@@ -124,7 +125,7 @@ impl Commands {
                 Err(error) => return Err(error.with_expected(expected)),
             }
         }
-        drop(lane);
+        drop(lock);
         Err(WriteError::Append(AppendError::Busy))
     }
 
@@ -149,7 +150,7 @@ impl Commands {
         model: &Model,
         command: Command,
         expected: ExpectedRevision,
-    ) -> Result<Appended, WriteError> {
+    ) -> Result<AppendResult, WriteError> {
         let base = self.base(model, &command.stream).await?;
         if !expected.admits(base.revision) {
             return Err(WriteError::Append(AppendError::WrongRevision {
@@ -173,7 +174,10 @@ impl Commands {
     }
 
     /// Hands an append to the store, and counts how it ends. The call, not the await, takes the place in the queue.
-    pub(crate) fn submit_append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    pub(crate) fn submit_append(
+        &self,
+        append: Append,
+    ) -> BoxFuture<Result<AppendResult, AppendError>> {
         let (started, metrics) = (Instant::now(), Arc::clone(&self.metrics));
         let stored = self.store.append(append);
         Box::pin(async move {
@@ -203,7 +207,7 @@ impl Commands {
 }
 
 /// What the store did, as the author is told.
-fn answer(command_id: String, appended: Appended) -> Result<Answer, WriteError> {
+fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, WriteError> {
     let Some(decision) = appended.decision else {
         return Err(WriteError::Store(StoreError::Damaged {
             place: format!("command `{command_id}`"),
@@ -211,10 +215,10 @@ fn answer(command_id: String, appended: Appended) -> Result<Answer, WriteError> 
         }));
     };
     Ok(match decision.result {
-        Outcome::Rejected { .. } => Answer::Rejected(Box::new(decision)),
+        Outcome::Rejected { .. } => CommandResult::Rejected(Box::new(decision)),
         Outcome::Accepted {
             revision, position, ..
-        } => Answer::Accepted(Box::new(CommandAccepted {
+        } => CommandResult::Accepted(Box::new(CommandAccepted {
             outcome: "accepted".to_owned(),
             command_id,
             stream: decision.stream,
@@ -277,7 +281,7 @@ fn prepared(
             append.label = Some(label(model, &verdict.state));
         }
     }
-    append.decided = Some(Decided {
+    append.decision = Some(PendingDecision {
         command,
         base_revision: base.revision,
         rules_hash: model.rules_hash().to_owned(),

@@ -6,13 +6,16 @@ use whodunit_core::command::{Command, Decision, Outcome};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Model;
 
-use super::{Answer, Commands, WriteError};
+use super::{CommandResult, Commands, WriteError};
 use crate::reading::read;
 use crate::store::{AppendError, Direction, StoreError, View};
 
 impl Commands {
     /// The recorded answer to this command, if there is one.
-    pub(super) async fn recorded(&self, command: &Command) -> Result<Option<Answer>, WriteError> {
+    pub(super) async fn recorded(
+        &self,
+        command: &Command,
+    ) -> Result<Option<CommandResult>, WriteError> {
         let id = command.command_id.clone();
         let found = read(&self.store, move |view| -> Result<_, StoreError> {
             match view.decision_by_command(&id)? {
@@ -35,14 +38,17 @@ impl Commands {
     }
 }
 
-fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, Answer), StoreError> {
+fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, CommandResult), StoreError> {
     let Outcome::Accepted {
         revision,
         position,
         events,
     } = decision.result
     else {
-        return Ok((decision.clone(), Answer::Rejected(Box::new(decision))));
+        return Ok((
+            decision.clone(),
+            CommandResult::Rejected(Box::new(decision)),
+        ));
     };
     let first = Revision(revision.0.saturating_sub(u64::from(events)) + 1);
     let count = usize::try_from(events).unwrap_or(usize::MAX);
@@ -59,7 +65,7 @@ fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, Answer), Sto
         events,
         repeated: true,
     };
-    Ok((decision, Answer::Accepted(Box::new(accepted))))
+    Ok((decision, CommandResult::Accepted(Box::new(accepted))))
 }
 
 /// Whether a decision is of this command. What was secret in the payload is not on record, so it cannot be compared.

@@ -164,7 +164,7 @@ impl From<WhatIfFailure> for ApiError {
             WhatIfFailure::Travel(error) => error.into(),
             WhatIfFailure::Store(error) => error.into(),
             WhatIfFailure::Refused(problem) => Self(problem),
-            WhatIfFailure::Story(error) => untold(&error).into(),
+            WhatIfFailure::Scenario(error) => untold(&error).into(),
         }
     }
 }

@@ -90,7 +90,7 @@ fn routes() -> Routes {
         .routes(routes!(travel::state))
         .routes(routes!(travel::steps))
         .routes(routes!(travel::difference))
-        .routes(routes!(what_if::tell))
+        .routes(routes!(what_if::run_what_if))
         .routes(routes!(outbox::list))
         .routes(routes!(outbox::one))
         .routes(routes!(outbox::retry))

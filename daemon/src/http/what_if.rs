@@ -25,12 +25,12 @@ pub(crate) struct WhatIfParams {
     reveal: Option<bool>,
 }
 
-/// Tells what would have been: history with edits and actions. Never writes.
+/// Evaluates what would have been: history with edits and actions. Never writes.
 #[utoipa::path(post, path = "/v1/what-if", tag = "what-if", params(WhatIfParams), request_body = WhatIfIn,
     responses((status = 200, body = WhatIfOut),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such base")))]
-pub(crate) async fn tell(
+pub(crate) async fn run_what_if(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<WhatIfParams>,
     headers: HeaderMap,
@@ -41,11 +41,11 @@ pub(crate) async fn tell(
     let model = parts.models.for_stream(&request.stream).clone();
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     read(&parts.store, move |view| {
-        let mut story = what_if(view, &travel, &model, &request, now)?;
+        let mut scenario = what_if(view, &travel, &model, &request, now)?;
         if !reveal.yes() {
-            redact(&model, &mut story);
+            redact(&model, &mut scenario);
         }
-        Ok(Reply(story))
+        Ok(Reply(scenario))
     })
     .await
 }

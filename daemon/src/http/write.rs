@@ -11,7 +11,7 @@ use super::error::{ApiError, rejected};
 use super::extract::{Json, Query, StreamPath};
 use super::reply::Reply;
 use super::streams::NoParams;
-use crate::commands::{Answer, RawAppend};
+use crate::commands::{CommandResult, RawAppend};
 use crate::daemon::Parts;
 
 /// Hands a command to the rules of the stream's model. The decision is recorded, a rejection too.
@@ -28,8 +28,8 @@ pub(crate) async fn command(
     Json(command): Json<CommandIn>,
 ) -> Result<Reply<CommandAccepted>, ApiError> {
     match parts.commands.handle(stream, command).await? {
-        Answer::Rejected(decision) => Err(rejected(&decision)),
-        Answer::Accepted(mut accepted) => {
+        CommandResult::Rejected(decision) => Err(rejected(&decision)),
+        CommandResult::Accepted(mut accepted) => {
             let events = std::mem::take(&mut accepted.events);
             accepted.events = Reveal::NO.events(&parts.models, events);
             Ok(Reply(*accepted))

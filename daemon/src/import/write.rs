@@ -17,7 +17,7 @@ use crate::commands::{RawAppend, WriteError, check};
 use crate::daemon::Parts;
 use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
 use crate::reading::read;
-use crate::store::{AppendError, Appended, BoxFuture, Direction, LogFilter, StoreError};
+use crate::store::{AppendError, AppendResult, BoxFuture, Direction, LogFilter, StoreError};
 
 /// Pause before the store is asked again when its queue was full.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -39,7 +39,7 @@ struct EventFlight {
     raw: RawAppend,
     position: Option<Position>,
     rule: Option<usize>,
-    landing: BoxFuture<Result<Appended, AppendError>>,
+    landing: BoxFuture<Result<AppendResult, AppendError>>,
 }
 
 impl Importer {

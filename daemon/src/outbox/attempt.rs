@@ -70,8 +70,8 @@ async fn delivery(bench: &Bench, job: &Job) -> Result<Delivery, String> {
             detail: format!("there is no event at its position {}", job.position),
         })?;
         // With snapshots on the way: the jobs of a long stream must not each fold it from its beginning.
-        let travelled = travel.state(view, model, &job.stream, job.revision)?;
-        let mut state = travelled.folded.state;
+        let reached = travel.state(view, model, &job.stream, job.revision)?;
+        let mut state = reached.folded.state;
         redact_state(model, &mut state);
         Ok(Delivery {
             event: redact_event(model, event),

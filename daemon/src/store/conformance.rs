@@ -23,7 +23,8 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::{
-    Append, AppendError, Appended, Decided, Direction, Head, LogFilter, Store, StreamLabel, View,
+    Append, AppendError, AppendResult, Direction, Head, LogFilter, PendingDecision, Store,
+    StreamLabel, View,
 };
 
 /// Makes a test of each promise, for one kind of fixture.
@@ -179,7 +180,7 @@ fn command(stream: &str, command_id: &str) -> Command {
 /// An append that a command's rules accepted at this revision.
 fn accepted(stream: &str, command_id: &str, base: u64, event_ids: &[&str]) -> Append {
     let mut append = expecting(facts(stream, event_ids), exactly(base));
-    append.decided = Some(Decided {
+    append.decision = Some(PendingDecision {
         command: command(stream, command_id),
         base_revision: Revision(base),
         rules_hash: "rules-1".to_owned(),
@@ -191,7 +192,7 @@ fn accepted(stream: &str, command_id: &str, base: u64, event_ids: &[&str]) -> Ap
 /// An append of nothing but the decision that a rule refused.
 fn refused(stream: &str, command_id: &str, base: u64) -> Append {
     let mut append = accepted(stream, command_id, base, &[]);
-    if let Some(decided) = &mut append.decided {
+    if let Some(decided) = &mut append.decision {
         decided.rejection = Some(Rejection::new("a.rule", "it may not be"));
     }
     append
@@ -201,7 +202,7 @@ fn key(value: &str) -> UniqueKey {
     UniqueKey::caseless("email", value)
 }
 
-async fn ok(store: &Arc<dyn Store>, append: Append) -> Appended {
+async fn ok(store: &Arc<dyn Store>, append: Append) -> AppendResult {
     store.append(append).await.unwrap()
 }
 

@@ -5,7 +5,7 @@
 //! in as values.
 //!
 //! Writes go through [`Store::append`], which is atomic, durable when it returns, and ordered. Reads go through a
-//! [`View`]: a consistent picture of the log at one moment, which never waits for the writer.
+//! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod error;
 mod jobs;
@@ -35,13 +35,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Concurrent appends share one durable commit. Appends submitted one after another (the calls, not the awaits)
     /// get positions in that order.
-    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>>;
+    fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>>;
 
     /// Restores a decision from an export, with the outcome it says. Its sequence must be the next one or be absent
     /// from the record (0); a `command_id` already on record with the same content is skipped (`false`).
     fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>>;
 
-    /// A consistent picture of everything acknowledged so far. Blocking; call it where blocking is allowed.
+    /// A read view of everything acknowledged so far. Blocking; call it where blocking is allowed.
     fn view(&self) -> Result<Box<dyn View>, StoreError>;
 
     /// Saves a snapshot. Derived data: need not be durable when it returns, and losing it harms nothing.
@@ -93,7 +93,7 @@ pub struct Append {
     /// Ids for those events that bring none, as many as there are events.
     pub fresh_ids: Vec<String>,
     /// The command behind the events, to be recorded with its outcome in the same transaction.
-    pub decided: Option<Decided>,
+    pub decision: Option<PendingDecision>,
     /// Keys the stream starts to hold with this append. One held by another stream turns a decided append into a
     /// recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`].
     pub claims: Vec<UniqueKey>,
@@ -122,7 +122,7 @@ impl Append {
             events,
             now,
             fresh_ids: Vec::new(),
-            decided: None,
+            decision: None,
             claims: Vec::new(),
             releases: Vec::new(),
             label: None,
@@ -134,7 +134,7 @@ impl Append {
 
 /// A command and what its rules answered, before it has a place in the decision log.
 #[derive(Debug, Clone)]
-pub struct Decided {
+pub struct PendingDecision {
     /// The prepared command: no plaintext secrets.
     pub command: Command,
     /// The revision it was decided on. With events, the append's `expected` should be exactly this.
@@ -147,7 +147,7 @@ pub struct Decided {
 
 /// The answer to an append.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Appended {
+pub struct AppendResult {
     /// The events as they stand in the log (the first answer's, when the append was a repetition).
     pub events: Vec<Event>,
     /// The decision as it stands in the decision log. It may be a rejection even though the rules accepted, when
@@ -347,7 +347,7 @@ pub struct StoreStats {
     pub read_only: bool,
 }
 
-/// A consistent picture of the log at one moment. All methods block on memory or disk, never on the writer.
+/// a consistent read view of the log at one moment. All methods block on memory or disk, never on the writer.
 pub trait View: Send {
     /// The head this view is of.
     fn head(&self) -> Head;

@@ -125,9 +125,9 @@ pub fn resolve(
     Ok(Resolved { revision, info })
 }
 
-/// A state reached.
+/// The state at a revision, and where it was read from.
 #[derive(Debug, Clone)]
-pub struct Travelled {
+pub struct StateAt {
     /// The state, its revision, and the faults on the way to it.
     pub folded: Folded,
     /// Where and when its last event was recorded; `None` at revision 0.
@@ -136,14 +136,16 @@ pub struct Travelled {
     pub snapshot_revision: Revision,
 }
 
-/// What reaching a state leaves behind.
+/// Whether loading a state offers snapshots on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trace {
-    Snapshots,
-    Nothing,
+enum SnapshotPolicy {
+    /// Offers them to be saved.
+    Offer,
+    /// Leaves the store as it is.
+    Never,
 }
 
-/// Reaches states, and leaves snapshots on the way.
+/// Loads states, and offers snapshots on the way.
 pub struct TimeTravel {
     saver: Saver,
     ignored: AtomicU64,
@@ -175,44 +177,44 @@ impl TimeTravel {
         model: &Model,
         stream: &StreamName,
         to: Revision,
-    ) -> Result<Travelled, StoreError> {
-        self.reach(view, model, stream, to, Trace::Snapshots)
+    ) -> Result<StateAt, StoreError> {
+        self.load_state(view, model, stream, to, SnapshotPolicy::Offer)
     }
 
     /// The same, but leaves the store's bytes as they are.
-    pub fn state_without_trace(
+    pub fn state_without_snapshots(
         &self,
         view: &dyn View,
         model: &Model,
         stream: &StreamName,
         to: Revision,
-    ) -> Result<Travelled, StoreError> {
-        self.reach(view, model, stream, to, Trace::Nothing)
+    ) -> Result<StateAt, StoreError> {
+        self.load_state(view, model, stream, to, SnapshotPolicy::Never)
     }
 
-    fn reach(
+    fn load_state(
         &self,
         view: &dyn View,
         model: &Model,
         stream: &StreamName,
         to: Revision,
-        trace: Trace,
-    ) -> Result<Travelled, StoreError> {
+        policy: SnapshotPolicy,
+    ) -> Result<StateAt, StoreError> {
         let mut below = to;
         while below > Revision::ZERO
             && let Some(snapshot) = view.snapshot(stream, model.rules_hash(), below)?
         {
             match snapshots::decode(&snapshot) {
                 Err(reason) => self.ignore(&snapshot, &reason),
-                Ok(saved) => match self.fold(view, model, stream, Some(saved), to, trace)? {
-                    Some(travelled) => return Ok(travelled),
+                Ok(saved) => match self.fold(view, model, stream, Some(saved), to, policy)? {
+                    Some(reached) => return Ok(reached),
                     None => self.ignore(&snapshot, "it stands after another event"),
                 },
             }
             below = Revision(snapshot.revision.min(below).0.saturating_sub(1));
         }
-        let travelled = self.fold(view, model, stream, None, to, trace)?;
-        travelled.ok_or_else(|| StoreError::Damaged {
+        let reached = self.fold(view, model, stream, None, to, policy)?;
+        reached.ok_or_else(|| StoreError::Damaged {
             place: format!("stream `{stream}`"),
             detail: "a fold from its beginning needed a snapshot".to_owned(),
         })
@@ -231,8 +233,8 @@ impl TimeTravel {
         stream: &StreamName,
         saved: Option<Saved>,
         to: Revision,
-        trace: Trace,
-    ) -> Result<Option<Travelled>, StoreError> {
+        policy: SnapshotPolicy,
+    ) -> Result<Option<StateAt>, StoreError> {
         let (mut folded, mut proof) = match saved {
             Some(saved) => (saved.folded, Some(saved.proof)),
             None => (Folded::start(model), None),
@@ -250,7 +252,7 @@ impl TimeTravel {
                 proof = None;
             } else {
                 folded.push(model, &event);
-                if trace == Trace::Snapshots && spacing.add(&event) {
+                if policy == SnapshotPolicy::Offer && spacing.add(&event) {
                     self.snapshot(model, &event, &folded, &mut spacing);
                 }
             }
@@ -269,7 +271,7 @@ impl TimeTravel {
                 ),
             });
         }
-        Ok(Some(Travelled {
+        Ok(Some(StateAt {
             folded,
             last,
             snapshot_revision: start,

@@ -10,8 +10,8 @@ use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, Snapshot, Store, StoreError,
-    StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, Snapshot, Store,
+    StoreError, StoreStats, View,
 };
 use whodunit_daemon::{Config, limits};
 
@@ -324,7 +324,7 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn append(&self, _append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    fn append(&self, _append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         let error = self.error();
         Box::pin(async { Err(error.into()) })
     }
@@ -395,7 +395,7 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 struct ReadOnly(RedbStore);
 
 impl Store for ReadOnly {
-    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         self.0.append(append)
     }
 

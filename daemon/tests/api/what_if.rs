@@ -1,4 +1,4 @@
-//! What-if: told from history, written nowhere.
+//! What-if: run from history, written nowhere.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Api, Reply, create_user, suspend};
 
-async fn ask(api: &Api, story: &Value) -> Reply {
-    api.post("/v1/what-if", story).await
+async fn ask(api: &Api, scenario: &Value) -> Reply {
+    api.post("/v1/what-if", scenario).await
 }
 
 /// Sarah, active until her name change, then gone.
@@ -30,12 +30,12 @@ async fn the_founding_question_as_a_command_and_as_an_event() {
     sarah(&api).await;
     let command = json!({"stream": "user-1", "as_of": "2025-03-24T15:47:00Z",
         "do": [{"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
-    let story = ask(&api, &command).await.ok();
+    let scenario = ask(&api, &command).await.ok();
     assert_eq!(
-        (&story["base_revision"], &story["mode"]),
+        (&scenario["base_revision"], &scenario["mode"]),
         (&json!(2), &json!("none"))
     );
-    let step = &story["steps"][0];
+    let step = &scenario["steps"][0];
     assert_eq!(
         (&step["kind"], &step["outcome"]),
         (&json!("command"), &json!("accepted"))
@@ -46,23 +46,23 @@ async fn the_founding_question_as_a_command_and_as_an_event() {
     );
     assert_eq!(
         (
-            &story["state"]["status"],
-            &story["actual"]["state"]["status"]
+            &scenario["state"]["status"],
+            &scenario["actual"]["state"]["status"]
         ),
         (&json!("suspended"), &json!("active"))
     );
-    assert_eq!(story["first_divergence"], 3);
+    assert_eq!(scenario["first_divergence"], 3);
 
     let event = json!({"stream": "user-1", "at_revision": 3,
         "do": [{"event": {"event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}},
             {"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
-    let story = ask(&api, &event).await.ok();
+    let scenario = ask(&api, &event).await.ok();
     assert_eq!(
-        story["steps"][0]["kind"], "event",
+        scenario["steps"][0]["kind"], "event",
         "no rules run for a raw event"
     );
-    assert_eq!(story["steps"][0]["outcome"], "applied");
-    let refused = &story["steps"][1];
+    assert_eq!(scenario["steps"][0]["outcome"], "applied");
+    let refused = &scenario["steps"][1];
     assert_eq!(
         (&refused["outcome"], &refused["events"]),
         (&json!("rejected"), &json!([]))
@@ -74,16 +74,16 @@ async fn the_founding_question_as_a_command_and_as_an_event() {
 async fn edits_are_refolded_with_what_came_after() {
     let api = Api::start();
     sarah(&api).await;
-    let story = ask(
+    let scenario = ask(
         &api,
         &json!({"stream": "user-1", "edits": [{"drop": {"revision": 2}}], "continue": "refold"}),
     )
     .await
     .ok();
-    assert_eq!(story["state"]["first_name"], "Some");
-    assert_eq!(story["state"]["status"], "deleted");
-    assert_eq!(story["actual"]["revision"], 3);
-    assert_eq!(story["first_divergence"], 2);
+    assert_eq!(scenario["state"]["first_name"], "Some");
+    assert_eq!(scenario["state"]["status"], "deleted");
+    assert_eq!(scenario["actual"]["revision"], 3);
+    assert_eq!(scenario["first_divergence"], 2);
     let nothing = ask(
         &api,
         &json!({"stream": "user-1", "at_revision": 0, "continue": "refold"}),
@@ -107,17 +107,17 @@ async fn who_held_a_key_is_asked_as_of_the_base() {
     api.clock.set("2025-03-02T09:00:00Z");
     api.command("user-2", &take).await.ok();
     let wish = |base: Value| {
-        let mut story = json!({"stream": "user-1", "do": [{"command": {"type": "ChangeEmail", "payload": {"email": "late@example.com"}}}]});
+        let mut scenario = json!({"stream": "user-1", "do": [{"command": {"type": "ChangeEmail", "payload": {"email": "late@example.com"}}}]});
         for (name, value) in base.as_object().unwrap() {
-            story[name] = value.clone();
+            scenario[name] = value.clone();
         }
-        story
+        scenario
     };
     let outcome = async |base: Value| {
-        let story = ask(&api, &wish(base)).await.ok();
+        let scenario = ask(&api, &wish(base)).await.ok();
         (
-            story["steps"][0]["outcome"].clone(),
-            story["steps"][0]["rule"].clone(),
+            scenario["steps"][0]["outcome"].clone(),
+            scenario["steps"][0]["rule"].clone(),
         )
     };
     let accepted = (json!("accepted"), Value::Null);
@@ -133,12 +133,12 @@ async fn who_held_a_key_is_asked_as_of_the_base() {
     );
     assert_eq!(outcome(json!({})).await, taken, "without a base, it is now");
     // A stream that never was, on purpose.
-    let mut story =
+    let mut scenario =
         json!({"stream": "user-9", "at_revision": 0, "do": [{"command": create_user("bert")}]});
-    let answer = ask(&api, &story).await.ok();
+    let answer = ask(&api, &scenario).await.ok();
     assert_eq!(answer["steps"][0]["rule"], "username.taken");
-    story.as_object_mut().unwrap().remove("at_revision");
-    ask(&api, &story).await.problem(404, "no_such_stream");
+    scenario.as_object_mut().unwrap().remove("at_revision");
+    ask(&api, &scenario).await.problem(404, "no_such_stream");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_story_that_cannot_be_told_says_why() {
     sarah(&api).await;
     api.fact("door-1", "Opened", json!({})).await;
     let command = |kind: &str| json!({"command": {"type": kind, "payload": {}}});
-    for (story, status, code, field) in [
+    for (scenario, status, code, field) in [
         (
             json!({"stream": "user-1", "at_revision": 1, "as_of": "2025-03-24T00:00:00Z"}),
             400,
@@ -251,8 +251,8 @@ async fn a_story_that_cannot_be_told_says_why() {
             Value::Null,
         ),
     ] {
-        let problem = ask(&api, &story).await.problem(status, code);
-        assert_eq!(problem["field"], field, "{story}");
+        let problem = ask(&api, &scenario).await.problem(status, code);
+        assert_eq!(problem["field"], field, "{scenario}");
     }
 }
 
@@ -279,16 +279,16 @@ async fn a_story_over_too_many_events_is_refused() {
 async fn secrets_in_a_story_are_redacted_unless_revealed() {
     let api = Api::start();
     sarah(&api).await;
-    let story = json!({"stream": "user-1", "at_revision": 0, "continue": "refold", "edits": [{"insert": {"after_revision": 0, "event_type": "X", "data": {}}}]});
-    let shown = ask(&api, &story).await;
+    let scenario = json!({"stream": "user-1", "at_revision": 0, "continue": "refold", "edits": [{"insert": {"after_revision": 0, "event_type": "X", "data": {}}}]});
+    let shown = ask(&api, &scenario).await;
     assert!(!shown.text.contains("$argon2id"), "{}", shown.text);
     assert_eq!(shown.ok()["redacted"], json!(["/password_hash"]));
-    let revealed = api.post("/v1/what-if?reveal=true", &story).await;
+    let revealed = api.post("/v1/what-if?reveal=true", &scenario).await;
     assert!(revealed.text.contains("$argon2id"));
     assert_eq!(revealed.ok()["redacted"], json!([]));
 }
 
-fn story() -> impl Strategy<Value = Value> {
+fn scenario() -> impl Strategy<Value = Value> {
     let data = prop_oneof![
         Just(json!({})),
         Just(json!({"email": "new@example.com"})),
@@ -350,20 +350,17 @@ async fn random_stories_leave_the_stores_bytes_as_they_were() {
     }
     let (before, head) = (bytes_of(directory.path()), api.head());
     let mut runner = TestRunner::deterministic();
-    let (mut told, mut refused) = (0, 0);
+    let (mut run, mut refused) = (0, 0);
     for _ in 0..10_000 {
-        let story = story().new_tree(&mut runner).unwrap().current();
-        let reply = ask(&api, &story).await;
+        let scenario = scenario().new_tree(&mut runner).unwrap().current();
+        let reply = ask(&api, &scenario).await;
         match reply.status {
-            200 => told += 1,
+            200 => run += 1,
             400 | 404 => refused += 1,
-            _ => panic!("{story}: {}", reply.text),
+            _ => panic!("{scenario}: {}", reply.text),
         }
     }
-    assert!(
-        told > 2_500 && refused > 250,
-        "{told} told, {refused} refused"
-    );
+    assert!(run > 2_500 && refused > 250, "{run} run, {refused} refused");
     let long = json!({"stream": "user-3", "do": [{"command": suspend("x")}], "continue": "refold"});
     ask(&api, &long).await.ok();
     api.daemon.time_travel().settled().await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use whodunit_daemon::Daemon;
 use whodunit_daemon::clock::{Ids, UuidV7};
-use whodunit_daemon::commands::Answer;
+use whodunit_daemon::commands::CommandResult;
 
 use super::story::{Scene, Story};
 use crate::cli::CliError;
@@ -42,7 +42,7 @@ pub(super) async fn play(
     story: Story,
     daemon: &Daemon,
     ids: &Arc<ScriptedIds>,
-    mut after_each: impl FnMut(&Scene, &Answer),
+    mut after_each: impl FnMut(&Scene, &CommandResult),
 ) -> Result<(), CliError> {
     for scene in story.scenes {
         ids.prepare(scene.event_id.clone());
@@ -81,8 +81,8 @@ mod tests {
         let mut log = Vec::new();
         play(story(seed), &embedded.daemon, &ids, |scene, answer| {
             let (ruled, event) = match answer {
-                Answer::Accepted(accepted) => (None, Some(&accepted.events[0])),
-                Answer::Rejected(decision) => match &decision.result {
+                CommandResult::Accepted(accepted) => (None, Some(&accepted.events[0])),
+                CommandResult::Rejected(decision) => match &decision.result {
                     Outcome::Rejected { rule, .. } => (Some(rule.as_str()), None),
                     Outcome::Accepted { .. } => unreachable!(),
                 },

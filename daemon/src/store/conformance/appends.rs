@@ -86,10 +86,10 @@ pub(super) async fn an_append_is_all_or_nothing(store: &Arc<dyn Store>) {
         matches!(error, AppendError::WrongRevision { .. }),
         "{error}"
     );
-    let picture = view(store);
-    assert_eq!(all(&*picture), appended.events);
-    assert_eq!(picture.event_by_id("4").unwrap(), None);
-    assert_eq!(picture.stream(&name("b-1")).unwrap(), None);
+    let read_view = view(store);
+    assert_eq!(all(&*read_view), appended.events);
+    assert_eq!(read_view.event_by_id("4").unwrap(), None);
+    assert_eq!(read_view.stream(&name("b-1")).unwrap(), None);
     let next = ok(store, facts("b-1", &["4"])).await;
     assert_eq!((next.position, next.revision), (Position(4), Revision(1)));
 }
@@ -215,10 +215,10 @@ pub(super) async fn a_generated_id_that_is_on_record_is_a_conflict(store: &Arc<d
             "{error}"
         );
     }
-    let picture = view(store);
-    assert_eq!(picture.head(), head(1, 0));
+    let read_view = view(store);
+    assert_eq!(read_view.head(), head(1, 0));
     assert_eq!(
-        picture.event_by_id("1").unwrap().unwrap().stream,
+        read_view.event_by_id("1").unwrap().unwrap().stream,
         name("a-1")
     );
     ok(store, nameless(&["2", "3"], None)).await;
@@ -269,8 +269,8 @@ pub(super) async fn what_was_given_is_what_is_read(store: &Arc<dyn Store>) {
     append.events = vec![given.clone()];
     append.label = Some(label("Title", "active"));
     let appended = ok(store, append).await;
-    let picture = view(store);
-    let event = picture.event_by_id("é/1").unwrap().unwrap();
+    let read_view = view(store);
+    let event = read_view.event_by_id("é/1").unwrap().unwrap();
     assert_eq!(appended.events.first(), Some(&event));
     let read = NewEvent {
         event_type: event.event_type.clone(),
@@ -285,7 +285,7 @@ pub(super) async fn what_was_given_is_what_is_read(store: &Arc<dyn Store>) {
         metadata: event.metadata.clone(),
     };
     assert_eq!(read, given);
-    let info = picture.stream(&name("user-a-b")).unwrap().unwrap();
+    let info = read_view.stream(&name("user-a-b")).unwrap().unwrap();
     assert_eq!(info.label, label("Title", "active"));
     assert_eq!(info.last_event_type, "Straße");
     assert_eq!(info.last_actor.as_deref(), Some(""));

@@ -34,13 +34,13 @@ pub(super) async fn an_accepted_command_is_recorded_with_its_events(store: &Arc<
         (appended.revision, appended.position, appended.repeated),
         (Revision(3), Position(4), false)
     );
-    let picture = view(store);
-    assert_eq!(picture.head(), head(4, 1));
+    let read_view = view(store);
+    assert_eq!(read_view.head(), head(4, 1));
     assert_eq!(
-        picture.decision_by_command("c-1").unwrap().as_ref(),
+        read_view.decision_by_command("c-1").unwrap().as_ref(),
         Some(&expected)
     );
-    assert_eq!(picture.decision_by_command("c-2").unwrap(), None);
+    assert_eq!(read_view.decision_by_command("c-2").unwrap(), None);
 }
 
 pub(super) async fn an_accepted_command_may_have_no_events(store: &Arc<dyn Store>) {
@@ -93,20 +93,20 @@ pub(super) async fn a_rejected_command_is_recorded_and_changes_nothing_else(
         (decision.base_revision, decision.base_position),
         (Revision(1), Position(1))
     );
-    let picture = view(store);
-    let info = picture.stream(&name("a-1")).unwrap().unwrap();
+    let read_view = view(store);
+    let info = read_view.stream(&name("a-1")).unwrap().unwrap();
     assert_eq!((info.revision, info.label.title), (Revision(1), None));
     assert_eq!(
-        picture
+        read_view
             .key_holder("a", &key("eve@example.org"), None)
             .unwrap(),
         None
     );
     // A stream may have decisions and no event.
     ok(store, refused("a-2", "c-2", 0)).await;
-    let picture = view(store);
-    assert_eq!(picture.stream(&name("a-2")).unwrap(), None);
-    assert_eq!(picture.head(), head(1, 2));
+    let read_view = view(store);
+    assert_eq!(read_view.stream(&name("a-2")).unwrap(), None);
+    assert_eq!(read_view.head(), head(1, 2));
 }
 
 pub(super) async fn the_same_command_again_gets_the_recorded_decision(store: &Arc<dyn Store>) {
@@ -144,7 +144,7 @@ pub(super) async fn a_command_id_of_another_command_is_a_conflict(store: &Arc<dy
     ok(store, accepted("a-1", "c-1", 0, &["1"])).await;
     let elsewhere = accepted("a-2", "c-1", 0, &["2"]);
     let mut other_type = accepted("a-1", "c-1", 1, &["2"]);
-    if let Some(decided) = &mut other_type.decided {
+    if let Some(decided) = &mut other_type.decision {
         decided.command.command_type = "UndoIt".to_owned();
     }
     for append in [elsewhere, other_type] {
@@ -203,7 +203,7 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
         };
         recorded.push(ok(store, append).await.decision.unwrap());
     }
-    let picture = view(store);
+    let read_view = view(store);
     for stream in [
         None,
         Some(name("a-0")),
@@ -227,7 +227,9 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
                 for limit in [1, 2, 5, 100] {
                     let (mut read, mut from) = (Vec::new(), None);
                     loop {
-                        let page = picture.decisions(&filter, from, direction, limit).unwrap();
+                        let page = read_view
+                            .decisions(&filter, from, direction, limit)
+                            .unwrap();
                         assert!(page.decisions.len() <= limit);
                         read.extend(page.decisions);
                         match page.next {
@@ -243,7 +245,11 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
     }
     // Beyond the end there is nothing, in either direction.
     let all = DecisionFilter::default();
-    let page = |from, direction| picture.decisions(&all, Some(from), direction, 100).unwrap();
+    let page = |from, direction| {
+        read_view
+            .decisions(&all, Some(from), direction, 100)
+            .unwrap()
+    };
     assert!(page(24, Direction::Forward).decisions.is_empty());
     assert!(page(0, Direction::Backward).decisions.is_empty());
     assert_eq!(page(99, Direction::Backward).decisions.len(), 23);

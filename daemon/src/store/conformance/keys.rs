@@ -36,19 +36,19 @@ pub(super) async fn a_key_is_held_by_one_stream_of_a_category(store: &Arc<dyn St
         matches!(&error, AppendError::KeyTaken { key: k, holder } if *k == key("eve") && *holder == name("a-1")),
         "{error}"
     );
-    let picture = view(store);
-    assert_eq!(picture.head(), head(2, 0));
-    assert_eq!(holder(&*picture, "free", None), None, "all or nothing");
+    let read_view = view(store);
+    assert_eq!(read_view.head(), head(2, 0));
+    assert_eq!(holder(&*read_view, "free", None), None, "all or nothing");
     // Its holder may claim it again, which changes nothing; in another category it is another key.
     ok(store, claiming(facts("a-1", &["3"]), &["eve"], &[])).await;
     ok(store, claiming(facts("b-1", &["4"]), &["eve"], &[])).await;
-    let picture = view(store);
-    assert_eq!(holder(&*picture, "eve", None), hold("a-1", 2, None));
-    let other = picture.key_holder("b", &key("eve"), None).unwrap();
+    let read_view = view(store);
+    assert_eq!(holder(&*read_view, "eve", None), hold("a-1", 2, None));
+    let other = read_view.key_holder("b", &key("eve"), None).unwrap();
     assert_eq!(other, hold("b-1", 4, None));
     // Another name is another key as well.
     let phone = UniqueKey::caseless("phone", "eve");
-    assert_eq!(picture.key_holder("a", &phone, None).unwrap(), None);
+    assert_eq!(read_view.key_holder("a", &phone, None).unwrap(), None);
 }
 
 pub(super) async fn a_taken_key_rejects_a_decided_append(store: &Arc<dyn Store>) {
@@ -68,9 +68,9 @@ pub(super) async fn a_taken_key_rejects_a_decided_append(store: &Arc<dyn Store>)
         (decision.base_revision, decision.base_position),
         (Revision(0), Position(1))
     );
-    let picture = view(store);
-    assert_eq!(picture.head(), head(1, 1));
-    assert_eq!(picture.stream(&name("a-2")).unwrap(), None);
+    let read_view = view(store);
+    assert_eq!(read_view.head(), head(1, 1));
+    assert_eq!(read_view.stream(&name("a-2")).unwrap(), None);
     // The key becomes free; the command's decision stands all the same.
     ok(store, claiming(facts("a-1", &["3"]), &[], &["eve"])).await;
     let again = ok(store, create).await;
@@ -97,7 +97,7 @@ pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
     ok(store, claiming(facts("a-2", &["8"]), &["eve"], &["eve"])).await; // 8: given up and taken again
     ok(store, claiming(facts("a-2", &["9"]), &[], &["eve"])).await; // 9
     ok(store, claiming(facts("a-1", &["10"]), &["eve"], &["bob"])).await; // 10: back
-    let picture = view(store);
+    let read_view = view(store);
     let expected = [
         None,
         hold("a-1", 1, Some(3)),
@@ -114,14 +114,17 @@ pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
     ];
     for (position, expected) in (0..).zip(expected) {
         assert_eq!(
-            holder(&*picture, "eve", Some(position)),
+            holder(&*read_view, "eve", Some(position)),
             expected,
             "at {position}"
         );
     }
-    assert_eq!(holder(&*picture, "eve", None), hold("a-1", 10, None));
-    assert_eq!(holder(&*picture, "bob", Some(9)), hold("a-1", 3, Some(10)));
-    assert_eq!(holder(&*picture, "bob", None), None);
+    assert_eq!(holder(&*read_view, "eve", None), hold("a-1", 10, None));
+    assert_eq!(
+        holder(&*read_view, "bob", Some(9)),
+        hold("a-1", 3, Some(10))
+    );
+    assert_eq!(holder(&*read_view, "bob", None), None);
 }
 
 pub(super) async fn of_racing_claims_one_wins(store: &Arc<dyn Store>) {

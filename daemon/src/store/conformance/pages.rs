@@ -152,8 +152,8 @@ pub(super) async fn any_filter_finds_what_looking_at_every_event_finds(store: &A
     let mut runner = TestRunner::deterministic();
     let events = prop::collection::vec(event(), 120);
     fill(store, events.new_tree(&mut runner).unwrap().current()).await;
-    let picture = view(store);
-    let log = all(&*picture);
+    let read_view = view(store);
+    let log = all(&*read_view);
     assert_eq!(log.len(), 120);
     let case = (
         filter(),
@@ -179,7 +179,7 @@ pub(super) async fn any_filter_finds_what_looking_at_every_event_finds(store: &A
             }
             nonempty += usize::from(!expected.is_empty());
             let found = paged(
-                &*picture,
+                &*read_view,
                 &filter,
                 from.map(Position),
                 direction,
@@ -199,8 +199,8 @@ pub(super) async fn each_filter_alone_finds_its_events(store: &Arc<dyn Store>) {
     let mut runner = TestRunner::deterministic();
     let events = prop::collection::vec(event(), 80);
     fill(store, events.new_tree(&mut runner).unwrap().current()).await;
-    let picture = view(store);
-    let log = all(&*picture);
+    let read_view = view(store);
+    let log = all(&*read_view);
     let none = LogFilter::default();
     let text = |word: &str| Some(word.to_owned());
     let filters = [
@@ -244,7 +244,7 @@ pub(super) async fn each_filter_alone_finds_its_events(store: &Arc<dyn Store>) {
             !expected.is_empty() && expected.len() < log.len(),
             "{filter:?} tells nothing apart"
         );
-        let found = paged(&*picture, &filter, None, Direction::Forward, 3, 5);
+        let found = paged(&*read_view, &filter, None, Direction::Forward, 3, 5);
         assert_eq!(found, expected, "{filter:?}");
     }
     // A range that ends before it begins holds nothing.
@@ -253,7 +253,7 @@ pub(super) async fn each_filter_alone_finds_its_events(store: &Arc<dyn Store>) {
         until: Some(at(0)),
         ..none
     };
-    assert!(paged(&*picture, &nothing, None, Direction::Forward, 9, 9).is_empty());
+    assert!(paged(&*read_view, &nothing, None, Direction::Forward, 9, 9).is_empty());
 }
 
 pub(super) async fn a_time_range_over_many_days_is_whole(store: &Arc<dyn Store>) {
@@ -267,8 +267,8 @@ pub(super) async fn a_time_range_over_many_days_is_whole(store: &Arc<dyn Store>)
         })
         .collect();
     fill(store, events).await;
-    let picture = view(store);
-    let log = all(&*picture);
+    let read_view = view(store);
+    let log = all(&*read_view);
     for (since, until) in [(0, 499), (10, 300), (100, 110), (0, 0), (450, 10_000)] {
         let filter = LogFilter {
             since: Some(at(since * 86_400_000_000)),
@@ -280,7 +280,7 @@ pub(super) async fn a_time_range_over_many_days_is_whole(store: &Arc<dyn Store>)
             if direction == Direction::Backward {
                 expected.reverse();
             }
-            let found = paged(&*picture, &filter, None, direction, 64, 200);
+            let found = paged(&*read_view, &filter, None, direction, 64, 200);
             assert_eq!(found, expected, "days {since} to {until} {direction:?}");
         }
     }

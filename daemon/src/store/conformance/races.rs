@@ -73,9 +73,9 @@ pub(super) async fn racers_with_exact_expectations_share_the_revisions(store: &A
         outcomes.iter().any(|(_, lost)| *lost > 0),
         "nobody ever lost: there was no race"
     );
-    let picture = view(store);
-    assert_eq!(picture.head(), head(total, 0), "no loser is stored");
-    assert_dense(&*picture, "a-1", total);
+    let read_view = view(store);
+    assert_eq!(read_view.head(), head(total, 0), "no loser is stored");
+    assert_dense(&*read_view, "a-1", total);
 }
 
 pub(super) async fn racers_without_expectation_all_get_a_revision_of_their_own(
@@ -129,25 +129,25 @@ pub(super) async fn a_view_stays_as_it_was_while_writes_go_on(store: &Arc<dyn St
         })
     };
     let mut seen = head(0, 0);
-    let mut pictures = Vec::new();
-    while !writer.is_finished() || pictures.is_empty() {
-        let picture = view(store);
-        let now = picture.head();
+    let mut read_views = Vec::new();
+    while !writer.is_finished() || read_views.is_empty() {
+        let read_view = view(store);
+        let now = read_view.head();
         assert!(now.position >= seen.position && now.decision >= seen.decision);
         assert_eq!(now.position.0 % 2, 0, "half an append was seen");
         seen = now;
-        if pictures.len() < 20 {
-            pictures.push(picture);
+        if read_views.len() < 20 {
+            read_views.push(read_view);
         }
         tokio::task::yield_now().await;
     }
     writer.await.unwrap();
-    for picture in &pictures {
-        let Head { position, decision } = picture.head();
-        assert_eq!(all(&**picture).len() as u64, position.0);
-        let info = picture.stream(&name("a-1")).unwrap();
+    for read_view in &read_views {
+        let Head { position, decision } = read_view.head();
+        assert_eq!(all(&**read_view).len() as u64, position.0);
+        let info = read_view.stream(&name("a-1")).unwrap();
         assert_eq!(info.map_or(0, |info| info.revision.0), position.0);
-        let decisions = picture
+        let decisions = read_view
             .decisions(
                 &DecisionFilter::default(),
                 None,
@@ -156,9 +156,9 @@ pub(super) async fn a_view_stays_as_it_was_while_writes_go_on(store: &Arc<dyn St
             )
             .unwrap();
         assert_eq!(decisions.decisions.len() as u64, decision);
-        let counted: u64 = picture.density(None, 7).unwrap().counts.iter().sum();
+        let counted: u64 = read_view.density(None, 7).unwrap().counts.iter().sum();
         assert_eq!(counted, position.0);
-        let listed = picture
+        let listed = read_view
             .streams(&StreamFilter::default(), StreamOrder::Recent, None, 10, 10)
             .unwrap();
         assert_eq!(listed.streams.len(), usize::from(position.0 > 0));

@@ -91,13 +91,13 @@ pub(super) async fn decisions_are_restored_as_they_were(store: &Arc<dyn Store>) 
     assert!(store.restore_decision(second.clone()).await.unwrap());
     let mut at_its_place = second.clone();
     at_its_place.sequence = 2;
-    let picture = view(store);
+    let read_view = view(store);
     assert_eq!(
-        picture.decision_by_command("c-1").unwrap(),
+        read_view.decision_by_command("c-1").unwrap(),
         Some(first.clone())
     );
     assert_eq!(
-        picture.decision_by_command("c-2").unwrap(),
+        read_view.decision_by_command("c-2").unwrap(),
         Some(at_its_place.clone())
     );
     // Again: skipped, whatever its sequence.

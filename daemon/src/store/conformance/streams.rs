@@ -50,9 +50,9 @@ fn paged(
 
 pub(super) async fn lists_of_streams_are_filtered_ordered_and_paged(store: &Arc<dyn Store>) {
     garden(store).await;
-    let picture = view(store);
+    let read_view = view(store);
     let mut everything = paged(
-        &*picture,
+        &*read_view,
         &StreamFilter::default(),
         StreamOrder::Name,
         usize::MAX,
@@ -101,7 +101,7 @@ pub(super) async fn lists_of_streams_are_filtered_ordered_and_paged(store: &Arc<
             };
             let expected: Vec<_> = everything.iter().filter(passes).cloned().collect();
             for (limit, budget) in [(1, 100), (3, 100), (100, 1), (2, 3), (100, 100)] {
-                let found = paged(&*picture, &filter, order, limit, budget);
+                let found = paged(&*read_view, &filter, order, limit, budget);
                 assert_eq!(found, expected, "{filter:?} {order:?} {limit} {budget}");
             }
         }
@@ -110,7 +110,7 @@ pub(super) async fn lists_of_streams_are_filtered_ordered_and_paged(store: &Arc<
 
 pub(super) async fn a_page_of_no_streams_moves_nowhere(store: &Arc<dyn Store>) {
     garden(store).await;
-    let picture = view(store);
+    let read_view = view(store);
     let all = StreamFilter::default();
     for (order, cursor) in [
         (
@@ -122,7 +122,7 @@ pub(super) async fn a_page_of_no_streams_moves_nowhere(store: &Arc<dyn Store>) {
             StreamCursor::BeforePosition(Position(5)),
         ),
     ] {
-        let page = picture
+        let page = read_view
             .streams(&all, order, Some(cursor.clone()), 0, 100)
             .unwrap();
         let expected = StreamPage {
@@ -137,11 +137,11 @@ pub(super) async fn a_page_of_no_streams_moves_nowhere(store: &Arc<dyn Store>) {
 pub(super) async fn categories_are_counted(store: &Arc<dyn Store>) {
     assert_eq!(view(store).categories().unwrap(), []);
     garden(store).await;
-    let picture = view(store);
-    let categories = picture.categories().unwrap();
+    let read_view = view(store);
+    let categories = read_view.categories().unwrap();
     let mut expected = std::collections::BTreeMap::<String, (u64, u64)>::new();
     let listed = paged(
-        &*picture,
+        &*read_view,
         &StreamFilter::default(),
         StreamOrder::Name,
         100,
@@ -172,9 +172,9 @@ pub(super) async fn a_stream_is_read_from_anywhere_in_both_directions(store: &Ar
         ok(store, facts("a-1", &[&format!("a/{n}")])).await;
         ok(store, facts("b-1", &[&format!("b/{n}")])).await;
     }
-    let picture = view(store);
+    let read_view = view(store);
     let read = |from, direction, limit| -> Vec<u64> {
-        let events = picture
+        let events = read_view
             .stream_events(&name("b-1"), Revision(from), direction, limit)
             .unwrap();
         assert!(events.iter().all(|event| event.stream == name("b-1")));
@@ -189,7 +189,7 @@ pub(super) async fn a_stream_is_read_from_anywhere_in_both_directions(store: &Ar
     assert_eq!(read(1, Forward, 0), [0_u64; 0]);
     let each = |from, to, stop_after: usize| -> Vec<u64> {
         let mut seen = Vec::new();
-        picture
+        read_view
             .for_each_event(&name("a-1"), Revision(from), Revision(to), &mut |event| {
                 seen.push(event.revision.0);
                 seen.len() < stop_after
@@ -202,7 +202,7 @@ pub(super) async fn a_stream_is_read_from_anywhere_in_both_directions(store: &Ar
     assert_eq!(each(1, 6, 2), [1, 2]);
     assert_eq!(each(4, 2, 100), [0_u64; 0]);
     let none = name("c-1");
-    let events = picture.stream_events(&none, Revision(1), Forward, 9);
+    let events = read_view.stream_events(&none, Revision(1), Forward, 9);
     assert_eq!(events.unwrap(), []);
 }
 
@@ -227,9 +227,9 @@ pub(super) async fn the_nearest_snapshot_of_the_same_rules_is_found(store: &Arc<
         store.save_snapshot(saved).await.unwrap();
     }
     assert!(!announced.has_changed().unwrap(), "the log has not grown");
-    let picture = view(store);
+    let read_view = view(store);
     let find = |stream: &str, rules: &str, at_most| {
-        picture
+        read_view
             .snapshot(&name(stream), rules, Revision(at_most))
             .unwrap()
     };

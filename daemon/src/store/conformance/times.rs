@@ -51,7 +51,7 @@ pub(super) async fn a_moment_is_resolved_to_the_last_revision_not_after_it(store
     for (n, given) in [100, 200, 200, 150, 300].into_iter().enumerate() {
         ok(store, timed("a-1", &n.to_string(), Some(given), 0)).await;
     }
-    let picture = view(store);
+    let read_view = view(store);
     let cases = [
         (Timestamp::MIN, 0),
         (at(99), 0),
@@ -65,7 +65,7 @@ pub(super) async fn a_moment_is_resolved_to_the_last_revision_not_after_it(store
         (Timestamp::MAX, 5),
     ];
     for (moment, expected) in cases {
-        let resolved = picture.revision_as_of(&name("a-1"), moment).unwrap();
+        let resolved = read_view.revision_as_of(&name("a-1"), moment).unwrap();
         assert_eq!(resolved, Some(Revision(expected)), "{moment}");
     }
     let effective = [
@@ -78,12 +78,12 @@ pub(super) async fn a_moment_is_resolved_to_the_last_revision_not_after_it(store
         None,
     ];
     for (revision, expected) in (0..).map(Revision).zip(effective) {
-        let found = picture.effective_at(&name("a-1"), revision).unwrap();
+        let found = read_view.effective_at(&name("a-1"), revision).unwrap();
         assert_eq!(found, expected.map(at), "{revision}");
     }
     let none = name("a-2");
-    assert_eq!(picture.revision_as_of(&none, at(100)).unwrap(), None);
-    assert_eq!(picture.effective_at(&none, Revision(1)).unwrap(), None);
+    assert_eq!(read_view.revision_as_of(&none, at(100)).unwrap(), None);
+    assert_eq!(read_view.effective_at(&none, Revision(1)).unwrap(), None);
 }
 
 pub(super) async fn any_clock_is_resolved_as_a_naive_reader_would(store: &Arc<dyn Store>) {
@@ -102,8 +102,8 @@ pub(super) async fn any_clock_is_resolved_as_a_naive_reader_would(store: &Arc<dy
         for append in appends {
             append.await.unwrap();
         }
-        let picture = view(store);
-        let events = picture
+        let read_view = view(store);
+        let events = read_view
             .stream_events(&name(&stream), Revision(1), Direction::Forward, usize::MAX)
             .unwrap();
         // The naive reading of the promise: the running maximum, and the last one that is not after the moment.
@@ -118,15 +118,17 @@ pub(super) async fn any_clock_is_resolved_as_a_naive_reader_would(store: &Arc<dy
             effective.push(recorded.max(before));
         }
         assert_eq!(effective.len(), clock.len());
-        let info = picture.stream(&name(&stream)).unwrap().unwrap();
+        let info = read_view.stream(&name(&stream)).unwrap().unwrap();
         assert_eq!(info.clock_back_at, back, "{clock:?}");
         assert_eq!(info.last_at, at(*effective.last().unwrap()));
         for moment in -1..=30 {
             let naive = effective.iter().filter(|e| **e <= moment).count() as u64;
-            let resolved = picture.revision_as_of(&name(&stream), at(moment)).unwrap();
+            let resolved = read_view
+                .revision_as_of(&name(&stream), at(moment))
+                .unwrap();
             assert_eq!(resolved, Some(Revision(naive)), "{moment} in {clock:?}");
         }
-        assert_density(&*picture, Some(&stream), &effective);
+        assert_density(&*read_view, Some(&stream), &effective);
     }
     let recorded: Vec<_> = all(&*view(store))
         .iter()
@@ -161,9 +163,9 @@ pub(super) async fn density_spans_days_and_counts_every_event(store: &Arc<dyn St
         let stream = format!("a-{}", n % 2);
         ok(store, timed(&stream, &n.to_string(), Some(moment), 0)).await;
     }
-    let picture = view(store);
-    assert_density(&*picture, None, &moments);
-    let none = picture.density(Some(&name("a-9")), 3).unwrap();
+    let read_view = view(store);
+    assert_density(&*read_view, None, &moments);
+    let none = read_view.density(Some(&name("a-9")), 3).unwrap();
     assert_eq!(none.counts, [0; 3]);
     // The ends of what a time may be.
     ok(store, timed("b-1", "min", Some(i64::MIN), 0)).await;

@@ -18,21 +18,21 @@ use super::lookup::{head, load_stream, position_of};
 use super::repeat::{repeated_command, repeated_events};
 use super::tables::KEYS;
 use super::write::{write_events, write_keys};
-use crate::store::{Append, AppendError, Appended, Decided, StoreError, StreamInfo};
+use crate::store::{Append, AppendError, AppendResult, PendingDecision, StoreError, StreamInfo};
 
-pub(super) type Answer<T> = Result<T, AppendError>;
+pub(super) type Checked<T> = Result<T, AppendError>;
 
 /// What is left to do once an append is checked.
 enum Plan {
     /// Nothing: it was made before.
-    Repeat(Appended),
+    Repeat(AppendResult),
     /// Record that another stream holds a key.
-    Reject(Decided, Revision),
+    Reject(PendingDecision, Revision),
     /// Write these events, to this stream (its number and record) if it exists.
     Write(Option<(u64, StreamInfo)>, Vec<Event>),
 }
 
-/// Applies one append; `Appended::repeated` tells whether anything was written.
+/// Applies one append; `AppendResult::repeated` tells whether anything was written.
 ///
 /// # Errors
 /// The outer error leaves the transaction half written: it must be given up. The inner one is the answer to an append
@@ -40,7 +40,7 @@ enum Plan {
 pub(super) fn append(
     txn: &WriteTransaction,
     append: &Append,
-) -> Result<Answer<Appended>, StoreError> {
+) -> Result<Checked<AppendResult>, StoreError> {
     match check(txn, append) {
         Err(refused) => Ok(Err(refused)),
         Ok(Plan::Repeat(appended)) => Ok(Ok(appended)),
@@ -49,7 +49,7 @@ pub(super) fn append(
     }
 }
 
-fn check(txn: &WriteTransaction, append: &Append) -> Answer<Plan> {
+fn check(txn: &WriteTransaction, append: &Append) -> Checked<Plan> {
     well_formed(append)?;
     if let Some(repeated) = repeated_command(txn, append)? {
         return Ok(Plan::Repeat(repeated));
@@ -69,11 +69,11 @@ fn check(txn: &WriteTransaction, append: &Append) -> Answer<Plan> {
         });
     }
     if let Some((key, holder)) = taken_key(txn, append)? {
-        return match &append.decided {
+        return match &append.decision {
             None => Err(AppendError::KeyTaken { key, holder }),
             Some(decided) => {
                 let rejection = Some(key.rejection());
-                let decided = Decided {
+                let decided = PendingDecision {
                     rejection,
                     ..decided.clone()
                 };
@@ -86,9 +86,9 @@ fn check(txn: &WriteTransaction, append: &Append) -> Answer<Plan> {
 }
 
 /// Refuses what breaks the contract of [`Append`], so that a mistake of a caller never becomes part of the log.
-fn well_formed(append: &Append) -> Answer<()> {
+fn well_formed(append: &Append) -> Checked<()> {
     let nameless = append.events.iter().filter(|new| new.event_id.is_none());
-    let mistake = match &append.decided {
+    let mistake = match &append.decision {
         None if append.events.is_empty() => "it has neither events nor a decision",
         Some(decided) if decided.command.stream != append.stream => {
             "its command is for another stream"
@@ -124,23 +124,23 @@ fn write(
     append: &Append,
     stream: Option<(u64, StreamInfo)>,
     events: Vec<Event>,
-) -> Result<Appended, StoreError> {
+) -> Result<AppendResult, StoreError> {
     let before = stream.as_ref().map_or(Revision::ZERO, |(_, i)| i.revision);
-    let rejected = matches!(&append.decided, Some(decided) if decided.rejection.is_some());
+    let rejected = matches!(&append.decision, Some(decided) if decided.rejection.is_some());
     if !rejected {
         write_events(txn, append, stream, &events)?;
         write_keys(txn, append, events.last())?;
         write_jobs(txn, append, &events)?;
     }
     let revision = events.last().map_or(before, |event| event.revision);
-    if let Some(decided) = &append.decided {
+    if let Some(decided) = &append.decision {
         return record(txn, append, decided, revision, &events);
     }
     let position = match events.last() {
         Some(last) => last.position,
         None => head(txn)?,
     };
-    Ok(Appended {
+    Ok(AppendResult {
         events,
         decision: None,
         revision,
@@ -155,7 +155,7 @@ fn taken_key(
     append: &Append,
 ) -> Result<Option<(UniqueKey, StreamName)>, StoreError> {
     // What the rules have refused already claims nothing: theirs is the reason that counts.
-    let rejected = matches!(&append.decided, Some(decided) if decided.rejection.is_some());
+    let rejected = matches!(&append.decision, Some(decided) if decided.rejection.is_some());
     if append.claims.is_empty() || rejected {
         return Ok(None);
     }
@@ -189,7 +189,7 @@ fn place(
     txn: &WriteTransaction,
     append: &Append,
     stream: Option<&StreamInfo>,
-) -> Answer<Vec<Event>> {
+) -> Checked<Vec<Event>> {
     let mut position = head(txn)?;
     let mut revision = stream.map_or(Revision::ZERO, |info| info.revision);
     let mut effective = stream.map_or(Timestamp::MIN, |info| info.last_at);
@@ -243,7 +243,7 @@ fn unused<'a>(
     fresh: &'a str,
     used: &mut HashSet<&'a str>,
     next: Position,
-) -> Answer<()> {
+) -> Checked<()> {
     let taken = if used.insert(fresh) {
         position_of(txn, fresh)?.map(Position)
     } else {
@@ -258,7 +258,7 @@ fn unused<'a>(
     }
 }
 
-pub(super) fn check_place(what: &'static str, expected: Option<u64>, actual: u64) -> Answer<()> {
+pub(super) fn check_place(what: &'static str, expected: Option<u64>, actual: u64) -> Checked<()> {
     match expected {
         Some(expected) if expected != actual => Err(AppendError::WrongPlace {
             what,

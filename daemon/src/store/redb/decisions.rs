@@ -6,21 +6,21 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::json::Json;
 
-use super::append::{Answer, check_place};
+use super::append::{Checked, check_place};
 use super::engine;
 use super::lookup::{decision, head, last_decision, sequence_of};
 use super::record::encode_decision;
 use super::tables::{COMMAND_IDS, DECISIONS, STREAM_DECISIONS};
-use crate::store::{Append, AppendError, Appended, Decided, StoreError};
+use crate::store::{Append, AppendError, AppendResult, PendingDecision, StoreError};
 
 /// Writes a decision and answers the append with it.
 pub(super) fn record(
     txn: &WriteTransaction,
     append: &Append,
-    decided: &Decided,
+    decided: &PendingDecision,
     revision: Revision,
     events: &[Event],
-) -> Result<Appended, StoreError> {
+) -> Result<AppendResult, StoreError> {
     let head = head(txn)?;
     let position = events.last().map_or(head, |event| event.position);
     let result = match &decided.rejection {
@@ -53,7 +53,7 @@ pub(super) fn record(
         redacted: Vec::new(),
     };
     write_decision(txn, &decision)?;
-    Ok(Appended {
+    Ok(AppendResult {
         events: events.to_vec(),
         decision: Some(decision),
         revision,
@@ -85,7 +85,7 @@ fn write_decision(txn: &WriteTransaction, decision: &Decision) -> Result<(), Sto
 pub(super) fn restore_decision(
     txn: &WriteTransaction,
     restored: Decision,
-) -> Result<Answer<bool>, StoreError> {
+) -> Result<Checked<bool>, StoreError> {
     match to_restore(txn, restored) {
         Err(refused) => Ok(Err(refused)),
         Ok(None) => Ok(Ok(false)),
@@ -94,7 +94,7 @@ pub(super) fn restore_decision(
 }
 
 /// The decision as it is to be written; `None` when it is on record already.
-fn to_restore(txn: &WriteTransaction, mut restored: Decision) -> Answer<Option<Decision>> {
+fn to_restore(txn: &WriteTransaction, mut restored: Decision) -> Checked<Option<Decision>> {
     if let Some(sequence) = sequence_of(txn, &restored.command_id)? {
         let recorded = decision(txn, sequence)?;
         return if same_decision(restored.clone(), &recorded) {

@@ -17,12 +17,12 @@ use super::tables::{
 };
 use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, StoreError};
 
-type Answer<T> = Result<T, StoreError>;
+type StoreResult<T> = Result<T, StoreError>;
 
 /// Ids of jobs, in order.
-type Ids = Box<dyn Iterator<Item = Answer<u64>>>;
+type Ids = Box<dyn Iterator<Item = StoreResult<u64>>>;
 
-pub(super) fn job(txn: &ReadTransaction, id: u64) -> Answer<Option<Job>> {
+pub(super) fn job(txn: &ReadTransaction, id: u64) -> StoreResult<Option<Job>> {
     let doing = "reading a job";
     let jobs = txn.open_table(JOBS).map_err(engine(doing))?;
     let Some(record) = jobs.get(id).map_err(engine(doing))? else {
@@ -36,7 +36,11 @@ pub(super) fn job(txn: &ReadTransaction, id: u64) -> Answer<Option<Job>> {
 }
 
 /// Id of the first job of this handler and stream that is not completed.
-fn first_open(txn: &ReadTransaction, handler: &str, stream: &StreamName) -> Answer<Option<u64>> {
+fn first_open(
+    txn: &ReadTransaction,
+    handler: &str,
+    stream: &StreamName,
+) -> StoreResult<Option<u64>> {
     let doing = "reading the open jobs";
     let open = txn.open_table(JOBS_OPEN).map_err(engine(doing))?;
     let stream = stream.as_str();
@@ -51,7 +55,7 @@ pub(super) fn first_open_job(
     txn: &ReadTransaction,
     handler: &str,
     stream: &StreamName,
-) -> Answer<Option<Job>> {
+) -> StoreResult<Option<Job>> {
     match first_open(txn, handler, stream)? {
         Some(id) => job(txn, id),
         None => Ok(None),
@@ -65,7 +69,7 @@ pub(super) fn jobs(
     direction: Direction,
     limit: usize,
     budget: u64,
-) -> Answer<JobPage> {
+) -> StoreResult<JobPage> {
     let range = match direction {
         Direction::Forward => from.unwrap_or(0)..=u64::MAX,
         Direction::Backward => 0..=from.unwrap_or(u64::MAX),
@@ -98,7 +102,7 @@ fn candidates(
     filter: &JobFilter,
     range: RangeInclusive<u64>,
     direction: Direction,
-) -> Answer<Ids> {
+) -> StoreResult<Ids> {
     let doing = "reading the outbox";
     let (low, high) = range.into_inner();
     if low > high {
@@ -143,7 +147,7 @@ fn candidates(
 }
 
 fn directed(
-    ids: impl DoubleEndedIterator<Item = Answer<u64>> + 'static,
+    ids: impl DoubleEndedIterator<Item = StoreResult<u64>> + 'static,
     direction: Direction,
 ) -> Ids {
     match direction {
@@ -159,7 +163,7 @@ struct Merged {
 }
 
 impl Iterator for Merged {
-    type Item = Answer<u64>;
+    type Item = StoreResult<u64>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut best: Option<(usize, u64)> = None;
@@ -184,7 +188,7 @@ impl Iterator for Merged {
     }
 }
 
-pub(super) fn counts(txn: &ReadTransaction) -> Answer<Vec<HandlerCounts>> {
+pub(super) fn counts(txn: &ReadTransaction) -> StoreResult<Vec<HandlerCounts>> {
     let doing = "counting jobs";
     let table = txn.open_table(JOB_COUNTS).map_err(engine(doing))?;
     let mut handlers: BTreeMap<String, JobCounts> = BTreeMap::new();

@@ -31,8 +31,8 @@ use self::file::{File, check_format, open_error};
 use self::view::RedbView;
 use self::writer::{Request, Write};
 use super::{
-    Append, AppendError, Appended, BoxFuture, Head, Job, JobChange, Snapshot, Store, StoreError,
-    StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, Snapshot, Store,
+    StoreError, StoreStats, View,
 };
 
 /// Name of the store's file in its data directory.
@@ -196,7 +196,7 @@ impl From<AppendError> for StoreError {
 }
 
 impl Store for RedbStore {
-    fn append(&self, append: Append) -> BoxFuture<Result<Appended, AppendError>> {
+    fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 

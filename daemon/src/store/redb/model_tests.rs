@@ -12,7 +12,9 @@ use whodunit_core::keys::UniqueKey;
 
 use super::tests::Shared;
 use super::*;
-use crate::store::{Decided, DecisionFilter, Direction, LogFilter, StreamFilter, StreamOrder};
+use crate::store::{
+    DecisionFilter, Direction, LogFilter, PendingDecision, StreamFilter, StreamOrder,
+};
 
 /// Something that may be asked of a store. Streams, ids and keys are few, so that they meet.
 #[derive(Debug, Clone)]
@@ -124,10 +126,10 @@ impl Model {
 
     /// The promises of `Store::append`, in the order in which they are checked.
     fn append(&mut self, append: &Append) -> End {
-        if append.events.is_empty() && append.decided.is_none() {
+        if append.events.is_empty() && append.decision.is_none() {
             return End::Refused("malformed");
         }
-        if let Some(decided) = &append.decided {
+        if let Some(decided) = &append.decision {
             let id = &decided.command.command_id;
             if let Some((stream, ..)) = self.decisions.iter().find(|(_, known, _)| known == id) {
                 return if *stream == append.stream {
@@ -146,18 +148,18 @@ impl Model {
         if !append.expected.admits(Revision(head)) {
             return End::Refused("revision");
         }
-        let rejection = append.decided.as_ref().and_then(|d| d.rejection.clone());
+        let rejection = append.decision.as_ref().and_then(|d| d.rejection.clone());
         let taken = append.claims.iter().any(|key| {
             self.holder(append.stream.category(), &key.value, u64::MAX)
                 .is_some_and(|holder| *holder != append.stream)
         });
-        let rule = match (rejection, taken, &append.decided) {
+        let rule = match (rejection, taken, &append.decision) {
             (Some(rejection), ..) => Some(rejection.rule),
             (None, true, None) => return End::Refused("key"),
             (None, true, Some(_)) => Some("email.taken".to_owned()),
             (None, false, _) => None,
         };
-        if let Some(decided) = &append.decided {
+        if let Some(decided) = &append.decision {
             let id = decided.command.command_id.clone();
             let stream = append.stream.clone();
             self.decisions.push((stream, id, rule.clone()));
@@ -184,7 +186,7 @@ impl Model {
             return Ok(false);
         }
         let whole = places.len() == append.events.len()
-            && append.decided.is_none()
+            && append.decision.is_none()
             && places.iter().all(|event| event.stream == append.stream)
             && places
                 .windows(2)
@@ -280,7 +282,7 @@ fn request(model: &Model, asked: &Asked, n: usize) -> Append {
         .collect();
     append.claims = asked.claim.map(email).into_iter().collect();
     append.releases = asked.release.map(email).into_iter().collect();
-    append.decided = asked.decided.map(|(id, refused)| Decided {
+    append.decision = asked.decided.map(|(id, refused)| PendingDecision {
         command: Command {
             command_id: format!("command-{id}"),
             stream,
@@ -300,7 +302,7 @@ fn request(model: &Model, asked: &Asked, n: usize) -> Append {
 }
 
 /// What the store's answer amounts to.
-fn end(answer: &Result<Appended, AppendError>) -> End {
+fn end(answer: &Result<AppendResult, AppendError>) -> End {
     match answer {
         Ok(appended) if appended.repeated => End::Repeated,
         Ok(appended) => match appended.decision.as_ref().map(|d| &d.result) {

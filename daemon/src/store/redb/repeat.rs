@@ -7,15 +7,15 @@ use whodunit_core::command::Outcome;
 use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::Revision;
 
-use super::append::Answer;
+use super::append::Checked;
 use super::lookup::{decision, event, event_at, head, position_of, sequence_of};
-use crate::store::{Append, AppendError, Appended, Decided};
+use crate::store::{Append, AppendError, AppendResult, PendingDecision};
 
 pub(super) fn repeated_command(
     txn: &WriteTransaction,
     append: &Append,
-) -> Answer<Option<Appended>> {
-    let Some(Decided { command, .. }) = &append.decided else {
+) -> Checked<Option<AppendResult>> {
+    let Some(PendingDecision { command, .. }) = &append.decision else {
         return Ok(None);
     };
     let Some(sequence) = sequence_of(txn, &command.command_id)? else {
@@ -43,7 +43,7 @@ pub(super) fn repeated_command(
             (*revision, *position, events)
         }
     };
-    Ok(Some(Appended {
+    Ok(Some(AppendResult {
         events,
         decision: Some(decision),
         revision,
@@ -54,7 +54,10 @@ pub(super) fn repeated_command(
 
 /// An append whose event ids are all on record, in order, with the same content, is a repetition. One of whose ids any is
 /// on record otherwise is a conflict.
-pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer<Option<Appended>> {
+pub(super) fn repeated_events(
+    txn: &WriteTransaction,
+    append: &Append,
+) -> Checked<Option<AppendResult>> {
     let mut given = HashSet::new();
     let mut known = Vec::new();
     for new in &append.events {
@@ -68,7 +71,7 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
         if let Some(position) = position_of(txn, event_id)? {
             let event = event(txn, position)?;
             // A new command cannot have led to old events: its decision would be lost in a repetition.
-            let decided = append.decided.is_some();
+            let decided = append.decision.is_some();
             if decided || event.stream != append.stream || !same_fact(new, &event) {
                 return Err(AppendError::EventIdConflict {
                     event_id: event_id.to_owned(),
@@ -92,7 +95,7 @@ pub(super) fn repeated_events(txn: &WriteTransaction, append: &Append) -> Answer
     let (revision, position) = known.last().map_or((first.revision, first.position), |e| {
         (e.revision, e.position)
     });
-    Ok(Some(Appended {
+    Ok(Some(AppendResult {
         events: known,
         decision: None,
         revision,

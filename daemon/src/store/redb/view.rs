@@ -1,4 +1,4 @@
-//! Reading: a consistent picture of the file at one moment.
+//! Reading: a read transaction on the file at one moment.
 //!
 //! Owns every read. A view holds a read transaction, so it sees one state of the log however long it lives, and never
 //! waits for the writer.
@@ -25,16 +25,16 @@ use crate::store::{
     StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
-type Answer<T> = Result<T, StoreError>;
+type StoreResult<T> = Result<T, StoreError>;
 
-/// A picture of the file.
+/// A read transaction on the file.
 pub(super) struct RedbView {
     txn: ReadTransaction,
     head: Head,
 }
 
 impl RedbView {
-    pub(super) fn open(database: &Database) -> Answer<Self> {
+    pub(super) fn open(database: &Database) -> StoreResult<Self> {
         let doing = "reading the head";
         let txn = database.begin_read().map_err(engine(doing))?;
         let position = {
@@ -60,7 +60,7 @@ impl RedbView {
         })
     }
 
-    fn number(&self, stream: &StreamName) -> Answer<Option<u64>> {
+    fn number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
         let doing = "reading a stream";
         let numbers = self.txn.open_table(STREAM_NUMBERS).map_err(engine(doing))?;
         Ok(numbers
@@ -69,7 +69,7 @@ impl RedbView {
             .map(|number| number.value()))
     }
 
-    fn info(&self, number: u64) -> Answer<StreamInfo> {
+    fn info(&self, number: u64) -> StoreResult<StreamInfo> {
         let doing = "reading a stream";
         let streams = self.txn.open_table(STREAMS).map_err(engine(doing))?;
         let record = streams.get(number).map_err(engine(doing))?;
@@ -81,7 +81,7 @@ impl RedbView {
         )
     }
 
-    fn event(&self, position: u64) -> Answer<Event> {
+    fn event(&self, position: u64) -> StoreResult<Event> {
         let doing = "reading an event";
         let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
         let record = events.get(position).map_err(engine(doing))?;
@@ -93,7 +93,7 @@ impl RedbView {
         )
     }
 
-    fn decision(&self, sequence: u64) -> Answer<Decision> {
+    fn decision(&self, sequence: u64) -> StoreResult<Decision> {
         let doing = "reading a decision";
         let decisions = self.txn.open_table(DECISIONS).map_err(engine(doing))?;
         let record = decisions.get(sequence).map_err(engine(doing))?;
@@ -111,8 +111,8 @@ impl RedbView {
         number: u64,
         (low, high): (u64, u64),
         direction: Direction,
-        each: &mut dyn FnMut(u64, u64, i64) -> Answer<bool>,
-    ) -> Answer<()> {
+        each: &mut dyn FnMut(u64, u64, i64) -> StoreResult<bool>,
+    ) -> StoreResult<()> {
         let doing = "reading a stream's index";
         let index = self.txn.open_table(STREAM_EVENTS).map_err(engine(doing))?;
         let mut entries = index
@@ -132,7 +132,7 @@ impl RedbView {
         }
     }
 
-    fn entry(&self, number: u64, revision: Revision) -> Answer<Option<(u64, i64)>> {
+    fn entry(&self, number: u64, revision: Revision) -> StoreResult<Option<(u64, i64)>> {
         let doing = "reading a stream's index";
         let index = self.txn.open_table(STREAM_EVENTS).map_err(engine(doing))?;
         Ok(index
@@ -147,7 +147,7 @@ impl View for RedbView {
         self.head
     }
 
-    fn stream(&self, stream: &StreamName) -> Answer<Option<StreamInfo>> {
+    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
         self.number(stream)?
             .map(|number| self.info(number))
             .transpose()
@@ -159,7 +159,7 @@ impl View for RedbView {
         from: Revision,
         direction: Direction,
         limit: usize,
-    ) -> Answer<Vec<Event>> {
+    ) -> StoreResult<Vec<Event>> {
         let Some(number) = self.number(stream)? else {
             return Ok(Vec::new());
         };
@@ -183,7 +183,7 @@ impl View for RedbView {
         from: Revision,
         to: Revision,
         each: &mut dyn FnMut(Event) -> bool,
-    ) -> Answer<()> {
+    ) -> StoreResult<()> {
         let Some(number) = self.number(stream)? else {
             return Ok(());
         };
@@ -204,7 +204,7 @@ impl View for RedbView {
         )
     }
 
-    fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> Answer<Option<Revision>> {
+    fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> StoreResult<Option<Revision>> {
         let Some(number) = self.number(stream)? else {
             return Ok(None);
         };
@@ -224,7 +224,11 @@ impl View for RedbView {
         Ok(Some(Revision(low)))
     }
 
-    fn effective_at(&self, stream: &StreamName, revision: Revision) -> Answer<Option<Timestamp>> {
+    fn effective_at(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> StoreResult<Option<Timestamp>> {
         let Some(number) = self.number(stream)? else {
             return Ok(None);
         };
@@ -240,7 +244,7 @@ impl View for RedbView {
         direction: Direction,
         limit: usize,
         budget: u64,
-    ) -> Answer<LogPage> {
+    ) -> StoreResult<LogPage> {
         let head = self.head.position.0;
         let range = match direction {
             Direction::Forward => (from.map_or(1, |from| from.0.max(1)), head),
@@ -266,7 +270,7 @@ impl View for RedbView {
         Ok(page)
     }
 
-    fn event_by_id(&self, event_id: &str) -> Answer<Option<Event>> {
+    fn event_by_id(&self, event_id: &str) -> StoreResult<Option<Event>> {
         let doing = "reading an event id";
         let ids = self.txn.open_table(EVENT_IDS).map_err(engine(doing))?;
         let position = ids
@@ -283,14 +287,14 @@ impl View for RedbView {
         after: Option<StreamCursor>,
         limit: usize,
         budget: u64,
-    ) -> Answer<StreamPage> {
+    ) -> StoreResult<StreamPage> {
         match order {
             StreamOrder::Name => self.streams_by_name(filter, after, limit, budget),
             StreamOrder::Recent => self.streams_by_last(filter, after.as_ref(), limit, budget),
         }
     }
 
-    fn categories(&self) -> Answer<Vec<CategoryInfo>> {
+    fn categories(&self) -> StoreResult<Vec<CategoryInfo>> {
         let doing = "reading the categories";
         let categories = self.txn.open_table(CATEGORIES).map_err(engine(doing))?;
         let mut out = Vec::new();
@@ -312,14 +316,14 @@ impl View for RedbView {
         from: Option<u64>,
         direction: Direction,
         limit: usize,
-    ) -> Answer<DecisionPage> {
+    ) -> StoreResult<DecisionPage> {
         let last = self.head.decision;
         let (low, high) = match direction {
             Direction::Forward => (from.unwrap_or(1).max(1), last),
             Direction::Backward => (1, from.unwrap_or(last).min(last)),
         };
         let mut page = DecisionPage::default();
-        let mut take = |sequence: u64, rejected: Option<bool>| -> Answer<bool> {
+        let mut take = |sequence: u64, rejected: Option<bool>| -> StoreResult<bool> {
             if filter.rejected.is_some() && rejected.is_some() && rejected != filter.rejected {
                 return Ok(true);
             }
@@ -370,7 +374,7 @@ impl View for RedbView {
         Ok(page)
     }
 
-    fn decision_by_command(&self, command_id: &str) -> Answer<Option<Decision>> {
+    fn decision_by_command(&self, command_id: &str) -> StoreResult<Option<Decision>> {
         let doing = "reading a command id";
         let ids = self.txn.open_table(COMMAND_IDS).map_err(engine(doing))?;
         let sequence = ids
@@ -385,7 +389,7 @@ impl View for RedbView {
         category: &str,
         key: &UniqueKey,
         at: Option<Position>,
-    ) -> Answer<Option<KeyHold>> {
+    ) -> StoreResult<Option<KeyHold>> {
         let doing = "reading the keys";
         let keys = self.txn.open_table(KEYS).map_err(engine(doing))?;
         let (name, value) = (key.name.as_str(), key.value.as_str());
@@ -414,7 +418,7 @@ impl View for RedbView {
         }))
     }
 
-    fn job(&self, id: u64) -> Answer<Option<Job>> {
+    fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         job_view::job(&self.txn, id)
     }
 
@@ -425,15 +429,15 @@ impl View for RedbView {
         direction: Direction,
         limit: usize,
         budget: u64,
-    ) -> Answer<JobPage> {
+    ) -> StoreResult<JobPage> {
         job_view::jobs(&self.txn, filter, from, direction, limit, budget)
     }
 
-    fn first_open_job(&self, handler: &str, stream: &StreamName) -> Answer<Option<Job>> {
+    fn first_open_job(&self, handler: &str, stream: &StreamName) -> StoreResult<Option<Job>> {
         job_view::first_open_job(&self.txn, handler, stream)
     }
 
-    fn job_counts(&self) -> Answer<Vec<HandlerCounts>> {
+    fn job_counts(&self) -> StoreResult<Vec<HandlerCounts>> {
         job_view::counts(&self.txn)
     }
 
@@ -442,7 +446,7 @@ impl View for RedbView {
         stream: &StreamName,
         rules_hash: &str,
         at_most: Revision,
-    ) -> Answer<Option<Snapshot>> {
+    ) -> StoreResult<Option<Snapshot>> {
         let Some(number) = self.number(stream)? else {
             return Ok(None);
         };
@@ -463,13 +467,13 @@ impl View for RedbView {
         }))
     }
 
-    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> Answer<Density> {
+    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> StoreResult<Density> {
         super::density::density(&self.txn, self, stream, buckets)
     }
 }
 
 impl RedbView {
-    pub(super) fn stream_number(&self, stream: &StreamName) -> Answer<Option<u64>> {
+    pub(super) fn stream_number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
         self.number(stream)
     }
 
@@ -479,7 +483,7 @@ impl RedbView {
         after: Option<StreamCursor>,
         limit: usize,
         budget: u64,
-    ) -> Answer<StreamPage> {
+    ) -> StoreResult<StreamPage> {
         let doing = "reading the streams";
         let numbers = self.txn.open_table(STREAM_NUMBERS).map_err(engine(doing))?;
         // A category's streams stand together, between `category-` and the next character after `-`.
@@ -525,7 +529,7 @@ impl RedbView {
         after: Option<&StreamCursor>,
         limit: usize,
         budget: u64,
-    ) -> Answer<StreamPage> {
+    ) -> StoreResult<StreamPage> {
         let doing = "reading the streams";
         let by_last = self
             .txn

@@ -16,7 +16,7 @@ use super::jobs;
 use super::lookup::{head, last_decision};
 use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
 use super::{StoreOptions, engine};
-use crate::store::{Append, AppendError, Appended, Head, Job, JobChange, Snapshot, StoreError};
+use crate::store::{Append, AppendError, AppendResult, Head, Job, JobChange, Snapshot, StoreError};
 
 /// How many requests share a commit at most.
 const GROUP_MAX: usize = 512;
@@ -29,7 +29,10 @@ pub(super) enum Request {
 
 /// Something to write, and where the answer goes.
 pub(super) enum Write {
-    Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
+    Append(
+        Box<Append>,
+        oneshot::Sender<Result<AppendResult, AppendError>>,
+    ),
     RestoreDecision(Box<Decision>, oneshot::Sender<Result<bool, AppendError>>),
     Snapshot(Snapshot, oneshot::Sender<Result<(), StoreError>>),
     Jobs {
@@ -41,7 +44,7 @@ pub(super) enum Write {
 
 /// An answer that waits for the commit.
 enum Reply {
-    Append(Box<Result<Appended, AppendError>>),
+    Append(Box<Result<AppendResult, AppendError>>),
     Restore(Result<bool, AppendError>),
     Snapshot,
     Jobs {
