@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
 
 use crate::backfill::Backfills;
+use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
@@ -17,8 +18,11 @@ use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
 use crate::outbox::{Around, Outbox, Routes};
 use crate::projections::Projections;
-use crate::store::{Store, StoreError};
+use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
+
+/// How many of the newest decisions tell which models a log was decided by.
+const DECISIONS_LOOKED_AT: usize = 1_000;
 
 /// A daemon. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
@@ -128,6 +132,28 @@ impl Daemon {
     /// The models it folds and decides by.
     pub fn models(&self) -> &Models {
         &self.parts.models
+    }
+
+    /// Models that decided commands of this log, as far as its newest decisions tell, and that were not asked for now: the
+    /// operator has probably forgotten to. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forgotten_models(&self) -> Result<Vec<BuiltIn>, StoreError> {
+        let view = self.parts.store.view()?;
+        let filter = DecisionFilter::default();
+        let page = view.decisions(&filter, None, Direction::Backward, DECISIONS_LOOKED_AT)?;
+        let mut forgotten = Vec::new();
+        for decision in page.decisions {
+            let category = decision.stream.category();
+            if let Some(model) = BuiltIn::for_category(category)
+                && self.parts.models.asked_for(category).is_none()
+                && !forgotten.contains(&model)
+            {
+                forgotten.push(model);
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Its store.

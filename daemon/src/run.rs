@@ -218,6 +218,13 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));
+    for model in daemon.forgotten_models().unwrap_or_default() {
+        tracing::warn!(
+            "category `{}` has decisions on record, but its model was not asked for: its streams are folded by merge, and \
+             commands are refused; start with `--model {model}` to use it",
+            model.category()
+        );
+    }
     let shutdown = CancellationToken::new();
     let mut serving = tokio::spawn(serve(listener, daemon, shutdown.clone()));
     announce(local).map_err(|source| RunError::System {

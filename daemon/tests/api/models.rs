@@ -5,6 +5,7 @@ use std::sync::Arc;
 use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_daemon::Config;
+use whodunit_daemon::builtin::BuiltIn;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 
 use crate::support::{Api, create_user};
@@ -91,4 +92,17 @@ async fn a_model_that_was_asked_for_is_named_wherever_it_folds() {
         ["users", "users", "users"]
     );
     assert_eq!(model["category"], "user");
+}
+
+#[tokio::test]
+async fn a_model_that_a_log_was_decided_by_and_that_is_not_asked_for_again_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = Api::start_in(folder.path());
+    api.command("user-1", &create_user("sarah")).await.ok();
+    assert_eq!(api.daemon.forgotten_models().unwrap(), []);
+    api.daemon.close().await.unwrap();
+    drop(api);
+    let store = RedbStore::open(folder.path(), StoreOptions::Durable).unwrap();
+    let again = Api::with(Config::default(), Arc::new(store));
+    assert_eq!(again.daemon.forgotten_models().unwrap(), [BuiltIn::Users]);
 }

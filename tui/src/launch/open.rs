@@ -136,6 +136,13 @@ async fn show(
     if let Source::Records(path) = source {
         fill(path, args, embedded, terminal).await?;
     }
+    for model in embedded.daemon.forgotten_models().unwrap_or_default() {
+        terminal.warn(format!(
+            "category `{}` has decisions on record, but its model was not asked for: its states are merged from the events; \
+             add `--model {model}` to use its rules",
+            model.category()
+        ))?;
+    }
     if !args.no_tui {
         return screens::of_daemon(&embedded.client, terminal).await;
     }
