@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::json::{State, pointer_token};
+use crate::same::same;
 
 /// What happened to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -96,7 +97,7 @@ fn objects(path: &mut String, before: &State, after: &State, out: &mut Vec<DiffE
 
 fn values(path: &mut String, before: &Value, after: &Value, out: &mut Vec<DiffEntry>) {
     match (before, after) {
-        _ if before == after => {}
+        _ if same(before, after) => {}
         (Value::Object(before), Value::Object(after)) => objects(path, before, after, out),
         (Value::Array(before), Value::Array(after)) => arrays(path, before, after, out),
         _ => out.push(DiffEntry::new(
@@ -109,12 +110,16 @@ fn values(path: &mut String, before: &Value, after: &Value, out: &mut Vec<DiffEn
 }
 
 fn arrays(path: &mut String, before: &[Value], after: &[Value], out: &mut Vec<DiffEntry>) {
-    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let head = before
+        .iter()
+        .zip(after)
+        .take_while(|(a, b)| same(a, b))
+        .count();
     let tail = before[head..]
         .iter()
         .rev()
         .zip(after[head..].iter().rev())
-        .take_while(|(a, b)| a == b)
+        .take_while(|(a, b)| same(a, b))
         .count();
     let (old, new) = (
         &before[head..before.len() - tail],

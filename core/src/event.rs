@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::Json;
+use crate::same::{same_optional, same_text};
 use crate::time::Timestamp;
 
 /// An immutable fact. Absent fields are `null` on the wire.
@@ -68,6 +69,18 @@ impl Event {
             .into_iter()
             .flatten()
             .any(|part| part.to_lowercase().contains(text))
+    }
+}
+
+impl Event {
+    /// Whether two events say that the same happened at the same time: by content (see [`crate::same`]), whatever their
+    /// place in the log, their ids and who caused them.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.event_type == other.event_type
+            && self.schema_version == other.schema_version
+            && self.recorded_at == other.recorded_at
+            && same_text(&self.data, &other.data)
+            && same_optional(self.metadata.as_ref(), other.metadata.as_ref())
     }
 }
 

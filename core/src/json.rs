@@ -3,12 +3,18 @@
 //! Owns the payload type, states, RFC 7396 merge and JSON Pointer helpers. Never reorders keys or rewrites numbers of
 //! a payload: what was acknowledged is what is stored and exported.
 
+mod scan;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 pub use serde_json::{Map, Value};
+
+pub use scan::{DEPTH_MAX, Unfit};
 
 /// The state of a stream: a JSON object. Revision 0 is the empty object.
 pub type State = Map<String, Value>;
@@ -16,12 +22,13 @@ pub type State = Map<String, Value>;
 /// A JSON payload as compact text, shared and immutable.
 ///
 /// White space between tokens is dropped on the way in (a stored payload is one line), everything else is kept to the
-/// letter: order of keys, spelling of numbers, escapes. Reading it as a [`Value`] rounds numbers beyond 64 bits.
+/// letter: order of keys, spelling of numbers, escapes. Two are `==` when they are spelt alike; whether they say the same is asked of
+/// [`crate::same`].
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
 impl Json {
-    /// Checks that `text` is one JSON value and takes it over, without its white space.
+    /// Checks that `text` is one JSON value without a repeated key and takes it over, without its white space.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let raw: &RawValue = serde_json::from_str(text)?;
         Self::from_raw(raw)
@@ -33,8 +40,10 @@ impl Json {
     }
 
     fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
-        let compact = compact(raw.get());
-        Ok(Self(Arc::from(RawValue::from_string(compact)?)))
+        match scan::compact(raw.get()).map_err(serde::de::Error::custom)? {
+            Cow::Borrowed(_) => Ok(Self(Arc::from(raw.to_owned()))),
+            Cow::Owned(compact) => Self::from_compact(compact),
+        }
     }
 
     /// The empty object, `{}`.
@@ -99,25 +108,19 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Drops the white space between tokens of a valid JSON text.
-fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string {
-            out.push(c);
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => in_string = false,
-                _ => {}
-            }
-        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
-            in_string = c == '"';
-            out.push(c);
-        }
+/// Checks a JSON text for what a parser would let pass and we do not, such as a key twice in one object. Syntax is left to
+/// the parser.
+pub fn check(text: &str) -> Result<(), Unfit> {
+    match scan::compact(text) {
+        Ok(_) | Err(Unfit::Syntax) => Ok(()),
+        Err(unfit) => Err(unfit),
     }
-    out
+}
+
+/// Reads JSON, as [`serde_json::from_str`] does, and refuses what [`check`] refuses.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    check(text).map_err(serde::de::Error::custom)?;
+    serde_json::from_str(text)
 }
 
 /// Applies a JSON Merge Patch to an object (RFC 7396): `null` removes, objects merge, everything else replaces.

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod command;
+pub mod consistency;
 pub mod decide;
 pub mod decider;
 pub mod diff;
@@ -20,11 +21,12 @@ pub mod keys;
 pub mod mapping;
 pub mod merge;
 pub mod model;
+pub mod number;
 pub mod payload;
 pub mod redact;
+pub mod same;
 pub mod text;
 pub mod time;
-pub mod truth;
 pub mod users;
 pub mod view;
 pub mod what_if;

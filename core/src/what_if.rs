@@ -501,13 +501,7 @@ impl<'a> Run<'a> {
     fn append(&mut self, event: &Event) -> Effect {
         let recorded = self.scenario.events.get(self.matched);
         self.matched += 1;
-        let same = recorded.is_some_and(|recorded| {
-            (
-                &recorded.event_type,
-                recorded.schema_version,
-                &recorded.data,
-            ) == (&event.event_type, event.schema_version, &event.data)
-        });
+        let same = recorded.is_some_and(|recorded| event.says_the_same_as(recorded));
         if !same {
             self.divergence.get_or_insert(event.revision);
         }
@@ -535,6 +529,7 @@ impl<'a> Run<'a> {
             first_divergence: self.divergence,
             flips: Vec::new(),
             redacted: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

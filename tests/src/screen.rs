@@ -105,16 +105,23 @@ impl Screen {
 
     /// Waits until the screen shows this text, and returns the screen.
     pub fn wait_for(&self, text: &str) -> String {
+        self.wait_until(&format!("`{text}` on the screen"), |shown| {
+            shown.contains(text)
+        })
+    }
+
+    /// Waits until this holds of what the screen shows, and returns the screen.
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            eventually(&format!("`{text}` on the screen"), || {
+            eventually(what, || {
                 last = self.text();
-                last.contains(text).then(|| last.clone())
+                holds(&last).then(|| last.clone())
             })
         }));
         match found {
             Ok(screen) => screen,
-            Err(_) => unreachable!("no `{text}` on this screen:\n{last}"),
+            Err(_) => unreachable!("{what}: not with this screen:\n{last}"),
         }
     }
 

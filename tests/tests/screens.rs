@@ -57,6 +57,28 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     assert!(!sent.contains("argon2"), "a hash reached the screen");
 }
 
+/// What is typed while the window changes its size is there at once, not with the next key.
+#[test]
+fn a_key_that_comes_with_a_change_of_size_is_not_held_back() {
+    // Nothing listens on the discard port of loopback; the help needs no daemon.
+    let mut screen = Screen::open(&["--daemon", "http://127.0.0.1:9"], (100, 30)).unwrap();
+    screen.wait_for("no daemon reachable");
+    for round in 0..30 {
+        screen.resize((80, 24)).unwrap();
+        screen.resize((100, 30)).unwrap();
+        screen.press("?").unwrap();
+        screen.wait_for("type to filter");
+        screen.resize((80, 24)).unwrap();
+        screen.press("\u{1b}").unwrap();
+        screen.resize((100, 30)).unwrap();
+        screen.wait_until(&format!("the help is closed, round {round}"), |shown| {
+            !shown.contains("type to filter") && shown.contains("no daemon reachable")
+        });
+    }
+    screen.press("q").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+}
+
 /// Closing the window is a way out like any other: the program ends and takes its temporary store along.
 #[test]
 fn a_terminal_that_goes_away_leaves_nothing_behind() {

@@ -22,6 +22,7 @@ use whodunit_core::ids::StreamName;
 
 use crate::client::Client;
 use crate::effect::Effect;
+use crate::ending::termination;
 use crate::guide::Guide;
 use crate::keys::key_name;
 use crate::model::Model;
@@ -222,24 +223,4 @@ fn copy(text: &str) {
     let request = crossterm::clipboard::CopyToClipboard::to_clipboard_from(text);
     let _ = execute!(stdout(), request);
     let _ = stdout().flush();
-}
-
-/// Waits for a signal that asks the program to end.
-async fn termination() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut hup)) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::hangup()),
-        ) else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    std::future::pending::<()>().await;
 }

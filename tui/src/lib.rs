@@ -6,6 +6,7 @@ pub mod client;
 mod launch;
 
 mod effect;
+mod ending;
 mod figures;
 mod guide;
 mod jump;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::template::lookup;
+use crate::same::same;
 
 /// A condition on a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,13 +54,5 @@ impl Test {
             Self::EndsWith(part) => text.is_some_and(|t| t.ends_with(part)),
             Self::Contains(part) => text.is_some_and(|t| t.contains(part)),
         }
-    }
-}
-
-/// Equal, with numbers compared by value: `1` and `1.0` are the same.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (a, b) => a == b,
     }
 }

@@ -392,10 +392,12 @@ impl Source<'_> {
                 }
             }
             DeValue::Float(number) => {
-                let number = number.as_str().replace('_', "").parse::<f64>();
-                match number.ok().and_then(serde_json::Number::from_f64) {
-                    Some(number) => Ok(Value::Number(number)),
-                    None => self.wrong(node, field, "is not a number that JSON can hold"),
+                let text = number.as_str().replace('_', "");
+                match text.trim_start_matches('+').parse::<serde_json::Number>() {
+                    Ok(number) => Ok(Value::Number(number)),
+                    Err(_not_finite) => {
+                        self.wrong(node, field, "is not a number that JSON can hold")
+                    }
                 }
             }
             DeValue::Datetime(time) => Ok(Value::String(time.to_string())),

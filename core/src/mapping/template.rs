@@ -187,7 +187,7 @@ impl Function {
             Self::Last => last_segment(&text).to_owned(),
             Self::Slug => slug(&text),
             Self::Text => text,
-            Self::Json => return serde_json::from_str(&text).ok(),
+            Self::Json => return crate::json::read(&text).ok(),
             Self::Seconds => moment(value, 1_000_000)?,
             Self::Millis => moment(value, 1_000)?,
             Self::After(mark) => text.rsplit_once(mark.as_str())?.1.to_owned(),

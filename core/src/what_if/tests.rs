@@ -467,7 +467,7 @@ proptest! {
         prop_assert_eq!(&out.state, &fold(&model, &without).state);
         prop_assert_eq!(&out.actual.state, &fold(&model, &history).state);
         let by_hand = history.iter().zip(without.iter().map(Some).chain([None]))
-            .find(|(was, is)| is.is_none_or(|is| (&was.event_type, &was.data) != (&is.event_type, &is.data)))
+            .find(|(was, is)| is.is_none_or(|is| (&was.event_type, &was.data, was.recorded_at) != (&is.event_type, &is.data, is.recorded_at)))
             .map(|(was, _)| was.revision);
         prop_assert_eq!(out.first_divergence, by_hand);
     }

@@ -5,6 +5,7 @@ use whodunit_core::api::write::CommandAccepted;
 use whodunit_core::command::{Command, Decision, Outcome};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Model;
+use whodunit_core::same::same;
 
 use super::{CommandResult, Commands, WriteError};
 use crate::reading::read;
@@ -79,7 +80,7 @@ fn is_same(model: &Model, command: &Command, decision: &Decision) -> bool {
         .payload
         .iter()
         .filter(|(name, _)| !secret(name))
-        .all(|(name, value)| recorded.get(name) == Some(value));
+        .all(|(name, value)| recorded.get(name).is_some_and(|known| same(known, value)));
     payload
         && decision.stream == command.stream
         && decision.command_type == command.command_type

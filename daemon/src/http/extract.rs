@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path as Place, Segment};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
-use whodunit_core::json::pointer_token;
+use whodunit_core::json::{check, pointer_token};
 
 use super::error::ApiError;
 use crate::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, BODY_TIMEOUT};
@@ -86,6 +86,12 @@ async fn read_body(body: Body) -> Result<Vec<u8>, ApiError> {
 
 /// Reads JSON, or says where and why it does not fit.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        check(text).map_err(|unfit| {
+            let problem = Problem::new(Code::Malformed, unfit.to_string());
+            problem.field(unfit.pointer())
+        })?;
+    }
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());

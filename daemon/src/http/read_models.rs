@@ -13,6 +13,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, NotYetOut, ReadModelOut};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::Position;
+use whodunit_core::json;
 use whodunit_core::text::shown;
 
 use super::common::{Order, bad_cursor, page_limit};
@@ -337,7 +338,7 @@ fn read_filter(text: &str) -> Result<Filter, ApiError> {
             "must be `/pointer=value`, such as `/status=active`",
         ));
     };
-    let value = serde_json::from_str(value).unwrap_or_else(|_no_json| Value::from(value));
+    let value = json::read(value).unwrap_or_else(|_no_json| Value::from(value));
     Ok(Filter {
         pointer: pointer.to_owned(),
         value,

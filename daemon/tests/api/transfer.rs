@@ -471,3 +471,30 @@ async fn forms_that_do_not_fit_say_why() {
         .problem(415, "unsupported_media_type");
     assert_eq!(api.head(), (0, 0));
 }
+
+#[tokio::test]
+async fn a_line_with_a_key_twice_is_refused_wherever_the_key_stands() {
+    let api = Api::start();
+    let lines = [
+        r#"{"stream":"pay-1","event_type":"Paid","data":{"a":1},"data":{"a":2}}"#,
+        r#"{"stream":"pay-1","event_type":"Paid","data":{"x":{"password":"hunter2"},"x":1}}"#,
+        r#"{"stream":"pay-1","event_type":"Paid","data":{},"metadata":{"m":[{"k":1,"\u006b":2}]}}"#,
+        r#"{"stream":"pay-1","event_type":"Paid","data":{"a":1}}"#,
+    ]
+    .join("\n");
+    let report = import(&api, "", &lines).await.ok();
+    assert_eq!(counts(&report), [4, 1, 0, 0, 0, 3], "{report}");
+    let reasons: Vec<_> = report["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["reason"].as_str().unwrap())
+        .collect();
+    for (reason, key) in reasons.iter().zip(["/data", "/data/x", "/metadata/m/0/k"]) {
+        assert_eq!(
+            *reason,
+            format!("the key at `{key}` is written more than once in its object")
+        );
+    }
+    assert!(!api.get("/v1/export").await.text.contains("hunter2"));
+}

@@ -391,11 +391,24 @@ async fn a_malformed_event_names_the_field_and_stores_nothing() {
         let problem = api.append("door-1", &body).await.problem(400, code);
         assert_eq!(problem["field"], field);
     }
-    let body = r#"{"events": [{"event_type": "X", "data": {"n": 1e999}}]}"#;
-    let problem = api
-        .post_text("/v1/streams/door-1/events", "application/json", body)
-        .await;
-    assert_eq!(problem.problem(400, "malformed")["field"], "/events/0/data");
+    for (data, field) in [
+        (r#"{"a":{"b":1,"\u0062":2}}"#, "/events/0/data/a/b"),
+        (r#"{"x":{"password":"hunter2"},"x":1}"#, "/events/0/data/x"),
+        (r#"{"n":1e9999999999999999999}"#, "/events/0/data/n"),
+        (r#"{"s":"x\ud800y"}"#, "/events/0/data/s"),
+        (
+            r#"{"$serde_json::private::Number":"1"}"#,
+            "/events/0/data/$serde_json::private::Number",
+        ),
+    ] {
+        let body = format!(r#"{{"events":[{{"event_type":"X","data":{data}}}]}}"#);
+        let problem = api
+            .post_text("/v1/streams/door-1/events", "application/json", &body)
+            .await
+            .problem(400, "malformed");
+        assert_eq!(problem["field"], field);
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+    }
     assert_eq!(api.head(), (0, 0));
     // What is within the bounds can be read back.
     api.fact("door-1", "X", deep(100)).await;

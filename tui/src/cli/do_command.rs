@@ -147,7 +147,7 @@ impl Field {
         let (name, value) = text.split_once('=').ok_or_else(|| wrong("has no `=`"))?;
         let (name, given) = match name.strip_suffix(':') {
             Some(name) => {
-                let value = serde_json::from_str(value)
+                let value = whodunit_core::json::read(value)
                     .map_err(|error| wrong(&format!("is not JSON after `:=`: {error}")))?;
                 (name, Given::Value(value))
             }

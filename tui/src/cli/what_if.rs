@@ -108,7 +108,7 @@ pub(crate) async fn run(
 
 fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliError> {
     let text = super::files::read_text(path)?;
-    let story: WhatIfIn = serde_json::from_str(&text).map_err(|error| {
+    let story: WhatIfIn = whodunit_core::json::read(&text).map_err(|error| {
         CliError::usage(
             format!("`{}` is not a what-if: {error}", path.display()),
             "it is the body that `POST /v1/what-if` takes: {\"stream\": …, \"edits\": […], \"do\": […]}",
@@ -197,7 +197,7 @@ fn event(args: &WhatIfArgs, typed: &Typed) -> Action {
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
-    match serde_json::from_str(text) {
+    match whodunit_core::json::read(text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(format!(
             "`{text}` is JSON, but not an object like {{\"field\": 1}}"

@@ -244,7 +244,8 @@ impl Form {
             let text = field.input.value().trim();
             field.error = match field.kind {
                 _ if text.is_empty() && field.required => Some("is required".to_owned()),
-                Kind::Json if !text.is_empty() => match serde_json::from_str::<Value>(text) {
+                Kind::Json if !text.is_empty() => match whodunit_core::json::read::<Value>(text) {
+                    Err(error) if error.is_data() => Some(error.to_string()),
                     Err(error) => Some(format!("is not JSON (column {})", error.column())),
                     Ok(value)
                         if field.title == DATA && field.name.is_empty() && !value.is_object() =>
@@ -288,7 +289,7 @@ impl Form {
             }
             let value = match field.kind {
                 Kind::Text | Kind::Secret => Value::String(text.to_owned()),
-                Kind::Json => serde_json::from_str(text)
+                Kind::Json => whodunit_core::json::read(text)
                     .unwrap_or_else(|_not_json| Value::String(text.to_owned())),
             };
             payload.insert(field.name.clone(), value);

@@ -6,6 +6,7 @@ use redb::WriteTransaction;
 use whodunit_core::command::Outcome;
 use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::Revision;
+use whodunit_core::same::{same_optional, same_text};
 
 use super::append::Checked;
 use super::lookup::{decision, event, event_at, head, position_of, sequence_of};
@@ -107,8 +108,8 @@ pub(super) fn repeated_events(
 /// Whether an event on record says what this fact says, as far as its author said anything.
 fn same_fact(new: &NewEvent, event: &Event) -> bool {
     new.event_type == event.event_type
-        && new.data == event.data
-        && new.metadata == event.metadata
+        && same_text(&new.data, &event.data)
+        && same_optional(new.metadata.as_ref(), event.metadata.as_ref())
         && new.schema_version.unwrap_or(1) == event.schema_version
         && new.recorded_at.is_none_or(|at| at == event.recorded_at)
         && new.actor == event.actor
