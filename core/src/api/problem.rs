@@ -63,8 +63,6 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
-    /// 409: a restored record cannot get the place it says it has.
-    WrongPlace,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -120,7 +118,6 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
-            | Self::WrongPlace
             | Self::AlreadyRunning
             | Self::NotFailed => 409,
             Self::TooLarge => 413,
@@ -162,7 +159,6 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
-            Self::WrongPlace => "record cannot be restored in its place",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::TooLarge => "body too large",
