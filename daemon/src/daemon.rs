@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
 
-use crate::backfill::Backfills;
+use crate::backfill::{self, Backfills};
 use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
@@ -37,7 +37,7 @@ pub(crate) struct Parts {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) backfills: Backfills,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) projections: Arc<Projections>,
@@ -87,8 +87,20 @@ impl Daemon {
             travel: Arc::clone(&travel),
             clock: Arc::clone(&clock),
         };
-        let outbox = Outbox::start(dependencies, config.handlers.0.clone(), config.outbox);
+        let outbox = Arc::new(Outbox::start(
+            dependencies,
+            config.handlers.0.clone(),
+            config.outbox,
+        ));
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let stopping = CancellationToken::new();
+        let backfills = Backfills::new(backfill::Dependencies {
+            store: Arc::clone(&store),
+            outbox: Arc::clone(&outbox),
+            projections: Arc::clone(&projections),
+            clock: Arc::clone(&clock),
+            stopping: stopping.clone(),
+        });
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -103,12 +115,12 @@ impl Daemon {
                 travel,
                 commands,
                 outbox,
-                backfills: Backfills::default(),
+                backfills,
                 metrics,
                 projections,
                 clock,
                 gates,
-                stopping: CancellationToken::new(),
+                stopping,
                 started: Instant::now(),
             }),
         }
