@@ -13,13 +13,8 @@ use serde_json::{Value, json};
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, Revision};
-<<<<<<< HEAD
-use whodunit_core::mapping::{Mapped, Mapping};
-use whodunit_core::merge;
-=======
 use whodunit_core::mapping::{Applied, Mapped, Mapping};
-use whodunit_core::merge::Merge;
->>>>>>> main
+use whodunit_core::merge;
 
 fn mapping() -> Mapping {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tui/mappings/cloudtrail.toml");
