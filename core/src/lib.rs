@@ -28,6 +28,7 @@ pub mod same;
 pub mod stop;
 pub mod text;
 pub mod time;
+pub mod transfer;
 pub mod users;
 pub mod view;
 pub mod what_if;

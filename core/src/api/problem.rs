@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::pipeline::BackfillPlan;
 use crate::text::shown;
 
 /// What went wrong, for programs. Stable.
@@ -65,12 +66,12 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
-    /// 409: a restored record cannot get the place it says it has.
-    WrongPlace,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
     NotFailed,
+    /// 409: a backfill with effects was not confirmed, or with another count than its plan's; `plan` is the plan.
+    NotConfirmed,
     /// 408: the request's body did not arrive in time.
     Timeout,
     /// 413: the body is larger than its documented bound.
@@ -126,9 +127,9 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
-            | Self::WrongPlace
             | Self::AlreadyRunning
-            | Self::NotFailed => 409,
+            | Self::NotFailed
+            | Self::NotConfirmed => 409,
             Self::TooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
@@ -170,9 +171,9 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
-            Self::WrongPlace => "record cannot be restored in its place",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
+            Self::NotConfirmed => "plan not confirmed",
             Self::TooLarge => "body too large",
             Self::UriTooLong => "path and query too long",
             Self::UnsupportedMediaType => "media type not taken",
@@ -232,6 +233,9 @@ pub struct Problem {
     /// The id of the rejected command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
+    /// The plan of the backfill that was not confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<BackfillPlan>>,
 }
 
 impl Problem {
@@ -251,6 +255,7 @@ impl Problem {
             stream: None,
             revision: None,
             command_id: None,
+            plan: None,
         }
     }
 

@@ -127,7 +127,9 @@ fn without_values(said: &str) -> String {
         "is outside the years",
         "is neither `any`",
     ] {
-        if let Some((_, rest)) = value.and_then(|value| value.rsplit_once(words)) {
+        if let Some((value, rest)) = value.and_then(|value| value.rsplit_once(words))
+            && !value.chars().all(is_of_a_time)
+        {
             return format!("the value {words}{rest}");
         }
     }
@@ -142,6 +144,11 @@ fn without_values(said: &str) -> String {
         }
     }
     said.to_owned()
+}
+
+/// Whether a character occurs in times. What consists of nothing else may be quoted: it was meant as one.
+fn is_of_a_time(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z' | ' ' | '`')
 }
 
 fn pointer(path: &Place) -> String {

@@ -40,8 +40,7 @@ use utoipa_axum::routes;
 
 use crate::daemon::{Daemon, Parts};
 
-pub(crate) use error::{ApiError, unread_answer};
-pub(crate) use extract::parse as parse_json;
+pub(crate) use error::unread_answer;
 pub(crate) use guard::LocalAddress;
 
 type Routes = OpenApiRouter<Arc<Parts>>;

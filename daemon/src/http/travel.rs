@@ -64,7 +64,7 @@ pub(crate) async fn state(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
@@ -119,7 +119,7 @@ pub(crate) async fn steps(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
@@ -203,7 +203,7 @@ pub(crate) async fn difference(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
