@@ -13,7 +13,6 @@ use crate::event::{ExpectedRevision, NewEvent};
 use crate::ids::{StreamName, check_id};
 use crate::json::Json;
 use crate::model::Model;
-use crate::payload::check_payload;
 use crate::time::Timestamp;
 use serde_json::Value;
 
@@ -151,8 +150,8 @@ impl Invalid {
 
 /// Checks a command against what its model knows.
 fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(), Box<Problem>> {
-    let category = &model.spec().category;
-    let Some(spec) = model.command(&command.command_type) else {
+    let category = model.spec().category.as_deref().unwrap_or_default();
+    let Some(wrong) = model.check_payload(&command.command_type, &command.payload) else {
         let known: Vec<_> = model
             .spec()
             .commands
@@ -185,7 +184,7 @@ fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(),
         id("/causation_id", command.causation_id.as_deref())
     };
     envelope().map_err(|invalid| invalid.into_problem(prefix))?;
-    if let Some(error) = check_payload(spec, &command.payload).into_iter().next() {
+    if let Some(error) = wrong.into_iter().next() {
         let invalid = Invalid::malformed(format!("/payload{}", error.pointer), error.message);
         return Err(invalid.into_problem(prefix));
     }

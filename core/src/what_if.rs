@@ -17,6 +17,7 @@ use crate::fold::Folded;
 use crate::ids::{Revision, StreamName};
 use crate::keys::{KeyHolders, UniqueKey};
 use crate::model::Model;
+use crate::stop::{Stop, Stopped};
 use crate::time::Timestamp;
 
 use run::Run;
@@ -95,6 +96,9 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// The caller no longer waits for the answer.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl From<Box<Problem>> for WhatIfError {
@@ -105,6 +109,11 @@ impl From<Box<Problem>> for WhatIfError {
 
 /// Evaluates the scenario.
 pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
+    evaluate_until(scenario, &Stop::new())
+}
+
+/// Evaluates the scenario, unless it is stopped: the token is looked at before each step.
+pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut, WhatIfError> {
     scenario.check_edits()?;
     let mut run = Run::new(scenario);
     let (before_base, after_base) = scenario.events.split_at(
@@ -114,9 +123,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     );
     run.inserts_after(scenario.start.revision);
     for event in before_base {
+        stop.check()?;
         run.recorded(event);
     }
     for (index, action) in scenario.actions.iter().enumerate() {
+        stop.check()?;
         match action {
             Action::Command(command) => run.command(index, command)?,
             Action::Event(event) => run.raw(index, event)?,
@@ -124,9 +135,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     }
     if scenario.continuation == Continuation::Refold {
         for event in after_base {
+            stop.check()?;
             run.recorded(event);
         }
     }
+    stop.check()?;
     Ok(run.end())
 }
 

@@ -17,7 +17,7 @@ use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate};
+use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until};
 
 use crate::limits::{
     WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
@@ -84,7 +84,7 @@ pub fn what_if(
         known: RefCell::default(),
         failure: RefCell::new(None),
     };
-    let evaluated = evaluate(&Scenario {
+    let scenario = Scenario {
         model,
         stream: &request.stream,
         start: &start,
@@ -97,11 +97,15 @@ pub fn what_if(
         holders: &holders,
         password_correct: request.password_correct,
         steps,
-    });
+    };
+    let evaluated = evaluate_until(&scenario, view.stop());
     if let Some(failure) = holders.failure.into_inner() {
         return Err(failure.into());
     }
-    let mut out = evaluated?;
+    let mut out = evaluated.map_err(|error| match error {
+        WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
+        error => WhatIfFailure::from(error),
+    })?;
     out.warnings = base.warnings;
     if let Some(found) = &base.found {
         out.warnings

@@ -7,7 +7,7 @@ use super::*;
 use crate::diff::apply;
 use crate::ids::{Position, StreamName};
 use crate::json::Json;
-use crate::merge::Merge;
+use crate::merge;
 use crate::time::Timestamp;
 
 fn event(revision: u64, data: &Value) -> Event {
@@ -58,7 +58,7 @@ fn by_path(mut diff: Vec<DiffEntry>) -> Vec<DiffEntry> {
 proptest! {
     #[test]
     fn a_step_says_what_comparing_whole_states_says(patches in prop::collection::vec(any_object(), 1..8)) {
-        let model = Merge::model();
+        let model = merge::model();
         let mut folded = Folded::start(&model);
         for (revision, patch) in (1..).zip(&patches) {
             let before = folded.state.clone();
@@ -76,7 +76,7 @@ proptest! {
 
 #[test]
 fn only_what_an_event_touches_is_copied() {
-    let model = Merge::model();
+    let model = merge::model();
     let mut state = State::new();
     step(
         &model,

@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
 
     fn admitted(&mut self, index: usize, asked: &WhatIfCommand) -> Result<Command, WhatIfError> {
         let Scenario { model, stream, .. } = *self.scenario;
-        if model.is_merge() {
+        if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: stream.category().to_owned(),
                 index,

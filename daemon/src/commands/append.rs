@@ -37,7 +37,7 @@ impl Commands {
     /// Appends facts now.
     pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
-        let model = self.models.of(raw.stream.category());
+        let model = self.models.for_stream(&raw.stream);
         let now = self.clock.now();
         for (index, event) in raw.events.iter_mut().enumerate() {
             // What has happened elsewhere keeps the times of its source, whatever they are.
@@ -50,7 +50,7 @@ impl Commands {
                 WriteError::refused(invalid.into_problem(&format!("/events/{index}")))
             })?;
         }
-        if model.is_merge() {
+        if !model.has_unique_keys() {
             return Ok(self.submit(raw, now).await?);
         }
         let lock = self.stream_locks.enter(&raw.stream).await;

@@ -305,6 +305,7 @@ impl TimeTravel {
         let mut folded = self.state(view, model, &first.stream, before)?.folded;
         let mut steps = Vec::with_capacity(events.len());
         for event in events {
+            view.stop().check()?;
             let change = folded.push_with_diff(model, &event);
             steps.push(Step {
                 event,
