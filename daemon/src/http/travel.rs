@@ -21,7 +21,7 @@ use super::reply::Reply;
 use super::streams::WithinParams;
 use crate::daemon::Parts;
 use crate::reading::read;
-use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
+use crate::time_travel::{Point, clock_went_back, faults, left_out, redacted_copy, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -67,11 +67,13 @@ pub(crate) async fn state(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let beginning = (Revision::ZERO, found.revision);
         let warnings = [
+            redacted_copy,
             left_out(view, point, &found)?,
             clock_went_back(view, &found, beginning)?,
             faults(&reached.folded),
@@ -122,6 +124,7 @@ pub(crate) async fn steps(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     read(&parts.store, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
@@ -157,7 +160,7 @@ pub(crate) async fn steps(
             next_cursor,
             head: view.head().position.0,
             scanned,
-            warnings: warnings.into_iter().collect(),
+            warnings: redacted_copy.into_iter().chain(warnings).collect(),
         }))
     })
     .await
@@ -206,6 +209,7 @@ pub(crate) async fn difference(
         Arc::clone(&parts.travel),
         parts.models.of(stream.category()).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     read(&parts.store, move |view| {
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
@@ -217,6 +221,7 @@ pub(crate) async fn difference(
             &after
         };
         let mut warnings = vec![
+            redacted_copy,
             left_out(view, from_point, &from)?,
             left_out(view, to_point, &to)?,
             clock_went_back(view, &to, (Revision::ZERO, later.revision))?,
