@@ -14,7 +14,7 @@ use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::mapping::{Applied, Mapped, Mapping};
-use whodunit_core::merge::Merge;
+use whodunit_core::merge;
 
 fn mapping() -> Mapping {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tui/mappings/cloudtrail.toml");
@@ -64,7 +64,7 @@ fn stream(mapped: &[Mapped], name: &str) -> Vec<Event> {
 
 /// The state after each event.
 fn states(events: &[Event]) -> Vec<Value> {
-    let model = Merge::model();
+    let model = merge::model();
     let mut folded = Folded::start(&model);
     events
         .iter()

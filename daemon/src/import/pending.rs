@@ -72,7 +72,7 @@ impl Importer {
     ) -> Result<(), ImportFailure> {
         let cut = shorten(&mut record.event);
         let models = std::sync::Arc::clone(&self.parts.models);
-        let model = models.of(record.stream.category());
+        let model = models.for_stream(&record.stream);
         if let Err(invalid) = check::event(model, &mut record.event) {
             self.bad(line, record.rule, invalid.to_string());
             return Ok(());
@@ -81,7 +81,7 @@ impl Importer {
             self.recent.note(position, id);
         }
         // The state that the keys are found by must include what is in flight.
-        let keyed = !model.is_merge();
+        let keyed = model.has_unique_keys();
         if self.is_full(bytes) || (keyed && self.streams_in_flight.contains(&record.stream)) {
             self.await_all().await?;
         }

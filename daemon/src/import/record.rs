@@ -110,7 +110,7 @@ fn check_decision(decision: &Decision, models: &Models) -> Result<(), String> {
         return Err("`/decision/payload` must be a JSON object".to_owned());
     }
     match models
-        .of(decision.stream.category())
+        .for_stream(&decision.stream)
         .plaintext_field(&payload)
     {
         Some(field) => Err(format!(

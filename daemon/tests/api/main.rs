@@ -15,6 +15,7 @@
 mod browse;
 mod hygiene;
 mod live;
+mod models;
 mod openapi;
 mod outbox;
 mod program;
