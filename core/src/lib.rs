@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod command;
+pub mod consistency;
 pub mod decide;
 pub mod decider;
 pub mod diff;
@@ -26,7 +27,6 @@ pub mod redact;
 pub mod same;
 pub mod text;
 pub mod time;
-pub mod truth;
 pub mod users;
 pub mod view;
 pub mod what_if;

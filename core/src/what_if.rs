@@ -526,6 +526,7 @@ impl<'a> Run<'a> {
             first_divergence: self.divergence,
             flips: Vec::new(),
             redacted: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Backfill: a range of history through handlers again.
 //!
 //! Owns the runs and what one goes through. For a handler it only makes jobs, which the outbox's workers then do like any
-//! others; for a projection the documents that the events concern are folded anew. Nothing happens through anybody who was
-//! not named. Never writes events.
+//! others; for a projection the documents that the events concern are re-folded. Handlers that are not named do
+//! nothing. Never writes events.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::AtomicU64;
@@ -24,10 +24,10 @@ use crate::store::{Direction, JobChange, LogFilter, StoreError};
 /// Why a backfill does not begin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BackfillError {
-    /// Nobody is named.
+    /// No handler or projection is named.
     #[error("`/handlers` must name at least one handler or projection")]
     NoHandlers,
-    /// Nobody of this name is set up.
+    /// No handler or projection of this name is set up.
     #[error("there is no handler or projection `{0}`")]
     NoSuchHandler(String),
     /// The range ends before it begins.
@@ -76,7 +76,7 @@ impl Backfills {
             runs.pop_front();
         }
         drop(runs);
-        // In the log, since the account itself ends with the daemon: whoever goes on after a kill knows from where.
+        // Logged, since the run itself ends with the daemon: after a kill an operator knows from where to go on.
         let id = run.id();
         tracing::info!(id, of, from = plan.from, to = plan.to, "a backfill begins");
         let (parts, account) = (Arc::clone(parts), Arc::clone(&run));
@@ -233,7 +233,7 @@ async fn through_handler(
     Ok(())
 }
 
-/// Folds the documents anew that these events concern.
+/// Re-folds the documents that these events concern.
 async fn through_projection(
     parts: &Parts,
     name: &str,
@@ -241,5 +241,5 @@ async fn through_projection(
 ) -> Result<(), RequestError> {
     let streams: BTreeSet<&StreamName> = events.iter().map(|event| &event.stream).collect();
     let streams: Vec<StreamName> = streams.into_iter().cloned().collect();
-    parts.projections.rederive(name, &streams).await
+    parts.projections.refold(name, &streams).await
 }

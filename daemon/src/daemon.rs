@@ -16,7 +16,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
-use crate::outbox::{Around, Outbox, Routes};
+use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::projections::Projections;
 use crate::store::{Store, StoreError};
@@ -80,13 +80,13 @@ impl Daemon {
             Routes::of(&config.handlers.0),
             Arc::clone(&metrics),
         );
-        let around = Around {
+        let dependencies = Dependencies {
             store: Arc::clone(&store),
             models: Arc::clone(&models),
             travel: Arc::clone(&travel),
             clock: Arc::clone(&clock),
         };
-        let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
+        let outbox = Outbox::start(dependencies, config.handlers.0.clone(), config.outbox);
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
@@ -148,7 +148,7 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops: backfills end, jobs under way are finished or given back, read models are closed, and then the store, once the
+    /// Stops: backfills end, jobs under way are finished or released, read models are closed, and then the store, once the
     /// writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();

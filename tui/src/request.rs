@@ -6,7 +6,7 @@
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::pipeline::{BackfillIn, CheckOut, JobOut, RetriedOut, RunOut};
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
@@ -54,7 +54,7 @@ requests! { client;
     Preview(stream: StreamName) -> StateOut = client.state(&stream, At::Head, false);
     Categories() -> Page<Category> = client.categories();
     Stream(stream: StreamName) -> Stream = client.stream(&stream);
-    Steps(stream: StreamName, query: StreamEventsQuery) -> Page<Step> = client.steps(&stream, &query);
+    Steps(stream: StreamName, query: StreamEventsQuery) -> StepsOut = client.steps(&stream, &query);
     State(stream: StreamName, at: At) -> StateOut = client.state(&stream, at, false);
     /// The state as it was recorded at a time, to move there.
     StateAsOf(stream: StreamName, time: Timestamp) -> StateOut = client.state(&stream, At::AsOf(time), false);

@@ -15,7 +15,7 @@ use whodunit_core::time::Timestamp;
 
 use super::check::{self, Invalid};
 use super::{Commands, WriteError, base, label, starts_again};
-use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
+use crate::limits::{APPEND_AHEAD_MAX, APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
 use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
 
@@ -46,6 +46,9 @@ impl Commands {
             })?;
         }
         let now = self.clock.now();
+        if raw.handled {
+            check_times(&raw.events, now)?;
+        }
         if model.is_merge() {
             return Ok(self.submit(raw, now).await?);
         }
@@ -131,6 +134,26 @@ impl Commands {
     fn fresh_ids(&self, events: &[NewEvent]) -> Vec<String> {
         events.iter().map(|_| self.ids.fresh()).collect()
     }
+}
+
+/// Refuses events from the future. An import takes its source's times as they are; an append is made now.
+fn check_times(events: &[NewEvent], now: Timestamp) -> Result<(), WriteError> {
+    let latest = now.plus_micros(i64::try_from(APPEND_AHEAD_MAX.as_micros()).unwrap_or(i64::MAX));
+    let ahead = |event: &NewEvent| event.recorded_at.is_some_and(|at| at > latest);
+    let Some(index) = events.iter().position(ahead) else {
+        return Ok(());
+    };
+    let invalid = Invalid::malformed(
+        format!("/events/{index}/recorded_at"),
+        format!(
+            "is more than {} minutes ahead of the daemon's clock, which says {now}",
+            APPEND_AHEAD_MAX.as_secs() / 60
+        ),
+    );
+    let problem = invalid.into_problem("");
+    Err(WriteError::refused(Box::new(problem.hint(
+        "leave `recorded_at` out for an event that is recorded now; an import keeps the times of its source",
+    ))))
 }
 
 fn check_list(events: &[NewEvent]) -> Result<(), Box<Problem>> {

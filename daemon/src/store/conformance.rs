@@ -93,6 +93,7 @@ mod redb_store {
             a_key_is_held_by_one_stream_of_a_category,
             a_taken_key_rejects_a_decided_append,
             the_history_of_a_key_is_kept,
+            at_a_time_a_key_is_its_holders_by_their_own_times,
             of_racing_claims_one_wins,
         }
         races {
@@ -103,7 +104,7 @@ mod redb_store {
             a_view_stays_as_it_was_while_writes_go_on,
         }
         times {
-            own_times_never_go_back_and_given_ones_are_kept,
+            every_event_keeps_the_time_that_its_clock_said,
             a_moment_is_resolved_to_the_last_revision_not_after_it,
             any_clock_is_resolved_as_a_naive_reader_would,
             density_spans_days_and_counts_every_event,

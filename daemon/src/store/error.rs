@@ -18,7 +18,7 @@ pub enum StoreError {
     },
     /// The file is not ours, or of a format this build does not know.
     #[error(
-        "`{path}` has store format {found}, this build reads format {known}; use the build that wrote it"
+        "`{path}` has store format {found}, this version reads format {known}; export with the version that wrote it, and import the export into a new data directory"
     )]
     UnknownFormat {
         /// The file.

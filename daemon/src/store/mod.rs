@@ -51,7 +51,7 @@ pub trait Store: Send + Sync + 'static {
     /// returns, but for a list of nothing but [`JobChange::Begin`].
     ///
     /// The answer has an entry for each change: the job as it is now, or `None` where the change did not apply (no such
-    /// job, or not in the status the change starts from). [`JobChange::GiveBackAll`] always answers `None`.
+    /// job, or not in the status the change starts from). [`JobChange::ReleaseAll`] always answers `None`.
     fn change_jobs(
         &self,
         changes: Vec<JobChange>,
@@ -87,8 +87,7 @@ pub struct Append {
     pub expected: ExpectedRevision,
     /// The facts, in order; empty is allowed only with a decision.
     pub events: Vec<NewEvent>,
-    /// The daemon's clock: `recorded_at` of events that bring none. Moved forward to the stream's last effective time
-    /// where that is later, so that our own appends never go back within a stream.
+    /// The daemon's clock: `recorded_at` of events that bring none, even where the stream has later ones already.
     pub now: Timestamp,
     /// Ids for those events that bring none, as many as there are events.
     pub fresh_ids: Vec<String>,
@@ -330,6 +329,32 @@ pub struct KeyHold {
     pub since: Position,
     /// Position of the event that gave it up; `None` while held.
     pub until: Option<Position>,
+    /// Effective time, in its stream, of the event that took it.
+    pub since_at: Timestamp,
+    /// Effective time, in its stream, of the event that gave it up; `None` while held.
+    pub until_at: Option<Timestamp>,
+}
+
+/// Which events that are out of order by time are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateRange {
+    /// After this revision.
+    pub after: Revision,
+    /// Up to this one.
+    pub to: Revision,
+    /// Recorded at this time or before; `None` for any time.
+    pub recorded_by: Option<Timestamp>,
+}
+
+/// Events whose `recorded_at` is earlier than their effective time: the stream's clock went back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LateEvents {
+    /// The first of them.
+    pub revisions: Vec<Revision>,
+    /// How many there are.
+    pub count: u64,
+    /// Where the budget ended; what lies there and after it is not counted. `None` when all were looked at.
+    pub unseen_from: Option<Revision>,
 }
 
 /// Bytes and counts.
@@ -382,6 +407,24 @@ pub trait View: Send {
         at: Timestamp,
     ) -> Result<Option<Revision>, StoreError>;
 
+    /// The last revision of a stream that the log had at a position; revision 0 before the first. `None` when the stream has
+    /// no event. Cost grows with the logarithm of the stream's length.
+    fn revision_at(
+        &self,
+        stream: &StreamName,
+        position: Position,
+    ) -> Result<Option<Revision>, StoreError>;
+
+    /// Events of a stream that are out of order by time, by an index of those alone: names `limit` of them and looks at no
+    /// more than `budget`.
+    fn late_events(
+        &self,
+        stream: &StreamName,
+        range: LateRange,
+        limit: usize,
+        budget: u64,
+    ) -> Result<LateEvents, StoreError>;
+
     /// Effective time of a revision: the running maximum of `recorded_at` up to it.
     fn effective_at(
         &self,
@@ -399,6 +442,9 @@ pub trait View: Send {
         limit: usize,
         budget: u64,
     ) -> Result<LogPage, StoreError>;
+
+    /// The event at this position.
+    fn event_at(&self, position: Position) -> Result<Option<Event>, StoreError>;
 
     /// The event with this id.
     fn event_by_id(&self, event_id: &str) -> Result<Option<Event>, StoreError>;
@@ -426,6 +472,9 @@ pub trait View: Send {
         limit: usize,
     ) -> Result<DecisionPage, StoreError>;
 
+    /// The decision of this sequence.
+    fn decision(&self, sequence: u64) -> Result<Option<Decision>, StoreError>;
+
     /// The recorded decision of a command.
     fn decision_by_command(&self, command_id: &str) -> Result<Option<Decision>, StoreError>;
 
@@ -435,6 +484,16 @@ pub trait View: Send {
         category: &str,
         key: &UniqueKey,
         at: Option<Position>,
+    ) -> Result<Option<KeyHold>, StoreError>;
+
+    /// A stream other than `except` that held the key of this category at a time: by the effective times of each stream, as
+    /// their states at that time are. In a log that was imported stream by stream several may have; one of them is answered.
+    fn key_holder_as_of(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Timestamp,
+        except: &StreamName,
     ) -> Result<Option<KeyHold>, StoreError>;
 
     /// The job of this id; completed ones are pruned after a time.

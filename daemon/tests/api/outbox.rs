@@ -159,7 +159,7 @@ async fn a_failed_job_is_shown_with_its_error_and_retried_by_one_call() {
     let failed = api.get("/v1/outbox?status=failed").await.ok();
     assert_eq!(failed["items"][0]["last_error"], "550 mailbox unavailable");
     let held = api.get("/v1/outbox?status=pending").await.ok();
-    assert_eq!(held["items"][0]["held_by"], 1);
+    assert_eq!(held["items"][0]["blocked_by"], 1);
 
     api.post("/v1/outbox/2/retry", &json!({}))
         .await

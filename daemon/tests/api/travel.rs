@@ -324,6 +324,7 @@ fn tampered(tamper: &Tamper, events: &[Event], model: &Model) -> Option<Snapshot
             state: Map::from_iter([("lie".to_owned(), json!(true))]),
             revision: Revision(revision),
             faults: Vec::new(),
+            faults_total: 0,
         };
         snapshots::encode(
             model.rules_hash(),
@@ -405,6 +406,7 @@ fn check_every_way(
         assert_eq!(text(&reached.folded), text(expected), "revision {at}");
         assert_eq!(reached.folded.revision, Revision(at as u64));
         assert_eq!(reached.folded.faults, expected.faults);
+        assert_eq!(reached.folded.faults_total, expected.faults_total);
         assert_eq!(
             reached.last,
             at.checked_sub(1)

@@ -190,7 +190,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
 async fn a_job_that_nobody_does_says_why() {
     let mut job = jobs().pop().unwrap();
     (job.handler, job.status) = ("old_audit".to_owned(), JobStatus::Pending);
-    (job.held_by, job.next_attempt_at, job.last_error) = (None, None, None);
+    (job.blocked_by, job.next_attempt_at, job.last_error) = (None, None, None);
     let said = say("outbox", not_done(&[job])).await;
     assert!(
         said.out.contains("its handler is not set up"),

@@ -85,7 +85,7 @@ impl StreamStatus {
     /// Whether it will change by itself before long: a job that is about to be tried, a projection that is catching up.
     pub(crate) fn is_moving(&self, last_position: u64) -> bool {
         let job = |job: &JobOut| match job.status {
-            JobStatus::Pending => job.held_by.is_none(),
+            JobStatus::Pending => job.blocked_by.is_none(),
             JobStatus::Processing => true,
             JobStatus::Completed | JobStatus::Failed => false,
         };
@@ -219,11 +219,11 @@ mod tests {
         };
         assert!(status.is_moving(1));
         status.jobs.retain(|job| {
-            job.held_by.is_some() || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
+            job.blocked_by.is_some() || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
         });
         assert!(
             !status.is_moving(18_190),
-            "failed, held and done jobs rest"
+            "failed, blocked and done jobs rest"
         );
         assert!(status.is_moving(18_191), "a projection is on its way");
         status.projections = stalled();

@@ -15,7 +15,7 @@ use whodunit_core::api::{Page, segment};
 use super::query::Params;
 use super::{Client, ClientError, DocumentsQuery, OutboxQuery, REQUEST_TIMEOUT, Wait};
 
-/// How long a truth check may take: it is answered when the whole log has been folded.
+/// How long a consistency check may take: it is answered when the whole log has been folded.
 pub const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What a read model answers when it was asked to have reached a position first.

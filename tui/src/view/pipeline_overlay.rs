@@ -121,7 +121,7 @@ fn of_run(app: &App, run: &RunOut) -> String {
 pub(super) fn findings(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, body: Rect, selected: usize) {
     let theme = app.theme;
     let name = screen.checked.as_deref().map(safe).unwrap_or_default();
-    let title = format!("truth check of {name} · Esc closes");
+    let title = format!("consistency check of {name} · Esc closes");
     let found = match &screen.check {
         Remote::Failed(why) => {
             let inner = open(app, frame, body, &title, COLUMNS, 10);

@@ -9,7 +9,6 @@ use redb::{ReadableTable, WriteTransaction};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
-use whodunit_core::time::Timestamp;
 
 use super::decisions::record;
 use super::engine;
@@ -128,8 +127,8 @@ fn write(
     let before = stream.as_ref().map_or(Revision::ZERO, |(_, i)| i.revision);
     let rejected = matches!(&append.decision, Some(decided) if decided.rejection.is_some());
     if !rejected {
-        write_events(txn, append, stream, &events)?;
-        write_keys(txn, append, events.last())?;
+        let effective = write_events(txn, append, stream, &events)?;
+        write_keys(txn, append, events.last().zip(effective))?;
         write_jobs(txn, append, &events)?;
     }
     let revision = events.last().map_or(before, |event| event.revision);
@@ -171,7 +170,7 @@ fn taken_key(
             .map_err(engine("reading the keys"))?;
         if let Some(last) = holds.next_back() {
             let (_, hold) = last.map_err(engine("reading the keys"))?;
-            let (holder, until) = hold.value();
+            let (holder, until, ..) = hold.value();
             if until == 0 && holder != append.stream.as_str() {
                 let holder = StreamName::new(holder).map_err(|error| StoreError::Damaged {
                     place: key.to_string(),
@@ -192,7 +191,6 @@ fn place(
 ) -> Checked<Vec<Event>> {
     let mut position = head(txn)?;
     let mut revision = stream.map_or(Revision::ZERO, |info| info.revision);
-    let mut effective = stream.map_or(Timestamp::MIN, |info| info.last_at);
     let mut fresh_ids = append.fresh_ids.iter();
     let mut used: HashSet<&str> = append
         .events
@@ -215,8 +213,6 @@ fn place(
             unused(txn, fresh, &mut used, position)?;
             fresh.clone()
         };
-        let recorded_at = new.recorded_at.unwrap_or_else(|| append.now.max(effective));
-        effective = effective.max(recorded_at);
         events.push(Event {
             position,
             stream: append.stream.clone(),
@@ -224,7 +220,7 @@ fn place(
             event_id,
             event_type: new.event_type.clone(),
             schema_version: new.schema_version.unwrap_or(1),
-            recorded_at,
+            recorded_at: new.recorded_at.unwrap_or(append.now),
             actor: new.actor.clone(),
             reason: new.reason.clone(),
             correlation_id: new.correlation_id.clone(),

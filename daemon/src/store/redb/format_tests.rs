@@ -103,6 +103,7 @@ async fn the_page_lists_every_table_with_its_types() {
         types(tables::META),
         types(tables::EVENTS),
         types(tables::STREAM_EVENTS),
+        types(tables::LATE_EVENTS),
         types(tables::BY_ACTOR),
         types(tables::BY_TIME),
         types(tables::STREAM_DECISIONS),

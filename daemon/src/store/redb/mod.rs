@@ -8,6 +8,7 @@ mod density;
 mod file;
 mod job_view;
 mod jobs;
+mod key_view;
 mod lookup;
 pub(crate) mod opening;
 mod query;

@@ -11,19 +11,19 @@ use super::engine;
 use super::record::{encode_event, encode_stream};
 use super::tables::{
     BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, EVENT_IDS, EVENTS, KEYS,
-    STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, day,
+    LATE_EVENTS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, day,
 };
 use crate::store::{Append, StoreError, StreamInfo, StreamLabel};
 
-/// Writes the events with every index of theirs, and the stream's record.
+/// Writes the events with every index of theirs, and the stream's record. Answers the effective time of the last one.
 pub(super) fn write_events(
     txn: &WriteTransaction,
     append: &Append,
     stream: Option<(u64, StreamInfo)>,
     events: &[Event],
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
-        return relabel(txn, append, stream);
+        return relabel(txn, append, stream).map(|()| None);
     };
     let is_new = stream.is_none();
     let (number, mut info) = match stream {
@@ -64,7 +64,7 @@ pub(super) fn write_events(
             (streams + u64::from(is_new), total + events.len() as u64),
         )
         .map_err(engine(doing))?;
-    Ok(())
+    Ok(Some(info.last_at))
 }
 
 fn relabel(
@@ -132,11 +132,14 @@ fn write_log(
     let mut by_correlation = txn.open_table(BY_CORRELATION).map_err(engine(doing))?;
     let mut by_time = txn.open_table(BY_TIME).map_err(engine(doing))?;
     for event in events {
-        if event.recorded_at < info.last_at && info.clock_back_at.is_none() {
-            info.clock_back_at = Some(event.revision);
+        let (position, micros) = (event.position.0, event.recorded_at.as_micros());
+        if event.recorded_at < info.last_at {
+            info.clock_back_at.get_or_insert(event.revision);
+            let mut late = txn.open_table(LATE_EVENTS).map_err(engine(doing))?;
+            late.insert((number, event.revision.0), micros)
+                .map_err(engine(doing))?;
         }
         info.last_at = info.last_at.max(event.recorded_at);
-        let (position, micros) = (event.position.0, event.recorded_at.as_micros());
         log.insert(position, encode_event(event).as_slice())
             .map_err(engine(doing))?;
         ids.insert(event.event_id.as_str(), position)
@@ -170,21 +173,24 @@ fn write_log(
     Ok(())
 }
 
-/// Ends the holds that are given up and begins those that are taken, both at the append's last event.
+/// Ends the holds that are given up and begins those that are taken, both at the append's last event and its effective time.
 pub(super) fn write_keys(
     txn: &WriteTransaction,
     append: &Append,
-    last: Option<&Event>,
+    last: Option<(&Event, Timestamp)>,
 ) -> Result<(), StoreError> {
-    let Some(last) = last else { return Ok(()) };
+    let Some((last, effective)) = last else {
+        return Ok(());
+    };
     if append.claims.is_empty() && append.releases.is_empty() {
         return Ok(());
     }
     let doing = "writing the keys";
-    let (category, stream, position) = (
+    let (category, stream, position, at) = (
         append.stream.category(),
         append.stream.as_str(),
         last.position.0,
+        effective.as_micros(),
     );
     let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
     for (key, claimed) in append
@@ -199,17 +205,23 @@ pub(super) fn write_keys(
                 .range((category, name, value, 0)..=(category, name, value, u64::MAX))
                 .map_err(engine(doing))?;
             match holds.next_back().transpose().map_err(engine(doing))? {
-                Some((place, hold)) if hold.value() == (stream, 0) => Some(place.value().3),
-                _ => None,
+                Some((place, hold)) => {
+                    let (holder, until, since_at, _) = hold.value();
+                    ((holder, until) == (stream, 0)).then(|| (place.value().3, since_at))
+                }
+                None => None,
             }
         };
         match (open, claimed) {
-            (Some(since), false) => {
-                keys.insert((category, name, value, since), (stream, position))
-                    .map_err(engine(doing))?;
+            (Some((since, since_at)), false) => {
+                keys.insert(
+                    (category, name, value, since),
+                    (stream, position, since_at, at),
+                )
+                .map_err(engine(doing))?;
             }
             (None, true) => {
-                keys.insert((category, name, value, position), (stream, 0))
+                keys.insert((category, name, value, position), (stream, 0, at, 0))
                     .map_err(engine(doing))?;
             }
             // Giving up what one does not hold, or taking what one holds, changes nothing.

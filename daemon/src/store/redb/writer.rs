@@ -209,7 +209,7 @@ fn try_group(
         return Ok(None);
     }
     let head = read_head(&txn)?;
-    // Snapshots are derived, and jobs that are only begun are given back after a crash: losing them costs nothing, so
+    // Snapshots are derived, and jobs that are only begun are released after a crash: losing them costs nothing, so
     // nobody waits for the disk.
     let durability = if facts || durable {
         options.durability()
