@@ -14,8 +14,8 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
 use crate::client::{
-    At, Client, ClientError, DecisionsQuery, EventsQuery, Pipeline, StreamEventsQuery, StreamStatus,
-    StreamsQuery,
+    At, Client, ClientError, DecisionsQuery, EventsQuery, Pipeline, StreamEventsQuery,
+    StreamStatus, StreamsQuery,
 };
 
 macro_rules! requests {

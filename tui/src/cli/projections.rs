@@ -160,7 +160,11 @@ fn remarks(projection: &ProjectionOut) -> Vec<(Token, String)> {
         .flatten()
     {
         if run.status == RunStatus::Running {
-            let text = format!("{} under way, {}", shown(&run.kind), humanize::sentence(run));
+            let text = format!(
+                "{} under way, {}",
+                shown(&run.kind),
+                humanize::sentence(run)
+            );
             out.push((Token::Accent, text));
         }
     }

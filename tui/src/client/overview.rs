@@ -200,11 +200,7 @@ mod tests {
         assert_eq!(status.jobs_of(4).unwrap()[0].id, 8830);
         assert_eq!(status.jobs_of(2).unwrap().len(), 0, "it had no job");
         status.more = true;
-        assert_eq!(
-            status.jobs_of(1),
-            None,
-            "the oldest revision may have more"
-        );
+        assert_eq!(status.jobs_of(1), None, "the oldest revision may have more");
         assert!(status.jobs_of(2).is_some());
     }
 
@@ -219,7 +215,8 @@ mod tests {
         };
         assert!(status.is_moving(1));
         status.jobs.retain(|job| {
-            job.blocked_by.is_some() || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
+            job.blocked_by.is_some()
+                || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
         });
         assert!(
             !status.is_moving(18_190),

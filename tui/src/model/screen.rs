@@ -7,7 +7,7 @@ use super::pipeline::PipelineScreen;
 use super::stream::{StreamScreen, diff_call};
 use super::streams::StreamsScreen;
 use super::what_if::WhatIfScreen;
-use super::{Asked, Overlay, Place};
+use super::{Asked, Overlay, Place, Remote};
 use crate::keys::Scope;
 
 #[derive(Debug, Clone)]
@@ -95,6 +95,10 @@ impl Screen {
         self.asked_mut().forget_all();
         match self {
             Self::Streams(screen) => {
+                // A list of another filter is no answer to this one.
+                if screen.is_outdated() {
+                    screen.list = Remote::Absent;
+                }
                 screen.list.settle();
                 screen.preview.settle();
                 screen.categories.settle();

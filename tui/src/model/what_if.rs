@@ -4,8 +4,8 @@ use whodunit_core::api::browse::ModelOut;
 use whodunit_core::api::what_if::{Action, Continuation, Edit, WhatIfIn, WhatIfOut, WhatIfStep};
 use whodunit_core::ids::{Revision, StreamName};
 
-use super::{Asked, Remote};
 use super::stream::quote;
+use super::{Asked, Remote};
 
 /// Rows of the history shown on either side of the base.
 const AROUND: u64 = 200;

@@ -36,7 +36,11 @@ pub(super) fn tick(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     let due = screen
         .asked_at
         .is_none_or(|at| app.now.as_micros() - at.as_micros() >= EVERY_MICROS);
-    if due { look_again(app, screen) } else { Vec::new() }
+    if due {
+        look_again(app, screen)
+    } else {
+        Vec::new()
+    }
 }
 
 /// Something was committed: looks again, but no more often than time is looked at.
@@ -145,7 +149,12 @@ fn retry_job(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         app.complain(text);
         return Vec::new();
     }
-    do_it(app, screen, format!("retry of job {id}"), Request::RetryJob(id))
+    do_it(
+        app,
+        screen,
+        format!("retry of job {id}"),
+        Request::RetryJob(id),
+    )
 }
 
 fn retry_all(app: &mut App, screen: &mut PipelineScreen) -> Effects {
@@ -225,11 +234,11 @@ fn check(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     }
     screen.check = Remote::Loading(None);
     screen.checked = Some(name.clone());
-    vec![screen.asked.ask(
-        app,
-        format!("checking {name}"),
-        Request::Check(name),
-    )]
+    vec![
+        screen
+            .asked
+            .ask(app, format!("checking {name}"), Request::Check(name)),
+    ]
 }
 
 /// A filled form starts a backfill.
@@ -238,12 +247,20 @@ pub(super) fn backfill(app: &mut App, screen: &mut PipelineScreen, body: Backfil
 }
 
 /// Gives a key to the question whether to go on.
-pub(super) fn confirm_key(app: &mut App, screen: &mut PipelineScreen, confirmed: Confirmed, key: &str) -> Effects {
+pub(super) fn confirm_key(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    confirmed: Confirmed,
+    key: &str,
+) -> Effects {
     match key {
         "enter" | "y" => match confirmed {
-            Confirmed::Rebuild(name) => {
-                do_it(app, screen, format!("rebuild of {name}"), Request::Rebuild(name))
-            }
+            Confirmed::Rebuild(name) => do_it(
+                app,
+                screen,
+                format!("rebuild of {name}"),
+                Request::Rebuild(name),
+            ),
             Confirmed::RetryAll(handler) => do_it(
                 app,
                 screen,
@@ -260,7 +277,12 @@ pub(super) fn confirm_key(app: &mut App, screen: &mut PipelineScreen, confirmed:
 }
 
 /// Gives a key to the list of findings: each leads to its event.
-pub(super) fn findings_key(app: &mut App, screen: &mut PipelineScreen, selected: usize, key: &str) -> Effects {
+pub(super) fn findings_key(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    selected: usize,
+    key: &str,
+) -> Effects {
     match key {
         "q" => return Vec::new(),
         "C" if !screen.asked.has(Slot::Check) => return check(app, screen),
@@ -336,7 +358,13 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
 }
 
 /// A request of the pipeline failed.
-pub(super) fn failed(app: &mut App, screen: &mut PipelineScreen, slot: Slot, failure: Failure, is_away: bool) {
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
     match slot {
         Slot::Check => screen.check = Remote::Failed(failure),
         Slot::Pipeline if screen.all.value().is_none() => screen.all = Remote::Failed(failure),

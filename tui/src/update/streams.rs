@@ -48,7 +48,8 @@ fn more(app: &mut App, screen: &mut StreamsScreen) -> Option<Effect> {
     let near_end = screen.selected + 50 >= screen.streams().len();
     let next = screen.list.value().and_then(|list| list.next.clone())?;
     // The list on screen may not be the one that is asked for now; that one brings its own next page.
-    if !near_end || screen.asked.has(Slot::MoreStreams) || screen.asked.has(Slot::Streams) {
+    let is_asked = screen.asked.has(Slot::MoreStreams) || screen.asked.has(Slot::Streams);
+    if !near_end || is_asked || screen.is_outdated() {
         return None;
     }
     let mut query = screen.query();
@@ -87,11 +88,7 @@ pub(super) fn act(app: &mut App, screen: &mut StreamsScreen, action: Action) -> 
         Action::Category => {
             screen.categories.reload();
             app.overlay = Some(Overlay::Category { selected: 0 });
-            vec![
-                screen
-                    .asked
-                    .ask(app, "categories", Request::Categories()),
-            ]
+            vec![screen.asked.ask(app, "categories", Request::Categories())]
         }
         _ => Vec::new(),
     }

@@ -76,7 +76,12 @@ pub(super) fn failed(
     }
 }
 
-pub(super) fn act(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>, action: Action) -> Effects {
+pub(super) fn act(
+    app: &mut App,
+    screen: &mut WhatIfScreen,
+    history: Option<&StreamScreen>,
+    action: Action,
+) -> Effects {
     let page = app.page();
     let (index, len) = match screen.pane {
         0 => (screen.change, screen.changes()),
@@ -336,7 +341,12 @@ pub(super) fn commands_key(app: &mut App, screen: &WhatIfScreen, selected: usize
 }
 
 /// Takes a filled form into the story.
-pub(super) fn filled(app: &mut App, screen: &mut WhatIfScreen, form: &Form, filled: Filled) -> Effects {
+pub(super) fn filled(
+    app: &mut App,
+    screen: &mut WhatIfScreen,
+    form: &Form,
+    filled: Filled,
+) -> Effects {
     match (&form.purpose, filled) {
         (Purpose::Command(_, index), Filled::Command(command)) => {
             act_at(screen, *index, Happening::Command(command));

@@ -332,13 +332,7 @@ pub(super) fn pretty(value: &Value) -> Vec<String> {
     text.lines().map(|line| safe(line).into_owned()).collect()
 }
 
-fn detail(
-    app: &App,
-    stream: &StreamScreen,
-    frame: &mut Frame<'_>,
-    body: Rect,
-    scroll: usize,
-) {
+fn detail(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     let inner = open(app, frame, body, "event · Esc closes", 100, body.height);
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
@@ -399,13 +393,7 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
     out
 }
 
-fn diff(
-    app: &App,
-    stream: &StreamScreen,
-    frame: &mut Frame<'_>,
-    body: Rect,
-    scroll: usize,
-) {
+fn diff(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     let theme = app.theme;
     let inner = open(app, frame, body, "diff · Esc closes", 100, 20);
     if let Some(why) = stream.diff.failure() {
@@ -455,13 +443,7 @@ fn diff(
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }
 
-fn commands(
-    app: &App,
-    screen: &WhatIfScreen,
-    frame: &mut Frame<'_>,
-    body: Rect,
-    selected: usize,
-) {
+fn commands(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, body: Rect, selected: usize) {
     let theme = app.theme;
     let specs = screen.model.value().map_or(&[][..], |m| &m.commands);
     let rows = u16::try_from(specs.len()).unwrap_or(16).min(16) + 2;

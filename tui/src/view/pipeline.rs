@@ -182,7 +182,13 @@ fn handler_row(
     Line::from(spans)
 }
 
-fn draw_jobs(app: &App, screen: &PipelineScreen, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
+fn draw_jobs(
+    app: &App,
+    screen: &PipelineScreen,
+    all: &Pipeline,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let theme = app.theme;
     let more = if all.more { "+" } else { "" };
     let of = screen
@@ -213,7 +219,15 @@ fn draw_jobs(app: &App, screen: &PipelineScreen, all: &Pipeline, frame: &mut Fra
         .enumerate()
         .skip(first)
         .take(height)
-        .map(|(index, job)| job_row(app, screen, job, index == screen.job, usize::from(list.width)))
+        .map(|(index, job)| {
+            job_row(
+                app,
+                screen,
+                job,
+                index == screen.job,
+                usize::from(list.width),
+            )
+        })
         .collect();
     frame.render_widget(Paragraph::new(lines), list);
     draw_job(app, screen, frame, detail);
@@ -249,15 +263,19 @@ pub(super) fn job_story(app: &App, handlers: &[HandlerOut], job: &JobOut) -> Str
                     format!("{wait}: {error}")
                 }
             }
-            (None, None) if is_set_up(handlers, &job.handler) => {
-                "waits for a worker".to_owned()
-            }
+            (None, None) if is_set_up(handlers, &job.handler) => "waits for a worker".to_owned(),
             (None, None) => "waits for its handler, which is not set up".to_owned(),
         },
     }
 }
 
-fn job_row(app: &App, screen: &PipelineScreen, job: &JobOut, selected: bool, cells: usize) -> Line<'static> {
+fn job_row(
+    app: &App,
+    screen: &PipelineScreen,
+    job: &JobOut,
+    selected: bool,
+    cells: usize,
+) -> Line<'static> {
     let theme = app.theme;
     let (glyph, token) = job_mark(job);
     let mut text = format!(
@@ -275,7 +293,10 @@ fn job_row(app: &App, screen: &PipelineScreen, job: &JobOut, selected: bool, cel
     }
     let room = cells.saturating_sub(width(&text) + 1);
     if room >= 6 {
-        text = format!("{text} {}", cut(&job_story(app, screen.handlers(), job), room));
+        text = format!(
+            "{text} {}",
+            cut(&job_story(app, screen.handlers(), job), room)
+        );
     }
     let focused = screen.pane == Pane::Jobs;
     Line::styled(

@@ -22,7 +22,13 @@ const COLUMNS: u16 = 84;
 /// Lines of a box beside its list of findings: two above, four below.
 const AROUND: usize = 6;
 
-pub(super) fn projection(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+pub(super) fn projection(
+    app: &App,
+    screen: &PipelineScreen,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    scroll: usize,
+) {
     let theme = app.theme;
     let Some(projection) = screen.current_projection() else {
         return;
@@ -118,7 +124,13 @@ fn of_run(app: &App, run: &RunOut) -> String {
     }
 }
 
-pub(super) fn findings(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, body: Rect, selected: usize) {
+pub(super) fn findings(
+    app: &App,
+    screen: &PipelineScreen,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    selected: usize,
+) {
     let theme = app.theme;
     let name = screen.checked.as_deref().map(safe).unwrap_or_default();
     let title = format!("consistency check of {name} · Esc closes");

@@ -8,8 +8,8 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunS
 
 use super::pipeline::{cursor, row_style, rows};
 use super::{centred, pane};
-use crate::humanize::{duration, part, percent, rate, sentence, trouble};
 use crate::client::Pipeline;
+use crate::humanize::{duration, part, percent, rate, sentence, trouble};
 use crate::model::App;
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::text::{cut, fit, number, safe, width};
@@ -18,7 +18,13 @@ use crate::theme::{Glyph, Theme, Token};
 /// Lines about backfills at most.
 const BACKFILL_ROWS: u16 = 4;
 
-pub(super) fn draw(app: &App, screen: &PipelineScreen, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(
+    app: &App,
+    screen: &PipelineScreen,
+    all: &Pipeline,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let theme = app.theme;
     let focused = screen.pane == Pane::Projections;
     let title = format!("projections · head {}", number(all.head));

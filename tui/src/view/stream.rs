@@ -8,7 +8,7 @@ use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
 
-use super::{below, failure, first_row, loading, pane, scrubber, status, state};
+use super::{below, failure, first_row, loading, pane, scrubber, state, status};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;

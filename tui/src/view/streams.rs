@@ -193,13 +193,7 @@ fn row(app: &App, columns: &Columns, selected: bool, stream: &Stream) -> Line<'s
     Line::styled(format!("{mark} {}", columns.row(&texts)), style)
 }
 
-fn empty(
-    app: &App,
-    screen: &StreamsScreen,
-    frame: &mut Frame<'_>,
-    area: Rect,
-    cancelled: bool,
-) {
+fn empty(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
     let muted = app.theme.style(Token::Muted);
     let lines = if cancelled {
         vec![
@@ -208,10 +202,7 @@ fn empty(
         ]
     } else if screen.filter.value().trim().is_empty() && screen.category.is_none() {
         vec![
-            (
-                "the log is empty".to_owned(),
-                app.theme.style(Token::Title),
-            ),
+            ("the log is empty".to_owned(), app.theme.style(Token::Title)),
             (
                 "send a command, import a file with `whodunit import FILE`, or try `whodunit demo`"
                     .to_owned(),

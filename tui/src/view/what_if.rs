@@ -47,7 +47,13 @@ pub(super) fn draw(
     }
 }
 
-fn draw_story(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>, frame: &mut Frame<'_>, area: Rect) {
+fn draw_story(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let theme = app.theme;
     let block = pane(theme, "story", screen.pane == 0);
     let inner = block.inner(area);
@@ -55,7 +61,7 @@ fn draw_story(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>, 
     let cells = usize::from(inner.width);
     let story = &screen.story;
     let time = history
-            .and_then(|stream| stream.steps.get(&story.base))
+        .and_then(|stream| stream.steps.get(&story.base))
         .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at)))
         .unwrap_or_default();
     let mut lines = vec![Line::from(vec![
@@ -100,9 +106,18 @@ fn draw_story(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>, 
 }
 
 /// The changes, one line each: edits first, then what is done at the base.
-fn change_lines(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>, cells: usize) -> Vec<Line<'static>> {
+fn change_lines(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    cells: usize,
+) -> Vec<Line<'static>> {
     let theme = app.theme;
-    let edits = screen.story.edits.iter().map(|edit| edit_line(history, edit));
+    let edits = screen
+        .story
+        .edits
+        .iter()
+        .map(|edit| edit_line(history, edit));
     let actions = screen.story.actions.iter().map(|action| match action {
         Action::Command(command) => {
             let reason = command
@@ -143,8 +158,7 @@ fn change_lines(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>
 
 fn edit_line(history: Option<&StreamScreen>, edit: &Edit) -> (&'static str, Token, String) {
     let name = |revision: u64| {
-        let step = history
-            .and_then(|stream| stream.steps.get(&revision));
+        let step = history.and_then(|stream| stream.steps.get(&revision));
         step.map_or_else(String::new, |step| {
             safe(&step.event.event_type).into_owned()
         })
@@ -174,7 +188,13 @@ fn edit_line(history: Option<&StreamScreen>, edit: &Edit) -> (&'static str, Toke
     }
 }
 
-fn draw_worlds(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>, frame: &mut Frame<'_>, area: Rect) {
+fn draw_worlds(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let theme = app.theme;
     let block = pane(theme, "as it was | what if", screen.pane == 1);
     let inner = block.inner(area);
@@ -209,7 +229,10 @@ fn draw_worlds(app: &App, screen: &WhatIfScreen, history: Option<&StreamScreen>,
         if index == screen.row {
             selected_line = lines.len();
         }
-        lines.extend(world_lines(app, screen, history,
+        lines.extend(world_lines(
+            app,
+            screen,
+            history,
             world,
             index == screen.row && screen.pane == 1,
             cells,
@@ -269,8 +292,7 @@ fn world_lines(
 ) -> Vec<Line<'static>> {
     let theme = app.theme;
     let name = |revision: u64| {
-        let step = history
-            .and_then(|stream| stream.steps.get(&revision));
+        let step = history.and_then(|stream| stream.steps.get(&revision));
         step.map_or_else(
             || "…".to_owned(),
             |step| safe(&step.event.event_type).into_owned(),
