@@ -27,6 +27,7 @@ pub mod redact;
 pub mod same;
 pub mod text;
 pub mod time;
+pub mod transfer;
 pub mod users;
 pub mod view;
 pub mod what_if;

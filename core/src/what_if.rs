@@ -11,7 +11,7 @@ use crate::api::what_if::{
 };
 use crate::api::write::CommandIn;
 use crate::command::{Command, Rejection};
-use crate::decide::{self, decide, key_changes, provisional};
+use crate::decide::{self, KeyChange, decide, provisional};
 use crate::decider::PrepareError;
 use crate::diff::diff;
 use crate::event::{Event, NewEvent};
@@ -20,7 +20,7 @@ use crate::ids::{Revision, StreamName};
 use crate::json::{Json, State};
 use crate::keys::KeyHolders;
 use crate::model::Model;
-use crate::payload::{FieldError, check_payload};
+use crate::payload::FieldError;
 use crate::time::Timestamp;
 
 /// What a scenario is run from.
@@ -392,7 +392,7 @@ impl<'a> Run<'a> {
 
     fn prepared(&self, index: usize, command: &CommandIn) -> Result<Command, WhatIfError> {
         let (model, category) = (self.scenario.model, self.scenario.stream.category());
-        if model.is_merge() {
+        if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: category.to_owned(),
                 index,
@@ -415,8 +415,11 @@ impl<'a> Run<'a> {
             });
         };
         let at = |pointer: &str| format!("/do/{index}/command/payload{pointer}");
-        if let Some(FieldError { pointer, message }) =
-            check_payload(spec, &command.payload).into_iter().next()
+        if let Some(FieldError { pointer, message }) = model
+            .check_payload(&spec.name, &command.payload)
+            .into_iter()
+            .flatten()
+            .next()
         {
             return Err(WhatIfError::Malformed {
                 pointer: at(&pointer),
@@ -462,11 +465,11 @@ impl<'a> Run<'a> {
             holders,
             ..
         } = *self.scenario;
-        let decide::DecisionOutcome { events, state, .. } =
+        let decide::DecisionOutcome { events, keys, .. } =
             decide(model, &self.state, self.revision, command)?;
         // Keys the recorded stream held at the base count as its own: a scenario that dropped the event that took one may
         // take it again.
-        for key in key_changes(model, &self.state, &state).0 {
+        for KeyChange { key, .. } in keys.into_iter().filter(|change| change.taken) {
             if holders
                 .holder(stream.category(), &key)
                 .is_some_and(|holder| holder != *stream)

@@ -8,19 +8,21 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
-use whodunit_core::users;
 
-use crate::backfill::Backfills;
+use crate::backfill::{self, Backfills};
+use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
 use crate::outbox::{Dependencies, Outbox, Routes};
-use crate::passwords::Argon2id;
 use crate::projections::Projections;
-use crate::store::{Store, StoreError};
+use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
+
+/// How many of the newest decisions tell which models a log was decided by.
+const DECISIONS_LOOKED_AT: usize = 1_000;
 
 /// A daemon. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
@@ -35,7 +37,7 @@ pub(crate) struct Parts {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) backfills: Backfills,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) projections: Arc<Projections>,
@@ -67,8 +69,7 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        let passwords = Arc::new(Argon2id::new(config.password_cost));
-        let models = Arc::new(Models::new([users::model(passwords)]));
+        let models = Arc::new(config.models.clone());
         let travel = Arc::new(TimeTravel::start(Arc::clone(&store)));
         let metrics = Arc::new(Metrics::default());
         let commands = Commands::new(
@@ -86,8 +87,20 @@ impl Daemon {
             travel: Arc::clone(&travel),
             clock: Arc::clone(&clock),
         };
-        let outbox = Outbox::start(dependencies, config.handlers.0.clone(), config.outbox);
+        let outbox = Arc::new(Outbox::start(
+            dependencies,
+            config.handlers.0.clone(),
+            config.outbox,
+        ));
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let stopping = CancellationToken::new();
+        let backfills = Backfills::new(backfill::Dependencies {
+            store: Arc::clone(&store),
+            outbox: Arc::clone(&outbox),
+            projections: Arc::clone(&projections),
+            clock: Arc::clone(&clock),
+            stopping: stopping.clone(),
+        });
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -102,12 +115,12 @@ impl Daemon {
                 travel,
                 commands,
                 outbox,
-                backfills: Backfills::default(),
+                backfills,
                 metrics,
                 projections,
                 clock,
                 gates,
-                stopping: CancellationToken::new(),
+                stopping,
                 started: Instant::now(),
             }),
         }
@@ -131,6 +144,28 @@ impl Daemon {
     /// The models it folds and decides by.
     pub fn models(&self) -> &Models {
         &self.parts.models
+    }
+
+    /// Models that decided commands of this log, as far as its newest decisions tell, and that were not asked for now: the
+    /// operator has probably forgotten to. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forgotten_models(&self) -> Result<Vec<BuiltIn>, StoreError> {
+        let view = self.parts.store.view()?;
+        let filter = DecisionFilter::default();
+        let page = view.decisions(&filter, None, Direction::Backward, DECISIONS_LOOKED_AT)?;
+        let mut forgotten = Vec::new();
+        for decision in page.decisions {
+            let category = decision.stream.category();
+            if let Some(model) = BuiltIn::for_category(category)
+                && self.parts.models.asked_for(category).is_none()
+                && !forgotten.contains(&model)
+            {
+                forgotten.push(model);
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Its store.

@@ -76,8 +76,16 @@ pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
 pub const IMPORT_IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
-/// Bad records that an import's report names.
+/// Different reasons for bad records that an import's report names.
 pub const IMPORT_ERRORS_MAX: usize = 100;
+/// Lines that an import's report names for each of them.
+pub const IMPORT_ERROR_LINES_MAX: usize = 10;
+/// Streams that an import's report names for each thing it tells of them.
+pub const IMPORT_STREAMS_NAMED_MAX: usize = 20;
+/// Streams that it counts for each such thing.
+pub const IMPORT_STREAMS_COUNTED_MAX: usize = 10_000;
+/// Events whose ids an import keeps to place decisions of exports that do not name them.
+pub const IMPORT_EVENTS_REMEMBERED: usize = 10_000;
 
 /// Parts of a density's time axis when the request does not say.
 pub const DENSITY_BUCKETS_DEFAULT: usize = 100;

@@ -12,12 +12,15 @@ use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use whodunit_core::model::ModelError;
 
+use crate::builtin::{self, BuiltIn};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::handlers::{HandlersError, PipelineConfig, PipelineConfigError, handlers};
 use crate::outbox::Handlers;
+use crate::passwords::Cost;
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::redb::{RedbStore, StoreOptions};
@@ -28,6 +31,10 @@ pub struct ServeArgs {
     /// Directory of the store; made when absent
     #[arg(long, value_name = "DIR", env = "WHODUNIT_DATA", default_value_os_t = default_data())]
     pub data: PathBuf,
+    /// A model to fold and decide by: `users` for category `user`. May be given several times. Categories without a model
+    /// are folded by JSON Merge Patch, and have no commands
+    #[arg(long, value_name = "NAME")]
+    pub model: Vec<BuiltIn>,
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4780")]
     pub listen: SocketAddr,
@@ -95,6 +102,9 @@ pub enum RunError {
     /// The pipeline's configuration cannot be used.
     #[error(transparent)]
     Pipeline(#[from] PipelineConfigError),
+    /// A model does not fit together.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// What it asks for cannot be set up.
     #[error(transparent)]
     Handlers(#[from] HandlersError),
@@ -180,9 +190,14 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         source,
     })?;
     let data = args.data.clone();
-    let pipeline = PipelineConfig::load(args.pipeline.as_deref(), &data, |name| {
+    let mut pipeline = PipelineConfig::load(args.pipeline.as_deref(), &data, |name| {
         std::env::var(name).ok()
     })?;
+    if !args.model.contains(&BuiltIn::Users) && pipeline.mail.take().is_some() {
+        tracing::info!(
+            "no mails are sent: they are about users, and `--model users` was not given"
+        );
+    }
     let store = RedbStore::open(&data, StoreOptions::Durable)
         .map_err(|source| RunError::Open { data, source })?;
     let address = args.listen;
@@ -193,14 +208,23 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     let (listener, local) = bound.map_err(|source| RunError::Listen { address, source })?;
     // After the store was opened: the folder for mails may be in its directory.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let models = builtin::models(&args.model, Cost::Standard)?;
     let config = Config {
         handlers: Handlers(handlers(&pipeline, &clock)?),
+        models,
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
         data: Some(args.data.clone()),
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));
+    for model in daemon.forgotten_models().unwrap_or_default() {
+        tracing::warn!(
+            "category `{}` has decisions on record, but its model was not asked for: its streams are folded by merge, and \
+             commands are refused; start with `--model {model}` to use it",
+            model.category()
+        );
+    }
     let shutdown = CancellationToken::new();
     let mut serving = tokio::spawn(serve(listener, daemon, shutdown.clone()));
     announce(local).map_err(|source| RunError::System {

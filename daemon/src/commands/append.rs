@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::decide::{key_changes, state_after};
+use whodunit_core::decide::state_and_keys_after;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::StreamName;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 
@@ -28,8 +28,6 @@ pub struct RawAppend {
     pub expected: ExpectedRevision,
     /// The facts, in order.
     pub events: Vec<NewEvent>,
-    /// Places that the events must get; empty to assign them.
-    pub places: Vec<(Option<Position>, Option<Revision>)>,
     /// Whether handlers do their work on the facts. Not for what has happened elsewhere already: nobody is to get mail
     /// about the past.
     pub handled: bool,
@@ -39,7 +37,7 @@ impl Commands {
     /// Appends facts now.
     pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
-        let model = self.models.of(raw.stream.category());
+        let model = self.models.for_stream(&raw.stream);
         for (index, event) in raw.events.iter_mut().enumerate() {
             check::event(model, event).map_err(|invalid| {
                 WriteError::refused(invalid.into_problem(&format!("/events/{index}")))
@@ -49,7 +47,7 @@ impl Commands {
         if raw.handled {
             check_times(&raw.events, now)?;
         }
-        if model.is_merge() {
+        if !model.has_unique_keys() {
             return Ok(self.submit(raw, now).await?);
         }
         let lock = self.stream_locks.enter(&raw.stream).await;
@@ -73,7 +71,6 @@ impl Commands {
     ) -> BoxFuture<Result<AppendResult, AppendError>> {
         let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
         append.fresh_ids = self.fresh_ids(&append.events);
-        append.places = raw.places;
         if raw.handled {
             append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         }
@@ -101,7 +98,6 @@ impl Commands {
             };
             let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
             append.fresh_ids = fresh_ids;
-            append.places = raw.places;
             if raw.handled {
                 append.jobs = routes.jobs(append.stream.category(), &append.events);
             }
@@ -114,7 +110,7 @@ impl Commands {
                 // The store answers with both revisions.
                 return Ok(append);
             }
-            let after = state_after(
+            let (after, keys) = state_and_keys_after(
                 &model,
                 &append.stream,
                 &base.state,
@@ -122,7 +118,7 @@ impl Commands {
                 &append.events,
                 now,
             );
-            (append.claims, append.releases) = key_changes(&model, &base.state, &after);
+            append.keys = keys;
             append.label = Some(label(&model, &after));
             append.expected = ExpectedRevision::Exact(base.revision);
             Ok(append)

@@ -107,7 +107,7 @@ impl Commands {
         command: CommandIn,
         now: Timestamp,
     ) -> Result<CommandResult, WriteError> {
-        let Some(model) = self.models.own(stream.category()) else {
+        let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
         };
         check::command(model, &command).map_err(WriteError::refused)?;
@@ -276,8 +276,7 @@ fn prepared(
         Ok(verdict) => {
             append.fresh_ids = verdict.events.iter().map(|_| ids.fresh()).collect();
             append.events = verdict.events;
-            append.claims = verdict.claims;
-            append.releases = verdict.releases;
+            append.keys = verdict.keys;
             append.label = Some(label(model, &verdict.state));
         }
     }

@@ -136,7 +136,7 @@ impl Reveal {
         if self.0 {
             return event;
         }
-        redact_event(models.of(event.stream.category()), event)
+        redact_event(models.for_stream(&event.stream), event)
     }
 
     /// Events as they may be shown.
@@ -152,6 +152,6 @@ impl Reveal {
         if self.0 {
             return decision;
         }
-        redact_decision(models.of(decision.stream.category()), decision)
+        redact_decision(models.for_stream(&decision.stream), decision)
     }
 }

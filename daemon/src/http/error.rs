@@ -11,6 +11,7 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::what_if::WhatIfError;
 
+use crate::builtin::BuiltIn;
 use crate::commands::WriteError;
 use crate::store::{AppendError, StoreError};
 use crate::time_travel::TravelError;
@@ -106,7 +107,7 @@ impl From<AppendError> for ApiError {
                 rule: Some(key.rule()),
                 ..Problem::new(Code::KeyTaken, key.rejection().message)
             },
-            AppendError::WrongPlace { .. } => Problem::new(Code::WrongPlace, detail),
+            AppendError::NotItsEvents(_) => Problem::new(Code::Malformed, detail),
             AppendError::Busy => Problem::new(Code::Busy, detail),
             AppendError::Closed => unavailable(),
             AppendError::Store(error) => return error.into(),
@@ -135,11 +136,17 @@ impl From<WriteError> for ApiError {
 }
 
 fn no_model(category: &str) -> Problem {
-    Problem::new(
+    let problem = Problem::new(
         Code::NoModel,
-        format!("category `{category}` has no model, so no commands"),
-    )
-    .hint("append events to it instead, or see `GET /v1/models` for what has commands")
+        format!("category `{category}` has no model here, so no commands"),
+    );
+    match BuiltIn::for_category(category) {
+        Some(model) => problem.hint(format!(
+            "its model was not asked for: start the daemon with `--model {model}`, if these streams are of that kind"
+        )),
+        None => problem
+            .hint("append events to it instead, or see `GET /v1/models` for what has commands"),
+    }
 }
 
 fn unprepared(cause: &str) -> Problem {

@@ -11,6 +11,7 @@ use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::problem::Problem;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Models;
 
 use super::common::{Order, Reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
@@ -75,10 +76,15 @@ pub(crate) async fn list(
         Sort::Name => StreamOrder::Name,
         Sort::Recent => StreamOrder::Recent,
     };
+    let models = Arc::clone(&parts.models);
     read(&parts.store, move |view| {
         let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
         Ok(Reply(Page {
-            items: page.streams.into_iter().map(shown).collect(),
+            items: page
+                .streams
+                .into_iter()
+                .map(|info| shown(&models, info))
+                .collect(),
             next_cursor: page.next.map(to_cursor),
             head: view.head().position.0,
             scanned: page.scanned,
@@ -108,8 +114,9 @@ fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, ApiError> {
     found.ok_or_else(bad_cursor)
 }
 
-fn shown(info: StreamInfo) -> Stream {
+fn shown(models: &Models, info: StreamInfo) -> Stream {
     Stream {
+        model: models.for_stream(&info.stream).name().to_owned(),
         category: info.stream.category().to_owned(),
         stream: info.stream,
         revision: info.revision,
@@ -135,9 +142,10 @@ pub(crate) async fn one(
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Stream>, ApiError> {
+    let models = Arc::clone(&parts.models);
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, Point::Head)?;
-        Ok(Reply(shown(found.info)))
+        Ok(Reply(shown(&models, found.info)))
     })
     .await
 }

@@ -65,7 +65,7 @@ pub(crate) async fn state(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, point)?;
@@ -120,7 +120,7 @@ pub(crate) async fn steps(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     read(&parts.store, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
@@ -204,7 +204,7 @@ pub(crate) async fn difference(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
     read(&parts.store, move |view| {
         let (from_point, to_point) = (from, to);

@@ -38,7 +38,7 @@ pub(crate) async fn run_what_if(
 ) -> Result<Reply<WhatIfOut>, ApiError> {
     let stream = request.stream.as_str();
     let reveal = Reveal::asked(params.reveal == Some(true), &headers, "what-if", stream);
-    let model = parts.models.of(request.stream.category()).clone();
+    let model = parts.models.for_stream(&request.stream).clone();
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     read(&parts.store, move |view| {
         let mut scenario = what_if(view, &travel, &model, &request, now)?;

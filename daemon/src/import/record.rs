@@ -1,27 +1,35 @@
 //! What a line says: an event, a decision, or a record that a mapping knows how to read.
 //!
-//! Owns the shape of our own lines. Anything wrong with one is a reason in words; it never quotes a payload.
+//! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use whodunit_core::command::Decision;
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
-use whodunit_core::json::Json;
-use whodunit_core::mapping::Mapping;
+use whodunit_core::mapping::{Applied, Mapping, record};
 use whodunit_core::model::Models;
-use whodunit_core::time::Timestamp;
-
-use crate::http::{ApiError, parse_json};
+use whodunit_core::transfer::{DecisionLine, Line};
 
 /// A line's content.
 #[derive(Debug)]
 pub(super) enum Record {
     Event(Box<EventRecord>),
-    Decision(Box<Decision>),
-    /// No rule of the mapping takes it.
-    Skipped,
+    Decision(Box<DecisionLine>),
+    /// It makes nothing: no rule of the mapping takes it (`None`), or this one says to skip it.
+    Skipped(Option<usize>),
+}
+
+/// A record that cannot be imported.
+#[derive(Debug)]
+pub(super) struct BadRecord {
+    /// The rule of the mapping that took it.
+    pub(super) rule: Option<usize>,
+    pub(super) reason: String,
+}
+
+impl From<String> for BadRecord {
+    fn from(reason: String) -> Self {
+        Self { rule: None, reason }
+    }
 }
 
 /// An event on its way in.
@@ -33,104 +41,57 @@ pub(super) struct EventRecord {
     pub(super) revision: Option<Revision>,
     /// The rule of the mapping that made it.
     pub(super) rule: Option<usize>,
-}
-
-/// An event as our own export writes it. What the log assigns may be absent.
-#[derive(Debug, Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a JSON object with an event or a decision"
-)]
-struct EventLine {
-    stream: StreamName,
-    event_type: String,
-    data: Json,
-    #[serde(default)]
-    position: Option<Position>,
-    #[serde(default)]
-    revision: Option<Revision>,
-    #[serde(default)]
-    event_id: Option<String>,
-    #[serde(default)]
-    schema_version: Option<u32>,
-    #[serde(default)]
-    recorded_at: Option<Timestamp>,
-    #[serde(default)]
-    actor: Option<String>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    correlation_id: Option<String>,
-    #[serde(default)]
-    causation_id: Option<String>,
-    #[serde(default)]
-    metadata: Option<Json>,
-    #[serde(default)]
-    redacted: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DecisionLine {
-    decision: Decision,
-}
-
-/// Tells a decision's line from an event's by its one key.
-#[derive(Debug, Deserialize)]
-struct Probe<'a> {
-    #[serde(borrow)]
-    decision: Option<&'a RawValue>,
+    /// Elements of lists that the rule leaves out: which list of the rule's, and how many.
+    pub(super) dropped: Vec<(usize, usize)>,
 }
 
 /// Reads a line of our own export.
-pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, String> {
-    if let Ok(Probe { decision: Some(_) }) = serde_json::from_slice(line) {
-        let DecisionLine { decision } = parse_json(line).map_err(said)?;
-        check_redacted(&decision.redacted, allow_redacted)?;
-        check_decision(&decision, models)?;
-        return Ok(Record::Decision(Box::new(decision)));
+pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, BadRecord> {
+    match Line::parse(line).map_err(|error| error.to_string())? {
+        Line::Decision(line) => {
+            check_redacted(&line.decision.redacted, allow_redacted)?;
+            check_decision(&line.decision, models)?;
+            Ok(Record::Decision(line))
+        }
+        Line::Event(line) => {
+            check_redacted(&line.redacted, allow_redacted)?;
+            if line.revision == Some(Revision::ZERO) {
+                return Err("`/revision` must be 1 or more".to_owned().into());
+            }
+            if line.position == Some(Position::ZERO) {
+                return Err("`/position` must be 1 or more".to_owned().into());
+            }
+            Ok(Record::Event(Box::new(EventRecord {
+                stream: line.stream.clone(),
+                position: line.position,
+                revision: line.revision,
+                rule: None,
+                dropped: Vec::new(),
+                event: line.into_event(),
+            })))
+        }
     }
-    let line: EventLine = parse_json(line).map_err(said)?;
-    check_redacted(&line.redacted, allow_redacted)?;
-    Ok(Record::Event(Box::new(EventRecord {
-        stream: line.stream,
-        position: line.position,
-        revision: line.revision,
-        rule: None,
-        event: NewEvent {
-            event_type: line.event_type,
-            data: line.data,
-            schema_version: line.schema_version,
-            event_id: line.event_id,
-            recorded_at: line.recorded_at,
-            actor: line.actor,
-            reason: line.reason,
-            correlation_id: line.correlation_id,
-            causation_id: line.causation_id,
-            metadata: line.metadata,
-        },
-    })))
 }
 
 /// Reads a line of another system.
-pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, String> {
-    let record: Value = parse_json(line).map_err(said)?;
-    Ok(match mapping.apply(&record)? {
-        None => Record::Skipped,
-        Some(mapped) => Record::Event(Box::new(EventRecord {
+pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, BadRecord> {
+    let record = record(line).map_err(|error| error.to_string())?;
+    match mapping.apply(&record) {
+        Ok(Applied::Unmatched) => Ok(Record::Skipped(None)),
+        Ok(Applied::Skipped(rule)) => Ok(Record::Skipped(Some(rule))),
+        Ok(Applied::Mapped(mapped)) => Ok(Record::Event(Box::new(EventRecord {
             stream: mapped.stream,
             event: mapped.event,
             position: None,
             revision: None,
             rule: Some(mapped.rule),
-        })),
-    })
-}
-
-/// A parser's words about a body, about a line.
-fn said(error: ApiError) -> String {
-    let detail = error.0.detail;
-    let detail = detail.replace("the body is not JSON", "it is not JSON");
-    detail.replace(" at line 1 column ", " at column ")
+            dropped: mapped.dropped,
+        }))),
+        Err(error) => Err(BadRecord {
+            rule: Some(error.rule),
+            reason: error.to_string(),
+        }),
+    }
 }
 
 fn check_redacted(redacted: &[String], allowed: bool) -> Result<(), String> {
@@ -153,7 +114,7 @@ fn check_decision(decision: &Decision, models: &Models) -> Result<(), String> {
         return Err("`/decision/payload` must be a JSON object".to_owned());
     }
     match models
-        .of(decision.stream.category())
+        .for_stream(&decision.stream)
         .plaintext_field(&payload)
     {
         Some(field) => Err(format!(

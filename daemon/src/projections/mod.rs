@@ -38,6 +38,7 @@ use whodunit_core::model::Models;
 use self::mailbox::Command;
 use self::read_model::{Document, Rules, query};
 use self::runner::{ProjectionRunner, lock};
+use crate::builtin::BuiltIn;
 use crate::clock::Clock;
 use crate::limits::REFOLD_STREAMS_MAX;
 use crate::reading::blocking;
@@ -98,7 +99,7 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Starts the projections there are. Read models are kept below the data directory; in memory without one. Must be
+    /// Starts the projections there are; `users` only if its model was asked for. Read models are kept below the data directory; in memory without one. Must be
     /// called within a tokio runtime.
     pub fn start(
         store: &Arc<dyn Store>,
@@ -106,7 +107,10 @@ impl Projections {
         clock: &Arc<dyn Clock>,
         data: Option<&Path>,
     ) -> Arc<Self> {
-        let projections: Vec<Arc<dyn Projection>> = vec![Arc::new(Users), Arc::new(States)];
+        let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::new(States)];
+        if models.asked_for(BuiltIn::Users.category()).is_some() {
+            projections.insert(0, Arc::new(Users));
+        }
         Self::start_with(projections, store, models, clock, data)
     }
 

@@ -18,12 +18,13 @@ use std::pin::Pin;
 
 use tokio::sync::watch;
 use whodunit_core::command::{Command, Decision, Rejection};
+use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
-pub use error::{AppendError, StoreError};
+pub use error::{AppendError, NotItsEvents, StoreError};
 pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
 /// A future owned by nobody but its awaiter: the trait stays usable as `dyn Store`.
@@ -37,9 +38,10 @@ pub trait Store: Send + Sync + 'static {
     /// get positions in that order.
     fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>>;
 
-    /// Restores a decision from an export, with the outcome it says. Its sequence must be the next one or be absent
-    /// from the record (0); a `command_id` already on record with the same content is skipped (`false`).
-    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>>;
+    /// Restores a decision from an export, with the outcome it says and the next sequence. Its positions and revisions
+    /// become those that the events it names have in this log; without them it is refused
+    /// ([`AppendError::NotItsEvents`]). A `command_id` already on record with the same content is skipped (`false`).
+    fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>>;
 
     /// A read view of everything acknowledged so far. Blocking; call it where blocking is allowed.
     fn view(&self) -> Result<Box<dyn View>, StoreError>;
@@ -93,16 +95,13 @@ pub struct Append {
     pub fresh_ids: Vec<String>,
     /// The command behind the events, to be recorded with its outcome in the same transaction.
     pub decision: Option<PendingDecision>,
-    /// Keys the stream starts to hold with this append. One held by another stream turns a decided append into a
-    /// recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`].
-    pub claims: Vec<UniqueKey>,
-    /// Keys the stream ceases to hold with this append. Releasing what it does not hold is no error.
-    pub releases: Vec<UniqueKey>,
+    /// Keys the stream takes and gives up with its events, in order. One that another stream holds turns a decided append
+    /// into a recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`], even where a
+    /// later event of the append would give it up again: the log would say that two held it. Giving up what it does not
+    /// hold is no error.
+    pub keys: Vec<KeyChange>,
     /// How lists name the stream from now on; `None` leaves what was there.
     pub label: Option<StreamLabel>,
-    /// For restoring an export: positions and revisions that the events must get. A mismatch fails the append with
-    /// [`AppendError::WrongPlace`]. As many as there are events, or empty.
-    pub places: Vec<(Option<Position>, Option<Revision>)>,
     /// Work on the events that is stored with them. Not when the append repeats an earlier one or is a rejection.
     pub jobs: Vec<NewJob>,
 }
@@ -122,10 +121,8 @@ impl Append {
             now,
             fresh_ids: Vec::new(),
             decision: None,
-            claims: Vec::new(),
-            releases: Vec::new(),
+            keys: Vec::new(),
             label: None,
-            places: Vec::new(),
             jobs: Vec::new(),
         }
     }
@@ -144,6 +141,30 @@ pub struct PendingDecision {
     pub rejection: Option<Rejection>,
 }
 
+/// A decision of an export on its way back into a log, with the events that tell its place there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredDecision {
+    /// As it was exported.
+    pub decision: Decision,
+    /// The events that tell its place.
+    pub place: DecisionPlace,
+}
+
+/// Which events tell where a decision stands. Ids stay what they are in any log; positions and revisions do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecisionPlace {
+    /// Those it led to, in order: as many as it says, and each caused by its command.
+    Events(Vec<String>),
+    /// It led to none. The last event of the log and the last one of its stream when it was decided; `None` where there
+    /// was none yet.
+    After {
+        /// Of the log.
+        log: Option<String>,
+        /// Of its stream.
+        stream: Option<String>,
+    },
+}
+
 /// The answer to an append.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppendResult {
@@ -158,6 +179,8 @@ pub struct AppendResult {
     pub position: Position,
     /// Whether this repeats an earlier append (same event ids or same command id): nothing was written.
     pub repeated: bool,
+    /// How many of its events were recorded before the stream's effective time: the stream's clock went back.
+    pub clock_back: usize,
 }
 
 /// How lists name a stream.

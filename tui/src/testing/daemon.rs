@@ -74,7 +74,7 @@ impl Daemon {
         let mut events = history::of_sarah();
         events.extend(history::of_others());
         Self {
-            users: Arc::new(users::model(Arc::new(NoPasswords))),
+            users: Arc::new(users::model(Arc::new(NoPasswords)).unwrap()),
             merge: Arc::new(Merge::model()),
             events,
             decisions: history::decisions(),
@@ -379,6 +379,7 @@ impl Daemon {
             schema: command.schema.clone(),
         });
         Ok(ModelOut {
+            name: "users".to_owned(),
             category: category.to_owned(),
             description: spec.description.clone(),
             rules_hash: "0011223344556677".to_owned(),
@@ -422,7 +423,7 @@ impl Daemon {
                     category: "user".to_owned(),
                     streams: 412,
                     events: HEAD,
-                    model: "user".to_owned(),
+                    model: "users".to_owned(),
                 };
                 Reply::Categories(self.page(vec![category], None, None))
             }

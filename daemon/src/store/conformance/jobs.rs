@@ -70,10 +70,10 @@ pub(super) async fn jobs_come_with_their_events_or_not_at_all(store: &Arc<dyn St
     let wrong = expecting(with_jobs(facts("a-1", &["3"]), "mail"), exactly(7));
     refusal(store, wrong).await;
     let mut holder = facts("a-2", &["4"]);
-    holder.claims = vec![key("eve@example.org")];
+    holder.keys = vec![key_change(0, "eve@example.org", true)];
     ok(store, holder).await;
     let mut taken = with_jobs(accepted("a-1", "c-1", 2, &["5"]), "mail");
-    taken.claims = vec![key("eve@example.org")];
+    taken.keys = vec![key_change(0, "eve@example.org", true)];
     assert!(ok(store, taken).await.events.is_empty());
     let mut stray = facts("a-3", &["6"]);
     stray.jobs = vec![NewJob {

@@ -6,8 +6,12 @@ use super::*;
 use crate::store::KeyHold;
 
 fn claiming(mut append: Append, claims: &[&str], releases: &[&str]) -> Append {
-    append.claims = claims.iter().map(|value| key(value)).collect();
-    append.releases = releases.iter().map(|value| key(value)).collect();
+    let last = append.events.len().saturating_sub(1);
+    let changes = |values: &[&str], taken| -> Vec<KeyChange> {
+        let key = |value: &&str| key_change(last, value, taken);
+        values.iter().map(key).collect()
+    };
+    append.keys = [changes(releases, false), changes(claims, true)].concat();
     append
 }
 
@@ -127,6 +131,24 @@ pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
         hold("a-1", 3, Some(10))
     );
     assert_eq!(holder(&*read_view, "bob", None), None);
+}
+
+pub(super) async fn keys_change_hands_with_their_events(store: &Arc<dyn Store>) {
+    ok(store, claiming(facts("a-1", &["1"]), &["eve"], &[])).await; // 1
+    // Held by an event in between only: taken by another, so refused as it would be alone.
+    let mut passing = facts("a-2", &["2", "3"]);
+    passing.keys = vec![key_change(0, "eve", true), key_change(1, "eve", false)];
+    let error = refusal(store, passing.clone()).await;
+    assert!(matches!(error, AppendError::KeyTaken { .. }), "{error}");
+    ok(store, claiming(facts("a-1", &["4"]), &[], &["eve"])).await; // 2
+    ok(store, passing).await; // 3, 4
+    let read_view = view(store);
+    let expected = [None, hold("a-1", 1, Some(2)), None];
+    for (position, expected) in (0..).zip(expected) {
+        assert_eq!(holder(&*read_view, "eve", Some(position)), expected);
+    }
+    assert_eq!(holder(&*read_view, "eve", Some(3)), hold("a-2", 3, Some(4)));
+    assert_eq!(holder(&*read_view, "eve", None), None);
 }
 
 pub(super) async fn at_a_time_a_key_is_its_holders_by_their_own_times(store: &Arc<dyn Store>) {

@@ -1,6 +1,7 @@
 //! The bytes on disk, held against `docs/STORE_FORMAT.md`: a change of either without the other fails here.
 
 use std::collections::BTreeSet;
+use whodunit_core::command::Decision;
 
 use redb::{Key, ReadableTable, TableHandle, Value};
 use serde_json::json;

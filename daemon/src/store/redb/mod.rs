@@ -25,15 +25,14 @@ use std::thread::JoinHandle;
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
-use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
 
 use self::file::{File, check_format, open_error};
 use self::view::RedbView;
 use self::writer::{Request, Write};
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, Snapshot, Store,
-    StoreError, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
+    Store, StoreError, StoreStats, View,
 };
 
 /// Name of the store's file in its data directory.
@@ -201,10 +200,13 @@ impl Store for RedbStore {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 
-    fn restore_decision(&self, mut decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+    fn restore_decision(
+        &self,
+        mut restored: RestoredDecision,
+    ) -> BoxFuture<Result<bool, AppendError>> {
         // Which values an export left out says nothing about the decision; with it, a second import would differ.
-        decision.redacted.clear();
-        self.request(|to| Request::Write(Write::RestoreDecision(Box::new(decision), to)))
+        restored.decision.redacted.clear();
+        self.request(|to| Request::Write(Write::RestoreDecision(Box::new(restored), to)))
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {

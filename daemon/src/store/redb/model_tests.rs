@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use redb::backends::InMemoryBackend;
 use serde_json::{Map, json};
 use whodunit_core::command::{Command, Outcome, Rejection};
+use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
@@ -168,10 +169,14 @@ impl Model {
             return End::Refused("revision");
         }
         let rejection = append.decision.as_ref().and_then(|d| d.rejection.clone());
-        let taken = append.claims.iter().any(|key| {
-            self.holder(append.stream.category(), &key.value, u64::MAX)
-                .is_some_and(|holder| *holder != append.stream)
-        });
+        let taken = append
+            .keys
+            .iter()
+            .filter(|change| change.taken)
+            .any(|change| {
+                self.holder(append.stream.category(), &change.key.value, u64::MAX)
+                    .is_some_and(|holder| *holder != append.stream)
+            });
         let rule = match (rejection, taken, &append.decision) {
             (Some(rejection), ..) => Some(rejection.rule),
             (None, true, None) => return End::Refused("key"),
@@ -243,14 +248,14 @@ impl Model {
         let position = self.log.len() as u64;
         let place = |key: &UniqueKey| (append.stream.category().to_owned(), key.value.clone());
         if !append.events.is_empty() {
-            for key in &append.releases {
+            for KeyChange { key, .. } in append.keys.iter().filter(|change| !change.taken) {
                 for hold in self.holds.entry(place(key)).or_default() {
                     if hold.0 == append.stream && hold.2.is_none() {
                         hold.2 = Some(position);
                     }
                 }
             }
-            for key in &append.claims {
+            for KeyChange { key, .. } in append.keys.iter().filter(|change| change.taken) {
                 if self
                     .holder(append.stream.category(), &key.value, u64::MAX)
                     .is_none()
@@ -300,8 +305,18 @@ fn request(model: &Model, asked: &Asked, n: usize) -> Append {
     append.fresh_ids = (0..append.events.len())
         .map(|i| format!("fresh-{n}-{i}"))
         .collect();
-    append.claims = asked.claim.map(email).into_iter().collect();
-    append.releases = asked.release.map(email).into_iter().collect();
+    let last = append.events.len().saturating_sub(1);
+    let change = |key: u8, taken| KeyChange {
+        event: last,
+        key: email(key),
+        taken,
+    };
+    if !append.events.is_empty() {
+        append
+            .keys
+            .extend(asked.release.map(|key| change(key, false)));
+        append.keys.extend(asked.claim.map(|key| change(key, true)));
+    }
     append.decision = asked.decided.map(|(id, refused)| PendingDecision {
         command: Command {
             command_id: format!("command-{id}"),

@@ -8,7 +8,10 @@ use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 
+use whodunit_core::command::Decision;
+
 use super::*;
+use crate::store::DecisionPlace;
 
 fn fact(n: u64) -> Append {
     let mut event = NewEvent::new("Happened", json!({"n": n, "text": "x".repeat(100)}));
@@ -129,6 +132,13 @@ async fn a_redacted_decision_can_be_restored_twice() {
         },
         redacted: vec!["/payload/password_hash".to_owned()],
     };
-    assert!(store.restore_decision(decision.clone()).await.unwrap());
-    assert!(!store.restore_decision(decision).await.unwrap());
+    let restored = RestoredDecision {
+        decision,
+        place: DecisionPlace::After {
+            log: None,
+            stream: None,
+        },
+    };
+    assert!(store.restore_decision(restored.clone()).await.unwrap());
+    assert!(!store.restore_decision(restored).await.unwrap());
 }

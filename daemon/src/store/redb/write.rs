@@ -15,15 +15,15 @@ use super::tables::{
 };
 use crate::store::{Append, StoreError, StreamInfo, StreamLabel};
 
-/// Writes the events with every index of theirs, and the stream's record. Answers the effective time of the last one.
+/// Writes the events with every index of theirs, and the stream's record.
 pub(super) fn write_events(
     txn: &WriteTransaction,
     append: &Append,
     stream: Option<(u64, StreamInfo)>,
     events: &[Event],
-) -> Result<Option<Timestamp>, StoreError> {
+) -> Result<(), StoreError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
-        return relabel(txn, append, stream).map(|()| None);
+        return relabel(txn, append, stream);
     };
     let is_new = stream.is_none();
     let (number, mut info) = match stream {
@@ -64,7 +64,7 @@ pub(super) fn write_events(
             (streams + u64::from(is_new), total + events.len() as u64),
         )
         .map_err(engine(doing))?;
-    Ok(Some(info.last_at))
+    Ok(())
 }
 
 fn relabel(
@@ -173,33 +173,34 @@ fn write_log(
     Ok(())
 }
 
-/// Ends the holds that are given up and begins those that are taken, both at the append's last event and its effective time.
+/// Ends the holds that are given up and begins those that are taken, each at its event and that event's effective time.
+/// `last_at` is the effective time that the stream had reached before.
 pub(super) fn write_keys(
     txn: &WriteTransaction,
     append: &Append,
-    last: Option<(&Event, Timestamp)>,
+    events: &[Event],
+    last_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some((last, effective)) = last else {
-        return Ok(());
-    };
-    if append.claims.is_empty() && append.releases.is_empty() {
+    if append.keys.is_empty() {
         return Ok(());
     }
     let doing = "writing the keys";
-    let (category, stream, position, at) = (
-        append.stream.category(),
-        append.stream.as_str(),
-        last.position.0,
-        effective.as_micros(),
-    );
-    let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
-    for (key, claimed) in append
-        .releases
+    let (category, stream) = (append.stream.category(), append.stream.as_str());
+    let effective = events.iter().scan(last_at, |effective, event| {
+        *effective = (*effective).max(event.recorded_at);
+        Some(effective.as_micros())
+    });
+    let moments: Vec<_> = events
         .iter()
-        .map(|k| (k, false))
-        .chain(append.claims.iter().map(|k| (k, true)))
-    {
-        let (name, value) = (key.name.as_str(), key.value.as_str());
+        .map(|event| event.position.0)
+        .zip(effective)
+        .collect();
+    let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
+    for change in &append.keys {
+        let Some(&(position, at)) = moments.get(change.event) else {
+            continue;
+        };
+        let (name, value) = (change.key.name.as_str(), change.key.value.as_str());
         let open = {
             let mut holds = keys
                 .range((category, name, value, 0)..=(category, name, value, u64::MAX))
@@ -212,7 +213,7 @@ pub(super) fn write_keys(
                 None => None,
             }
         };
-        match (open, claimed) {
+        match (open, change.taken) {
             (Some((since, since_at)), false) => {
                 keys.insert(
                     (category, name, value, since),
