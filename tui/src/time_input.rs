@@ -39,17 +39,27 @@ pub(crate) fn parse(text: &str, zone: Zone, cursor: Timestamp) -> Result<Target,
         None => text.to_owned(),
     };
     match spelled.parse() {
+        Ok(_) if names_a_minute(&spelled) => zoned(&spelled, zone),
         Ok(time) => Ok(Target::Time(time)),
         Err(TimeError::NoZone(local)) => zoned(&local, zone),
         Err(_) => zoned(&spelled, zone),
     }
 }
 
-/// A time without zone, read in the zone shown (a `Z` at its end is one). A minute or a day is meant whole: to its end.
+/// Whether a time ends with its minutes, before its zone: `2025-03-24T15:47+02:00`.
+fn names_a_minute(text: &str) -> bool {
+    text.get(13..14) == Some(":") && !matches!(text.get(16..17), Some(":" | "."))
+}
+
+/// A time without seconds, or without a zone: then it is read in the zone shown. A minute or a day is meant whole: to its
+/// end.
 fn zoned(text: &str, zone: Zone) -> Result<Target, String> {
     let (local, suffix) = match text.strip_suffix('Z') {
         Some(utc) => (utc, "Z".to_owned()),
-        None => (text, zone.suffix()),
+        None => match text.split_at_checked(16) {
+            Some((minute, offset)) if offset.starts_with(['+', '-']) => (minute, offset.to_owned()),
+            _ => (text, zone.suffix()),
+        },
     };
     let local = local.replace(' ', "T");
     let full = match local.len() {
@@ -111,6 +121,10 @@ mod tests {
             // A minute is meant whole: what happened in it has happened.
             ("2025-03-24 15:47", time("2025-03-24T15:47:59.999999Z")),
             ("2025-03-24T15:47Z", time("2025-03-24T15:47:59.999999Z")),
+            (
+                "2025-03-24T15:47+02:00",
+                time("2025-03-24T13:47:59.999999Z"),
+            ),
             ("15:46", time("2025-03-24T15:46:59.999999Z")),
             ("3:47 PM", time("2025-03-24T15:47:59.999999Z")),
             ("12:05am", time("2025-03-24T00:05:59.999999Z")),

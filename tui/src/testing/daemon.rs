@@ -18,7 +18,7 @@ use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::fold::{Folded, step};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::NoHolders;
-use whodunit_core::merge::Merge;
+use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
@@ -75,7 +75,7 @@ impl Daemon {
         events.extend(history::of_others());
         Self {
             users: Arc::new(users::model(Arc::new(NoPasswords)).unwrap()),
-            merge: Arc::new(Merge::model()),
+            merge: Arc::new(merge::model()),
             events,
             decisions: history::decisions(),
             pipeline: pipeline::all(),
@@ -168,6 +168,7 @@ impl Daemon {
             title: title.or_else(|| rules.title(&folded.state)),
             status: rules.status(&folded.state),
             clock_back_at: None,
+            model: rules.name().to_owned(),
         })
     }
 

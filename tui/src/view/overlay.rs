@@ -269,7 +269,7 @@ fn category(
     selected: usize,
 ) {
     let theme = app.theme;
-    let inner = open(app, frame, body, "category", 60, 20);
+    let inner = open(app, frame, body, "category", 66, 20);
     if let Some(why) = categories.failure() {
         return failure(app, frame, inner, why);
     }
