@@ -21,6 +21,7 @@ use crate::json::{Json, State};
 use crate::keys::KeyHolders;
 use crate::model::Model;
 use crate::payload::FieldError;
+use crate::stop::{Stop, Stopped};
 use crate::time::Timestamp;
 
 /// What a scenario is run from.
@@ -97,10 +98,18 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// The caller no longer waits for the answer.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Evaluates the scenario.
 pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
+    evaluate_until(scenario, &Stop::new())
+}
+
+/// Evaluates the scenario, unless it is stopped: the token is looked at before each step.
+pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut, WhatIfError> {
     scenario.check_edits()?;
     let mut run = Run::new(scenario);
     let (before_base, after_base) = scenario.events.split_at(
@@ -110,9 +119,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     );
     run.inserts_after(scenario.start.revision);
     for event in before_base {
+        stop.check()?;
         run.recorded(event);
     }
     for (index, action) in scenario.actions.iter().enumerate() {
+        stop.check()?;
         match action {
             Action::Command(command) => run.command(index, command)?,
             Action::Event(event) => run.raw(index, event)?,
@@ -120,9 +131,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     }
     if scenario.continuation == Continuation::Refold {
         for event in after_base {
+            stop.check()?;
             run.recorded(event);
         }
     }
+    stop.check()?;
     Ok(run.end())
 }
 

@@ -14,10 +14,14 @@ use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::limits::{
+    BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX,
+};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::projections::Projections;
+use crate::reading::{HeavyPool, readers};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
 
@@ -51,6 +55,10 @@ pub(crate) struct Parts {
 /// How many of each kind of work may go on at a time.
 pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
+    pub(crate) readers: Arc<Semaphore>,
+    pub(crate) heavy: HeavyPool,
+    pub(crate) bodies: Memory,
+    pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
@@ -103,6 +111,10 @@ impl Daemon {
         });
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            readers: readers(),
+            heavy: HeavyPool::new(stopping.clone()),
+            bodies: Memory::new(BODIES_BYTES_MAX),
+            replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),

@@ -167,16 +167,47 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
         filter: args.log_level.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
     let set = match args.log {
-        LogForm::Text => log.with_ansi(false).try_init(),
-        LogForm::Json => log.json().flatten_event(true).try_init(),
+        LogForm::Text => log
+            .with_ansi(false)
+            .with_writer(|| OneLine(io::stderr()))
+            .try_init(),
+        LogForm::Json => log
+            .with_writer(io::stderr)
+            .json()
+            .flatten_event(true)
+            .try_init(),
     };
     // A log that is set already, by whoever embeds this, stays.
     drop(set);
     Ok(())
+}
+
+/// Writes each entry of the log as one line, whatever its fields hold: control characters are escaped, so that nothing a
+/// client sends can look like another entry.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    /// An entry comes as a whole, with its line's end.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let line = entry.strip_suffix(b"\n").unwrap_or(entry);
+        let mut text = String::with_capacity(entry.len());
+        for c in String::from_utf8_lossy(line).chars() {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                text.extend(c.escape_unicode());
+            } else {
+                text.push(c);
+            }
+        }
+        text.push('\n');
+        self.0.write_all(text.as_bytes())?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
@@ -256,6 +287,9 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// The terminal it was started from is gone.
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -265,6 +299,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -272,6 +307,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -287,5 +323,22 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_the_log_is_one_line() {
+        let mut out = OneLine(Vec::new());
+        let entry = "INFO revealed who=\"eve\nINFO all is well\r\u{1b}[2J\u{2028}\"\n";
+        out.write_all(entry.as_bytes()).unwrap();
+        let text = String::from_utf8(out.0).unwrap();
+        assert_eq!(
+            text,
+            "INFO revealed who=\"eve\\u{a}INFO all is well\\u{d}\\u{1b}[2J\\u{2028}\"\n"
+        );
     }
 }

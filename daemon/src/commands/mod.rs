@@ -29,7 +29,7 @@ use crate::clock::{Clock, Ids};
 use crate::limits::ATTEMPTS_MAX;
 use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
-use crate::reading::{blocking, read};
+use crate::reading::{blocking_aside, read};
 use crate::store::{
     Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
     View,
@@ -161,7 +161,8 @@ impl Commands {
         }
         let (model, ids) = (model.clone(), Arc::clone(&self.ids));
         let started = Instant::now();
-        let mut append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        let mut append =
+            blocking_aside(move || prepared(&model, &base, command, ids.as_ref())).await?;
         let took = started.elapsed();
         append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         let category = append.stream.category().to_owned();

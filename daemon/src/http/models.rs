@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, CommandOut, ModelOut};
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::model::Model;
-use whodunit_core::text::shown;
 
 use super::error::ApiError;
 use super::extract::{PathText, Query};
@@ -46,7 +45,7 @@ pub(crate) async fn one(
         return Ok(Reply(described(parts.models.merge())));
     }
     let Some(model) = parts.models.asked_for(&category) else {
-        let detail = format!("category `{}` has no model here", shown(&category));
+        let detail = format!("category `{}` has no model here", echo(&category));
         let mut hint =
             "its streams are folded by JSON Merge Patch: see `GET /v1/models/*`".to_owned();
         if let Some(model) = BuiltIn::for_category(&category) {

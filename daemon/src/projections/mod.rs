@@ -41,7 +41,7 @@ use self::runner::{ProjectionRunner, lock};
 use crate::builtin::BuiltIn;
 use crate::clock::Clock;
 use crate::limits::REFOLD_STREAMS_MAX;
-use crate::reading::blocking;
+use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
@@ -248,7 +248,8 @@ impl Projections {
                     name: name.to_owned(),
                 })?;
         let guard = CancelOnDrop(Arc::clone(&run));
-        let result = blocking(move || {
+        // It runs whatever becomes of the caller: the run ends only there.
+        let result = blocking_aside(move || {
             let result = check::check(&runner, &run);
             run.end(error::end_of(&result));
             result
@@ -297,10 +298,10 @@ impl Projections {
         query: DocumentQuery,
     ) -> Result<DocumentPage, RequestError> {
         let runner = self.answering(name)?;
-        let page = blocking(move || {
+        let page = blocking_until(move |stop| {
             let projection = runner.rules.projection.as_ref();
             let (found, checkpoint) = runner.read(|read_view| {
-                let found = query::page(read_view, projection, &query)?;
+                let found = query::page(read_view, projection, &query, stop)?;
                 Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();
