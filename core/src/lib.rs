@@ -25,6 +25,7 @@ pub mod number;
 pub mod payload;
 pub mod redact;
 pub mod same;
+pub mod stop;
 pub mod text;
 pub mod time;
 pub mod transfer;

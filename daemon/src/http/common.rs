@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::model::Models;
@@ -121,7 +121,9 @@ impl Reveal {
                 .and_then(|value| value.to_str().ok());
             let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
             let who = shown(who.unwrap_or("anonymous"));
-            tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
+            // As plain values they are quoted in the log, so that neither can look like another field.
+            let (who, of) = (who.as_ref(), echo(of));
+            tracing::info!(who, what, of, "secrets revealed");
         }
         Self(reveal)
     }
@@ -136,7 +138,7 @@ impl Reveal {
         if self.0 {
             return event;
         }
-        redact_event(models.of(event.stream.category()), event)
+        redact_event(models.for_stream(&event.stream), event)
     }
 
     /// Events as they may be shown.
@@ -152,6 +154,6 @@ impl Reveal {
         if self.0 {
             return decision;
         }
-        redact_decision(models.of(decision.stream.category()), decision)
+        redact_decision(models.for_stream(&decision.stream), decision)
     }
 }

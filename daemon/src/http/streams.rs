@@ -11,14 +11,15 @@ use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::problem::Problem;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Models;
 
 use super::common::{Order, Reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::Reply;
+use super::reply::{Written, answer};
 use crate::daemon::Parts;
 use crate::limits::{DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, SCAN_ENTRIES_MAX};
-use crate::reading::{read, stream_page};
+use crate::reading::stream_page;
 use crate::store::{Density, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View};
 use crate::time_travel::{Point, resolve};
 
@@ -58,7 +59,7 @@ pub(crate) struct StreamsParams {
 pub(crate) async fn list_streams(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<StreamsParams>,
-) -> Result<Reply<Page<Stream>>, ApiError> {
+) -> Result<Written, ApiError> {
     let limit = page_limit(params.limit)?;
     let sort = params.sort.unwrap_or_default();
     let after = params
@@ -75,14 +76,19 @@ pub(crate) async fn list_streams(
         Sort::Name => StreamOrder::Name,
         Sort::Recent => StreamOrder::Recent,
     };
-    read(&parts.store, move |view| {
+    let models = Arc::clone(&parts.models);
+    answer(&parts, move |view| {
         let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
-        Ok(Reply(Page {
-            items: page.streams.into_iter().map(shown).collect(),
+        Ok(Page {
+            items: page
+                .streams
+                .into_iter()
+                .map(|info| shown(&models, info))
+                .collect(),
             next_cursor: page.next.map(to_cursor),
             head: view.head().position.0,
             scanned: page.scanned,
-        }))
+        })
     })
     .await
 }
@@ -108,8 +114,9 @@ fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, ApiError> {
     found.ok_or_else(bad_cursor)
 }
 
-fn shown(info: StreamInfo) -> Stream {
+fn shown(models: &Models, info: StreamInfo) -> Stream {
     Stream {
+        model: models.for_stream(&info.stream).name().to_owned(),
         category: info.stream.category().to_owned(),
         stream: info.stream,
         revision: info.revision,
@@ -134,10 +141,11 @@ pub(crate) async fn get_stream(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
-) -> Result<Reply<Stream>, ApiError> {
-    read(&parts.store, move |view| {
+) -> Result<Written, ApiError> {
+    let models = Arc::clone(&parts.models);
+    answer(&parts, move |view| {
         let found = resolve(view, &stream, Point::Head)?;
-        Ok(Reply(shown(found.info)))
+        Ok(shown(&models, found.info))
     })
     .await
 }
@@ -217,7 +225,7 @@ pub(crate) async fn stream_events(
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Event>>, ApiError> {
+) -> Result<Written, ApiError> {
     let within = params.check()?;
     let reveal = Reveal::asked(
         params.reveal == Some(true),
@@ -226,14 +234,14 @@ pub(crate) async fn stream_events(
         stream.as_str(),
     );
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         let (events, next_cursor) = within.load(view, &stream)?;
-        Ok(Reply(Page {
+        Ok(Page {
             scanned: events.len() as u64,
             items: reveal.events(&models, events),
             next_cursor,
             head: view.head().position.0,
-        }))
+        })
     })
     .await
 }
@@ -265,11 +273,11 @@ pub(crate) async fn stream_density(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DensityParams>,
-) -> Result<Reply<DensityOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let buckets = params.check()?;
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         resolve(view, &stream, Point::Head)?;
-        Ok(Reply(spread(view.density(Some(&stream), buckets)?)))
+        Ok(spread(view.density(Some(&stream), buckets)?))
     })
     .await
 }
@@ -280,12 +288,9 @@ pub(crate) async fn stream_density(
 pub(crate) async fn log_density(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<DensityParams>,
-) -> Result<Reply<DensityOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let buckets = params.check()?;
-    read(&parts.store, move |view| {
-        Ok(Reply(spread(view.density(None, buckets)?)))
-    })
-    .await
+    answer(&parts, move |view| Ok(spread(view.density(None, buckets)?))).await
 }
 
 fn spread(density: Density) -> DensityOut {

@@ -17,10 +17,9 @@ use whodunit_core::view::{redact_data, redact_diff, redact_event, redact_state};
 use super::common::{Order, Reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::Reply;
+use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
-use crate::reading::read;
 use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -46,7 +45,7 @@ pub(crate) async fn get_state(
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
     headers: HeaderMap,
-) -> Result<Reply<StateOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let (revision, as_of) = (params.at_revision, params.as_of);
     at_most_one(
         ("at_revision", revision.is_some()),
@@ -65,9 +64,9 @@ pub(crate) async fn get_state(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let beginning = (Revision::ZERO, found.revision);
@@ -82,7 +81,7 @@ pub(crate) async fn get_state(
         } else {
             redact_state(&model, &mut state)
         };
-        Ok(Reply(StateOut {
+        Ok(StateOut {
             stream,
             revision: found.revision,
             position: reached.last.map(|(position, _)| position),
@@ -96,7 +95,7 @@ pub(crate) async fn get_state(
             faults: reached.folded.faults,
             faults_total: reached.folded.faults_total,
             warnings: warnings.into_iter().flatten().collect(),
-        }))
+        })
     })
     .await
 }
@@ -110,7 +109,7 @@ pub(crate) async fn get_steps(
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<StepsOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let within = params.check()?;
     let reveal = Reveal::asked(
         params.reveal == Some(true),
@@ -120,9 +119,9 @@ pub(crate) async fn get_steps(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
         let warnings = match (events.first(), events.last()) {
@@ -152,13 +151,13 @@ pub(crate) async fn get_steps(
                 .map(|step| redact_step(&model, step))
                 .collect();
         }
-        Ok(Reply(StepsOut {
+        Ok(StepsOut {
             items: steps,
             next_cursor,
             head: view.head().position.0,
             scanned,
             warnings: warnings.into_iter().collect(),
-        }))
+        })
     })
     .await
 }
@@ -193,7 +192,7 @@ pub(crate) async fn get_diff(
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,
     headers: HeaderMap,
-) -> Result<Reply<DiffOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
     let reveal = Reveal::asked(
@@ -204,9 +203,9 @@ pub(crate) async fn get_diff(
     );
     let (travel, model) = (
         Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
+        parts.models.for_stream(&stream).clone(),
     );
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
         let before = travel.state(view, &model, &stream, from.revision)?.folded;
@@ -235,14 +234,14 @@ pub(crate) async fn get_diff(
             redacted = touched.map(|entry| entry.path.clone()).collect();
             redact_diff(&model, &mut diff);
         }
-        Ok(Reply(DiffOut {
+        Ok(DiffOut {
             stream,
             from,
             to,
             diff,
             redacted,
             warnings: warnings.into_iter().flatten().collect(),
-        }))
+        })
     })
     .await
 }

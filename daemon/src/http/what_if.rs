@@ -12,9 +12,8 @@ use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use super::common::Reveal;
 use super::error::ApiError;
 use super::extract::{Json, Query};
-use super::reply::Reply;
+use super::reply::{Written, answer_heavy};
 use crate::daemon::Parts;
-use crate::reading::read;
 use crate::what_if::{redact, what_if};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -35,17 +34,17 @@ pub(crate) async fn run_what_if(
     Query(params): Query<WhatIfParams>,
     headers: HeaderMap,
     Json(request): Json<WhatIfIn>,
-) -> Result<Reply<WhatIfOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let stream = request.stream.as_str();
     let reveal = Reveal::asked(params.reveal == Some(true), &headers, "what-if", stream);
-    let model = parts.models.of(request.stream.category()).clone();
+    let model = parts.models.for_stream(&request.stream).clone();
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let mut scenario = what_if(view, &travel, &model, &request, now)?;
         if !reveal.yes() {
             redact(&model, &mut scenario);
         }
-        Ok(Reply(scenario))
+        Ok(scenario)
     })
     .await
 }

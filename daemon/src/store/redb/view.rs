@@ -1,4 +1,4 @@
-//! Reading: a read transaction on the file at one moment.
+//! The read view: the file as it is at one moment.
 //!
 //! Owns every read. A view holds a read transaction, so it sees one state of the log however long it lives, and never
 //! waits for the writer.
@@ -8,6 +8,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
+use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
@@ -28,10 +29,11 @@ use crate::store::{
 
 type StoreResult<T> = Result<T, StoreError>;
 
-/// A read transaction on the file.
+/// A read view of the file.
 pub(super) struct RedbView {
     txn: ReadTransaction,
     head: Head,
+    stop: Stop,
 }
 
 impl RedbView {
@@ -58,6 +60,7 @@ impl RedbView {
                 position: Position(position),
                 decision,
             },
+            stop: Stop::new(),
         })
     }
 
@@ -120,6 +123,7 @@ impl RedbView {
             .range((number, low)..=(number, high))
             .map_err(engine(doing))?;
         loop {
+            self.stop.check()?;
             let entry = match direction {
                 Direction::Forward => entries.next(),
                 Direction::Backward => entries.next_back(),
@@ -171,6 +175,14 @@ impl RedbView {
 impl View for RedbView {
     fn head(&self) -> Head {
         self.head
+    }
+
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
@@ -318,6 +330,7 @@ impl View for RedbView {
         let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
         let mut page = LogPage::default();
         for position in candidates(&self.txn, filter, range, direction)? {
+            self.stop.check()?;
             let position = position?;
             if page.events.len() >= limit || page.scanned >= budget {
                 page.next = Some(Position(position));
@@ -388,6 +401,7 @@ impl View for RedbView {
         };
         let mut page = DecisionPage::default();
         let mut take = |sequence: u64, rejected: Option<bool>| -> StoreResult<bool> {
+            self.stop.check()?;
             if filter.rejected.is_some() && rejected.is_some() && rejected != filter.rejected {
                 return Ok(true);
             }
@@ -498,7 +512,9 @@ impl View for RedbView {
         limit: usize,
         budget: u64,
     ) -> StoreResult<JobPage> {
-        job_view::jobs(&self.txn, filter, from, direction, limit, budget)
+        job_view::jobs(
+            &self.txn, &self.stop, filter, from, direction, limit, budget,
+        )
     }
 
     fn first_open_job(&self, handler: &str, stream: &StreamName) -> StoreResult<Option<Job>> {
@@ -576,6 +592,7 @@ impl RedbView {
         let mut page = StreamPage::default();
         let mut last = after.unwrap_or_default();
         for entry in entries.map_err(engine(doing))? {
+            self.stop.check()?;
             let (name, number) = entry.map_err(engine(doing))?;
             if page.streams.len() >= limit || page.scanned >= budget {
                 page.next = Some(StreamCursor::AfterName(last));
@@ -610,6 +627,7 @@ impl RedbView {
         let mut page = StreamPage::default();
         let mut last = before;
         for entry in by_last.range(..before).map_err(engine(doing))?.rev() {
+            self.stop.check()?;
             let (position, number) = entry.map_err(engine(doing))?;
             if page.streams.len() >= limit || page.scanned >= budget {
                 page.next = Some(StreamCursor::BeforePosition(Position(last)));
