@@ -61,21 +61,8 @@ pub fn router(daemon: &Daemon) -> Router {
 }
 
 /// The API's description, as served at `/v1/openapi.json`.
-<<<<<<< HEAD
 pub fn openapi() -> serde_json::Value {
-    openapi::complete(&routes().into_openapi())
-}
-
-fn routes() -> Routes {
-    let quick = Routes::with_openapi(openapi::head())
-        .routes(routes!(write::send_command))
-        .routes(routes!(streams::stream_events, write::append_events))
-        .routes(routes!(streams::list_streams))
-        .routes(routes!(streams::get_stream))
-        .routes(routes!(streams::stream_density))
-=======
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::complete(routes(None).into_openapi())
+    openapi::complete(&routes(None).into_openapi())
 }
 
 /// The routes; with what bounds them, where there is a daemon behind them.
@@ -105,12 +92,11 @@ fn routes(parts: Option<&Arc<Parts>>) -> Routes {
 /// What is answered within a bound of time.
 fn short() -> Routes {
     Routes::new()
-        .routes(routes!(write::command))
-        .routes(routes!(streams::events, write::append))
-        .routes(routes!(streams::list))
-        .routes(routes!(streams::one))
-        .routes(routes!(streams::density))
->>>>>>> main
+        .routes(routes!(write::send_command))
+        .routes(routes!(streams::stream_events, write::append_events))
+        .routes(routes!(streams::list_streams))
+        .routes(routes!(streams::get_stream))
+        .routes(routes!(streams::stream_density))
         .routes(routes!(streams::log_density))
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
@@ -122,7 +108,6 @@ fn short() -> Routes {
         .routes(routes!(travel::get_steps))
         .routes(routes!(travel::get_diff))
         .routes(routes!(what_if::run_what_if))
-<<<<<<< HEAD
         .routes(routes!(outbox::list_jobs))
         .routes(routes!(outbox::get_job))
         .routes(routes!(outbox::retry_job))
@@ -138,45 +123,18 @@ fn short() -> Routes {
             projections::rebuild_projection,
             projections::cancel_rebuild
         ))
-        .routes(routes!(ops::health))
-        .routes(routes!(ops::ready))
-        .routes(routes!(metrics::metrics));
-    quick
-        .route_layer(from_fn(layers::in_time))
-        // What streams or goes through the whole log takes as long as it takes.
-        .routes(routes!(live::live_events))
-        .routes(routes!(export::export_events))
-        .routes(routes!(projections::check_projection))
-        .merge(
-            Routes::new()
-                .routes(routes!(import::import_events))
-                .route_layer(DefaultBodyLimit::disable()),
-        )
-=======
-        .routes(routes!(outbox::list))
-        .routes(routes!(outbox::one))
-        .routes(routes!(outbox::retry))
-        .routes(routes!(outbox::retry_all))
-        .routes(routes!(backfill::begin, backfill::list))
-        .routes(routes!(backfill::one, backfill::cancel))
-        .routes(routes!(read_models::list))
-        .routes(routes!(read_models::page))
-        .routes(routes!(read_models::one))
-        .routes(routes!(projections::list))
-        .routes(routes!(projections::one))
-        .routes(routes!(projections::rebuild, projections::cancel_rebuild))
 }
 
 /// What streams or goes through the whole log takes as long as it takes.
 fn long() -> Routes {
     Routes::new()
-        .routes(routes!(live::live))
-        .routes(routes!(export::export))
-        .routes(routes!(projections::check))
+        .routes(routes!(live::live_events))
+        .routes(routes!(export::export_events))
+        .routes(routes!(projections::check_projection))
 }
 
 fn import() -> Routes {
-    Routes::new().routes(routes!(import::import))
+    Routes::new().routes(routes!(import::import_events))
 }
 
 /// What is answered however many requests are under way.
@@ -185,5 +143,4 @@ fn always() -> Routes {
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready))
         .routes(routes!(metrics::metrics))
->>>>>>> main
 }
