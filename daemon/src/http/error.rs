@@ -63,12 +63,7 @@ pub(crate) fn unread_answer(engine: &[u8]) -> Option<Vec<u8>> {
             "the request is not HTTP/1.1 as it should be",
         ),
         "14" => uri_too_long(),
-        "31" => Problem::new(
-            Code::HeadersTooLarge,
-            format!(
-                "the request's head is larger than {HEAD_BYTES_MAX} bytes, or has more than 100 headers"
-            ),
-        ),
+        "31" => headers_too_large(),
         _ => return None,
     };
     let body = serde_json::to_string(&problem).ok()?;
@@ -83,6 +78,13 @@ pub(crate) fn unread_answer(engine: &[u8]) -> Option<Vec<u8>> {
         )
         .into_bytes(),
     )
+}
+
+pub(crate) fn headers_too_large() -> Problem {
+    let detail = format!(
+        "the request's head is larger than {HEAD_BYTES_MAX} bytes, or has more than 100 headers"
+    );
+    Problem::new(Code::HeadersTooLarge, detail)
 }
 
 pub(crate) fn uri_too_long() -> Problem {
