@@ -54,6 +54,10 @@ pub enum Code {
     NoSuchRun,
     /// 404: the stream's head is before the revision asked for.
     RevisionBeyondHead,
+    /// 404: the log's head is before the position asked for.
+    PositionBeyondHead,
+    /// 404: no such decision.
+    NoSuchDecision,
     /// 404: the time asked for is before the stream's first event.
     BeforeFirstEvent,
     /// 405: the path knows other methods.
@@ -66,6 +70,8 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
+    /// 409: a redacted export, and the log holds other history.
+    RedactedExport,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -120,6 +126,8 @@ impl Code {
             | Self::NoSuchDocument
             | Self::NoSuchRun
             | Self::RevisionBeyondHead
+            | Self::PositionBeyondHead
+            | Self::NoSuchDecision
             | Self::BeforeFirstEvent => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
@@ -127,6 +135,7 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
+            | Self::RedactedExport
             | Self::AlreadyRunning
             | Self::NotFailed
             | Self::NotConfirmed => 409,
@@ -164,6 +173,8 @@ impl Code {
             Self::NoSuchDocument => "no such document",
             Self::NoSuchRun => "no such run",
             Self::RevisionBeyondHead => "revision beyond the head",
+            Self::PositionBeyondHead => "position beyond the head",
+            Self::NoSuchDecision => "no such decision",
             Self::BeforeFirstEvent => "nothing yet at that time",
             Self::MethodNotAllowed => "method not allowed",
             Self::Timeout => "request timed out",
@@ -171,6 +182,7 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
+            Self::RedactedExport => "redacted export refused",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",

@@ -20,7 +20,7 @@ use super::extract::{Query, StreamPath};
 use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
-use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
+use crate::time_travel::{Point, clock_went_back, faults, left_out, redacted_copy, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ pub(crate) struct StateParams {
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
     responses((status = 200, body = StateOut), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head` or `before_first_event`")))]
-pub(crate) async fn state(
+pub(crate) async fn get_state(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
@@ -66,11 +66,13 @@ pub(crate) async fn state(
         Arc::clone(&parts.travel),
         parts.models.for_stream(&stream).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let beginning = (Revision::ZERO, found.revision);
         let warnings = [
+            redacted_copy,
             left_out(view, point, &found)?,
             clock_went_back(view, &found, beginning)?,
             faults(&reached.folded),
@@ -104,7 +106,7 @@ pub(crate) async fn state(
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
     responses((status = 200, body = StepsOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn steps(
+pub(crate) async fn get_steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
@@ -121,6 +123,7 @@ pub(crate) async fn steps(
         Arc::clone(&parts.travel),
         parts.models.for_stream(&stream).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
@@ -156,7 +159,7 @@ pub(crate) async fn steps(
             next_cursor,
             head: view.head().position.0,
             scanned,
-            warnings: warnings.into_iter().collect(),
+            warnings: redacted_copy.into_iter().chain(warnings).collect(),
         })
     })
     .await
@@ -187,7 +190,7 @@ pub(crate) struct DiffParams {
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
     responses((status = 200, body = DiffOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn difference(
+pub(crate) async fn get_diff(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,
@@ -205,6 +208,7 @@ pub(crate) async fn difference(
         Arc::clone(&parts.travel),
         parts.models.for_stream(&stream).clone(),
     );
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
@@ -216,6 +220,7 @@ pub(crate) async fn difference(
             &after
         };
         let mut warnings = vec![
+            redacted_copy,
             left_out(view, from_point, &from)?,
             left_out(view, to_point, &to)?,
             clock_went_back(view, &to, (Revision::ZERO, later.revision))?,

@@ -103,6 +103,7 @@ impl RedbStore {
         };
         opening::make_directory(directory).map_err(at_directory)?;
         let path = directory.join(FILE_NAME);
+        opening::make_private_file(&path).map_err(at_directory)?;
         let store = opening::guarded(&path, || {
             let database = Database::builder()
                 .set_cache_size(CACHE_BYTES)
@@ -144,7 +145,7 @@ impl RedbStore {
         let current = RedbView::open(&database)?.head();
         let (announce, head) = watch::channel(current);
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let file = Arc::new(File::new(database));
+        let file = Arc::new(File::new(database)?);
         let shared = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -243,6 +244,14 @@ impl Store for RedbStore {
             file_bytes: std::fs::metadata(&self.path).map_or(0, |meta| meta.len()),
             read_only: self.file.refuses(),
         })
+    }
+
+    fn is_redacted_copy(&self) -> bool {
+        self.file.is_redacted_copy()
+    }
+
+    fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
+        self.request(|to| Request::Write(Write::LabelRedactedCopy(to)))
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {
