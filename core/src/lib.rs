@@ -8,6 +8,7 @@
 //! state is reached, [`api`] for what goes over the wire.
 
 pub mod api;
+pub mod caseless;
 pub mod command;
 pub mod decide;
 pub mod decider;
@@ -22,11 +23,11 @@ pub mod merge;
 pub mod model;
 pub mod number;
 pub mod payload;
-pub mod redact;
 pub mod same;
+pub mod search;
+pub mod shown;
 pub mod text;
 pub mod time;
 pub mod truth;
 pub mod users;
-pub mod view;
 pub mod what_if;

@@ -25,9 +25,9 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 use whodunit_core::keys::NoHolders;
 use whodunit_core::model::Model as Rules;
+use whodunit_core::shown::{Redact, Reveal};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
-use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Scenario, evaluate};
 
 use crate::client::{At, LiveCursor, LiveItem, LiveMessage};
@@ -108,7 +108,6 @@ fn event(
         causation_id: (revision == 4).then(|| "0195-3".to_owned()),
         data: Json::from(data),
         metadata: None,
-        redacted: Vec::new(),
     }
 }
 
@@ -255,25 +254,24 @@ impl Daemon {
                 .filter(|event| event.recorded_at <= at)
                 .count() as u64,
         };
-        let mut state = self.folded(revision).state;
-        let redacted = redact_state(&self.rules, &mut state);
+        let state = self.folded(revision).state;
         let event = self
             .events
             .iter()
             .find(|event| event.revision.0 == revision);
-        StateOut {
+        self.shown(StateOut {
             stream: stream.clone(),
             revision: Revision(revision),
             position: event.map(|event| event.position),
             recorded_at: event.map(|event| event.recorded_at),
             state,
-            redacted,
+            redacted: Vec::new(),
             head_revision: Revision(head),
             model: "user".to_owned(),
             rules_hash: self.rules.rules_hash().to_owned(),
             snapshot_revision: Revision(0),
             faults: Vec::new(),
-        }
+        })
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -283,20 +281,18 @@ impl Daemon {
             .map(|event| {
                 let before = state.clone();
                 let applied = step(&self.rules, &mut state, event);
-                let mut diff = diff(&before, &state);
-                redact_diff(&self.rules, &mut diff);
-                Step {
-                    event: redact_event(&self.rules, event.clone()),
-                    diff,
+                self.shown(Step {
+                    event: event.clone(),
+                    diff: diff(&before, &state),
                     applied,
                     upcast: None,
-                }
+                })
             })
             .collect()
     }
 
     fn what_if(&self, request: &WhatIfIn) -> Result<WhatIfOut, Failure> {
-        let mut out = evaluate(&Scenario {
+        let out = evaluate(&Scenario {
             model: &self.rules,
             stream: &request.stream,
             start: &Folded::start(&self.rules),
@@ -320,9 +316,13 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        redact_state(&self.rules, &mut out.state);
-        redact_state(&self.rules, &mut out.actual.state);
-        Ok(out)
+        Ok(self.shown(out))
+    }
+
+    /// A value as the daemon shows it.
+    fn shown<T: Redact>(&self, value: T) -> T {
+        let models = whodunit_core::model::Models::new([self.rules.clone()]);
+        Reveal::NO.show(&models, value).into_inner()
     }
 
     fn model_out(&self, category: &str) -> ModelOut {
@@ -342,7 +342,7 @@ impl Daemon {
             rules_hash: "0011223344556677".to_owned(),
             commands: commands.collect(),
             events: spec.events.clone(),
-            secrets: spec.state_secrets.clone(),
+            secrets: spec.secret_fields.clone(),
         }
     }
 
@@ -483,7 +483,7 @@ impl Daemon {
                 self.events
                     .iter()
                     .rev()
-                    .map(|event| redact_event(&self.rules, event.clone()))
+                    .map(|event| self.shown(event.clone()))
                     .collect(),
                 head,
             )),

@@ -20,7 +20,7 @@ pub use prepare::Passwords;
 
 /// The model of category `user`.
 pub fn model(passwords: Arc<dyn Passwords>) -> Model {
-    let pointers = |list: &[&str]| list.iter().map(|&p| p.to_owned()).collect::<Vec<_>>();
+    let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let spec = ModelSpec {
         category: "user".to_owned(),
         description: "user accounts: creation, names, email, password, suspension, deletion"
@@ -33,10 +33,8 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Model {
             from: 1,
             upcast: status_changed,
         }],
-        state_secrets: pointers(&["/password_hash"]),
-        event_secrets: pointers(&["/password_hash"]),
-        command_secrets: pointers(&["/password_hash", "/new_password_hash"]),
-        plaintext_fields: pointers(&["password", "current_password", "new_password"]),
+        secret_fields: names(&["password_hash", "new_password_hash"]),
+        plaintext_fields: names(&["password", "current_password", "new_password"]),
         title: Some("/email".to_owned()),
         status: Some("/status".to_owned()),
         unique_keys,

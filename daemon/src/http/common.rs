@@ -4,11 +4,8 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
-use whodunit_core::model::Models;
+use whodunit_core::shown::Reveal;
 use whodunit_core::text::shown;
-use whodunit_core::view::{redact_decision, redact_event};
 
 use super::error::ApiError;
 use crate::limits::{ACTOR_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
@@ -105,53 +102,14 @@ pub(crate) fn at_most_one(
     Ok(())
 }
 
-/// Whether a reply shows secrets. Made only by [`Reveal::asked`], which leaves a trace of who asked for them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reveal(bool);
-
-impl Reveal {
-    /// Secrets stay hidden.
-    pub(crate) const NO: Self = Self(false);
-
-    /// Notes who asked to see secrets, and of what.
-    pub(crate) fn asked(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Self {
-        if reveal {
-            let who = headers
-                .get("x-whodunit-actor")
-                .and_then(|value| value.to_str().ok());
-            let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
-            let who = shown(who.unwrap_or("anonymous"));
-            tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
-        }
-        Self(reveal)
-    }
-
-    /// Whether secrets are shown.
-    pub(crate) fn yes(self) -> bool {
-        self.0
-    }
-
-    /// An event as it may be shown.
-    pub(crate) fn event(self, models: &Models, event: Event) -> Event {
-        if self.0 {
-            return event;
-        }
-        redact_event(models.of(event.stream.category()), event)
-    }
-
-    /// Events as they may be shown.
-    pub(crate) fn events(self, models: &Models, events: Vec<Event>) -> Vec<Event> {
-        events
-            .into_iter()
-            .map(|event| self.event(models, event))
-            .collect()
-    }
-
-    /// A decision as it may be shown.
-    pub(crate) fn decision(self, models: &Models, decision: Decision) -> Decision {
-        if self.0 {
-            return decision;
-        }
-        redact_decision(models.of(decision.stream.category()), decision)
-    }
+/// Whether a reply shows secrets; leaves a trace of who asked to see them, and of what.
+pub(crate) fn asked_to_reveal(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Reveal {
+    Reveal::asked(reveal, || {
+        let who = headers
+            .get("x-whodunit-actor")
+            .and_then(|value| value.to_str().ok());
+        let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
+        let who = shown(who.unwrap_or("anonymous"));
+        tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
+    })
 }

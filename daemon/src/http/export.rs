@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::reply::Showable;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -15,9 +16,10 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::Decision;
 use whodunit_core::ids::Position;
 use whodunit_core::model::Models;
+use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::time::Timestamp;
 
-use super::common::Reveal;
+use super::common::asked_to_reveal;
 use super::error::ApiError;
 use super::extract::Query;
 use super::layers::busy;
@@ -85,7 +87,7 @@ pub(crate) async fn export(
     let Ok(place) = Arc::clone(&parts.gates.exports).try_acquire_owned() else {
         return Err(busy("too many exports are under way"));
     };
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "export", "the log");
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "export", "the log");
     let until = *parts.store.head().borrow();
     let what = if whole && params.decisions != Some(false) {
         What::EventsAndDecisions(Cursor::default())
@@ -164,9 +166,9 @@ fn lines(
             let found = batch(view, from, until, false, PIECE_EVENTS)?;
             for (entry, _) in found.entries {
                 match entry {
-                    Entry::Event(event) => line(&mut lines, &reveal.event(models, *event))?,
+                    Entry::Event(event) => line(&mut lines, &reveal.show(models, *event))?,
                     Entry::Decision(decision) => {
-                        let decision = reveal.decision(models, *decision);
+                        let decision = reveal.show(models, *decision);
                         line(
                             &mut lines,
                             &DecisionLine {
@@ -181,7 +183,7 @@ fn lines(
             (!done).then_some(What::EventsAndDecisions(found.end))
         }
         What::Events(from, filter) => {
-            let show = |event| reveal.event(models, event);
+            let show = |event| reveal.show(models, event);
             let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
             for event in page.events {
                 if event.position <= until.position {
@@ -197,10 +199,12 @@ fn lines(
 
 #[derive(Serialize)]
 struct DecisionLine<'a> {
-    decision: &'a Decision,
+    decision: &'a Shown<Decision>,
 }
 
-fn line(lines: &mut Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
+impl Showable for DecisionLine<'_> {}
+
+fn line(lines: &mut Vec<u8>, value: &impl Showable) -> Result<(), StoreError> {
     serde_json::to_writer(&mut *lines, value).map_err(|error| StoreError::Engine {
         doing: "writing a line of an export",
         source: error.into(),

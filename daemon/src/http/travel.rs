@@ -11,11 +11,10 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::diff::diff;
 use whodunit_core::ids::Revision;
-use whodunit_core::model::Model;
+use whodunit_core::shown::Shown;
 use whodunit_core::time::{TimeError, Timestamp};
-use whodunit_core::view::{redact_data, redact_diff, redact_event, redact_state};
 
-use super::common::{Order, Reveal, at_most_one};
+use super::common::{Order, asked_to_reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
 use super::reply::Reply;
@@ -40,14 +39,14 @@ pub(crate) struct StateParams {
 /// The state of a stream at a point of its history.
 #[utoipa::path(get, path = "/v1/streams/{stream}/state", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
-    responses((status = 200, body = StateOut), (status = 404, body = Problem, content_type = "application/problem+json",
+    responses((status = 200, body = Shown<StateOut>), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head` or `before_first_event`")))]
 pub(crate) async fn state(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
     headers: HeaderMap,
-) -> Result<Reply<StateOut>, ApiError> {
+) -> Result<Reply<Shown<StateOut>>, ApiError> {
     let (revision, as_of) = (params.at_revision, params.as_of);
     at_most_one(
         ("at_revision", revision.is_some()),
@@ -58,38 +57,31 @@ pub(crate) async fn state(
         (None, Some(at)) => Point::AsOf(at),
         (None, None) => Point::Head,
     };
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "state",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.of(stream.category()).clone();
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
-        let mut state = reached.folded.state;
-        let redacted = if reveal.yes() {
-            Vec::new()
-        } else {
-            redact_state(&model, &mut state)
-        };
-        Ok(Reply(StateOut {
+        let out = StateOut {
             stream,
             revision: found.revision,
             position: reached.last.map(|(position, _)| position),
             recorded_at: reached.last.map(|(_, at)| at),
-            state,
-            redacted,
+            state: reached.folded.state,
+            redacted: Vec::new(),
             head_revision: found.info.revision,
             model: model.name().to_owned(),
             rules_hash: model.rules_hash().to_owned(),
             snapshot_revision: reached.snapshot_revision,
             faults: reached.folded.faults,
-        }))
+        };
+        Ok(Reply(reveal.show(&models, out)))
     })
     .await
 }
@@ -97,24 +89,22 @@ pub(crate) async fn state(
 /// A stream's events, each with what it did to the state.
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
-    responses((status = 200, body = Page<Step>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Step>>, ApiError> {
+) -> Result<Reply<Page<Shown<Step>>>, ApiError> {
     let within = params.check()?;
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "steps",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.of(stream.category()).clone();
     read(&parts.store, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
@@ -127,29 +117,14 @@ pub(crate) async fn steps(
         if backward {
             steps.reverse();
         }
-        if !reveal.yes() {
-            steps = steps
-                .into_iter()
-                .map(|step| redact_step(&model, step))
-                .collect();
-        }
         Ok(Reply(Page {
-            items: steps,
+            items: reveal.show_all(&models, steps),
             next_cursor,
             head: view.head().position.0,
             scanned,
         }))
     })
     .await
-}
-
-fn redact_step(model: &Model, mut step: Step) -> Step {
-    redact_diff(model, &mut step.diff);
-    if let Some(upcast) = &mut step.upcast {
-        redact_data(model, &mut upcast.data);
-    }
-    step.event = redact_event(model, step.event);
-    step
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -167,48 +142,36 @@ pub(crate) struct DiffParams {
 /// The differences between two points of a stream's history.
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
-    responses((status = 200, body = DiffOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Shown<DiffOut>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn difference(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,
     headers: HeaderMap,
-) -> Result<Reply<DiffOut>, ApiError> {
+) -> Result<Reply<Shown<DiffOut>>, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "diff",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.of(stream.category()).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.of(stream.category()).clone();
     read(&parts.store, move |view| {
         let from = resolve(view, &stream, from)?.revision;
         let to = resolve(view, &stream, to)?.revision;
         let before = travel.state(view, &model, &stream, from)?.folded.state;
         let after = travel.state(view, &model, &stream, to)?.folded.state;
-        let mut diff = diff(&before, &after);
-        let mut redacted = Vec::new();
-        if !reveal.yes() {
-            let secrets = &model.spec().state_secrets;
-            let touched = diff.iter().filter(|entry| {
-                let below = |secret: &&String| secret.starts_with(&format!("{}/", entry.path));
-                secrets.contains(&entry.path) || secrets.iter().any(|secret| below(&secret))
-            });
-            redacted = touched.map(|entry| entry.path.clone()).collect();
-            redact_diff(&model, &mut diff);
-        }
-        Ok(Reply(DiffOut {
+        let out = DiffOut {
             stream,
             from,
             to,
-            diff,
-            redacted,
-        }))
+            diff: diff(&before, &after),
+            redacted: Vec::new(),
+        };
+        Ok(Reply(reveal.show(&models, out)))
     })
     .await
 }

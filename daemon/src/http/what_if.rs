@@ -8,14 +8,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::Problem;
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+use whodunit_core::shown::Shown;
 
-use super::common::Reveal;
+use super::common::asked_to_reveal;
 use super::error::ApiError;
 use super::extract::{Json, Query};
 use super::reply::Reply;
 use crate::daemon::Parts;
 use crate::reading::read;
-use crate::what_if::{redact, what_if};
+use crate::what_if::what_if;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +28,7 @@ pub(crate) struct WhatIfParams {
 
 /// Evaluates what would have been: history with edits and actions. Never writes.
 #[utoipa::path(post, path = "/v1/what-if", tag = "what-if", params(WhatIfParams), request_body = WhatIfIn,
-    responses((status = 200, body = WhatIfOut),
+    responses((status = 200, body = Shown<WhatIfOut>),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such base")))]
 pub(crate) async fn run_what_if(
@@ -35,17 +36,15 @@ pub(crate) async fn run_what_if(
     Query(params): Query<WhatIfParams>,
     headers: HeaderMap,
     Json(request): Json<WhatIfIn>,
-) -> Result<Reply<WhatIfOut>, ApiError> {
+) -> Result<Reply<Shown<WhatIfOut>>, ApiError> {
     let stream = request.stream.as_str();
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "what-if", stream);
-    let model = parts.models.of(request.stream.category()).clone();
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "what-if", stream);
+    let models = Arc::clone(&parts.models);
+    let model = models.of(request.stream.category()).clone();
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     read(&parts.store, move |view| {
-        let mut scenario = what_if(view, &travel, &model, &request, now)?;
-        if !reveal.yes() {
-            redact(&model, &mut scenario);
-        }
-        Ok(Reply(scenario))
+        let scenario = what_if(view, &travel, &model, &request, now)?;
+        Ok(Reply(reveal.show(&models, scenario)))
     })
     .await
 }

@@ -74,6 +74,13 @@ struct DecisionLine {
     decision: Decision,
 }
 
+/// What an export says beside a decision: which of its values were taken out.
+#[derive(Debug, Deserialize)]
+struct Marks {
+    #[serde(default)]
+    redacted: Vec<String>,
+}
+
 /// Tells a decision's line from an event's by its one key.
 #[derive(Debug, Deserialize)]
 struct Probe<'a> {
@@ -83,9 +90,13 @@ struct Probe<'a> {
 
 /// Reads a line of our own export.
 pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, String> {
-    if let Ok(Probe { decision: Some(_) }) = serde_json::from_slice(line) {
+    if let Ok(Probe {
+        decision: Some(raw),
+    }) = serde_json::from_slice(line)
+    {
         let DecisionLine { decision } = parse_json(line).map_err(said)?;
-        check_redacted(&decision.redacted, allow_redacted)?;
+        let Marks { redacted } = parse_json(raw.get().as_bytes()).map_err(said)?;
+        check_redacted(&redacted, allow_redacted)?;
         check_decision(&decision, models)?;
         return Ok(Record::Decision(Box::new(decision)));
     }

@@ -292,7 +292,6 @@ async fn moved(
     mut decision: Decision,
 ) -> Result<Result<Decision, String>, ImportFailure> {
     decision.sequence = 0;
-    decision.redacted.clear();
     let stream = decision.stream.clone();
     if let Outcome::Accepted {
         revision,

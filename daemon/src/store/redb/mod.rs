@@ -200,9 +200,7 @@ impl Store for RedbStore {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 
-    fn restore_decision(&self, mut decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
-        // Which values an export left out says nothing about the decision; with it, a second import would differ.
-        decision.redacted.clear();
+    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
         self.request(|to| Request::Write(Write::RestoreDecision(Box::new(decision), to)))
     }
 
