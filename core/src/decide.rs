@@ -20,10 +20,19 @@ pub struct DecisionOutcome {
     pub events: Vec<NewEvent>,
     /// The state after them.
     pub state: State,
-    /// Keys the stream takes with them.
-    pub claims: Vec<UniqueKey>,
-    /// Keys the stream gives up with them.
-    pub releases: Vec<UniqueKey>,
+    /// Keys the stream takes and gives up with them, in order.
+    pub keys: Vec<KeyChange>,
+}
+
+/// A unique key that a stream takes or gives up with one of several events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// Index of the event in its list.
+    pub event: usize,
+    /// The key.
+    pub key: UniqueKey,
+    /// Whether the stream takes it; else it gives it up.
+    pub taken: bool,
 }
 
 /// Runs the rules on a prepared command. `revision` is the one that `state` stands after.
@@ -44,12 +53,10 @@ pub fn decide(
             .correlation_id
             .take()
             .or_else(|| command.correlation_id.clone());
-        event.causation_id = event
-            .causation_id
-            .take()
-            .or_else(|| Some(command.command_id.clone()));
+        // Always: this is how an event is known as one of its command's.
+        event.causation_id = Some(command.command_id.clone());
     }
-    let after = state_after(
+    let (after, keys) = state_and_keys_after(
         model,
         &command.stream,
         state,
@@ -57,54 +64,48 @@ pub fn decide(
         &events,
         command.issued_at,
     );
-    let (claims, releases) = key_changes(model, state, &after);
     Ok(DecisionOutcome {
         events,
         state: after,
-        claims,
-        releases,
+        keys,
     })
 }
 
-/// The state after events that are not in the log yet. `now` stands in for the time of those that bring none.
-pub fn state_after(
+/// The state after events that are not in the log yet, and the keys that change hands on the way: those of every state in
+/// between as well, so that several events in one append are judged as they would be one by one. `now` stands in for the
+/// time of events that bring none.
+pub fn state_and_keys_after(
     model: &Model,
     stream: &StreamName,
     state: &State,
     revision: Revision,
     events: &[NewEvent],
     now: Timestamp,
-) -> State {
+) -> (State, Vec<KeyChange>) {
     let mut after = state.clone();
     let mut revision = revision;
-    for event in events {
+    let mut held = model.unique_keys(state);
+    let mut changes = Vec::new();
+    for (index, event) in events.iter().enumerate() {
         revision = revision.next();
         step(
             model,
             &mut after,
             &provisional(model, stream, revision, event, now),
         );
+        let holds = model.unique_keys(&after);
+        let change = |key: &UniqueKey, taken| KeyChange {
+            event: index,
+            key: key.clone(),
+            taken,
+        };
+        let given_up = held.iter().filter(|key| !holds.contains(key));
+        changes.extend(given_up.map(|key| change(key, false)));
+        let taken = holds.iter().filter(|key| !held.contains(key));
+        changes.extend(taken.map(|key| change(key, true)));
+        held = holds;
     }
-    after
-}
-
-/// Keys that a stream takes and gives up when it goes from one state to another.
-pub fn key_changes(
-    model: &Model,
-    before: &State,
-    after: &State,
-) -> (Vec<UniqueKey>, Vec<UniqueKey>) {
-    let (held, holds) = (model.unique_keys(before), model.unique_keys(after));
-    let claims = holds
-        .iter()
-        .filter(|key| !held.contains(key))
-        .cloned()
-        .collect();
-    let releases = held
-        .into_iter()
-        .filter(|key| !holds.contains(key))
-        .collect();
-    (claims, releases)
+    (after, changes)
 }
 
 /// A fact as an event that is in no log: its position is 0.

@@ -49,9 +49,11 @@ pub struct Folded {
     pub revision: Revision,
     /// The first [`FAULTS_MAX`] events that could not be applied on the way.
     pub faults: Vec<Fault>,
+    /// How many events could not be applied on the way.
+    pub faults_total: u64,
 }
 
-/// How many faults a fold reports at most.
+/// How many faults a fold names at most; it counts them all.
 pub const FAULTS_MAX: usize = 20;
 
 impl Folded {
@@ -61,6 +63,7 @@ impl Folded {
             state: model.decider().initial_state(),
             revision: Revision::ZERO,
             faults: Vec::new(),
+            faults_total: 0,
         }
     }
 
@@ -68,14 +71,15 @@ impl Folded {
     pub fn push(&mut self, model: &Model, event: &Event) -> Effect {
         let effect = step(model, &mut self.state, event);
         self.revision = event.revision;
-        if let Effect::Failed { error } = &effect
-            && self.faults.len() < FAULTS_MAX
-        {
-            self.faults.push(Fault {
-                revision: event.revision,
-                event_type: event.event_type.clone(),
-                error: error.clone(),
-            });
+        if let Effect::Failed { error } = &effect {
+            self.faults_total += 1;
+            if self.faults.len() < FAULTS_MAX {
+                self.faults.push(Fault {
+                    revision: event.revision,
+                    event_type: event.event_type.clone(),
+                    error: error.clone(),
+                });
+            }
         }
         effect
     }

@@ -10,6 +10,7 @@
 pub mod api;
 pub mod caseless;
 pub mod command;
+pub mod consistency;
 pub mod decide;
 pub mod decider;
 pub mod diff;
@@ -28,6 +29,6 @@ pub mod search;
 pub mod shown;
 pub mod text;
 pub mod time;
-pub mod truth;
+pub mod transfer;
 pub mod users;
 pub mod what_if;

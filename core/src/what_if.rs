@@ -11,7 +11,7 @@ use crate::api::what_if::{
 };
 use crate::api::write::CommandIn;
 use crate::command::{Command, Rejection};
-use crate::decide::{self, decide, key_changes, provisional};
+use crate::decide::{self, KeyChange, decide, provisional};
 use crate::decider::PrepareError;
 use crate::diff::diff;
 use crate::event::{Event, NewEvent};
@@ -462,11 +462,11 @@ impl<'a> Run<'a> {
             holders,
             ..
         } = *self.scenario;
-        let decide::DecisionOutcome { events, state, .. } =
+        let decide::DecisionOutcome { events, keys, .. } =
             decide(model, &self.state, self.revision, command)?;
         // Keys the recorded stream held at the base count as its own: a scenario that dropped the event that took one may
         // take it again.
-        for key in key_changes(model, &self.state, &state).0 {
+        for KeyChange { key, .. } in keys.into_iter().filter(|change| change.taken) {
             if holders
                 .holder(stream.category(), &key)
                 .is_some_and(|holder| holder != *stream)
@@ -526,6 +526,7 @@ impl<'a> Run<'a> {
             first_divergence: self.divergence,
             flips: Vec::new(),
             redacted: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

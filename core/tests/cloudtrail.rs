@@ -17,7 +17,7 @@ use whodunit_core::mapping::{Mapped, Mapping};
 use whodunit_core::merge::Merge;
 
 fn mapping() -> Mapping {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mappings/cloudtrail.toml");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tui/mappings/cloudtrail.toml");
     Mapping::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -1,5 +1,5 @@
 //! A rebuild of `users` over a large log while commands arrive and queries are answered, beside a plain fold of the same log
-//! in the same run; then the truth check, and how soon a burst is caught up with.
+//! in the same run; then the consistency check, and how soon a burst is caught up with.
 //!
 //! `cargo bench -p whodunit-daemon --bench rebuild [-- --events N]`
 
@@ -360,7 +360,7 @@ async fn main() {
         let start = Instant::now();
         let check = projections.check(name).await.unwrap();
         println!(
-            "truth check of `{name}`: {} documents, {} events, {} findings, {:.1} s",
+            "consistency check of `{name}`: {} documents, {} events, {} findings, {:.1} s",
             check.documents,
             check.events,
             check.findings_total,

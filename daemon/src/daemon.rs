@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
 use whodunit_core::users;
 
-use crate::backfill::Backfills;
+use crate::backfill::{self, Backfills};
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
 use crate::metrics::Metrics;
-use crate::outbox::{Around, Outbox, Routes};
+use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::passwords::Argon2id;
 use crate::projections::Projections;
 use crate::store::{Store, StoreError};
@@ -35,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) commands: Commands,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) backfills: Backfills,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) projections: Arc<Projections>,
@@ -80,14 +80,26 @@ impl Daemon {
             Routes::of(&config.handlers.0),
             Arc::clone(&metrics),
         );
-        let around = Around {
+        let dependencies = Dependencies {
             store: Arc::clone(&store),
             models: Arc::clone(&models),
             travel: Arc::clone(&travel),
             clock: Arc::clone(&clock),
         };
-        let outbox = Outbox::start(around, config.handlers.0.clone(), config.outbox);
+        let outbox = Arc::new(Outbox::start(
+            dependencies,
+            config.handlers.0.clone(),
+            config.outbox,
+        ));
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let stopping = CancellationToken::new();
+        let backfills = Backfills::new(backfill::Dependencies {
+            store: Arc::clone(&store),
+            outbox: Arc::clone(&outbox),
+            projections: Arc::clone(&projections),
+            clock: Arc::clone(&clock),
+            stopping: stopping.clone(),
+        });
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
@@ -102,12 +114,12 @@ impl Daemon {
                 travel,
                 commands,
                 outbox,
-                backfills: Backfills::default(),
+                backfills,
                 metrics,
                 projections,
                 clock,
                 gates,
-                stopping: CancellationToken::new(),
+                stopping,
                 started: Instant::now(),
             }),
         }
@@ -148,7 +160,7 @@ impl Daemon {
         self.parts.stopping.cancelled().await;
     }
 
-    /// Stops: backfills end, jobs under way are finished or given back, read models are closed, and then the store, once the
+    /// Stops: backfills end, jobs under way are finished or released, read models are closed, and then the store, once the
     /// writes under way are done.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.begin_to_stop();

@@ -54,7 +54,11 @@ pub(crate) fn batch(
     let (all_events, all_decisions) = (events.len() < limit, decisions.len() < limit);
     // Where one of the two goes on beyond its batch, the other may not run ahead of it.
     if !all_events && let Some(last) = events.last() {
-        decisions.retain(|decision| place(decision) <= last.position);
+        // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
+        // would be to lose it.
+        let beyond = |decision: &Decision| place(decision) > last.position;
+        let ready = decisions.iter().position(beyond);
+        decisions.truncate(ready.unwrap_or(decisions.len()));
     }
     if !all_decisions && let Some(last) = decisions.last() {
         let bound = place(last);

@@ -40,6 +40,8 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
+/// How far ahead of the daemon's clock the `recorded_at` of a raw append may be. Imports are not bounded by it.
+pub const APPEND_AHEAD_MAX: Duration = Duration::from_mins(5);
 /// Bytes of one event's data or metadata.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
@@ -53,6 +55,9 @@ pub const ACTOR_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
+
+/// Events out of order by time that are looked at for a warning. Beyond them the warning says that it counted no further.
+pub const LATE_EVENTS_MAX: u64 = 100_000;
 
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;
@@ -71,8 +76,16 @@ pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
 pub const IMPORT_IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
-/// Bad records that an import's report names.
+/// Different reasons for bad records that an import's report names.
 pub const IMPORT_ERRORS_MAX: usize = 100;
+/// Lines that an import's report names for each of them.
+pub const IMPORT_ERROR_LINES_MAX: usize = 10;
+/// Streams that an import's report names for each thing it tells of them.
+pub const IMPORT_STREAMS_NAMED_MAX: usize = 20;
+/// Streams that it counts for each such thing.
+pub const IMPORT_STREAMS_COUNTED_MAX: usize = 10_000;
+/// Events whose ids an import keeps to place decisions of exports that do not name them.
+pub const IMPORT_EVENTS_REMEMBERED: usize = 10_000;
 
 /// Parts of a density's time axis when the request does not say.
 pub const DENSITY_BUCKETS_DEFAULT: usize = 100;
@@ -101,7 +114,7 @@ pub const OUTBOX_SCAN_JOBS: usize = 256;
 /// Jobs of one handler that wait for their next attempt, after which its worker takes no new ones until some of them ended.
 pub const OUTBOX_WAITING_MAX: usize = 100_000;
 /// Words to a worker that may wait.
-pub const OUTBOX_NUDGES_MAX: usize = 1_024;
+pub const OUTBOX_WAKE_UPS_MAX: usize = 1_024;
 /// Failed jobs that are made pending in one transaction.
 pub const OUTBOX_RETRY_BATCH: usize = 1_000;
 /// Pause before the outbox tries again what the store refused.
@@ -165,15 +178,15 @@ pub const PROJECTION_RETRY_LAST: Duration = Duration::from_secs(10);
 /// Time without progress after which a projection that is behind is called stalled.
 pub const PROJECTION_STALLED_AFTER: Duration = Duration::from_secs(5);
 /// Orders that wait for a projection's thread.
-pub const PROJECTION_ORDERS_MAX: usize = 64;
+pub const PROJECTION_COMMANDS_MAX: usize = 64;
 /// Documents folded anew in one transaction by a backfill.
-pub const REDERIVE_STREAMS_MAX: usize = 1_000;
+pub const REFOLD_STREAMS_MAX: usize = 1_000;
 
-/// Entries of the trail that a truth check holds at a time; the trail of one stream is held as a whole.
+/// Entries of the trail that a consistency check holds at a time; the trail of one stream is held as a whole.
 pub const CHECK_ENTRIES: u64 = 1_000_000;
-/// Streams that a truth check goes through at a time.
+/// Streams that a consistency check goes through at a time.
 pub const CHECK_STREAMS: usize = 100_000;
-/// Findings that a truth check names.
+/// Findings that a consistency check names.
 pub const CHECK_FINDINGS_MAX: usize = 1_000;
 
 /// Conditions `filter=` of a query.

@@ -1,7 +1,7 @@
 //! Metrics of a daemon, as Prometheus reads them.
 //!
 //! Owns what is counted while the daemon works, and the names. What can be asked of the store or a projection is a gauge
-//! that is read when somebody scrapes, so that it is never stale. Labels are bounded: routes, categories with a model,
+//! that is read at each scrape, so that it is never stale. Labels are bounded: routes, categories with a model,
 //! handlers; never a stream, an actor or anything else that comes from an event.
 
 use std::fmt;

@@ -427,7 +427,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["C"],
         Action::Check,
         "check",
-        "truth check: is the read model what the log says?",
+        "consistency check: is the read model what the log says?",
         true,
     ),
     key(

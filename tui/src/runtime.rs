@@ -112,7 +112,9 @@ async fn ask(client: &Client, request: Request) -> Result<Reply, ClientError> {
         Request::Stream(stream) => Reply::Stream(client.stream(&stream).await?),
         Request::Categories => Reply::Categories(client.categories().await?.items),
         Request::State(stream, at) => Reply::State(client.state(&stream, at, false).await?),
-        Request::Steps(stream, query) => Reply::Steps(client.steps(&stream, &query).await?),
+        Request::Steps(stream, query) => {
+            Reply::Steps(client.steps(&stream, &query).await?.into_page())
+        }
         Request::Diff(stream, from, to) => {
             Reply::Diff(client.diff(&stream, from, to, false).await?)
         }

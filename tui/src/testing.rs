@@ -76,7 +76,7 @@ pub(crate) struct Daemon {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) streams: Vec<Stream>,
     pub(crate) pipeline: Pipeline,
-    /// Whether a truth check finds nothing.
+    /// Whether a consistency check finds nothing.
     pub(crate) sound: bool,
     /// What every request is answered with instead.
     pub(crate) failure: Option<Failure>,
@@ -271,6 +271,8 @@ impl Daemon {
             rules_hash: self.rules.rules_hash().to_owned(),
             snapshot_revision: Revision(0),
             faults: Vec::new(),
+            faults_total: 0,
+            warnings: Vec::new(),
         })
     }
 
@@ -454,6 +456,7 @@ impl Daemon {
                     to: to.revision,
                     diff: diff(&from.state, &to.state),
                     redacted: Vec::new(),
+                    warnings: Vec::new(),
                 })
             }
             Request::Decisions(_) => Reply::Decisions(page(self.decisions.clone(), head)),

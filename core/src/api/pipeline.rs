@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::ids::{Position, Revision, StreamName};
 use crate::time::Timestamp;
 
-/// Where a job stands.
+/// Status of a job.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
@@ -19,7 +19,7 @@ pub enum JobStatus {
     Processing,
     /// Its handler is done with the event.
     Completed,
-    /// Every attempt failed; it waits for somebody to retry it.
+    /// Every attempt failed; it waits until an operator retries it.
     Failed,
 }
 
@@ -63,7 +63,7 @@ pub struct JobOut {
     pub event_id: String,
     /// Type of the event.
     pub event_type: String,
-    /// Where it stands.
+    /// Its status.
     pub status: JobStatus,
     /// How often it was tried since it was made or last retried by hand.
     pub attempts: u32,
@@ -78,12 +78,12 @@ pub struct JobOut {
     /// When its status last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// The earlier job of the same stream and handler that has to end first, for a pending one that is held back.
+    /// The earlier job of the same stream and handler that has to end first, for a pending one that is blocked.
     #[serde(default)]
-    pub held_by: Option<u64>,
+    pub blocked_by: Option<u64>,
 }
 
-/// How many jobs of a handler stand where.
+/// How many jobs of a handler have which status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct JobCounts {
     /// Waiting.
@@ -107,7 +107,7 @@ pub struct HandlerOut {
     pub target: String,
     /// The event types it takes, as `category/EventType` or `EventType`.
     pub event_types: Vec<String>,
-    /// How its jobs stand.
+    /// How many jobs it has, by status.
     pub counts: JobCounts,
 }
 
@@ -121,7 +121,7 @@ pub struct OutboxPage {
     pub next_cursor: Option<String>,
     /// The log's head when the page was read.
     pub head: u64,
-    /// Every handler and how its jobs stand, whatever the filter.
+    /// Every handler and the status of its jobs, whatever the filter.
     pub handlers: Vec<HandlerOut>,
 }
 
@@ -132,7 +132,7 @@ pub struct RetriedOut {
     pub retried: u64,
 }
 
-/// Where a long run stands.
+/// Status of a long run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
@@ -140,13 +140,13 @@ pub enum RunStatus {
     Running,
     /// Done.
     Completed,
-    /// Ended by somebody; what was there before is as it was.
+    /// Cancelled by an operator or by the daemon's end; what was there before is as it was.
     Cancelled,
     /// Ended by an error; what was there before is as it was.
     Failed,
 }
 
-/// A long run: a rebuild, a backfill, a truth check.
+/// A long run: a rebuild, a backfill, a consistency check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunOut {
     /// `rebuild`, `backfill` or `check`.
@@ -155,7 +155,7 @@ pub struct RunOut {
     pub id: u64,
     /// What it is about: a projection's name, or the handlers of a backfill.
     pub of: String,
-    /// Where it stands.
+    /// Its status.
     pub status: RunStatus,
     /// Events gone through.
     pub done: u64,
@@ -166,7 +166,7 @@ pub struct RunOut {
     pub jobs: u64,
     /// Events a second, lately.
     pub events_per_second: f64,
-    /// Seconds left at this rate; `null` when it cannot be told.
+    /// Seconds left at this rate; `null` when unknown.
     pub seconds_left: Option<f64>,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
@@ -217,7 +217,7 @@ pub struct ProjectionOut {
     pub error: Option<String>,
     /// The rebuild under way, or the last one since the daemon began.
     pub rebuild: Option<RunOut>,
-    /// The truth check under way, or the last one since the daemon began.
+    /// The consistency check under way, or the last one since the daemon began.
     pub check: Option<RunOut>,
 }
 
@@ -231,6 +231,8 @@ pub enum FindingKind {
     AppliedTwice,
     /// The event was applied after one that follows it.
     OutOfOrder,
+    /// The event was applied in its turn, and the log now holds another in its place: it was changed on disk.
+    EventChanged,
     /// The event was applied in its turn, by other rules: its effect was another.
     RulesChanged,
     /// The events were applied as they should, and the document is not what they led to.
@@ -238,7 +240,7 @@ pub enum FindingKind {
     /// The events were applied as they should, and there is no such document.
     Lost,
     /// There is a document, and no event that it could come from.
-    Unfounded,
+    Orphan,
 }
 
 impl FindingKind {
@@ -248,10 +250,11 @@ impl FindingKind {
             Self::Missed => "missed",
             Self::AppliedTwice => "applied_twice",
             Self::OutOfOrder => "out_of_order",
+            Self::EventChanged => "event_changed",
             Self::RulesChanged => "rules_changed",
             Self::Altered => "altered",
             Self::Lost => "lost",
-            Self::Unfounded => "unfounded",
+            Self::Orphan => "orphan",
         }
     }
 }
@@ -386,4 +389,60 @@ pub struct BackfillIn {
     /// Only these event types; all when empty.
     #[serde(default)]
     pub event_types: Vec<String>,
+    /// The whole log, where no range is given. A backfill through handlers with effects needs a range or this.
+    #[serde(default)]
+    pub all_history: bool,
+    /// Only the plan: nothing is started.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// That the plan is known and its effects are wanted. Needed, with `expected_jobs`, for handlers with effects.
+    #[serde(default)]
+    pub confirm: bool,
+    /// The plan's `jobs`. Where it is not the plan's any more, nothing is started.
+    #[serde(default)]
+    pub expected_jobs: Option<u64>,
+}
+
+/// What a backfill would do (200 of `POST /v1/backfill` with `dry_run`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackfillPlan {
+    /// First position of the range.
+    pub from_position: u64,
+    /// Last position of the range.
+    pub to_position: u64,
+    /// The log's head when the plan was made.
+    pub head: u64,
+    /// Events in the range that are selected.
+    pub events: u64,
+    /// Jobs that would be made, all handlers together: mails that would be sent, webhooks that would be called. An event
+    /// whose job for the same handler is still open by then gets no second one.
+    pub jobs: u64,
+    /// Of each handler with effects.
+    pub handlers: Vec<HandlerPlan>,
+    /// Projections whose documents would be re-folded; no effects beyond their read models.
+    pub projections: Vec<String>,
+}
+
+/// What a backfill would do through one handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandlerPlan {
+    /// Its name.
+    pub handler: String,
+    /// `mail`, `webhook`, ….
+    pub kind: String,
+    /// Where its effects go. Never a credential.
+    pub target: String,
+    /// Jobs that would be made.
+    pub jobs: u64,
+    /// By event type.
+    pub event_types: Vec<EventCount>,
+}
+
+/// How many events of a type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventCount {
+    /// The type.
+    pub event_type: String,
+    /// How many.
+    pub events: u64,
 }

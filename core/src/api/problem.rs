@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::pipeline::BackfillPlan;
+
 /// What went wrong, for programs. Stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,12 +65,12 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
-    /// 409: a restored record cannot get the place it says it has.
-    WrongPlace,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
     NotFailed,
+    /// 409: a backfill with effects was not confirmed, or with another count than its plan's; `plan` is the plan.
+    NotConfirmed,
     /// 408: the request's body did not arrive in time.
     Timeout,
     /// 413: the body is larger than its documented bound.
@@ -120,9 +122,9 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
-            | Self::WrongPlace
             | Self::AlreadyRunning
-            | Self::NotFailed => 409,
+            | Self::NotFailed
+            | Self::NotConfirmed => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::ForeignHost => 421,
@@ -162,9 +164,9 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
-            Self::WrongPlace => "record cannot be restored in its place",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
+            Self::NotConfirmed => "plan not confirmed",
             Self::TooLarge => "body too large",
             Self::UnsupportedMediaType => "body is not JSON",
             Self::ForeignHost => "foreign host refused",
@@ -222,6 +224,9 @@ pub struct Problem {
     /// The id of the rejected command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
+    /// The plan of the backfill that was not confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<BackfillPlan>>,
 }
 
 impl Problem {
@@ -241,6 +246,7 @@ impl Problem {
             stream: None,
             revision: None,
             command_id: None,
+            plan: None,
         }
     }
 

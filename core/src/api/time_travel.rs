@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::Page;
+use super::warning::Warning;
 use crate::diff::DiffEntry;
 use crate::event::Event;
 use crate::fold::{Effect, Fault};
@@ -41,9 +43,44 @@ pub struct StateOut {
     /// Revision of the snapshot the fold started from; 0 when it started from the beginning.
     #[schema(value_type = u64)]
     pub snapshot_revision: Revision,
-    /// Events that could not be applied on the way (since the snapshot), the first few.
+    /// Events that could not be applied on the way, the first twenty.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// How many events could not be applied on the way.
+    #[serde(default)]
+    pub faults_total: u64,
+    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// A page of steps (`GET /v1/streams/{stream}/steps`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StepsOut<S = Step> {
+    /// The steps, in the order asked for.
+    pub items: Vec<S>,
+    /// Give it back as `cursor` for the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+    /// The log's head when the page was read.
+    pub head: u64,
+    /// How many events were looked at.
+    #[serde(default)]
+    pub scanned: u64,
+    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+impl StepsOut {
+    /// The page without its warnings.
+    pub fn into_page(self) -> Page<Step> {
+        Page {
+            items: self.items,
+            next_cursor: self.next_cursor,
+            head: self.head,
+            scanned: self.scanned,
+        }
+    }
 }
 
 /// An event and what it did to the state (`GET /v1/streams/{stream}/steps`).
@@ -89,4 +126,7 @@ pub struct DiffOut {
     /// JSON Pointers of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,
+    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
 }

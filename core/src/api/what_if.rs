@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::warning::Warning;
 use super::write::CommandIn;
 use crate::diff::DiffEntry;
 use crate::event::{Event, NewEvent};
@@ -139,6 +140,9 @@ pub struct WhatIfOut {
     /// JSON Pointers, from a state's root, of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,
+    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
 }
 
 /// The recorded state a what-if is compared with.

@@ -104,15 +104,30 @@ pub struct ImportReport {
     pub repeated: u64,
     /// Decisions added to the decision log.
     pub decisions: u64,
-    /// Records that no rule of the mapping matched.
+    /// Records that made nothing: no rule of the mapping takes them, or the one that does says to skip them.
     pub skipped: u64,
+    /// Those of them that no rule takes.
+    #[serde(default)]
+    pub unmatched: u64,
     /// Records that could not be imported.
     pub failed: u64,
-    /// The first of those, with line number and reason.
+    /// Why, equal reasons together. At most 100 different ones; `failed` counts the others too.
     pub errors: Vec<ImportError>,
     /// Added events whose own position could not be kept, because the log has other events before them.
     #[serde(default)]
     pub renumbered: u64,
+    /// Added events that did not say when they were recorded: they have the daemon's time.
+    #[serde(default)]
+    pub clock_used: u64,
+    /// Events with a text that was too long and was cut; the whole is in their metadata (`full_reason`, `full_actor`).
+    #[serde(default)]
+    pub texts_cut: u64,
+    /// Added events that were recorded before an event that stands before them in their stream.
+    #[serde(default)]
+    pub backwards: StreamCounts,
+    /// Added events that could not keep their own revision (`renumber`): it is in their metadata (`source_revision`).
+    #[serde(default)]
+    pub gaps: StreamCounts,
     /// Whether the import stopped at the first bad record (`strict`).
     pub stopped: bool,
     /// How many records each rule of the mapping took, in its order.
@@ -122,20 +137,88 @@ pub struct ImportReport {
     pub head: u64,
 }
 
-/// How many records a rule of a mapping took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What a rule of a mapping made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuleCount {
     /// The rule's name.
     pub rule: String,
-    /// How many records it took.
+    /// How many records it made an event of, those on record already included.
     pub records: u64,
+    /// How many records it took and made nothing of, as it says (`skip`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// How many records it took and could make no event of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
+    /// How many added events have the daemon's time, because the rule gives none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_used: u64,
+    /// How many events have a text that was cut.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub texts_cut: u64,
+    /// Lists of which the rule names some elements and leaves out others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<DroppedCount>,
 }
 
-/// A record that could not be imported.
+/// Elements of a list in the records that a rule does not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DroppedCount {
+    /// JSON Pointer of the list.
+    pub list: String,
+    /// In how many records some were left out.
+    pub records: u64,
+    /// How many elements were left out.
+    pub elements: u64,
+}
+
+/// Records that could not be imported, for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportError {
-    /// Its line, from 1.
+    /// The first one's line, from 1.
     pub line: u64,
     /// Why.
     pub reason: String,
+    /// How many records it is true of.
+    #[serde(default = "one")]
+    pub count: u64,
+    /// Their first lines.
+    #[serde(default)]
+    pub lines: Vec<u64>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Records that have something in common, by stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamCounts {
+    /// How many records.
+    pub records: u64,
+    /// In how many streams; at least so many, when `more` says so.
+    pub streams: u64,
+    /// Whether there may be more streams than were counted.
+    pub more: bool,
+    /// The first streams.
+    pub first: Vec<StreamCount>,
+}
+
+/// How many records of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamCount {
+    /// The stream.
+    pub stream: String,
+    /// The first such record's line.
+    pub line: u64,
+    /// How many such records.
+    pub records: u64,
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::Command;
-use crate::decide::{DecisionOutcome, decide};
+use crate::decide::{DecisionOutcome, KeyChange, decide};
 use crate::event::Event;
 use crate::fold::{Effect, Folded, fold};
 use crate::ids::{Position, Revision, StreamName};
@@ -148,16 +148,17 @@ fn creating_a_user_keeps_the_hash_and_only_the_hash() {
         ),
         (Some("api"), Some("corr"), Some("c1"))
     );
-    let keys: Vec<String> = verdict.claims.iter().map(ToString::to_string).collect();
+    let keys: Vec<_> = verdict
+        .keys
+        .iter()
+        .map(|change| (change.event, change.taken, change.key.to_string()))
+        .collect();
     assert_eq!(
-        (keys, verdict.releases),
-        (
-            vec![
-                "username `sarah`".to_owned(),
-                "email `sarah@example.com`".to_owned()
-            ],
-            vec![]
-        )
+        keys,
+        [
+            (0, true, "username `sarah`".to_owned()),
+            (0, true, "email `sarah@example.com`".to_owned()),
+        ]
     );
 }
 
@@ -442,13 +443,21 @@ fn keys_follow_the_live_user() {
         None,
     )
     .unwrap();
-    assert_eq!(verdict.claims, [UniqueKey::caseless("email", "sk@new.org")]);
+    let change = |email: &str, taken| KeyChange {
+        event: 0,
+        key: UniqueKey::caseless("email", email),
+        taken,
+    };
     assert_eq!(
-        verdict.releases,
-        [UniqueKey::caseless("email", "sarah@example.com")]
+        verdict.keys,
+        [
+            change("sarah@example.com", false),
+            change("sk@new.org", true)
+        ]
     );
     let verdict = run(&[created()], "DeleteUser", json!({}), Some("asked")).unwrap();
-    assert_eq!((verdict.claims.len(), verdict.releases.len()), (0, 2));
+    assert_eq!(verdict.keys.len(), 2);
+    assert!(verdict.keys.iter().all(|change| !change.taken));
     // Only the spelling changes: the key stays held, so nothing is claimed that could be taken in between.
     let verdict = run(
         &[created()],
@@ -457,7 +466,7 @@ fn keys_follow_the_live_user() {
         None,
     )
     .unwrap();
-    assert_eq!((verdict.claims, verdict.releases), (vec![], vec![]));
+    assert_eq!(verdict.keys, []);
 }
 
 #[test]

@@ -7,15 +7,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::decide::{key_changes, state_after};
+use whodunit_core::decide::state_and_keys_after;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::StreamName;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 
 use super::check::{self, Invalid};
 use super::{Commands, WriteError, base, label, starts_again};
-use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
+use crate::limits::{APPEND_AHEAD_MAX, APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
 use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
 
@@ -28,8 +28,6 @@ pub struct RawAppend {
     pub expected: ExpectedRevision,
     /// The facts, in order.
     pub events: Vec<NewEvent>,
-    /// Places that the events must get; empty to assign them.
-    pub places: Vec<(Option<Position>, Option<Revision>)>,
     /// Whether handlers do their work on the facts. Not for what has happened elsewhere already: nobody is to get mail
     /// about the past.
     pub handled: bool,
@@ -46,6 +44,9 @@ impl Commands {
             })?;
         }
         let now = self.clock.now();
+        if raw.handled {
+            check_times(&raw.events, now)?;
+        }
         if model.is_merge() {
             return Ok(self.submit(raw, now).await?);
         }
@@ -70,7 +71,6 @@ impl Commands {
     ) -> BoxFuture<Result<AppendResult, AppendError>> {
         let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
         append.fresh_ids = self.fresh_ids(&append.events);
-        append.places = raw.places;
         if raw.handled {
             append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         }
@@ -98,7 +98,6 @@ impl Commands {
             };
             let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
             append.fresh_ids = fresh_ids;
-            append.places = raw.places;
             if raw.handled {
                 append.jobs = routes.jobs(append.stream.category(), &append.events);
             }
@@ -111,7 +110,7 @@ impl Commands {
                 // The store answers with both revisions.
                 return Ok(append);
             }
-            let after = state_after(
+            let (after, keys) = state_and_keys_after(
                 &model,
                 &append.stream,
                 &base.state,
@@ -119,7 +118,7 @@ impl Commands {
                 &append.events,
                 now,
             );
-            (append.claims, append.releases) = key_changes(&model, &base.state, &after);
+            append.keys = keys;
             append.label = Some(label(&model, &after));
             append.expected = ExpectedRevision::Exact(base.revision);
             Ok(append)
@@ -131,6 +130,26 @@ impl Commands {
     fn fresh_ids(&self, events: &[NewEvent]) -> Vec<String> {
         events.iter().map(|_| self.ids.fresh()).collect()
     }
+}
+
+/// Refuses events from the future. An import takes its source's times as they are; an append is made now.
+fn check_times(events: &[NewEvent], now: Timestamp) -> Result<(), WriteError> {
+    let latest = now.plus_micros(i64::try_from(APPEND_AHEAD_MAX.as_micros()).unwrap_or(i64::MAX));
+    let ahead = |event: &NewEvent| event.recorded_at.is_some_and(|at| at > latest);
+    let Some(index) = events.iter().position(ahead) else {
+        return Ok(());
+    };
+    let invalid = Invalid::malformed(
+        format!("/events/{index}/recorded_at"),
+        format!(
+            "is more than {} minutes ahead of the daemon's clock, which says {now}",
+            APPEND_AHEAD_MAX.as_secs() / 60
+        ),
+    );
+    let problem = invalid.into_problem("");
+    Err(WriteError::refused(Box::new(problem.hint(
+        "leave `recorded_at` out for an event that is recorded now; an import keeps the times of its source",
+    ))))
 }
 
 fn check_list(events: &[NewEvent]) -> Result<(), Box<Problem>> {

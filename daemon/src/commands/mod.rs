@@ -276,8 +276,7 @@ fn prepared(
         Ok(verdict) => {
             append.fresh_ids = verdict.events.iter().map(|_| ids.fresh()).collect();
             append.events = verdict.events;
-            append.claims = verdict.claims;
-            append.releases = verdict.releases;
+            append.keys = verdict.keys;
             append.label = Some(label(model, &verdict.state));
         }
     }

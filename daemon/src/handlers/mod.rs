@@ -1,7 +1,7 @@
 //! Handlers with effects beyond the daemon: mails and webhooks, and how they are set up.
 //!
 //! Owns what is sent, to whom, and what must never be sent: a credential, a header that an event smuggled in, a request
-//! to an address that nobody allowed. Retries, order and time limits around an attempt are the outbox's.
+//! to an address that the operator did not allow. Retries, order and time limits around an attempt are the outbox's.
 //!
 //! Entry points: [`PipelineConfig::load`], then [`handlers`].
 

@@ -43,7 +43,7 @@ impl Scrub {
         Self::of(secret.map(|secret| secret.reveal().to_owned()))
     }
 
-    /// Of what a mail server is told: alone, and in the forms of `AUTH LOGIN` and `AUTH PLAIN`.
+    /// Of what a mail server is sent: alone, and in the forms of `AUTH LOGIN` and `AUTH PLAIN`.
     pub(super) fn login(username: &Secret, password: &Secret) -> Self {
         let (username, password) = (username.reveal(), password.reveal());
         let both = format!("\0{username}\0{password}");

@@ -26,7 +26,7 @@ pub struct PipelineConfig {
 pub struct MailSettings {
     /// Who they are from.
     pub from: Mailbox,
-    /// Who answers go to, when it is somebody else.
+    /// Who answers go to, when it is not `from`.
     pub reply_to: Option<Mailbox>,
     /// Which way they go.
     pub transport: Transport,
@@ -52,7 +52,7 @@ pub struct SmtpSettings {
     pub security: Security,
     /// Authorities to trust beside the system's, as PEM.
     pub ca_file: Option<PathBuf>,
-    /// Who logs in, if anybody.
+    /// Who logs in; `None` for no login.
     pub login: Option<Login>,
     /// Time for one attempt.
     pub timeout: Duration,

@@ -39,7 +39,7 @@ pub(super) fn authorities(
 /// All authorities to trust: the system's, and those that a file adds.
 ///
 /// # Errors
-/// When the file cannot be used, or when there is nobody to trust at all.
+/// When the file cannot be used, or when there is no authority to trust at all.
 pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, HandlersError> {
     let mut store = RootCertStore::empty();
     for authority in authorities(ca_file)? {

@@ -106,7 +106,7 @@ impl From<AppendError> for ApiError {
                 rule: Some(key.rule()),
                 ..Problem::new(Code::KeyTaken, key.rejection().message)
             },
-            AppendError::WrongPlace { .. } => Problem::new(Code::WrongPlace, detail),
+            AppendError::NotItsEvents(_) => Problem::new(Code::Malformed, detail),
             AppendError::Busy => Problem::new(Code::Busy, detail),
             AppendError::Closed => unavailable(),
             AppendError::Store(error) => return error.into(),

@@ -9,15 +9,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::command::Decision;
-use whodunit_core::ids::Position;
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
-use whodunit_core::shown::{Reveal, Shown};
+use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
+use whodunit_core::transfer::{DecisionIds, decision_line};
 
 use super::common::asked_to_reveal;
 use super::error::ApiError;
@@ -164,17 +165,18 @@ fn lines(
     let rest = match what {
         What::EventsAndDecisions(from) => {
             let found = batch(view, from, until, false, PIECE_EVENTS)?;
+            let mut last = None;
             for (entry, _) in found.entries {
                 match entry {
-                    Entry::Event(event) => line(&mut lines, &reveal.show(models, *event))?,
+                    Entry::Event(event) => {
+                        last = Some((event.position, event.event_id.clone()));
+                        line(&mut lines, &reveal.show(models, *event))?;
+                    }
                     Entry::Decision(decision) => {
+                        let ids = place(view, &decision, last.as_ref())?;
                         let decision = reveal.show(models, *decision);
-                        line(
-                            &mut lines,
-                            &DecisionLine {
-                                decision: &decision,
-                            },
-                        )?;
+                        decision_line(&mut lines, &decision, &ids).map_err(unwritten)?;
+                        lines.push(b'\n');
                     }
                 }
             }
@@ -197,18 +199,63 @@ fn lines(
     Ok((lines, rest))
 }
 
-#[derive(Serialize)]
-struct DecisionLine<'a> {
-    decision: &'a Shown<Decision>,
+/// Which events tell a decision's place. The last event written is looked at first: mostly it is the one.
+fn place(
+    view: &dyn View,
+    decision: &Decision,
+    last: Option<&(Position, String)>,
+) -> Result<DecisionIds, StoreError> {
+    let written = |at: Position| last.filter(|(position, _)| *position == at);
+    if let Outcome::Accepted {
+        revision,
+        position,
+        events,
+    } = decision.result
+        && events > 0
+    {
+        if events == 1
+            && let Some((_, id)) = written(position)
+        {
+            let event_ids = vec![id.clone()];
+            return Ok(DecisionIds::Events { event_ids });
+        }
+        let first = Revision((revision.0 + 1).saturating_sub(u64::from(events)));
+        let count = usize::try_from(events).unwrap_or(usize::MAX);
+        let events = view.stream_events(&decision.stream, first, Direction::Forward, count)?;
+        let event_ids = events.into_iter().map(|event| event.event_id).collect();
+        return Ok(DecisionIds::Events { event_ids });
+    }
+    let base_event_id = match (decision.base_position, written(decision.base_position)) {
+        (Position::ZERO, _) => None,
+        (_, Some((_, id))) => Some(id.clone()),
+        (at, None) => {
+            let filter = LogFilter::default();
+            let page = view.log(&filter, Some(at), Direction::Forward, 1, 1)?;
+            page.events.into_iter().next().map(|event| event.event_id)
+        }
+    };
+    let base_stream_event_id = if decision.base_revision == Revision::ZERO {
+        None
+    } else {
+        let (stream, base) = (&decision.stream, decision.base_revision);
+        let events = view.stream_events(stream, base, Direction::Forward, 1)?;
+        events.into_iter().next().map(|event| event.event_id)
+    };
+    Ok(DecisionIds::After {
+        base_event_id,
+        base_stream_event_id,
+    })
 }
 
-impl Showable for DecisionLine<'_> {}
-
 fn line(lines: &mut Vec<u8>, value: &impl Showable) -> Result<(), StoreError> {
-    serde_json::to_writer(&mut *lines, value).map_err(|error| StoreError::Engine {
-        doing: "writing a line of an export",
-        source: error.into(),
-    })?;
+    serde_json::to_writer(&mut *lines, value).map_err(unwritten)?;
     lines.push(b'\n');
     Ok(())
+}
+
+fn unwritten(error: serde_json::Error) -> StoreError {
+    StoreError::Engine {
+        doing: "writing a line of an export",
+        source: error.into(),
+    }
 }

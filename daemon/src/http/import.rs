@@ -28,6 +28,9 @@ pub(crate) struct ImportParams {
     strict: Option<bool>,
     /// Whether to take records whose secrets were redacted on export.
     allow_redacted: Option<bool>,
+    /// Whether to give events that cannot keep their own revision the next one; theirs is then kept in their metadata
+    /// (`source_revision`), and the report counts them by stream. Otherwise they are refused.
+    renumber: Option<bool>,
 }
 
 /// Records of another system, with what they mean.
@@ -67,6 +70,7 @@ pub(crate) async fn import(
     let options = Options {
         strict: params.strict == Some(true),
         allow_redacted: params.allow_redacted == Some(true),
+        renumber: params.renumber == Some(true),
     };
     let Ok(_place) = Arc::clone(&parts.gates.imports).try_acquire_owned() else {
         return Err(busy("too many imports are under way"));

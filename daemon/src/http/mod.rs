@@ -37,8 +37,6 @@ use utoipa_axum::routes;
 
 use crate::daemon::{Daemon, Parts};
 
-pub(crate) use error::ApiError;
-pub(crate) use extract::parse as parse_json;
 pub(crate) use guard::LocalAddress;
 
 type Routes = OpenApiRouter<std::sync::Arc<Parts>>;

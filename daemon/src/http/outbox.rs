@@ -84,7 +84,7 @@ fn shown(job: Job) -> JobOut {
         last_error: job.last_error,
         created_at: job.created_at,
         updated_at: job.updated_at,
-        held_by: job.held_by,
+        blocked_by: job.blocked_by,
     }
 }
 
@@ -179,7 +179,7 @@ pub(crate) async fn retry_all(
         });
         let has_jobs = counts.await?.iter().any(|own| own.handler == name);
         return Err(no_such_handler(&if has_jobs {
-            format!("the handler `{name}` is not set up now: nobody would do its jobs")
+            format!("the handler `{name}` is not set up now, so its jobs would never run")
         } else {
             format!("there is no handler `{name}`")
         }));

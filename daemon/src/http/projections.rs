@@ -31,7 +31,7 @@ impl From<RequestError> for ApiError {
             RequestError::AlreadyRunning { .. } => Problem::new(Code::AlreadyRunning, detail)
                 .hint("`GET /v1/projections` says how far it is"),
             RequestError::NotRunning { .. } => Problem::new(Code::NoSuchRun, detail),
-            RequestError::NotMade(_) => Problem::new(Code::Unavailable, detail)
+            RequestError::NotBuilt(_) => Problem::new(Code::Unavailable, detail)
                 .hint("it is made from the log; `GET /v1/projections` says how far it is"),
             RequestError::Failed(error) => failed(error),
         }

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::{Page, browse, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 
@@ -16,6 +17,7 @@ pub(crate) trait Showable: Serialize {}
 impl<T: Serialize> Showable for Shown<T> {}
 impl<T: Showable> Showable for Page<T> {}
 impl<T: Showable> Showable for &T {}
+impl<T: Showable> Showable for StepsOut<T> {}
 
 /// Types without a place for a secret: names, counts, times, and documents that a projection keeps without secrets.
 macro_rules! showable {
@@ -29,6 +31,7 @@ showable!(
     browse::ModelOut,
     browse::Stream,
     ops::HealthOut,
+    pipeline::BackfillPlan,
     pipeline::CheckOut,
     pipeline::DocumentOut,
     pipeline::DocumentPage,

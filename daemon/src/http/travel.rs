@@ -6,9 +6,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use whodunit_core::api::Page;
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
 use whodunit_core::diff::diff;
 use whodunit_core::ids::Revision;
 use whodunit_core::shown::Shown;
@@ -21,7 +20,7 @@ use super::reply::Reply;
 use super::streams::WithinParams;
 use crate::daemon::Parts;
 use crate::reading::read;
-use crate::time_travel::{Point, resolve};
+use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +67,12 @@ pub(crate) async fn state(
     read(&parts.store, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
+        let beginning = (Revision::ZERO, found.revision);
+        let warnings = [
+            left_out(view, point, &found)?,
+            clock_went_back(view, &found, beginning)?,
+            faults(&reached.folded),
+        ];
         let out = StateOut {
             stream,
             revision: found.revision,
@@ -80,6 +85,8 @@ pub(crate) async fn state(
             rules_hash: model.rules_hash().to_owned(),
             snapshot_revision: reached.snapshot_revision,
             faults: reached.folded.faults,
+            faults_total: reached.folded.faults_total,
+            warnings: warnings.into_iter().flatten().collect(),
         };
         Ok(Reply(reveal.show(&models, out)))
     })
@@ -89,13 +96,13 @@ pub(crate) async fn state(
 /// A stream's events, each with what it did to the state.
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
-    responses((status = 200, body = Page<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = StepsOut<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Shown<Step>>>, ApiError> {
+) -> Result<Reply<StepsOut<Shown<Step>>>, ApiError> {
     let within = params.check()?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
@@ -108,6 +115,18 @@ pub(crate) async fn steps(
     read(&parts.store, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
+        let warnings = match (events.first(), events.last()) {
+            (Some(one), Some(other)) => {
+                let (first, last) = (
+                    one.revision.min(other.revision),
+                    one.revision.max(other.revision),
+                );
+                let before = Revision(first.0.saturating_sub(1));
+                let found = resolve(view, &stream, Point::Head)?;
+                clock_went_back(view, &found, (before, last))?
+            }
+            _ => None,
+        };
         // A fold runs forward, whichever way its steps are listed.
         let backward = within.order == Order::Backward;
         if backward {
@@ -117,11 +136,12 @@ pub(crate) async fn steps(
         if backward {
             steps.reverse();
         }
-        Ok(Reply(Page {
+        Ok(Reply(StepsOut {
             items: reveal.show_all(&models, steps),
             next_cursor,
             head: view.head().position.0,
             scanned,
+            warnings: warnings.into_iter().collect(),
         }))
     })
     .await
@@ -160,16 +180,30 @@ pub(crate) async fn difference(
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.of(stream.category()).clone();
     read(&parts.store, move |view| {
-        let from = resolve(view, &stream, from)?.revision;
-        let to = resolve(view, &stream, to)?.revision;
-        let before = travel.state(view, &model, &stream, from)?.folded.state;
-        let after = travel.state(view, &model, &stream, to)?.folded.state;
+        let (from_point, to_point) = (from, to);
+        let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
+        let before = travel.state(view, &model, &stream, from.revision)?.folded;
+        let after = travel.state(view, &model, &stream, to.revision)?.folded;
+        let later = if from.revision > to.revision {
+            &before
+        } else {
+            &after
+        };
+        let mut warnings = vec![
+            left_out(view, from_point, &from)?,
+            left_out(view, to_point, &to)?,
+            clock_went_back(view, &to, (Revision::ZERO, later.revision))?,
+            faults(later),
+        ];
+        warnings.dedup();
+        let (from, to) = (from.revision, to.revision);
         let out = DiffOut {
             stream,
             from,
             to,
-            diff: diff(&before, &after),
+            diff: diff(&before.state, &after.state),
             redacted: Vec::new(),
+            warnings: warnings.into_iter().flatten().collect(),
         };
         Ok(Reply(reveal.show(&models, out)))
     })

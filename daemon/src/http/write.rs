@@ -49,7 +49,6 @@ pub(crate) async fn append(
         stream: stream.clone(),
         expected: body.expected_revision.unwrap_or_default(),
         events: body.events,
-        places: Vec::new(),
         handled: true,
     };
     let appended = parts.commands.append(raw).await?;

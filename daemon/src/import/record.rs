@@ -1,25 +1,20 @@
 //! What a line says: an event, a decision, or a record that a mapping knows how to read.
 //!
-//! Owns the shape of our own lines. Anything wrong with one is a reason in words; it never quotes a payload.
+//! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use whodunit_core::command::Decision;
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
-use whodunit_core::json::Json;
 use whodunit_core::mapping::Mapping;
 use whodunit_core::model::Models;
-use whodunit_core::time::Timestamp;
-
-use crate::http::{ApiError, parse_json};
+use whodunit_core::transfer::{DecisionLine, Line};
 
 /// A line's content.
 #[derive(Debug)]
 pub(super) enum Record {
     Event(Box<EventRecord>),
-    Decision(Box<Decision>),
+    Decision(Box<DecisionLine>),
     /// No rule of the mapping takes it.
     Skipped,
 }
@@ -35,96 +30,37 @@ pub(super) struct EventRecord {
     pub(super) rule: Option<usize>,
 }
 
-/// An event as our own export writes it. What the log assigns may be absent.
-#[derive(Debug, Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a JSON object with an event or a decision"
-)]
-struct EventLine {
-    stream: StreamName,
-    event_type: String,
-    data: Json,
-    #[serde(default)]
-    position: Option<Position>,
-    #[serde(default)]
-    revision: Option<Revision>,
-    #[serde(default)]
-    event_id: Option<String>,
-    #[serde(default)]
-    schema_version: Option<u32>,
-    #[serde(default)]
-    recorded_at: Option<Timestamp>,
-    #[serde(default)]
-    actor: Option<String>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    correlation_id: Option<String>,
-    #[serde(default)]
-    causation_id: Option<String>,
-    #[serde(default)]
-    metadata: Option<Json>,
-    #[serde(default)]
-    redacted: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DecisionLine {
-    decision: Decision,
-}
-
-/// What an export says beside a decision: which of its values were taken out.
-#[derive(Debug, Deserialize)]
-struct Marks {
-    #[serde(default)]
-    redacted: Vec<String>,
-}
-
-/// Tells a decision's line from an event's by its one key.
-#[derive(Debug, Deserialize)]
-struct Probe<'a> {
-    #[serde(borrow)]
-    decision: Option<&'a RawValue>,
-}
-
 /// Reads a line of our own export.
 pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, String> {
-    if let Ok(Probe {
-        decision: Some(raw),
-    }) = serde_json::from_slice(line)
-    {
-        let DecisionLine { decision } = parse_json(line).map_err(said)?;
-        let Marks { redacted } = parse_json(raw.get().as_bytes()).map_err(said)?;
-        check_redacted(&redacted, allow_redacted)?;
-        check_decision(&decision, models)?;
-        return Ok(Record::Decision(Box::new(decision)));
+    match Line::parse(line).map_err(|error| error.to_string())? {
+        Line::Decision(line) => {
+            check_redacted(&line.redacted, allow_redacted)?;
+            check_decision(&line.decision, models)?;
+            Ok(Record::Decision(line))
+        }
+        Line::Event(line) => {
+            check_redacted(&line.redacted, allow_redacted)?;
+            if line.revision == Some(Revision::ZERO) {
+                return Err("`/revision` must be 1 or more".to_owned());
+            }
+            if line.position == Some(Position::ZERO) {
+                return Err("`/position` must be 1 or more".to_owned());
+            }
+            Ok(Record::Event(Box::new(EventRecord {
+                stream: line.stream.clone(),
+                position: line.position,
+                revision: line.revision,
+                rule: None,
+                event: line.into_event(),
+            })))
+        }
     }
-    let line: EventLine = parse_json(line).map_err(said)?;
-    check_redacted(&line.redacted, allow_redacted)?;
-    Ok(Record::Event(Box::new(EventRecord {
-        stream: line.stream,
-        position: line.position,
-        revision: line.revision,
-        rule: None,
-        event: NewEvent {
-            event_type: line.event_type,
-            data: line.data,
-            schema_version: line.schema_version,
-            event_id: line.event_id,
-            recorded_at: line.recorded_at,
-            actor: line.actor,
-            reason: line.reason,
-            correlation_id: line.correlation_id,
-            causation_id: line.causation_id,
-            metadata: line.metadata,
-        },
-    })))
 }
 
 /// Reads a line of another system.
 pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, String> {
-    let record: Value = parse_json(line).map_err(said)?;
+    let record: Value =
+        serde_json::from_slice(line).map_err(|error| format!("it is not JSON: {error}"))?;
     Ok(match mapping.apply(&record)? {
         None => Record::Skipped,
         Some(mapped) => Record::Event(Box::new(EventRecord {
@@ -135,13 +71,6 @@ pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, String> {
             rule: Some(mapped.rule),
         })),
     })
-}
-
-/// A parser's words about a body, about a line.
-fn said(error: ApiError) -> String {
-    let detail = error.0.detail;
-    let detail = detail.replace("the body is not JSON", "it is not JSON");
-    detail.replace(" at line 1 column ", " at column ")
 }
 
 fn check_redacted(redacted: &[String], allowed: bool) -> Result<(), String> {

@@ -17,7 +17,7 @@ use crate::store::{Direction, Job, Store, StoreError};
 use crate::time_travel::TimeTravel;
 
 /// What an attempt needs beside the job.
-pub(super) struct Bench {
+pub(super) struct JobContext {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) store: Arc<dyn Store>,
     pub(super) models: Arc<Models>,
@@ -27,22 +27,22 @@ pub(super) struct Bench {
 }
 
 /// Tries a job once; the error is what is put on record.
-pub(super) async fn attempt(bench: &Bench, job: &Job) -> Result<(), String> {
-    let delivery = delivery(bench, job).await?;
+pub(super) async fn attempt(context: &JobContext, job: &Job) -> Result<(), String> {
+    let delivery = delivery(context, job).await?;
     // A task of its own, so that a panic ends there.
-    let handler = Arc::clone(&bench.handler);
+    let handler = Arc::clone(&context.handler);
     let task = tokio::spawn(async move { handler.handle(delivery).await });
     // Dropped with this attempt, at its limit or when the daemon stops, the task ends.
     let task = AbortOnDropHandle::new(task);
-    let outcome = match tokio::time::timeout(bench.limit, task).await {
+    let outcome = match tokio::time::timeout(context.limit, task).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(stopped)) => {
-            tracing::error!(handler = bench.handler.name(), job = job.id, %stopped, "a handler panicked");
+            tracing::error!(handler = context.handler.name(), job = job.id, %stopped, "a handler panicked");
             Err("the handler panicked; the daemon's log says more".to_owned())
         }
         Err(_elapsed) => {
-            let seconds = bench.limit.as_secs_f64();
+            let seconds = context.limit.as_secs_f64();
             Err(format!("the handler was not done within {seconds} s"))
         }
     };
@@ -58,10 +58,10 @@ fn bounded(error: &str) -> String {
 }
 
 /// The event and the state after it, as they may be shown.
-async fn delivery(bench: &Bench, job: &Job) -> Result<Delivery, String> {
-    let (models, travel) = (Arc::clone(&bench.models), Arc::clone(&bench.travel));
+async fn delivery(context: &JobContext, job: &Job) -> Result<Delivery, String> {
+    let (models, travel) = (Arc::clone(&context.models), Arc::clone(&context.travel));
     let job = job.clone();
-    let found = read(&bench.store, move |view| -> Result<_, StoreError> {
+    let found = read(&context.store, move |view| -> Result<_, StoreError> {
         let model = models.of(job.stream.category());
         let mut events = view.stream_events(&job.stream, job.revision, Direction::Forward, 1)?;
         let event = events.pop().filter(|event| event.position == job.position);

@@ -1,6 +1,6 @@
 //! How long to wait before a job is tried again.
 //!
-//! Owns the distances. The jitter is drawn from the job's own number, so that a distance can be told beforehand and jobs
+//! Owns the distances. The jitter is drawn from the job's own number, so that a distance is known beforehand and jobs
 //! that failed together are not tried together.
 
 use std::time::Duration;

@@ -29,7 +29,7 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, delivery: Delivery) -> BoxFuture<Result<(), HandlerError>>;
 }
 
-/// Handlers, for whoever sets up a daemon.
+/// Handlers, as a daemon's configuration has them.
 #[derive(Clone, Default)]
 pub struct Handlers(pub Vec<Arc<dyn Handler>>);
 

@@ -4,7 +4,7 @@
 //! it is handled at least once, in order within its stream and handler. Never writes events.
 //!
 //! A job goes `pending → processing → completed`. An attempt that fails makes it `pending` again, for a later time, and the
-//! last one makes it `failed`, which holds back its stream for its handler until somebody retries it. A crash makes
+//! last one makes it `failed`, which blocks its stream for its handler until an operator retries it. A crash makes
 //! `processing` jobs `pending` again at the next start.
 
 mod attempt;
@@ -27,14 +27,14 @@ use whodunit_core::model::Models;
 
 use crate::clock::Clock;
 use crate::limits::{
-    JOB_TIMEOUT, OUTBOX_JOBS_AT_A_TIME, OUTBOX_NUDGES_MAX, OUTBOX_PAUSE, OUTBOX_RETRY_BATCH,
-    OUTBOX_SHUTDOWN_TIMEOUT,
+    JOB_TIMEOUT, OUTBOX_JOBS_AT_A_TIME, OUTBOX_PAUSE, OUTBOX_RETRY_BATCH, OUTBOX_SHUTDOWN_TIMEOUT,
+    OUTBOX_WAKE_UPS_MAX,
 };
 use crate::reading::read;
 use crate::store::{Direction, Job, JobChange, JobFilter, Store, StoreError, View};
 use crate::time_travel::TimeTravel;
-use attempt::Bench;
-use worker::{Nudge, Worker};
+use attempt::JobContext;
+use worker::{WakeUp, Worker};
 
 pub use backoff::Retries;
 pub use handler::{Delivery, EventPattern, Handler, HandlerError, Handlers};
@@ -51,7 +51,7 @@ pub struct Settings {
     /// Jobs of one handler that are worked on at a time.
     pub at_a_time: usize,
     /// Time that attempts under way get to finish when the daemon stops.
-    pub patience: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -60,13 +60,13 @@ impl Default for Settings {
             retries: Retries::default(),
             timeout: JOB_TIMEOUT,
             at_a_time: OUTBOX_JOBS_AT_A_TIME,
-            patience: OUTBOX_SHUTDOWN_TIMEOUT,
+            shutdown_timeout: OUTBOX_SHUTDOWN_TIMEOUT,
         }
     }
 }
 
 /// What the workers share with the rest of the daemon.
-pub(crate) struct Around {
+pub(crate) struct Dependencies {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
@@ -78,7 +78,7 @@ pub(crate) struct Around {
 pub(crate) enum RetryError {
     #[error("there is no job {0}")]
     NoSuchJob(u64),
-    #[error("the handler of job {id}, `{handler}`, is not set up now: nobody would do it")]
+    #[error("the handler of job {id}, `{handler}`, is not set up now, so the job would never run")]
     NotSetUp { id: u64, handler: String },
     #[error("job {id} is {}, and only a failed job can be retried", status.as_str())]
     NotFailed { id: u64, status: JobStatus },
@@ -90,59 +90,62 @@ pub(crate) enum RetryError {
 pub(crate) struct Outbox {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    handlers: Vec<Running>,
+    handlers: Vec<WorkerHandle>,
     workers: TaskTracker,
     stopping: CancellationToken,
 }
 
 /// A handler at work.
-struct Running {
+struct WorkerHandle {
     handler: Arc<dyn Handler>,
-    nudges: mpsc::Sender<Nudge>,
+    wake_ups: mpsc::Sender<WakeUp>,
 }
 
 impl Outbox {
-    /// Starts a worker for each handler, once the jobs that a crash left under way are given back. Must be called within a
+    /// Starts a worker for each handler, once the jobs that a crash left under way are released. Must be called within a
     /// tokio runtime.
     pub(crate) fn start(
-        around: Around,
+        dependencies: Dependencies,
         handlers: Vec<Arc<dyn Handler>>,
         settings: Settings,
     ) -> Self {
         let stopping = CancellationToken::new();
         let (mut running, mut waiting) = (Vec::new(), Vec::new());
         for handler in handlers {
-            let (nudges, received) = mpsc::channel(OUTBOX_NUDGES_MAX);
-            let bench = Arc::new(Bench {
+            let (wake_ups, received) = mpsc::channel(OUTBOX_WAKE_UPS_MAX);
+            let context = Arc::new(JobContext {
                 handler: Arc::clone(&handler),
-                store: Arc::clone(&around.store),
-                models: Arc::clone(&around.models),
-                travel: Arc::clone(&around.travel),
+                store: Arc::clone(&dependencies.store),
+                models: Arc::clone(&dependencies.models),
+                travel: Arc::clone(&dependencies.travel),
                 limit: settings.timeout,
             });
             waiting.push(Worker {
-                bench,
-                clock: Arc::clone(&around.clock),
+                context,
+                clock: Arc::clone(&dependencies.clock),
                 settings,
-                nudges: received,
+                wake_ups: received,
                 stopping: stopping.clone(),
             });
-            running.push(Running { handler, nudges });
+            running.push(WorkerHandle { handler, wake_ups });
         }
         let workers = TaskTracker::new();
-        let (store, clock) = (Arc::clone(&around.store), Arc::clone(&around.clock));
+        let (store, clock) = (
+            Arc::clone(&dependencies.store),
+            Arc::clone(&dependencies.clock),
+        );
         let (tracker, stop) = (workers.clone(), stopping.clone());
         // Also without any handler: what a handler that is not set up any more had under way is not under way.
         workers.spawn(async move {
-            if give_back_all(&store, clock.as_ref(), &stop).await {
+            if release_all(&store, clock.as_ref(), &stop).await {
                 for worker in waiting {
                     tracker.spawn(worker.run());
                 }
             }
         });
         Self {
-            store: around.store,
-            clock: around.clock,
+            store: dependencies.store,
+            clock: dependencies.clock,
             handlers: running,
             workers,
             stopping,
@@ -155,15 +158,15 @@ impl Outbox {
         Some(&running.handler)
     }
 
-    fn running(&self, name: &str) -> Option<&Running> {
+    fn running(&self, name: &str) -> Option<&WorkerHandle> {
         self.handlers.iter().find(|own| own.handler.name() == name)
     }
 
-    /// Every handler that is set up or has jobs on record, and how its jobs stand.
+    /// Every handler that is set up or has jobs on record, and the status of its jobs.
     pub(crate) fn handlers(&self, view: &dyn View) -> Result<Vec<HandlerOut>, StoreError> {
         let mut counted = view.job_counts()?;
         let mut out = Vec::new();
-        for Running { handler, .. } in &self.handlers {
+        for WorkerHandle { handler, .. } in &self.handlers {
             let counts = counted
                 .iter()
                 .position(|own| own.handler == handler.name())
@@ -199,7 +202,7 @@ impl Outbox {
         let change = vec![JobChange::Retry { id }];
         let changed = self.store.change_jobs(change, self.clock.now()).await?;
         if let Some(job) = changed.into_iter().flatten().next() {
-            self.nudge(&job.handler, Nudge::Ready(id));
+            self.wake_up(&job.handler, WakeUp::Ready(id));
             return Ok(job);
         }
         let job = read(&self.store, move |view| view.job(id)).await?;
@@ -244,30 +247,30 @@ impl Outbox {
                 break;
             }
         }
-        self.nudge(handler, Nudge::LookAgain);
+        self.wake_up(handler, WakeUp::LookAgain);
         Ok(retried)
     }
 
     /// Tells a handler's worker that jobs were made without an append.
     pub(crate) fn added(&self, handler: &str) {
-        self.nudge(handler, Nudge::Added);
+        self.wake_up(handler, WakeUp::Added);
     }
 
-    fn nudge(&self, handler: &str, nudge: Nudge) {
+    fn wake_up(&self, handler: &str, wake_up: WakeUp) {
         let Some(running) = self.running(handler) else {
             return;
         };
-        if running.nudges.try_send(nudge).is_err() {
+        if running.wake_ups.try_send(wake_up).is_err() {
             // Too much to say at once: the worker finds all of it when it looks at every job again.
-            let (nudges, tracker) = (running.nudges.clone(), self.workers.clone());
+            let (wake_ups, tracker) = (running.wake_ups.clone(), self.workers.clone());
             tracker.spawn(async move {
                 // A worker that is gone needs no telling.
-                let _ = nudges.send(Nudge::LookAgain).await;
+                let _ = wake_ups.send(WakeUp::LookAgain).await;
             });
         }
     }
 
-    /// Stops taking jobs, and waits until those under way are done or given back. Idempotent.
+    /// Stops taking jobs, and waits until those under way are done or released. Idempotent.
     pub(crate) async fn close(&self) {
         self.stopping.cancel();
         self.workers.close();
@@ -275,27 +278,27 @@ impl Outbox {
     }
 }
 
-/// Writes only where there is something to give back.
-async fn give_back_once(store: &Arc<dyn Store>, clock: &dyn Clock) -> Result<(), StoreError> {
+/// Releases the jobs that a crash left under way, if there are any; writes nothing otherwise.
+async fn release_once(store: &Arc<dyn Store>, clock: &dyn Clock) -> Result<(), StoreError> {
     let counts = read(store, |view| -> Result<_, StoreError> { view.job_counts() }).await?;
     if counts.iter().any(|own| own.counts.processing > 0) {
-        let changes = vec![JobChange::GiveBackAll];
+        let changes = vec![JobChange::ReleaseAll];
         store.change_jobs(changes, clock.now()).await?;
     }
     Ok(())
 }
 
-/// Gives back what a crash left under way; whether the workers may begin.
-async fn give_back_all(
+/// Releases what a crash left under way, however often it takes; whether the workers may begin.
+async fn release_all(
     store: &Arc<dyn Store>,
     clock: &dyn Clock,
     stopping: &CancellationToken,
 ) -> bool {
     loop {
-        match give_back_once(store, clock).await {
+        match release_once(store, clock).await {
             Ok(()) => return true,
             Err(StoreError::Closed) => return false,
-            Err(error) => tracing::warn!(%error, "jobs could not be given back; trying again"),
+            Err(error) => tracing::warn!(%error, "jobs could not be released; trying again"),
         }
         tokio::select! {
             () = stopping.cancelled() => return false,

@@ -23,7 +23,7 @@ enum Act {
     Hang,
 }
 
-/// A handler that keeps a diary and acts as it is told, by stream.
+/// A handler that keeps a diary and acts as the test says, by stream.
 struct Told {
     takes: Vec<EventPattern>,
     acts: Mutex<HashMap<String, Act>>,
@@ -102,7 +102,7 @@ fn quick() -> Settings {
         },
         timeout: Duration::from_mins(1),
         at_a_time: 4,
-        patience: Duration::from_secs(10),
+        shutdown_timeout: Duration::from_secs(10),
     }
 }
 
@@ -115,13 +115,13 @@ fn start_with(
     handlers: Vec<Arc<dyn Handler>>,
     settings: Settings,
 ) -> Outbox {
-    let around = Around {
+    let dependencies = Dependencies {
         store: Arc::clone(store),
         models: Arc::new(Models::new([])),
         travel: Arc::new(TimeTravel::start(Arc::clone(store))),
         clock: Arc::new(SystemClock),
     };
-    Outbox::start(around, handlers, settings)
+    Outbox::start(dependencies, handlers, settings)
 }
 
 /// Appends `n` events to a stream, each with a job.
@@ -218,10 +218,10 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
             Act::Err | Act::Succeed => "told to fail",
         };
         assert!(error.contains(said), "{error}");
-        assert_eq!(view.job(2).unwrap().unwrap().held_by, Some(1));
+        assert_eq!(view.job(2).unwrap().unwrap().blocked_by, Some(1));
         drop(view);
 
-        // One call retries it, and what it held back follows.
+        // One call retries it, and what it blocked follows.
         handler.tell("a-1", Act::Succeed);
         assert!(matches!(
             outbox.retry(2).await,
@@ -342,7 +342,7 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
     ];
     store.change_jobs(changes, now).await.unwrap();
     let outbox = start_with(&store, Vec::new(), quick());
-    until(&store, "one given back", |view| {
+    until(&store, "one released", |view| {
         standing(view) == (1, 0, 0, 1)
     })
     .await;
@@ -360,7 +360,7 @@ async fn stopping_gives_back_what_hangs() {
     let (store, handler) = (store(), Told::new());
     handler.tell("a-1", Act::Hang);
     let settings = Settings {
-        patience: Duration::from_millis(1),
+        shutdown_timeout: Duration::from_millis(1),
         ..quick()
     };
     let outbox = start(&store, &handler, settings);

@@ -1,7 +1,7 @@
 //! The worker of one handler: takes its jobs in order, some at a time, and sees each to its end.
 //!
 //! Owns the choice of the next job. Only the first open job of a stream is ever begun, so the jobs of one stream are handled
-//! in order, and one that failed holds back its own stream and no other. The store is the only queue: what is kept here is
+//! in order, and one that failed blocks its own stream and no other. The store is the only queue: what is kept here is
 //! how far it was looked through, and which jobs wait for their time.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -15,15 +15,15 @@ use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::time::Timestamp;
 
 use super::Settings;
-use super::attempt::{Bench, attempt};
+use super::attempt::{JobContext, attempt};
 use crate::clock::Clock;
 use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
 use crate::reading::read;
 use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
 
-/// What a worker is told from outside.
+/// Why a worker looks again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nudge {
+pub(super) enum WakeUp {
     /// This job is pending again.
     Ready(u64),
     /// Jobs were made without an append.
@@ -34,10 +34,10 @@ pub(super) enum Nudge {
 
 /// A worker.
 pub(super) struct Worker {
-    pub(super) bench: Arc<Bench>,
+    pub(super) context: Arc<JobContext>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
-    pub(super) nudges: mpsc::Receiver<Nudge>,
+    pub(super) wake_ups: mpsc::Receiver<WakeUp>,
     pub(super) stopping: CancellationToken,
 }
 
@@ -46,8 +46,8 @@ type Ended = (Job, Result<(), String>);
 
 /// What a worker keeps between two looks at the store.
 #[derive(Default)]
-struct Desk {
-    /// Jobs up to this id were looked at; those of them that were passed over are found when what holds them ends.
+struct WorkQueue {
+    /// Jobs up to this id were looked at; those of them that were passed over are found when the job that blocks them ends.
     seen: u64,
     /// Jobs that may be begun now.
     ready: VecDeque<u64>,
@@ -58,45 +58,45 @@ struct Desk {
 }
 
 impl Worker {
-    /// Works until it is told to stop; then gives back what is not done in time.
+    /// Works until it is stopped; then releases the jobs that are not done in time.
     pub(super) async fn run(mut self) {
-        let mut head = self.bench.store.head();
-        let mut desk = Desk {
+        let mut head = self.context.store.head();
+        let mut queue = WorkQueue {
             more: true,
-            ..Desk::default()
+            ..WorkQueue::default()
         };
         let mut attempts: JoinSet<Ended> = JoinSet::new();
         let mut under_way: BTreeSet<u64> = BTreeSet::new();
         while !self.stopping.is_cancelled() {
-            if let Err(error) = self.begin(&mut desk, &mut attempts, &mut under_way).await {
+            if let Err(error) = self.begin(&mut queue, &mut attempts, &mut under_way).await {
                 if matches!(error, StoreError::Closed) {
                     break;
                 }
                 // What was about to begin is found again.
-                (desk.seen, desk.more) = (0, true);
-                tracing::warn!(handler = self.bench.handler.name(), %error, "the outbox could not be read; trying again");
+                (queue.seen, queue.more) = (0, true);
+                tracing::warn!(handler = self.context.handler.name(), %error, "the outbox could not be read; trying again");
                 tokio::select! {
                     () = self.stopping.cancelled() => break,
                     () = tokio::time::sleep(OUTBOX_PAUSE) => continue,
                 }
             }
-            let due = desk.next_due(self.clock.now());
+            let due = queue.next_due(self.clock.now());
             tokio::select! {
                 () = self.stopping.cancelled() => break,
                 Some(ended) = attempts.join_next() => {
-                    self.end(ended, &mut desk, &mut attempts, &mut under_way).await;
+                    self.end(ended, &mut queue, &mut attempts, &mut under_way).await;
                 }
-                nudge = self.nudges.recv() => match nudge {
-                    Some(Nudge::Ready(id)) => desk.ready.push_back(id),
-                    Some(Nudge::Added) => desk.more = true,
-                    Some(Nudge::LookAgain) => (desk.seen, desk.more) = (0, true),
+                wake_up = self.wake_ups.recv() => match wake_up {
+                    Some(WakeUp::Ready(id)) => queue.ready.push_back(id),
+                    Some(WakeUp::Added) => queue.more = true,
+                    Some(WakeUp::LookAgain) => (queue.seen, queue.more) = (0, true),
                     None => break,
                 },
                 changed = head.changed() => {
                     if changed.is_err() {
                         break;
                     }
-                    desk.more = true;
+                    queue.more = true;
                 }
                 () = sleep_until_due(due) => {}
             }
@@ -107,29 +107,29 @@ impl Worker {
     /// Begins as many jobs as there is room for.
     async fn begin(
         &self,
-        desk: &mut Desk,
+        queue: &mut WorkQueue,
         attempts: &mut JoinSet<Ended>,
         under_way: &mut BTreeSet<u64>,
     ) -> Result<(), StoreError> {
-        desk.take_due(self.clock.now());
+        queue.take_due(self.clock.now());
         let at_a_time = self.settings.at_a_time.max(1);
         while attempts.len() < at_a_time {
-            if desk.ready.is_empty() && !self.look(desk).await? {
+            if queue.ready.is_empty() && !self.look(queue).await? {
                 return Ok(());
             }
-            let room = (at_a_time - attempts.len()).min(desk.ready.len());
-            let changes = desk.ready.drain(..room).map(|id| JobChange::Begin { id });
+            let room = (at_a_time - attempts.len()).min(queue.ready.len());
+            let changes = queue.ready.drain(..room).map(|id| JobChange::Begin { id });
             let begun = self
-                .bench
+                .context
                 .store
                 .change_jobs(changes.collect(), self.clock.now())
                 .await?;
-            // A job that is not pending any more was begun before, or is somebody else's now.
+            // A job that is not pending any more was begun before, or was changed meanwhile.
             for job in begun.into_iter().flatten() {
                 under_way.insert(job.id);
-                let bench = Arc::clone(&self.bench);
+                let context = Arc::clone(&self.context);
                 attempts.spawn(async move {
-                    let outcome = attempt(&bench, &job).await;
+                    let outcome = attempt(&context, &job).await;
                     (job, outcome)
                 });
             }
@@ -138,15 +138,15 @@ impl Worker {
     }
 
     /// Looks for jobs that were not seen yet; whether any is ready.
-    async fn look(&self, desk: &mut Desk) -> Result<bool, StoreError> {
-        while desk.more && desk.ready.is_empty() && desk.waiting.len() < OUTBOX_WAITING_MAX {
+    async fn look(&self, queue: &mut WorkQueue) -> Result<bool, StoreError> {
+        while queue.more && queue.ready.is_empty() && queue.waiting.len() < OUTBOX_WAITING_MAX {
             let filter = JobFilter {
-                handler: Some(self.bench.handler.name().to_owned()),
+                handler: Some(self.context.handler.name().to_owned()),
                 status: Some(JobStatus::Pending),
                 stream: None,
             };
-            let from = desk.seen + 1;
-            let page = read(&self.bench.store, move |view| -> Result<_, StoreError> {
+            let from = queue.seen + 1;
+            let page = read(&self.context.store, move |view| -> Result<_, StoreError> {
                 view.jobs(
                     &filter,
                     Some(from),
@@ -156,23 +156,23 @@ impl Worker {
                 )
             })
             .await?;
-            desk.more = page.next.is_some();
+            queue.more = page.next.is_some();
             let now = self.clock.now();
             for job in page.jobs {
-                desk.seen = desk.seen.max(job.id);
-                if job.held_by.is_none() {
-                    desk.place(&job, now);
+                queue.seen = queue.seen.max(job.id);
+                if job.blocked_by.is_none() {
+                    queue.place(&job, now);
                 }
             }
         }
-        Ok(!desk.ready.is_empty())
+        Ok(!queue.ready.is_empty())
     }
 
-    /// Puts on record how attempts ended, and finds what they held back.
+    /// Puts on record how attempts ended, and finds the jobs they blocked.
     async fn end(
         &self,
         first: Result<Ended, tokio::task::JoinError>,
-        desk: &mut Desk,
+        queue: &mut WorkQueue,
         attempts: &mut JoinSet<Ended>,
         under_way: &mut BTreeSet<u64>,
     ) {
@@ -187,14 +187,14 @@ impl Worker {
             .iter()
             .map(|(job, outcome)| self.change(job, outcome, now))
             .collect();
-        let handler = self.bench.handler.name();
+        let handler = self.context.handler.name();
         let stored = loop {
-            match self.bench.store.change_jobs(changes.clone(), now).await {
+            match self.context.store.change_jobs(changes.clone(), now).await {
                 Ok(stored) => break stored,
                 Err(error) => {
                     tracing::warn!(handler, %error, "how a job ended could not be put on record; trying again");
                     tokio::select! {
-                        // They are given back when the store is opened again: done twice, never lost.
+                        // They are released when the store is opened again: done twice, never lost.
                         () = self.stopping.cancelled() => return,
                         () = tokio::time::sleep(OUTBOX_PAUSE) => {}
                     }
@@ -209,8 +209,8 @@ impl Worker {
         }
         for job in stored.into_iter().flatten() {
             match job.status {
-                JobStatus::Completed => self.next_of(&job, desk).await,
-                JobStatus::Pending => desk.place(&job, now),
+                JobStatus::Completed => self.next_of(&job, queue).await,
+                JobStatus::Pending => queue.place(&job, now),
                 JobStatus::Processing | JobStatus::Failed => {}
             }
         }
@@ -232,52 +232,52 @@ impl Worker {
         }
     }
 
-    /// The job that this one held back, if there is one.
-    async fn next_of(&self, job: &Job, desk: &mut Desk) {
+    /// The job that this one blocked, if there is one.
+    async fn next_of(&self, job: &Job, queue: &mut WorkQueue) {
         let (handler, stream) = (job.handler.clone(), job.stream.clone());
-        let next = read(&self.bench.store, move |view| -> Result<_, StoreError> {
+        let next = read(&self.context.store, move |view| -> Result<_, StoreError> {
             view.first_open_job(&handler, &stream)
         })
         .await;
         match next {
             // One that was not seen yet comes up by itself.
-            Ok(Some(next)) if next.status == JobStatus::Pending && next.id <= desk.seen => {
-                desk.place(&next, self.clock.now());
+            Ok(Some(next)) if next.status == JobStatus::Pending && next.id <= queue.seen => {
+                queue.place(&next, self.clock.now());
             }
             Ok(_) => {}
             Err(error) => {
                 // Nothing is lost: looking through all jobs finds it.
                 tracing::warn!(handler = job.handler, %error, "the next job of a stream could not be read");
-                (desk.seen, desk.more) = (0, true);
+                (queue.seen, queue.more) = (0, true);
             }
         }
     }
 
-    /// Waits for the attempts under way, up to a limit, and gives back the rest.
+    /// Waits for the attempts under way, up to a limit, and releases the rest.
     async fn finish(self, mut attempts: JoinSet<Ended>, mut under_way: BTreeSet<u64>) {
-        let mut desk = Desk::default();
+        let mut queue = WorkQueue::default();
         let ends = async {
             while let Some(ended) = attempts.join_next().await {
-                self.end(ended, &mut desk, &mut JoinSet::new(), &mut under_way)
+                self.end(ended, &mut queue, &mut JoinSet::new(), &mut under_way)
                     .await;
             }
         };
-        let in_time = tokio::time::timeout(self.settings.patience, ends).await;
+        let in_time = tokio::time::timeout(self.settings.shutdown_timeout, ends).await;
         if in_time.is_err() {
             tracing::warn!(
-                handler = self.bench.handler.name(),
+                handler = self.context.handler.name(),
                 "some jobs were not done in time; they are tried again at the next start"
             );
         }
         attempts.abort_all();
         let changes: Vec<JobChange> = under_way
             .into_iter()
-            .map(|id| JobChange::GiveBack { id })
+            .map(|id| JobChange::Release { id })
             .collect();
         if !changes.is_empty() {
-            // When this fails they are given back at the next start.
+            // When this fails they are released at the next start.
             drop(
-                self.bench
+                self.context
                     .store
                     .change_jobs(changes, self.clock.now())
                     .await,
@@ -286,7 +286,7 @@ impl Worker {
     }
 }
 
-impl Desk {
+impl WorkQueue {
     fn place(&mut self, job: &Job, now: Timestamp) {
         match job.next_attempt_at {
             Some(at) if at > now => {

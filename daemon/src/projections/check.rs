@@ -1,18 +1,18 @@
-//! The truth check: is the read model what the log leads to, and if not, since which event?
+//! The consistency check: is the read model what the log leads to, and if not, since which event?
 //!
-//! Owns the walk: every stream of the log and every document, each with its trail, in stretches of bounded memory. What is
-//! wrong with a document is told by `core::truth`. Reads one picture of the read model and the log up to its checkpoint,
-//! however both grow meanwhile. Memory grows with the longest stream: its trail is held as a whole.
+//! Owns the walk: every stream of the log and every document, each with its log, in stretches of bounded memory. What is
+//! wrong with a document is decided by `core::consistency`. Reads one read view of the read model, and the log up to its
+//! checkpoint, however both grow meanwhile. Memory grows with the longest stream: its apply log is held as a whole.
 
 use std::collections::{HashMap, VecDeque};
 
 use whodunit_core::api::pipeline::{CheckOut, FindingOut};
+use whodunit_core::consistency::{AppliedEvent, Comparer, Digest, Divergence, Expected, Stored};
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::truth::{Digest, Entry, Examiner, Parting, Shadow, Stored};
 
 use super::error::ProjectionError;
-use super::projector::Projector;
-use super::read_model::Picture;
+use super::read_model::ReadView;
+use super::runner::ProjectionRunner;
 use crate::limits::{CHECK_ENTRIES, CHECK_FINDINGS_MAX, CHECK_STREAMS};
 use crate::runs::Run;
 use crate::store::{Direction, StreamCursor, StreamFilter, StreamOrder, View};
@@ -21,20 +21,20 @@ use crate::store::{Direction, StreamCursor, StreamFilter, StreamOrder, View};
 const PAGE: usize = 1_000;
 
 /// Checks a projection's read model.
-pub(super) fn check(projector: &Projector, run: &Run) -> Result<CheckOut, ProjectionError> {
-    projector.read(|picture| {
-        // Taken after the picture, so that the log reaches at least as far as the read model.
-        let view = projector.store.view()?;
+pub(super) fn check(runner: &ProjectionRunner, run: &Run) -> Result<CheckOut, ProjectionError> {
+    runner.read(|read_view| {
+        // Taken after the read_view, so that the log reaches at least as far as the read model.
+        let view = runner.store.view()?;
         let mut check = Check {
-            projector,
+            runner,
             run,
-            picture,
+            read_view,
             view: view.as_ref(),
-            checkpoint: picture.stamp.checkpoint,
+            checkpoint: read_view.meta.checkpoint,
             out: CheckOut {
-                projection: projector.name().to_owned(),
-                checkpoint: picture.stamp.checkpoint.0,
-                documents: picture.documents()?,
+                projection: runner.name().to_owned(),
+                checkpoint: read_view.meta.checkpoint.0,
+                documents: read_view.documents()?,
                 events: 0,
                 ok: true,
                 findings: Vec::new(),
@@ -48,9 +48,9 @@ pub(super) fn check(projector: &Projector, run: &Run) -> Result<CheckOut, Projec
 }
 
 struct Check<'a> {
-    projector: &'a Projector,
+    runner: &'a ProjectionRunner,
     run: &'a Run,
-    picture: &'a Picture,
+    read_view: &'a ReadView,
     view: &'a dyn View,
     checkpoint: Position,
     out: CheckOut,
@@ -58,17 +58,17 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn go_on(&self) -> Result<(), ProjectionError> {
-        if self.run.is_cancelled() || self.projector.is_stopping() {
+        if self.run.is_cancelled() || self.runner.is_stopping() {
             return Err(ProjectionError::Stopped);
         }
         Ok(())
     }
 
     fn all(&mut self) -> Result<(), ProjectionError> {
-        let total = self.picture.stamp.trail;
+        let total = self.read_view.meta.applied;
         self.run.progress(0, total);
         let lengths = self.lengths()?;
-        let mut names = Names::new(self.picture, self.view, self.projector);
+        let mut names = Names::new(self.read_view, self.view, self.runner);
         loop {
             let mut stretch = Vec::new();
             let mut entries = 0;
@@ -82,18 +82,18 @@ impl Check<'_> {
             if stretch.is_empty() {
                 return Ok(());
             }
-            let mut trails = self.trails(&stretch)?;
+            let mut logs = self.logs(&stretch)?;
             for (key, number) in stretch {
-                let trail = number.and_then(|number| trails.remove(&number));
-                self.document(&key, &trail.unwrap_or_default())?;
+                let log = number.and_then(|number| logs.remove(&number));
+                self.document(&key, &log.unwrap_or_default())?;
                 self.run.progress(self.out.events, total);
             }
         }
     }
 
-    /// How many entries each stream has on the trail, by its number.
+    /// How many entries each stream has on the apply log, by its number.
     fn lengths(&self) -> Result<Vec<u32>, ProjectionError> {
-        let numbers = usize::try_from(self.picture.stamp.numbers).unwrap_or_default();
+        let numbers = usize::try_from(self.read_view.meta.numbers).unwrap_or_default();
         let mut lengths = vec![0_u32; numbers + 1];
         self.for_each_entry(|number, _| {
             let length = usize::try_from(number).ok();
@@ -104,24 +104,27 @@ impl Check<'_> {
         Ok(lengths)
     }
 
-    /// The trails of these streams.
-    fn trails(
+    /// The logs of these streams.
+    fn logs(
         &self,
         stretch: &[(String, Option<u64>)],
-    ) -> Result<HashMap<u64, Vec<Entry>>, ProjectionError> {
+    ) -> Result<HashMap<u64, Vec<AppliedEvent>>, ProjectionError> {
         let numbers = stretch.iter().filter_map(|(_, number)| *number);
-        let mut trails: HashMap<u64, Vec<Entry>> =
+        let mut logs: HashMap<u64, Vec<AppliedEvent>> =
             numbers.map(|number| (number, Vec::new())).collect();
         self.for_each_entry(|number, entry| {
-            if let Some(trail) = trails.get_mut(&number) {
-                trail.push(entry);
+            if let Some(log) = logs.get_mut(&number) {
+                log.push(entry);
             }
         })?;
-        Ok(trails)
+        Ok(logs)
     }
 
-    fn for_each_entry(&self, mut each: impl FnMut(u64, Entry)) -> Result<(), ProjectionError> {
-        self.picture.for_each_row(|entries| {
+    fn for_each_entry(
+        &self,
+        mut each: impl FnMut(u64, AppliedEvent),
+    ) -> Result<(), ProjectionError> {
+        self.read_view.for_each_row(|entries| {
             self.go_on()?;
             for (number, entry) in entries {
                 each(*number, *entry);
@@ -130,46 +133,46 @@ impl Check<'_> {
         })
     }
 
-    /// Compares one document with its trail and its stream.
-    fn document(&mut self, key: &str, trail: &[Entry]) -> Result<(), ProjectionError> {
+    /// Compares one document with its log and its stream.
+    fn document(&mut self, key: &str, log: &[AppliedEvent]) -> Result<(), ProjectionError> {
         self.go_on()?;
-        let stored = self.picture.document(key)?.map(|document| Stored {
+        let stored = self.read_view.document(key)?.map(|document| Stored {
             revision: document.revision,
-            digest: Digest::of(&document.state),
+            digest: Digest::of_state(&document.state),
         });
-        let mut examiner = Examiner::new(trail, stored);
+        let mut comparer = Comparer::new(log, stored);
         let stream = StreamName::new(key).ok();
         if let Some(stream) = &stream {
-            self.events(stream, &mut examiner)?;
+            self.events(stream, &mut comparer)?;
         }
-        let Some(parting) = examiner.finish() else {
+        let Some(divergence) = comparer.finish() else {
             return Ok(());
         };
         self.out.findings_total += 1;
         if self.out.findings.len() < CHECK_FINDINGS_MAX {
             let event_type = match &stream {
-                Some(stream) => self.event_type(stream, &parting)?,
+                Some(stream) => self.event_type(stream, &divergence)?,
                 None => String::new(),
             };
             self.out.findings.push(FindingOut {
-                kind: parting.kind,
+                kind: divergence.kind,
                 key: key.to_owned(),
-                position: parting.position.0,
-                revision: parting.revision.0,
-                detail: parting.sentence(&event_type),
+                position: divergence.position.0,
+                revision: divergence.revision.0,
+                detail: divergence.sentence(&event_type),
                 event_type,
             });
         }
         Ok(())
     }
 
-    /// Folds the shadow of a document, event by event, for as long as the examiner needs to see more.
+    /// Folds the expected of a document, event by event, for as long as the comparer needs to see more.
     fn events(
         &mut self,
         stream: &StreamName,
-        examiner: &mut Examiner<'_>,
+        comparer: &mut Comparer<'_>,
     ) -> Result<(), ProjectionError> {
-        let (rules, checkpoint) = (&self.projector.rules, self.checkpoint);
+        let (rules, checkpoint) = (&self.runner.rules, self.checkpoint);
         let mut state = rules.empty(stream);
         let (mut events, mut failed) = (0, None);
         self.view
@@ -182,10 +185,11 @@ impl Check<'_> {
                     failed = Some(error);
                     return false;
                 }
-                examiner.event(Shadow {
+                comparer.event(Expected {
                     revision: event.revision,
                     position: event.position,
-                    digest: Digest::of(&state),
+                    event: Digest::of_event(&event),
+                    state: Digest::of_state(&state),
                 })
             })?;
         self.out.events += events;
@@ -195,14 +199,14 @@ impl Check<'_> {
     fn event_type(
         &self,
         stream: &StreamName,
-        parting: &Parting,
+        divergence: &Divergence,
     ) -> Result<String, ProjectionError> {
-        if parting.revision == Revision::ZERO {
+        if divergence.revision == Revision::ZERO {
             return Ok(String::new());
         }
         let events = self
             .view
-            .stream_events(stream, parting.revision, Direction::Forward, 1)?;
+            .stream_events(stream, divergence.revision, Direction::Forward, 1)?;
         let event = events.into_iter().next();
         Ok(event.map_or_else(String::new, |event| event.event_type))
     }
@@ -215,9 +219,9 @@ fn length(lengths: &[u32], number: u64) -> u64 {
         .map_or(0, |length| u64::from(*length))
 }
 
-/// Every name that the log, the documents or the trail know, in order, with its number on the trail.
+/// Every name that the log, the documents or the apply log know, in order, with its number on the apply log.
 struct Names<'a> {
-    picture: &'a Picture,
+    read_view: &'a ReadView,
     view: &'a dyn View,
     filter: StreamFilter,
     ready: VecDeque<(String, Option<u64>)>,
@@ -227,12 +231,12 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(picture: &'a Picture, view: &'a dyn View, projector: &Projector) -> Self {
+    fn new(read_view: &'a ReadView, view: &'a dyn View, runner: &ProjectionRunner) -> Self {
         Self {
-            picture,
+            read_view,
             view,
             filter: StreamFilter {
-                category: projector.rules.projection.category().map(str::to_owned),
+                category: runner.rules.projection.category().map(str::to_owned),
                 ..StreamFilter::default()
             },
             ready: VecDeque::new(),
@@ -257,7 +261,7 @@ impl<'a> Names<'a> {
             .streams(&self.filter, order, cursor, PAGE, PAGE as u64)?;
         let streams = page.streams.iter().map(|info| info.stream.as_str());
         let last = page.next.as_ref().and(streams.clone().next_back());
-        let mut names = self.picture.keys(self.after.as_deref(), last)?;
+        let mut names = self.read_view.keys(self.after.as_deref(), last)?;
         for stream in streams.clone() {
             names.entry(stream.to_owned()).or_insert(None);
         }

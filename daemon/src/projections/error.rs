@@ -35,7 +35,7 @@ pub enum ProjectionError {
         #[source]
         source: std::io::Error,
     },
-    /// A record of the read model does not decode. It is derived data: the read model is made anew.
+    /// A record of the read model does not decode. It is derived data: the read model is rebuilt.
     #[error("{place} of the read model is damaged: {detail}")]
     Damaged {
         /// Which record.
@@ -57,7 +57,7 @@ pub enum ProjectionError {
     /// The log could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Somebody ended the work before it was done.
+    /// The work was ended before it was done: by an operator, or because the daemon stops.
     #[error("it was stopped")]
     Stopped,
     /// The read model was closed.
@@ -66,7 +66,7 @@ pub enum ProjectionError {
 }
 
 impl ProjectionError {
-    /// Whether the read model itself is at fault, so that it helps to begin it anew.
+    /// Whether the read model itself is at fault, so that it helps to reset it.
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })
     }

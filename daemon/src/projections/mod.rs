@@ -3,20 +3,20 @@
 //! Owns the read models: following the log, rebuilding, checking, and answering queries. Never writes to the log and has
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
-//! Entry point: [`Projections::start`]. One projection's life is in `projector` (what is seen of it) and `follower` (the
+//! AppliedEvent point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
 //! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
 mod check;
+mod consumer;
 mod error;
-mod follower;
-mod inbox;
+mod mailbox;
 mod opening;
 mod pages;
+mod progress;
 mod projection;
-mod projector;
-mod pulse;
 mod read_model;
 mod rebuild;
+mod runner;
 mod states;
 mod users;
 
@@ -35,11 +35,11 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::model::Models;
 
-use self::inbox::Order;
-use self::projector::{Projector, lock};
+use self::mailbox::Command;
 use self::read_model::{Document, Rules, query};
+use self::runner::{ProjectionRunner, lock};
 use crate::clock::Clock;
-use crate::limits::REDERIVE_STREAMS_MAX;
+use crate::limits::REFOLD_STREAMS_MAX;
 use crate::reading::blocking;
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
@@ -76,10 +76,10 @@ pub enum RequestError {
         /// The projection.
         name: String,
     },
-    /// The read model is being made for the first time, or anew after damage, and nothing answers in its place: that it has
+    /// The read model is being built for the first time, or again after damage, and nothing answers in its place: that it has
     /// no document says nothing.
-    #[error("the read model `{0}` is not made yet")]
-    NotMade(String),
+    #[error("the read model `{0}` is not built yet")]
+    NotBuilt(String),
     /// The projection or its read model failed.
     #[error(transparent)]
     Failed(#[from] ProjectionError),
@@ -93,7 +93,7 @@ impl From<StoreError> for RequestError {
 
 /// The daemon's projections.
 pub struct Projections {
-    projectors: Vec<Arc<Projector>>,
+    runners: Vec<Arc<ProjectionRunner>>,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -120,12 +120,12 @@ impl Projections {
     ) -> Arc<Self> {
         let directory = data.map(|data| data.join(DIRECTORY));
         let numbers = Arc::new(AtomicU64::new(0));
-        let mut projectors = Vec::new();
+        let mut runners = Vec::new();
         for projection in projections {
             let name = projection.name();
             let rules = Rules::new(projection, Arc::clone(models));
             match opening::open(rules, store, clock, directory.as_deref(), &numbers) {
-                Ok(projector) => projectors.push(projector),
+                Ok(runner) => runners.push(runner),
                 Err(error) => {
                     tracing::error!(projection = name, %error, "a projection could not be started");
                 }
@@ -133,41 +133,38 @@ impl Projections {
         }
         let listener = tokio::spawn(listen(
             store.head(),
-            projectors.iter().map(Arc::downgrade).collect(),
+            runners.iter().map(Arc::downgrade).collect(),
         ));
-        Arc::new(Self {
-            projectors,
-            listener,
-        })
+        Arc::new(Self { runners, listener })
     }
 
-    fn of(&self, name: &str) -> Result<Arc<Projector>, RequestError> {
-        let mut projectors = self.projectors.iter();
-        let found = projectors.find(|projector| projector.name() == name);
+    fn of(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
+        let mut runners = self.runners.iter();
+        let found = runners.find(|runner| runner.name() == name);
         found
             .cloned()
             .ok_or_else(|| RequestError::NoSuchProjection(name.to_owned()))
     }
 
     /// The same, when its read model can answer.
-    fn answering(&self, name: &str) -> Result<Arc<Projector>, RequestError> {
-        let projector = self.of(name)?;
-        if projector.is_unmade() {
-            return Err(RequestError::NotMade(name.to_owned()));
+    fn answering(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
+        let runner = self.of(name)?;
+        if runner.is_not_built() {
+            return Err(RequestError::NotBuilt(name.to_owned()));
         }
-        Ok(projector)
+        Ok(runner)
     }
 
     /// Their names.
     pub fn names(&self) -> Vec<&'static str> {
-        let projectors = self.projectors.iter();
-        projectors.map(|projector| projector.name()).collect()
+        let runners = self.runners.iter();
+        runners.map(|runner| runner.name()).collect()
     }
 
     /// The projection of this name.
     pub(crate) fn projection(&self, name: &str) -> Option<Arc<dyn Projection>> {
-        let projector = self.of(name).ok()?;
-        Some(Arc::clone(&projector.rules.projection))
+        let runner = self.of(name).ok()?;
+        Some(Arc::clone(&runner.rules.projection))
     }
 
     /// How a projection keeps up. Blocks for a moment.
@@ -177,9 +174,8 @@ impl Projections {
 
     /// How all of them keep up. Blocks for a moment.
     pub fn statuses(&self) -> Result<Vec<ProjectionOut>, RequestError> {
-        let projectors = self.projectors.iter();
-        let statuses: Result<_, ProjectionError> =
-            projectors.map(|projector| projector.status()).collect();
+        let runners = self.runners.iter();
+        let statuses: Result<_, ProjectionError> = runners.map(|runner| runner.status()).collect();
         Ok(statuses?)
     }
 
@@ -198,7 +194,7 @@ impl Projections {
     ) -> Result<Position, RequestError> {
         let mut checkpoint = self.of(name)?.checkpoint.subscribe();
         let reached = checkpoint.wait_for(|checkpoint| *checkpoint >= position);
-        // What it has come to is told below, whether the time was enough or not.
+        // The position it reached is returned below, whether the time was enough or not.
         drop(tokio::time::timeout(at_most, reached).await);
         let reached = *checkpoint.borrow();
         Ok(reached)
@@ -206,11 +202,11 @@ impl Projections {
 
     /// Begins to rebuild a read model beside the one that answers. Must be called within a tokio runtime.
     pub fn rebuild(&self, name: &str) -> Result<RunOut, RequestError> {
-        let projector = self.of(name)?;
-        if projector.is_stopping() {
+        let runner = self.of(name)?;
+        if runner.is_stopping() {
             return Err(ProjectionError::Stopped.into());
         }
-        let run = rebuild::start(&projector).ok_or_else(|| RequestError::AlreadyRunning {
+        let run = rebuild::start(&runner).ok_or_else(|| RequestError::AlreadyRunning {
             kind: "rebuild",
             name: name.to_owned(),
         })?;
@@ -239,16 +235,17 @@ impl Projections {
 
     /// Compares a read model with the log. Dropping the future ends the check.
     pub async fn check(&self, name: &str) -> Result<CheckOut, RequestError> {
-        let projector = self.of(name)?;
-        let run = projector.begin(&projector.check, "check").ok_or_else(|| {
-            RequestError::AlreadyRunning {
-                kind: "check",
-                name: name.to_owned(),
-            }
-        })?;
+        let runner = self.of(name)?;
+        let run =
+            runner
+                .begin(&runner.check, "check")
+                .ok_or_else(|| RequestError::AlreadyRunning {
+                    kind: "check",
+                    name: name.to_owned(),
+                })?;
         let guard = CancelOnDrop(Arc::clone(&run));
         let result = blocking(move || {
-            let result = check::check(&projector, &run);
+            let result = check::check(&runner, &run);
             run.end(error::end_of(&result));
             result
         })
@@ -257,19 +254,19 @@ impl Projections {
         Ok(result?)
     }
 
-    /// Folds the documents of these streams anew from the log, in their turn with the events that arrive meanwhile.
-    pub async fn rederive(&self, name: &str, streams: &[StreamName]) -> Result<(), RequestError> {
-        let projector = self.of(name)?;
-        for streams in streams.chunks(REDERIVE_STREAMS_MAX) {
+    /// Re-folds the documents of these streams from the log, in their turn with the events that arrive meanwhile.
+    pub async fn refold(&self, name: &str, streams: &[StreamName]) -> Result<(), RequestError> {
+        let runner = self.of(name)?;
+        for streams in streams.chunks(REFOLD_STREAMS_MAX) {
             let (to, answer) = oneshot::channel();
-            if projector
-                .inbox
-                .order(Order::Rederive(streams.to_vec(), to))
+            if runner
+                .mailbox
+                .send(Command::Refold(streams.to_vec(), to))
                 .is_err()
             {
                 return Err(ProjectionError::Stopped.into());
             }
-            // A follower that ends drops the order.
+            // A consumer that ends drops the command.
             answer
                 .await
                 .unwrap_or_else(|_dropped| Err(ProjectionError::Stopped))?;
@@ -279,11 +276,11 @@ impl Projections {
 
     /// What read models there are.
     pub async fn read_models(&self) -> Result<Vec<ReadModelOut>, RequestError> {
-        let projectors = self.projectors.clone();
+        let runners = self.runners.clone();
         let described = blocking(move || {
-            let projectors = projectors.iter();
-            projectors
-                .map(|projector| projector.described())
+            let runners = runners.iter();
+            runners
+                .map(|runner| runner.described())
                 .collect::<Result<_, ProjectionError>>()
         });
         Ok(described.await?)
@@ -295,12 +292,12 @@ impl Projections {
         name: &str,
         query: DocumentQuery,
     ) -> Result<DocumentPage, RequestError> {
-        let projector = self.answering(name)?;
+        let runner = self.answering(name)?;
         let page = blocking(move || {
-            let projection = projector.rules.projection.as_ref();
-            let (found, checkpoint) = projector.read(|picture| {
-                let found = query::page(picture, projection, &query)?;
-                Ok((found, picture.stamp.checkpoint))
+            let projection = runner.rules.projection.as_ref();
+            let (found, checkpoint) = runner.read(|read_view| {
+                let found = query::page(read_view, projection, &query)?;
+                Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();
             Ok::<_, ProjectionError>(DocumentPage {
@@ -309,7 +306,7 @@ impl Projections {
                     .collect(),
                 next_cursor: found.next.map(|cursor| query.cursor_text(&cursor)),
                 checkpoint: checkpoint.0,
-                head: projector.head().0.max(checkpoint.0),
+                head: runner.head().0.max(checkpoint.0),
                 scanned: found.scanned,
             })
         });
@@ -322,12 +319,12 @@ impl Projections {
         name: &str,
         key: &str,
     ) -> Result<(Option<DocumentOut>, Position), RequestError> {
-        let projector = self.answering(name)?;
+        let runner = self.answering(name)?;
         let key = key.to_owned();
         let found = blocking(move || {
-            projector.read(move |picture| {
-                let checkpoint = picture.stamp.checkpoint;
-                let document = picture.document(&key)?;
+            runner.read(move |read_view| {
+                let checkpoint = read_view.meta.checkpoint;
+                let document = read_view.document(&key)?;
                 let document = document.map(|document| shown(key, document, checkpoint));
                 Ok((document, checkpoint))
             })
@@ -337,9 +334,9 @@ impl Projections {
 
     fn stop(&self) {
         self.listener.abort();
-        for projector in &self.projectors {
-            projector.stopping.store(true, Ordering::Relaxed);
-            projector.inbox.stop();
+        for runner in &self.runners {
+            runner.stopping.store(true, Ordering::Relaxed);
+            runner.mailbox.stop();
         }
     }
 
@@ -347,10 +344,10 @@ impl Projections {
     /// Idempotent.
     pub async fn close(&self) {
         self.stop();
-        let projectors = self.projectors.clone();
+        let runners = self.runners.clone();
         let closed = blocking(move || {
-            for projector in &projectors {
-                end(projector);
+            for runner in &runners {
+                end(runner);
             }
             Ok::<_, StoreError>(())
         });
@@ -362,20 +359,20 @@ impl Drop for Projections {
     /// Waits for the threads, so that store and files are free once the projections are gone.
     fn drop(&mut self) {
         self.stop();
-        for projector in &self.projectors {
-            end(projector);
+        for runner in &self.runners {
+            end(runner);
         }
     }
 }
 
-fn end(projector: &Projector) {
-    let threads = std::mem::take(&mut *lock(&projector.threads));
+fn end(runner: &ProjectionRunner) {
+    let threads = std::mem::take(&mut *lock(&runner.threads));
     for thread in threads {
         // A panic of the thread was logged when it happened.
         drop(thread.join());
     }
-    if let Err(error) = projector.model().close() {
-        tracing::warn!(projection = projector.name(), %error, "a read model did not close cleanly");
+    if let Err(error) = runner.model().close() {
+        tracing::warn!(projection = runner.name(), %error, "a read model did not close cleanly");
     }
 }
 
@@ -399,14 +396,14 @@ fn shown(key: String, document: Document, checkpoint: Position) -> DocumentOut {
     }
 }
 
-/// Tells the followers that the log has grown. Keeps neither the store nor the projections alive.
-async fn listen(mut head: watch::Receiver<Head>, projectors: Vec<Weak<Projector>>) {
+/// Tells the consumers that the log has grown. Keeps neither the store nor the projections alive.
+async fn listen(mut head: watch::Receiver<Head>, runners: Vec<Weak<ProjectionRunner>>) {
     while head.changed().await.is_ok() {
         let position = head.borrow_and_update().position;
-        for projector in projectors.iter().filter_map(Weak::upgrade) {
-            let checkpoint = *projector.checkpoint.borrow();
-            lock(&projector.pulse).compare(position.0, checkpoint.0, Instant::now());
-            projector.inbox.wake();
+        for runner in runners.iter().filter_map(Weak::upgrade) {
+            let checkpoint = *runner.checkpoint.borrow();
+            lock(&runner.progress).compare(position.0, checkpoint.0, Instant::now());
+            runner.mailbox.wake();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Opening a projection's read model when the daemon starts.
 //!
 //! Owns the decision what to do with the file that is found: go on with it, let it answer while another is built beside
-//! it, or move it aside and begin anew. Nothing that is found is an error.
+//! it, or move it aside and start with an empty one. Nothing that is found is an error.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::ids::Position;
 
+use super::consumer::Consumer;
 use super::error::ProjectionError;
-use super::follower::Follower;
-use super::projector::{Files, Projector, lock};
 use super::read_model::file::move_aside;
-use super::read_model::{ReadModel, Rules, Stamp, Unusable, proof};
+use super::read_model::{CheckpointMeta, ReadModel, Rules, Unusable, anchor_event};
 use super::rebuild;
+use super::runner::{Files, ProjectionRunner, lock};
 use crate::clock::Clock;
 use crate::limits::PROJECTION_FOLLOW_MAX;
 use crate::store::Store;
@@ -29,7 +29,7 @@ pub(super) fn open(
     clock: &Arc<dyn Clock>,
     directory: Option<&Path>,
     run_numbers: &Arc<AtomicU64>,
-) -> Result<Arc<Projector>, ProjectionError> {
+) -> Result<Arc<ProjectionRunner>, ProjectionError> {
     let name = rules.projection.name();
     let fresh = rules.fresh();
     let files = directory.map(|directory| Files {
@@ -37,7 +37,7 @@ pub(super) fn open(
         building: directory.join(format!("{name}.building.redb")),
     });
     let mut note = None;
-    let (files, (model, stamp)) = match files {
+    let (files, (model, meta)) = match files {
         None => (None, (ReadModel::in_memory(&fresh)?, fresh)),
         Some(files) => match found(&files.live, &fresh, store) {
             Ok(found) => (Some(files), found),
@@ -48,10 +48,10 @@ pub(super) fn open(
             }
         },
     };
-    let outdated = stamp.rules != rules.hash;
-    let checkpoint = stamp.checkpoint;
+    let outdated = meta.rules != rules.hash;
+    let checkpoint = meta.checkpoint;
     let resumes = files.as_ref().is_some_and(|files| files.building.exists());
-    let projector = Arc::new(Projector::new(
+    let runner = Arc::new(ProjectionRunner::new(
         rules,
         (store, clock),
         files,
@@ -59,62 +59,62 @@ pub(super) fn open(
         run_numbers,
     ));
     if let Some(note) = note {
-        let mut pulse = lock(&projector.pulse);
-        pulse.failed(note);
-        pulse.recovered();
+        let mut progress = lock(&runner.progress);
+        progress.failed(note);
+        progress.recovered();
     }
-    let frozen = outdated || checkpoint == Position::ZERO && is_far(&projector, checkpoint);
-    projector.frozen.store(frozen, Ordering::Relaxed);
+    let frozen = outdated || checkpoint == Position::ZERO && is_far(&runner, checkpoint);
+    runner.frozen.store(frozen, Ordering::Relaxed);
     if outdated {
         tracing::info!(
             projection = name,
             "its rules have changed: it is rebuilt while the old read model answers"
         );
     }
-    let follower = Follower::new(Arc::clone(&projector), stamp);
+    let consumer = Consumer::new(Arc::clone(&runner), meta);
     let thread = std::thread::Builder::new()
         .name(format!("project-{name}"))
-        .spawn(move || follower.run())
+        .spawn(move || consumer.run())
         .map_err(|source| ProjectionError::Disk {
             doing: "starting a projection's thread".to_owned(),
             source,
         })?;
-    lock(&projector.threads).push(thread);
+    lock(&runner.threads).push(thread);
     if frozen || resumes {
-        rebuild::start(&projector);
+        rebuild::start(&runner);
     }
-    Ok(projector)
+    Ok(runner)
 }
 
 /// Whether the log's head is so far ahead that building beside is quicker than following.
-pub(super) fn is_far(projector: &Projector, checkpoint: Position) -> bool {
-    projector.head().0.saturating_sub(checkpoint.0) > PROJECTION_FOLLOW_MAX
+pub(super) fn is_far(runner: &ProjectionRunner, checkpoint: Position) -> bool {
+    runner.head().0.saturating_sub(checkpoint.0) > PROJECTION_FOLLOW_MAX
 }
 
 /// Opens a file that is there, or makes one. A file that cannot be used is moved aside.
 pub(super) fn found(
     path: &Path,
-    fresh: &Stamp,
+    fresh: &CheckpointMeta,
     store: &Arc<dyn Store>,
-) -> Result<(ReadModel, Stamp), ProjectionError> {
+) -> Result<(ReadModel, CheckpointMeta), ProjectionError> {
     match ReadModel::open(path, fresh) {
-        Ok((model, stamp)) => {
-            if is_of_this_log(&stamp, store)? {
-                return Ok((model, stamp));
+        Ok((model, meta)) => {
+            if is_of_this_log(&meta, store)? {
+                return Ok((model, meta));
             }
             model.close()?;
-            let model = make_anew(path, fresh, "it is of another log")?;
+            let model = recreate(path, fresh, "it is of another log")?;
             Ok((model, fresh.clone()))
         }
-        Err(Unusable::File(reason)) => Ok((make_anew(path, fresh, &reason)?, fresh.clone())),
+        Err(Unusable::File(reason)) => Ok((recreate(path, fresh, &reason)?, fresh.clone())),
         Err(Unusable::Disk(error)) => Err(error),
     }
 }
 
 /// Moves a file aside where there is one, and makes an empty read model in its place.
-pub(super) fn make_anew(
+pub(super) fn recreate(
     path: &Path,
-    fresh: &Stamp,
+    fresh: &CheckpointMeta,
     reason: &str,
 ) -> Result<ReadModel, ProjectionError> {
     aside(path, reason)?;
@@ -129,10 +129,10 @@ pub(super) fn make_anew(
 }
 
 /// Whether the event at the checkpoint is the one that the read model was made from.
-fn is_of_this_log(stamp: &Stamp, store: &Arc<dyn Store>) -> Result<bool, ProjectionError> {
+fn is_of_this_log(meta: &CheckpointMeta, store: &Arc<dyn Store>) -> Result<bool, ProjectionError> {
     let view = store.view()?;
-    Ok(stamp.checkpoint <= view.head().position
-        && proof(view.as_ref(), stamp.checkpoint)? == stamp.proof)
+    Ok(meta.checkpoint <= view.head().position
+        && anchor_event(view.as_ref(), meta.checkpoint)? == meta.anchor)
 }
 
 /// Moves the file at `path` aside where there is one.

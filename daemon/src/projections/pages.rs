@@ -120,7 +120,7 @@ pub(super) fn read_ahead(
         let (to, pages) = mpsc::sync_channel(AHEAD);
         let reader = std::thread::Builder::new().name("read-ahead".to_owned());
         let reading = reader.spawn_scoped(scope, move || {
-            // When nobody takes a page any more, what is left was not wanted.
+            // When the receiver is gone, the rest is not wanted.
             Pages::new(view.as_ref(), stretch).for_each(events, |page| Ok(to.send(page).is_ok()))
         });
         let reading = reading.map_err(|source| ProjectionError::Disk {

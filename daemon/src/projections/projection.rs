@@ -32,7 +32,7 @@ pub trait Projection: Send + Sync + 'static {
     /// Moves what it keeps of a stream past one event. Must not depend on anything else.
     ///
     /// # Errors
-    /// A sentence; the projection stands still until it succeeds. An event that cannot be decoded is none: as
+    /// A sentence; the projection is stalled until it succeeds. An event that cannot be decoded is none: as
     /// everywhere, it leaves the last good state.
     fn apply(&self, model: &Model, state: &mut State, event: &Event) -> Result<(), String> {
         step(model, state, event);

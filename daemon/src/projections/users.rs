@@ -40,7 +40,7 @@ impl Projection for Users {
         for name in ["username", "email", "first_name", "last_name"] {
             field(state, name).into_iter().for_each(&mut *each);
         }
-        // Somebody is looked for by both names as well.
+        // A person is looked for by both names together as well.
         name(state).as_deref().into_iter().for_each(each);
     }
 

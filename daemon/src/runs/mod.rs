@@ -1,6 +1,6 @@
 //! Long runs: what is known of one while it goes on and after it has ended.
 //!
-//! Owns progress, rate, time left, and the way to end one early. Shared by rebuilds, truth checks and backfills; does no
+//! Owns progress, rate, time left, and the way to end one early. Shared by rebuilds, consistency checks and backfills; does no
 //! work itself.
 
 mod rate;
@@ -22,7 +22,7 @@ pub(crate) use rate::{Rate, as_float};
 pub(crate) enum End {
     /// It went through all of it.
     Completed,
-    /// Somebody ended it, or the daemon stops.
+    /// An operator ended it, or the daemon stops.
     Cancelled,
     /// An error, in a sentence.
     Failed(String),

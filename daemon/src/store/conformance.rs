@@ -17,14 +17,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use whodunit_core::command::{Command, Rejection};
+use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::{
-    Append, AppendError, AppendResult, Direction, Head, LogFilter, PendingDecision, Store,
-    StreamLabel, View,
+    Append, AppendError, AppendResult, DecisionPlace, Direction, Head, LogFilter, NotItsEvents,
+    PendingDecision, RestoredDecision, Store, StreamLabel, View,
 };
 
 /// Makes a test of each promise, for one kind of fixture.
@@ -92,7 +93,9 @@ mod redb_store {
         keys {
             a_key_is_held_by_one_stream_of_a_category,
             a_taken_key_rejects_a_decided_append,
+            keys_change_hands_with_their_events,
             the_history_of_a_key_is_kept,
+            at_a_time_a_key_is_its_holders_by_their_own_times,
             of_racing_claims_one_wins,
         }
         races {
@@ -103,7 +106,7 @@ mod redb_store {
             a_view_stays_as_it_was_while_writes_go_on,
         }
         times {
-            own_times_never_go_back_and_given_ones_are_kept,
+            every_event_keeps_the_time_that_its_clock_said,
             a_moment_is_resolved_to_the_last_revision_not_after_it,
             any_clock_is_resolved_as_a_naive_reader_would,
             density_spans_days_and_counts_every_event,
@@ -121,9 +124,11 @@ mod redb_store {
             the_nearest_snapshot_of_the_same_rules_is_found,
         }
         restore {
-            events_get_the_places_they_had_or_none,
             decisions_are_restored_as_they_were,
-            a_decision_that_differs_or_does_not_fit_is_refused,
+            a_decision_moves_along_with_its_events,
+            a_decision_without_its_events_is_refused,
+            a_decision_without_events_stands_after_what_it_stood_after,
+            a_decision_that_differs_is_refused,
         }
     }
 }
@@ -200,6 +205,15 @@ fn refused(stream: &str, command_id: &str, base: u64) -> Append {
 
 fn key(value: &str) -> UniqueKey {
     UniqueKey::caseless("email", value)
+}
+
+/// A key that changes hands with the event of this index.
+fn key_change(event: usize, value: &str, taken: bool) -> KeyChange {
+    KeyChange {
+        event,
+        key: key(value),
+        taken,
+    }
 }
 
 async fn ok(store: &Arc<dyn Store>, append: Append) -> AppendResult {

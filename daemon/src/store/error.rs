@@ -18,7 +18,7 @@ pub enum StoreError {
     },
     /// The file is not ours, or of a format this build does not know.
     #[error(
-        "`{path}` has store format {found}, this build reads format {known}; use the build that wrote it"
+        "`{path}` has store format {found}, this version reads format {known}; export with the version that wrote it, and import the export into a new data directory"
     )]
     UnknownFormat {
         /// The file.
@@ -63,6 +63,36 @@ impl StoreError {
     }
 }
 
+/// Why the events that a restored decision names are not its own in this log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotItsEvents {
+    /// The log has no such event.
+    #[error("event `{event_id}`, which tells its place, is not in this log")]
+    Missing {
+        /// The id.
+        event_id: String,
+    },
+    /// The log has it, but elsewhere or by another cause.
+    #[error("event `{event_id}`, which tells its place, is {what} in this log")]
+    Other {
+        /// The id.
+        event_id: String,
+        /// How it differs, such as `of another stream`.
+        what: &'static str,
+    },
+    /// The number of events it says and the number it names differ.
+    #[error("it says that it led to {said} events, and names {named}")]
+    Count {
+        /// What its outcome says.
+        said: u32,
+        /// How many ids it brings.
+        named: usize,
+    },
+    /// The stream has grown between the event it was decided on and the one it was decided after.
+    #[error("its stream has other events in this log than it had when it was decided")]
+    OtherBase,
+}
+
 /// Why an append was refused or failed. Nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,16 +135,9 @@ pub enum AppendError {
         /// Who holds it.
         holder: StreamName,
     },
-    /// A restored record cannot get the place it says it has.
-    #[error("{what} {expected} cannot be restored: the next free one is {actual}")]
-    WrongPlace {
-        /// `position`, `revision` or `decision sequence`.
-        what: &'static str,
-        /// What the record says.
-        expected: u64,
-        /// What it would get.
-        actual: u64,
-    },
+    /// A restored decision names events that are not its own in this log.
+    #[error(transparent)]
+    NotItsEvents(#[from] NotItsEvents),
     /// The queue of writes is full.
     #[error("too many writes are waiting; try again shortly")]
     Busy,

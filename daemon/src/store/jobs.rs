@@ -46,7 +46,7 @@ pub struct Job {
     /// When its status last changed.
     pub updated_at: Timestamp,
     /// The earlier job of the same stream and handler that has to end first; never set on a job that is being written.
-    pub held_by: Option<u64>,
+    pub blocked_by: Option<u64>,
 }
 
 /// A change of the outbox.
@@ -78,8 +78,8 @@ pub enum JobChange {
         /// What the attempt said.
         error: String,
     },
-    /// A job under way is given back untried: the attempt does not count.
-    GiveBack {
+    /// A job under way is released untried: the attempt does not count.
+    Release {
         /// Which.
         id: u64,
     },
@@ -88,8 +88,8 @@ pub enum JobChange {
         /// Which.
         id: u64,
     },
-    /// Every job under way is given back: whoever was at them is gone.
-    GiveBackAll,
+    /// Every job under way is released: the process that worked on them is gone.
+    ReleaseAll,
     /// An event's work is to be done (again) by a handler. Nothing happens when a job for it is pending or under way.
     Add {
         /// Whose work.

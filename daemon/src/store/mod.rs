@@ -18,12 +18,13 @@ use std::pin::Pin;
 
 use tokio::sync::watch;
 use whodunit_core::command::{Command, Decision, Rejection};
+use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
-pub use error::{AppendError, StoreError};
+pub use error::{AppendError, NotItsEvents, StoreError};
 pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
 /// A future owned by nobody but its awaiter: the trait stays usable as `dyn Store`.
@@ -37,9 +38,10 @@ pub trait Store: Send + Sync + 'static {
     /// get positions in that order.
     fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>>;
 
-    /// Restores a decision from an export, with the outcome it says. Its sequence must be the next one or be absent
-    /// from the record (0); a `command_id` already on record with the same content is skipped (`false`).
-    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>>;
+    /// Restores a decision from an export, with the outcome it says and the next sequence. Its positions and revisions
+    /// become those that the events it names have in this log; without them it is refused
+    /// ([`AppendError::NotItsEvents`]). A `command_id` already on record with the same content is skipped (`false`).
+    fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>>;
 
     /// A read view of everything acknowledged so far. Blocking; call it where blocking is allowed.
     fn view(&self) -> Result<Box<dyn View>, StoreError>;
@@ -51,7 +53,7 @@ pub trait Store: Send + Sync + 'static {
     /// returns, but for a list of nothing but [`JobChange::Begin`].
     ///
     /// The answer has an entry for each change: the job as it is now, or `None` where the change did not apply (no such
-    /// job, or not in the status the change starts from). [`JobChange::GiveBackAll`] always answers `None`.
+    /// job, or not in the status the change starts from). [`JobChange::ReleaseAll`] always answers `None`.
     fn change_jobs(
         &self,
         changes: Vec<JobChange>,
@@ -87,23 +89,19 @@ pub struct Append {
     pub expected: ExpectedRevision,
     /// The facts, in order; empty is allowed only with a decision.
     pub events: Vec<NewEvent>,
-    /// The daemon's clock: `recorded_at` of events that bring none. Moved forward to the stream's last effective time
-    /// where that is later, so that our own appends never go back within a stream.
+    /// The daemon's clock: `recorded_at` of events that bring none, even where the stream has later ones already.
     pub now: Timestamp,
     /// Ids for those events that bring none, as many as there are events.
     pub fresh_ids: Vec<String>,
     /// The command behind the events, to be recorded with its outcome in the same transaction.
     pub decision: Option<PendingDecision>,
-    /// Keys the stream starts to hold with this append. One held by another stream turns a decided append into a
-    /// recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`].
-    pub claims: Vec<UniqueKey>,
-    /// Keys the stream ceases to hold with this append. Releasing what it does not hold is no error.
-    pub releases: Vec<UniqueKey>,
+    /// Keys the stream takes and gives up with its events, in order. One that another stream holds turns a decided append
+    /// into a recorded rejection (`{name}.taken`) and fails an undecided one with [`AppendError::KeyTaken`], even where a
+    /// later event of the append would give it up again: the log would say that two held it. Giving up what it does not
+    /// hold is no error.
+    pub keys: Vec<KeyChange>,
     /// How lists name the stream from now on; `None` leaves what was there.
     pub label: Option<StreamLabel>,
-    /// For restoring an export: positions and revisions that the events must get. A mismatch fails the append with
-    /// [`AppendError::WrongPlace`]. As many as there are events, or empty.
-    pub places: Vec<(Option<Position>, Option<Revision>)>,
     /// Work on the events that is stored with them. Not when the append repeats an earlier one or is a rejection.
     pub jobs: Vec<NewJob>,
 }
@@ -123,10 +121,8 @@ impl Append {
             now,
             fresh_ids: Vec::new(),
             decision: None,
-            claims: Vec::new(),
-            releases: Vec::new(),
+            keys: Vec::new(),
             label: None,
-            places: Vec::new(),
             jobs: Vec::new(),
         }
     }
@@ -145,6 +141,30 @@ pub struct PendingDecision {
     pub rejection: Option<Rejection>,
 }
 
+/// A decision of an export on its way back into a log, with the events that tell its place there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredDecision {
+    /// As it was exported.
+    pub decision: Decision,
+    /// The events that tell its place.
+    pub place: DecisionPlace,
+}
+
+/// Which events tell where a decision stands. Ids stay what they are in any log; positions and revisions do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecisionPlace {
+    /// Those it led to, in order: as many as it says, and each caused by its command.
+    Events(Vec<String>),
+    /// It led to none. The last event of the log and the last one of its stream when it was decided; `None` where there
+    /// was none yet.
+    After {
+        /// Of the log.
+        log: Option<String>,
+        /// Of its stream.
+        stream: Option<String>,
+    },
+}
+
 /// The answer to an append.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppendResult {
@@ -159,6 +179,8 @@ pub struct AppendResult {
     pub position: Position,
     /// Whether this repeats an earlier append (same event ids or same command id): nothing was written.
     pub repeated: bool,
+    /// How many of its events were recorded before the stream's effective time: the stream's clock went back.
+    pub clock_back: usize,
 }
 
 /// How lists name a stream.
@@ -330,6 +352,32 @@ pub struct KeyHold {
     pub since: Position,
     /// Position of the event that gave it up; `None` while held.
     pub until: Option<Position>,
+    /// Effective time, in its stream, of the event that took it.
+    pub since_at: Timestamp,
+    /// Effective time, in its stream, of the event that gave it up; `None` while held.
+    pub until_at: Option<Timestamp>,
+}
+
+/// Which events that are out of order by time are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateRange {
+    /// After this revision.
+    pub after: Revision,
+    /// Up to this one.
+    pub to: Revision,
+    /// Recorded at this time or before; `None` for any time.
+    pub recorded_by: Option<Timestamp>,
+}
+
+/// Events whose `recorded_at` is earlier than their effective time: the stream's clock went back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LateEvents {
+    /// The first of them.
+    pub revisions: Vec<Revision>,
+    /// How many there are.
+    pub count: u64,
+    /// Where the budget ended; what lies there and after it is not counted. `None` when all were looked at.
+    pub unseen_from: Option<Revision>,
 }
 
 /// Bytes and counts.
@@ -382,6 +430,24 @@ pub trait View: Send {
         at: Timestamp,
     ) -> Result<Option<Revision>, StoreError>;
 
+    /// The last revision of a stream that the log had at a position; revision 0 before the first. `None` when the stream has
+    /// no event. Cost grows with the logarithm of the stream's length.
+    fn revision_at(
+        &self,
+        stream: &StreamName,
+        position: Position,
+    ) -> Result<Option<Revision>, StoreError>;
+
+    /// Events of a stream that are out of order by time, by an index of those alone: names `limit` of them and looks at no
+    /// more than `budget`.
+    fn late_events(
+        &self,
+        stream: &StreamName,
+        range: LateRange,
+        limit: usize,
+        budget: u64,
+    ) -> Result<LateEvents, StoreError>;
+
     /// Effective time of a revision: the running maximum of `recorded_at` up to it.
     fn effective_at(
         &self,
@@ -399,6 +465,9 @@ pub trait View: Send {
         limit: usize,
         budget: u64,
     ) -> Result<LogPage, StoreError>;
+
+    /// The event at this position.
+    fn event_at(&self, position: Position) -> Result<Option<Event>, StoreError>;
 
     /// The event with this id.
     fn event_by_id(&self, event_id: &str) -> Result<Option<Event>, StoreError>;
@@ -426,6 +495,9 @@ pub trait View: Send {
         limit: usize,
     ) -> Result<DecisionPage, StoreError>;
 
+    /// The decision of this sequence.
+    fn decision(&self, sequence: u64) -> Result<Option<Decision>, StoreError>;
+
     /// The recorded decision of a command.
     fn decision_by_command(&self, command_id: &str) -> Result<Option<Decision>, StoreError>;
 
@@ -435,6 +507,16 @@ pub trait View: Send {
         category: &str,
         key: &UniqueKey,
         at: Option<Position>,
+    ) -> Result<Option<KeyHold>, StoreError>;
+
+    /// A stream other than `except` that held the key of this category at a time: by the effective times of each stream, as
+    /// their states at that time are. In a log that was imported stream by stream several may have; one of them is answered.
+    fn key_holder_as_of(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Timestamp,
+        except: &StreamName,
     ) -> Result<Option<KeyHold>, StoreError>;
 
     /// The job of this id; completed ones are pruned after a time.

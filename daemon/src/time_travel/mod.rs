@@ -8,6 +8,7 @@
 
 mod saver;
 pub mod snapshots;
+mod warnings;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use whodunit_core::time::{TimeError, Timestamp};
 use crate::store::{Snapshot, Store, StoreError, StreamInfo, View};
 use saver::Saver;
 use snapshots::{Saved, Spacing};
+pub use warnings::{clock_went_back, faults, left_out};
 
 /// A point of a stream's history, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,9 +7,9 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | format, `1` |
+//! | 1 | format, `2` |
 //! | 8 | first bytes of SHA-256 over stream, rules hash, revision and the rest |
-//! | rest | JSON: position and id of the event it stands after, the state, faults on the way |
+//! | rest | JSON: position and id of the event it stands after, the state, faults on the way and their count |
 //!
 //! # Spacing
 //!
@@ -27,7 +27,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 
 use crate::store::Snapshot;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const SEAL_BYTES: usize = 8;
 
 /// Payload bytes between two snapshots, at least.
@@ -41,6 +41,7 @@ struct Body {
     event_id: String,
     state: serde_json::Map<String, Value>,
     faults: Vec<Fault>,
+    faults_total: u64,
 }
 
 /// A snapshot that decodes. Whether it is of this history, the event it stands after must prove.
@@ -74,12 +75,14 @@ pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapsho
         event_id: &'a str,
         state: &'a serde_json::Map<String, Value>,
         faults: &'a [Fault],
+        faults_total: u64,
     }
     let body = serde_json::to_vec(&BodyRef {
         position: last.position,
         event_id: &last.event_id,
         state: &folded.state,
         faults: &folded.faults,
+        faults_total: folded.faults_total,
     })
     .map_err(|error| error.to_string())?;
     let mut state = Vec::with_capacity(1 + SEAL_BYTES + body.len());
@@ -116,6 +119,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
             state: body.state,
             revision: snapshot.revision,
             faults: body.faults,
+            faults_total: body.faults_total,
         },
         proof: Proof {
             revision: snapshot.revision,

@@ -6,12 +6,11 @@ use axum::body::Body;
 use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, Snapshot, Store,
-    StoreError, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
+    Store, StoreError, StoreStats, View,
 };
 use whodunit_daemon::{Config, limits};
 
@@ -329,7 +328,10 @@ impl Store for Failing {
         Box::pin(async { Err(error.into()) })
     }
 
-    fn restore_decision(&self, _decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+    fn restore_decision(
+        &self,
+        _decision: RestoredDecision,
+    ) -> BoxFuture<Result<bool, AppendError>> {
         let error = self.error();
         Box::pin(async { Err(error.into()) })
     }
@@ -399,7 +401,7 @@ impl Store for ReadOnly {
         self.0.append(append)
     }
 
-    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
+    fn restore_decision(&self, decision: RestoredDecision) -> BoxFuture<Result<bool, AppendError>> {
         self.0.restore_decision(decision)
     }
 

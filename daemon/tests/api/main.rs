@@ -23,6 +23,7 @@ mod races;
 mod read_models;
 mod secrets;
 mod support;
+mod times;
 mod transfer;
 mod travel;
 mod what_if;

@@ -145,7 +145,7 @@ async fn importing_again_adds_nothing() {
 }
 
 #[tokio::test]
-async fn into_a_log_with_other_events_places_are_assigned_anew() {
+async fn into_a_log_with_other_events_positions_are_assigned_and_decisions_move_along() {
     let source = Api::start();
     source.user("user-1", "sarah").await;
     source
@@ -252,10 +252,16 @@ async fn an_export_can_be_filtered() {
         .get("/v1/export?category=door&decisions=true")
         .await
         .problem(400, "bad_parameter");
-    // A part of a log has gaps, so its places cannot be kept.
+    // A part of a log has holes: its streams do not begin at their beginning.
     let target = Api::start();
     let report = import(&target, "", &doors).await.ok();
+    assert_eq!(
+        (&report["added"], &report["failed"]),
+        (&json!(0), &json!(doors.lines().count()))
+    );
+    let report = import(&target, "?renumber=true", &doors).await.ok();
     assert_eq!(report["added"], doors.lines().count());
+    assert_eq!(report["gaps"]["records"], report["added"]);
     assert_eq!(report["renumbered"], report["added"]);
 }
 
@@ -335,33 +341,70 @@ async fn strict_stops_at_the_first_bad_record() {
 }
 
 #[tokio::test]
-async fn places_that_do_not_fit_are_assigned_anew() {
-    let api = Api::start();
-    // A revision that cannot be, and what comes after it.
-    let line = |position: u64, revision: u64| {
-        format!(
-            "{{\"position\":{position},\"stream\":\"door-1\",\"revision\":{revision},\"event_type\":\"T\",\"data\":{{\"p\":{position}}}}}\n"
-        )
+async fn a_revision_is_honoured_or_refused() {
+    // With and without a position: what a line says of its revision counts.
+    let line = |position: Option<u64>, stream: &str, revision: Option<u64>| {
+        let event = json!({"position": position, "stream": stream, "revision": revision, "event_type": "T",
+            "event_id": format!("{stream}/{position:?}/{revision:?}"), "data": {"r": revision}});
+        format!("{event}\n")
     };
-    let lines: String = [line(1, 1), line(2, 7), line(3, 8), line(4, 9)].concat();
+    let lines: String = [
+        line(Some(1), "door-1", Some(1)),
+        line(Some(2), "door-1", Some(3)),
+        line(None, "door-2", Some(7)),
+        line(None, "door-2", Some(9)),
+        line(Some(99), "door-2", Some(10)),
+        line(None, "door-1", Some(2)),
+        line(None, "door-1", Some(2)).replace("event_id\":\"", "event_id\":\"other-"),
+        line(None, "door-3", None),
+        line(None, "door-3", Some(0)),
+    ]
+    .concat();
+    let api = Api::start();
     let report = import(&api, "", &lines).await.ok();
-    assert_eq!(counts(&report), [4, 4, 0, 0, 0, 0]);
-    let page = api.get("/v1/events").await.ok();
-    let data: Vec<_> = page["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| (event["position"].clone(), event["data"]["p"].clone()))
-        .collect();
-    assert_eq!(
-        data,
-        [
-            (json!(1), json!(1)),
-            (json!(2), json!(2)),
-            (json!(3), json!(3)),
-            (json!(4), json!(4))
-        ]
-    );
+    assert_eq!(counts(&report), [9, 3, 0, 0, 0, 6]);
+    let errors: Vec<_> = report["errors"].as_array().unwrap().clone();
+    let said = |line: u64, words: &str| {
+        let error = errors.iter().find(|error| error["line"] == line);
+        let error = error.unwrap_or_else(|| panic!("line {line}: {errors:?}"));
+        assert!(error["reason"].as_str().unwrap().contains(words), "{error}");
+        error["count"].as_u64().unwrap()
+    };
+    assert_eq!(said(2, "ends at revision 1 here: 2 is missing"), 1);
+    assert_eq!(said(3, "ends at revision 0 here: 1 is missing"), 3);
+    assert_eq!(said(7, "has another event as revision 2"), 1);
+    assert_eq!(said(9, "`/revision` must be 1 or more"), 1);
+    let steps = api.get("/v1/streams/door-1/events").await.ok();
+    let revisions = |page: &Value| -> Vec<Value> {
+        let items = page["items"].as_array().unwrap();
+        items
+            .iter()
+            .map(|event| event["data"]["r"].clone())
+            .collect()
+    };
+    assert_eq!(revisions(&steps), [1, 2]);
+    // Asked to, it takes them all the same, in their order, and says so.
+    let api = Api::start();
+    for (attempt, added) in [(1, 8), (2, 0)] {
+        let report = import(&api, "?renumber=true", &lines).await.ok();
+        let got = [&report["read"], &report["added"], &report["failed"]];
+        assert_eq!(got, [9, added, 1], "{attempt}: {report}");
+        let gaps = &report["gaps"];
+        if attempt == 1 {
+            assert_eq!((&gaps["records"], &gaps["streams"]), (&json!(5), &json!(2)));
+            assert_eq!(
+                gaps["first"][1],
+                json!({"stream": "door-2", "line": 3, "records": 3})
+            );
+        } else {
+            assert_eq!(gaps["records"], 0);
+            assert_eq!(report["repeated"], 8);
+        }
+    }
+    let page = api.get("/v1/streams/door-2/events").await.ok();
+    assert_eq!(revisions(&page), [7, 9, 10]);
+    assert_eq!(page["items"][1]["revision"], 2);
+    assert_eq!(page["items"][1]["metadata"], json!({"source_revision": 9}));
 }
 
 #[tokio::test]

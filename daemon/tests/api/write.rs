@@ -1,6 +1,8 @@
 //! Commands and raw events.
 
 use serde_json::{Value, json};
+use whodunit_core::ids::Position;
+use whodunit_core::keys::UniqueKey;
 
 use crate::support::{Api, create_user, suspend};
 
@@ -467,4 +469,45 @@ async fn raw_events_of_a_modelled_category_keep_its_keys_and_label() {
         "deleted"
     );
     api.append("user-2", &created("a@example.com")).await.ok();
+}
+
+#[tokio::test]
+async fn a_batch_is_judged_as_its_events_would_be_one_by_one_so_its_export_restores() {
+    let api = Api::start();
+    let created = |name: &str| {
+        json!({"event_type": "UserCreated", "data": {"username": name, "email": format!("{name}@example.com"),
+            "first_name": "A", "last_name": "B", "password_hash": "$argon2id$x"}})
+    };
+    let email = |email: &str| json!({"event_type": "UserEmailChanged", "data": {"email": email}});
+    api.append("user-1", &json!({"events": [created("ann")]}))
+        .await
+        .ok();
+    // In between it would hold a key that another holds: as refused as it would be alone.
+    let through =
+        json!({"events": [created("bob"), email("ann@example.com"), email("bob@example.org")]});
+    let problem = api.append("user-2", &through).await;
+    assert_eq!(problem.problem(409, "key_taken")["rule"], "email.taken");
+    assert_eq!(api.head(), (1, 0));
+    let free =
+        json!({"events": [created("bob"), email("eve@example.com"), email("bob@example.org")]});
+    api.append("user-2", &free).await.ok();
+    let export = api.get("/v1/export?reveal=true").await.text;
+    let restored = Api::start();
+    let report = restored
+        .post_text("/v1/import", "application/x-ndjson", &export)
+        .await
+        .ok();
+    assert_eq!(
+        (&report["added"], &report["failed"]),
+        (&json!(4), &json!(0))
+    );
+    assert_eq!(restored.get("/v1/export?reveal=true").await.text, export);
+    // Who held a key when is the same as well: from the event that took it to the one that gave it up.
+    for api in [&api, &restored] {
+        let view = api.daemon.store().view().unwrap();
+        let key = UniqueKey::caseless("email", "eve@example.com");
+        let hold = view.key_holder("user", &key, Some(Position(3))).unwrap();
+        let hold = hold.map(|hold| (hold.since, hold.until));
+        assert_eq!(hold, Some((Position(3), Some(Position(4)))));
+    }
 }

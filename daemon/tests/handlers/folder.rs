@@ -248,14 +248,14 @@ async fn who_cannot_be_written_to_is_a_clear_failure() {
     let error = failure(&handlers["send_welcome_email"], event).await;
     assert_eq!(
         error,
-        "the event's data has no `email`, so there is nobody to write to"
+        "the event's data has no `email`, so the mail has no recipient"
     );
     let mut event = password_changed();
     event.state.clear();
     let error = failure(&handlers["send_security_notification"], event).await;
     assert_eq!(
         error,
-        "the user's state has no `email`, so there is nobody to write to"
+        "the user's state has no `email`, so the mail has no recipient"
     );
     assert_eq!(files(&folder.path().join("spool")), []);
 }

@@ -1,7 +1,8 @@
 //! `whodunit backfill`: a range of history through handlers again.
 
 use clap::Args;
-use whodunit_core::api::pipeline::{BackfillIn, RunOut, RunStatus};
+use whodunit_core::api::pipeline::{BackfillIn, BackfillPlan, RunOut, RunStatus};
+use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
 
@@ -12,19 +13,21 @@ use super::show::{number, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::figures;
 
 /// Arguments of `whodunit backfill`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Only the handlers named do anything: their mails are sent and their webhooks called, for every event in the
-range. Everything given must hold. Ctrl-C stops the watching, not the backfill.
+range. So without `--yes` the command only shows the plan, with its counts, and starts nothing. All conditions given
+must hold. Ctrl-C stops the watching, not the backfill.
 
 Examples:
-  whodunit backfill send_welcome_email --since 2d --type UserCreated
-  whodunit backfill webhook:crm --from-position 1000 --to-position 2000
-  whodunit backfill users --category user    fold the documents of a read model anew
+  whodunit backfill send_welcome_email --since 2d --type UserCreated --dry-run
+  whodunit backfill send_welcome_email --since 2d --type UserCreated --yes
+  whodunit backfill webhook:crm --from-position 1000 --to-position 2000 --yes
+  whodunit backfill users --category user    re-fold the documents of a read model
   whodunit backfill                          the backfills since the daemon began"
 )]
 pub(crate) struct BackfillArgs {
@@ -49,6 +52,15 @@ pub(crate) struct BackfillArgs {
     /// Only these event types; may be given several times
     #[arg(long = "type", value_name = "TYPE", requires = "handlers")]
     event_types: Vec<String>,
+    /// The whole log; handlers with effects need a range or this
+    #[arg(long, requires = "handlers", conflicts_with_all = ["from_position", "to_position", "since", "until"])]
+    all_history: bool,
+    /// Show the plan with its counts, and start nothing
+    #[arg(long, requires = "handlers", conflicts_with_all = ["yes", "no_wait"])]
+    dry_run: bool,
+    /// Start what the plan says: send the mails, call the webhooks
+    #[arg(long, requires = "handlers")]
+    yes: bool,
     /// Start it and come back at once
     #[arg(long, requires = "handlers")]
     no_wait: bool,
@@ -67,11 +79,13 @@ impl BackfillArgs {
             until: self.until,
             category: self.category.clone(),
             event_types: self.event_types.clone(),
+            all_history: self.all_history,
+            ..BackfillIn::default()
         }
     }
 }
 
-/// Runs it.
+/// Plans a backfill or starts it, lists those there are, or ends one.
 pub(crate) async fn run(
     args: &BackfillArgs,
     client: &Client,
@@ -84,9 +98,20 @@ pub(crate) async fn run(
         return Ok(Exit::Ok);
     }
     if args.handlers.is_empty() {
-        return list(client, terminal).await;
+        return show_all(client, terminal).await;
     }
-    let started = client.backfill(&args.body()).await?;
+    if args.dry_run {
+        let plan = client.plan_backfill(&args.body()).await?;
+        show_plan(&plan, terminal)?;
+        return Ok(Exit::Ok);
+    }
+    let started = match start(args, client).await {
+        Ok(started) => started,
+        Err(ClientError::Problem(problem)) if problem.code == Code::NotConfirmed => {
+            return not_confirmed(&problem, args.yes, terminal);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let (what, id) = (what(&started), started.id);
     let cancel = format!("whodunit backfill --cancel {id}");
     if args.no_wait {
@@ -113,11 +138,98 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
+/// With `--yes` the plan is confirmed as it is now; without, the daemon refuses what has effects, and says what it would do.
+async fn start(args: &BackfillArgs, client: &Client) -> Result<RunOut, ClientError> {
+    let body = args.body();
+    if !args.yes {
+        return client.backfill(&body).await;
+    }
+    let plan = client.plan_backfill(&body).await?;
+    client
+        .backfill(&BackfillIn {
+            confirm: true,
+            expected_jobs: Some(plan.jobs),
+            ..body
+        })
+        .await
+}
+
+/// Nothing was started: the plan, and why.
+fn not_confirmed(
+    problem: &Problem,
+    yes: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    if let Some(plan) = &problem.plan {
+        show_plan(plan, terminal)?;
+    }
+    if yes {
+        terminal.note(format!("error: {}", shown(&problem.detail)))?;
+        terminal.note("hint: the log has grown meanwhile; try again, or set `--to-position`")?;
+        return Ok(Exit::Conflict);
+    }
+    terminal.note("nothing was started")?;
+    terminal.note("hint: the same command with `--yes` starts it")?;
+    Ok(Exit::Usage)
+}
+
+fn show_plan(plan: &BackfillPlan, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    if terminal.form.json {
+        return terminal.document(plan);
+    }
+    terminal.line(format!(
+        "plan: {} of positions {} to {}: {}",
+        counted(plan.events, "event"),
+        number(plan.from_position),
+        number(plan.to_position),
+        counted(plan.jobs, "job"),
+    ))?;
+    let mut table = Table::new([
+        Column::new("handler"),
+        Column::new("to").shrinks_to(12),
+        Column::new("event type").shrinks_to(12),
+        Column::new("jobs").right(),
+    ]);
+    for handler in &plan.handlers {
+        if handler.event_types.is_empty() {
+            table.row([
+                handler.handler.as_str().into(),
+                handler.target.as_str().into(),
+                "".into(),
+                "0".into(),
+            ]);
+        }
+        for count in &handler.event_types {
+            table.row([
+                handler.handler.as_str().into(),
+                handler.target.as_str().into(),
+                count.event_type.as_str().into(),
+                number(count.events).into(),
+            ]);
+        }
+    }
+    for projection in &plan.projections {
+        table.row([
+            projection.as_str().into(),
+            "its own read model".into(),
+            "".into(),
+            "".into(),
+        ]);
+    }
+    table.drop_empty_columns();
+    terminal.table(&table)
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", number(count))
+}
+
 fn what(run: &RunOut) -> String {
     format!("backfill {} of {}", run.id, shown(&run.of))
 }
 
-async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
+async fn show_all(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     let page = client.backfills().await?;
     if terminal.form.json {
         terminal.document(&page)?;

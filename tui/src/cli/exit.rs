@@ -189,6 +189,9 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::AlreadyRunning => Some(
             "`whodunit projections` and `whodunit backfill` show how far it is; `--cancel` ends a rebuild or a backfill",
         ),
+        Code::NotConfirmed => {
+            Some("`whodunit backfill --dry-run` shows the plan, `--yes` starts it")
+        }
         Code::NotFailed => {
             Some("`whodunit outbox --status failed` lists those that can be retried")
         }

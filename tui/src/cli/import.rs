@@ -22,10 +22,8 @@ use crate::client::{Client, ImportQuery};
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Mappings that come with the program, by name.
-const BUILT_IN: [(&str, &str); 1] = [(
-    "cloudtrail",
-    include_str!("../../../mappings/cloudtrail.toml"),
-)];
+const BUILT_IN: [(&str, &str); 1] =
+    [("cloudtrail", include_str!("../../mappings/cloudtrail.toml"))];
 
 /// Arguments of `whodunit import`.
 #[derive(Debug, Args)]

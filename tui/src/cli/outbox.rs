@@ -354,8 +354,8 @@ fn why(job: &JobOut, handlers: &[HandlerOut], form: Form) -> String {
     if waits && of.any(|own| own.kind == "none") {
         parts.push("its handler is not set up".to_owned());
     }
-    if let Some(by) = job.held_by {
-        parts.push(format!("held back by job {by}"));
+    if let Some(by) = job.blocked_by {
+        parts.push(format!("blocked by job {by}"));
     }
     if let Some(at) = job.next_attempt_at {
         parts.push(format!("next {}", form.time(at)));
@@ -381,7 +381,7 @@ fn show(job: &JobOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     add("job", Token::Accent, &job.id.to_string());
     add("handler", Token::Plain, &job.handler);
     add("status", token, &format!("{sign} {}", job.status.as_str()));
-    if let Some(by) = job.held_by {
+    if let Some(by) = job.blocked_by {
         add("held by", Token::Changed, &format!("job {by}"));
     }
     let event = format!("{} revision {}", job.stream, job.revision);

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
-use whodunit_core::api::pipeline::{JobOut, JobStatus, RunStatus};
+use whodunit_core::api::pipeline::{
+    BackfillPlan, EventCount, HandlerPlan, JobOut, JobStatus, RunStatus,
+};
 use whodunit_core::api::problem::{Code, Problem};
 
 use super::terminal::Form;
@@ -190,7 +192,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
 async fn a_job_that_nobody_does_says_why() {
     let mut job = jobs().pop().unwrap();
     (job.handler, job.status) = ("old_audit".to_owned(), JobStatus::Pending);
-    (job.held_by, job.next_attempt_at, job.last_error) = (None, None, None);
+    (job.blocked_by, job.next_attempt_at, job.last_error) = (None, None, None);
     let said = say("outbox", not_done(&[job])).await;
     assert!(
         said.out.contains("its handler is not set up"),
@@ -287,11 +289,77 @@ async fn a_rebuild_is_watched_to_its_end() {
     assert_eq!(said.exit, Exit::Conflict);
 }
 
+fn plan() -> BackfillPlan {
+    BackfillPlan {
+        from_position: 1,
+        to_position: 18_204,
+        head: 18_204,
+        events: 18_000,
+        jobs: 120,
+        handlers: vec![HandlerPlan {
+            handler: "webhook:crm".to_owned(),
+            kind: "webhook".to_owned(),
+            target: "https://hooks.example.com/…".to_owned(),
+            jobs: 120,
+            event_types: vec![
+                EventCount {
+                    event_type: "UserCreated".to_owned(),
+                    events: 100,
+                },
+                EventCount {
+                    event_type: "UserDeleted".to_owned(),
+                    events: 20,
+                },
+            ],
+        }],
+        projections: vec!["users".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn a_backfill_shows_its_plan_and_starts_only_what_was_confirmed() {
+    let said = say(
+        "backfill webhook:crm users --all-history --dry-run",
+        vec![ok(&value(plan()))],
+    )
+    .await;
+    assert_eq!(said.exit, Exit::Ok);
+    insta::assert_snapshot!(said.out);
+    let refused = |detail: &str| Problem {
+        plan: Some(Box::new(plan())),
+        ..Problem::new(Code::NotConfirmed, detail)
+    };
+    let answer =
+        |problem: &Problem| reply(409, "application/problem+json", &value(problem).to_string());
+    let said = say(
+        "backfill webhook:crm --since 2d",
+        vec![answer(&refused("not started"))],
+    )
+    .await;
+    assert_eq!((said.exit, said.asked.len()), (Exit::Usage, 1));
+    assert!(
+        said.err.contains("nothing was started") && said.err.contains("--yes"),
+        "{}",
+        said.err
+    );
+    assert!(said.out.contains("120"), "{}", said.out);
+    let grown = answer(&refused(
+        "119 jobs were confirmed, but the plan is to make 120 now",
+    ));
+    let said = say(
+        "backfill webhook:crm --since 2d --yes",
+        vec![ok(&value(plan())), grown],
+    )
+    .await;
+    assert_eq!(said.exit, Exit::Conflict);
+    assert!(said.err.contains("119 jobs were confirmed"), "{}", said.err);
+}
+
 #[tokio::test]
 async fn a_backfill_says_how_many_jobs_were_made() {
     let done = run("backfill", "webhook:crm", RunStatus::Completed);
-    let line = "backfill webhook:crm --from-position 1 --category user --type UserCreated --type UserDeleted";
-    let said = say(line, vec![accepted(done.clone())]).await;
+    let line = "backfill webhook:crm --yes --from-position 1 --category user --type UserCreated --type UserDeleted";
+    let said = say(line, vec![ok(&value(plan())), accepted(done.clone())]).await;
     assert_eq!(
         said.out,
         "backfill 3 of webhook:crm: done, 18,204 events in 12 s, 120 jobs made\n"

@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Arguments of `whodunit projections`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A truth check folds the log a second time and compares: it names, per document, the first event after which
+    after_help = "A consistency check folds the log a second time and compares: it names, per document, the first event after which
 read model and log part. Exit code 1 when it finds anything.
 
 Examples:

@@ -1,11 +1,13 @@
 //! Pieces that several commands show: events, states, differences, values.
 
 use serde_json::{Map, Value};
+use whodunit_core::api::warning::Warning;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::text::shown;
 
+use super::exit::CliError;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
@@ -214,4 +216,31 @@ pub(crate) fn number(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Warnings of a reply, as messages on standard error.
+pub(crate) fn warn(terminal: &mut Terminal<'_>, warnings: &[Warning]) -> Result<(), CliError> {
+    for warning in warnings {
+        terminal.warn(warned(warning))?;
+    }
+    Ok(())
+}
+
+/// The same as lines of the answer, so that it is never without them.
+pub(crate) fn warnings(terminal: &mut Terminal<'_>, warnings: &[Warning]) -> Result<(), CliError> {
+    for warning in warnings {
+        let text = format!("! {}", shown(&warned(warning)));
+        terminal.line(terminal.paint(Token::Error, &text))?;
+    }
+    Ok(())
+}
+
+/// A warning as a sentence that names its revisions.
+fn warned(warning: &Warning) -> String {
+    let revisions: Vec<_> = warning.revisions.iter().map(ToString::to_string).collect();
+    match revisions.as_slice() {
+        [] => warning.detail.clone(),
+        [one] => format!("{} (revision {one})", warning.detail),
+        all => format!("{} (revisions {})", warning.detail, all.join(", ")),
+    }
 }

@@ -39,6 +39,7 @@ pub(crate) async fn run(
     let out = client
         .state(&args.stream, args.at.at(), args.reveal)
         .await?;
+    show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
         return Ok(Exit::Ok);
@@ -61,6 +62,7 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
         out.stream, out.revision, out.head_revision
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
+    show::warnings(terminal, &out.warnings)?;
     if out.state.is_empty() {
         terminal.line("(empty)")?;
     } else {
@@ -128,9 +130,13 @@ pub(crate) async fn run_steps(
         query.limit = Some(left.min(PAGE_ITEMS));
         let page = client.steps(&args.stream, &query).await?;
         left = left.saturating_sub(page.items.len());
+        show::warn(terminal, &page.warnings)?;
         if terminal.form.json && !args.all {
             terminal.document(&page)?;
             return Ok(Exit::Ok);
+        }
+        if !terminal.form.json {
+            show::warnings(terminal, &page.warnings)?;
         }
         for step in &page.items {
             if terminal.form.json {
@@ -226,12 +232,14 @@ pub(crate) async fn run_diff(
     let out = client
         .diff(&args.stream, from, args.to, args.reveal)
         .await?;
+    show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
         return Ok(Exit::Ok);
     }
     let heading = format!("{}  revision {} → {}", out.stream, out.from, out.to);
     terminal.line(terminal.paint(Token::Heading, &heading))?;
+    show::warnings(terminal, &out.warnings)?;
     if out.diff.is_empty() {
         terminal.line("(no difference)")?;
     }

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::ops::HealthOut;
 use whodunit_core::api::problem::Problem;
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
 use whodunit_core::api::{Page, segment};
@@ -154,7 +154,7 @@ impl Client {
         &self,
         stream: &StreamName,
         query: &StreamEventsQuery,
-    ) -> Result<Page<Step>, ClientError> {
+    ) -> Result<StepsOut, ClientError> {
         self.get(&stream_path(stream, "/steps"), &query.params())
             .await
     }

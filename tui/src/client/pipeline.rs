@@ -7,15 +7,15 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use whodunit_core::api::pipeline::{
-    BackfillIn, CheckOut, DocumentOut, DocumentPage, JobOut, NotYetOut, OutboxPage, ProjectionOut,
-    ReadModelOut, RetriedOut, RunOut,
+    BackfillIn, BackfillPlan, CheckOut, DocumentOut, DocumentPage, JobOut, NotYetOut, OutboxPage,
+    ProjectionOut, ReadModelOut, RetriedOut, RunOut,
 };
 use whodunit_core::api::{Page, segment};
 
 use super::query::Params;
 use super::{Client, ClientError, DocumentsQuery, OutboxQuery, REQUEST_TIMEOUT, Wait};
 
-/// How long a truth check may take: it is answered when the whole log has been folded.
+/// How long a consistency check may take: it is answered when the whole log has been folded.
 pub const CHECK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What a read model answers when it was asked to have reached a position first.
@@ -83,6 +83,15 @@ impl Client {
         params.opt("handler", Some(handler));
         let request = self.request(Method::POST, "/v1/outbox/retry", &params)?;
         self.exchange(request).await
+    }
+
+    /// `POST /v1/backfill` with `dry_run`: what it would do.
+    pub async fn plan_backfill(&self, what: &BackfillIn) -> Result<BackfillPlan, ClientError> {
+        let body = BackfillIn {
+            dry_run: true,
+            ..what.clone()
+        };
+        self.post("/v1/backfill", &Params::new(), &body).await
     }
 
     /// `POST /v1/backfill`: starts one.

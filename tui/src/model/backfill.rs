@@ -61,6 +61,7 @@ pub(crate) fn read(fields: &[Field], now: Timestamp) -> Option<BackfillIn> {
         until: time("until")?,
         category: text("category"),
         event_types: text("types").map(|text| words(&text)).unwrap_or_default(),
+        ..BackfillIn::default()
     })
 }
 

@@ -154,7 +154,7 @@ pub(crate) enum Overlay {
     Projection {
         scroll: usize,
     },
-    /// What the truth check found.
+    /// What the consistency check found.
     Findings {
         selected: usize,
     },

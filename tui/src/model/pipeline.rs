@@ -87,7 +87,7 @@ pub(crate) struct PipelineScreen {
     pub(crate) projection: usize,
     pub(crate) handler: usize,
     pub(crate) job: usize,
-    /// The truth check that was asked for last, and of which projection.
+    /// The consistency check that was asked for last, and of which projection.
     pub(crate) check: Remote<CheckOut>,
     pub(crate) checked: Option<String>,
     /// Whether its answer came while nobody looked.
@@ -221,7 +221,7 @@ impl Standing {
     /// Whether it will change by itself before long: a job that is about to be tried, a projection on its way.
     pub(crate) fn is_moving(&self, last_position: u64) -> bool {
         let job = |job: &JobOut| match job.status {
-            JobStatus::Pending => job.held_by.is_none(),
+            JobStatus::Pending => job.blocked_by.is_none(),
             JobStatus::Processing => true,
             JobStatus::Completed | JobStatus::Failed => false,
         };
@@ -311,7 +311,8 @@ mod tests {
         };
         assert!(standing.is_moving(1));
         standing.jobs.retain(|job| {
-            job.held_by.is_some() || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
+            job.blocked_by.is_some()
+                || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
         });
         assert!(
             !standing.is_moving(18_190),

@@ -127,7 +127,7 @@ fn job(id: u64, handler: &str, stream: &str, revision: u64, status: JobStatus) -
         last_error: None,
         created_at: time("2025-03-25T09:10:00Z"),
         updated_at: time("2025-03-25T09:12:00Z"),
-        held_by: None,
+        blocked_by: None,
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn jobs() -> Vec<JobOut> {
     };
     let held = JobOut {
         attempts: 0,
-        held_by: Some(8812),
+        blocked_by: Some(8812),
         ..job(8840, security, "user-19aa", 3, JobStatus::Pending)
     };
     let retried = JobOut {
@@ -214,11 +214,7 @@ pub(crate) fn check(ok: bool) -> CheckOut {
         ),
         FindingOut {
             key: "user-ghost".to_owned(),
-            ..finding(
-                FindingKind::Unfounded,
-                0,
-                "there is no such stream in the log",
-            )
+            ..finding(FindingKind::Orphan, 0, "there is no such stream in the log")
         },
     ];
     CheckOut {

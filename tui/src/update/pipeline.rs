@@ -203,7 +203,7 @@ fn cancel_run(model: &mut Model) -> Effects {
     Vec::new()
 }
 
-/// Starts a truth check, or shows the one that is under way or has ended while nobody looked.
+/// Starts a consistency check, or shows the one that is under way or has ended while nobody looked.
 fn check(model: &mut Model) -> Effects {
     let Some(projection) = model.pipeline.current_projection() else {
         model.complain("there is no projection to check");

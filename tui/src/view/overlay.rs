@@ -158,7 +158,7 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
         ),
         (
             theme.glyph(Glyph::Held),
-            "a job held back by an earlier one of its stream",
+            "a job blocked by an earlier one of its stream",
         ),
         (theme.glyph(Glyph::Mark), "the marked revision"),
     ];

@@ -219,7 +219,7 @@ fn draw_jobs(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
 /// A job's mark and colour.
 pub(super) fn job_mark(job: &JobOut) -> (Glyph, Token) {
     match job.status {
-        JobStatus::Pending if job.held_by.is_some() => (Glyph::Held, Token::Warn),
+        JobStatus::Pending if job.blocked_by.is_some() => (Glyph::Held, Token::Warn),
         JobStatus::Pending => (Glyph::Waiting, Token::Plain),
         JobStatus::Processing => (Glyph::Busy, Token::Accent),
         JobStatus::Completed => (Glyph::Done, Token::Added),
@@ -234,8 +234,8 @@ pub(super) fn job_story(model: &Model, job: &JobOut) -> String {
         JobStatus::Failed => error.into_owned(),
         JobStatus::Processing => "under way".to_owned(),
         JobStatus::Completed => "completed".to_owned(),
-        JobStatus::Pending => match (job.held_by, job.next_attempt_at) {
-            (Some(by), _) => format!("held back by job {by}"),
+        JobStatus::Pending => match (job.blocked_by, job.next_attempt_at) {
+            (Some(by), _) => format!("blocked by job {by}"),
             (None, Some(at)) => {
                 let micros = at.as_micros() - model.now.as_micros();
                 let wait = u64::try_from(micros / 1_000_000).unwrap_or(0);

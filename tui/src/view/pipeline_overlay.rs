@@ -121,7 +121,7 @@ fn of_run(model: &Model, run: &RunOut) -> String {
 pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
     let (theme, screen) = (model.theme, &model.pipeline);
     let name = screen.checked.as_deref().map(safe).unwrap_or_default();
-    let title = format!("truth check of {name} · Esc closes");
+    let title = format!("consistency check of {name} · Esc closes");
     let found = match &screen.check {
         Remote::Failed(why) => {
             let inner = open(model, frame, body, &title, COLUMNS, 10);

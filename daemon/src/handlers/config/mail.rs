@@ -92,7 +92,7 @@ impl Reading<'_> {
     }
 
     fn smtp(&self, table: &MailTable, address: &str) -> Checked<SmtpSettings> {
-        // What was written is not quoted: somebody may have put a password into it.
+        // What was written is not quoted: it may hold a password.
         let wrong = |what: &str| {
             self.wrong(
                 "`mail.smtp`",

@@ -41,7 +41,7 @@ impl Folder {
 }
 
 fn write(folder: &Path, mail: &Mail) -> io::Result<()> {
-    // Somebody who collects mails may have taken the folder with them.
+    // The program that collects the mails may have removed the folder.
     fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new()
         .prefix(".")

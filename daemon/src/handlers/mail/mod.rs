@@ -1,7 +1,7 @@
 //! Mails about users.
 //!
 //! Owns which mails there are. The same event always makes the same mail, to the byte, under the same `Message-ID` and file
-//! name: whoever gets it twice can tell.
+//! name: a receiver that gets it twice can tell.
 
 mod folder;
 mod message;

@@ -147,7 +147,7 @@ impl Smtp {
 }
 
 fn tls_parameters(settings: &SmtpSettings) -> Result<TlsParameters, HandlersError> {
-    // Fails when there is nobody to trust, which would otherwise show with the first mail only.
+    // Fails when there is no authority to trust, which would otherwise show with the first mail only.
     tls::roots(settings.ca_file.as_deref())?;
     let fail = |error: Error| HandlersError::MailServer {
         server: format!("{}:{}", settings.host, settings.port),
@@ -189,7 +189,7 @@ impl fmt::Debug for Smtp {
     }
 }
 
-/// A connection that is read byte by byte, so that nothing is read ahead: what somebody slips in after the answer to
+/// A connection that is read byte by byte, so that nothing is read ahead: what an attacker slips in after the answer to
 /// `STARTTLS`, before the connection is protected, would otherwise be taken as said under its protection.
 #[derive(Debug)]
 struct ByteWise(TcpStream);

@@ -1,6 +1,6 @@
 //! What mails say.
 //!
-//! Owns the words. Names and addresses come from events, that is, from anybody: they are put on one line, kept short, and a
+//! Owns the words. Names and addresses come from events, that is, from outside: they are put on one line, kept short, and a
 //! name that is a link in disguise is not said.
 
 use lettre::Address;
@@ -91,7 +91,7 @@ fn security(delivery: &Delivery) -> Result<Letter, String> {
     Ok(person.letter("Your password has been changed".to_owned(), text))
 }
 
-/// Whom a mail is to, as far as an event or a state tells.
+/// The recipient of a mail, as far as an event or a state names one.
 struct Person {
     address: Address,
     username: String,
@@ -105,12 +105,12 @@ impl Person {
             Some(Value::String(email)) => email,
             Some(_) => {
                 return Err(format!(
-                    "`email` in {place} is not a text, so there is nobody to write to"
+                    "`email` in {place} is not a text, so the mail has no recipient"
                 ));
             }
             None => {
                 return Err(format!(
-                    "{place} has no `email`, so there is nobody to write to"
+                    "{place} has no `email`, so the mail has no recipient"
                 ));
             }
         };
@@ -155,7 +155,7 @@ fn address(text: &str) -> Result<Address, String> {
             cut(&shown(text), MAIL_NAME_CHARS_MAX)
         )
     };
-    // Quoted local parts are legal and have smuggled many a header; nobody's address has one.
+    // Quoted local parts are legal and have smuggled many a header; no real address has one.
     let odd = |c: char| {
         c.is_whitespace()
             || is_unsafe(c)

@@ -1,6 +1,6 @@
 //! What kind of place an IP address is.
 //!
-//! Owns the lists of addresses that a webhook never goes to, and of those it goes to only when somebody listed them. Looks
+//! Owns the lists of addresses that a webhook never goes to, and of those it goes to only when the operator listed them. Looks
 //! through every form in which an IPv6 address carries an IPv4 one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,11 +14,11 @@ pub(super) enum Place {
     Loopback,
     /// A network that is not the internet.
     Private,
-    /// Nowhere for a webhook, whoever allows it; what it is instead.
+    /// Never for a webhook, even when listed; the text says what it is instead.
     Never(&'static str),
 }
 
-/// Services that tell a machine in a cloud its own credentials, outside of the link-local range.
+/// Services that give a machine in a cloud its own credentials, outside of the link-local range.
 const METADATA_V4: [Ipv4Addr; 3] = [
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(168, 63, 129, 16),
@@ -84,7 +84,7 @@ fn place_v6(address: Ipv6Addr) -> Place {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, NAT64, 6to4, Teredo.
+/// The IPv4 address that an IPv6 address carries: mapped, compatible, NAT64, 6to4, Teredo.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {

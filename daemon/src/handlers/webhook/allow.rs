@@ -2,7 +2,7 @@
 //!
 //! Owns both questions: whether a URL's host is listed, asked once at start, and whether an address that its name resolves
 //! to will do, asked before every connection. A listed name vouches for hosts on the internet only; a private or loopback
-//! address has to be listed itself, so that whoever runs a name cannot point it into the network around the daemon.
+//! address has to be listed itself, so that the owner of a name cannot point it into the network around the daemon.
 
 use std::fmt;
 use std::net::IpAddr;

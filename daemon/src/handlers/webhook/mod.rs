@@ -1,4 +1,4 @@
-//! Webhooks: events posted to somebody else's server.
+//! Webhooks: events posted to another server.
 //!
 //! Owns what a delivery says and how it is signed. Idempotent through its `whodunit-delivery` header, which is the same for
 //! every attempt at one event: the receiver can tell that it has seen it.

@@ -1,25 +1,25 @@
-//! Applying events: from the log to documents, indexes and trail, within one transaction.
+//! Applying events: from the log to documents, indexes and log, within one transaction.
 //!
 //! Owns what keeps a document true: an event at or below a document's revision is not applied again, and one that leaves
-//! a gap is not applied at all, but the document folded anew. Commits nothing by itself.
+//! a gap is not applied at all, but the document re-folded. Commits nothing by itself.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use redb::{ReadableTable, Table, WriteTransaction};
+use whodunit_core::consistency::{AppliedEvent, Digest};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::State;
 use whodunit_core::model::Models;
-use whodunit_core::truth::{Digest, Entry};
 
 use super::super::error::{ProjectionError, panicked};
 use super::super::pages::{Page, Pages, Stretch, read_ahead};
 use super::super::projection::{Projection, rules_hash, sort_value};
 use super::file::{
-    DOCUMENTS, Durable, INDEX, NUMBERS, ReadModel, Stamp, TRAIL, TRAIL_ROW_ENTRIES, engine,
-    write_stamp,
+    APPLY_LOG, APPLY_LOG_ROW_ENTRIES, CheckpointMeta, DOCUMENTS, Durable, INDEX, NUMBERS,
+    ReadModel, engine, write_meta,
 };
 use super::record::{Document, decode_document, encode_document, encode_entry};
 use crate::store::{Direction, LogFilter, View};
@@ -42,9 +42,9 @@ impl Rules {
         }
     }
 
-    /// The stamp of a read model before its first event.
-    pub(crate) fn fresh(&self) -> Stamp {
-        Stamp::new(self.projection.as_ref(), &self.hash)
+    /// The meta of a read model before its first event.
+    pub(crate) fn fresh(&self) -> CheckpointMeta {
+        CheckpointMeta::new(self.projection.as_ref(), &self.hash)
     }
 
     /// The state of a stream before its first event, as it is kept.
@@ -84,22 +84,22 @@ pub(crate) struct Bounds {
     pub(crate) until: Option<Position>,
 }
 
-/// Applies the next events of the log and commits. Returns the read model's new stamp. With a second view the log is read
+/// Applies the next events of the log and commits. Returns the read model's new meta. With a second view the log is read
 /// on another thread, which pays for large batches.
 pub(crate) fn advance(
     model: &ReadModel,
-    stamp: &Stamp,
+    meta: &CheckpointMeta,
     rules: &Rules,
     (view, ahead): (&dyn View, Option<Box<dyn View>>),
     (bounds, durable): (Bounds, Durable),
     stop: &dyn Fn() -> bool,
-) -> Result<Stamp, ProjectionError> {
+) -> Result<CheckpointMeta, ProjectionError> {
     let head = view.head().position;
     let until = bounds.until.map_or(head, |until| until.min(head));
     let txn = model.write(durable)?;
-    let stamp = {
-        let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
-        let (mut checkpoint, mut bytes) = (stamp.checkpoint, 0);
+    let meta = {
+        let mut application = Application::begin(&txn, rules, view, meta.clone())?;
+        let (mut checkpoint, mut bytes) = (meta.checkpoint, 0);
         let stretch = Stretch {
             category: rules.projection.category(),
             after: checkpoint,
@@ -120,41 +120,41 @@ pub(crate) fn advance(
             Some(ahead) => read_ahead(ahead, stretch, bounds.events, each)?,
             None => Pages::new(view, stretch).for_each(bounds.events, each)?,
         }
-        let proof = proof(view, checkpoint)?;
-        application.finish(checkpoint, proof)?
+        let anchor = anchor_event(view, checkpoint)?;
+        application.finish(checkpoint, anchor)?
     };
-    write_stamp(&txn, &stamp)?;
+    write_meta(&txn, &meta)?;
     txn.commit().map_err(engine("committing"))?;
-    Ok(stamp)
+    Ok(meta)
 }
 
-/// Folds the documents of these streams anew, up to the checkpoint, and commits. Returns the read model's new stamp.
-pub(crate) fn rederive(
+/// Re-folds the documents of these streams, up to the checkpoint, and commits. Returns the read model's new meta.
+pub(crate) fn refold(
     model: &ReadModel,
-    stamp: &Stamp,
+    meta: &CheckpointMeta,
     rules: &Rules,
     view: &dyn View,
     streams: &[StreamName],
-) -> Result<Stamp, ProjectionError> {
+) -> Result<CheckpointMeta, ProjectionError> {
     let category = rules.projection.category();
     let txn = model.write(Durable::Now)?;
-    let stamp = {
-        let (checkpoint, proof) = (stamp.checkpoint, stamp.proof.clone());
-        let mut application = Application::begin(&txn, rules, view, stamp.clone())?;
+    let meta = {
+        let (checkpoint, anchor) = (meta.checkpoint, meta.anchor.clone());
+        let mut application = Application::begin(&txn, rules, view, meta.clone())?;
         for stream in streams {
             if category.is_none_or(|category| category == stream.category()) {
-                application.rederive(stream, checkpoint)?;
+                application.refold(stream, checkpoint)?;
             }
         }
-        application.finish(checkpoint, proof)?
+        application.finish(checkpoint, anchor)?
     };
-    write_stamp(&txn, &stamp)?;
+    write_meta(&txn, &meta)?;
     txn.commit().map_err(engine("committing"))?;
-    Ok(stamp)
+    Ok(meta)
 }
 
 /// The id of the event at a position.
-pub(crate) fn proof(
+pub(crate) fn anchor_event(
     view: &dyn View,
     position: Position,
 ) -> Result<Option<String>, ProjectionError> {
@@ -170,14 +170,14 @@ pub(crate) fn proof(
 }
 
 /// A document on its way to its next version.
-struct Draft {
+struct DirtyDocument {
     /// As it is to be written, or `None` for one that has no event.
     document: Option<Document>,
-    /// Its sort values as they stand in the index; none when it is not there yet.
+    /// Its sort values in the index; none when it is not there yet.
     indexed: Vec<Vec<u8>>,
     /// Whether the stream had no number before.
     is_new: bool,
-    dirty: bool,
+    changed: bool,
 }
 
 /// A place in the index, see [`INDEX`].
@@ -189,12 +189,12 @@ pub(crate) struct Application<'t> {
     view: &'t dyn View,
     documents: Table<'t, &'static str, &'static [u8]>,
     numbers: Table<'t, &'static str, u64>,
-    trail: Table<'t, u64, &'static [u8]>,
+    log: Table<'t, u64, &'static [u8]>,
     /// Absent while the indexes are still to be made.
     index: Option<Table<'t, Place, ()>>,
-    drafts: HashMap<StreamName, Draft>,
-    stamp: Stamp,
-    /// The row of the trail that is being filled.
+    dirty_documents: HashMap<StreamName, DirtyDocument>,
+    meta: CheckpointMeta,
+    /// The row of the apply log that is being filled.
     row: Vec<u8>,
     /// Bytes of the documents that were read.
     pub(crate) loaded_bytes: usize,
@@ -205,18 +205,18 @@ impl<'t> Application<'t> {
         txn: &'t WriteTransaction,
         rules: &'t Rules,
         view: &'t dyn View,
-        stamp: Stamp,
+        meta: CheckpointMeta,
     ) -> Result<Self, ProjectionError> {
         let doing = "opening the tables";
-        let trail = txn.open_table(TRAIL).map_err(engine(doing))?;
+        let log = txn.open_table(APPLY_LOG).map_err(engine(doing))?;
         let mut row = Vec::new();
-        if !stamp.trail.is_multiple_of(TRAIL_ROW_ENTRIES) {
-            let last = trail.get(stamp.trail / TRAIL_ROW_ENTRIES);
+        if !meta.applied.is_multiple_of(APPLY_LOG_ROW_ENTRIES) {
+            let last = log.get(meta.applied / APPLY_LOG_ROW_ENTRIES);
             if let Some(last) = last.map_err(engine(doing))? {
                 row.extend_from_slice(last.value());
             }
         }
-        let index = if stamp.indexed {
+        let index = if meta.indexed {
             Some(txn.open_table(INDEX).map_err(engine(doing))?)
         } else {
             None
@@ -226,10 +226,10 @@ impl<'t> Application<'t> {
             view,
             documents: txn.open_table(DOCUMENTS).map_err(engine(doing))?,
             numbers: txn.open_table(NUMBERS).map_err(engine(doing))?,
-            trail,
+            log,
             index,
-            drafts: HashMap::new(),
-            stamp,
+            dirty_documents: HashMap::new(),
+            meta,
             row,
             loaded_bytes: 0,
         })
@@ -237,8 +237,8 @@ impl<'t> Application<'t> {
 
     /// Applies an event, unless it was applied before.
     pub(crate) fn event(&mut self, event: &Event) -> Result<(), ProjectionError> {
-        let draft = self.draft(&event.stream)?;
-        let revision = draft
+        let dirty = self.dirty_document(&event.stream)?;
+        let revision = dirty
             .document
             .as_ref()
             .map_or(Revision::ZERO, |document| document.revision);
@@ -249,9 +249,9 @@ impl<'t> Application<'t> {
             tracing::warn!(
                 projection = self.rules.projection.name(),
                 position = %event.position,
-                "a document had a gap before an event and was folded anew"
+                "a document had a gap before an event and was re-folded"
             );
-            return self.rederive(&event.stream, event.position);
+            return self.refold(&event.stream, event.position);
         }
         self.apply(event)
     }
@@ -259,9 +259,9 @@ impl<'t> Application<'t> {
     /// Applies an event, whatever the document's revision.
     pub(crate) fn apply(&mut self, event: &Event) -> Result<(), ProjectionError> {
         let rules = self.rules;
-        let draft = self.draft(&event.stream)?;
-        let was_new = draft.document.is_none();
-        let document = draft.document.get_or_insert_with(|| Document {
+        let dirty = self.dirty_document(&event.stream)?;
+        let was_new = dirty.document.is_none();
+        let document = dirty.document.get_or_insert_with(|| Document {
             number: 0,
             revision: Revision::ZERO,
             position: Position::ZERO,
@@ -270,23 +270,23 @@ impl<'t> Application<'t> {
         rules.apply(&mut document.state, event)?;
         document.revision = event.revision;
         document.position = event.position;
-        draft.dirty = true;
-        let digest = Digest::of(&document.state);
+        dirty.changed = true;
+        let digests = (Digest::of_event(event), Digest::of_state(&document.state));
         let number = match document.number {
             0 if was_new => self.number(&event.stream)?,
             number => number,
         };
-        self.leave(number, event.revision, event.position, digest, false)
+        self.record_entry(number, event.revision, event.position, digests, false)
     }
 
-    /// Folds a document anew from the log, up to a position.
-    pub(crate) fn rederive(
+    /// Re-folds a document from the log, up to a position.
+    pub(crate) fn refold(
         &mut self,
         stream: &StreamName,
         up_to: Position,
     ) -> Result<(), ProjectionError> {
         let mut state = self.rules.empty(stream);
-        let (mut last, mut failed) = (None, None);
+        let (mut last, mut failed, mut chain) = (None, None, Digest::default());
         let (rules, view) = (self.rules, self.view);
         view.for_each_event(stream, Revision(1), Revision(u64::MAX), &mut |event| {
             if event.position > up_to {
@@ -296,24 +296,25 @@ impl<'t> Application<'t> {
                 failed = Some(error);
                 return false;
             }
+            chain = chain.chain(Digest::of_event(&event));
             last = Some((event.revision, event.position));
             true
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
-        let draft = self.draft(stream)?;
-        draft.dirty = true;
+        let dirty = self.dirty_document(stream)?;
+        dirty.changed = true;
         let Some((revision, position)) = last else {
-            draft.document = None;
+            dirty.document = None;
             return Ok(());
         };
-        let digest = Digest::of(&state);
-        let number = draft
+        let digests = (chain, Digest::of_state(&state));
+        let number = dirty
             .document
             .as_ref()
             .map_or(0, |document| document.number);
-        draft.document = Some(Document {
+        dirty.document = Some(Document {
             number,
             revision,
             position,
@@ -323,32 +324,35 @@ impl<'t> Application<'t> {
             0 => self.number(stream)?,
             number => number,
         };
-        self.leave(number, revision, position, digest, true)
+        self.record_entry(number, revision, position, digests, true)
     }
 
-    /// The draft of a stream's document.
-    fn draft(&mut self, stream: &StreamName) -> Result<&mut Draft, ProjectionError> {
-        if !self.drafts.contains_key(stream) {
-            let draft = self.load(stream)?;
-            self.drafts.insert(stream.clone(), draft);
+    /// The dirty of a stream's document.
+    fn dirty_document(
+        &mut self,
+        stream: &StreamName,
+    ) -> Result<&mut DirtyDocument, ProjectionError> {
+        if !self.dirty_documents.contains_key(stream) {
+            let dirty = self.load(stream)?;
+            self.dirty_documents.insert(stream.clone(), dirty);
         }
-        self.drafts
+        self.dirty_documents
             .get_mut(stream)
             .ok_or_else(|| ProjectionError::Damaged {
                 place: format!("document `{stream}`"),
-                detail: "its draft is gone".to_owned(),
+                detail: "its dirty is gone".to_owned(),
             })
     }
 
-    fn load(&mut self, stream: &StreamName) -> Result<Draft, ProjectionError> {
+    fn load(&mut self, stream: &StreamName) -> Result<DirtyDocument, ProjectionError> {
         let doing = "reading a document";
         let record = self.documents.get(stream.as_str()).map_err(engine(doing))?;
         let Some(record) = record else {
-            return Ok(Draft {
+            return Ok(DirtyDocument {
                 document: None,
                 indexed: Vec::new(),
                 is_new: false,
-                dirty: false,
+                changed: false,
             });
         };
         self.loaded_bytes += record.value().len();
@@ -357,11 +361,11 @@ impl<'t> Application<'t> {
             Some(_) => self.sort_values(&document),
             None => Vec::new(),
         };
-        Ok(Draft {
+        Ok(DirtyDocument {
             document: Some(document),
             indexed,
             is_new: false,
-            dirty: false,
+            changed: false,
         })
     }
 
@@ -379,80 +383,81 @@ impl<'t> Application<'t> {
         let known = self.numbers.get(stream.as_str()).map_err(engine(doing))?;
         let known = known.map(|number| number.value());
         let number = known.unwrap_or_else(|| {
-            self.stamp.numbers += 1;
-            self.stamp.numbers
+            self.meta.numbers += 1;
+            self.meta.numbers
         });
-        let draft = self.draft(stream)?;
-        draft.is_new = known.is_none();
-        if let Some(document) = &mut draft.document {
+        let dirty = self.dirty_document(stream)?;
+        dirty.is_new = known.is_none();
+        if let Some(document) = &mut dirty.document {
             document.number = number;
         }
         Ok(number)
     }
 
-    fn leave(
+    fn record_entry(
         &mut self,
         number: u64,
         revision: Revision,
         position: Position,
-        digest: Digest,
-        rederived: bool,
+        (event, state): (Digest, Digest),
+        refolded: bool,
     ) -> Result<(), ProjectionError> {
-        let entry = Entry {
-            rederived,
+        let entry = AppliedEvent {
+            refolded,
             revision,
             position,
-            digest,
+            event,
+            state,
         };
         encode_entry(&mut self.row, number, &entry);
-        self.stamp.trail += 1;
-        if self.stamp.trail.is_multiple_of(TRAIL_ROW_ENTRIES) {
-            self.write_row(self.stamp.trail / TRAIL_ROW_ENTRIES - 1)?;
+        self.meta.applied += 1;
+        if self.meta.applied.is_multiple_of(APPLY_LOG_ROW_ENTRIES) {
+            self.write_row(self.meta.applied / APPLY_LOG_ROW_ENTRIES - 1)?;
             self.row.clear();
         }
         Ok(())
     }
 
     fn write_row(&mut self, row: u64) -> Result<(), ProjectionError> {
-        self.trail
+        self.log
             .insert(row, self.row.as_slice())
-            .map_err(engine("writing the trail"))?;
+            .map_err(engine("writing the apply log"))?;
         Ok(())
     }
 
-    /// Writes what has changed. Returns the stamp that goes with it.
+    /// Writes what has changed. Returns the meta that goes with it.
     pub(crate) fn finish(
         mut self,
         checkpoint: Position,
-        proof: Option<String>,
-    ) -> Result<Stamp, ProjectionError> {
+        anchor: Option<String>,
+    ) -> Result<CheckpointMeta, ProjectionError> {
         if !self.row.is_empty() {
-            self.write_row(self.stamp.trail / TRAIL_ROW_ENTRIES)?;
+            self.write_row(self.meta.applied / APPLY_LOG_ROW_ENTRIES)?;
         }
-        let mut drafts: Vec<_> = std::mem::take(&mut self.drafts)
+        let mut dirty_documents: Vec<_> = std::mem::take(&mut self.dirty_documents)
             .into_iter()
-            .filter(|(_, draft)| draft.dirty)
+            .filter(|(_, dirty)| dirty.changed)
             .collect();
         // In the order of the keys, neighbours go into the same page.
-        drafts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (stream, draft) in &drafts {
-            self.write(stream, draft)?;
+        dirty_documents.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (stream, dirty) in &dirty_documents {
+            self.write(stream, dirty)?;
         }
-        self.stamp.checkpoint = checkpoint;
-        self.stamp.proof = proof;
-        Ok(self.stamp)
+        self.meta.checkpoint = checkpoint;
+        self.meta.anchor = anchor;
+        Ok(self.meta)
     }
 
-    fn write(&mut self, stream: &StreamName, draft: &Draft) -> Result<(), ProjectionError> {
+    fn write(&mut self, stream: &StreamName, dirty: &DirtyDocument) -> Result<(), ProjectionError> {
         let doing = "writing a document";
         let key = stream.as_str();
-        let values = match (&draft.document, &self.index) {
+        let values = match (&dirty.document, &self.index) {
             (Some(document), Some(_)) => self.sort_values(document),
             _ => Vec::new(),
         };
         if let Some(index) = &mut self.index {
             for (at, sort) in self.rules.projection.sorts().iter().enumerate() {
-                let (before, after) = (draft.indexed.get(at), values.get(at));
+                let (before, after) = (dirty.indexed.get(at), values.get(at));
                 if before == after {
                     continue;
                 }
@@ -468,9 +473,9 @@ impl<'t> Application<'t> {
                 }
             }
         }
-        match &draft.document {
+        match &dirty.document {
             Some(document) => {
-                if draft.is_new {
+                if dirty.is_new {
                     self.numbers
                         .insert(key, document.number)
                         .map_err(engine(doing))?;

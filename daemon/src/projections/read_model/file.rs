@@ -1,8 +1,8 @@
 //! A read model's file: opening it, telling whether it can be used, giving it up.
 //!
-//! Owns the tables and the stamp, which says by which rules and up to where a read model was made. Documents, indexes,
-//! trail and stamp move in one transaction: that is what makes every event exactly once in effect. The file is derived
-//! data: one that is damaged or of another format is moved aside and made anew, never an error for a reader.
+//! Owns the tables and the meta, which says by which rules and up to where a read model was made. Documents, indexes,
+//! log and meta move in one transaction: that is what makes every event exactly once in effect. The file is derived
+//! data: one that is damaged or of another format is moved aside and rebuilt, never an error for a reader.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,32 +15,33 @@ use whodunit_core::ids::Position;
 
 use super::super::error::{ProjectionError, panicked};
 use super::super::projection::Projection;
-use super::picture::Picture;
+use super::read_view::ReadView;
 use crate::limits::{READ_MODEL_CACHE_BYTES, READ_MODEL_ROOM_BYTES};
 use crate::store::redb::opening::{make_directory, sync_directory};
 
 /// Format number of the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// `format` → [`FORMAT`] as four bytes, little endian; `stamp` → the [`Stamp`] as JSON.
+/// `format` → [`FORMAT`] as four bytes, little endian; `checkpoint` → the [`CheckpointMeta`] as JSON.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 /// Stream name → document, see `record`.
 pub(crate) const DOCUMENTS: TableDefinition<'static, &str, &[u8]> =
     TableDefinition::new("documents");
 /// Stream name → number of the stream in this read model, from 1.
 pub(crate) const NUMBERS: TableDefinition<'static, &str, u64> = TableDefinition::new("numbers");
-/// Row, from 0 → [`TRAIL_ROW_ENTRIES`] entries of the trail, see `record`; the last row may have fewer.
-pub(crate) const TRAIL: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("trail");
+/// Row, from 0 → [`APPLY_LOG_ROW_ENTRIES`] entries of the apply log, see `record`; the last row may have fewer.
+pub(crate) const APPLY_LOG: TableDefinition<'static, u64, &[u8]> =
+    TableDefinition::new("apply_log");
 /// (Sort, sort value, stream name).
 pub(crate) const INDEX: TableDefinition<'static, (&str, &[u8], &str), ()> =
     TableDefinition::new("index");
 
-/// Entries of a row of the trail.
-pub(crate) const TRAIL_ROW_ENTRIES: u64 = 512;
+/// Entries of a row of the apply log.
+pub(crate) const APPLY_LOG_ROW_ENTRIES: u64 = 512;
 
 /// By which rules a read model was made, and up to where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stamp {
+pub(crate) struct CheckpointMeta {
     /// The projection's code and its models.
     pub(crate) rules: String,
     /// The sorts that are indexed.
@@ -48,16 +49,16 @@ pub(crate) struct Stamp {
     /// The last position that was looked at.
     pub(crate) checkpoint: Position,
     /// Id of the event there: proves that the log is the one that the read model was made from.
-    pub(crate) proof: Option<String>,
-    /// How many entries the trail has.
-    pub(crate) trail: u64,
+    pub(crate) anchor: Option<String>,
+    /// How many entries the apply log has.
+    pub(crate) applied: u64,
     /// The last stream number given.
     pub(crate) numbers: u64,
     /// Whether the indexes are complete. They are made last in a rebuild.
     pub(crate) indexed: bool,
 }
 
-impl Stamp {
+impl CheckpointMeta {
     /// That of a read model before its first event.
     pub(crate) fn new(projection: &dyn Projection, rules: &str) -> Self {
         let sorts: Vec<_> = projection.sorts().iter().map(|sort| sort.name).collect();
@@ -65,8 +66,8 @@ impl Stamp {
             rules: rules.to_owned(),
             sorts: sorts.join(","),
             checkpoint: Position::ZERO,
-            proof: None,
-            trail: 0,
+            anchor: None,
+            applied: 0,
             numbers: 0,
             indexed: true,
         }
@@ -97,17 +98,20 @@ pub(crate) struct ReadModel(Arc<RwLock<Option<Database>>>);
 
 impl ReadModel {
     /// One in memory, gone when it is closed.
-    pub(crate) fn in_memory(stamp: &Stamp) -> Result<Self, ProjectionError> {
+    pub(crate) fn in_memory(meta: &CheckpointMeta) -> Result<Self, ProjectionError> {
         let database = Database::builder()
             .set_cache_size(READ_MODEL_CACHE_BYTES)
             .create_with_backend(InMemoryBackend::new())
             .map_err(engine("making a read model in memory"))?;
-        make(&database, stamp)?;
+        make(&database, meta)?;
         Ok(Self::of(database))
     }
 
-    /// Opens a file, making it and its directory where they are absent, and reads its stamp. `fresh` is that of a new one.
-    pub(crate) fn open(path: &Path, fresh: &Stamp) -> Result<(Self, Stamp), Unusable> {
+    /// Opens a file, making it and its directory where they are absent, and reads its meta. `fresh` is that of a new one.
+    pub(crate) fn open(
+        path: &Path,
+        fresh: &CheckpointMeta,
+    ) -> Result<(Self, CheckpointMeta), Unusable> {
         let directory = path.parent().unwrap_or(Path::new("."));
         let on_disk = |source: std::io::Error| {
             Unusable::Disk(ProjectionError::Disk {
@@ -121,17 +125,17 @@ impl ReadModel {
                 .set_cache_size(READ_MODEL_CACHE_BYTES)
                 .create(path)
                 .map_err(engine("opening a read model"))?;
-            let stamp = stamp_of(&database, fresh)?;
-            Ok((Self::of(database), stamp))
+            let meta = meta_of(&database, fresh)?;
+            Ok((Self::of(database), meta))
         });
-        let (model, stamp) = opened.map_err(|error| match error {
+        let (model, meta) = opened.map_err(|error| match error {
             ProjectionError::Panicked(_) | ProjectionError::Damaged { .. } => {
                 Unusable::File(error.to_string())
             }
             error => Unusable::Disk(error),
         })?;
         sync_directory(directory).map_err(on_disk)?;
-        Ok((model, stamp))
+        Ok((model, meta))
     }
 
     /// One whose engine is set up already.
@@ -163,18 +167,18 @@ impl ReadModel {
         })
     }
 
-    /// A consistent picture of the read model at one moment.
-    pub(crate) fn read(&self) -> Result<Picture, ProjectionError> {
+    /// A read view: the read model at one moment.
+    pub(crate) fn read(&self) -> Result<ReadView, ProjectionError> {
         let doing = "beginning to read";
         let txn = self.with(|database| database.begin_read().map_err(engine(doing)))?;
-        let stamp = {
+        let meta = {
             let meta = txn.open_table(META).map_err(engine(doing))?;
-            let stamp = meta.get("stamp").map_err(engine(doing))?;
-            decode_stamp(stamp.as_ref().map(redb::AccessGuard::value))?
+            let meta = meta.get("checkpoint").map_err(engine(doing))?;
+            decode_meta(meta.as_ref().map(redb::AccessGuard::value))?
         };
-        Ok(Picture {
+        Ok(ReadView {
             txn,
-            stamp,
+            meta,
             _model: self.clone(),
         })
     }
@@ -192,9 +196,12 @@ impl ReadModel {
 }
 
 /// Makes everything committed so far durable.
-pub(crate) fn seal(model: &ReadModel, stamp: &Stamp) -> Result<(), ProjectionError> {
+pub(crate) fn make_durable(
+    model: &ReadModel,
+    meta: &CheckpointMeta,
+) -> Result<(), ProjectionError> {
     let txn = model.write(Durable::Now)?;
-    write_stamp(&txn, stamp)?;
+    write_meta(&txn, meta)?;
     txn.commit().map_err(engine("making a checkpoint durable"))
 }
 
@@ -232,7 +239,7 @@ pub(crate) fn try_room(path: &Path) -> Result<(), ProjectionError> {
         file.write_all(&vec![0; READ_MODEL_ROOM_BYTES])?;
         file.sync_all()
     });
-    // What could not be made whole is in nobody's way, and is written over the next time.
+    // A partly written file does no harm, and is written over the next time.
     drop(std::fs::remove_file(&room));
     written.map_err(|source| ProjectionError::Disk {
         doing: format!(
@@ -257,12 +264,15 @@ fn is_damage(error: &redb::Error) -> bool {
     }
 }
 
-/// Writes the stamp as part of a transaction.
-pub(crate) fn write_stamp(txn: &WriteTransaction, stamp: &Stamp) -> Result<(), ProjectionError> {
+/// Writes the meta as part of a transaction.
+pub(crate) fn write_meta(
+    txn: &WriteTransaction,
+    meta: &CheckpointMeta,
+) -> Result<(), ProjectionError> {
     let doing = "writing the checkpoint";
-    let bytes = serde_json::to_vec(stamp).unwrap_or_default();
+    let bytes = serde_json::to_vec(meta).unwrap_or_default();
     let mut meta = txn.open_table(META).map_err(engine(doing))?;
-    meta.insert("stamp", bytes.as_slice())
+    meta.insert("checkpoint", bytes.as_slice())
         .map_err(engine(doing))?;
     Ok(())
 }
@@ -294,8 +304,8 @@ pub(crate) fn guarded<T>(
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
-/// Reads the stamp of a database, or makes a new one.
-fn stamp_of(database: &Database, fresh: &Stamp) -> Result<Stamp, ProjectionError> {
+/// Reads the meta of a database, or makes a new one.
+fn meta_of(database: &Database, fresh: &CheckpointMeta) -> Result<CheckpointMeta, ProjectionError> {
     let doing = "reading a read model's format";
     let txn = database.begin_read().map_err(engine(doing))?;
     let is_new = txn.list_tables().map_err(engine(doing))?.next().is_none();
@@ -308,18 +318,26 @@ fn stamp_of(database: &Database, fresh: &Stamp) -> Result<Stamp, ProjectionError
     let format = meta.get("format").map_err(engine(doing))?;
     let format = format.as_ref().map(redb::AccessGuard::value);
     if format != Some(FORMAT.to_le_bytes().as_slice()) {
-        return Err(damaged(format!("format {format:?}, not {FORMAT}")));
+        return Err(damaged(
+            match format.and_then(|bytes| bytes.try_into().ok()) {
+                Some(bytes) => format!(
+                    "it has format {}, this version writes format {FORMAT}",
+                    u32::from_le_bytes(bytes)
+                ),
+                None => "it has no format number".to_owned(),
+            },
+        ));
     }
-    let stamp = meta.get("stamp").map_err(engine(doing))?;
-    let stamp = decode_stamp(stamp.as_ref().map(redb::AccessGuard::value))?;
-    if stamp.sorts != fresh.sorts {
-        return Err(damaged(format!("it is indexed by {}", stamp.sorts)));
+    let meta = meta.get("checkpoint").map_err(engine(doing))?;
+    let meta = decode_meta(meta.as_ref().map(redb::AccessGuard::value))?;
+    if meta.sorts != fresh.sorts {
+        return Err(damaged(format!("it is indexed by {}", meta.sorts)));
     }
-    Ok(stamp)
+    Ok(meta)
 }
 
-fn decode_stamp(bytes: Option<&[u8]>) -> Result<Stamp, ProjectionError> {
-    let bytes = bytes.ok_or_else(|| damaged("it has no stamp".to_owned()))?;
+fn decode_meta(bytes: Option<&[u8]>) -> Result<CheckpointMeta, ProjectionError> {
+    let bytes = bytes.ok_or_else(|| damaged("it has no meta".to_owned()))?;
     serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))
 }
 
@@ -330,7 +348,7 @@ fn damaged(detail: String) -> ProjectionError {
     }
 }
 
-fn make(database: &Database, stamp: &Stamp) -> Result<(), ProjectionError> {
+fn make(database: &Database, meta: &CheckpointMeta) -> Result<(), ProjectionError> {
     let doing = "making a read model";
     let txn = database.begin_write().map_err(engine(doing))?;
     {
@@ -340,9 +358,9 @@ fn make(database: &Database, stamp: &Stamp) -> Result<(), ProjectionError> {
         // All of them, so that readers find them.
         txn.open_table(DOCUMENTS).map_err(engine(doing))?;
         txn.open_table(NUMBERS).map_err(engine(doing))?;
-        txn.open_table(TRAIL).map_err(engine(doing))?;
+        txn.open_table(APPLY_LOG).map_err(engine(doing))?;
         txn.open_table(INDEX).map_err(engine(doing))?;
     }
-    write_stamp(&txn, stamp)?;
+    write_meta(&txn, meta)?;
     txn.commit().map_err(engine(doing))
 }

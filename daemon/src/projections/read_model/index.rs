@@ -8,22 +8,22 @@ use redb::{ReadableTable, WriteTransaction};
 use super::super::error::ProjectionError;
 use super::super::projection::sort_value;
 use super::apply::Rules;
-use super::file::{DOCUMENTS, Durable, INDEX, ReadModel, Stamp, engine, write_stamp};
+use super::file::{CheckpointMeta, DOCUMENTS, Durable, INDEX, ReadModel, engine, write_meta};
 use super::record::decode_document;
 
 /// Documents of a stretch.
 const STRETCH: usize = 50_000;
 
-/// Makes the indexes of a read model that has none. Returns its new stamp.
+/// Makes the indexes of a read model that has none. Returns its new meta.
 pub(crate) fn build(
     model: &ReadModel,
-    stamp: &Stamp,
+    meta: &CheckpointMeta,
     rules: &Rules,
     stop: &dyn Fn() -> bool,
-) -> Result<Stamp, ProjectionError> {
-    let stamp = Stamp {
+) -> Result<CheckpointMeta, ProjectionError> {
+    let meta = CheckpointMeta {
         indexed: true,
-        ..stamp.clone()
+        ..meta.clone()
     };
     let txn = model.write(Durable::Now)?;
     let mut after = Some(String::new());
@@ -33,9 +33,9 @@ pub(crate) fn build(
         }
         after = stretch(&txn, rules, &from)?;
     }
-    write_stamp(&txn, &stamp)?;
+    write_meta(&txn, &meta)?;
     txn.commit().map_err(engine("committing the indexes"))?;
-    Ok(stamp)
+    Ok(meta)
 }
 
 /// Indexes the documents from a key on. Returns the key to go on from.

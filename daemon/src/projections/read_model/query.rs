@@ -15,7 +15,7 @@ use whodunit_core::search::Search;
 use super::super::error::ProjectionError;
 use super::super::projection::{Field, Projection, SORT_BYTES_MAX};
 use super::file::{DOCUMENTS, INDEX, engine};
-use super::picture::Picture;
+use super::read_view::ReadView;
 use super::record::{Document, decode_document};
 use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
 use crate::store::Direction;
@@ -160,7 +160,7 @@ fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &Search
 
 /// The next documents that a query asks for.
 pub(crate) fn page(
-    picture: &Picture,
+    read_view: &ReadView,
     projection: &dyn Projection,
     query: &DocumentQuery,
 ) -> Result<Found, ProjectionError> {
@@ -172,8 +172,8 @@ pub(crate) fn page(
         last: query.cursor.clone(),
     };
     match query.index() {
-        None => by_key(picture, &mut walk)?,
-        Some(index) => by_index(picture, index, &mut walk)?,
+        None => by_key(read_view, &mut walk)?,
+        Some(index) => by_index(read_view, index, &mut walk)?,
     }
     Ok(walk.found)
 }
@@ -238,11 +238,11 @@ fn is_empty<K: Ord>(bounds: &(Bound<K>, Bound<K>)) -> bool {
     }
 }
 
-fn by_key(picture: &Picture, walk: &mut Walk<'_>) -> Result<(), ProjectionError> {
+fn by_key(read_view: &ReadView, walk: &mut Walk<'_>) -> Result<(), ProjectionError> {
     let doing = "reading the documents";
-    let documents = picture.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
+    let documents = read_view.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
     let query = walk.query;
-    // The documents of a category stand together, between `category-` and the next character after `-`.
+    // The documents of a category are neighbours, between `category-` and the next character after `-`.
     let ends = query
         .category
         .as_ref()
@@ -274,14 +274,14 @@ fn by_key(picture: &Picture, walk: &mut Walk<'_>) -> Result<(), ProjectionError>
 }
 
 fn by_index(
-    picture: &Picture,
+    read_view: &ReadView,
     name: &'static str,
     walk: &mut Walk<'_>,
 ) -> Result<(), ProjectionError> {
     type Place<'a> = (&'a str, &'a [u8], &'a str);
     let doing = "reading an index";
-    let index = picture.txn.open_table(INDEX).map_err(engine(doing))?;
-    let documents = picture.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
+    let index = read_view.txn.open_table(INDEX).map_err(engine(doing))?;
+    let documents = read_view.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
     let query = walk.query;
     let only = query.only_value();
     // The smallest name or value after another is that one and a zero.

@@ -1,17 +1,17 @@
-//! The bytes of a document and of a piece of the trail.
+//! The bytes of a document and of a piece of the apply log.
 //!
-//! Owns their encoding. Decoding never panics: what does not decode is damage, and a damaged read model is made anew.
+//! Owns their encoding. Decoding never panics: what does not decode is damage, and a damaged read model is rebuilt.
 
+use whodunit_core::consistency::{AppliedEvent, DIGEST_BYTES, Digest};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::json::State;
-use whodunit_core::truth::{Digest, Entry};
 
 use super::super::error::ProjectionError;
 
 /// A document as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
-    /// Number of its stream in this read model, by which the trail names it.
+    /// Number of its stream in this read model, by which the apply log names it.
     pub(crate) number: u64,
     /// The stream's revision that it reflects.
     pub(crate) revision: Revision,
@@ -56,27 +56,33 @@ pub(crate) fn decode_document(key: &str, bytes: &[u8]) -> Result<Document, Proje
     })
 }
 
-/// Adds an entry to a row of the trail: the stream's number and whether it was folded anew, revision, position, digest.
-pub(crate) fn encode_entry(row: &mut Vec<u8>, number: u64, entry: &Entry) {
-    varint(row, number << 1 | u64::from(entry.rederived));
+/// Adds an entry to a row of the apply log: the stream's number and whether it was re-folded, revision, position, digest.
+pub(crate) fn encode_entry(row: &mut Vec<u8>, number: u64, entry: &AppliedEvent) {
+    varint(row, number << 1 | u64::from(entry.refolded));
     varint(row, entry.revision.0);
     varint(row, entry.position.0);
-    row.extend_from_slice(&entry.digest.0.to_le_bytes());
+    row.extend_from_slice(&entry.event.0);
+    row.extend_from_slice(&entry.state.0);
 }
 
 /// Hands the entries of a row to `each`, with their streams' numbers. `None` when the row does not decode.
-pub(crate) fn decode_entries(mut row: &[u8], mut each: impl FnMut(u64, Entry)) -> Option<()> {
+pub(crate) fn decode_entries(
+    mut row: &[u8],
+    mut each: impl FnMut(u64, AppliedEvent),
+) -> Option<()> {
     while !row.is_empty() {
         let head = read_varint(&mut row)?;
         let revision = Revision(read_varint(&mut row)?);
         let position = Position(read_varint(&mut row)?);
-        let (digest, rest) = row.split_first_chunk::<8>()?;
+        let (event, rest) = row.split_first_chunk::<DIGEST_BYTES>()?;
+        let (state, rest) = rest.split_first_chunk::<DIGEST_BYTES>()?;
         row = rest;
-        let entry = Entry {
-            rederived: head & 1 == 1,
+        let entry = AppliedEvent {
+            refolded: head & 1 == 1,
             revision,
             position,
-            digest: Digest(u64::from_le_bytes(*digest)),
+            event: Digest(*event),
+            state: Digest(*state),
         };
         each(head >> 1, entry);
     }
@@ -131,15 +137,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn entries_survive(entries in prop::collection::vec((0_u64..u64::MAX >> 1, any::<(bool, u64, u64, u64)>()), 0..20)) {
+        fn entries_survive(entries in prop::collection::vec((0_u64..u64::MAX >> 1, any::<(bool, u64, u64, [u8; 16], [u8; 16])>()), 0..20)) {
             let entries: Vec<_> = entries
                 .into_iter()
-                .map(|(number, (rederived, revision, position, digest))| {
-                    let entry = Entry {
-                        rederived,
+                .map(|(number, (refolded, revision, position, event, state))| {
+                    let entry = AppliedEvent {
+                        refolded,
                         revision: Revision(revision),
                         position: Position(position),
-                        digest: Digest(digest),
+                        event: Digest(event),
+                        state: Digest(state),
                     };
                     (number, entry)
                 })

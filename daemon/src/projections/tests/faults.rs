@@ -1,10 +1,11 @@
-//! Faults planted below the engine's guards, and what the truth check says of them.
+//! Faults planted below the engine's guards, and what the consistency check says of them.
 
 use whodunit_core::api::pipeline::FindingKind;
+use whodunit_core::json::Json;
 
 use super::super::check::check;
-use super::super::read_model::apply::{Application, proof};
-use super::super::read_model::file::{ReadModel, Stamp, write_stamp};
+use super::super::read_model::apply::{Application, anchor_event};
+use super::super::read_model::file::{CheckpointMeta, ReadModel, write_meta};
 use super::super::read_model::record::encode_document;
 use super::*;
 
@@ -18,7 +19,7 @@ fn all_events(view: &dyn View) -> Vec<Event> {
 }
 
 /// Makes a read model of these events, applied as they come.
-fn made_of(store: &Arc<dyn Store>, rules: &Rules, events: &[Event]) -> (ReadModel, Stamp) {
+fn made_of(store: &Arc<dyn Store>, rules: &Rules, events: &[Event]) -> (ReadModel, CheckpointMeta) {
     let view = store.view().unwrap();
     let fresh = rules.fresh();
     let model = ReadModel::in_memory(&fresh).unwrap();
@@ -28,25 +29,25 @@ fn made_of(store: &Arc<dyn Store>, rules: &Rules, events: &[Event]) -> (ReadMode
         application.apply(event).unwrap();
     }
     let head = view.head().position;
-    let stamp = application
-        .finish(head, proof(view.as_ref(), head).unwrap())
+    let meta = application
+        .finish(head, anchor_event(view.as_ref(), head).unwrap())
         .unwrap();
-    write_stamp(&txn, &stamp).unwrap();
+    write_meta(&txn, &meta).unwrap();
     txn.commit().unwrap();
-    (model, stamp)
+    (model, meta)
 }
 
-fn checked(store: &Arc<dyn Store>, (model, stamp): (ReadModel, Stamp)) -> CheckOut {
+fn checked(store: &Arc<dyn Store>, (model, meta): (ReadModel, CheckpointMeta)) -> CheckOut {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let numbers = Arc::new(AtomicU64::new(0));
     let rules = Rules::new(Arc::new(Users), models());
-    let at = (model, stamp.checkpoint);
-    let projector = Projector::new(rules, (store, &clock), None, at, &numbers);
+    let at = (model, meta.checkpoint);
+    let runner = ProjectionRunner::new(rules, (store, &clock), None, at, &numbers);
     let run = Run::begin("check", "users", &clock, &numbers);
-    check(&projector, &run).unwrap()
+    check(&runner, &run).unwrap()
 }
 
-/// Changes the table of documents behind everybody's back.
+/// Changes the table of documents behind the engine's back.
 fn tamper(
     model: &ReadModel,
     change: impl FnOnce(&mut redb::Table<'_, &'static str, &'static [u8]>),
@@ -143,7 +144,7 @@ async fn every_kind_of_fault_is_named_with_its_event() {
             assert_one(&check, FindingKind::OutOfOrder, Some(event), seed);
         }
 
-        let (model, stamp) = made_of(&store, &rules, &events);
+        let (model, meta) = made_of(&store, &rules, &events);
         let key = event.stream.as_str();
         let last = events.iter().rfind(|other| other.stream == event.stream);
         let document = model.read().unwrap().document(key).unwrap().unwrap();
@@ -153,23 +154,23 @@ async fn every_kind_of_fault_is_named_with_its_event() {
         tamper(&model, |table| {
             drop(table.insert(key, record.as_slice()).unwrap());
         });
-        let check = checked(&store, (model, stamp));
+        let check = checked(&store, (model, meta));
         assert_one(&check, FindingKind::Altered, last, seed);
 
-        let (model, stamp) = made_of(&store, &rules, &events);
+        let (model, meta) = made_of(&store, &rules, &events);
         tamper(&model, |table| drop(table.remove(key).unwrap()));
-        let check = checked(&store, (model, stamp));
+        let check = checked(&store, (model, meta));
         assert_one(&check, FindingKind::Lost, last, seed);
 
-        for unfounded in ["user-nobody", "a-first", "zz-last"] {
-            let (model, stamp) = made_of(&store, &rules, &events);
+        for orphan in ["user-nobody", "a-first", "zz-last"] {
+            let (model, meta) = made_of(&store, &rules, &events);
             let record = encode_document(&document);
             tamper(&model, |table| {
-                drop(table.insert(unfounded, record.as_slice()).unwrap());
+                drop(table.insert(orphan, record.as_slice()).unwrap());
             });
-            let check = checked(&store, (model, stamp));
-            assert_one(&check, FindingKind::Unfounded, None, seed);
-            assert_eq!(check.findings[0].key, unfounded);
+            let check = checked(&store, (model, meta));
+            assert_one(&check, FindingKind::Orphan, None, seed);
+            assert_eq!(check.findings[0].key, orphan);
         }
     }
 }
@@ -212,6 +213,34 @@ impl Projection for OldRules {
 
     fn fields(&self) -> &'static [Field] {
         Users.fields()
+    }
+}
+
+#[tokio::test]
+async fn an_event_changed_on_disk_is_told_apart_from_changed_rules() {
+    for seed in 0..25 {
+        let store = store();
+        let mut random = Random(3_000 + seed);
+        history(&store, &mut random, 60).await;
+        let rules = Rules::new(Arc::new(Users), models());
+        let events = all_events(store.view().unwrap().as_ref());
+        let pick = usize::try_from(random.below(events.len() as u64)).unwrap();
+        // What the projection read then is not what the log holds now: in its effect, and in nothing but its reason.
+        for other in [
+            Event {
+                data: Json::from(&json!({"last_name": "Doe"})),
+                ..events[pick].clone()
+            },
+            Event {
+                reason: Some("another".to_owned()),
+                ..events[pick].clone()
+            },
+        ] {
+            let mut then = events.clone();
+            then[pick] = other;
+            let check = checked(&store, made_of(&store, &rules, &then));
+            assert_one(&check, FindingKind::EventChanged, Some(&events[pick]), seed);
+        }
     }
 }
 
@@ -271,12 +300,12 @@ async fn the_guards_keep_a_document_true() {
         application.event(event).unwrap();
     }
     let head = view.head().position;
-    let stamp = application.finish(head, None).unwrap();
-    write_stamp(&txn, &stamp).unwrap();
+    let meta = application.finish(head, None).unwrap();
+    write_meta(&txn, &meta).unwrap();
     txn.commit().unwrap();
     let found = contents(&model.read().unwrap());
     assert_eq!(found, expected(view.as_ref(), Some("user"), u64::MAX));
-    let check = checked(&store, (model, stamp));
+    let check = checked(&store, (model, meta));
     assert!(check.ok, "{check:?}");
 }
 

@@ -19,12 +19,12 @@ async fn is_true(projections: &Projections, store: &Arc<dyn Store>) {
         let check = projections.check(name).await.unwrap();
         assert!(check.ok, "{check:?}");
         let view = store.view().unwrap();
-        let picture = picture(projections, name);
+        let read_view = read_view(projections, name);
         assert_eq!(
-            contents(&picture),
+            contents(&read_view),
             expected(view.as_ref(), category, u64::MAX)
         );
-        let mut positions = trail(&picture);
+        let mut positions = log(&read_view);
         let applied = positions.len();
         positions.sort_unstable();
         positions.dedup();
@@ -107,8 +107,8 @@ async fn what_was_not_durable_yet_is_applied_again() {
             std::fs::copy(folder.path().join(&file), data.join(&file)).unwrap();
         }
         let fresh = Rules::new(Arc::new(Users), models()).fresh();
-        let (model, stamp) = ReadModel::open(&data.join(USERS), &fresh).unwrap();
-        behind |= stamp.checkpoint < store.head().borrow().position;
+        let (model, meta) = ReadModel::open(&data.join(USERS), &fresh).unwrap();
+        behind |= meta.checkpoint < store.head().borrow().position;
         model.close().unwrap();
         let again = start_in(&store, &data);
         is_true(&again, &store).await;
@@ -118,7 +118,7 @@ async fn what_was_not_durable_yet_is_applied_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_moved_aside_and_made_anew() {
+async fn a_file_that_cannot_be_used_is_moved_aside_and_rebuilt() {
     let spoil: [fn(&Path); 4] = [
         |path| std::fs::write(path, b"no database at all").unwrap(),
         |path| {
@@ -270,8 +270,8 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
     history(&store, &mut Random(9), 30).await;
     let projections = start_in(&store, folder.path());
     level(&projections, &store).await;
-    let projector = projections.of("users").unwrap();
-    projector.model().close().unwrap();
+    let runner = projections.of("users").unwrap();
+    runner.model().close().unwrap();
     let file = std::fs::File::options()
         .read(true)
         .write(true)
@@ -283,7 +283,7 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
         full: Arc::clone(&full),
     };
     let database = redb::Database::builder().create_with_backend(backend);
-    drop(projector.swap(ReadModel::of(database.unwrap())));
+    drop(runner.swap(ReadModel::of(database.unwrap())));
     // The next file is to find no room either: there is a directory where it would be tried.
     let tried = folder.path().join("read-models/users.redb.room");
     std::fs::create_dir(&tried).unwrap();

@@ -1,4 +1,4 @@
-//! Keeping up, standing still, and folding anew.
+//! Keeping up, stalling, and re-folding.
 
 use std::ops::ControlFlow;
 
@@ -101,7 +101,7 @@ async fn stalls_and_recovers(panics: bool) {
     .await;
     assert!(status.lag_seconds == 0.0 && status.error.is_some());
     assert!(projections.check("users").await.unwrap().ok);
-    assert_eq!(trail(&picture(&projections, "users")), [1, 2, 3, 4]);
+    assert_eq!(log(&read_view(&projections, "users")), [1, 2, 3, 4]);
     projections.close().await;
 }
 
@@ -142,16 +142,16 @@ async fn a_burst_is_applied_in_few_transactions_and_none_is_lost() {
     }
     level(&projections, &store).await;
     let view = store.view().unwrap();
-    let picture = picture(&projections, "users");
-    assert_eq!(trail(&picture), (1..=10_000).collect::<Vec<_>>());
+    let read_view = read_view(&projections, "users");
+    assert_eq!(log(&read_view), (1..=10_000).collect::<Vec<_>>());
     assert_eq!(
-        contents(&picture),
+        contents(&read_view),
         expected(view.as_ref(), Some("user"), u64::MAX)
     );
 }
 
 #[tokio::test]
-async fn documents_are_folded_anew_in_turn_with_the_follower() {
+async fn documents_are_re_folded_in_turn_with_the_consumer() {
     let store = store();
     let projections = start(&store);
     let mut random = Random(6);
@@ -167,8 +167,8 @@ async fn documents_are_folded_anew_in_turn_with_the_follower() {
     };
     let again = async {
         for _ in 0..20 {
-            projections.rederive("users", &streams).await.unwrap();
-            projections.rederive("states", &streams).await.unwrap();
+            projections.refold("users", &streams).await.unwrap();
+            projections.refold("states", &streams).await.unwrap();
         }
     };
     let (_, ()) = tokio::join!(more, again);
@@ -177,7 +177,7 @@ async fn documents_are_folded_anew_in_turn_with_the_follower() {
         let check = projections.check(name).await.unwrap();
         assert!(check.ok, "{check:?}");
         let view = store.view().unwrap();
-        let found = contents(&picture(&projections, name));
+        let found = contents(&read_view(&projections, name));
         assert_eq!(found, expected(view.as_ref(), category, u64::MAX));
     }
 }
@@ -202,22 +202,22 @@ proptest! {
         let head = view.head().position.0;
         for projection in both() {
             let rules = Rules::new(Arc::clone(&projection), models());
-            let mut stamp = rules.fresh();
-            let model = ReadModel::in_memory(&stamp).unwrap();
-            while stamp.checkpoint.0 < head {
+            let mut meta = rules.fresh();
+            let model = ReadModel::in_memory(&meta).unwrap();
+            while meta.checkpoint.0 < head {
                 let bounds = Bounds {
                     events: usize::try_from(1 + random.below(5)).unwrap(),
                     bytes: usize::MAX,
-                    until: Some(Position(stamp.checkpoint.0 + 1 + random.below(9))),
+                    until: Some(Position(meta.checkpoint.0 + 1 + random.below(9))),
                 };
                 let batch = (bounds, Durable::Later);
-                let next = advance(&model, &stamp, &rules, (view.as_ref(), None), batch, &|| false).unwrap();
-                prop_assert!(next.checkpoint > stamp.checkpoint);
-                stamp = next;
-                let picture = model.read().unwrap();
-                prop_assert_eq!(&picture.stamp, &stamp);
-                let wanted = expected(view.as_ref(), projection.category(), stamp.checkpoint.0);
-                prop_assert_eq!(contents(&picture), wanted);
+                let next = advance(&model, &meta, &rules, (view.as_ref(), None), batch, &|| false).unwrap();
+                prop_assert!(next.checkpoint > meta.checkpoint);
+                meta = next;
+                let read_view = model.read().unwrap();
+                prop_assert_eq!(&read_view.meta, &meta);
+                let wanted = expected(view.as_ref(), projection.category(), meta.checkpoint.0);
+                prop_assert_eq!(contents(&read_view), wanted);
             }
         }
     }

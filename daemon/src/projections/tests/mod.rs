@@ -21,9 +21,9 @@ use whodunit_core::model::Model;
 use whodunit_core::shown::redact_state;
 use whodunit_core::time::Timestamp;
 
-use super::read_model::file::{DOCUMENTS, INDEX, TRAIL};
+use super::read_model::file::{APPLY_LOG, DOCUMENTS, INDEX};
 use super::read_model::record::{decode_document, decode_entries};
-use super::read_model::{Durable, Picture};
+use super::read_model::{Durable, ReadView};
 use super::*;
 use crate::clock::SystemClock;
 use crate::limits::PROJECTION_FOLLOW_MAX;
@@ -185,8 +185,8 @@ fn expected(
     shown.collect()
 }
 
-fn documents(picture: &Picture) -> BTreeMap<String, Document> {
-    let table = picture.txn.open_table(DOCUMENTS).unwrap();
+fn documents(read_view: &ReadView) -> BTreeMap<String, Document> {
+    let table = read_view.txn.open_table(DOCUMENTS).unwrap();
     let entries = table.iter().unwrap().map(|entry| {
         let (key, record) = entry.unwrap();
         let document = decode_document(key.value(), record.value()).unwrap();
@@ -196,15 +196,15 @@ fn documents(picture: &Picture) -> BTreeMap<String, Document> {
 }
 
 /// Documents without their numbers, which depend on the order in which streams came up.
-fn contents(picture: &Picture) -> BTreeMap<String, (Revision, Position, State)> {
-    let documents = documents(picture).into_iter();
+fn contents(read_view: &ReadView) -> BTreeMap<String, (Revision, Position, State)> {
+    let documents = documents(read_view).into_iter();
     documents
         .map(|(key, document)| (key, (document.revision, document.position, document.state)))
         .collect()
 }
 
-fn index(picture: &Picture) -> Vec<(String, Vec<u8>, String)> {
-    let table = picture.txn.open_table(INDEX).unwrap();
+fn index(read_view: &ReadView) -> Vec<(String, Vec<u8>, String)> {
+    let table = read_view.txn.open_table(INDEX).unwrap();
     let entries = table.iter().unwrap().map(|entry| {
         let (place, _) = entry.unwrap();
         let (sort, value, key) = place.value();
@@ -213,9 +213,9 @@ fn index(picture: &Picture) -> Vec<(String, Vec<u8>, String)> {
     entries.collect()
 }
 
-/// The positions on the trail, in the order they were applied.
-fn trail(picture: &Picture) -> Vec<u64> {
-    let table = picture.txn.open_table(TRAIL).unwrap();
+/// The positions on the apply log, in the order they were applied.
+fn log(read_view: &ReadView) -> Vec<u64> {
+    let table = read_view.txn.open_table(APPLY_LOG).unwrap();
     let mut positions = Vec::new();
     for row in table.iter().unwrap() {
         let (_, row) = row.unwrap();
@@ -224,7 +224,7 @@ fn trail(picture: &Picture) -> Vec<u64> {
     positions
 }
 
-fn picture(projections: &Projections, name: &str) -> Picture {
+fn read_view(projections: &Projections, name: &str) -> ReadView {
     projections.of(name).unwrap().model().read().unwrap()
 }
 

@@ -186,7 +186,7 @@ async fn every_order_is_the_one_it_says_in_pages_of_any_size() {
     level(&projections, &store).await;
     for projection in both() {
         let name = projection.name();
-        let all = documents(&picture(&projections, name));
+        let all = documents(&read_view(&projections, name));
         let names = std::iter::once(None).chain(projection.sorts().iter().map(Some));
         for sort in names {
             let mut wanted: Vec<_> = all.iter().collect();

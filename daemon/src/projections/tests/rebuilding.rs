@@ -3,7 +3,7 @@
 use whodunit_core::api::pipeline::{ProjectionStatus, RunStatus};
 
 use super::super::read_model::apply::{Bounds, advance};
-use super::super::read_model::file::{ReadModel, Stamp};
+use super::super::read_model::file::{CheckpointMeta, ReadModel};
 use super::*;
 
 fn rebuild_of(projections: &Projections) -> RunOut {
@@ -24,14 +24,14 @@ async fn a_rebuilt_read_model_is_the_one_that_following_makes() {
         history(&store, &mut random, 300).await;
         level(&projections, &store).await;
         for name in ["users", "states"] {
-            let followed = picture(&projections, name);
+            let followed = read_view(&projections, name);
             projections.rebuild(name).unwrap();
             projections.rebuilt(name).await.unwrap();
-            let rebuilt = picture(&projections, name);
+            let rebuilt = read_view(&projections, name);
             assert_eq!(contents(&rebuilt), contents(&followed));
             assert_eq!(index(&rebuilt), index(&followed));
             assert!(!index(&rebuilt).is_empty());
-            assert_eq!(trail(&rebuilt), trail(&followed));
+            assert_eq!(log(&rebuilt), log(&followed));
             assert!(projections.check(name).await.unwrap().ok);
         }
         let run = rebuild_of(&projections);
@@ -107,7 +107,7 @@ async fn a_rebuild_can_be_cancelled_and_leaves_nothing() {
     let projections = start_with(vec![Arc::clone(&odd) as _], &store, data);
     history(&store, &mut Random(2), 30).await;
     level(&projections, &store).await;
-    let before = contents(&picture(&projections, "users"));
+    let before = contents(&read_view(&projections, "users"));
     let none = projections.cancel_rebuild("users").await;
     assert!(matches!(none, Err(RequestError::NotRunning { .. })));
     odd.hold(true);
@@ -119,7 +119,7 @@ async fn a_rebuild_can_be_cancelled_and_leaves_nothing() {
     odd.hold(false);
     assert_eq!(cancel.await.unwrap().status, RunStatus::Cancelled);
     assert!(!building(folder.path()).exists());
-    assert_eq!(contents(&picture(&projections, "users")), before);
+    assert_eq!(contents(&read_view(&projections, "users")), before);
     // And another one may begin.
     projections.rebuild("users").unwrap();
     projections.rebuilt("users").await.unwrap();
@@ -129,11 +129,11 @@ async fn a_rebuild_can_be_cancelled_and_leaves_nothing() {
 
 /// Leaves a rebuild behind as a kill does: with a checkpoint in the middle.
 fn begun(store: &Arc<dyn Store>, rules: &Rules, data: &Path, until: u64) {
-    let fresh = Stamp {
+    let fresh = CheckpointMeta {
         indexed: false,
         ..rules.fresh()
     };
-    let (model, stamp) = ReadModel::open(&building(data), &fresh).unwrap();
+    let (model, meta) = ReadModel::open(&building(data), &fresh).unwrap();
     let view = store.view().unwrap();
     let bounds = Bounds {
         events: usize::MAX,
@@ -141,7 +141,7 @@ fn begun(store: &Arc<dyn Store>, rules: &Rules, data: &Path, until: u64) {
         until: Some(Position(until)),
     };
     let batch = (bounds, Durable::Now);
-    advance(&model, &stamp, rules, (view.as_ref(), None), batch, &|| {
+    advance(&model, &meta, rules, (view.as_ref(), None), batch, &|| {
         false
     })
     .unwrap();
@@ -169,7 +169,7 @@ async fn a_rebuild_that_was_cut_short_goes_on() {
     assert_eq!(odd.applied.load(Ordering::SeqCst), 40);
     assert!(!building(folder.path()).exists());
     assert!(projections.check("users").await.unwrap().ok);
-    assert_eq!(index(&picture(&projections, "users")).len(), 600);
+    assert_eq!(index(&read_view(&projections, "users")).len(), 600);
     projections.close().await;
 }
 
@@ -281,14 +281,14 @@ async fn a_read_model_that_is_not_made_yet_says_so_and_not_that_there_is_nothing
         projections.query("users", query)
     };
     let document = || projections.document("users", "user-sarah");
-    assert!(matches!(query().await, Err(RequestError::NotMade(_))));
-    assert!(matches!(document().await, Err(RequestError::NotMade(_))));
-    // Whoever ends its making is told the same.
+    assert!(matches!(query().await, Err(RequestError::NotBuilt(_))));
+    assert!(matches!(document().await, Err(RequestError::NotBuilt(_))));
+    // A cancelled first build answers the same.
     let mut cancel = Box::pin(projections.cancel_rebuild("users"));
     assert!(futures_util::poll!(cancel.as_mut()).is_pending());
     odd.hold(false);
     cancel.await.unwrap();
-    assert!(matches!(query().await, Err(RequestError::NotMade(_))));
+    assert!(matches!(query().await, Err(RequestError::NotBuilt(_))));
     projections.rebuild("users").unwrap();
     projections.rebuilt("users").await.unwrap();
     assert_eq!(query().await.unwrap().items.len(), 2);

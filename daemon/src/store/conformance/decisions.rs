@@ -75,7 +75,7 @@ pub(super) async fn a_rejected_command_is_recorded_and_changes_nothing_else(
     announced.mark_unchanged();
     let mut append = refused("a-1", "c-1", 1);
     append.label = Some(label("not", "this"));
-    append.claims = vec![key("eve@example.org")];
+    append.keys = vec![key_change(0, "eve@example.org", true)];
     let appended = ok(store, append).await;
     assert!(announced.has_changed().unwrap());
     assert_eq!(*announced.borrow(), head(1, 1));
@@ -113,7 +113,7 @@ pub(super) async fn the_same_command_again_gets_the_recorded_decision(store: &Ar
     let rejected = ok(store, refused("a-1", "c-2", 2)).await;
     ok(store, facts("a-1", &["3"])).await;
     let before = view(store).head();
-    // Decided again on another base, with other events and another outcome: the first answer stands.
+    // PendingDecision again on another base, with other events and another outcome: the first answer stands.
     let again = ok(store, accepted("a-1", "c-1", 3, &["4"])).await;
     assert!(again.repeated);
     assert_eq!(
@@ -183,7 +183,7 @@ pub(super) async fn a_command_decided_on_an_old_base_leaves_no_decision(store: &
         );
     }
     assert_eq!(view(store).head(), head(2, 0));
-    // Decided again on the right base, under the same id, it is recorded.
+    // PendingDecision again on the right base, under the same id, it is recorded.
     assert!(!ok(store, accepted("a-1", "c-1", 2, &["3"])).await.repeated);
 }
 

@@ -70,10 +70,10 @@ pub(super) async fn jobs_come_with_their_events_or_not_at_all(store: &Arc<dyn St
     let wrong = expecting(with_jobs(facts("a-1", &["3"]), "mail"), exactly(7));
     refusal(store, wrong).await;
     let mut holder = facts("a-2", &["4"]);
-    holder.claims = vec![key("eve@example.org")];
+    holder.keys = vec![key_change(0, "eve@example.org", true)];
     ok(store, holder).await;
     let mut taken = with_jobs(accepted("a-1", "c-1", 2, &["5"]), "mail");
-    taken.claims = vec![key("eve@example.org")];
+    taken.keys = vec![key_change(0, "eve@example.org", true)];
     assert!(ok(store, taken).await.events.is_empty());
     let mut stray = facts("a-3", &["6"]);
     stray.jobs = vec![NewJob {
@@ -110,7 +110,7 @@ pub(super) async fn a_job_lives_through_its_statuses(store: &Arc<dyn Store>) {
     );
     assert_eq!(waiting.last_error.as_deref(), Some(error.as_str()));
     change(store, JobChange::Begin { id: 1 }).await.unwrap();
-    let given_back = change(store, JobChange::GiveBack { id: 1 }).await.unwrap();
+    let given_back = change(store, JobChange::Release { id: 1 }).await.unwrap();
     assert_eq!(
         (given_back.status, given_back.attempts),
         (JobStatus::Pending, 1)
@@ -144,7 +144,7 @@ pub(super) async fn the_first_open_job_of_a_stream_holds_back_the_others(store: 
     ok(store, with_jobs(facts("a-1", &["1", "2"]), "mail")).await;
     ok(store, with_jobs(facts("a-2", &["3"]), "mail")).await;
     ok(store, with_jobs(facts("a-1", &["4"]), "hook")).await;
-    let held = |id| job(store, id).held_by;
+    let held = |id| job(store, id).blocked_by;
     assert_eq!(
         [held(1), held(2), held(3), held(4)],
         [None, Some(1), None, None]
@@ -216,7 +216,7 @@ pub(super) async fn a_crash_gives_back_what_was_under_way(store: &Arc<dyn Store>
     ok(store, with_jobs(facts("a-2", &["2"]), "hook")).await;
     change(store, JobChange::Begin { id: 1 }).await.unwrap();
     change(store, JobChange::Begin { id: 2 }).await.unwrap();
-    assert_eq!(change(store, JobChange::GiveBackAll).await, None);
+    assert_eq!(change(store, JobChange::ReleaseAll).await, None);
     for id in [1, 2] {
         let job = job(store, id);
         assert_eq!((job.status, job.attempts), (JobStatus::Pending, 0));

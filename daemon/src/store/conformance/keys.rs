@@ -6,8 +6,12 @@ use super::*;
 use crate::store::KeyHold;
 
 fn claiming(mut append: Append, claims: &[&str], releases: &[&str]) -> Append {
-    append.claims = claims.iter().map(|value| key(value)).collect();
-    append.releases = releases.iter().map(|value| key(value)).collect();
+    let last = append.events.len().saturating_sub(1);
+    let changes = |values: &[&str], taken| -> Vec<KeyChange> {
+        let key = |value: &&str| key_change(last, value, taken);
+        values.iter().map(key).collect()
+    };
+    append.keys = [changes(releases, false), changes(claims, true)].concat();
     append
 }
 
@@ -20,6 +24,8 @@ fn hold(stream: &str, since: u64, until: Option<u64>) -> Option<KeyHold> {
         stream: name(stream),
         since: Position(since),
         until: until.map(Position),
+        since_at: at(1_000),
+        until_at: until.map(|_| at(1_000)),
     })
 }
 
@@ -125,6 +131,62 @@ pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
         hold("a-1", 3, Some(10))
     );
     assert_eq!(holder(&*read_view, "bob", None), None);
+}
+
+pub(super) async fn keys_change_hands_with_their_events(store: &Arc<dyn Store>) {
+    ok(store, claiming(facts("a-1", &["1"]), &["eve"], &[])).await; // 1
+    // Held by an event in between only: taken by another, so refused as it would be alone.
+    let mut passing = facts("a-2", &["2", "3"]);
+    passing.keys = vec![key_change(0, "eve", true), key_change(1, "eve", false)];
+    let error = refusal(store, passing.clone()).await;
+    assert!(matches!(error, AppendError::KeyTaken { .. }), "{error}");
+    ok(store, claiming(facts("a-1", &["4"]), &[], &["eve"])).await; // 2
+    ok(store, passing).await; // 3, 4
+    let read_view = view(store);
+    let expected = [None, hold("a-1", 1, Some(2)), None];
+    for (position, expected) in (0..).zip(expected) {
+        assert_eq!(holder(&*read_view, "eve", Some(position)), expected);
+    }
+    assert_eq!(holder(&*read_view, "eve", Some(3)), hold("a-2", 3, Some(4)));
+    assert_eq!(holder(&*read_view, "eve", None), None);
+}
+
+pub(super) async fn at_a_time_a_key_is_its_holders_by_their_own_times(store: &Arc<dyn Store>) {
+    let append = |stream: &str, id: &str, moment: i64, claims: &[&str], releases: &[&str]| {
+        let mut append = claiming(facts(stream, &[id]), claims, releases);
+        append.now = at(moment);
+        append
+    };
+    // Two streams one after another, as an import brings them: each has a history of its own over the same days.
+    ok(store, append("a-1", "1", 10, &["eve"], &[])).await;
+    ok(store, append("a-1", "2", 20, &[], &["eve"])).await;
+    ok(store, append("a-2", "3", 15, &["eve"], &[])).await;
+    // The clock goes back: given up at its effective time, 40.
+    ok(store, append("a-2", "4", 40, &[], &[])).await;
+    ok(store, append("a-2", "5", 30, &[], &["eve"])).await;
+    ok(store, append("a-3", "6", 5, &["eve"], &[])).await;
+    let read_view = view(store);
+    let holder = |moment: i64, except: &str| {
+        let hold = read_view.key_holder_as_of("a", &key("eve"), at(moment), &name(except));
+        hold.unwrap().map(|hold| hold.stream.to_string())
+    };
+    for (moment, except, expected) in [
+        (4, "a-9", None),
+        (5, "a-9", Some("a-3")),
+        (5, "a-3", None),
+        (10, "a-3", Some("a-1")),
+        (17, "a-3", Some("a-2")),
+        (19, "a-2", Some("a-3")),
+        (20, "a-3", Some("a-2")),
+        (39, "a-3", Some("a-2")),
+        (40, "a-3", None),
+    ] {
+        assert_eq!(
+            holder(moment, except).as_deref(),
+            expected,
+            "{moment} {except}"
+        );
+    }
 }
 
 pub(super) async fn of_racing_claims_one_wins(store: &Arc<dyn Store>) {

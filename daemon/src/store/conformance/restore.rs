@@ -1,52 +1,8 @@
-//! Restoring an export: events and decisions get the places they had, or are refused.
+//! Restoring decisions of an export: they go in only with their own events, wherever those are now.
 
 use whodunit_core::command::{Decision, Outcome};
 
 use super::*;
-
-fn placed(mut append: Append, places: &[(Option<u64>, Option<u64>)]) -> Append {
-    append.places = places
-        .iter()
-        .map(|(position, revision)| (position.map(Position), revision.map(Revision)))
-        .collect();
-    append
-}
-
-fn is_wrong(error: &AppendError, what: &str, expected: u64, actual: u64) -> bool {
-    matches!(error, AppendError::WrongPlace { what: w, expected: e, actual: a }
-        if (*w, *e, *a) == (what, expected, actual))
-}
-
-pub(super) async fn events_get_the_places_they_had_or_none(store: &Arc<dyn Store>) {
-    ok(store, facts("b-1", &["0"])).await;
-    let right = [(Some(2), Some(1)), (Some(3), Some(2))];
-    let appended = ok(store, placed(facts("a-1", &["1", "2"]), &right)).await;
-    assert_eq!(
-        (appended.position, appended.revision),
-        (Position(3), Revision(2))
-    );
-    // The same again is a repetition, wherever it says it belongs.
-    assert!(
-        ok(store, placed(facts("a-1", &["1", "2"]), &right))
-            .await
-            .repeated
-    );
-    let wrong = [
-        ([(Some(5), Some(3)), (Some(6), Some(4))], "position", 5, 4),
-        ([(Some(4), Some(2)), (Some(5), Some(3))], "revision", 2, 3),
-        ([(Some(4), Some(3)), (Some(6), Some(4))], "position", 6, 5),
-        ([(None, None), (None, Some(9))], "revision", 9, 4),
-    ];
-    for (places, what, expected, actual) in wrong {
-        let error = refusal(store, placed(facts("a-1", &["3", "4"]), &places)).await;
-        assert!(is_wrong(&error, what, expected, actual), "{error}");
-    }
-    assert_eq!(view(store).head(), head(3, 0));
-    // What says nothing takes what comes.
-    let free = [(None, Some(3)), (None, None)];
-    let appended = ok(store, placed(facts("a-1", &["3", "4"]), &free)).await;
-    assert_eq!(appended.position, Position(5));
-}
 
 fn exported(sequence: u64, command_id: &str, result: Outcome) -> Decision {
     let command = command("a-1", command_id);
@@ -75,33 +31,66 @@ fn rejected() -> Outcome {
     }
 }
 
+fn led_to(revision: u64, position: u64, events: u32) -> Outcome {
+    Outcome::Accepted {
+        revision: Revision(revision),
+        position: Position(position),
+        events,
+    }
+}
+
+fn with_events(decision: Decision, ids: &[&str]) -> RestoredDecision {
+    RestoredDecision {
+        decision,
+        place: DecisionPlace::Events(ids.iter().map(|id| (*id).to_owned()).collect()),
+    }
+}
+
+fn after(decision: Decision, log: Option<&str>, stream: Option<&str>) -> RestoredDecision {
+    RestoredDecision {
+        decision,
+        place: DecisionPlace::After {
+            log: log.map(str::to_owned),
+            stream: stream.map(str::to_owned),
+        },
+    }
+}
+
+/// Facts that a command led to.
+fn caused(stream: &str, command_id: &str, event_ids: &[&str]) -> Append {
+    let mut append = facts(stream, event_ids);
+    for event in &mut append.events {
+        event.causation_id = Some(command_id.to_owned());
+    }
+    append
+}
+
+async fn why_refused(store: &Arc<dyn Store>, restored: RestoredDecision) -> NotItsEvents {
+    match store.restore_decision(restored).await {
+        Err(AppendError::NotItsEvents(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
 pub(super) async fn decisions_are_restored_as_they_were(store: &Arc<dyn Store>) {
-    let accepted = Outcome::Accepted {
-        revision: Revision(1),
-        position: Position(1),
-        events: 1,
-    };
-    let (first, second) = (exported(1, "c-1", accepted), exported(0, "c-2", rejected()));
-    ok(store, facts("a-1", &["1"])).await;
+    let first = exported(1, "c-1", led_to(1, 1, 1));
+    let mut second = exported(2, "c-2", rejected());
+    (second.base_revision, second.base_position) = (Revision(1), Position(1));
+    ok(store, caused("a-1", "c-1", &["1"])).await;
     let mut announced = store.head();
     announced.mark_unchanged();
-    assert!(store.restore_decision(first.clone()).await.unwrap());
+    let restored = with_events(first.clone(), &["1"]);
+    assert!(store.restore_decision(restored.clone()).await.unwrap());
     assert_eq!(*announced.borrow_and_update(), head(1, 1));
-    assert!(store.restore_decision(second.clone()).await.unwrap());
-    let mut at_its_place = second.clone();
-    at_its_place.sequence = 2;
+    let last = after(second.clone(), Some("1"), Some("1"));
+    assert!(store.restore_decision(last.clone()).await.unwrap());
     let read_view = view(store);
-    assert_eq!(
-        read_view.decision_by_command("c-1").unwrap(),
-        Some(first.clone())
-    );
-    assert_eq!(
-        read_view.decision_by_command("c-2").unwrap(),
-        Some(at_its_place.clone())
-    );
-    // Again: skipped, whatever its sequence.
+    let recorded = |id: &str| read_view.decision_by_command(id).unwrap();
+    assert_eq!(recorded("c-1"), Some(first.clone()));
+    assert_eq!(recorded("c-2"), Some(second));
+    // Again: skipped.
     announced.mark_unchanged();
-    for again in [first.clone(), second, at_its_place] {
+    for again in [restored, last] {
         assert!(!store.restore_decision(again).await.unwrap());
     }
     assert!(!announced.has_changed().unwrap());
@@ -112,9 +101,123 @@ pub(super) async fn decisions_are_restored_as_they_were(store: &Arc<dyn Store>) 
     assert_eq!(repeated.events, all(&*view(store)));
 }
 
-pub(super) async fn a_decision_that_differs_or_does_not_fit_is_refused(store: &Arc<dyn Store>) {
+pub(super) async fn a_decision_moves_along_with_its_events(store: &Arc<dyn Store>) {
+    ok(store, facts("b-1", &["b1", "b2"])).await;
+    ok(store, caused("a-1", "c-1", &["1"])).await;
+    ok(store, facts("b-1", &["b3"])).await;
+    ok(store, caused("a-1", "c-1", &["2"])).await;
+    let decision = exported(9, "c-1", led_to(7, 20, 2));
+    assert!(
+        store
+            .restore_decision(with_events(decision, &["1", "2"]))
+            .await
+            .unwrap()
+    );
+    let found = view(store).decision_by_command("c-1").unwrap().unwrap();
+    assert_eq!(found.result, led_to(2, 5, 2));
+    assert_eq!(
+        (found.sequence, found.base_revision, found.base_position),
+        (1, Revision(0), Position(2))
+    );
+}
+
+pub(super) async fn a_decision_without_its_events_is_refused(store: &Arc<dyn Store>) {
+    ok(store, caused("a-1", "c-1", &["1", "2"])).await;
+    ok(store, caused("a-2", "c-1", &["3"])).await;
+    ok(store, caused("a-1", "c-2", &["4"])).await;
+    ok(store, caused("a-1", "c-1", &["5"])).await;
+    let cases: [(&[&str], u32, &str); 8] = [
+        (
+            &["1", "9"],
+            2,
+            "event `9`, which tells its place, is not in",
+        ),
+        (
+            &["1", "3"],
+            2,
+            "`3`, which tells its place, is of another stream",
+        ),
+        (
+            &["1", "2", "4"],
+            3,
+            "`4`, which tells its place, is of another cause",
+        ),
+        (
+            &["2", "1"],
+            2,
+            "`1`, which tells its place, is not right after",
+        ),
+        (
+            &["2", "5"],
+            2,
+            "`5`, which tells its place, is not right after",
+        ),
+        (&["1", "2"], 3, "it led to 3 events, and names 2"),
+        (&["1", "2"], 1, "it led to 1 events, and names 2"),
+        (&[], 1, "it led to 1 events, and names 0"),
+    ];
+    for (ids, events, expected) in cases {
+        let decision = exported(1, "c-1", led_to(2, 2, events));
+        let why = why_refused(store, with_events(decision, ids)).await;
+        assert!(why.to_string().contains(expected), "{ids:?}: {why}");
+    }
+    why_refused(store, with_events(exported(1, "c-1", rejected()), &["1"])).await;
+    let bare = after(exported(1, "c-1", led_to(2, 2, 2)), None, None);
+    why_refused(store, bare).await;
+    assert_eq!(view(store).head(), head(5, 0));
+}
+
+pub(super) async fn a_decision_without_events_stands_after_what_it_stood_after(
+    store: &Arc<dyn Store>,
+) {
+    // At 1 and 4 of the stream it is about, at 2 of another, at 3 somebody else's.
+    ok(store, facts("a-1", &["1"])).await;
+    ok(store, facts("b-1", &["2"])).await;
+    ok(store, facts("c-1", &["x"])).await;
+    ok(store, facts("a-1", &["3"])).await;
+    let mut number = 0;
+    let mut next = |result| {
+        number += 1;
+        exported(7, &format!("c-{number}"), result)
+    };
+    let fits = [
+        (None, None, 0, 0),
+        (Some("1"), Some("1"), 1, 1),
+        (Some("2"), Some("1"), 1, 2),
+        (Some("3"), Some("3"), 2, 4),
+    ];
+    for (log, stream, revision, position) in fits {
+        for result in [rejected(), led_to(6, 7, 0)] {
+            let decision = next(result.clone());
+            let id = decision.command_id.clone();
+            let restored = store.restore_decision(after(decision, log, stream)).await;
+            assert!(restored.unwrap());
+            let found = view(store).decision_by_command(&id).unwrap().unwrap();
+            let base = (found.base_revision, found.base_position);
+            assert_eq!(base, (Revision(revision), Position(position)));
+            if result != rejected() {
+                assert_eq!(found.result, led_to(revision, position, 0));
+            }
+        }
+    }
+    let wrong = [
+        (Some("9"), None, "`9`, which tells its place, is not in"),
+        (Some("2"), None, "other events in this log"),
+        (Some("3"), Some("1"), "other events in this log"),
+        (Some("2"), Some("3"), "is later than"),
+        (Some("2"), Some("2"), "is of another stream"),
+    ];
+    for (log, stream, expected) in wrong {
+        let why = why_refused(store, after(next(rejected()), log, stream)).await;
+        assert!(why.to_string().contains(expected), "{log:?}: {why}");
+    }
+    assert_eq!(view(store).head(), head(4, 8));
+}
+
+pub(super) async fn a_decision_that_differs_is_refused(store: &Arc<dyn Store>) {
     let first = exported(1, "c-1", rejected());
-    assert!(store.restore_decision(first.clone()).await.unwrap());
+    let restored = after(first.clone(), None, None);
+    assert!(store.restore_decision(restored).await.unwrap());
     let changes: [Change<Decision>; 6] = [
         ("stream", |d| d.stream = name("a-2")),
         ("type", |d| d.command_type = "Other".to_owned()),
@@ -131,20 +234,13 @@ pub(super) async fn a_decision_that_differs_or_does_not_fit_is_refused(store: &A
     for (what, change) in changes {
         let mut other = first.clone();
         change(&mut other);
-        let error = store.restore_decision(other).await.unwrap_err();
-        assert!(
-            matches!(error, AppendError::CommandIdConflict { sequence: 1, .. }),
-            "{what}: {error}"
-        );
-    }
-    for sequence in [1, 3] {
         let error = store
-            .restore_decision(exported(sequence, "c-2", rejected()))
+            .restore_decision(after(other, None, None))
             .await
             .unwrap_err();
         assert!(
-            is_wrong(&error, "decision sequence", sequence, 2),
-            "{error}"
+            matches!(error, AppendError::CommandIdConflict { sequence: 1, .. }),
+            "{what}: {error}"
         );
     }
     assert_eq!(view(store).head(), head(0, 1));

@@ -97,8 +97,13 @@ fn well_formed(append: &Append) -> Checked<()> {
             "its command was rejected, yet it has events"
         }
         _ if nameless.count() > append.fresh_ids.len() => "it brings too few ids",
-        _ if !append.places.is_empty() && append.places.len() != append.events.len() => {
-            "it brings places for some of its events"
+        Some(decided) if decided.rejection.is_some() => return Ok(()),
+        _ if append
+            .keys
+            .iter()
+            .any(|change| change.event >= append.events.len()) =>
+        {
+            "it brings a key for an event that it does not have"
         }
         _ if append
             .jobs
@@ -126,15 +131,21 @@ fn write(
     events: Vec<Event>,
 ) -> Result<AppendResult, StoreError> {
     let before = stream.as_ref().map_or(Revision::ZERO, |(_, i)| i.revision);
+    let last_at = stream.as_ref().map_or(Timestamp::MIN, |(_, i)| i.last_at);
+    let clock_back = behind(last_at, &events);
     let rejected = matches!(&append.decision, Some(decided) if decided.rejection.is_some());
     if !rejected {
         write_events(txn, append, stream, &events)?;
-        write_keys(txn, append, events.last())?;
+        write_keys(txn, append, &events, last_at)?;
         write_jobs(txn, append, &events)?;
     }
     let revision = events.last().map_or(before, |event| event.revision);
     if let Some(decided) = &append.decision {
-        return record(txn, append, decided, revision, &events);
+        let appended = record(txn, append, decided, revision, &events)?;
+        return Ok(AppendResult {
+            clock_back,
+            ..appended
+        });
     }
     let position = match events.last() {
         Some(last) => last.position,
@@ -146,21 +157,37 @@ fn write(
         revision,
         position,
         repeated: false,
+        clock_back,
     })
 }
 
-/// The first claimed key that another stream holds.
+/// How many events were recorded before the effective time that the stream had reached by then.
+fn behind(mut effective: Timestamp, events: &[Event]) -> usize {
+    let mut count = 0;
+    for event in events {
+        count += usize::from(event.recorded_at < effective);
+        effective = effective.max(event.recorded_at);
+    }
+    count
+}
+
+/// The first key it would take that another stream holds.
 fn taken_key(
     txn: &WriteTransaction,
     append: &Append,
 ) -> Result<Option<(UniqueKey, StreamName)>, StoreError> {
     // What the rules have refused already claims nothing: theirs is the reason that counts.
     let rejected = matches!(&append.decision, Some(decided) if decided.rejection.is_some());
-    if append.claims.is_empty() || rejected {
+    if append.keys.is_empty() || rejected {
         return Ok(None);
     }
     let keys = txn.open_table(KEYS).map_err(engine("opening the keys"))?;
-    for key in &append.claims {
+    for key in append
+        .keys
+        .iter()
+        .filter(|change| change.taken)
+        .map(|change| &change.key)
+    {
         let place = (
             append.stream.category(),
             key.name.as_str(),
@@ -171,7 +198,7 @@ fn taken_key(
             .map_err(engine("reading the keys"))?;
         if let Some(last) = holds.next_back() {
             let (_, hold) = last.map_err(engine("reading the keys"))?;
-            let (holder, until) = hold.value();
+            let (holder, until, ..) = hold.value();
             if until == 0 && holder != append.stream.as_str() {
                 let holder = StreamName::new(holder).map_err(|error| StoreError::Damaged {
                     place: key.to_string(),
@@ -192,7 +219,6 @@ fn place(
 ) -> Checked<Vec<Event>> {
     let mut position = head(txn)?;
     let mut revision = stream.map_or(Revision::ZERO, |info| info.revision);
-    let mut effective = stream.map_or(Timestamp::MIN, |info| info.last_at);
     let mut fresh_ids = append.fresh_ids.iter();
     let mut used: HashSet<&str> = append
         .events
@@ -200,12 +226,8 @@ fn place(
         .filter_map(|new| new.event_id.as_deref())
         .collect();
     let mut events = Vec::with_capacity(append.events.len());
-    for (index, new) in append.events.iter().enumerate() {
+    for new in &append.events {
         (position, revision) = (position.next(), revision.next());
-        if let Some(&(wanted_position, wanted_revision)) = append.places.get(index) {
-            check_place("position", wanted_position.map(|p| p.0), position.0)?;
-            check_place("revision", wanted_revision.map(|r| r.0), revision.0)?;
-        }
         let event_id = if let Some(id) = &new.event_id {
             id.clone()
         } else {
@@ -215,8 +237,6 @@ fn place(
             unused(txn, fresh, &mut used, position)?;
             fresh.clone()
         };
-        let recorded_at = new.recorded_at.unwrap_or_else(|| append.now.max(effective));
-        effective = effective.max(recorded_at);
         events.push(Event {
             position,
             stream: append.stream.clone(),
@@ -224,7 +244,7 @@ fn place(
             event_id,
             event_type: new.event_type.clone(),
             schema_version: new.schema_version.unwrap_or(1),
-            recorded_at,
+            recorded_at: new.recorded_at.unwrap_or(append.now),
             actor: new.actor.clone(),
             reason: new.reason.clone(),
             correlation_id: new.correlation_id.clone(),
@@ -254,16 +274,5 @@ fn unused<'a>(
             event_id: fresh.to_owned(),
             position,
         }),
-    }
-}
-
-pub(super) fn check_place(what: &'static str, expected: Option<u64>, actual: u64) -> Checked<()> {
-    match expected {
-        Some(expected) if expected != actual => Err(AppendError::WrongPlace {
-            what,
-            expected,
-            actual,
-        }),
-        _ => Ok(()),
     }
 }

@@ -6,12 +6,17 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::json::Json;
 
-use super::append::{Checked, check_place};
+use super::append::Checked;
 use super::engine;
-use super::lookup::{decision, head, last_decision, sequence_of};
+use super::lookup::{
+    decision, event, event_at, head, last_decision, load_stream, position_of, sequence_of,
+};
 use super::record::encode_decision;
 use super::tables::{COMMAND_IDS, DECISIONS, STREAM_DECISIONS};
-use crate::store::{Append, AppendError, AppendResult, PendingDecision, StoreError};
+use crate::store::{
+    Append, AppendError, AppendResult, DecisionPlace, NotItsEvents, PendingDecision,
+    RestoredDecision, StoreError,
+};
 
 /// Writes a decision and answers the append with it.
 pub(super) fn record(
@@ -58,6 +63,7 @@ pub(super) fn record(
         revision,
         position,
         repeated: false,
+        clock_back: 0,
     })
 }
 
@@ -83,7 +89,7 @@ fn write_decision(txn: &WriteTransaction, decision: &Decision) -> Result<(), Sto
 /// [`append`](super::append::append).
 pub(super) fn restore_decision(
     txn: &WriteTransaction,
-    restored: Decision,
+    restored: RestoredDecision,
 ) -> Result<Checked<bool>, StoreError> {
     match to_restore(txn, restored) {
         Err(refused) => Ok(Err(refused)),
@@ -93,7 +99,11 @@ pub(super) fn restore_decision(
 }
 
 /// The decision as it is to be written; `None` when it is on record already.
-fn to_restore(txn: &WriteTransaction, mut restored: Decision) -> Checked<Option<Decision>> {
+fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Checked<Option<Decision>> {
+    let RestoredDecision {
+        decision: mut restored,
+        place,
+    } = restored;
     if let Some(sequence) = sequence_of(txn, &restored.command_id)? {
         let recorded = decision(txn, sequence)?;
         return if same_decision(restored.clone(), &recorded) {
@@ -105,12 +115,122 @@ fn to_restore(txn: &WriteTransaction, mut restored: Decision) -> Checked<Option<
             })
         };
     }
-    let next = last_decision(txn)? + 1;
-    if restored.sequence == 0 {
-        restored.sequence = next;
+    restored.sequence = last_decision(txn)? + 1;
+    match place {
+        DecisionPlace::Events(ids) => beside_its_events(txn, &mut restored, &ids)?,
+        DecisionPlace::After { log, stream } => after(txn, &mut restored, log, stream)?,
     }
-    check_place("decision sequence", Some(restored.sequence), next)?;
     Ok(Some(restored))
+}
+
+fn named(txn: &WriteTransaction, event_id: &str) -> Checked<Event> {
+    match position_of(txn, event_id)? {
+        Some(position) => Ok(event(txn, position)?),
+        None => Err(NotItsEvents::Missing {
+            event_id: event_id.to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// Gives a decision the place that the events it led to have in this log.
+fn beside_its_events(
+    txn: &WriteTransaction,
+    restored: &mut Decision,
+    ids: &[String],
+) -> Checked<()> {
+    let Outcome::Accepted {
+        revision,
+        position,
+        events,
+    } = &mut restored.result
+    else {
+        let count = NotItsEvents::Count {
+            said: 0,
+            named: ids.len(),
+        };
+        return Err(count.into());
+    };
+    if ids.is_empty() || usize::try_from(*events).ok() != Some(ids.len()) {
+        let (said, named) = (*events, ids.len());
+        return Err(NotItsEvents::Count { said, named }.into());
+    }
+    let mut before: Option<Event> = None;
+    for id in ids {
+        let event = named(txn, id)?;
+        let what = if event.stream != restored.stream {
+            Some("of another stream")
+        } else if event.causation_id.as_deref() != Some(restored.command_id.as_str()) {
+            Some("of another cause")
+        } else if before
+            .as_ref()
+            .is_some_and(|before| before.revision.next() != event.revision)
+        {
+            Some("not right after the one before it")
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            let event_id = id.clone();
+            return Err(NotItsEvents::Other { event_id, what }.into());
+        }
+        if before.is_none() {
+            restored.base_revision = Revision(event.revision.0 - 1);
+            restored.base_position = Position(event.position.0 - 1);
+        }
+        (*revision, *position) = (event.revision, event.position);
+        before = Some(event);
+    }
+    Ok(())
+}
+
+/// Gives a decision without events its place: right after the last event that the log, and its stream, had before it.
+fn after(
+    txn: &WriteTransaction,
+    restored: &mut Decision,
+    log: Option<String>,
+    stream: Option<String>,
+) -> Checked<()> {
+    let base_position = match &log {
+        Some(id) => named(txn, id)?.position,
+        None => Position::ZERO,
+    };
+    let base_revision = match stream {
+        None => Revision::ZERO,
+        Some(id) => {
+            let event = named(txn, &id)?;
+            if event.stream != restored.stream {
+                let what = "of another stream";
+                return Err(NotItsEvents::Other { event_id: id, what }.into());
+            }
+            if event.position > base_position {
+                let what = "later than the last event of the log before it";
+                return Err(NotItsEvents::Other { event_id: id, what }.into());
+            }
+            event.revision
+        }
+    };
+    let head = load_stream(txn, &restored.stream)?.map(|(_, info)| info.revision);
+    if head.is_some_and(|head| head > base_revision) {
+        let next = event_at(txn, &restored.stream, base_revision.next())?;
+        if next.position <= base_position {
+            return Err(NotItsEvents::OtherBase.into());
+        }
+    }
+    if let Outcome::Accepted {
+        revision,
+        position,
+        events,
+    } = &mut restored.result
+    {
+        if *events > 0 {
+            let said = *events;
+            return Err(NotItsEvents::Count { said, named: 0 }.into());
+        }
+        (*revision, *position) = (base_revision, base_position);
+    }
+    (restored.base_revision, restored.base_position) = (base_revision, base_position);
+    Ok(())
 }
 
 /// Whether two decisions say the same. Their places may differ in another store; what was decided may not.

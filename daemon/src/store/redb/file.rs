@@ -96,15 +96,7 @@ fn not_ours(path: String) -> StoreError {
     }
 }
 
-/// What a file needs before it can be used.
-enum Need {
-    Nothing,
-    /// Every table, and the format number: it is new, or of a format that ours only adds tables to.
-    Tables,
-}
-
-/// Refuses a file of a format that is not known; makes a new one ours, with every table, so that readers find them, and
-/// so one of the format before.
+/// Refuses a file of another format; makes a new one ours, with every table, so that readers find them.
 pub(super) fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
     let doing = "reading the store's format";
     let unknown = |found: String| StoreError::UnknownFormat {
@@ -112,12 +104,10 @@ pub(super) fn check_format(database: &Database, path: &Path) -> Result<(), Store
         found,
         known: tables::FORMAT,
     };
-    let need = {
+    {
         let txn = database.begin_read().map_err(engine(doing))?;
         let is_new = txn.list_tables().map_err(engine(doing))?.next().is_none();
-        if is_new {
-            Need::Tables
-        } else {
+        if !is_new {
             let meta = txn
                 .open_table(tables::META)
                 .map_err(|_no_such_table| unknown("none".to_owned()))?;
@@ -125,16 +115,12 @@ pub(super) fn check_format(database: &Database, path: &Path) -> Result<(), Store
                 .get("format")
                 .map_err(engine(doing))?
                 .ok_or_else(|| unknown("none".to_owned()))?;
-            match format.value().try_into().map(u32::from_le_bytes) {
-                Ok(tables::FORMAT) => Need::Nothing,
-                Ok(tables::FORMAT_WITHOUT_OUTBOX) => Need::Tables,
-                Ok(other) => return Err(unknown(other.to_string())),
-                Err(_) => return Err(unknown("unreadable".to_owned())),
-            }
+            return match format.value().try_into().map(u32::from_le_bytes) {
+                Ok(tables::FORMAT) => Ok(()),
+                Ok(other) => Err(unknown(other.to_string())),
+                Err(_) => Err(unknown("unreadable".to_owned())),
+            };
         }
-    };
-    if matches!(need, Need::Nothing) {
-        return Ok(());
     }
     let doing = "making the store";
     let txn = database.begin_write().map_err(engine(doing))?;

@@ -1,6 +1,7 @@
 //! The bytes on disk, held against `docs/STORE_FORMAT.md`: a change of either without the other fails here.
 
 use std::collections::BTreeSet;
+use whodunit_core::command::Decision;
 
 use redb::{Key, ReadableTable, TableHandle, Value};
 use serde_json::json;
@@ -103,6 +104,7 @@ async fn the_page_lists_every_table_with_its_types() {
         types(tables::META),
         types(tables::EVENTS),
         types(tables::STREAM_EVENTS),
+        types(tables::LATE_EVENTS),
         types(tables::BY_ACTOR),
         types(tables::BY_TIME),
         types(tables::STREAM_DECISIONS),

@@ -23,7 +23,7 @@ enum Op {
     Append(u8, u8),
     /// A change of the job that this number names, modulo those there are.
     Change(u8, How),
-    GiveBackAll,
+    ReleaseAll,
     Add(usize, u8),
     Reopen,
 }
@@ -34,7 +34,7 @@ enum How {
     Complete,
     TryAgain,
     Fail,
-    GiveBack,
+    Release,
     Retry,
 }
 
@@ -44,13 +44,13 @@ fn op() -> impl Strategy<Value = Op> {
         3 => Just(How::Complete),
         1 => Just(How::TryAgain),
         1 => Just(How::Fail),
-        1 => Just(How::GiveBack),
+        1 => Just(How::Release),
         1 => Just(How::Retry),
     ];
     prop_oneof![
         3 => (0..STREAMS, 0..4u8).prop_map(|(stream, bits)| Op::Append(stream, bits)),
         8 => (any::<u8>(), how).prop_map(|(job, how)| Op::Change(job, how)),
-        1 => Just(Op::GiveBackAll),
+        1 => Just(Op::ReleaseAll),
         1 => (0..2usize, any::<u8>()).prop_map(|(handler, event)| Op::Add(handler, event)),
         1 => Just(Op::Reopen),
     ]
@@ -78,7 +78,7 @@ impl Model {
         let (from, to) = match how {
             How::Begin => (Pending, Processing),
             How::Complete => (Processing, Completed),
-            How::TryAgain | How::GiveBack => (Processing, Pending),
+            How::TryAgain | How::Release => (Processing, Pending),
             How::Fail => (Processing, Failed),
             How::Retry => (Failed, Pending),
         };
@@ -88,7 +88,7 @@ impl Model {
         *status = to;
         match how {
             How::Begin => *attempts += 1,
-            How::GiveBack => *attempts -= 1,
+            How::Release => *attempts -= 1,
             How::Retry => *attempts = 0,
             How::Complete | How::TryAgain | How::Fail => {}
         }
@@ -116,7 +116,7 @@ fn change_of(id: u64, how: How) -> JobChange {
             id,
             error: "failed".to_owned(),
         },
-        How::GiveBack => JobChange::GiveBack { id },
+        How::Release => JobChange::Release { id },
         How::Retry => JobChange::Retry { id },
     }
 }
@@ -157,10 +157,10 @@ fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseEr
             prop_assert_eq!(changed[0].is_some(), model.change(index, *how));
         }
         Op::Change(..) => {}
-        Op::GiveBackAll => {
-            change(JobChange::GiveBackAll);
+        Op::ReleaseAll => {
+            change(JobChange::ReleaseAll);
             for index in 0..model.jobs.len() {
-                model.change(index, How::GiveBack);
+                model.change(index, How::Release);
             }
         }
         Op::Add(handler, event) if !model.events.is_empty() => {
@@ -200,7 +200,7 @@ fn compare(store: &RedbStore, model: &Model) -> Result<(), TestCaseError> {
             .then_some(first)
             .flatten()
             .filter(|first| *first < id);
-        prop_assert_eq!(job.held_by, held);
+        prop_assert_eq!(job.blocked_by, held);
     }
     prop_assert_eq!(view.job(model.jobs.len() as u64 + 1).unwrap(), None);
     let mut counts: BTreeMap<&str, JobCounts> = BTreeMap::new();

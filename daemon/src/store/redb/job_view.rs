@@ -30,7 +30,7 @@ pub(super) fn job(txn: &ReadTransaction, id: u64) -> StoreResult<Option<Job>> {
     };
     let mut job = decode_job(id, record.value())?;
     if job.status == JobStatus::Pending {
-        job.held_by = first_open(txn, &job.handler, &job.stream)?.filter(|first| *first < id);
+        job.blocked_by = first_open(txn, &job.handler, &job.stream)?.filter(|first| *first < id);
     }
     Ok(Some(job))
 }

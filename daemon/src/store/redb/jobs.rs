@@ -77,18 +77,18 @@ fn apply(
         JobChange::Fail { id, error } => moved(txn, *id, Processing, Failed, at, |job| {
             job.last_error = Some(error.clone());
         }),
-        JobChange::GiveBack { id } => moved(txn, *id, Processing, Pending, at, give_back),
+        JobChange::Release { id } => moved(txn, *id, Processing, Pending, at, release),
         JobChange::Retry { id } => moved(txn, *id, Failed, Pending, at, |job| {
             job.attempts = 0;
             job.next_attempt_at = None;
         }),
-        JobChange::GiveBackAll => give_back_all(txn, at).map(|()| None),
+        JobChange::ReleaseAll => release_all(txn, at).map(|()| None),
         JobChange::Add { handler, position } => add(txn, handler, *position, at),
     }
 }
 
 /// An attempt that was not made to its end does not count.
-fn give_back(job: &mut Job) {
+fn release(job: &mut Job) {
     job.attempts = job.attempts.saturating_sub(1);
 }
 
@@ -111,7 +111,7 @@ fn moved(
     Ok(Some(job))
 }
 
-fn give_back_all(txn: &WriteTransaction, at: Timestamp) -> Result<(), StoreError> {
+fn release_all(txn: &WriteTransaction, at: Timestamp) -> Result<(), StoreError> {
     let doing = "giving jobs back";
     let under_way: Vec<u64> = {
         let counts = txn.open_table(JOB_COUNTS).map_err(engine(doing))?;
@@ -138,7 +138,7 @@ fn give_back_all(txn: &WriteTransaction, at: Timestamp) -> Result<(), StoreError
             JobStatus::Processing,
             JobStatus::Pending,
             at,
-            give_back,
+            release,
         )?;
     }
     Ok(())
@@ -191,7 +191,7 @@ fn make(
         last_error: None,
         created_at: at,
         updated_at: at,
-        held_by: None,
+        blocked_by: None,
     };
     put(txn, None, &job)?;
     Ok(job)

@@ -8,6 +8,7 @@ mod density;
 mod file;
 mod job_view;
 mod jobs;
+mod key_view;
 mod lookup;
 pub(crate) mod opening;
 mod query;
@@ -24,15 +25,14 @@ use std::thread::JoinHandle;
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use tokio::sync::{mpsc, oneshot, watch};
-use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
 
 use self::file::{File, check_format, open_error};
 use self::view::RedbView;
 use self::writer::{Request, Write};
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, Snapshot, Store,
-    StoreError, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
+    Store, StoreError, StoreStats, View,
 };
 
 /// Name of the store's file in its data directory.
@@ -200,8 +200,8 @@ impl Store for RedbStore {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 
-    fn restore_decision(&self, decision: Decision) -> BoxFuture<Result<bool, AppendError>> {
-        self.request(|to| Request::Write(Write::RestoreDecision(Box::new(decision), to)))
+    fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>> {
+        self.request(|to| Request::Write(Write::RestoreDecision(Box::new(restored), to)))
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use redb::backends::InMemoryBackend;
 use serde_json::{Map, json};
 use whodunit_core::command::{Command, Outcome, Rejection};
+use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
@@ -124,6 +125,25 @@ impl Model {
         holds.iter().find(held).map(|(stream, ..)| stream)
     }
 
+    fn effective(&self, stream: &StreamName, revision: u64) -> Timestamp {
+        let until = self.of(stream).filter(|event| event.revision.0 <= revision);
+        until.map(|event| event.recorded_at).max().unwrap()
+    }
+
+    /// The streams that held a key at a time, each by its own effective times.
+    fn holders_as_of(&self, category: &str, key: &str, moment: Timestamp) -> Vec<&StreamName> {
+        let at = |stream: &StreamName, position: u64| {
+            let event = self.log.iter().find(|e| e.position.0 == position).unwrap();
+            self.effective(stream, event.revision.0)
+        };
+        let holds = self.holds.get(&(category.to_owned(), key.to_owned()));
+        let held = |(stream, since, until): &&Hold| {
+            at(stream, *since) <= moment && until.is_none_or(|until| at(stream, until) > moment)
+        };
+        let holds = holds.into_iter().flatten().filter(held);
+        holds.map(|(stream, ..)| stream).collect()
+    }
+
     /// The promises of `Store::append`, in the order in which they are checked.
     fn append(&mut self, append: &Append) -> End {
         if append.events.is_empty() && append.decision.is_none() {
@@ -149,10 +169,14 @@ impl Model {
             return End::Refused("revision");
         }
         let rejection = append.decision.as_ref().and_then(|d| d.rejection.clone());
-        let taken = append.claims.iter().any(|key| {
-            self.holder(append.stream.category(), &key.value, u64::MAX)
-                .is_some_and(|holder| *holder != append.stream)
-        });
+        let taken = append
+            .keys
+            .iter()
+            .filter(|change| change.taken)
+            .any(|change| {
+                self.holder(append.stream.category(), &change.key.value, u64::MAX)
+                    .is_some_and(|holder| *holder != append.stream)
+            });
         let rule = match (rejection, taken, &append.decision) {
             (Some(rejection), ..) => Some(rejection.rule),
             (None, true, None) => return End::Refused("key"),
@@ -223,14 +247,14 @@ impl Model {
         let position = self.log.len() as u64;
         let place = |key: &UniqueKey| (append.stream.category().to_owned(), key.value.clone());
         if !append.events.is_empty() {
-            for key in &append.releases {
+            for KeyChange { key, .. } in append.keys.iter().filter(|change| !change.taken) {
                 for hold in self.holds.entry(place(key)).or_default() {
                     if hold.0 == append.stream && hold.2.is_none() {
                         hold.2 = Some(position);
                     }
                 }
             }
-            for key in &append.claims {
+            for KeyChange { key, .. } in append.keys.iter().filter(|change| change.taken) {
                 if self
                     .holder(append.stream.category(), &key.value, u64::MAX)
                     .is_none()
@@ -274,13 +298,24 @@ fn request(model: &Model, asked: &Asked, n: usize) -> Append {
     };
     let refused = matches!(asked.decided, Some((_, true)));
     let events = asked.events.iter().filter(|_| !refused).map(fact).collect();
-    let now = Timestamp::from_micros(i64::try_from(n).unwrap());
+    // A clock that goes back now and then.
+    let now = Timestamp::from_micros(i64::try_from(n * 7_919 % 31).unwrap());
     let mut append = Append::facts(stream.clone(), expected, events, now);
     append.fresh_ids = (0..append.events.len())
         .map(|i| format!("fresh-{n}-{i}"))
         .collect();
-    append.claims = asked.claim.map(email).into_iter().collect();
-    append.releases = asked.release.map(email).into_iter().collect();
+    let last = append.events.len().saturating_sub(1);
+    let change = |key: u8, taken| KeyChange {
+        event: last,
+        key: email(key),
+        taken,
+    };
+    if !append.events.is_empty() {
+        append
+            .keys
+            .extend(asked.release.map(|key| change(key, false)));
+        append.keys.extend(asked.claim.map(|key| change(key, true)));
+    }
     append.decision = asked.decided.map(|(id, refused)| PendingDecision {
         command: Command {
             command_id: format!("command-{id}"),
@@ -379,7 +414,10 @@ fn assert_same_streams(model: &Model, view: &dyn View) {
         );
         assert_eq!(
             (info.first_at, info.last_at),
-            (first.recorded_at, last.recorded_at)
+            (
+                first.recorded_at,
+                model.effective(&last.stream, last.revision.0)
+            )
         );
         let events = view.stream_events(&info.stream, Revision(0), forward, usize::MAX);
         assert!(events.unwrap().iter().eq(model.of(&info.stream)));
@@ -414,6 +452,36 @@ fn assert_lookups(model: &Model, view: &dyn View) {
             "{key} at {at}"
         );
     }
+    for (category, key, micros) in (0..3)
+        .flat_map(|n| (0..31).map(move |micros| (n, micros)))
+        .flat_map(|(n, micros)| ["user", "users"].map(|category| (category, email(n), micros)))
+    {
+        let moment = Timestamp::from_micros(micros);
+        let expected = model.holders_as_of(category, &key.value, moment);
+        for except in (0..4).map(stream) {
+            let found = view
+                .key_holder_as_of(category, &key, moment, &except)
+                .unwrap();
+            let others = expected.iter().filter(|holder| ***holder != except);
+            assert_eq!(found.is_some(), others.count() > 0, "{key} at {micros}");
+            assert!(found.is_none_or(|hold| expected.contains(&&hold.stream)));
+        }
+    }
+    for position in 0..=model.log.len() + 1 {
+        let event = position.checked_sub(1).and_then(|n| model.log.get(n));
+        let position = Position(position as u64);
+        assert_eq!(view.event_at(position).unwrap().as_ref(), event);
+        for stream in (0..4).map(stream).filter(|s| model.revision(s) > 0) {
+            let naive = model.of(&stream).filter(|e| e.position <= position).count();
+            let found = view.revision_at(&stream, position).unwrap();
+            assert_eq!(found, Some(Revision(naive as u64)));
+        }
+    }
+    for (sequence, (_, id, _)) in (1..).zip(&model.decisions) {
+        assert_eq!(view.decision(sequence).unwrap().unwrap().command_id, *id);
+    }
+    let beyond = model.decisions.len() as u64 + 1;
+    assert_eq!(view.decision(beyond).unwrap(), None);
 }
 
 fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {

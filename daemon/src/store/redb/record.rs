@@ -288,7 +288,7 @@ pub(super) fn decode_job(id: u64, bytes: &[u8]) -> Result<Job, StoreError> {
             event_id: record.text()?.to_owned(),
             event_type: record.text()?.to_owned(),
             last_error: record.owned()?,
-            held_by: None,
+            blocked_by: None,
         };
         record.end()?;
         Ok(job)

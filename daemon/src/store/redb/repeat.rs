@@ -50,6 +50,7 @@ pub(super) fn repeated_command(
         revision,
         position,
         repeated: true,
+        clock_back: 0,
     }))
 }
 
@@ -102,6 +103,7 @@ pub(super) fn repeated_events(
         revision,
         position,
         repeated: true,
+        clock_back: 0,
     }))
 }
 

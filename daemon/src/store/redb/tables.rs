@@ -6,10 +6,8 @@
 use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
-/// Format number of the file. A file of a number that is not known is refused.
-pub(super) const FORMAT: u32 = 2;
-/// The format before the outbox: a file of it gets the outbox's tables when it is opened, and nothing else changes.
-pub(super) const FORMAT_WITHOUT_OUTBOX: u32 = 1;
+/// Format number of the file. A file of another number is refused.
+pub(super) const FORMAT: u32 = 3;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -26,6 +24,10 @@ pub(super) const STREAMS: TableDefinition<'static, u64, &[u8]> = TableDefinition
 /// (Stream number, revision) → (position, effective time in microseconds).
 pub(super) const STREAM_EVENTS: TableDefinition<'static, (u64, u64), (u64, i64)> =
     TableDefinition::new("stream_events");
+/// (Stream number, revision) → `recorded_at` in microseconds, of the events that are earlier than their effective time: where
+/// the stream's clock went back.
+pub(super) const LATE_EVENTS: TableDefinition<'static, (u64, u64), i64> =
+    TableDefinition::new("late_events");
 /// Position of a stream's last event → stream number.
 pub(super) const STREAMS_BY_LAST: TableDefinition<'static, u64, u64> =
     TableDefinition::new("streams_by_last");
@@ -55,8 +57,9 @@ pub(super) const COMMAND_IDS: TableDefinition<'static, &str, u64> =
 /// (Stream name, decision sequence) → whether it was rejected. By name: a stream may have decisions and no event.
 pub(super) const STREAM_DECISIONS: TableDefinition<'static, (&str, u64), bool> =
     TableDefinition::new("stream_decisions");
-/// (Category, key name, key value, position it is held since) → (holder, position it was given up at; 0 while held).
-pub(super) const KEYS: TableDefinition<'static, (&str, &str, &str, u64), (&str, u64)> =
+/// (Category, key name, key value, position it is held since) → (holder, position it was given up at; 0 while held,
+/// effective time it is held since, effective time it was given up at; 0 while held).
+pub(super) const KEYS: TableDefinition<'static, (&str, &str, &str, u64), (&str, u64, i64, i64)> =
     TableDefinition::new("keys");
 /// (Stream number, rules hash, revision) → encoded state.
 pub(super) const SNAPSHOTS: TableDefinition<'static, (u64, &str, u64), &[u8]> =
@@ -115,6 +118,7 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(STREAM_NUMBERS)?;
     txn.open_table(STREAMS)?;
     txn.open_table(STREAM_EVENTS)?;
+    txn.open_table(LATE_EVENTS)?;
     txn.open_table(STREAMS_BY_LAST)?;
     txn.open_table(CATEGORIES)?;
     txn.open_table(EVENT_IDS)?;

@@ -13,17 +13,18 @@ use whodunit_core::time::Timestamp;
 
 use super::engine;
 use super::job_view;
+use super::key_view::KeyHolds;
 use super::lookup::missing;
 use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
 use super::tables::{
-    CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, KEYS, SNAPSHOTS, STREAM_DECISIONS,
-    STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, LATE_EVENTS, SNAPSHOTS,
+    STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
 };
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
-    JobFilter, JobPage, KeyHold, LogFilter, LogPage, Snapshot, StoreError, StreamCursor,
-    StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, Snapshot, StoreError,
+    StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -94,7 +95,7 @@ impl RedbView {
         )
     }
 
-    fn decision(&self, sequence: u64) -> StoreResult<Decision> {
+    fn decision_record(&self, sequence: u64) -> StoreResult<Decision> {
         let doing = "reading a decision";
         let decisions = self.txn.open_table(DECISIONS).map_err(engine(doing))?;
         let record = decisions.get(sequence).map_err(engine(doing))?;
@@ -131,6 +132,31 @@ impl RedbView {
                 return Ok(());
             }
         }
+    }
+
+    /// The last revision whose (position, effective time) fits; 0 when none does, `None` when the stream has no event. Where
+    /// one fits, so do all before it: a search by halving.
+    fn last_entry_where(
+        &self,
+        stream: &StreamName,
+        fits: &dyn Fn((u64, i64)) -> bool,
+    ) -> StoreResult<Option<Revision>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        let (mut low, mut high) = (0, self.info(number)?.revision.0);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            let entry = self
+                .entry(number, Revision(middle))?
+                .ok_or_else(|| missing(format!("revision {middle} of `{stream}`")))?;
+            if fits(entry) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(Some(Revision(low)))
     }
 
     fn entry(&self, number: u64, revision: Revision) -> StoreResult<Option<(u64, i64)>> {
@@ -205,24 +231,62 @@ impl View for RedbView {
         )
     }
 
+    fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {
+        if (Position(1)..=self.head.position).contains(&position) {
+            self.event(position.0).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> StoreResult<Option<Revision>> {
+        // Effective times never go back along a stream.
+        self.last_entry_where(stream, &|(_, effective)| effective <= at.as_micros())
+    }
+
+    fn revision_at(
+        &self,
+        stream: &StreamName,
+        position: Position,
+    ) -> StoreResult<Option<Revision>> {
+        self.last_entry_where(stream, &|(its_position, _)| its_position <= position.0)
+    }
+
+    fn late_events(
+        &self,
+        stream: &StreamName,
+        range: LateRange,
+        limit: usize,
+        budget: u64,
+    ) -> StoreResult<LateEvents> {
+        let mut found = LateEvents::default();
         let Some(number) = self.number(stream)? else {
-            return Ok(None);
+            return Ok(found);
         };
-        // Effective times never go back along a stream: a binary search for the last one that is not after `at`.
-        let (mut low, mut high) = (0, self.info(number)?.revision.0);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            let (_, effective) = self
-                .entry(number, Revision(middle))?
-                .ok_or_else(|| missing(format!("revision {middle} of `{stream}`")))?;
-            if effective <= at.as_micros() {
-                low = middle;
-            } else {
-                high = middle - 1;
+        if range.after >= range.to {
+            return Ok(found);
+        }
+        let doing = "reading the events that are out of order";
+        let late = self.txn.open_table(LATE_EVENTS).map_err(engine(doing))?;
+        let (from, to) = (range.after.next().0, range.to.0);
+        let entries = late
+            .range((number, from)..=(number, to))
+            .map_err(engine(doing))?;
+        for (looked_at, entry) in (0..).zip(entries) {
+            let (key, recorded_at) = entry.map_err(engine(doing))?;
+            if looked_at >= budget {
+                found.unseen_from = Some(Revision(key.value().1));
+                break;
+            }
+            let recorded_at = Timestamp::from_micros(recorded_at.value());
+            if range.recorded_by.is_none_or(|at| recorded_at <= at) {
+                found.count += 1;
+                if found.revisions.len() < limit {
+                    found.revisions.push(Revision(key.value().1));
+                }
             }
         }
-        Ok(Some(Revision(low)))
+        Ok(found)
     }
 
     fn effective_at(
@@ -332,7 +396,7 @@ impl View for RedbView {
                 page.next = Some(sequence);
                 return Ok(false);
             }
-            let decision = self.decision(sequence)?;
+            let decision = self.decision_record(sequence)?;
             let is_rejected = matches!(
                 decision.result,
                 whodunit_core::command::Outcome::Rejected { .. }
@@ -382,7 +446,17 @@ impl View for RedbView {
             .get(command_id)
             .map_err(engine(doing))?
             .map(|sequence| sequence.value());
-        sequence.map(|sequence| self.decision(sequence)).transpose()
+        sequence
+            .map(|sequence| self.decision_record(sequence))
+            .transpose()
+    }
+
+    fn decision(&self, sequence: u64) -> StoreResult<Option<Decision>> {
+        if (1..=self.head.decision).contains(&sequence) {
+            self.decision_record(sequence).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn key_holder(
@@ -391,32 +465,26 @@ impl View for RedbView {
         key: &UniqueKey,
         at: Option<Position>,
     ) -> StoreResult<Option<KeyHold>> {
-        let doing = "reading the keys";
-        let keys = self.txn.open_table(KEYS).map_err(engine(doing))?;
-        let (name, value) = (key.name.as_str(), key.value.as_str());
-        let at = at.map_or(u64::MAX, |at| at.0);
-        let mut holds = keys
-            .range((category, name, value, 0)..=(category, name, value, at))
-            .map_err(engine(doing))?;
-        let Some(entry) = holds.next_back() else {
-            return Ok(None);
-        };
-        let (place, hold) = entry.map_err(engine(doing))?;
-        let (holder, until) = hold.value();
+        let at = at.unwrap_or(Position(u64::MAX));
+        let mut holds = KeyHolds::open(&self.txn, category, key)?;
+        let last = holds.last_until(at)?;
         // A hold that ended by then is no hold; `until` is the position at which it is already free.
-        if until != 0 && until <= at {
-            return Ok(None);
-        }
-        let stream = StreamName::new(holder).map_err(|error| StoreError::Damaged {
-            place: key.to_string(),
-            detail: error.to_string(),
-        })?;
-        let until = Some(until).filter(|&until| until != 0).map(Position);
-        Ok(Some(KeyHold {
-            stream,
-            since: Position(place.value().3),
-            until,
-        }))
+        Ok(last.filter(|hold| hold.until.is_none_or(|until| until > at)))
+    }
+
+    fn key_holder_as_of(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Timestamp,
+        except: &StreamName,
+    ) -> StoreResult<Option<KeyHold>> {
+        let mut holds = KeyHolds::open(&self.txn, category, key)?;
+        holds.find_back(&mut |hold| {
+            hold.since_at <= at
+                && hold.until_at.is_none_or(|until| until > at)
+                && hold.stream != *except
+        })
     }
 
     fn job(&self, id: u64) -> StoreResult<Option<Job>> {

@@ -11,7 +11,7 @@ use super::engine;
 use super::record::{encode_event, encode_stream};
 use super::tables::{
     BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, EVENT_IDS, EVENTS, KEYS,
-    STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, day,
+    LATE_EVENTS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, day,
 };
 use crate::store::{Append, StoreError, StreamInfo, StreamLabel};
 
@@ -132,11 +132,14 @@ fn write_log(
     let mut by_correlation = txn.open_table(BY_CORRELATION).map_err(engine(doing))?;
     let mut by_time = txn.open_table(BY_TIME).map_err(engine(doing))?;
     for event in events {
-        if event.recorded_at < info.last_at && info.clock_back_at.is_none() {
-            info.clock_back_at = Some(event.revision);
+        let (position, micros) = (event.position.0, event.recorded_at.as_micros());
+        if event.recorded_at < info.last_at {
+            info.clock_back_at.get_or_insert(event.revision);
+            let mut late = txn.open_table(LATE_EVENTS).map_err(engine(doing))?;
+            late.insert((number, event.revision.0), micros)
+                .map_err(engine(doing))?;
         }
         info.last_at = info.last_at.max(event.recorded_at);
-        let (position, micros) = (event.position.0, event.recorded_at.as_micros());
         log.insert(position, encode_event(event).as_slice())
             .map_err(engine(doing))?;
         ids.insert(event.event_id.as_str(), position)
@@ -170,46 +173,56 @@ fn write_log(
     Ok(())
 }
 
-/// Ends the holds that are given up and begins those that are taken, both at the append's last event.
+/// Ends the holds that are given up and begins those that are taken, each at its event and that event's effective time.
+/// `last_at` is the effective time that the stream had reached before.
 pub(super) fn write_keys(
     txn: &WriteTransaction,
     append: &Append,
-    last: Option<&Event>,
+    events: &[Event],
+    last_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(last) = last else { return Ok(()) };
-    if append.claims.is_empty() && append.releases.is_empty() {
+    if append.keys.is_empty() {
         return Ok(());
     }
     let doing = "writing the keys";
-    let (category, stream, position) = (
-        append.stream.category(),
-        append.stream.as_str(),
-        last.position.0,
-    );
-    let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
-    for (key, claimed) in append
-        .releases
+    let (category, stream) = (append.stream.category(), append.stream.as_str());
+    let effective = events.iter().scan(last_at, |effective, event| {
+        *effective = (*effective).max(event.recorded_at);
+        Some(effective.as_micros())
+    });
+    let moments: Vec<_> = events
         .iter()
-        .map(|k| (k, false))
-        .chain(append.claims.iter().map(|k| (k, true)))
-    {
-        let (name, value) = (key.name.as_str(), key.value.as_str());
+        .map(|event| event.position.0)
+        .zip(effective)
+        .collect();
+    let mut keys = txn.open_table(KEYS).map_err(engine(doing))?;
+    for change in &append.keys {
+        let Some(&(position, at)) = moments.get(change.event) else {
+            continue;
+        };
+        let (name, value) = (change.key.name.as_str(), change.key.value.as_str());
         let open = {
             let mut holds = keys
                 .range((category, name, value, 0)..=(category, name, value, u64::MAX))
                 .map_err(engine(doing))?;
             match holds.next_back().transpose().map_err(engine(doing))? {
-                Some((place, hold)) if hold.value() == (stream, 0) => Some(place.value().3),
-                _ => None,
+                Some((place, hold)) => {
+                    let (holder, until, since_at, _) = hold.value();
+                    ((holder, until) == (stream, 0)).then(|| (place.value().3, since_at))
+                }
+                None => None,
             }
         };
-        match (open, claimed) {
-            (Some(since), false) => {
-                keys.insert((category, name, value, since), (stream, position))
-                    .map_err(engine(doing))?;
+        match (open, change.taken) {
+            (Some((since, since_at)), false) => {
+                keys.insert(
+                    (category, name, value, since),
+                    (stream, position, since_at, at),
+                )
+                .map_err(engine(doing))?;
             }
             (None, true) => {
-                keys.insert((category, name, value, position), (stream, 0))
+                keys.insert((category, name, value, position), (stream, 0, at, 0))
                     .map_err(engine(doing))?;
             }
             // Giving up what one does not hold, or taking what one holds, changes nothing.

@@ -6,7 +6,6 @@
 
 use redb::{Durability, ReadableTable, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
-use whodunit_core::command::Decision;
 use whodunit_core::time::Timestamp;
 
 use super::append::append;
@@ -16,7 +15,9 @@ use super::jobs;
 use super::lookup::{head, last_decision};
 use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
 use super::{StoreOptions, engine};
-use crate::store::{Append, AppendError, AppendResult, Head, Job, JobChange, Snapshot, StoreError};
+use crate::store::{
+    Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, Snapshot, StoreError,
+};
 
 /// How many requests share a commit at most.
 const GROUP_MAX: usize = 512;
@@ -33,7 +34,10 @@ pub(super) enum Write {
         Box<Append>,
         oneshot::Sender<Result<AppendResult, AppendError>>,
     ),
-    RestoreDecision(Box<Decision>, oneshot::Sender<Result<bool, AppendError>>),
+    RestoreDecision(
+        Box<RestoredDecision>,
+        oneshot::Sender<Result<bool, AppendError>>,
+    ),
     Snapshot(Snapshot, oneshot::Sender<Result<(), StoreError>>),
     Jobs {
         changes: Vec<JobChange>,
@@ -63,7 +67,7 @@ impl Write {
                 append(txn, request).map(|result| Reply::Append(Box::new(result)))
             }
             Self::RestoreDecision(decision, _) => {
-                restore_decision(txn, Decision::clone(decision)).map(Reply::Restore)
+                restore_decision(txn, RestoredDecision::clone(decision)).map(Reply::Restore)
             }
             Self::Snapshot(snapshot, _) => save(txn, snapshot).map(|()| Reply::Snapshot),
             Self::Jobs { changes, at, .. } => {
@@ -209,7 +213,7 @@ fn try_group(
         return Ok(None);
     }
     let head = read_head(&txn)?;
-    // Snapshots are derived, and jobs that are only begun are given back after a crash: losing them costs nothing, so
+    // Snapshots are derived, and jobs that are only begun are released after a crash: losing them costs nothing, so
     // nobody waits for the disk.
     let durability = if facts || durable {
         options.durability()

@@ -1,27 +1,27 @@
-//! A read model at one moment.
+//! A read view: a read model at one moment, in one read transaction.
 //!
-//! Owns every read but those of queries. A picture never waits for whoever writes and sees nothing of what is written
-//! after it was taken.
+//! Owns every read but those of queries. A read view never waits for a writer and sees nothing that is written after it
+//! was taken.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
-use whodunit_core::truth::Entry;
+use whodunit_core::consistency::AppliedEvent;
 
 use super::super::error::ProjectionError;
-use super::file::{DOCUMENTS, NUMBERS, ReadModel, Stamp, TRAIL, engine};
+use super::file::{APPLY_LOG, CheckpointMeta, DOCUMENTS, NUMBERS, ReadModel, engine};
 use super::record::{Document, decode_document, decode_entries};
 
 /// A read model at one moment.
-pub(crate) struct Picture {
+pub(crate) struct ReadView {
     pub(crate) txn: ReadTransaction,
-    pub(crate) stamp: Stamp,
-    /// A picture is of an open file only: one that was replaced meanwhile stays open for as long as it is looked at.
+    pub(crate) meta: CheckpointMeta,
+    /// A read view keeps its file open, also one that was replaced meanwhile.
     pub(super) _model: ReadModel,
 }
 
-impl Picture {
+impl ReadView {
     /// How many documents there are.
     pub(crate) fn documents(&self) -> Result<u64, ProjectionError> {
         let doing = "counting documents";
@@ -39,20 +39,20 @@ impl Picture {
             .transpose()
     }
 
-    /// Hands the entries of the trail to `each`, a row at a time, with the numbers of their streams.
+    /// Hands the entries of the apply log to `each`, a row at a time, with the numbers of their streams.
     pub(crate) fn for_each_row(
         &self,
-        mut each: impl FnMut(&[(u64, Entry)]) -> Result<(), ProjectionError>,
+        mut each: impl FnMut(&[(u64, AppliedEvent)]) -> Result<(), ProjectionError>,
     ) -> Result<(), ProjectionError> {
-        let doing = "reading the trail";
-        let trail = self.txn.open_table(TRAIL).map_err(engine(doing))?;
+        let doing = "reading the apply log";
+        let log = self.txn.open_table(APPLY_LOG).map_err(engine(doing))?;
         let mut entries = Vec::new();
-        for row in trail.iter().map_err(engine(doing))? {
+        for row in log.iter().map_err(engine(doing))? {
             let (number, row) = row.map_err(engine(doing))?;
             entries.clear();
             decode_entries(row.value(), |number, entry| entries.push((number, entry))).ok_or_else(
                 || ProjectionError::Damaged {
-                    place: format!("row {} of the trail", number.value()),
+                    place: format!("row {} of the apply log", number.value()),
                     detail: "it ends in the middle of an entry".to_owned(),
                 },
             )?;
@@ -61,7 +61,7 @@ impl Picture {
         Ok(())
     }
 
-    /// The keys after one and up to another of documents and of streams on the trail; these with their numbers.
+    /// The keys after one and up to another of documents and of streams on the apply log; these with their numbers.
     pub(crate) fn keys(
         &self,
         after: Option<&str>,

@@ -1,7 +1,7 @@
 //! How a projection keeps up, as it is seen from outside.
 //!
-//! Owns lag and status. Lag is measured against the log's head at the moment of asking; one that is behind and stands
-//! still is stalled, whatever it says of itself.
+//! Owns lag and status. Lag is measured against the log's head at the moment of asking; one that is behind and does
+//! not move is stalled, whatever it says of itself.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use crate::runs::Rate;
 const NEARLY_EVENTS: u64 = 1_000;
 const NEARLY: Duration = Duration::from_secs(1);
 
-/// What a follower leaves behind for those who ask.
+/// What a consumer leaves behind for those who ask.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Progress {
     /// When the log's head went past the checkpoint; `None` while level.
     behind_since: Option<Instant>,
     moved: Instant,
@@ -27,14 +27,14 @@ pub(super) struct Pulse {
 
 /// Lag and status at a moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Keeping {
+pub(super) struct LagStatus {
     pub(super) lag_seconds: f64,
     pub(super) events_per_second: f64,
     pub(super) status: ProjectionStatus,
     pub(super) error: Option<String>,
 }
 
-impl Pulse {
+impl Progress {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             behind_since: None,
@@ -45,7 +45,7 @@ impl Pulse {
         }
     }
 
-    /// Notes where head and checkpoint stand.
+    /// Notes the head and the checkpoint.
     pub(super) fn compare(&mut self, head: u64, checkpoint: u64, now: Instant) {
         if checkpoint >= head {
             self.behind_since = None;
@@ -71,14 +71,14 @@ impl Pulse {
         self.failing = false;
     }
 
-    /// How it keeps up. `busy` is when a rebuild that stands in for it last came any further.
-    pub(super) fn keeping(
+    /// How it keeps up. `busy` is when a rebuild that replaces its work last came any further.
+    pub(super) fn lag_status(
         &mut self,
         head: u64,
         checkpoint: u64,
         busy: Option<Instant>,
         now: Instant,
-    ) -> Keeping {
+    ) -> LagStatus {
         self.compare(head, checkpoint, now);
         let lag = self
             .behind_since
@@ -94,7 +94,7 @@ impl Pulse {
         } else {
             ProjectionStatus::CatchingUp
         };
-        Keeping {
+        LagStatus {
             lag_seconds: lag.as_secs_f64(),
             events_per_second: self.rate.per_second(now),
             status,
@@ -114,55 +114,55 @@ mod tests {
     #[test]
     fn lag_counts_from_when_the_head_went_ahead() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start);
-        let keeping = pulse.keeping(5, 5, None, start + seconds(100));
+        let mut progress = Progress::new(start);
+        let lag_status = progress.lag_status(5, 5, None, start + seconds(100));
         assert_eq!(
-            (keeping.lag_seconds, keeping.status),
+            (lag_status.lag_seconds, lag_status.status),
             (0.0, ProjectionStatus::Live)
         );
-        pulse.compare(6, 5, start + seconds(100));
-        let keeping = pulse.keeping(6, 5, None, start + seconds(100));
+        progress.compare(6, 5, start + seconds(100));
+        let lag_status = progress.lag_status(6, 5, None, start + seconds(100));
         assert_eq!(
-            (keeping.lag_seconds, keeping.status),
+            (lag_status.lag_seconds, lag_status.status),
             (0.0, ProjectionStatus::Live)
         );
-        let keeping = pulse.keeping(6, 5, None, start + seconds(102));
-        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
-        assert!((keeping.lag_seconds - 2.0).abs() < 1e-6);
+        let lag_status = progress.lag_status(6, 5, None, start + seconds(102));
+        assert_eq!(lag_status.status, ProjectionStatus::CatchingUp);
+        assert!((lag_status.lag_seconds - 2.0).abs() < 1e-6);
     }
 
     #[test]
     fn behind_and_standing_still_is_stalled() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start);
-        pulse.compare(1, 0, start);
+        let mut progress = Progress::new(start);
+        progress.compare(1, 0, start);
         let later = start + PROJECTION_STALLED_AFTER;
-        let keeping = pulse.keeping(1, 0, None, later);
-        assert_eq!(keeping.status, ProjectionStatus::Stalled);
-        // A rebuild that moves stands in for it.
-        let keeping = pulse.keeping(1, 0, Some(later), later);
-        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
-        pulse.moved(1, later);
-        let keeping = pulse.keeping(9, 1, None, later);
-        assert_eq!(keeping.status, ProjectionStatus::CatchingUp);
+        let lag_status = progress.lag_status(1, 0, None, later);
+        assert_eq!(lag_status.status, ProjectionStatus::Stalled);
+        // A rebuild that moves counts instead.
+        let lag_status = progress.lag_status(1, 0, Some(later), later);
+        assert_eq!(lag_status.status, ProjectionStatus::CatchingUp);
+        progress.moved(1, later);
+        let lag_status = progress.lag_status(9, 1, None, later);
+        assert_eq!(lag_status.status, ProjectionStatus::CatchingUp);
     }
 
     #[test]
     fn a_failure_stalls_at_once_and_is_remembered() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start);
-        pulse.failed("no".to_owned());
+        let mut progress = Progress::new(start);
+        progress.failed("no".to_owned());
         assert_eq!(
-            pulse.keeping(1, 0, None, start).status,
+            progress.lag_status(1, 0, None, start).status,
             ProjectionStatus::Stalled
         );
         assert_eq!(
-            pulse.keeping(1, 1, None, start).status,
+            progress.lag_status(1, 1, None, start).status,
             ProjectionStatus::Live
         );
-        pulse.recovered();
-        let keeping = pulse.keeping(2, 1, None, start);
-        assert_eq!(keeping.status, ProjectionStatus::Live);
-        assert_eq!(keeping.error.as_deref(), Some("no"));
+        progress.recovered();
+        let lag_status = progress.lag_status(2, 1, None, start);
+        assert_eq!(lag_status.status, ProjectionStatus::Live);
+        assert_eq!(lag_status.error.as_deref(), Some("no"));
     }
 }

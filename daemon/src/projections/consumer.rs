@@ -1,6 +1,6 @@
 //! Following the log: one thread a projection, which alone writes to the read model that answers.
 //!
-//! Owns the order of everything that changes it: the next events, documents folded anew, a rebuilt read model put in its
+//! Owns the order of everything that changes it: the next events, documents re-folded, a rebuilt read model put in its
 //! place. An error or a panic does not end it: it tries again, at growing distances, and says so meanwhile.
 
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 use whodunit_core::ids::{Position, StreamName};
 
 use super::error::ProjectionError;
-use super::inbox::Order;
-use super::projector::{Projector, lock};
-use super::read_model::file::{guarded, replace, seal, try_room};
-use super::read_model::{Bounds, Durable, ReadModel, Stamp, advance, rederive};
+use super::mailbox::Command;
+use super::read_model::file::{guarded, make_durable, replace, try_room};
+use super::read_model::{Bounds, CheckpointMeta, Durable, ReadModel, advance, refold};
 use super::rebuild;
+use super::runner::{ProjectionRunner, lock};
 use crate::limits::{
     PROJECTION_BATCH_BYTES, PROJECTION_BATCH_EVENTS, PROJECTION_DURABLE_EVERY,
     PROJECTION_RETRY_FIRST, PROJECTION_RETRY_LAST,
 };
 
 /// The thread's own knowledge.
-pub(super) struct Follower {
-    projector: Arc<Projector>,
-    stamp: Stamp,
+pub(super) struct Consumer {
+    runner: Arc<ProjectionRunner>,
+    meta: CheckpointMeta,
     /// When what was committed without being durable is to become so; `None` when all of it is.
     durable_due: Option<Instant>,
     /// How often it failed in a row.
@@ -32,11 +32,11 @@ pub(super) struct Follower {
     unwritten: bool,
 }
 
-impl Follower {
-    pub(super) fn new(projector: Arc<Projector>, stamp: Stamp) -> Self {
+impl Consumer {
+    pub(super) fn new(runner: Arc<ProjectionRunner>, meta: CheckpointMeta) -> Self {
         Self {
-            projector,
-            stamp,
+            runner,
+            meta,
             durable_due: None,
             failures: 0,
             unwritten: false,
@@ -47,18 +47,18 @@ impl Follower {
     pub(super) fn run(mut self) {
         let mut level = false;
         loop {
-            let frozen = self.projector.frozen.load(Ordering::Relaxed);
-            let mail = self
-                .projector
-                .inbox
-                .wait(self.failures == 0 && !frozen, self.patience(level, frozen));
-            for order in mail.orders {
-                self.obey(order);
+            let frozen = self.runner.frozen.load(Ordering::Relaxed);
+            let mail = self.runner.mailbox.wait(
+                self.failures == 0 && !frozen,
+                self.poll_timeout(level, frozen),
+            );
+            for command in mail.commands {
+                self.handle(command);
             }
             if mail.stopping {
                 break;
             }
-            if !self.projector.frozen.load(Ordering::Relaxed) {
+            if !self.runner.frozen.load(Ordering::Relaxed) {
                 level = self.follow();
             }
             self.make_durable_when_due();
@@ -68,7 +68,7 @@ impl Follower {
     }
 
     /// How long it may rest; `None` for as long as nothing happens.
-    fn patience(&self, level: bool, frozen: bool) -> Option<Duration> {
+    fn poll_timeout(&self, level: bool, frozen: bool) -> Option<Duration> {
         if self.failures > 0 {
             let doubled = PROJECTION_RETRY_FIRST * 2_u32.saturating_pow(self.failures.min(16) - 1);
             return Some(doubled.min(PROJECTION_RETRY_LAST));
@@ -85,7 +85,7 @@ impl Follower {
         let step = self.open_again().and_then(|()| self.step(None));
         let result = step.or_else(|error| match error {
             // What comes before the event at fault is applied all the same.
-            ProjectionError::Apply { position, .. } if position.0 > self.stamp.checkpoint.0 + 1 => {
+            ProjectionError::Apply { position, .. } if position.0 > self.meta.checkpoint.0 + 1 => {
                 self.step(Some(Position(position.0 - 1))).and(Err(error))
             }
             error => Err(error),
@@ -93,8 +93,8 @@ impl Follower {
         match result {
             Ok(level) => {
                 if self.failures > 0 {
-                    tracing::info!(projection = self.projector.name(), "the projection goes on");
-                    lock(&self.projector.pulse).recovered();
+                    tracing::info!(projection = self.runner.name(), "the projection goes on");
+                    lock(&self.runner.progress).recovered();
                 }
                 self.failures = 0;
                 level
@@ -110,16 +110,16 @@ impl Follower {
     fn fail(&mut self, error: &ProjectionError) {
         self.failures += 1;
         self.note(error);
-        lock(&self.projector.pulse).failed(error.to_string());
+        lock(&self.runner.progress).failed(error.to_string());
         tracing::error!(
-            projection = self.projector.name(),
-            checkpoint = %self.stamp.checkpoint,
+            projection = self.runner.name(),
+            checkpoint = %self.meta.checkpoint,
             attempt = self.failures,
             %error,
-            "the projection stands still"
+            "the projection is stalled"
         );
         if error.is_damage() {
-            self.begin_anew(&error.to_string());
+            self.reset(&error.to_string());
         }
     }
 
@@ -131,26 +131,26 @@ impl Follower {
     /// Opens the file again after a write to it failed, once there is room. Until then the read model answers as it is; what
     /// was committed without being durable is applied again.
     fn open_again(&mut self) -> Result<(), ProjectionError> {
-        let projector = Arc::clone(&self.projector);
-        let Some(files) = projector.files.as_ref().filter(|_| self.unwritten) else {
+        let runner = Arc::clone(&self.runner);
+        let Some(files) = runner.files.as_ref().filter(|_| self.unwritten) else {
             return Ok(());
         };
         try_room(&files.live)?;
-        // What the engine says about a file that it has given up is known.
-        drop(projector.model().close());
-        let fresh = projector.rules.fresh();
-        let (model, stamp) = super::opening::found(&files.live, &fresh, &projector.store)?;
-        tracing::info!(projection = projector.name(), checkpoint = %stamp.checkpoint, "the read model's file was opened again");
-        self.take(model, stamp);
+        // The engine's error about a file that it has closed is known.
+        drop(runner.model().close());
+        let fresh = runner.rules.fresh();
+        let (model, meta) = super::opening::found(&files.live, &fresh, &runner.store)?;
+        tracing::info!(projection = runner.name(), checkpoint = %meta.checkpoint, "the read model's file was opened again");
+        self.take(model, meta);
         Ok(())
     }
 
     /// One batch. Returns whether it is level with the log.
     fn step(&mut self, until: Option<Position>) -> Result<bool, ProjectionError> {
-        let projector = Arc::clone(&self.projector);
-        let view = projector.store.view()?;
+        let runner = Arc::clone(&self.runner);
+        let view = runner.store.view()?;
         let head = view.head().position;
-        if self.stamp.checkpoint >= head {
+        if self.meta.checkpoint >= head {
             self.publish(0);
             return Ok(true);
         }
@@ -168,93 +168,93 @@ impl Follower {
         } else {
             Durable::Later
         };
-        let model = projector.model();
-        let stamp = guarded(|| {
+        let model = runner.model();
+        let meta = guarded(|| {
             advance(
                 &model,
-                &self.stamp,
-                &projector.rules,
+                &self.meta,
+                &runner.rules,
                 (view.as_ref(), None),
                 (bounds, durable),
-                &|| projector.is_stopping(),
+                &|| runner.is_stopping(),
             )
         })?;
         if durable == Durable::Now {
             self.durable_due = None;
         }
-        let moved = stamp.checkpoint.0 - self.stamp.checkpoint.0;
-        self.stamp = stamp;
+        let moved = meta.checkpoint.0 - self.meta.checkpoint.0;
+        self.meta = meta;
         self.publish(moved);
-        Ok(self.stamp.checkpoint >= head)
+        Ok(self.meta.checkpoint >= head)
     }
 
-    /// Tells everybody how far it has come.
+    /// Publishes how far it has come.
     fn publish(&self, moved: u64) {
-        let checkpoint = self.stamp.checkpoint;
+        let checkpoint = self.meta.checkpoint;
         let now = Instant::now();
         {
-            let mut pulse = lock(&self.projector.pulse);
+            let mut progress = lock(&self.runner.progress);
             if moved > 0 {
-                pulse.moved(moved, now);
+                progress.moved(moved, now);
             }
-            pulse.compare(self.projector.head().0, checkpoint.0, now);
+            progress.compare(self.runner.head().0, checkpoint.0, now);
         }
-        self.projector.checkpoint.send_replace(checkpoint);
+        self.runner.checkpoint.send_replace(checkpoint);
     }
 
     fn make_durable_when_due(&mut self) {
         if self.durable_due.is_none_or(|due| Instant::now() < due) {
             return;
         }
-        let model = self.projector.model();
-        match guarded(|| seal(&model, &self.stamp)) {
+        let model = self.runner.model();
+        match guarded(|| make_durable(&model, &self.meta)) {
             Ok(()) => self.durable_due = None,
             Err(error) => {
                 self.note(&error);
                 self.durable_due = Some(Instant::now() + PROJECTION_RETRY_LAST);
-                tracing::warn!(projection = self.projector.name(), %error, "a checkpoint is not durable yet");
+                tracing::warn!(projection = self.runner.name(), %error, "a checkpoint is not durable yet");
             }
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Adopt(candidate, answer) => {
-                let (model, stamp) = *candidate;
-                // Whoever gave the order may have ended.
-                drop(answer.send(self.adopt(model, stamp)));
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::SwapIn(candidate, answer) => {
+                let (model, meta) = *candidate;
+                // The sender of the command may have ended.
+                drop(answer.send(self.swap_in(model, meta)));
             }
-            Order::Rederive(streams, answer) => {
-                let result = guarded(|| self.rederive(&streams));
+            Command::Refold(streams, answer) => {
+                let result = guarded(|| self.refold(&streams));
                 if let Err(error) = &result {
                     self.note(error);
                 }
                 drop(answer.send(result));
             }
-            Order::BeginAnew(reason) => self.begin_anew(&reason),
+            Command::Reset(reason) => self.reset(&reason),
         }
     }
 
-    /// Folds the documents of these streams anew, up to the checkpoint.
-    fn rederive(&mut self, streams: &[StreamName]) -> Result<(), ProjectionError> {
-        let view = self.projector.store.view()?;
-        let (model, rules) = (self.projector.model(), &self.projector.rules);
-        let stamp = rederive(&model, &self.stamp, rules, view.as_ref(), streams)?;
-        self.stamp = stamp;
+    /// Re-folds the documents of these streams, up to the checkpoint.
+    fn refold(&mut self, streams: &[StreamName]) -> Result<(), ProjectionError> {
+        let view = self.runner.store.view()?;
+        let (model, rules) = (self.runner.model(), &self.runner.rules);
+        let meta = refold(&model, &self.meta, rules, view.as_ref(), streams)?;
+        self.meta = meta;
         self.durable_due = None;
         Ok(())
     }
 
     /// Brings a rebuilt read model up to where this one is, makes it durable and puts it in its place.
-    fn adopt(&mut self, model: ReadModel, stamp: Stamp) -> Result<(), ProjectionError> {
-        let projector = Arc::clone(&self.projector);
-        let mut stamp = stamp;
+    fn swap_in(&mut self, model: ReadModel, meta: CheckpointMeta) -> Result<(), ProjectionError> {
+        let runner = Arc::clone(&self.runner);
+        let mut meta = meta;
         loop {
-            let view = projector.store.view()?;
-            if stamp.checkpoint >= view.head().position {
+            let view = runner.store.view()?;
+            if meta.checkpoint >= view.head().position {
                 break;
             }
-            if projector.is_stopping() {
+            if runner.is_stopping() {
                 return Err(ProjectionError::Stopped);
             }
             let bounds = Bounds {
@@ -263,28 +263,28 @@ impl Follower {
                 until: None,
             };
             let batch = (bounds, Durable::Later);
-            let stop = || projector.is_stopping();
-            stamp = guarded(|| {
+            let stop = || runner.is_stopping();
+            meta = guarded(|| {
                 advance(
                     &model,
-                    &stamp,
-                    &projector.rules,
+                    &meta,
+                    &runner.rules,
                     (view.as_ref(), None),
                     batch,
                     &stop,
                 )
             })?;
         }
-        seal(&model, &stamp)?;
-        if let Some(files) = &projector.files {
+        make_durable(&model, &meta)?;
+        if let Some(files) = &runner.files {
             replace(&files.building, &files.live)?;
         }
-        let moved = stamp.checkpoint.0.saturating_sub(self.stamp.checkpoint.0);
+        let moved = meta.checkpoint.0.saturating_sub(self.meta.checkpoint.0);
         // Queries that are reading the old one keep it until they are done.
-        drop(projector.swap(model));
-        projector.frozen.store(false, Ordering::Relaxed);
-        lock(&projector.pulse).recovered();
-        self.stamp = stamp;
+        drop(runner.swap(model));
+        runner.frozen.store(false, Ordering::Relaxed);
+        lock(&runner.progress).recovered();
+        self.meta = meta;
         self.durable_due = None;
         self.failures = 0;
         self.unwritten = false;
@@ -293,36 +293,36 @@ impl Follower {
     }
 
     /// Lets another read model answer, and goes on from where it is.
-    fn take(&mut self, model: ReadModel, stamp: Stamp) {
-        let projector = Arc::clone(&self.projector);
-        drop(projector.swap(model));
-        let checkpoint = stamp.checkpoint;
-        self.stamp = stamp;
+    fn take(&mut self, model: ReadModel, meta: CheckpointMeta) {
+        let runner = Arc::clone(&self.runner);
+        drop(runner.swap(model));
+        let checkpoint = meta.checkpoint;
+        self.meta = meta;
         self.durable_due = None;
         self.unwritten = false;
         self.publish(0);
-        if checkpoint == Position::ZERO && super::opening::is_far(&projector, checkpoint) {
-            projector.frozen.store(true, Ordering::Relaxed);
-            rebuild::start(&projector);
+        if checkpoint == Position::ZERO && super::opening::is_far(&runner, checkpoint) {
+            runner.frozen.store(true, Ordering::Relaxed);
+            rebuild::start(&runner);
         }
     }
 
     /// Moves a damaged read model aside and begins an empty one in its place.
-    fn begin_anew(&mut self, reason: &str) {
-        let projector = Arc::clone(&self.projector);
-        let fresh = projector.rules.fresh();
-        let made = match &projector.files {
+    fn reset(&mut self, reason: &str) {
+        let runner = Arc::clone(&self.runner);
+        let fresh = runner.rules.fresh();
+        let made = match &runner.files {
             None => ReadModel::in_memory(&fresh),
             Some(files) => {
                 // The engine lets go of the file before it is moved.
-                drop(projector.model().close());
-                super::opening::make_anew(&files.live, &fresh, reason)
+                drop(runner.model().close());
+                super::opening::recreate(&files.live, &fresh, reason)
             }
         };
         match made {
             Ok(model) => self.take(model, fresh),
             Err(error) => {
-                tracing::error!(projection = projector.name(), %error, "a read model could not be begun anew");
+                tracing::error!(projection = runner.name(), %error, "a read model could not be reset");
             }
         }
     }

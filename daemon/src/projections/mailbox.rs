@@ -1,6 +1,6 @@
-//! How a follower is woken, given orders, and ended.
+//! How a consumer is woken, given commands, and ended.
 //!
-//! Owns one bounded queue and one condition. A follower is a thread of its own: it needs no runtime to wait.
+//! Owns one bounded queue and one condition. A consumer is a thread of its own: it needs no runtime to wait.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -10,46 +10,46 @@ use tokio::sync::oneshot;
 use whodunit_core::ids::StreamName;
 
 use super::error::ProjectionError;
-use super::read_model::{ReadModel, Stamp};
-use crate::limits::PROJECTION_ORDERS_MAX;
+use super::read_model::{CheckpointMeta, ReadModel};
+use crate::limits::PROJECTION_COMMANDS_MAX;
 
-/// What a follower is asked to do between two batches.
-pub(super) enum Order {
+/// What a consumer is asked to do between two batches.
+pub(super) enum Command {
     /// Bring a rebuilt read model up to date and put it in the place of the live one.
-    Adopt(
-        Box<(ReadModel, Stamp)>,
+    SwapIn(
+        Box<(ReadModel, CheckpointMeta)>,
         mpsc::SyncSender<Result<(), ProjectionError>>,
     ),
-    /// Fold the documents of these streams anew.
-    Rederive(
+    /// Re-fold the documents of these streams.
+    Refold(
         Vec<StreamName>,
         oneshot::Sender<Result<(), ProjectionError>>,
     ),
     /// Throw a damaged read model away.
-    BeginAnew(String),
+    Reset(String),
 }
 
 #[derive(Default)]
 struct State {
     stopping: bool,
     woken: bool,
-    orders: VecDeque<Order>,
+    commands: VecDeque<Command>,
 }
 
-/// A follower's inbox.
+/// A consumer's mailbox.
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(super) struct Mailbox {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 /// What was in it.
-pub(super) struct Mail {
+pub(super) struct Received {
     pub(super) stopping: bool,
-    pub(super) orders: VecDeque<Order>,
+    pub(super) commands: VecDeque<Command>,
 }
 
-impl Inbox {
+impl Mailbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,29 +60,29 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// Asks the follower to end.
+    /// Asks the consumer to end.
     pub(super) fn stop(&self) {
         self.state().stopping = true;
         self.changed.notify_all();
     }
 
-    /// Gives an order, or gives it back when there are too many or the follower is about to end.
-    pub(super) fn order(&self, order: Order) -> Result<(), Order> {
+    /// Gives a command, or gives it back when there are too many or the consumer is about to end.
+    pub(super) fn send(&self, command: Command) -> Result<(), Command> {
         let mut state = self.state();
-        if state.stopping || state.orders.len() >= PROJECTION_ORDERS_MAX {
-            return Err(order);
+        if state.stopping || state.commands.len() >= PROJECTION_COMMANDS_MAX {
+            return Err(command);
         }
-        state.orders.push_back(order);
+        state.commands.push_back(command);
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Waits for an order, the end or, if `for_events`, a longer log; at most as long as `at_most`.
-    pub(super) fn wait(&self, for_events: bool, at_most: Option<Duration>) -> Mail {
+    /// Waits for a command, the end or, if `for_events`, a longer log; at most as long as `at_most`.
+    pub(super) fn wait(&self, for_events: bool, at_most: Option<Duration>) -> Received {
         let until = at_most.map(|at_most| Instant::now() + at_most);
         let mut state = self.state();
-        while !(state.stopping || !state.orders.is_empty() || for_events && state.woken) {
+        while !(state.stopping || !state.commands.is_empty() || for_events && state.woken) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             state = match left {
                 Some(Duration::ZERO) => break,
@@ -99,9 +99,9 @@ impl Inbox {
         if for_events {
             state.woken = false;
         }
-        Mail {
+        Received {
             stopping: state.stopping,
-            orders: std::mem::take(&mut state.orders),
+            commands: std::mem::take(&mut state.commands),
         }
     }
 }

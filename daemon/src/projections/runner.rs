@@ -1,6 +1,6 @@
 //! One projection as the daemon runs it: its read model, how it keeps up, and the runs over it.
 //!
-//! Owns which read model answers queries at the moment. Who writes to it is the follower's business.
+//! Owns which read model answers queries at the moment. Who writes to it is the consumer's business.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,10 +13,10 @@ use whodunit_core::api::pipeline::{ProjectionOut, ReadModelOut};
 use whodunit_core::ids::Position;
 
 use super::error::ProjectionError;
-use super::inbox::{Inbox, Order};
-use super::pulse::Pulse;
+use super::mailbox::{Command, Mailbox};
+use super::progress::Progress;
 use super::read_model::file::guarded;
-use super::read_model::{Picture, ReadModel, Rules};
+use super::read_model::{ReadModel, ReadView, Rules};
 use crate::clock::Clock;
 use crate::runs::Run;
 use crate::store::Store;
@@ -31,20 +31,20 @@ pub(super) struct Files {
 }
 
 /// A projection at work.
-pub(super) struct Projector {
+pub(super) struct ProjectionRunner {
     pub(super) rules: Rules,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     /// `None` in memory.
     pub(super) files: Option<Files>,
-    pub(super) inbox: Inbox,
+    pub(super) mailbox: Mailbox,
     pub(super) checkpoint: watch::Sender<Position>,
-    pub(super) pulse: Mutex<Pulse>,
+    pub(super) progress: Mutex<Progress>,
     pub(super) rebuild: Mutex<Option<Arc<Run>>>,
     pub(super) check: Mutex<Option<Arc<Run>>>,
     pub(super) stopping: AtomicBool,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Whether a rebuild stands in for following: the read model is of other rules, or far behind.
+    /// Whether a rebuild replaces following: the read model is of other rules, or far behind.
     pub(super) frozen: AtomicBool,
     model: RwLock<ReadModel>,
     run_numbers: Arc<AtomicU64>,
@@ -55,7 +55,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Projector {
+impl ProjectionRunner {
     pub(super) fn new(
         rules: Rules,
         (store, clock): (&Arc<dyn Store>, &Arc<dyn Clock>),
@@ -68,9 +68,9 @@ impl Projector {
             store: Arc::clone(store),
             clock: Arc::clone(clock),
             files,
-            inbox: Inbox::default(),
+            mailbox: Mailbox::default(),
             checkpoint: watch::Sender::new(checkpoint),
-            pulse: Mutex::new(Pulse::new(Instant::now())),
+            progress: Mutex::new(Progress::new(Instant::now())),
             rebuild: Mutex::new(None),
             check: Mutex::new(None),
             stopping: AtomicBool::new(false),
@@ -101,7 +101,7 @@ impl Projector {
     }
 
     /// Whether a rebuild is waited for and there is no older read model that answers meanwhile.
-    pub(super) fn is_unmade(&self) -> bool {
+    pub(super) fn is_not_built(&self) -> bool {
         self.frozen.load(Ordering::Relaxed) && *self.checkpoint.borrow() == Position::ZERO
     }
 
@@ -114,15 +114,15 @@ impl Projector {
     /// Reads from the read model that answers. One that turns out to be damaged is thrown away behind the reader.
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&Picture) -> Result<T, ProjectionError>,
+        work: impl FnOnce(&ReadView) -> Result<T, ProjectionError>,
     ) -> Result<T, ProjectionError> {
         let model = self.model();
         let result = guarded(|| work(&model.read()?));
         if let Err(error) = &result
             && (error.is_damage() || matches!(error, ProjectionError::Panicked(_)))
         {
-            // A full inbox has this order in it already, or the daemon is about to end.
-            drop(self.inbox.order(Order::BeginAnew(error.to_string())));
+            // A full mailbox has this command in it already, or the daemon is about to end.
+            drop(self.mailbox.send(Command::Reset(error.to_string())));
         }
         result
     }
@@ -159,7 +159,7 @@ impl Projector {
             .as_ref()
             .filter(|_| frozen)
             .map(|run| run.moved());
-        let keeping = lock(&self.pulse).keeping(head, checkpoint, busy, Instant::now());
+        let lag_status = lock(&self.progress).lag_status(head, checkpoint, busy, Instant::now());
         let projection = &self.rules.projection;
         Ok(ProjectionOut {
             name: projection.name().to_owned(),
@@ -167,12 +167,12 @@ impl Projector {
             head,
             checkpoint,
             lag_events: head - checkpoint,
-            lag_seconds: keeping.lag_seconds,
-            events_per_second: keeping.events_per_second,
-            status: keeping.status,
+            lag_seconds: lag_status.lag_seconds,
+            events_per_second: lag_status.events_per_second,
+            status: lag_status.status,
             documents,
             rules_hash: self.rules.hash.clone(),
-            error: keeping.error,
+            error: lag_status.error,
             rebuild: lock(&self.rebuild).as_ref().map(|run| run.shown()),
             check: lock(&self.check).as_ref().map(|run| run.shown()),
         })
@@ -203,6 +203,6 @@ impl Projector {
     }
 
     fn documents(&self) -> Result<(u64, Position), ProjectionError> {
-        self.read(|picture| Ok((picture.documents()?, picture.stamp.checkpoint)))
+        self.read(|read_view| Ok((read_view.documents()?, read_view.meta.checkpoint)))
     }
 }

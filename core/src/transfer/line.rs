@@ -1,0 +1,267 @@
+//! One line of our own export.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::command::Decision;
+use crate::event::NewEvent;
+use crate::ids::{Position, Revision, StreamName};
+use crate::json::{Json, Unfit, check, pointer_token};
+use crate::shown::Shown;
+use crate::time::Timestamp;
+
+/// What a line holds.
+#[derive(Debug)]
+pub enum Line {
+    /// An event.
+    Event(Box<EventLine>),
+    /// A decision.
+    Decision(Box<DecisionLine>),
+}
+
+/// An event as it was exported. What a log assigns may be absent.
+#[derive(Debug, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a JSON object with an event or a decision"
+)]
+pub struct EventLine {
+    /// Its stream.
+    pub stream: StreamName,
+    event_type: String,
+    data: Json,
+    /// Its position in the log it came from.
+    #[serde(default)]
+    pub position: Option<Position>,
+    /// Its revision in the log it came from.
+    #[serde(default)]
+    pub revision: Option<Revision>,
+    #[serde(default)]
+    event_id: Option<String>,
+    #[serde(default)]
+    schema_version: Option<u32>,
+    #[serde(default)]
+    recorded_at: Option<Timestamp>,
+    #[serde(default)]
+    actor: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    correlation_id: Option<String>,
+    #[serde(default)]
+    causation_id: Option<String>,
+    #[serde(default)]
+    metadata: Option<Json>,
+    /// JSON Pointers of values that were redacted on export.
+    #[serde(default)]
+    pub redacted: Vec<String>,
+}
+
+impl EventLine {
+    /// The event on its way into another log.
+    pub fn into_event(self) -> NewEvent {
+        NewEvent {
+            event_type: self.event_type,
+            data: self.data,
+            schema_version: self.schema_version,
+            event_id: self.event_id,
+            recorded_at: self.recorded_at,
+            actor: self.actor,
+            reason: self.reason,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            metadata: self.metadata,
+        }
+    }
+}
+
+/// A decision as it was exported.
+#[derive(Debug)]
+pub struct DecisionLine {
+    /// The decision.
+    pub decision: Decision,
+    /// Which events tell its place; `None` in exports of versions that did not write it.
+    pub ids: Option<DecisionIds>,
+    /// JSON Pointers of values that were redacted on export.
+    pub redacted: Vec<String>,
+}
+
+/// Which events tell where a decision stands. Ids are the same in every log; positions and revisions are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DecisionIds {
+    /// Those it led to.
+    Events {
+        /// Their ids, in order.
+        event_ids: Vec<String>,
+    },
+    /// It led to none: the last event of the log, and of its stream, when it was decided.
+    After {
+        /// Of the log; `null` when the log was empty.
+        base_event_id: Option<String>,
+        /// Of its stream; `null` when there was no stream.
+        base_stream_event_id: Option<String>,
+    },
+}
+
+/// Why a line is none of ours. The message never quotes a payload: it might hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// It is not JSON at all.
+    #[error("it is not JSON: {said}")]
+    NotJson {
+        /// What the parser says, with the column.
+        said: String,
+    },
+    /// It is JSON that is taken nowhere, such as an object with a key twice.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A field is missing.
+    #[error("`{pointer}` is required")]
+    Missing {
+        /// The field.
+        pointer: String,
+    },
+    /// A field does not fit.
+    #[error("{}{said}", place(pointer))]
+    Misfit {
+        /// The field; empty for the line as a whole.
+        pointer: String,
+        /// What is wrong with it.
+        said: String,
+    },
+}
+
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() {
+        String::new()
+    } else {
+        format!("`{pointer}`: ")
+    }
+}
+
+/// Tells a decision's line from an event's by its one key.
+#[derive(Debug, Deserialize)]
+struct Probe<'a> {
+    #[serde(borrow)]
+    decision: Option<&'a RawValue>,
+}
+
+/// What an export says beside a decision: which of its values were taken out.
+#[derive(Debug, Deserialize)]
+struct Marks {
+    #[serde(default)]
+    redacted: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wrapped {
+    decision: Decision,
+}
+
+impl Line {
+    /// Reads a line.
+    pub fn parse(line: &[u8]) -> Result<Self, LineError> {
+        if let Ok(text) = std::str::from_utf8(line) {
+            check(text)?;
+        }
+        let Ok(Probe {
+            decision: Some(inner),
+        }) = serde_json::from_slice(line)
+        else {
+            return parse(line).map(|event| Self::Event(Box::new(event)));
+        };
+        let Wrapped { decision } = parse(line)?;
+        // Apart from the decision itself, whose payload must stay the tokens it is.
+        let ids = serde_json::from_str(inner.get()).ok();
+        let Marks { redacted } = parse(inner.get().as_bytes())?;
+        Ok(Self::Decision(Box::new(DecisionLine {
+            decision,
+            ids,
+            redacted,
+        })))
+    }
+}
+
+#[derive(Serialize)]
+struct Outer<'a> {
+    decision: Inner<'a>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    #[serde(flatten)]
+    decision: &'a Shown<Decision>,
+    #[serde(flatten)]
+    ids: &'a DecisionIds,
+}
+
+/// The line of a decision, without its end.
+pub fn decision_line(
+    out: &mut Vec<u8>,
+    decision: &Shown<Decision>,
+    ids: &DecisionIds,
+) -> Result<(), serde_json::Error> {
+    let decision = Inner { decision, ids };
+    serde_json::to_writer(out, &Outer { decision })
+}
+
+/// Reads JSON, or says where and why it does not fit.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LineError> {
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut text)
+        .map_err(|error| misfit(&pointer(error.path()), error.inner()))?;
+    text.end().map_err(|error| misfit("", &error))?;
+    Ok(value)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", pointer_token(key)),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+fn misfit(pointer: &str, error: &serde_json::Error) -> LineError {
+    let full = error.to_string();
+    let at = format!(" at line {} column {}", error.line(), error.column());
+    let said = full.strip_suffix(&at).unwrap_or(&full);
+    if !error.is_data() {
+        let said = format!("{said} at column {}", error.column());
+        return LineError::NotJson { said };
+    }
+    if let Some(name) = said
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        let pointer = format!("{pointer}/{}", pointer_token(name));
+        return LineError::Missing { pointer };
+    }
+    LineError::Misfit {
+        pointer: pointer.to_owned(),
+        said: without_values(said),
+    }
+}
+
+/// serde quotes what it found: `invalid type: string "…", expected …`. What a person has to know is the kind.
+fn without_values(said: &str) -> String {
+    let Some((found, expected)) = said.rsplit_once(", expected ") else {
+        return said.to_owned();
+    };
+    for prefix in ["invalid type: ", "invalid value: "] {
+        if let Some(found) = found.strip_prefix(prefix) {
+            let end = found
+                .find(|c: char| !c.is_ascii_alphabetic() && c != ' ')
+                .unwrap_or(found.len());
+            let kind = found.get(..end).unwrap_or(found).trim_end();
+            return format!("{prefix}{kind}, expected {expected}");
+        }
+    }
+    said.to_owned()
+}

@@ -1,0 +1,151 @@
+//! What an import tells when it is done.
+//!
+//! Owns the counting: equal errors together, streams by name, all of it bounded, with totals that are not.
+
+use std::collections::HashMap;
+
+use whodunit_core::api::write::{ImportError, ImportReport, StreamCount, StreamCounts};
+use whodunit_core::ids::StreamName;
+
+use crate::limits::{
+    IMPORT_ERROR_LINES_MAX, IMPORT_ERRORS_MAX, IMPORT_STREAMS_COUNTED_MAX, IMPORT_STREAMS_NAMED_MAX,
+};
+
+/// A report in the making.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) out: ImportReport,
+    /// Reason → its index in the report's errors.
+    reasons: HashMap<String, usize>,
+    backwards: Streams,
+    gaps: Streams,
+}
+
+impl Report {
+    /// A record that cannot be imported.
+    pub(super) fn failed(&mut self, line: u64, reason: String) {
+        self.out.failed += 1;
+        let errors = &mut self.out.errors;
+        let known = self.reasons.get(&reason).copied();
+        if let Some(error) = known.and_then(|index| errors.get_mut(index)) {
+            error.count += 1;
+            if error.lines.len() < IMPORT_ERROR_LINES_MAX {
+                error.lines.push(line);
+            }
+        } else if errors.len() < IMPORT_ERRORS_MAX {
+            self.reasons.insert(reason.clone(), errors.len());
+            errors.push(ImportError {
+                line,
+                reason,
+                count: 1,
+                lines: vec![line],
+            });
+        }
+    }
+
+    /// An event that was recorded before one that stands before it in its stream.
+    pub(super) fn backwards(&mut self, stream: &StreamName, line: u64) {
+        self.backwards.count(stream, line);
+    }
+
+    /// An event that could not keep its revision.
+    pub(super) fn gap(&mut self, stream: &StreamName, line: u64) {
+        self.gaps.count(stream, line);
+    }
+
+    /// The report, at the end.
+    pub(super) fn done(mut self) -> ImportReport {
+        self.out.backwards = self.backwards.done();
+        self.out.gaps = self.gaps.done();
+        self.out
+    }
+}
+
+/// Counts by stream.
+#[derive(Debug, Default)]
+struct Streams {
+    records: u64,
+    more: bool,
+    /// Stream → its place in the order of their first lines, that line, and how many records.
+    counts: HashMap<StreamName, (usize, u64, u64)>,
+}
+
+impl Streams {
+    fn count(&mut self, stream: &StreamName, line: u64) {
+        self.records += 1;
+        let next = self.counts.len();
+        if let Some((_, _, records)) = self.counts.get_mut(stream) {
+            *records += 1;
+        } else if next < IMPORT_STREAMS_COUNTED_MAX {
+            self.counts.insert(stream.clone(), (next, line, 1));
+        } else {
+            self.more = true;
+        }
+    }
+
+    fn done(self) -> StreamCounts {
+        let streams = self.counts.len() as u64;
+        let mut first: Vec<_> = self
+            .counts
+            .into_iter()
+            .filter(|(_, (place, ..))| *place < IMPORT_STREAMS_NAMED_MAX)
+            .collect();
+        first.sort_by_key(|(_, (place, ..))| *place);
+        let first = first.into_iter().map(|(stream, (_, line, records))| {
+            let stream = stream.into();
+            StreamCount {
+                stream,
+                line,
+                records,
+            }
+        });
+        StreamCounts {
+            records: self.records,
+            streams,
+            more: self.more,
+            first: first.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_errors_are_one_with_a_count_and_their_first_lines() {
+        let mut report = Report::default();
+        for line in 1..=50 {
+            report.failed(line, format!("reason {}", line % 2));
+        }
+        for line in 51..=300 {
+            report.failed(line, format!("other {line}"));
+        }
+        let report = report.done();
+        assert_eq!(report.failed, 300);
+        assert_eq!(report.errors.len(), IMPORT_ERRORS_MAX);
+        let first = &report.errors[0];
+        assert_eq!((first.line, first.count), (1, 25));
+        assert_eq!(first.lines, [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+    }
+
+    #[test]
+    fn streams_are_named_in_the_order_of_their_lines_and_all_are_counted() {
+        let mut report = Report::default();
+        for line in 1..=100 {
+            let stream = StreamName::new(format!("s-{}", line % 30)).unwrap();
+            report.backwards(&stream, line);
+        }
+        let counts = report.done().backwards;
+        assert_eq!(
+            (counts.records, counts.streams, counts.more),
+            (100, 30, false)
+        );
+        assert_eq!(counts.first.len(), IMPORT_STREAMS_NAMED_MAX);
+        let first = &counts.first[0];
+        assert_eq!(
+            (first.stream.as_str(), first.line, first.records),
+            ("s-1", 1, 4)
+        );
+    }
+}

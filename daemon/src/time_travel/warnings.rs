@@ -1,0 +1,109 @@
+//! Warnings: what a time-travel reply must say about its own answer.
+//!
+//! Owns when there is something to say, and the words. Every lookup goes by the index of events that are out of order by
+//! time, so it costs nothing where a stream has none.
+
+use whodunit_core::api::warning::{WARNING_REVISIONS_MAX, Warning, WarningCode};
+use whodunit_core::fold::Folded;
+use whodunit_core::ids::Revision;
+use whodunit_core::time::Timestamp;
+
+use super::{Point, Resolved};
+use crate::limits::LATE_EVENTS_MAX;
+use crate::store::{LateEvents, LateRange, StoreError, View};
+
+/// What an *as of* leaves out though it was recorded by then.
+pub fn left_out(
+    view: &dyn View,
+    point: Point,
+    found: &Resolved,
+) -> Result<Option<Warning>, StoreError> {
+    let Point::AsOf(at) = point else {
+        return Ok(None);
+    };
+    let range = LateRange {
+        after: found.revision,
+        to: found.info.revision,
+        recorded_by: Some(at),
+    };
+    let late = look_up(view, found, range)?;
+    Ok(warning(late, WarningCode::LeftOut, |count, are, _| {
+        format!(
+            "{count} recorded by {at} {are} left out: the stream's clock went back, and what follows an event later than \
+             {at} is not part of the state as of then"
+        )
+    }))
+}
+
+/// Where the clock of a stream went back, after one revision and up to another.
+pub fn clock_went_back(
+    view: &dyn View,
+    found: &Resolved,
+    (after, to): (Revision, Revision),
+) -> Result<Option<Warning>, StoreError> {
+    let range = LateRange {
+        after,
+        to,
+        recorded_by: None::<Timestamp>,
+    };
+    let late = look_up(view, found, range)?;
+    Ok(warning(
+        late,
+        WarningCode::ClockWentBack,
+        |count, _, have| {
+            format!(
+                "the stream's clock went back: {count} {have} an earlier time than an event before"
+            )
+        },
+    ))
+}
+
+/// Events that could not be applied on the way to a state.
+pub fn faults(folded: &Folded) -> Option<Warning> {
+    let total = folded.faults_total;
+    let (events, them) = if total == 1 {
+        ("event", "it")
+    } else {
+        ("events", "them")
+    };
+    let detail =
+        format!("{total} {events} could not be applied; the state goes on as it was before {them}");
+    let revisions = folded.faults.iter().map(|fault| fault.revision);
+    (total > 0).then(|| Warning::new(WarningCode::Faults, detail, revisions))
+}
+
+fn look_up(view: &dyn View, found: &Resolved, range: LateRange) -> Result<LateEvents, StoreError> {
+    if found.info.clock_back_at.is_none() {
+        return Ok(LateEvents::default());
+    }
+    let stream = &found.info.stream;
+    view.late_events(stream, range, WARNING_REVISIONS_MAX, LATE_EVENTS_MAX)
+}
+
+/// `words` gets "one event" or "7 events", "is" or "are", "has" or "have".
+fn warning(
+    late: LateEvents,
+    code: WarningCode,
+    words: impl Fn(&str, &str, &str) -> String,
+) -> Option<Warning> {
+    let LateEvents {
+        revisions,
+        count,
+        unseen_from,
+    } = late;
+    let mut detail = match (count, unseen_from) {
+        (0, None) => return None,
+        (1, None) => words("one event", "is", "has"),
+        (count, None) => words(&format!("{count} events"), "are", "have"),
+        (count, Some(_)) => words(&format!("at least {count} events"), "are", "have"),
+    };
+    if let Some(from) = unseen_from {
+        detail = format!(
+            "{detail} (counted before revision {from} only: {LATE_EVENTS_MAX} events that are out of order by time were \
+             looked at)"
+        );
+    } else if count > revisions.len() as u64 {
+        detail = format!("{detail} (the first {} are named)", revisions.len());
+    }
+    Some(Warning::new(code, detail, revisions))
+}
