@@ -27,6 +27,7 @@ pub mod payload;
 pub mod same;
 pub mod search;
 pub mod shown;
+pub mod stop;
 pub mod text;
 pub mod time;
 pub mod transfer;

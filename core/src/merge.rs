@@ -12,28 +12,26 @@ use crate::model::{Model, ModelSpec};
 
 /// Folds by merging.
 #[derive(Debug, Clone, Copy)]
-pub struct Merge;
+struct Merge;
 
-impl Merge {
-    /// The model around it.
-    pub fn model() -> Model {
-        let spec = ModelSpec {
-            category: String::new(),
-            description:
-                "folds by JSON Merge Patch (RFC 7396) of each event's data; has no commands"
-                    .to_owned(),
-            version: "merge-1".to_owned(),
-            commands: Vec::new(),
-            events: BTreeMap::new(),
-            upcasters: Vec::new(),
-            secret_fields: Vec::new(),
-            plaintext_fields: Vec::new(),
-            title: None,
-            status: None,
-            unique_keys: |_| Vec::new(),
-        };
-        Model::new(spec, Arc::new(Self), None)
-    }
+/// The model of categories that no model was asked for.
+pub fn model() -> Model {
+    let spec = ModelSpec {
+        name: "merge".to_owned(),
+        category: None,
+        description: "folds by JSON Merge Patch (RFC 7396) of each event's data; has no commands"
+            .to_owned(),
+        version: "merge-1".to_owned(),
+        commands: Vec::new(),
+        events: BTreeMap::new(),
+        upcasters: Vec::new(),
+        secret_fields: Vec::new(),
+        plaintext_fields: Vec::new(),
+        title: None,
+        status: None,
+        unique_keys: None,
+    };
+    Model::without_commands(spec, Arc::new(Merge))
 }
 
 impl Decider for Merge {

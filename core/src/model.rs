@@ -11,9 +11,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::decider::{Decider, Prepare};
+use crate::ids::StreamName;
 use crate::json::{State, at};
 use crate::keys::UniqueKey;
-use crate::merge::Merge;
+use crate::merge;
+use crate::payload::{FieldError, PayloadSchema};
 
 /// What a command looks like.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +56,10 @@ pub struct Upcast {
 /// What a model says about itself.
 #[derive(Clone)]
 pub struct ModelSpec {
-    /// The category it is for; empty for the one that takes every category without a model.
-    pub category: String,
+    /// Its name, by which a daemon is asked to use it.
+    pub name: String,
+    /// The category it is for; `None` for the one that folds every category without a model.
+    pub category: Option<String>,
     /// What it models, in one sentence.
     pub description: String,
     /// Names the rules; changes whenever they do. Hashed into the rules hash.
@@ -76,8 +80,43 @@ pub struct ModelSpec {
     pub title: Option<String>,
     /// JSON Pointer of the state's field that says how it stands (`active`, `deleted`).
     pub status: Option<String>,
-    /// The keys a state holds; no two streams may hold the same.
-    pub unique_keys: fn(&State) -> Vec<UniqueKey>,
+    /// The keys a state holds; no two streams may hold the same. `None` for a model that knows no such keys, whose
+    /// appends then need no state.
+    pub unique_keys: Option<fn(&State) -> Vec<UniqueKey>>,
+}
+
+/// Why a description makes no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A command's schema is no JSON Schema.
+    #[error("model `{model}`: the schema of `{command}` is wrong: {reason}")]
+    Schema {
+        /// The model.
+        model: String,
+        /// The command.
+        command: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two commands have the same name.
+    #[error("model `{model}` has two commands `{command}`")]
+    CommandTwice {
+        /// The model.
+        model: String,
+        /// The command.
+        command: String,
+    },
+    /// Two models are for the same category.
+    #[error("models `{first}` and `{second}` are both for category `{category}`")]
+    CategoryTwice {
+        /// The category.
+        category: String,
+        /// One model.
+        first: String,
+        /// The other.
+        second: String,
+    },
 }
 
 /// A decider with what surrounds it for one category.
@@ -86,6 +125,8 @@ pub struct Model {
     spec: Arc<ModelSpec>,
     decider: Arc<dyn Decider>,
     prepare: Option<Arc<dyn Prepare>>,
+    /// Of `spec.commands`, in that order.
+    payloads: Arc<[PayloadSchema]>,
     rules_hash: Arc<str>,
 }
 
@@ -96,17 +137,60 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// Puts a model together.
+    /// Puts a model together, and compiles its commands' schemas.
+    ///
+    /// # Errors
+    /// When a schema is none, or when two commands have the same name.
     pub fn new(
         spec: ModelSpec,
         decider: Arc<dyn Decider>,
         prepare: Option<Arc<dyn Prepare>>,
+    ) -> Result<Self, ModelError> {
+        let mut payloads = Vec::with_capacity(spec.commands.len());
+        for (index, command) in spec.commands.iter().enumerate() {
+            if spec
+                .commands
+                .iter()
+                .take(index)
+                .any(|c| c.name == command.name)
+            {
+                return Err(ModelError::CommandTwice {
+                    model: spec.name,
+                    command: command.name.clone(),
+                });
+            }
+            match PayloadSchema::compile(&command.schema) {
+                Ok(schema) => payloads.push(schema),
+                Err(reason) => {
+                    return Err(ModelError::Schema {
+                        command: command.name.clone(),
+                        model: spec.name,
+                        reason,
+                    });
+                }
+            }
+        }
+        Ok(Self::assemble(spec, decider, prepare, payloads))
+    }
+
+    /// A model without commands, which cannot be wrong.
+    pub(crate) fn without_commands(mut spec: ModelSpec, decider: Arc<dyn Decider>) -> Self {
+        spec.commands.clear();
+        Self::assemble(spec, decider, None, Vec::new())
+    }
+
+    fn assemble(
+        spec: ModelSpec,
+        decider: Arc<dyn Decider>,
+        prepare: Option<Arc<dyn Prepare>>,
+        payloads: Vec<PayloadSchema>,
     ) -> Self {
         let rules_hash = rules_hash(&spec).into();
         Self {
             spec: Arc::new(spec),
             decider,
             prepare,
+            payloads: payloads.into(),
             rules_hash,
         }
     }
@@ -116,18 +200,19 @@ impl Model {
         &self.spec
     }
 
-    /// Its category, or `merge` for the one that folds every category without a model.
+    /// Its name, such as `users`, or `merge` for the one that folds every category without a model.
     pub fn name(&self) -> &str {
-        if self.spec.category.is_empty() {
-            "merge"
-        } else {
-            &self.spec.category
-        }
+        &self.spec.name
     }
 
-    /// Whether it is the fall-back for categories without a model.
-    pub fn is_merge(&self) -> bool {
-        self.spec.category.is_empty()
+    /// Whether there are commands that can be run on its streams.
+    pub fn has_commands(&self) -> bool {
+        !self.spec.commands.is_empty()
+    }
+
+    /// Whether its states can hold unique keys, so that a raw append must be folded to find them.
+    pub fn has_unique_keys(&self) -> bool {
+        self.spec.unique_keys.is_some()
     }
 
     /// The domain logic.
@@ -153,9 +238,21 @@ impl Model {
             .find(|command| command.name == name)
     }
 
+    /// What is malformed in the payload of a command of this type, by field; `None` when there is no such command.
+    pub fn check_payload(
+        &self,
+        command: &str,
+        payload: &Map<String, Value>,
+    ) -> Option<Vec<FieldError>> {
+        let index = self.spec.commands.iter().position(|c| c.name == command)?;
+        Some(self.payloads.get(index)?.check(payload))
+    }
+
     /// The keys a state holds.
     pub fn unique_keys(&self, state: &State) -> Vec<UniqueKey> {
-        (self.spec.unique_keys)(state)
+        self.spec
+            .unique_keys
+            .map_or_else(Vec::new, |unique_keys| unique_keys(state))
     }
 
     /// The current schema version of an event type; 1 for an unknown one.
@@ -222,7 +319,7 @@ fn rules_hash(spec: &ModelSpec) -> String {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     };
-    part(&spec.category);
+    part(spec.category.as_deref().unwrap_or_default());
     part(&spec.version);
     for command in &spec.commands {
         part(&command.name);
@@ -246,37 +343,63 @@ fn rules_hash(spec: &ModelSpec) -> String {
     hex
 }
 
-/// The models of a daemon: one per category, and the merge model for every other.
+/// The models that a daemon was asked for, one per category, and the merge model for every other.
 #[derive(Debug, Clone)]
 pub struct Models {
     by_category: BTreeMap<String, Model>,
     merge: Model,
 }
 
+impl Default for Models {
+    /// No model was asked for: every category is folded by merge.
+    fn default() -> Self {
+        Self {
+            by_category: BTreeMap::new(),
+            merge: merge::model(),
+        }
+    }
+}
+
 impl Models {
     /// These models, and merge for every other category.
-    pub fn new(models: impl IntoIterator<Item = Model>) -> Self {
-        let by_category = models
-            .into_iter()
-            .map(|model| (model.spec.category.clone(), model))
-            .collect();
-        Self {
-            by_category,
-            merge: Merge::model(),
+    ///
+    /// # Errors
+    /// When two are for the same category.
+    pub fn new(models: impl IntoIterator<Item = Model>) -> Result<Self, ModelError> {
+        let mut all = Self::default();
+        for model in models {
+            let Some(category) = model.spec.category.clone() else {
+                all.merge = model;
+                continue;
+            };
+            if let Some(first) = all.by_category.get(&category) {
+                return Err(ModelError::CategoryTwice {
+                    first: first.name().to_owned(),
+                    second: model.name().to_owned(),
+                    category,
+                });
+            }
+            all.by_category.insert(category, model);
         }
+        Ok(all)
+    }
+
+    /// The model that folds this stream.
+    pub fn for_stream(&self, stream: &StreamName) -> &Model {
+        self.for_category(stream.category())
     }
 
     /// The model that folds this category.
-    pub fn of(&self, category: &str) -> &Model {
+    pub fn for_category(&self, category: &str) -> &Model {
         self.by_category.get(category).unwrap_or(&self.merge)
     }
 
-    /// The category's own model, if it has one.
-    pub fn own(&self, category: &str) -> Option<&Model> {
+    /// The model that was asked for this category, if one was.
+    pub fn asked_for(&self, category: &str) -> Option<&Model> {
         self.by_category.get(category)
     }
 
-    /// All models with a category, by name.
+    /// All models that were asked for, by category.
     pub fn all(&self) -> impl Iterator<Item = &Model> {
         self.by_category.values()
     }

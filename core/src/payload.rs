@@ -3,10 +3,10 @@
 //! Owns the wording of what is malformed. A message never quotes a value: it might be a secret. What is *allowed* is not
 //! checked here but by the rules, whose refusals are decisions on record.
 
+use std::sync::Arc;
+
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
-
-use crate::model::CommandSpec;
 
 /// A field of a payload that does not fit the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,29 +17,33 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// What is malformed in a payload; empty when it is well formed.
-pub fn check_payload(command: &CommandSpec, payload: &Map<String, Value>) -> Vec<FieldError> {
-    let validator = match jsonschema::draft202012::new(&command.schema) {
-        Ok(validator) => validator,
-        Err(error) => {
-            let message = format!(
-                "cannot be checked: the schema of `{}` is wrong: {error}",
-                command.name
-            );
-            return vec![FieldError {
-                pointer: String::new(),
-                message,
-            }];
-        }
-    };
-    let payload = Value::Object(payload.clone());
-    let mut errors: Vec<FieldError> = validator
-        .iter_errors(&payload)
-        .flat_map(|error| explain(&error))
-        .collect();
-    errors.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-    errors.dedup();
-    errors
+/// The JSON Schema (2020-12) of a command's payload, compiled: building one takes longer than many checks.
+#[derive(Clone)]
+pub struct PayloadSchema(Arc<jsonschema::Validator>);
+
+impl PayloadSchema {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// What is wrong with the schema, when it is none.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        jsonschema::draft202012::new(schema)
+            .map(|validator| Self(Arc::new(validator)))
+            .map_err(|error| error.to_string())
+    }
+
+    /// What is malformed in a payload, by field; empty when it is well formed.
+    pub fn check(&self, payload: &Map<String, Value>) -> Vec<FieldError> {
+        let payload = Value::Object(payload.clone());
+        let mut errors: Vec<FieldError> = self
+            .0
+            .iter_errors(&payload)
+            .flat_map(|error| explain(&error))
+            .collect();
+        errors.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        errors.dedup();
+        errors
+    }
 }
 
 fn explain(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
@@ -95,21 +99,18 @@ mod tests {
     use serde_json::json;
 
     fn check(payload: Value) -> Vec<(String, String)> {
-        let command = CommandSpec {
-            name: "Test".to_owned(),
-            description: String::new(),
-            schema: json!({
-                "type": "object",
-                "required": ["name", "password"],
-                "additionalProperties": false,
-                "properties": {"name": {"type": "string", "maxLength": 5}, "password": {"type": "string"}},
-            }),
-            reason_required: false,
-        };
+        let schema = PayloadSchema::compile(&json!({
+            "type": "object",
+            "required": ["name", "password"],
+            "additionalProperties": false,
+            "properties": {"name": {"type": "string", "maxLength": 5}, "password": {"type": "string"}},
+        }))
+        .unwrap();
         let Value::Object(payload) = payload else {
             unreachable!()
         };
-        check_payload(&command, &payload)
+        schema
+            .check(&payload)
             .into_iter()
             .map(|e| (e.pointer, e.message))
             .collect()
@@ -137,6 +138,11 @@ mod tests {
             check(json!({"name": "toolong", "password": ""})),
             [pair("/name", "must be at most 5 characters long")]
         );
+    }
+
+    #[test]
+    fn a_schema_that_is_none_does_not_compile() {
+        assert!(PayloadSchema::compile(&json!({"type": "objekt"})).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::api::write::{AppendedOut, CommandAccepted};
 use crate::command::Decision;
 use crate::diff::DiffEntry;
 use crate::event::Event;
+use crate::ids::StreamName;
 use crate::json::{Json, State, Token, pointer_token};
 use crate::model::{Model, Models};
 
@@ -78,7 +79,7 @@ impl Reveal {
         let redacted = if self.0 {
             Vec::new()
         } else {
-            let model = models.of(value.category()).clone();
+            let model = models.for_stream(value.stream()).clone();
             value.redact(&model)
         };
         Shown { value, redacted }
@@ -95,8 +96,8 @@ impl Reveal {
 
 /// A value that may hold secrets of a category's model.
 pub trait Redact {
-    /// The category.
-    fn category(&self) -> &str;
+    /// The stream it is of.
+    fn stream(&self) -> &StreamName;
 
     /// Takes the secrets out. Returns where they were, as JSON Pointers from the value's root, unless the value has a place
     /// of its own for that.
@@ -104,8 +105,8 @@ pub trait Redact {
 }
 
 impl Redact for Event {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -118,8 +119,8 @@ impl Redact for Event {
 }
 
 impl Redact for Decision {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -128,8 +129,8 @@ impl Redact for Decision {
 }
 
 impl Redact for StateOut {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -139,8 +140,8 @@ impl Redact for StateOut {
 }
 
 impl Redact for Step {
-    fn category(&self) -> &str {
-        self.event.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.event.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -154,8 +155,8 @@ impl Redact for Step {
 }
 
 impl Redact for DiffOut {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -170,8 +171,8 @@ impl Redact for DiffOut {
 }
 
 impl Redact for WhatIfOut {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -193,8 +194,8 @@ impl Redact for WhatIfOut {
 }
 
 impl Redact for CommandAccepted {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {
@@ -203,8 +204,8 @@ impl Redact for CommandAccepted {
 }
 
 impl Redact for AppendedOut {
-    fn category(&self) -> &str {
-        self.stream.category()
+    fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     fn redact(&mut self, model: &Model) -> Vec<String> {

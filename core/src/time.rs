@@ -1,11 +1,13 @@
 //! Moments: UTC, microseconds, always written with a zone.
 //!
-//! Owns parsing and printing of times. Never reads a clock.
+//! Owns parsing and printing of times: RFC 3339, and other spellings that can mean only one moment. Never reads a clock.
+
+mod spelling;
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A moment in microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
@@ -20,7 +22,17 @@ pub enum TimeError {
     /// The text names a local time: which moment that is depends on where one stands.
     #[error("time `{0}` has no zone; add `Z` for UTC or an offset such as `+02:00`")]
     NoZone(String),
-    /// Not an RFC 3339 time.
+    /// The text names its zone by letters that several zones share, or whose offset depends on the date.
+    #[error(
+        "time `{0}` names its zone by letters; write its offset instead, such as `+02:00`, or `Z` for UTC"
+    )]
+    ZoneName(String),
+    /// A count since 1970, of units that it does not say.
+    #[error(
+        "`{0}` is a count, not a time; in a mapping write `{{seconds(…)}}` or `{{millis(…)}}`, elsewhere `2025-03-24T15:47:23Z`"
+    )]
+    Count(String),
+    /// Not a time.
     #[error("`{0}` is not a time; write it like `2025-03-24T15:47:23Z`")]
     Malformed(String),
     /// Outside the years 1 to 9999.
@@ -30,6 +42,9 @@ pub enum TimeError {
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+/// Characters of a text that an error repeats.
+const QUOTED_CHARS_MAX: usize = 64;
 
 impl Timestamp {
     /// The first moment there is: 0001-01-01T00:00:00Z.
@@ -81,31 +96,47 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let text = text.trim();
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => {
-                let micros = at.timestamp_micros();
-                if RANGE.contains(&micros) {
-                    Ok(Self(micros))
-                } else {
-                    Err(TimeError::OutOfRange(text.to_owned()))
-                }
-            }
-            Err(_) if is_local(text) => Err(TimeError::NoZone(text.to_owned())),
-            Err(_) => Err(TimeError::Malformed(text.to_owned())),
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return in_range(at, text);
+        }
+        match spelling::read(text) {
+            Some(at) => in_range(at, text),
+            None => Err(refused(text)),
         }
     }
 }
 
-fn is_local(text: &str) -> bool {
-    [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%dT%H:%M",
-        "%Y-%m-%d %H:%M",
-    ]
-    .iter()
-    .any(|format| NaiveDateTime::parse_from_str(text, format).is_ok())
-        || chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+fn in_range(at: DateTime<FixedOffset>, text: &str) -> Result<Timestamp, TimeError> {
+    let micros = at.timestamp_micros();
+    if RANGE.contains(&micros) {
+        Ok(Timestamp(micros))
+    } else {
+        Err(TimeError::OutOfRange(cut(text)))
+    }
+}
+
+/// Why a text is not a moment.
+fn refused(text: &str) -> TimeError {
+    if spelling::is_local(text) {
+        return TimeError::NoZone(cut(text));
+    }
+    if spelling::has_zone_name(text) {
+        return TimeError::ZoneName(cut(text));
+    }
+    let count = text.trim_start_matches('-');
+    if count.len() > 7 && count.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return TimeError::Count(cut(text));
+    }
+    TimeError::Malformed(cut(text))
+}
+
+/// The beginning of a text, for an error's words.
+fn cut(text: &str) -> String {
+    let mut out: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    if out.len() < text.len() {
+        out.push('…');
+    }
+    out
 }
 
 impl TryFrom<String> for Timestamp {
@@ -137,6 +168,86 @@ mod tests {
             "3:47 PM".parse::<Timestamp>(),
             Err(TimeError::Malformed(_))
         ));
+    }
+
+    #[test]
+    fn spellings_that_mean_one_moment_are_taken() {
+        let at: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
+        for text in [
+            "2025-03-24t15:47:23z",
+            "2025-03-24 15:47:23Z",
+            "2025-03-24 15:47:23+00:00",
+            "2025-03-24 15:47:23 +0000",
+            "2025-03-24 15:47:23+00",
+            "2025-03-24 15:47:23 UTC",
+            "2025-03-24T17:47:23+0200",
+            "2025-03-24T17:47:23+02",
+            "2025-03-24 11:17:23-04:30",
+            "2025-03-24T15:47:23-00:00",
+            "20250324T154723Z",
+            "20250324T174723+0200",
+            "2025-03-24T16:47:23+01:00[Europe/Amsterdam]",
+            "Mon, 24 Mar 2025 15:47:23 GMT",
+            "Mon, 24 Mar 2025 16:47:23 +0100",
+        ] {
+            assert_eq!(text.parse(), Ok(at), "{text}");
+        }
+        let minute: Timestamp = "2025-03-24T15:47:00Z".parse().unwrap();
+        for text in [
+            "2025-03-24T15:47Z",
+            "2025-03-24 17:47+02",
+            "20250324T1547Z",
+            "2025-03-24T15:47:00,000Z",
+        ] {
+            assert_eq!(text.parse(), Ok(minute), "{text}");
+        }
+        let fine: Timestamp = "2025-03-24T14:47:23.788001Z".parse().unwrap();
+        for text in ["2025-03-24 15:47:23.788001+01", "20250324T144723.788001Z"] {
+            assert_eq!(text.parse(), Ok(fine), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_mean_several_moments_is_refused_with_a_hint() {
+        let hint = |text: &str, words: &str| {
+            let said = text.parse::<Timestamp>().unwrap_err().to_string();
+            assert!(said.contains(words), "{text}: {said}");
+        };
+        for text in [
+            "2025-03-24T15:47:23",
+            "20250324T154723",
+            "2025-03-24",
+            "2025-03-24 15:47:23,5",
+        ] {
+            hint(text, "has no zone; add `Z`");
+        }
+        for text in [
+            "2025-03-24 15:47:23 CET",
+            "2025-03-24T15:47:23 Europe/Berlin",
+            "Mon, 24 Mar 2025 15:47:23 EST",
+        ] {
+            hint(text, "write its offset instead");
+        }
+        for text in ["1742831243", "1742831243000", "1742831243.5", "20250324"] {
+            hint(text, "is a count, not a time");
+        }
+        for text in [
+            "",
+            "infinity",
+            "yesterday",
+            "2025-02-30T00:00:00Z",
+            "2025-03-24T15:47:23.Z",
+            "2025-03-24T24:00:00Z",
+            "03/04/2025 10:00:00Z",
+            "2025-03-24T15:47:23+2",
+            "2025-03-24T15:47:23+25:00",
+            "2025-03-24T15:47:23Z[!x]",
+            "5",
+        ] {
+            hint(text, "is not a time; write it like");
+        }
+        let long = "x".repeat(10_000);
+        assert!(long.parse::<Timestamp>().unwrap_err().to_string().len() < 150);
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::ids::{Revision, StreamName};
 use crate::json::{Json, State};
 use crate::keys::KeyHolders;
 use crate::model::Model;
-use crate::payload::{FieldError, check_payload};
+use crate::payload::FieldError;
+use crate::stop::{Stop, Stopped};
 use crate::time::Timestamp;
 
 /// What a scenario is run from.
@@ -97,10 +98,18 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// The caller no longer waits for the answer.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Evaluates the scenario.
 pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
+    evaluate_until(scenario, &Stop::new())
+}
+
+/// Evaluates the scenario, unless it is stopped: the token is looked at before each step.
+pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut, WhatIfError> {
     scenario.check_edits()?;
     let mut run = Run::new(scenario);
     let (before_base, after_base) = scenario.events.split_at(
@@ -110,9 +119,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     );
     run.inserts_after(scenario.start.revision);
     for event in before_base {
+        stop.check()?;
         run.recorded(event);
     }
     for (index, action) in scenario.actions.iter().enumerate() {
+        stop.check()?;
         match action {
             Action::Command(command) => run.command(index, command)?,
             Action::Event(event) => run.raw(index, event)?,
@@ -120,9 +131,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     }
     if scenario.continuation == Continuation::Refold {
         for event in after_base {
+            stop.check()?;
             run.recorded(event);
         }
     }
+    stop.check()?;
     Ok(run.end())
 }
 
@@ -392,7 +405,7 @@ impl<'a> Run<'a> {
 
     fn prepared(&self, index: usize, command: &CommandIn) -> Result<Command, WhatIfError> {
         let (model, category) = (self.scenario.model, self.scenario.stream.category());
-        if model.is_merge() {
+        if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: category.to_owned(),
                 index,
@@ -415,8 +428,11 @@ impl<'a> Run<'a> {
             });
         };
         let at = |pointer: &str| format!("/do/{index}/command/payload{pointer}");
-        if let Some(FieldError { pointer, message }) =
-            check_payload(spec, &command.payload).into_iter().next()
+        if let Some(FieldError { pointer, message }) = model
+            .check_payload(&spec.name, &command.payload)
+            .into_iter()
+            .flatten()
+            .next()
         {
             return Err(WhatIfError::Malformed {
                 pointer: at(&pointer),

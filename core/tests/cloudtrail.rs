@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, Revision};
-use whodunit_core::mapping::{Mapped, Mapping};
-use whodunit_core::merge::Merge;
+use whodunit_core::mapping::{Applied, Mapped, Mapping};
+use whodunit_core::merge;
 
 fn mapping() -> Mapping {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tui/mappings/cloudtrail.toml");
@@ -26,8 +26,8 @@ fn map_all(mapping: &Mapping, records: &[Value]) -> (Vec<Mapped>, usize) {
     let mut skipped = 0;
     for (index, record) in records.iter().enumerate() {
         match mapping.apply(record) {
-            Ok(Some(event)) => mapped.push(event),
-            Ok(None) => skipped += 1,
+            Ok(Applied::Mapped(event)) => mapped.push(*event),
+            Ok(Applied::Unmatched | Applied::Skipped(_)) => skipped += 1,
             Err(error) => panic!("line {}: {error}", index + 1),
         }
     }
@@ -63,7 +63,7 @@ fn stream(mapped: &[Mapped], name: &str) -> Vec<Event> {
 
 /// The state after each event.
 fn states(events: &[Event]) -> Vec<Value> {
-    let model = Merge::model();
+    let model = merge::model();
     let mut folded = Folded::start(&model);
     events
         .iter()

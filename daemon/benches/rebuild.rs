@@ -24,6 +24,7 @@ use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::time::Timestamp;
+use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{Append, Direction, LogFilter, Store};
@@ -126,7 +127,7 @@ fn plain_fold(daemon: &Daemon) -> (HashMap<StreamName, Folded>, u64, f64) {
             .log(&all, next, Direction::Forward, 2_048, u64::MAX)
             .unwrap();
         for event in &page.events {
-            let model = daemon.models().of(event.stream.category());
+            let model = daemon.models().for_stream(&event.stream);
             if !states.contains_key(&event.stream) {
                 states.insert(event.stream.clone(), Folded::start(model));
             }
@@ -295,7 +296,7 @@ async fn main() {
     );
 
     let config = Config {
-        password_cost: Cost::Light,
+        models: builtin::models(&[BuiltIn::Users], Cost::Light).unwrap_or_default(),
         data: Some(folder.path().to_path_buf()),
         ..Config::default()
     };

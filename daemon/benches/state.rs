@@ -17,7 +17,7 @@ use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::fold::fold;
 use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::merge::Merge;
+use whodunit_core::merge;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
@@ -118,7 +118,7 @@ async fn main() {
     let store = Arc::new(RedbStore::open(folder.path(), StoreOptions::Relaxed).unwrap());
     let stream = StreamName::new("bench-1").unwrap();
     fill(&store, &stream).await;
-    let model = Merge::model();
+    let model = merge::model();
     let view = store.view().unwrap();
     let events = view
         .stream_events(&stream, Revision(1), Direction::Forward, 10_000)

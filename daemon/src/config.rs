@@ -5,15 +5,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use whodunit_core::model::Models;
+
 use crate::limits::LIVE_HEARTBEAT;
 use crate::outbox::{Handlers, Settings};
-use crate::passwords::Cost;
 
 /// Settings of a daemon.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How much work a password hash takes.
-    pub password_cost: Cost,
+    /// The models that were asked for; see [`crate::builtin::models`]. Categories without one are folded by merge.
+    pub models: Models,
     /// Names, beside loopback's, that a request's `Host` and `Origin` may have.
     pub allowed_hosts: Vec<String>,
     /// Whether any IP address will do as `Host`, as it must when listening beyond loopback. Names still have to be
@@ -32,7 +33,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            password_cost: Cost::Standard,
+            models: Models::default(),
             allowed_hosts: Vec::new(),
             allow_remote: false,
             heartbeat: LIVE_HEARTBEAT,

@@ -8,19 +8,25 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
-use whodunit_core::users;
 
 use crate::backfill::{self, Backfills};
+use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REQUESTS_MAX};
+use crate::limits::{
+    BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX,
+};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::{Dependencies, Outbox, Routes};
-use crate::passwords::Argon2id;
 use crate::projections::Projections;
-use crate::store::{Store, StoreError};
+use crate::reading::{HeavyPool, readers};
+use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
+
+/// How many of the newest decisions tell which models a log was decided by.
+const DECISIONS_LOOKED_AT: usize = 1_000;
 
 /// A daemon. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
@@ -49,6 +55,10 @@ pub(crate) struct Parts {
 /// How many of each kind of work may go on at a time.
 pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
+    pub(crate) readers: Arc<Semaphore>,
+    pub(crate) heavy: HeavyPool,
+    pub(crate) bodies: Memory,
+    pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
@@ -67,8 +77,7 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        let passwords = Arc::new(Argon2id::new(config.password_cost));
-        let models = Arc::new(Models::new([users::model(passwords)]));
+        let models = Arc::new(config.models.clone());
         let travel = Arc::new(TimeTravel::start(Arc::clone(&store)));
         let metrics = Arc::new(Metrics::default());
         let commands = Commands::new(
@@ -102,6 +111,10 @@ impl Daemon {
         });
         let gates = Gates {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            readers: readers(),
+            heavy: HeavyPool::new(stopping.clone()),
+            bodies: Memory::new(BODIES_BYTES_MAX),
+            replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
@@ -143,6 +156,28 @@ impl Daemon {
     /// The models it folds and decides by.
     pub fn models(&self) -> &Models {
         &self.parts.models
+    }
+
+    /// Models that decided commands of this log, as far as its newest decisions tell, and that were not asked for now: the
+    /// operator has probably forgotten to. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forgotten_models(&self) -> Result<Vec<BuiltIn>, StoreError> {
+        let view = self.parts.store.view()?;
+        let filter = DecisionFilter::default();
+        let page = view.decisions(&filter, None, Direction::Backward, DECISIONS_LOOKED_AT)?;
+        let mut forgotten = Vec::new();
+        for decision in page.decisions {
+            let category = decision.stream.category();
+            if let Some(model) = BuiltIn::for_category(category)
+                && self.parts.models.asked_for(category).is_none()
+                && !forgotten.contains(&model)
+            {
+                forgotten.push(model);
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Its store.

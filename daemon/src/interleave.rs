@@ -136,6 +136,7 @@ fn decisions_after(
 pub(crate) fn decision_before(view: &dyn View, position: Position) -> Result<u64, StoreError> {
     let (mut low, mut high) = (0, view.head().decision);
     while low < high {
+        view.stop().check()?;
         let middle = low + (high - low).div_ceil(2);
         let filter = DecisionFilter::default();
         let page = view.decisions(&filter, Some(middle), Direction::Forward, 1)?;

@@ -4,6 +4,7 @@
 //! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
 mod backfill;
+pub mod builtin;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -14,6 +15,7 @@ mod import;
 mod interleave;
 pub mod limits;
 mod live;
+mod memory;
 mod metrics;
 pub mod outbox;
 pub mod passwords;

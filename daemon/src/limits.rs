@@ -16,21 +16,45 @@ pub const SCAN_ENTRIES_MAX: u64 = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
-/// Bytes of a body beyond its bound that are read and thrown away, so that a client that is still sending sees the answer.
+/// Bytes of a refused body that are read and thrown away, so that a client that is still sending sees the answer.
 pub const BODY_DISCARD_BYTES_MAX: usize = 64 << 20;
+/// Time for that.
+pub const BODY_DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of bodies that are held at a time, beyond the first [`BODY_UNCOUNTED_BYTES`] of each.
+pub const BODIES_BYTES_MAX: usize = 128 << 20;
+/// Bytes of each body that are not counted: small requests get through whatever large ones are under way.
+pub const BODY_UNCOUNTED_BYTES: usize = 64 << 10;
+/// Bytes of a request's head (its first line and headers).
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a request's path and query.
+pub const URI_BYTES_MAX: usize = 16 << 10;
 /// Time for a request's headers to arrive; also how long a connection may rest between two requests.
-pub const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive; for an import the time between two pieces of it.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that a body must bring each second, on average.
+pub const BODY_BYTES_PER_SECOND_MIN: usize = 1 << 10;
+/// Time before that is asked of it.
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+/// Time in which a client must take at least a part of an answer that waits for it; else the connection is closed.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to answer a request, its body included. Imports, exports and live feeds are not bounded by it.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time that requests under way get to finish when the daemon stops.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Open connections. Further ones wait in the system's queue.
+/// Open connections. For a further one the connection is closed that has rested longest.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Requests worked on at a time. Further ones are answered with 503.
 pub const REQUESTS_MAX: usize = 256;
+/// Requests' blocking reads that run at a time, for each processor. Further ones wait.
+pub const READS_PER_PROCESSOR: usize = 4;
+/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this.
+pub const HEAVY_AT_A_TIME_MAX: usize = 4;
+/// Heavy work that waits for its turn. More is answered with 503.
+pub const HEAVY_QUEUE_MAX: usize = 64;
+/// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.
+pub const REPLIES_BYTES_MAX: usize = 256 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
 /// Exports at a time.
@@ -55,6 +79,14 @@ pub const ACTOR_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
+
+/// Passwords that are hashed at a time: as many as there are processors, at most this. Each takes its memory (19 MiB),
+/// which is kept for the next one.
+pub const HASHES_AT_A_TIME_MAX: usize = 2;
+/// Memory of a stored hash that is verified, in KiB. A hash that takes more is an error, not a wrong password.
+pub const HASH_MEMORY_KIB_MAX: u32 = 64 << 10;
+/// Memory times passes of a stored hash that is verified, in KiB.
+pub const HASH_WORK_KIB_MAX: u32 = 1 << 20;
 
 /// Events out of order by time that are looked at for a warning. Beyond them the warning says that it counted no further.
 pub const LATE_EVENTS_MAX: u64 = 100_000;

@@ -1,14 +1,17 @@
 //! Password hashing: argon2id.
 //!
-//! Owns the cost. Never keeps, logs or returns a plaintext. Blocking, and meant to be slow: call it where blocking is
+//! Owns the cost, and the memory that hashing takes: a few buffers, each used again and again, as many as hashes are worked
+//! on at a time. Never keeps, logs or returns a plaintext. Blocking, and meant to be slow: call it where blocking is
 //! allowed.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use whodunit_core::users::Passwords;
+
+use crate::limits::{HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX, HASHES_AT_A_TIME_MAX};
 
 /// How much work a hash takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,20 +23,29 @@ pub enum Cost {
     Light,
 }
 
-/// Hashes and verifies with argon2id. At most as many at a time as there are processors: each takes its memory.
+/// Hashes and verifies with argon2id, a few at a time.
 pub struct Argon2id {
-    argon2: Argon2<'static>,
-    free: Mutex<usize>,
+    params: Params,
+    /// The buffers that are free: one for each hash that may be worked on. An empty one gets its memory when it is used.
+    free: Mutex<Vec<Vec<Block>>>,
     freed: Condvar,
 }
 
-/// A processor's worth of hashing, given back when dropped.
-struct Turn<'a>(&'a Argon2id);
+/// A buffer for one hash, given back when dropped.
+struct Turn<'a> {
+    owner: &'a Argon2id,
+    buffer: Vec<Block>,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        // What a more expensive hash than ours took is not kept.
+        buffer.truncate(self.owner.params.block_count());
+        buffer.shrink_to_fit();
+        let free = self.owner.free.lock();
+        free.unwrap_or_else(PoisonError::into_inner).push(buffer);
+        self.owner.freed.notify_one();
     }
 }
 
@@ -44,18 +56,46 @@ impl Argon2id {
             Cost::Standard => Params::DEFAULT,
             Cost::Light => Params::new(Params::MIN_M_COST, 1, 1, None).unwrap_or(Params::DEFAULT),
         };
+        let at_a_time = thread::available_parallelism().map_or(1, usize::from);
+        let buffers = at_a_time.min(HASHES_AT_A_TIME_MAX);
         Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
-            free: Mutex::new(thread::available_parallelism().map_or(1, usize::from)),
+            params,
+            free: Mutex::new((0..buffers).map(|_| Vec::new()).collect()),
             freed: Condvar::new(),
         }
     }
 
     fn turn(&self) -> Turn<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(free, |free| *free == 0);
-        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Turn(self)
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // The buffer used last comes first: others may never need their memory.
+            if let Some(buffer) = free.pop() {
+                return Turn {
+                    owner: self,
+                    buffer,
+                };
+            }
+            let woken = self.freed.wait(free);
+            free = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The hash of a plaintext, in a buffer of ours.
+    fn compute(
+        &self,
+        (algorithm, version, params): (Algorithm, Version, &Params),
+        plaintext: &str,
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), argon2::Error> {
+        let mut turn = self.turn();
+        turn.buffer.resize(params.block_count(), Block::new());
+        Argon2::new(algorithm, version, params.clone()).hash_password_into_with_memory(
+            plaintext.as_bytes(),
+            salt,
+            out,
+            turn.buffer.as_mut_slice(),
+        )
     }
 }
 
@@ -63,22 +103,69 @@ impl Passwords for Argon2id {
     fn hash(&self, plaintext: &str) -> Result<String, String> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| format!("no randomness for a salt: {error}"))?;
-        let _turn = self.turn();
-        self.argon2
-            .hash_password_with_salt(plaintext.as_bytes(), &salt)
-            .map(|hash| hash.to_string())
-            .map_err(|error| format!("argon2id failed: {error}"))
+        let failed = |error: &dyn std::fmt::Display| format!("argon2id failed: {error}");
+        let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        self.compute(
+            (algorithm, version, &self.params),
+            plaintext,
+            &salt,
+            &mut out,
+        )
+        .map_err(|error| failed(&error))?;
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&self.params).map_err(|error| failed(&error))?,
+            salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+            hash: Some(Output::new(&out).map_err(|error| failed(&error))?),
+        };
+        Ok(hash.to_string())
     }
 
     fn verify(&self, plaintext: &str, hash: &str) -> Result<bool, String> {
-        let Ok(hash) = PasswordHash::new(hash) else {
+        let Some(hash) = Stored::read(hash) else {
             return Ok(false);
         };
-        let _turn = self.turn();
-        Ok(self
-            .argon2
-            .verify_password(plaintext.as_bytes(), &hash)
-            .is_ok())
+        let (memory, passes) = (hash.params.m_cost(), hash.params.t_cost());
+        if memory > HASH_MEMORY_KIB_MAX || memory.saturating_mul(passes) > HASH_WORK_KIB_MAX {
+            return Err(format!(
+                "the stored hash takes {memory} KiB and {passes} passes to verify, more than this daemon spends on one"
+            ));
+        }
+        let mut out = vec![0; hash.output.len()];
+        let setting = (hash.algorithm, hash.version, &hash.params);
+        match self.compute(setting, plaintext, &hash.salt, &mut out) {
+            // Comparing outputs takes the same time wherever they differ.
+            Ok(()) => Ok(Output::new(&out).is_ok_and(|out| out == hash.output)),
+            Err(_no_hash_of_ours) => Ok(false),
+        }
+    }
+}
+
+/// A hash as it was stored, of whatever cost.
+struct Stored {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Salt,
+    output: Output,
+}
+
+impl Stored {
+    /// `None` where it is not a whole hash of the argon2 family.
+    fn read(text: &str) -> Option<Self> {
+        let hash = PasswordHash::new(text).ok()?;
+        Some(Self {
+            algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
+            version: match hash.version {
+                Some(version) => Version::try_from(version).ok()?,
+                None => Version::default(),
+            },
+            params: Params::try_from(&hash).ok()?,
+            salt: hash.salt?,
+            output: hash.hash?,
+        })
     }
 }
 
@@ -105,16 +192,51 @@ mod tests {
     }
 
     #[test]
-    fn more_at_a_time_than_there_are_processors_wait_for_their_turn() {
+    fn more_at_a_time_than_there_are_buffers_wait_for_their_turn_and_all_buffers_come_back() {
         let passwords = Argon2id::new(Cost::Light);
-        let before = *passwords.free.lock().unwrap();
+        let before = passwords.free.lock().unwrap().len();
+        assert!(before <= HASHES_AT_A_TIME_MAX);
         thread::scope(|scope| {
             for n in 0..4 * before + 3 {
                 let passwords = &passwords;
                 scope.spawn(move || passwords.hash(&format!("password {n}")).unwrap());
             }
         });
-        assert_eq!(*passwords.free.lock().unwrap(), before);
+        assert_eq!(passwords.free.lock().unwrap().len(), before);
+    }
+
+    #[test]
+    fn buffers_keep_no_more_memory_than_a_hash_of_ours_takes() {
+        let passwords = Argon2id::new(Cost::Light);
+        let expensive = Argon2id::new(Cost::Standard).hash("x").unwrap();
+        for _ in 0..4 {
+            assert_eq!(passwords.verify("x", &expensive), Ok(true));
+            passwords.hash("y").unwrap();
+        }
+        let own = passwords.params.block_count();
+        let free = passwords.free.lock().unwrap();
+        assert!(free.iter().all(|buffer| buffer.capacity() <= own));
+    }
+
+    #[test]
+    fn a_stored_hash_does_not_decide_how_much_memory_is_spent_on_it() {
+        let passwords = Argon2id::new(Cost::Light);
+        for cost in ["m=4194304,t=1,p=1", "m=65536,t=4294967295,p=1"] {
+            let hash = format!(
+                "$argon2id$v=19${cost}$c29tZXNhbHRzb21lc2FsdA$WW91IHdpbGwgbm90IGZpbmQgdGhpcyBoYXNoIGhlcmUhISE"
+            );
+            let refused = passwords.verify("x", &hash).unwrap_err();
+            assert!(
+                refused.contains("more than this daemon spends"),
+                "{refused}"
+            );
+        }
+        for hash in [
+            "$argon2id$v=19$m=19456,t=2,p=1",
+            "$scrypt$ln=1$c29tZXNhbHQ$WW91IHdpbGw",
+        ] {
+            assert_eq!(passwords.verify("x", hash), Ok(false), "{hash}");
+        }
     }
 
     #[test]

@@ -1,19 +1,59 @@
-//! Reading from the store: off the async threads, and page by page.
+//! Blocking reads: off the async threads, bounded, stoppable, page by page.
 //!
-//! Owns the step from async to blocking, and the bound on what one page of events may weigh. Never writes.
+//! Owns the step from async to blocking and what bounds it: how much blocking work of requests runs at a time, the stop
+//! token that ends work whose caller has left, and what one page of events may weigh. A bound is held by the work itself,
+//! not by the request that waits for it: a request that is given up frees nothing before its work has ended. Never writes.
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::search::Search;
 use whodunit_core::shown::Shown;
+use whodunit_core::stop::Stop;
 
-use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
+use crate::limits::{
+    HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR, SCAN_ENTRIES_MAX,
+};
 use crate::store::{Direction, LogFilter, Store, StoreError, View};
 
 /// How many events are read before the page is weighed again.
 const CHUNK: usize = 64;
+
+tokio::task_local! {
+    /// The request on whose behalf the task runs; unset for the daemon's own work.
+    static REQUEST: Arc<Ticket>;
+}
+
+/// What a request holds: its place among the requests under way, and the way into the readers' pool.
+struct Ticket {
+    _place: OwnedSemaphorePermit,
+    readers: Arc<Semaphore>,
+}
+
+/// Runs a request. Its place is free again once it and all blocking work begun by it have ended.
+pub(crate) async fn as_request<T>(
+    place: OwnedSemaphorePermit,
+    readers: &Arc<Semaphore>,
+    request: impl Future<Output = T>,
+) -> T {
+    let ticket = Ticket {
+        _place: place,
+        readers: Arc::clone(readers),
+    };
+    REQUEST.scope(Arc::new(ticket), request).await
+}
+
+/// Places for blocking work of requests. More than there are processors, as some of it waits for the disk.
+pub(crate) fn readers() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(processors() * READS_PER_PROCESSOR))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// Runs blocking work where blocking is allowed.
 pub(crate) async fn blocking<T, E>(
@@ -23,7 +63,58 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    blocking_until(move |_| work()).await
+}
+
+/// Runs blocking work that looks at a stop token, which is set when the caller leaves. A request's work waits for a place
+/// in the readers' pool first, and never begins when the caller leaves before that.
+pub(crate) async fn blocking_until<T, E>(
+    work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let ticket = REQUEST.try_with(Arc::clone).ok();
+    let place = match &ticket {
+        None => None,
+        // The pool is never closed.
+        Some(ticket) => Arc::clone(&ticket.readers).acquire_owned().await.ok(),
+    };
+    run((ticket, place), &Stop::new(), work).await
+}
+
+/// Runs blocking work beside the readers' pool: what mostly waits for its turn, such as hashing, or must run once it is
+/// asked for.
+pub(crate) async fn blocking_aside<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let ticket = REQUEST.try_with(Arc::clone).ok();
+    run(ticket, &Stop::new(), move |_| work()).await
+}
+
+/// Runs blocking work that holds on to `held` until it has ended; sets `stop` when the caller leaves.
+async fn run<T, E>(
+    held: impl Send + 'static,
+    stop: &Stop,
+    work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let _left = stop.on_drop();
+    let token = stop.clone();
+    let ended = tokio::task::spawn_blocking(move || {
+        let result = work(&token);
+        drop(held);
+        result
+    });
+    match ended.await {
         Ok(result) => result,
         Err(error) => Err(E::from(StoreError::Engine {
             doing: "working on a request",
@@ -32,7 +123,7 @@ where
     }
 }
 
-/// Runs blocking work on a read view of the log.
+/// Runs blocking work on a read view of the log. The view's stop token is set when the caller leaves.
 pub(crate) async fn read<T, E>(
     store: &Arc<dyn Store>,
     work: impl FnOnce(&dyn View) -> Result<T, E> + Send + 'static,
@@ -42,11 +133,71 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let store = Arc::clone(store);
-    blocking(move || {
-        let view = store.view()?;
-        work(view.as_ref())
-    })
-    .await
+    blocking_until(move |stop| on_view(store.as_ref(), stop, work)).await
+}
+
+fn on_view<T, E: From<StoreError>>(
+    store: &dyn Store,
+    stop: &Stop,
+    work: impl FnOnce(&dyn View) -> Result<T, E>,
+) -> Result<T, E> {
+    stop.check().map_err(StoreError::from)?;
+    let mut view = store.view()?;
+    view.set_stop(stop.clone());
+    work(view.as_ref())
+}
+
+/// No more heavy work is taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too much heavy work (states, steps, differences, what-ifs) is under way")]
+pub(crate) struct Overloaded;
+
+/// The pool for heavy work: what folds, compares and holds whole states. A few run at a time, some wait, the rest are
+/// refused. It stops at once when the daemon does.
+pub(crate) struct HeavyPool {
+    running: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+impl HeavyPool {
+    pub(crate) fn new(stopping: CancellationToken) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(processors().min(HEAVY_AT_A_TIME_MAX))),
+            queue: Arc::new(Semaphore::new(HEAVY_QUEUE_MAX)),
+            stopping,
+        }
+    }
+
+    /// Runs heavy work on a read view of the log, as [`read`] does.
+    pub(crate) async fn read<T, E>(
+        &self,
+        store: &Arc<dyn Store>,
+        work: impl FnOnce(&dyn View) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<Overloaded> + Send + 'static,
+    {
+        let waiting = Arc::clone(&self.queue)
+            .try_acquire_owned()
+            .map_err(|_full| Overloaded)?;
+        let ticket = REQUEST.try_with(Arc::clone).ok();
+        // The pool is never closed.
+        let place = Arc::clone(&self.running).acquire_owned().await.ok();
+        drop(waiting);
+        let stop = Stop::new();
+        let store = Arc::clone(store);
+        let work = run((ticket, place), &stop, move |stop| {
+            on_view(store.as_ref(), stop, work)
+        });
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            result = &mut work => return result,
+            () = self.stopping.cancelled() => stop.set(),
+        }
+        work.await
+    }
 }
 
 /// Events of a stream from a revision on, and the revision to go on from.

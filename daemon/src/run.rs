@@ -12,12 +12,15 @@ use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use whodunit_core::model::ModelError;
 
+use crate::builtin::{self, BuiltIn};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::handlers::{HandlersError, PipelineConfig, PipelineConfigError, handlers};
 use crate::outbox::Handlers;
+use crate::passwords::Cost;
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::redb::{RedbStore, StoreOptions};
@@ -28,6 +31,10 @@ pub struct ServeArgs {
     /// Directory of the store; made when absent
     #[arg(long, value_name = "DIR", env = "WHODUNIT_DATA", default_value_os_t = default_data())]
     pub data: PathBuf,
+    /// A model to fold and decide by: `users` for category `user`. May be given several times. Categories without a model
+    /// are folded by JSON Merge Patch, and have no commands
+    #[arg(long, value_name = "NAME")]
+    pub model: Vec<BuiltIn>,
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4780")]
     pub listen: SocketAddr,
@@ -95,6 +102,9 @@ pub enum RunError {
     /// The pipeline's configuration cannot be used.
     #[error(transparent)]
     Pipeline(#[from] PipelineConfigError),
+    /// A model does not fit together.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// What it asks for cannot be set up.
     #[error(transparent)]
     Handlers(#[from] HandlersError),
@@ -157,16 +167,47 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
         filter: args.log_level.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
     let set = match args.log {
-        LogForm::Text => log.with_ansi(false).try_init(),
-        LogForm::Json => log.json().flatten_event(true).try_init(),
+        LogForm::Text => log
+            .with_ansi(false)
+            .with_writer(|| OneLine(io::stderr()))
+            .try_init(),
+        LogForm::Json => log
+            .with_writer(io::stderr)
+            .json()
+            .flatten_event(true)
+            .try_init(),
     };
     // A log that is set already, by whoever embeds this, stays.
     drop(set);
     Ok(())
+}
+
+/// Writes each entry of the log as one line, whatever its fields hold: control characters are escaped, so that nothing a
+/// client sends can look like another entry.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    /// An entry comes as a whole, with its line's end.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let line = entry.strip_suffix(b"\n").unwrap_or(entry);
+        let mut text = String::with_capacity(entry.len());
+        for c in String::from_utf8_lossy(line).chars() {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                text.extend(c.escape_unicode());
+            } else {
+                text.push(c);
+            }
+        }
+        text.push('\n');
+        self.0.write_all(text.as_bytes())?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
@@ -180,9 +221,14 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         source,
     })?;
     let data = args.data.clone();
-    let pipeline = PipelineConfig::load(args.pipeline.as_deref(), &data, |name| {
+    let mut pipeline = PipelineConfig::load(args.pipeline.as_deref(), &data, |name| {
         std::env::var(name).ok()
     })?;
+    if !args.model.contains(&BuiltIn::Users) && pipeline.mail.take().is_some() {
+        tracing::info!(
+            "no mails are sent: they are about users, and `--model users` was not given"
+        );
+    }
     let store = RedbStore::open(&data, StoreOptions::Durable)
         .map_err(|source| RunError::Open { data, source })?;
     let address = args.listen;
@@ -193,14 +239,23 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     let (listener, local) = bound.map_err(|source| RunError::Listen { address, source })?;
     // After the store was opened: the folder for mails may be in its directory.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let models = builtin::models(&args.model, Cost::Standard)?;
     let config = Config {
         handlers: Handlers(handlers(&pipeline, &clock)?),
+        models,
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
         data: Some(args.data.clone()),
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));
+    for model in daemon.forgotten_models().unwrap_or_default() {
+        tracing::warn!(
+            "category `{}` has decisions on record, but its model was not asked for: its streams are folded by merge, and \
+             commands are refused; start with `--model {model}` to use it",
+            model.category()
+        );
+    }
     let shutdown = CancellationToken::new();
     let mut serving = tokio::spawn(serve(listener, daemon, shutdown.clone()));
     announce(local).map_err(|source| RunError::System {
@@ -232,6 +287,9 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// The terminal it was started from is gone.
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -241,6 +299,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -248,6 +307,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -263,5 +323,22 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_the_log_is_one_line() {
+        let mut out = OneLine(Vec::new());
+        let entry = "INFO revealed who=\"eve\nINFO all is well\r\u{1b}[2J\u{2028}\"\n";
+        out.write_all(entry.as_bytes()).unwrap();
+        let text = String::from_utf8(out.0).unwrap();
+        assert_eq!(
+            text,
+            "INFO revealed who=\"eve\\u{a}INFO all is well\\u{d}\\u{1b}[2J\\u{2028}\"\n"
+        );
     }
 }

@@ -12,7 +12,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
-use whodunit_core::what_if::{Scenario, WhatIfError, evaluate};
+use whodunit_core::what_if::{Scenario, WhatIfError, evaluate_until};
 
 use crate::limits::{
     SCAN_ENTRIES_MAX, WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
@@ -73,7 +73,7 @@ pub fn what_if(
         at: base.position,
         failure: RefCell::new(None),
     };
-    let run = evaluate(&Scenario {
+    let scenario = Scenario {
         model,
         stream: &request.stream,
         start: &start,
@@ -84,10 +84,14 @@ pub fn what_if(
         continuation: request.continuation,
         holders: &holders,
         now: base.now,
-    });
+    };
+    let run = evaluate_until(&scenario, view.stop());
     match holders.failure.into_inner() {
         Some(failure) => Err(failure.into()),
-        None => Ok(run?),
+        None => run.map_err(|error| match error {
+            WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
+            error => error.into(),
+        }),
     }
 }
 

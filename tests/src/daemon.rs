@@ -20,7 +20,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon on this data directory and a free port, and waits until it says that it listens.
+    /// Starts a daemon with the model `users` on this data directory and a free port, and waits until it says that it listens.
     pub fn start(data: &Path) -> Result<Self> {
         Self::start_on(data, "127.0.0.1:0")
     }
@@ -28,7 +28,11 @@ impl Daemon {
     /// The same, on a given address.
     pub fn start_on(data: &Path, listen: &str) -> Result<Self> {
         let data = data.to_str().context("a path that is text")?;
-        Self::run("whodunitd", &["--data", data, "--listen", listen], None)
+        Self::run(
+            "whodunitd",
+            &["--data", data, "--listen", listen, "--model", "users"],
+            None,
+        )
     }
 
     /// Whatever program of ours serves, with these arguments and, if given, this folder for its temporary files.

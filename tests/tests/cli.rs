@@ -220,7 +220,15 @@ async fn a_store_and_an_export_open_as_the_same_log() {
     let data = folder.path().join("data");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (data, file) = (text(&data), text(&folder.path().join("log.ndjson")));
-    let serve = ["serve", "--data", &data, "--listen", "127.0.0.1:0"];
+    let serve = [
+        "serve",
+        "--data",
+        &data,
+        "--listen",
+        "127.0.0.1:0",
+        "--model",
+        "users",
+    ];
     let daemon = Daemon::run("whodunit", &serve, None).unwrap();
     sarah(&daemon).await;
     let log = run(&daemon, &["export", "--reveal"], 0);

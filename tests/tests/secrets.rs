@@ -237,7 +237,14 @@ async fn what_the_pipeline_makes_of_events_holds_neither_password_nor_hash() {
     );
     std::fs::write(&config, webhook).unwrap();
     let data = folder.path().join("data");
-    let args = ["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--model",
+        "users",
+        "--data",
+        data.to_str().unwrap(),
+    ];
     let args = [&args[..], &["--pipeline", config.to_str().unwrap()]].concat();
     let daemon = Daemon::run("whodunitd", &args, None).unwrap();
     let [first, second, ..] = CANARIES;

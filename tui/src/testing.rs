@@ -159,7 +159,7 @@ impl Daemon {
             .to_string(),
         )
         .unwrap();
-        let rules = users::model(std::sync::Arc::new(NoPasswords));
+        let rules = users::model(std::sync::Arc::new(NoPasswords)).unwrap();
         let streams = vec![
             stream(
                 "user-sarah",
@@ -323,7 +323,7 @@ impl Daemon {
 
     /// A value as the daemon shows it.
     fn shown<T: Redact>(&self, value: T) -> T {
-        let models = whodunit_core::model::Models::new([self.rules.clone()]);
+        let models = whodunit_core::model::Models::new([self.rules.clone()]).unwrap();
         Reveal::NO.show(&models, value).into_inner()
     }
 
@@ -339,6 +339,7 @@ impl Daemon {
                 schema: command.schema.clone(),
             });
         ModelOut {
+            name: "users".to_owned(),
             category: category.to_owned(),
             description: spec.description.clone(),
             rules_hash: "0011223344556677".to_owned(),
@@ -522,6 +523,7 @@ pub(crate) fn stream(
     why: Option<&str>,
 ) -> Stream {
     Stream {
+        model: "users".to_owned(),
         stream: StreamName::new(name).unwrap(),
         category: name.split('-').next().unwrap().to_owned(),
         revision: Revision(revision),

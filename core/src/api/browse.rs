@@ -17,6 +17,8 @@ pub struct Stream {
     pub stream: StreamName,
     /// What stands before the first `-`.
     pub category: String,
+    /// The model that folds it, such as `users`; `merge` when none was asked for.
+    pub model: String,
     /// Its head.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -56,13 +58,15 @@ pub struct Category {
     pub streams: u64,
     /// How many events they have together.
     pub events: u64,
-    /// The model that folds it: its own, or `merge`.
+    /// The model that folds it, such as `users`; `merge` when none was asked for.
     pub model: String,
 }
 
 /// A model (`GET /v1/models`, `GET /v1/models/{category}`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelOut {
+    /// Its name, such as `users`.
+    pub name: String,
     /// Its category; `*` for the one that takes every category without a model.
     pub category: String,
     /// What it models.

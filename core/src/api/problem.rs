@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::pipeline::BackfillPlan;
+use crate::text::shown;
 
 /// What went wrong, for programs. Stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -75,17 +76,21 @@ pub enum Code {
     Timeout,
     /// 413: the body is larger than its documented bound.
     TooLarge,
-    /// 415: the body is not declared as JSON.
+    /// 414: the path and query are longer than their documented bound.
+    UriTooLong,
+    /// 415: the body is not declared as what the path takes, or is compressed.
     UnsupportedMediaType,
     /// 421: foreign `Host`.
     ForeignHost,
     /// 422: a rule refused the command.
     Rejected,
+    /// 431: the request's head is larger than its documented bound.
+    HeadersTooLarge,
     /// 500: a record of the store is damaged.
     Damaged,
     /// 500: the daemon failed; says nothing about the data asked for.
     Internal,
-    /// 503: too many writes are waiting.
+    /// 503: too much of this kind is under way; the same request may well pass a moment later.
     Busy,
     /// 503: the daemon is shutting down or not ready yet.
     Unavailable,
@@ -126,9 +131,11 @@ impl Code {
             | Self::NotFailed
             | Self::NotConfirmed => 409,
             Self::TooLarge => 413,
+            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::ForeignHost => 421,
             Self::Rejected => 422,
+            Self::HeadersTooLarge => 431,
             Self::Damaged | Self::Internal => 500,
             Self::Busy | Self::Unavailable => 503,
         }
@@ -168,12 +175,14 @@ impl Code {
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",
             Self::TooLarge => "body too large",
-            Self::UnsupportedMediaType => "body is not JSON",
+            Self::UriTooLong => "path and query too long",
+            Self::UnsupportedMediaType => "media type not taken",
             Self::ForeignHost => "foreign host refused",
             Self::Rejected => "rejected by a rule",
+            Self::HeadersTooLarge => "head of the request too large",
             Self::Damaged => "damaged record",
             Self::Internal => "internal error",
-            Self::Busy => "too many writes waiting",
+            Self::Busy => "too busy at the moment",
             Self::Unavailable => "not available",
         }
     }
@@ -269,6 +278,54 @@ impl Problem {
     }
 }
 
+/// Characters of a request's own words that a problem repeats.
+pub const ECHO_CHARS_MAX: usize = 64;
+/// Characters of a problem's text altogether.
+const TEXT_CHARS_MAX: usize = 2_000;
+
+/// A request's own word (a key, type, path, name) as a problem may repeat it: cut, and with nothing that acts on a
+/// terminal. All problems say such words through here.
+pub fn echo(word: &str) -> String {
+    shown(&cut(word, ECHO_CHARS_MAX)).into_owned()
+}
+
+/// The beginning of a text, with a sign that it is not all.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    }
+}
+
+/// A text of ours with what it quotes (between backticks) cut as [`echo`] cuts it, and altogether no longer than our own
+/// words are.
+fn bounded(text: &str) -> String {
+    let parts = text
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| match index % 2 {
+            1 => cut(part, ECHO_CHARS_MAX),
+            _ => part.to_owned(),
+        });
+    cut(&parts.collect::<Vec<_>>().join("`"), TEXT_CHARS_MAX)
+}
+
+impl Problem {
+    /// The problem with nothing of the request in it that is longer than a problem repeats. Every problem goes out through
+    /// here, whoever wrote its words.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.detail = bounded(&self.detail);
+        self.hint = self.hint.map(|hint| bounded(&hint));
+        // A pointer's steps are keys of the request.
+        self.field = self.field.map(|field| {
+            let steps = field.split('/').map(|step| cut(step, ECHO_CHARS_MAX));
+            cut(&steps.collect::<Vec<_>>().join("/"), 4 * ECHO_CHARS_MAX)
+        });
+        self
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)
@@ -280,6 +337,28 @@ impl std::error::Error for Problem {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_repeats_little_of_a_request() {
+        let long = "x".repeat(1 << 20);
+        for detail in [
+            format!("there is no `{}` here", echo(&long)),
+            format!("there is no `{long}` here"),
+            format!("there is no {long} here"),
+            format!("`{}`", "a`".repeat(1 << 19)),
+        ] {
+            let problem = Problem::new(Code::Malformed, detail)
+                .hint(format!("not `{long}` but `{long}`"))
+                .field(format!("/{long}/0/{}", "y/".repeat(1 << 19)));
+            let text = serde_json::to_string(&problem.bounded()).unwrap();
+            assert!(text.len() < 10_000, "{}", text.len());
+        }
+        assert_eq!(echo("\u{1b}[2J"), "␛[2J");
+        let short = Problem::new(Code::Malformed, "`a` and `b`").field("/a/b");
+        assert_eq!(short.clone().bounded(), short);
+        let cut = Problem::new(Code::Malformed, format!("no `{long}` here")).bounded();
+        assert_eq!(cut.detail, format!("no `{}…` here", "x".repeat(64)));
+    }
 
     #[test]
     fn codes_print_as_on_the_wire() {

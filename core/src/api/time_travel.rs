@@ -36,7 +36,7 @@ pub struct StateOut {
     /// The stream's head, to tell the past from the present.
     #[schema(value_type = u64)]
     pub head_revision: Revision,
-    /// The model that folded it: a category, or `merge`.
+    /// The model that folded it, such as `users`; `merge` when none was asked for.
     pub model: String,
     /// Content hash of its rules.
     pub rules_hash: String,

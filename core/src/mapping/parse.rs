@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::condition::{Condition, Test};
 use super::shape::Shape;
 use super::template::{Template, check_pointer};
-use super::{Build, MAPPING_BYTES_MAX, Mapping, MappingError, RULES_MAX, Rule};
+use super::{Build, List, MAPPING_BYTES_MAX, Mapping, MappingError, RULES_MAX, Rule};
 
 type Node<'i> = Spanned<DeValue<'i>>;
 
@@ -270,7 +270,7 @@ impl Source<'_> {
             }
             Ok(Shape::Table(shape))
         };
-        Ok(Build {
+        let mut build = Build {
             stream: must("stream")?,
             event_type: must("type")?,
             id: find("id")?,
@@ -284,7 +284,10 @@ impl Source<'_> {
                 [] => None,
                 pairs => Some(table(pairs, "metadata")?),
             },
-        })
+            lists: Vec::new(),
+        };
+        build.lists = lists(&build);
+        Ok(build)
     }
 
     fn condition(&self, node: &Node<'_>, field: &str) -> Result<Condition, MappingError> {
@@ -462,6 +465,52 @@ impl Source<'_> {
             ),
         }
     }
+}
+
+/// Lists of which a rule looks at single elements (`/events/0/type`), and nowhere at the whole.
+fn lists(build: &Build) -> Vec<List> {
+    let mut pointers = Vec::new();
+    for template in [&build.stream, &build.event_type]
+        .into_iter()
+        .chain(&build.id)
+        .chain(&build.time)
+        .chain(&build.actor)
+        .chain(&build.reason)
+        .chain(&build.correlation)
+        .chain(&build.causation)
+    {
+        pointers.extend(template.pointers());
+    }
+    build.data.pointers(&mut pointers);
+    if let Some(metadata) = &build.metadata {
+        metadata.pointers(&mut pointers);
+    }
+    let mut found: Vec<List> = Vec::new();
+    for pointer in &pointers {
+        for (at, _) in pointer.match_indices('/') {
+            let (list, rest) = pointer.split_at(at);
+            let token = rest.get(1..).unwrap_or_default();
+            let token = token.split('/').next().unwrap_or_default();
+            let Some(element) = token.parse::<usize>().ok().filter(|_| !list.is_empty()) else {
+                continue;
+            };
+            let covers = |whole: &&str| {
+                list.strip_prefix(*whole)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if pointers.iter().any(covers) {
+                continue;
+            }
+            match found.iter_mut().find(|known| known.pointer == list) {
+                Some(known) => drop(known.elements.insert(element)),
+                None => found.push(List {
+                    pointer: list.to_owned(),
+                    elements: [element].into(),
+                }),
+            }
+        }
+    }
+    found
 }
 
 fn known(is_rule: bool) -> String {

@@ -1,12 +1,14 @@
 //! Templates: texts with placeholders that are filled from a record.
 //!
-//! `user-{lower(/name | /login)}`: a placeholder holds alternatives, the first that has a value is taken.
+//! `user-{lower(/name | /login)}`: a placeholder holds alternatives, the first that has a value is taken. A value that is
+//! there and that no alternative can use is an error: to go on as if it were not would be a guess.
 
 use std::borrow::Cow;
 
-use chrono::DateTime;
 use serde_json::Value;
 
+use super::bounds::{Budget, Misfit, values_in};
+use crate::json;
 use crate::time::Timestamp;
 
 /// How deep functions may be nested.
@@ -15,6 +17,7 @@ const DEPTH_MAX: usize = 8;
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
+    source: String,
     pieces: Vec<Piece>,
 }
 
@@ -60,6 +63,37 @@ pub(super) fn lookup<'a>(record: &'a Value, pointer: &str) -> Option<&'a Value> 
     record.pointer(pointer).filter(|value| !value.is_null())
 }
 
+/// What a placeholder found.
+enum Found<'a> {
+    Value(Cow<'a, Value>),
+    /// An empty text, and no alternative with more.
+    Empty,
+    Nothing,
+}
+
+/// A template's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Text {
+    Some(String),
+    /// The record has nothing for it, or an empty text where that says nothing.
+    Absent,
+    /// It is one placeholder, and the alternative taken is `null`: absent on purpose.
+    Null,
+}
+
+/// Where a text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A name, an id, a time: an empty text says nothing, an object or list is no text.
+    Name,
+    /// Words for people: an empty text says nothing.
+    Words,
+    /// A key: an empty text is one.
+    Key,
+    /// A part of the data: an empty text is one.
+    Data,
+}
+
 impl Template {
     /// Reads a template.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
@@ -83,30 +117,77 @@ impl Template {
         if !plain.is_empty() || pieces.is_empty() {
             pieces.push(Piece::Text(plain));
         }
-        Ok(Self { pieces })
+        Ok(Self {
+            source: text.to_owned(),
+            pieces,
+        })
     }
 
-    /// The text, or `None` when a placeholder has no value.
-    pub(super) fn text(&self, record: &Value) -> Option<String> {
+    /// The text.
+    pub(super) fn text(
+        &self,
+        record: &Value,
+        to: Use,
+        budget: &mut Budget,
+    ) -> Result<Text, Misfit> {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Value(alternatives) => {
-                    let value = first(alternatives, record)?;
-                    out.push_str(&as_text(value.as_ref()));
+                Piece::Text(text) => {
+                    budget.spend(text.len(), 0)?;
+                    out.push_str(text);
                 }
+                Piece::Value(alternatives) => match first(alternatives, record, budget)? {
+                    Found::Nothing => return Ok(Text::Absent),
+                    Found::Empty if matches!(to, Use::Key | Use::Data) => {}
+                    Found::Empty => return Ok(Text::Absent),
+                    Found::Value(value) => match value.as_ref() {
+                        Value::Null if self.pieces.len() == 1 => return Ok(Text::Null),
+                        Value::Null => return Ok(Text::Absent),
+                        value @ (Value::Array(_) | Value::Object(_))
+                            if matches!(to, Use::Name | Use::Key) =>
+                        {
+                            return Err(Misfit::no_text(value));
+                        }
+                        value => {
+                            budget.spend_value(value)?;
+                            out.push_str(&as_text(value));
+                        }
+                    },
+                },
             }
         }
-        Some(out)
+        if out.is_empty() && matches!(to, Use::Name | Use::Words) {
+            return Ok(Text::Absent);
+        }
+        Ok(Text::Some(out))
     }
 
     /// The value: of a lone placeholder as it is, of everything else the text.
-    pub(super) fn value(&self, record: &Value) -> Option<Value> {
-        match self.pieces.as_slice() {
-            [Piece::Value(alternatives)] => first(alternatives, record).map(Cow::into_owned),
-            _ => self.text(record).map(Value::String),
+    pub(super) fn value(
+        &self,
+        record: &Value,
+        budget: &mut Budget,
+    ) -> Result<Option<Value>, Misfit> {
+        if let [Piece::Value(alternatives)] = self.pieces.as_slice() {
+            return Ok(match first(alternatives, record, budget)? {
+                Found::Nothing => None,
+                Found::Empty => Some(Value::String(String::new())),
+                Found::Value(value) => {
+                    budget.spend_value(value.as_ref())?;
+                    Some(value.into_owned())
+                }
+            });
         }
+        Ok(match self.text(record, Use::Data, budget)? {
+            Text::Some(text) => Some(Value::String(text)),
+            Text::Absent | Text::Null => None,
+        })
+    }
+
+    /// As it is written in the mapping.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The JSON Pointers it looks at.
@@ -130,8 +211,28 @@ impl Template {
     }
 }
 
-fn first<'a>(alternatives: &[Expr], record: &'a Value) -> Option<Cow<'a, Value>> {
-    alternatives.iter().find_map(|expr| expr.value(record))
+/// The first alternative that has a value. One that has an empty text is passed over; one that cannot use its value is
+/// too, and is an error if no other can be taken.
+fn first<'a>(
+    alternatives: &[Expr],
+    record: &'a Value,
+    budget: &mut Budget,
+) -> Result<Found<'a>, Misfit> {
+    let (mut unusable, mut empty) = (None, false);
+    for alternative in alternatives {
+        match alternative.value(record, budget) {
+            Ok(Found::Value(value)) => return Ok(Found::Value(value)),
+            Ok(Found::Empty) => empty = true,
+            Ok(Found::Nothing) => {}
+            Err(misfit @ Misfit::Unusable { .. }) => unusable = unusable.or(Some(misfit)),
+            Err(misfit) => return Err(misfit),
+        }
+    }
+    match unusable {
+        Some(misfit) => Err(misfit),
+        None if empty => Ok(Found::Empty),
+        None => Ok(Found::Nothing),
+    }
 }
 
 fn as_text(value: &Value) -> String {
@@ -142,15 +243,27 @@ fn as_text(value: &Value) -> String {
 }
 
 impl Expr {
-    fn value<'a>(&self, record: &'a Value) -> Option<Cow<'a, Value>> {
+    fn value<'a>(&self, record: &'a Value, budget: &mut Budget) -> Result<Found<'a>, Misfit> {
         match self {
-            Self::Pointer(pointer) => lookup(record, pointer).map(Cow::Borrowed),
-            Self::Literal(text) => Some(Cow::Owned(Value::String(text.clone()))),
-            Self::Null => Some(Cow::Owned(Value::Null)),
-            Self::Call(function, alternatives) => {
-                let value = first(alternatives, record)?;
-                function.call(value.as_ref()).map(Cow::Owned)
-            }
+            Self::Pointer(pointer) => Ok(match lookup(record, pointer) {
+                None => Found::Nothing,
+                Some(Value::String(text)) if text.is_empty() => Found::Empty,
+                Some(value) => Found::Value(Cow::Borrowed(value)),
+            }),
+            Self::Literal(text) => Ok(Found::Value(Cow::Owned(Value::String(text.clone())))),
+            Self::Null => Ok(Found::Value(Cow::Owned(Value::Null))),
+            Self::Call(function, alternatives) => match first(alternatives, record, budget)? {
+                Found::Nothing => Ok(Found::Nothing),
+                Found::Empty => Ok(function.of_empty()),
+                Found::Value(value) => {
+                    budget.spend_value(value.as_ref())?;
+                    match function.call(value.as_ref(), budget)? {
+                        Some(Value::String(text)) if text.is_empty() => Ok(Found::Empty),
+                        Some(made) => Ok(Found::Value(Cow::Owned(made))),
+                        None => Err(Misfit::unusable(function.name(), value.as_ref())),
+                    }
+                }
+            },
         }
     }
 }
@@ -178,22 +291,54 @@ impl Function {
         }
     }
 
-    /// `None` when the function makes nothing of the value: the next alternative is taken.
-    fn call(&self, value: &Value) -> Option<Value> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Upper => "upper",
+            Self::Last => "last",
+            Self::Slug => "slug",
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Seconds => "seconds",
+            Self::Millis => "millis",
+            Self::After(_) => "after",
+            Self::Before(_) => "before",
+        }
+    }
+
+    /// What the function makes of an empty text.
+    fn of_empty(&self) -> Found<'static> {
+        match self {
+            Self::Lower | Self::Upper | Self::Last | Self::Slug | Self::Text => Found::Empty,
+            Self::Json | Self::Seconds | Self::Millis | Self::After(_) | Self::Before(_) => {
+                Found::Nothing
+            }
+        }
+    }
+
+    /// `None` when the function can make nothing of the value.
+    fn call(&self, value: &Value, budget: &mut Budget) -> Result<Option<Value>, Misfit> {
         let text = as_text(value);
-        let text = match self {
-            Self::Lower => text.to_lowercase(),
-            Self::Upper => text.to_uppercase(),
-            Self::Last => last_segment(&text).to_owned(),
-            Self::Slug => slug(&text),
-            Self::Text => text,
-            Self::Json => return crate::json::read(&text).ok(),
-            Self::Seconds => moment(value, 1_000_000)?,
-            Self::Millis => moment(value, 1_000)?,
-            Self::After(mark) => text.rsplit_once(mark.as_str())?.1.to_owned(),
-            Self::Before(mark) => text.split_once(mark.as_str())?.0.to_owned(),
+        let made = match self {
+            Self::Lower => Some(text.to_lowercase()),
+            Self::Upper => Some(text.to_uppercase()),
+            Self::Last => Some(last_segment(&text).to_owned()),
+            Self::Slug => Some(slug(&text)),
+            Self::Text => Some(text),
+            Self::Json => {
+                budget.spend(0, values_in(&text))?;
+                return Ok(json::read(&text).ok());
+            }
+            Self::Seconds => moment(value, 6),
+            Self::Millis => moment(value, 3),
+            Self::After(mark) => text
+                .rsplit_once(mark.as_str())
+                .map(|(_, after)| after.to_owned()),
+            Self::Before(mark) => text
+                .split_once(mark.as_str())
+                .map(|(before, _)| before.to_owned()),
         };
-        Some(Value::String(text))
+        Ok(made.map(Value::String))
     }
 }
 
@@ -220,17 +365,11 @@ fn slug(text: &str) -> String {
     out
 }
 
-/// A count of units since 1970 as an RFC 3339 time.
-fn moment(value: &Value, micros_per_unit: i64) -> Option<String> {
+/// A count of units since 1970 as an RFC 3339 time; a unit is ten to the power of `digits` microseconds.
+fn moment(value: &Value, digits: i32) -> Option<String> {
     let micros = match value {
-        Value::Number(number) => match number.as_i64() {
-            Some(units) => units.checked_mul(micros_per_unit)?,
-            None => rounded(number.as_f64()?, micros_per_unit)?,
-        },
-        Value::String(text) => match text.trim().parse::<i64>() {
-            Ok(units) => units.checked_mul(micros_per_unit)?,
-            Err(_not_whole) => rounded(text.trim().parse().ok()?, micros_per_unit)?,
-        },
+        Value::Number(number) => micros(number.as_str(), digits)?,
+        Value::String(text) => micros(text.trim(), digits)?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     let at = Timestamp::from_micros(micros);
@@ -238,22 +377,33 @@ fn moment(value: &Value, micros_per_unit: i64) -> Option<String> {
     (at.as_micros() == micros).then(|| at.to_string())
 }
 
-fn rounded(units: f64, micros_per_unit: i64) -> Option<i64> {
-    let seconds = match micros_per_unit {
-        1_000 => units / 1_000.0,
-        _ => units,
+/// A decimal times ten to the power of `digits`, as a whole number, by its digits: a double would lose the last of them.
+fn micros(text: &str, digits: i32) -> Option<i64> {
+    let (text, exponent) = match text.split_once(['e', 'E']) {
+        Some((text, exponent)) => (text, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
     };
-    // Whole seconds and the fraction apart: a double holds today's microseconds only just.
-    let whole = seconds.floor();
-    let date = DateTime::from_timestamp(whole_i64(whole)?, 0)?;
-    let fraction = whole_i64(((seconds - whole) * 1e6).round())?;
-    date.timestamp()
-        .checked_mul(1_000_000)?
-        .checked_add(fraction)
-}
-
-fn whole_i64(value: f64) -> Option<i64> {
-    format!("{value:.0}").parse().ok()
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all = format!("{whole}{fraction}");
+    if whole.is_empty() || all.len() > 36 || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i128 = all.parse().ok()?;
+    let number = if negative { -number } else { number };
+    let power = exponent
+        .checked_add(digits)?
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let scale = 10_i128.checked_pow(power.unsigned_abs())?;
+    let micros = if power >= 0 {
+        number.checked_mul(scale)?
+    } else {
+        (number.checked_mul(2)?.checked_add(scale)?).div_euclid(scale.checked_mul(2)?)
+    };
+    i64::try_from(micros).ok()
 }
 
 /// Reads placeholders.

@@ -5,19 +5,34 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::ids::{Position, Revision, StreamName};
-use crate::merge::Merge;
+use crate::command::{Command, Rejection};
+use crate::decider::{Decider, DecodedEvent, Evolution};
+use crate::event::NewEvent;
+use crate::ids::{Position, Revision};
+use crate::merge;
 use crate::model::ModelSpec;
 use crate::time::Timestamp;
 
+struct Inert;
+
+impl Decider for Inert {
+    fn evolve(&self, _: &mut State, _: &DecodedEvent<'_>) -> Result<Evolution, String> {
+        Ok(Evolution::Unknown)
+    }
+
+    fn decide(&self, _: &State, _: &Command) -> Result<Vec<NewEvent>, Rejection> {
+        Ok(Vec::new())
+    }
+}
+
 fn models() -> Models {
     let spec = ModelSpec {
-        category: "user".to_owned(),
+        category: Some("user".to_owned()),
         secret_fields: vec!["hash".to_owned(), "a/b".to_owned()],
         plaintext_fields: vec!["password".to_owned()],
-        ..Merge::model().spec().clone()
+        ..merge::model().spec().clone()
     };
-    Models::new([Model::new(spec, Arc::new(Merge), None)])
+    Models::new([Model::without_commands(spec, Arc::new(Inert))]).unwrap()
 }
 
 fn event(data: &str, metadata: Option<&str>) -> Event {
@@ -70,7 +85,7 @@ fn secrets_are_taken_out_at_any_depth_and_their_siblings_keep_every_letter() {
         let Value::Object(mut state) = Json::parse(data).unwrap().to_value() else {
             unreachable!()
         };
-        let model = models().of("user").clone();
+        let model = models().for_category("user").clone();
         let found = redact_state(&model, &mut state);
         assert_eq!(below("/data", found).collect::<Vec<_>>(), pointers);
         let wanted = Json::parse(expected).unwrap().to_value();
@@ -124,7 +139,7 @@ fn a_diff_says_that_a_secret_changed_and_not_from_what_to_what() {
         _ => unreachable!(),
     });
     let mut diff = crate::diff::diff(&before, &after);
-    let model = models().of("user").clone();
+    let model = models().for_category("user").clone();
     let found = redact_diff(&model, &mut diff);
     let text = serde_json::to_string(&diff).unwrap();
     assert!(!text.contains("\"A\"") && !text.contains("\"B\""), "{text}");

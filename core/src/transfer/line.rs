@@ -99,8 +99,10 @@ pub enum DecisionIds {
     /// It led to none: the last event of the log, and of its stream, when it was decided.
     After {
         /// Of the log; `null` when the log was empty.
+        #[serde(deserialize_with = "Option::deserialize")]
         base_event_id: Option<String>,
         /// Of its stream; `null` when there was no stream.
+        #[serde(deserialize_with = "Option::deserialize")]
         base_stream_event_id: Option<String>,
     },
 }

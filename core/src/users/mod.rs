@@ -14,15 +14,19 @@ use serde_json::{Map, Value};
 
 use crate::json::{State, at};
 use crate::keys::UniqueKey;
-use crate::model::{Model, ModelSpec, Upcast, Upcaster};
+use crate::model::{Model, ModelError, ModelSpec, Upcast, Upcaster};
 
 pub use prepare::Passwords;
 
-/// The model of category `user`.
-pub fn model(passwords: Arc<dyn Passwords>) -> Model {
+/// The model `users`, for category `user`.
+///
+/// # Errors
+/// When one of its schemas does not compile, which a test rules out.
+pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
     let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let spec = ModelSpec {
-        category: "user".to_owned(),
+        name: "users".to_owned(),
+        category: Some("user".to_owned()),
         description: "user accounts: creation, names, email, password, suspension, deletion"
             .to_owned(),
         version: "users-1".to_owned(),
@@ -37,7 +41,7 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Model {
         plaintext_fields: names(&["password", "current_password", "new_password"]),
         title: Some("/email".to_owned()),
         status: Some("/status".to_owned()),
-        unique_keys,
+        unique_keys: Some(unique_keys),
     };
     Model::new(
         spec,

@@ -9,7 +9,7 @@ use super::*;
 use crate::fold::fold;
 use crate::ids::Position;
 use crate::keys::{NoHolders, UniqueKey};
-use crate::merge::Merge;
+use crate::merge;
 use crate::users::{self, Passwords};
 
 struct Plain;
@@ -25,7 +25,7 @@ impl Passwords for Plain {
 }
 
 fn model() -> Model {
-    users::model(Arc::new(Plain))
+    users::model(Arc::new(Plain)).unwrap()
 }
 
 fn stream() -> StreamName {
@@ -353,7 +353,7 @@ fn malformed_actions_name_the_field_and_never_the_value() {
 
 #[test]
 fn a_category_without_a_model_has_no_commands() {
-    let model = Merge::model();
+    let model = merge::model();
     let history = events(&[("Made", json!({"a": 1}))]);
     let actions: Vec<Action> = serde_json::from_str(&json!([suspend()]).to_string()).unwrap();
     let scenario = Scenario {

@@ -37,7 +37,7 @@ impl Commands {
     /// Appends facts now.
     pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
-        let model = self.models.of(raw.stream.category());
+        let model = self.models.for_stream(&raw.stream);
         for (index, event) in raw.events.iter_mut().enumerate() {
             check::event(model, event).map_err(|invalid| {
                 WriteError::refused(invalid.into_problem(&format!("/events/{index}")))
@@ -47,7 +47,7 @@ impl Commands {
         if raw.handled {
             check_times(&raw.events, now)?;
         }
-        if model.is_merge() {
+        if !model.has_unique_keys() {
             return Ok(self.submit(raw, now).await?);
         }
         let lock = self.stream_locks.enter(&raw.stream).await;

@@ -9,7 +9,6 @@ use whodunit_core::event::NewEvent;
 use whodunit_core::ids::check_id;
 use whodunit_core::json::Json;
 use whodunit_core::model::Model;
-use whodunit_core::payload::check_payload;
 
 use crate::limits::{
     ACTOR_BYTES_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX,
@@ -56,8 +55,8 @@ impl Invalid {
 
 /// Checks a command against what its model knows.
 pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Problem>> {
-    let category = &model.spec().category;
-    let Some(spec) = model.command(&command.command_type) else {
+    let category = model.spec().category.as_deref().unwrap_or_default();
+    let Some(wrong) = model.check_payload(&command.command_type, &command.payload) else {
         let known: Vec<_> = model
             .spec()
             .commands
@@ -90,7 +89,7 @@ pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Prob
         id("/causation_id", command.causation_id.as_deref())
     };
     envelope().map_err(|invalid| invalid.into_problem(""))?;
-    if let Some(error) = check_payload(spec, &command.payload).into_iter().next() {
+    if let Some(error) = wrong.into_iter().next() {
         let invalid = Invalid::malformed(format!("/payload{}", error.pointer), error.message);
         return Err(invalid.into_problem(""));
     }

@@ -29,7 +29,7 @@ use crate::clock::{Clock, Ids};
 use crate::limits::ATTEMPTS_MAX;
 use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
-use crate::reading::{blocking, read};
+use crate::reading::{blocking_aside, read};
 use crate::store::{
     Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
     View,
@@ -107,7 +107,7 @@ impl Commands {
         command: CommandIn,
         now: Timestamp,
     ) -> Result<CommandResult, WriteError> {
-        let Some(model) = self.models.own(stream.category()) else {
+        let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
         };
         check::command(model, &command).map_err(WriteError::refused)?;
@@ -161,7 +161,8 @@ impl Commands {
         }
         let (model, ids) = (model.clone(), Arc::clone(&self.ids));
         let started = Instant::now();
-        let mut append = blocking(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        let mut append =
+            blocking_aside(move || prepared(&model, &base, command, ids.as_ref())).await?;
         let took = started.elapsed();
         append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         let category = append.stream.category().to_owned();

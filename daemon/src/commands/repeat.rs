@@ -28,7 +28,7 @@ impl Commands {
         let Some((decision, answer)) = found else {
             return Ok(None);
         };
-        let model = self.models.of(command.stream.category());
+        let model = self.models.for_stream(&command.stream);
         if is_same(model, command, &decision) {
             return Ok(Some(answer));
         }

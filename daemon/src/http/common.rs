@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::shown::Reveal;
 use whodunit_core::text::shown;
 
@@ -110,6 +110,8 @@ pub(crate) fn asked_to_reveal(reveal: bool, headers: &HeaderMap, what: &str, of:
             .and_then(|value| value.to_str().ok());
         let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
         let who = shown(who.unwrap_or("anonymous"));
-        tracing::info!(who = %who, what, of = %shown(of), "secrets revealed");
+        // As plain values they are quoted in the log, so that neither can look like another field.
+        let (who, of) = (who.as_ref(), echo(of));
+        tracing::info!(who, what, of, "secrets revealed");
     })
 }

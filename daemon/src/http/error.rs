@@ -11,7 +11,10 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::what_if::WhatIfError;
 
+use crate::builtin::BuiltIn;
 use crate::commands::WriteError;
+use crate::limits::{HEAD_BYTES_MAX, URI_BYTES_MAX};
+use crate::reading::Overloaded;
 use crate::store::{AppendError, StoreError};
 use crate::time_travel::TravelError;
 use crate::what_if::WhatIfFailure;
@@ -22,7 +25,7 @@ pub(crate) struct ApiError(pub(crate) Box<Problem>);
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        Self(Box::new(problem.bounded()))
     }
 }
 
@@ -32,13 +35,65 @@ impl IntoResponse for ApiError {
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if matches!(self.0.status, 429 | 503 | 507) {
+            let seconds = match self.0.code {
+                Code::Busy => 1,
+                _ => 5,
+            };
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
+}
+
+/// The whole answer to a request that the HTTP engine refused by itself, in place of its own, which has no body. `None`
+/// when `engine` is no such answer.
+pub(crate) fn unread_answer(engine: &[u8]) -> Option<Vec<u8>> {
+    let rest = engine.strip_prefix(b"HTTP/1.1 4")?;
+    let text = std::str::from_utf8(rest).ok()?;
+    let is_whole = text.ends_with("\r\n\r\n") && text.contains("content-length: 0\r\n");
+    if !is_whole || !text.contains("connection: close\r\n") {
+        return None;
+    }
+    let problem = match text.get(..2)? {
+        "00" => Problem::new(
+            Code::Malformed,
+            "the request is not HTTP/1.1 as it should be",
+        ),
+        "14" => uri_too_long(),
+        "31" => Problem::new(
+            Code::HeadersTooLarge,
+            format!(
+                "the request's head is larger than {HEAD_BYTES_MAX} bytes, or has more than 100 headers"
+            ),
+        ),
+        _ => return None,
+    };
+    let body = serde_json::to_string(&problem).ok()?;
+    let first = engine.split(|&byte| byte == b'\r').next()?;
+    let first = String::from_utf8_lossy(first);
+    Some(
+        format!(
+            "{first}\r\ncontent-type: application/problem+json\r\nx-content-type-options: nosniff\r\n\
+             cache-control: no-store\r\ncross-origin-resource-policy: same-origin\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes(),
+    )
+}
+
+pub(crate) fn uri_too_long() -> Problem {
+    let detail = format!("the request's path and query are longer than {URI_BYTES_MAX} bytes");
+    Problem::new(Code::UriTooLong, detail)
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Closed) {
+        // Work is stopped while its caller still waits only when the daemon stops.
+        if matches!(error, StoreError::Closed | StoreError::Stopped(_)) {
             return unavailable().into();
         }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -56,6 +111,19 @@ impl From<StoreError> for ApiError {
         }
         .into()
     }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(error: Overloaded) -> Self {
+        busy(&error.to_string())
+    }
+}
+
+/// A refusal for being too busy.
+pub(crate) fn busy(detail: &str) -> ApiError {
+    Problem::new(Code::Busy, detail)
+        .hint("try again shortly")
+        .into()
 }
 
 pub(crate) fn unavailable() -> Problem {
@@ -125,7 +193,7 @@ fn expected_json(expected: ExpectedRevision) -> serde_json::Value {
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Refused(problem) => Self(problem),
+            WriteError::Refused(problem) => (*problem).into(),
             WriteError::NoModel { stream } => no_model(stream.category()).into(),
             WriteError::Prepare(cause) => unprepared(&cause).into(),
             WriteError::Append(error) => error.into(),
@@ -135,11 +203,17 @@ impl From<WriteError> for ApiError {
 }
 
 fn no_model(category: &str) -> Problem {
-    Problem::new(
+    let problem = Problem::new(
         Code::NoModel,
-        format!("category `{category}` has no model, so no commands"),
-    )
-    .hint("append events to it instead, or see `GET /v1/models` for what has commands")
+        format!("category `{category}` has no model here, so no commands"),
+    );
+    match BuiltIn::for_category(category) {
+        Some(model) => problem.hint(format!(
+            "its model was not asked for: start the daemon with `--model {model}`, if these streams are of that kind"
+        )),
+        None => problem
+            .hint("append events to it instead, or see `GET /v1/models` for what has commands"),
+    }
 }
 
 fn unprepared(cause: &str) -> Problem {
@@ -156,7 +230,7 @@ impl From<WhatIfFailure> for ApiError {
         match failure {
             WhatIfFailure::Travel(error) => error.into(),
             WhatIfFailure::Store(error) => error.into(),
-            WhatIfFailure::Refused(problem) => Self(problem),
+            WhatIfFailure::Refused(problem) => (*problem).into(),
             WhatIfFailure::Scenario(error) => untold(&error).into(),
         }
     }

@@ -7,20 +7,19 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use whodunit_core::api::Page;
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::shown::Shown;
-use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
 
 use super::common::{Order, asked_to_reveal, at_most_one, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query};
-use super::reply::Reply;
+use super::reply::{Written, answer};
 use crate::daemon::Parts;
-use crate::reading::{log_page, read};
+use crate::reading::log_page;
 use crate::store::{DecisionFilter, LogFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -64,7 +63,7 @@ pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<EventsParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Shown<Event>>>, ApiError> {
+) -> Result<Written, ApiError> {
     let from = ("from_position", params.from_position.is_some());
     at_most_one(from, ("cursor", params.cursor.is_some()))?;
     let limit = page_limit(params.limit)?;
@@ -82,15 +81,15 @@ pub(crate) async fn list(
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         let show = |event| reveal.show(&models, event);
         let page = log_page(view, &filter, from, order.into(), limit, &show)?;
-        Ok(Reply(Page {
+        Ok(Page {
             items: page.events,
             next_cursor: page.next.map(|next| order.cursor(next.0)),
             head: view.head().position.0,
             scanned: page.scanned,
-        }))
+        })
     })
     .await
 }
@@ -112,15 +111,15 @@ pub(crate) async fn one(
     PathText(event_id): PathText,
     Query(params): Query<EventParams>,
     headers: HeaderMap,
-) -> Result<Reply<Shown<Event>>, ApiError> {
+) -> Result<Written, ApiError> {
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "event", &event_id);
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         let Some(event) = view.event_by_id(&event_id)? else {
-            let detail = format!("there is no event `{}`", shown(&event_id));
+            let detail = format!("there is no event `{}`", echo(&event_id));
             return Err(Problem::new(Code::NoSuchEvent, detail).into());
         };
-        Ok(Reply(reveal.show(&models, event)))
+        Ok(reveal.show(&models, event))
     })
     .await
 }
@@ -163,7 +162,7 @@ pub(crate) async fn decisions(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<DecisionsParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Shown<Decision>>>, ApiError> {
+) -> Result<Written, ApiError> {
     let limit = page_limit(params.limit)?;
     let order = params.order.unwrap_or_default();
     let from = order.read_cursor(params.cursor.as_deref())?;
@@ -178,14 +177,14 @@ pub(crate) async fn decisions(
         "the log",
     );
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         let page = view.decisions(&filter, from, order.into(), limit)?;
-        Ok(Reply(Page {
+        Ok(Page {
             scanned: page.decisions.len() as u64,
             items: reveal.show_all(&models, page.decisions),
             next_cursor: page.next.map(|next| order.cursor(next)),
             head: view.head().position.0,
-        }))
+        })
     })
     .await
 }

@@ -21,9 +21,8 @@ use whodunit_core::time::Timestamp;
 use whodunit_core::transfer::{DecisionIds, decision_line};
 
 use super::common::asked_to_reveal;
-use super::error::ApiError;
+use super::error::{ApiError, busy};
 use super::extract::Query;
-use super::layers::busy;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry, batch};
 use crate::reading::{log_page, read};

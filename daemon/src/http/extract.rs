@@ -2,11 +2,9 @@
 //!
 //! Owns their bounds and the wording. A message names fields, lines and columns, never a value: it might be a secret.
 
-use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, header};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path as Place, Segment};
 use whodunit_core::api::problem::{Code, Problem};
@@ -14,7 +12,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::json::{check, pointer_token};
 
 use super::error::ApiError;
-use crate::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, BODY_TIMEOUT};
+use crate::limits::BODY_BYTES_MAX;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -33,7 +31,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             );
             return Err(problem.hint("send `Content-Type: application/json`").into());
         }
-        let bytes = read_body(request.into_body()).await?;
+        // It was received before: see `receive`.
+        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await;
+        let bytes = bytes.map_err(|_broken| {
+            Problem::new(Code::Malformed, "the body ended before it was complete")
+        })?;
         parse(&bytes).map(Self)
     }
 }
@@ -49,39 +51,6 @@ pub(crate) fn content_type(headers: &HeaderMap) -> String {
         .next()
         .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
-}
-
-async fn read_body(body: Body) -> Result<Vec<u8>, ApiError> {
-    let read = async {
-        let (mut bytes, mut length) = (Vec::new(), 0);
-        let mut pieces = body.into_data_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece: Bytes = piece.map_err(|_broken| {
-                Problem::new(Code::Malformed, "the body ended before it was complete")
-            })?;
-            length += piece.len();
-            if length <= BODY_BYTES_MAX {
-                bytes.extend_from_slice(&piece);
-            } else if length > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX {
-                break;
-            }
-        }
-        if length > BODY_BYTES_MAX {
-            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-            return Err(Problem::new(Code::TooLarge, detail)
-                .hint("split it; `POST /v1/import` takes any number of records")
-                .into());
-        }
-        Ok(bytes)
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(result) => result,
-        Err(_elapsed) => {
-            let seconds = BODY_TIMEOUT.as_secs();
-            let detail = format!("the body did not arrive within {seconds} seconds");
-            Err(Problem::new(Code::Timeout, detail).into())
-        }
-    }
 }
 
 /// Reads JSON, or says where and why it does not fit.
@@ -141,8 +110,29 @@ fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
         .strip_suffix('`')
 }
 
-/// Takes the offending value out of serde's message: `invalid type: string "hunter2", expected a map`.
+/// Takes the offending value out of a message of serde's (`invalid type: string "hunter2", expected a map`) or of our own
+/// types (``time `hunter2` has no zone``).
 fn without_values(said: &str) -> String {
+    if let Some(rest) = said.strip_prefix("unknown variant `")
+        && let Some((_, expected)) = rest.rsplit_once("`, expected ")
+    {
+        return format!("unknown value, expected {expected}");
+    }
+    let value = said
+        .strip_prefix("time `")
+        .or_else(|| said.strip_prefix('`'));
+    for words in [
+        "has no zone",
+        "is not a time;",
+        "is outside the years",
+        "is neither `any`",
+    ] {
+        if let Some((value, rest)) = value.and_then(|value| value.rsplit_once(words))
+            && !value.chars().all(is_of_a_time)
+        {
+            return format!("the value {words}{rest}");
+        }
+    }
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = said.strip_prefix(kind)
             && let (Some((found, _)), Some((_, expected))) = (
@@ -154,6 +144,11 @@ fn without_values(said: &str) -> String {
         }
     }
     said.to_owned()
+}
+
+/// Whether a character occurs in times. What consists of nothing else may be quoted: it was meant as one.
+fn is_of_a_time(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z' | ' ' | '`')
 }
 
 fn pointer(path: &Place) -> String {

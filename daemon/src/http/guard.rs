@@ -1,21 +1,23 @@
-//! Who may speak to the daemon from a browser: nobody but pages of this machine.
+//! Who may speak to the daemon from a browser: pages that the daemon itself served, and no others.
 //!
-//! Owns the checks of `Host` and `Origin`. A page of a foreign site can make a browser send requests to loopback, directly
-//! (told by `Origin` and `Sec-Fetch-Site`) or under a name of its own that resolves to loopback (DNS rebinding, told by
-//! `Host`). Programs that are not browsers pass as long as they name the daemon by an address or an allowed name.
+//! Owns the checks of `Host`, `Origin`, `Sec-Fetch-Site` and `Referer`. A page of another origin can make a browser send
+//! requests to loopback, directly (told by the last three) or under a name of its own that resolves to loopback (DNS
+//! rebinding, told by `Host`). Another port of this machine is another origin. This holds for every method and content
+//! type. Programs that are not browsers pass as long as they name the daemon by an address or an allowed name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::text::shown;
+use whodunit_core::api::problem::{Code, Problem, echo};
 
-use super::error::ApiError;
+use super::error::{ApiError, uri_too_long};
 use crate::daemon::Parts;
+use crate::limits::URI_BYTES_MAX;
 
 /// The address a connection was accepted at.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,10 @@ pub(crate) async fn guard(
         parts: &parts,
         local,
     };
+    let whole = request.uri().path_and_query();
+    if whole.is_some_and(|whole| whole.as_str().len() > URI_BYTES_MAX) {
+        return ApiError::from(uri_too_long()).into_response();
+    }
     match check(&allowed, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -80,34 +86,80 @@ fn host_of(authority: &str) -> &str {
 }
 
 fn check(allowed: &Allowed<'_>, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
-    let text =
-        |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = uri.authority().map(axum::http::uri::Authority::as_str);
-    let host = host.or_else(|| text(header::HOST)).unwrap_or_default();
+    let host = host(uri, headers)?;
     if !allowed.has(host) {
-        let detail = format!("this daemon does not go by the name `{}`", shown(host));
+        let detail = format!("this daemon does not go by the name `{}`", echo(host));
         return Err(Problem::new(Code::ForeignHost, detail)
             .hint("use `127.0.0.1` or `localhost`, or start the daemon with `--allow-host NAME`")
             .into());
     }
-    let cross_site = headers
-        .get("sec-fetch-site")
-        .is_some_and(|site| site == "cross-site");
-    let origin = text(header::ORIGIN);
-    let foreign = origin.is_some_and(|origin| {
-        let authority = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        authority.is_none_or(|authority| !allowed.has(authority))
-    });
-    if cross_site || foreign {
-        let from = origin.map_or("another site".to_owned(), |origin| {
-            format!("`{}`", shown(origin))
-        });
+    if let Some(from) = foreign(host, headers) {
         let detail = format!("a page of {from} has no business with this daemon");
-        return Err(Problem::new(Code::ForeignOrigin, detail).into());
+        return Err(Problem::new(Code::ForeignOrigin, detail)
+            .hint("only pages of this very origin may: same scheme, host and port")
+            .into());
     }
     Ok(())
+}
+
+/// The one name that the request calls this daemon by.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, ApiError> {
+    let ambiguous = |detail: &str| Err(Problem::new(Code::Malformed, detail).into());
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let named = hosts.next().map(|host| host.to_str().unwrap_or("?"));
+    if hosts.next().is_some() {
+        return ambiguous("the request has more than one `Host`");
+    }
+    match (uri.authority().map(Authority::as_str), named) {
+        (Some(target), Some(named)) if !target.eq_ignore_ascii_case(named) => {
+            ambiguous("the request's target and its `Host` name different hosts")
+        }
+        (Some(target), _) => Ok(target),
+        (None, named) => Ok(named.unwrap_or_default()),
+    }
+}
+
+/// Where a browser's request comes from, when that is not this very origin.
+fn foreign(host: &str, headers: &HeaderMap) -> Option<String> {
+    let own = |text: &str| {
+        let authority = text.strip_prefix("http://");
+        authority.is_some_and(|authority| same_authority(authority, host))
+    };
+    for origin in headers.get_all(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or("?");
+        if !own(origin) {
+            return Some(format!("`{}`", echo(origin)));
+        }
+    }
+    let site_is_own = |site: &HeaderValue| site == "same-origin" || site == "none";
+    if !headers.get_all("sec-fetch-site").iter().all(site_is_own) {
+        return Some("another origin".to_owned());
+    }
+    // Browsers that know neither header name the page they come from all the same.
+    for referer in headers.get_all(header::REFERER) {
+        let referer = referer.to_str().unwrap_or("?");
+        let end = referer
+            .match_indices('/')
+            .nth(2)
+            .map_or(referer.len(), |(at, _)| at);
+        let origin = referer.get(..end).unwrap_or_default();
+        if !own(origin) {
+            return Some(format!("`{}`", echo(origin)));
+        }
+    }
+    None
+}
+
+/// Whether two authorities of `http` are one: case and the default port make no difference.
+fn same_authority(one: &str, other: &str) -> bool {
+    let full = |authority: &str| {
+        let authority = authority.to_ascii_lowercase();
+        match authority.strip_suffix(":80") {
+            Some(host) => host.to_owned(),
+            None => authority,
+        }
+    };
+    full(one) == full(other)
 }
 
 #[cfg(test)]

@@ -12,9 +12,8 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::write::ImportReport;
 use whodunit_core::mapping::Mapping;
 
-use super::error::{ApiError, unavailable};
+use super::error::{ApiError, busy, unavailable};
 use super::extract::{Query, content_type};
-use super::layers::busy;
 use super::reply::Reply;
 use crate::daemon::Parts;
 use crate::import::{ImportFailure, Importer, Options};

@@ -9,12 +9,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::text::shown;
+use whodunit_core::api::problem::{Code, Problem, echo};
 
-use super::error::ApiError;
+use super::error::{ApiError, busy};
 use crate::daemon::Parts;
 use crate::limits::HANDLER_TIMEOUT;
+use crate::reading::as_request;
 
 /// Outermost: adds the headers that every reply has, counts it, and one line in the log.
 pub(super) async fn surround(
@@ -86,17 +86,10 @@ pub(super) async fn one_of_many(
     request: Request,
     next: Next,
 ) -> Response {
-    match parts.gates.requests.try_acquire() {
-        Ok(_permit) => next.run(request).await,
+    match Arc::clone(&parts.gates.requests).try_acquire_owned() {
+        Ok(place) => as_request(place, &parts.gates.readers, next.run(request)).await,
         Err(_full) => busy("too many requests are being worked on").into_response(),
     }
-}
-
-/// A refusal for being too busy.
-pub(super) fn busy(detail: &str) -> ApiError {
-    Problem::new(Code::Busy, detail)
-        .hint("try again shortly")
-        .into()
 }
 
 /// Bounds how long a request may take.
@@ -115,14 +108,14 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> ApiError {
-    let detail = format!("there is no path `{}`", shown(uri.path()));
+    let detail = format!("there is no path `{}`", echo(uri.path()));
     Problem::new(Code::NoSuchPath, detail)
         .hint("`GET /v1/openapi.json` lists the paths")
         .into()
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response<Body> {
-    let detail = format!("`{}` does not take {method}", shown(uri.path()));
+    let detail = format!("`{}` does not take {method}", echo(uri.path()));
     let problem = Problem::new(Code::MethodNotAllowed, detail);
     ApiError::from(problem.hint("the header `Allow` lists what it takes")).into_response()
 }

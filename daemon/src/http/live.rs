@@ -14,9 +14,8 @@ use whodunit_core::api::browse::LiveHead;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::shown::Reveal;
 
-use super::error::ApiError;
+use super::error::{ApiError, busy};
 use super::extract::Query;
-use super::layers::busy;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry};
 use crate::live::{After, Feed, Message, NoFeed};

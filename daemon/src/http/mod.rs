@@ -22,11 +22,14 @@ mod ops;
 mod outbox;
 mod projections;
 mod read_models;
+mod receive;
 mod reply;
 mod streams;
 mod travel;
 mod what_if;
 mod write;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -37,42 +40,58 @@ use utoipa_axum::routes;
 
 use crate::daemon::{Daemon, Parts};
 
+pub(crate) use error::unread_answer;
 pub(crate) use guard::LocalAddress;
 
-type Routes = OpenApiRouter<std::sync::Arc<Parts>>;
+type Routes = OpenApiRouter<Arc<Parts>>;
 
 /// The whole API over this daemon.
 pub fn router(daemon: &Daemon) -> Router {
     let parts = daemon.parts();
-    let (routes, document) = routes().split_for_parts();
+    let (routes, document) = routes(Some(parts)).split_for_parts();
     routes
         .merge(openapi::route(&document))
         .fallback(layers::no_such_path)
         .method_not_allowed_fallback(layers::method_not_allowed)
         // The last layer is the outermost.
-        .layer(from_fn_with_state(
-            std::sync::Arc::clone(parts),
-            layers::one_of_many,
-        ))
-        .layer(from_fn_with_state(
-            std::sync::Arc::clone(parts),
-            guard::guard,
-        ))
+        .layer(from_fn_with_state(Arc::clone(parts), guard::guard))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn_with_state(
-            std::sync::Arc::clone(parts),
-            layers::surround,
-        ))
-        .with_state(std::sync::Arc::clone(parts))
+        .layer(from_fn_with_state(Arc::clone(parts), layers::surround))
+        .with_state(Arc::clone(parts))
 }
 
 /// The API's description, as served at `/v1/openapi.json`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::complete(routes().into_openapi())
+    openapi::complete(routes(None).into_openapi())
 }
 
-fn routes() -> Routes {
-    let quick = Routes::with_openapi(openapi::head())
+/// The routes; with what bounds them, where there is a daemon behind them.
+fn routes(parts: Option<&Arc<Parts>>) -> Routes {
+    let (mut short, mut long, mut import) = (short(), long(), import());
+    if let Some(parts) = parts {
+        let one_of_many = from_fn_with_state(Arc::clone(parts), layers::one_of_many);
+        let receive = from_fn_with_state(Arc::clone(parts), receive::receive);
+        // A place among the requests under way is taken once the body is there; an import reads its own.
+        short = short
+            .route_layer(from_fn(layers::in_time))
+            .route_layer(one_of_many.clone())
+            .route_layer(receive.clone());
+        long = long.route_layer(one_of_many.clone()).route_layer(receive);
+        import = import
+            .route_layer(DefaultBodyLimit::disable())
+            .route_layer(from_fn(receive::uncompressed))
+            .route_layer(one_of_many);
+    }
+    Routes::with_openapi(openapi::head())
+        .merge(short)
+        .merge(long)
+        .merge(import)
+        .merge(always())
+}
+
+/// What is answered within a bound of time.
+fn short() -> Routes {
+    Routes::new()
         .routes(routes!(write::command))
         .routes(routes!(streams::events, write::append))
         .routes(routes!(streams::list))
@@ -101,18 +120,24 @@ fn routes() -> Routes {
         .routes(routes!(projections::list))
         .routes(routes!(projections::one))
         .routes(routes!(projections::rebuild, projections::cancel_rebuild))
-        .routes(routes!(ops::health))
-        .routes(routes!(ops::ready))
-        .routes(routes!(metrics::metrics));
-    quick
-        .route_layer(from_fn(layers::in_time))
-        // What streams or goes through the whole log takes as long as it takes.
+}
+
+/// What streams or goes through the whole log takes as long as it takes.
+fn long() -> Routes {
+    Routes::new()
         .routes(routes!(live::live))
         .routes(routes!(export::export))
         .routes(routes!(projections::check))
-        .merge(
-            Routes::new()
-                .routes(routes!(import::import))
-                .route_layer(DefaultBodyLimit::disable()),
-        )
+}
+
+fn import() -> Routes {
+    Routes::new().routes(routes!(import::import))
+}
+
+/// What is answered however many requests are under way.
+fn always() -> Routes {
+    Routes::new()
+        .routes(routes!(ops::health))
+        .routes(routes!(ops::ready))
+        .routes(routes!(metrics::metrics))
 }

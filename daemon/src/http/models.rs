@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, CommandOut, ModelOut};
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::model::Model;
-use whodunit_core::text::shown;
 
 use super::error::ApiError;
 use super::extract::{PathText, Query};
 use super::reply::Reply;
 use super::streams::NoParams;
+use crate::builtin::BuiltIn;
 use crate::daemon::Parts;
 use crate::reading::read;
 
@@ -44,11 +44,14 @@ pub(crate) async fn one(
     if category == "*" {
         return Ok(Reply(described(parts.models.merge())));
     }
-    let Some(model) = parts.models.own(&category) else {
-        let detail = format!("category `{}` has no model of its own", shown(&category));
-        return Err(Problem::new(Code::NoSuchModel, detail)
-            .hint("its streams are folded by JSON Merge Patch: see `GET /v1/models/*`")
-            .into());
+    let Some(model) = parts.models.asked_for(&category) else {
+        let detail = format!("category `{}` has no model here", echo(&category));
+        let mut hint =
+            "its streams are folded by JSON Merge Patch: see `GET /v1/models/*`".to_owned();
+        if let Some(model) = BuiltIn::for_category(&category) {
+            hint = format!("{hint}; start the daemon with `--model {model}` to fold them by it");
+        }
+        return Err(Problem::new(Code::NoSuchModel, detail).hint(hint).into());
     };
     Ok(Reply(described(model)))
 }
@@ -62,11 +65,8 @@ fn described(model: &Model) -> ModelOut {
         schema: command.schema.clone(),
     });
     ModelOut {
-        category: if model.is_merge() {
-            "*".to_owned()
-        } else {
-            spec.category.clone()
-        },
+        name: spec.name.clone(),
+        category: spec.category.clone().unwrap_or_else(|| "*".to_owned()),
         description: spec.description.clone(),
         rules_hash: model.rules_hash().to_owned(),
         commands: commands.collect(),
@@ -87,7 +87,7 @@ pub(crate) async fn categories(
             .categories()?
             .into_iter()
             .map(|info| Category {
-                model: models.of(&info.category).name().to_owned(),
+                model: models.for_category(&info.category).name().to_owned(),
                 category: info.category,
                 streams: info.streams,
                 events: info.events,

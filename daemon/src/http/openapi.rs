@@ -52,7 +52,18 @@ pub(super) fn complete(mut document: Document) -> Document {
 fn bounds() -> String {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     let lines = [
-        format!("a body: {}", mib(limits::BODY_BYTES_MAX)),
+        format!(
+            "a request's path and query: {} KiB; its whole head: {} KiB",
+            limits::URI_BYTES_MAX >> 10,
+            limits::HEAD_BYTES_MAX >> 10
+        ),
+        format!(
+            "a body: {}, complete within {} seconds and at least {} bytes a second; bodies at a time: {}",
+            mib(limits::BODY_BYTES_MAX),
+            limits::BODY_TIMEOUT.as_secs(),
+            limits::BODY_BYTES_PER_SECOND_MIN,
+            mib(limits::BODIES_BYTES_MAX)
+        ),
         format!(
             "a page: {} items or {} of payload",
             limits::PAGE_ITEMS_MAX,
@@ -85,8 +96,11 @@ fn bounds() -> String {
             mib(limits::IMPORT_LINE_BYTES_MAX)
         ),
         format!(
-            "at a time: {} requests, {} live feeds, {} exports, {} imports",
+            "at a time: {} connections, {} requests, {} states, steps, differences and what-ifs (further {} wait), {} live feeds, {} exports, {} imports",
+            limits::CONNECTIONS_MAX,
             limits::REQUESTS_MAX,
+            limits::HEAVY_AT_A_TIME_MAX,
+            limits::HEAVY_QUEUE_MAX,
             limits::LIVE_FEEDS_MAX,
             limits::EXPORTS_MAX,
             limits::IMPORTS_MAX
@@ -96,7 +110,12 @@ fn bounds() -> String {
             limits::QUERY_FILTERS_MAX,
             limits::WAIT_MS_MAX / 1_000
         ),
-        format!("an answer: {} seconds", limits::HANDLER_TIMEOUT.as_secs()),
+        format!(
+            "an answer: {} seconds; a client must take a part of it within {}, and what waits to be taken is {} at most",
+            limits::HANDLER_TIMEOUT.as_secs(),
+            limits::WRITE_TIMEOUT.as_secs(),
+            mib(limits::REPLIES_BYTES_MAX)
+        ),
     ];
     format!(
         "Bounds, beyond which there is a problem that names them:\n\n- {}",

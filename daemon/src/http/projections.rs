@@ -7,8 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use whodunit_core::api::Page;
 use whodunit_core::api::pipeline::{CheckOut, ProjectionOut, RunOut};
-use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::text::shown;
+use whodunit_core::api::problem::{Code, Problem, echo};
 
 use super::error::{ApiError, unavailable};
 use super::extract::{PathText, Query};
@@ -24,7 +23,7 @@ impl From<RequestError> for ApiError {
         match error {
             RequestError::NoSuchProjection(name) => {
                 // The two go by one name, and either may have been asked for.
-                let detail = format!("there is no projection or read model `{}`", shown(&name));
+                let detail = format!("there is no projection or read model `{}`", echo(&name));
                 Problem::new(Code::NoSuchProjection, detail)
                     .hint("`GET /v1/projections` lists what there is")
             }

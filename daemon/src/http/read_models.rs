@@ -11,11 +11,10 @@ use serde_json::Value;
 use utoipa::IntoParams;
 use whodunit_core::api::Page;
 use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, NotYetOut, ReadModelOut};
-use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::ids::Position;
 use whodunit_core::json;
 use whodunit_core::search::Search;
-use whodunit_core::text::shown;
 
 use super::common::{Order, bad_cursor, page_limit};
 use super::error::ApiError;
@@ -134,8 +133,8 @@ pub(crate) async fn one(
         (None, checkpoint) => {
             let detail = format!(
                 "`{}` has no document `{}` as of position {checkpoint}",
-                shown(&name),
-                shown(&key)
+                echo(&name),
+                echo(&key)
             );
             Err(Problem::new(Code::NoSuchDocument, detail)
                 .hint("with `min_position=` a read waits for a write of one's own")
@@ -205,7 +204,7 @@ fn read_query(
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in pairs {
         if name != "filter" && seen.contains(&name) {
-            let detail = format!("`{}` is given twice", shown(&name));
+            let detail = format!("`{}` is given twice", echo(&name));
             return Err(Problem::new(Code::BadParameter, detail).field(name).into());
         }
         asked.read(projection, &name, value)?;
@@ -293,7 +292,7 @@ fn unknown(projection: &dyn Projection, name: &str) -> ApiError {
         .collect();
     Problem::new(
         Code::BadParameter,
-        format!("unknown parameter `{}`", shown(name)),
+        format!("unknown parameter `{}`", echo(name)),
     )
     .field(name)
     .hint(format!("this read model takes {}", takes.join(", ")))

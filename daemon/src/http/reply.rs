@@ -1,14 +1,27 @@
 //! JSON on its way out.
+//!
+//! Owns the bound on replies that their clients have not taken yet. Large ones are written where blocking is allowed.
 
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::{Page, browse, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 
-use super::error::ApiError;
+use super::error::{ApiError, busy};
+use crate::daemon::Parts;
+use crate::memory::Memory;
+use crate::reading::read;
+use crate::store::View;
+
+/// Replies below this many bytes are not counted against the bound: connections bound them well enough.
+const COUNTED_FROM_BYTES: usize = 64 << 10;
 
 /// What a reply may hold: what redaction made, and what has no place for a secret. An event, a decision or a state is only
 /// shown as [`Shown`].
@@ -52,18 +65,86 @@ pub(crate) struct Reply<T>(pub(crate) T);
 impl<T: Showable> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => {
-                let kind = HeaderValue::from_static("application/json");
-                ([(header::CONTENT_TYPE, kind)], body).into_response()
-            }
-            Err(error) => {
-                tracing::error!(%error, "a reply could not be written as JSON");
-                ApiError::from(Problem::new(
-                    Code::Internal,
-                    "the reply could not be written",
-                ))
-                .into_response()
-            }
+            Ok(body) => json(Bytes::from(body)),
+            Err(error) => unwritable(&error).into_response(),
         }
     }
+}
+
+fn json(body: Bytes) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], Body::from(body)).into_response()
+}
+
+fn unwritable(error: &serde_json::Error) -> ApiError {
+    tracing::error!(%error, "a reply could not be written as JSON");
+    Problem::new(Code::Internal, "the reply could not be written").into()
+}
+
+/// A JSON reply that is written already. Its share of the replies' memory is given back when the client has taken it.
+#[derive(Debug)]
+pub(crate) struct Written(Bytes);
+
+/// The bytes of a reply and their share of the memory.
+struct Counted {
+    bytes: Vec<u8>,
+    _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Written {
+    fn new(value: &impl Showable, replies: &Memory) -> Result<Self, ApiError> {
+        let bytes = serde_json::to_vec(value).map_err(|error| unwritable(&error))?;
+        if bytes.len() < COUNTED_FROM_BYTES {
+            return Ok(Self(bytes.into()));
+        }
+        let share = replies.take(bytes.capacity());
+        let share = share
+            .ok_or_else(|| busy("too many bytes of replies wait for their clients to take them"))?;
+        Ok(Self(Bytes::from_owner(Counted {
+            bytes,
+            _share: share,
+        })))
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        json(self.0)
+    }
+}
+
+/// Answers with what a read of the log finds.
+pub(crate) async fn answer<T: Showable>(
+    parts: &Parts,
+    work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
+) -> Result<Written, ApiError> {
+    let replies = Arc::clone(&parts.gates.replies);
+    read(&parts.store, move |view| {
+        Written::new(&work(view)?, &replies)
+    })
+    .await
+}
+
+/// Answers with what heavy work on the log finds: in a pool of its own.
+pub(crate) async fn answer_heavy<T: Showable>(
+    parts: &Parts,
+    work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
+) -> Result<Written, ApiError> {
+    let replies = Arc::clone(&parts.gates.replies);
+    let heavy = &parts.gates.heavy;
+    heavy
+        .read(&parts.store, move |view| {
+            let found = work(view)?;
+            view.stop()
+                .check()
+                .map_err(crate::store::StoreError::from)?;
+            Written::new(&found, &replies)
+        })
+        .await
 }

@@ -11,15 +11,16 @@ use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::problem::Problem;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Models;
 use whodunit_core::shown::Shown;
 
 use super::common::{Order, asked_to_reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::Reply;
+use super::reply::{Written, answer};
 use crate::daemon::Parts;
 use crate::limits::{DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, SCAN_ENTRIES_MAX};
-use crate::reading::{read, stream_page};
+use crate::reading::stream_page;
 use crate::store::{Density, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View};
 use crate::time_travel::{Point, resolve};
 
@@ -59,7 +60,7 @@ pub(crate) struct StreamsParams {
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<StreamsParams>,
-) -> Result<Reply<Page<Stream>>, ApiError> {
+) -> Result<Written, ApiError> {
     let limit = page_limit(params.limit)?;
     let sort = params.sort.unwrap_or_default();
     let after = params
@@ -76,14 +77,19 @@ pub(crate) async fn list(
         Sort::Name => StreamOrder::Name,
         Sort::Recent => StreamOrder::Recent,
     };
-    read(&parts.store, move |view| {
+    let models = Arc::clone(&parts.models);
+    answer(&parts, move |view| {
         let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
-        Ok(Reply(Page {
-            items: page.streams.into_iter().map(shown).collect(),
+        Ok(Page {
+            items: page
+                .streams
+                .into_iter()
+                .map(|info| shown(&models, info))
+                .collect(),
             next_cursor: page.next.map(to_cursor),
             head: view.head().position.0,
             scanned: page.scanned,
-        }))
+        })
     })
     .await
 }
@@ -109,8 +115,9 @@ fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, ApiError> {
     found.ok_or_else(bad_cursor)
 }
 
-fn shown(info: StreamInfo) -> Stream {
+fn shown(models: &Models, info: StreamInfo) -> Stream {
     Stream {
+        model: models.for_stream(&info.stream).name().to_owned(),
         category: info.stream.category().to_owned(),
         stream: info.stream,
         revision: info.revision,
@@ -135,10 +142,11 @@ pub(crate) async fn one(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
-) -> Result<Reply<Stream>, ApiError> {
-    read(&parts.store, move |view| {
+) -> Result<Written, ApiError> {
+    let models = Arc::clone(&parts.models);
+    answer(&parts, move |view| {
         let found = resolve(view, &stream, Point::Head)?;
-        Ok(Reply(shown(found.info)))
+        Ok(shown(&models, found.info))
     })
     .await
 }
@@ -218,7 +226,7 @@ pub(crate) async fn events(
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<Page<Shown<Event>>>, ApiError> {
+) -> Result<Written, ApiError> {
     let within = params.check()?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
@@ -227,14 +235,14 @@ pub(crate) async fn events(
         stream.as_str(),
     );
     let models = Arc::clone(&parts.models);
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         let (events, next_cursor) = within.load(view, &stream)?;
-        Ok(Reply(Page {
+        Ok(Page {
             scanned: events.len() as u64,
             items: reveal.show_all(&models, events),
             next_cursor,
             head: view.head().position.0,
-        }))
+        })
     })
     .await
 }
@@ -266,11 +274,11 @@ pub(crate) async fn density(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DensityParams>,
-) -> Result<Reply<DensityOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let buckets = params.check()?;
-    read(&parts.store, move |view| {
+    answer(&parts, move |view| {
         resolve(view, &stream, Point::Head)?;
-        Ok(Reply(spread(view.density(Some(&stream), buckets)?)))
+        Ok(spread(view.density(Some(&stream), buckets)?))
     })
     .await
 }
@@ -281,12 +289,9 @@ pub(crate) async fn density(
 pub(crate) async fn log_density(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<DensityParams>,
-) -> Result<Reply<DensityOut>, ApiError> {
+) -> Result<Written, ApiError> {
     let buckets = params.check()?;
-    read(&parts.store, move |view| {
-        Ok(Reply(spread(view.density(None, buckets)?)))
-    })
-    .await
+    answer(&parts, move |view| Ok(spread(view.density(None, buckets)?))).await
 }
 
 fn spread(density: Density) -> DensityOut {

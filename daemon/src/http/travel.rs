@@ -16,10 +16,9 @@ use whodunit_core::time::{TimeError, Timestamp};
 use super::common::{Order, asked_to_reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::Reply;
+use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
-use crate::reading::read;
 use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,7 +44,7 @@ pub(crate) async fn state(
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
     headers: HeaderMap,
-) -> Result<Reply<Shown<StateOut>>, ApiError> {
+) -> Result<Written, ApiError> {
     let (revision, as_of) = (params.at_revision, params.as_of);
     at_most_one(
         ("at_revision", revision.is_some()),
@@ -63,8 +62,8 @@ pub(crate) async fn state(
         stream.as_str(),
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.of(stream.category()).clone();
-    read(&parts.store, move |view| {
+    let model = models.for_stream(&stream).clone();
+    answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let beginning = (Revision::ZERO, found.revision);
@@ -88,7 +87,7 @@ pub(crate) async fn state(
             faults_total: reached.folded.faults_total,
             warnings: warnings.into_iter().flatten().collect(),
         };
-        Ok(Reply(reveal.show(&models, out)))
+        Ok(reveal.show(&models, out))
     })
     .await
 }
@@ -102,7 +101,7 @@ pub(crate) async fn steps(
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Reply<StepsOut<Shown<Step>>>, ApiError> {
+) -> Result<Written, ApiError> {
     let within = params.check()?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
@@ -111,8 +110,8 @@ pub(crate) async fn steps(
         stream.as_str(),
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.of(stream.category()).clone();
-    read(&parts.store, move |view| {
+    let model = models.for_stream(&stream).clone();
+    answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
         let warnings = match (events.first(), events.last()) {
@@ -136,13 +135,13 @@ pub(crate) async fn steps(
         if backward {
             steps.reverse();
         }
-        Ok(Reply(StepsOut {
+        Ok(StepsOut {
             items: reveal.show_all(&models, steps),
             next_cursor,
             head: view.head().position.0,
             scanned,
             warnings: warnings.into_iter().collect(),
-        }))
+        })
     })
     .await
 }
@@ -168,7 +167,7 @@ pub(crate) async fn difference(
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,
     headers: HeaderMap,
-) -> Result<Reply<Shown<DiffOut>>, ApiError> {
+) -> Result<Written, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
     let reveal = asked_to_reveal(
@@ -178,8 +177,8 @@ pub(crate) async fn difference(
         stream.as_str(),
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.of(stream.category()).clone();
-    read(&parts.store, move |view| {
+    let model = models.for_stream(&stream).clone();
+    answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
         let before = travel.state(view, &model, &stream, from.revision)?.folded;
@@ -205,7 +204,7 @@ pub(crate) async fn difference(
             redacted: Vec::new(),
             warnings: warnings.into_iter().flatten().collect(),
         };
-        Ok(Reply(reveal.show(&models, out)))
+        Ok(reveal.show(&models, out))
     })
     .await
 }

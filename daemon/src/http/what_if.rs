@@ -13,9 +13,8 @@ use whodunit_core::shown::Shown;
 use super::common::asked_to_reveal;
 use super::error::ApiError;
 use super::extract::{Json, Query};
-use super::reply::Reply;
+use super::reply::{Written, answer_heavy};
 use crate::daemon::Parts;
-use crate::reading::read;
 use crate::what_if::what_if;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,15 +35,15 @@ pub(crate) async fn run_what_if(
     Query(params): Query<WhatIfParams>,
     headers: HeaderMap,
     Json(request): Json<WhatIfIn>,
-) -> Result<Reply<Shown<WhatIfOut>>, ApiError> {
+) -> Result<Written, ApiError> {
     let stream = request.stream.as_str();
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "what-if", stream);
     let models = Arc::clone(&parts.models);
-    let model = models.of(request.stream.category()).clone();
+    let model = models.for_stream(&request.stream).clone();
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
-    read(&parts.store, move |view| {
+    answer_heavy(&parts, move |view| {
         let scenario = what_if(view, &travel, &model, &request, now)?;
-        Ok(Reply(reveal.show(&models, scenario)))
+        Ok(reveal.show(&models, scenario))
     })
     .await
 }

@@ -77,6 +77,7 @@ impl Importer {
         });
         let mut report = Report::default();
         report.out.rules = rules.collect();
+        report.lists = mapping.as_ref().map(lists).unwrap_or_default();
         Self {
             report,
             parts: Arc::clone(parts),
@@ -139,10 +140,8 @@ impl Importer {
             None => record::own(&text, &self.parts.models, self.options.allow_redacted),
         };
         match record {
-            Err(reason) => self.bad(number, None, reason),
-            Ok(Record::Skipped) => {
-                self.report.out.skipped += 1;
-            }
+            Err(bad) => self.bad(number, bad.rule, bad.reason),
+            Ok(Record::Skipped(rule)) => self.report.skipped(rule),
             Ok(Record::Event(event)) => self.event(number, *event, text.len()).await?,
             Ok(Record::Decision(decision)) => self.decision(number, *decision, text.len()).await?,
         }
@@ -157,4 +156,12 @@ impl Importer {
             rule.failed += 1;
         }
     }
+}
+
+/// The lists that each rule of a mapping looks at single elements of.
+fn lists(mapping: &Mapping) -> Vec<Vec<String>> {
+    let rules = 0..mapping.rules().count();
+    rules
+        .map(|rule| mapping.lists(rule).map(str::to_owned).collect())
+        .collect()
 }

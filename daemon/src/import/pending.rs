@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::ExpectedRevision;
+use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::{Json, Map};
 use whodunit_core::transfer::{DecisionIds, DecisionLine};
@@ -17,7 +17,9 @@ use whodunit_core::transfer::{DecisionIds, DecisionLine};
 use super::record::EventRecord;
 use super::{ImportFailure, Importer};
 use crate::commands::{RawAppend, WriteError, check};
-use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
+use crate::limits::{
+    ACTOR_BYTES_MAX, IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX, REASON_BYTES_MAX,
+};
 use crate::reading::read;
 use crate::store::{
     AppendError, AppendResult, BoxFuture, DecisionPlace, Direction, RestoredDecision,
@@ -46,14 +48,18 @@ struct PendingEvent {
 }
 
 /// What a record says of the place its event came from, and what was done to it on the way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Origin {
     position: Option<Position>,
     revision: Option<Revision>,
     /// The rule of the mapping that made it.
     rule: Option<usize>,
+    /// Elements of lists that the rule left out.
+    dropped: Vec<(usize, usize)>,
     /// Whether it brings its own time.
     timed: bool,
+    /// Whether a text of it was cut.
+    cut: bool,
 }
 
 impl Importer {
@@ -64,8 +70,9 @@ impl Importer {
         mut record: EventRecord,
         bytes: usize,
     ) -> Result<(), ImportFailure> {
+        let cut = shorten(&mut record.event);
         let models = std::sync::Arc::clone(&self.parts.models);
-        let model = models.of(record.stream.category());
+        let model = models.for_stream(&record.stream);
         if let Err(invalid) = check::event(model, &mut record.event) {
             self.bad(line, record.rule, invalid.to_string());
             return Ok(());
@@ -74,7 +81,7 @@ impl Importer {
             self.recent.note(position, id);
         }
         // The state that the keys are found by must include what is in flight.
-        let keyed = !model.is_merge();
+        let keyed = model.has_unique_keys();
         if self.is_full(bytes) || (keyed && self.streams_in_flight.contains(&record.stream)) {
             self.await_all().await?;
         }
@@ -82,7 +89,9 @@ impl Importer {
             position: record.position,
             revision: record.revision,
             rule: record.rule,
+            dropped: record.dropped,
             timed: record.event.recorded_at.is_some(),
+            cut,
         };
         let raw = RawAppend {
             stream: record.stream,
@@ -95,7 +104,7 @@ impl Importer {
             let mut answer = if keyed {
                 match self.parts.commands.keyed(model, raw.clone(), now).await {
                     Ok(append) => self.parts.commands.submit_append(append),
-                    Err(error) => return self.event_failed(line, origin, error),
+                    Err(error) => return self.event_failed(line, &origin, error),
                 }
             } else {
                 self.parts.commands.submit(raw.clone(), now)
@@ -264,11 +273,11 @@ impl Importer {
             Ok(appended) => appended,
             Err(error) => {
                 self.holed.insert(stream);
-                return self.event_failed(line, origin, error);
+                return self.event_failed(line, &origin, error);
             }
         };
         let position = appended.events.first().map(|event| event.position);
-        self.count(line, &stream, origin, &appended, position);
+        self.count(line, &stream, &origin, &appended, position);
         Ok(())
     }
 
@@ -276,10 +285,18 @@ impl Importer {
         &mut self,
         line: u64,
         stream: &StreamName,
-        origin: Origin,
+        origin: &Origin,
         appended: &AppendResult,
         position: Option<Position>,
     ) {
+        if origin.cut {
+            self.report.cut(origin.rule);
+        }
+        for (list, elements) in &origin.dropped {
+            if let Some(rule) = origin.rule {
+                self.report.dropped(rule, *list, *elements);
+            }
+        }
         let out = &mut self.report.out;
         let rule = origin.rule.and_then(|rule| out.rules.get_mut(rule));
         let clock_used = u64::from(!origin.timed && !appended.repeated);
@@ -303,7 +320,7 @@ impl Importer {
     fn event_failed(
         &mut self,
         line: u64,
-        origin: Origin,
+        origin: &Origin,
         error: WriteError,
     ) -> Result<(), ImportFailure> {
         let reason = match error {
@@ -346,6 +363,48 @@ impl Importer {
     }
 }
 
+/// Cuts an actor or a reason that is too long, and keeps the whole in the metadata. Whether anything was cut.
+fn shorten(event: &mut NewEvent) -> bool {
+    if event
+        .metadata
+        .as_ref()
+        .is_some_and(|json| !json.is_object())
+    {
+        return false;
+    }
+    let mut whole = Map::new();
+    for (name, text, max) in [
+        ("full_actor", &mut event.actor, ACTOR_BYTES_MAX),
+        ("full_reason", &mut event.reason, REASON_BYTES_MAX),
+    ] {
+        if let Some(text) = text
+            && text.len() > max
+        {
+            let end = text.floor_char_boundary(max - '…'.len_utf8());
+            let beginning = format!("{}…", text.get(..end).unwrap_or_default());
+            let whole_text = std::mem::replace(text, beginning);
+            whole.insert(name.to_owned(), whole_text.into());
+        }
+    }
+    if whole.is_empty() {
+        return false;
+    }
+    add_metadata(event, whole);
+    true
+}
+
+/// Adds to an event's metadata; what the event itself says there stands.
+fn add_metadata(event: &mut NewEvent, more: Map<String, Value>) {
+    let mut metadata = match event.metadata.as_ref().map(Json::to_value) {
+        Some(Value::Object(metadata)) => metadata,
+        _ => Map::new(),
+    };
+    for (name, value) in more {
+        metadata.entry(name).or_insert(value);
+    }
+    event.metadata = Some(Json::from(Value::Object(metadata)));
+}
+
 /// What the stream's head must be, so that an event keeps its revision.
 fn expected(revision: Option<Revision>) -> ExpectedRevision {
     revision.map_or(ExpectedRevision::Any, |revision| {
@@ -357,12 +416,8 @@ fn expected(revision: Option<Revision>) -> ExpectedRevision {
 fn with_source_revision(mut raw: RawAppend, revision: Revision) -> RawAppend {
     raw.expected = ExpectedRevision::Any;
     for event in &mut raw.events {
-        let mut metadata = match event.metadata.as_ref().map(Json::to_value) {
-            Some(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
-        };
-        metadata.insert("source_revision".to_owned(), revision.0.into());
-        event.metadata = Some(Json::from(Value::Object(metadata)));
+        let own = ("source_revision".to_owned(), revision.0.into());
+        add_metadata(event, Map::from_iter([own]));
     }
     raw
 }

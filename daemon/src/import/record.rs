@@ -2,11 +2,10 @@
 //!
 //! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
-use serde_json::Value;
 use whodunit_core::command::Decision;
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
-use whodunit_core::mapping::Mapping;
+use whodunit_core::mapping::{Applied, Mapping, record};
 use whodunit_core::model::Models;
 use whodunit_core::transfer::{DecisionLine, Line};
 
@@ -15,8 +14,22 @@ use whodunit_core::transfer::{DecisionLine, Line};
 pub(super) enum Record {
     Event(Box<EventRecord>),
     Decision(Box<DecisionLine>),
-    /// No rule of the mapping takes it.
-    Skipped,
+    /// It makes nothing: no rule of the mapping takes it (`None`), or this one says to skip it.
+    Skipped(Option<usize>),
+}
+
+/// A record that cannot be imported.
+#[derive(Debug)]
+pub(super) struct BadRecord {
+    /// The rule of the mapping that took it.
+    pub(super) rule: Option<usize>,
+    pub(super) reason: String,
+}
+
+impl From<String> for BadRecord {
+    fn from(reason: String) -> Self {
+        Self { rule: None, reason }
+    }
 }
 
 /// An event on its way in.
@@ -28,10 +41,12 @@ pub(super) struct EventRecord {
     pub(super) revision: Option<Revision>,
     /// The rule of the mapping that made it.
     pub(super) rule: Option<usize>,
+    /// Elements of lists that the rule leaves out: which list of the rule's, and how many.
+    pub(super) dropped: Vec<(usize, usize)>,
 }
 
 /// Reads a line of our own export.
-pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, String> {
+pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, BadRecord> {
     match Line::parse(line).map_err(|error| error.to_string())? {
         Line::Decision(line) => {
             check_redacted(&line.redacted, allow_redacted)?;
@@ -41,16 +56,17 @@ pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<
         Line::Event(line) => {
             check_redacted(&line.redacted, allow_redacted)?;
             if line.revision == Some(Revision::ZERO) {
-                return Err("`/revision` must be 1 or more".to_owned());
+                return Err("`/revision` must be 1 or more".to_owned().into());
             }
             if line.position == Some(Position::ZERO) {
-                return Err("`/position` must be 1 or more".to_owned());
+                return Err("`/position` must be 1 or more".to_owned().into());
             }
             Ok(Record::Event(Box::new(EventRecord {
                 stream: line.stream.clone(),
                 position: line.position,
                 revision: line.revision,
                 rule: None,
+                dropped: Vec::new(),
                 event: line.into_event(),
             })))
         }
@@ -58,19 +74,24 @@ pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<
 }
 
 /// Reads a line of another system.
-pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, String> {
-    let record: Value =
-        serde_json::from_slice(line).map_err(|error| format!("it is not JSON: {error}"))?;
-    Ok(match mapping.apply(&record)? {
-        None => Record::Skipped,
-        Some(mapped) => Record::Event(Box::new(EventRecord {
+pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, BadRecord> {
+    let record = record(line).map_err(|error| error.to_string())?;
+    match mapping.apply(&record) {
+        Ok(Applied::Unmatched) => Ok(Record::Skipped(None)),
+        Ok(Applied::Skipped(rule)) => Ok(Record::Skipped(Some(rule))),
+        Ok(Applied::Mapped(mapped)) => Ok(Record::Event(Box::new(EventRecord {
             stream: mapped.stream,
             event: mapped.event,
             position: None,
             revision: None,
             rule: Some(mapped.rule),
-        })),
-    })
+            dropped: mapped.dropped,
+        }))),
+        Err(error) => Err(BadRecord {
+            rule: Some(error.rule),
+            reason: error.to_string(),
+        }),
+    }
 }
 
 fn check_redacted(redacted: &[String], allowed: bool) -> Result<(), String> {
@@ -93,7 +114,7 @@ fn check_decision(decision: &Decision, models: &Models) -> Result<(), String> {
         return Err("`/decision/payload` must be a JSON object".to_owned());
     }
     match models
-        .of(decision.stream.category())
+        .for_stream(&decision.stream)
         .plaintext_field(&payload)
     {
         Some(field) => Err(format!(

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use whodunit_core::api::write::{ImportError, ImportReport, StreamCount, StreamCounts};
+use whodunit_core::api::write::{
+    DroppedCount, ImportError, ImportReport, StreamCount, StreamCounts,
+};
 use whodunit_core::ids::StreamName;
 
 use crate::limits::{
@@ -17,6 +19,8 @@ pub(super) struct Report {
     pub(super) out: ImportReport,
     /// Reason → its index in the report's errors.
     reasons: HashMap<String, usize>,
+    /// For each rule of the mapping, the lists that it looks at single elements of.
+    pub(super) lists: Vec<Vec<String>>,
     backwards: Streams,
     gaps: Streams,
 }
@@ -40,6 +44,43 @@ impl Report {
                 count: 1,
                 lines: vec![line],
             });
+        }
+    }
+
+    /// A record that makes nothing.
+    pub(super) fn skipped(&mut self, rule: Option<usize>) {
+        self.out.skipped += 1;
+        match rule.and_then(|rule| self.out.rules.get_mut(rule)) {
+            Some(rule) => rule.skipped += 1,
+            None => self.out.unmatched += 1,
+        }
+    }
+
+    /// An event of which a text was cut.
+    pub(super) fn cut(&mut self, rule: Option<usize>) {
+        self.out.texts_cut += 1;
+        if let Some(rule) = rule.and_then(|rule| self.out.rules.get_mut(rule)) {
+            rule.texts_cut += 1;
+        }
+    }
+
+    /// A record of which a rule left elements of a list out.
+    pub(super) fn dropped(&mut self, rule: usize, list: usize, elements: usize) {
+        let name = self.lists.get(rule).and_then(|lists| lists.get(list));
+        let (Some(name), Some(rule)) = (name, self.out.rules.get_mut(rule)) else {
+            return;
+        };
+        let elements = elements as u64;
+        match rule.dropped.iter_mut().find(|known| known.list == *name) {
+            Some(known) => {
+                known.records += 1;
+                known.elements += elements;
+            }
+            None => rule.dropped.push(DroppedCount {
+                list: name.clone(),
+                records: 1,
+                elements,
+            }),
         }
     }
 

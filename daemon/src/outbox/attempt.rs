@@ -62,7 +62,7 @@ async fn delivery(context: &JobContext, job: &Job) -> Result<Delivery, String> {
     let (models, travel) = (Arc::clone(&context.models), Arc::clone(&context.travel));
     let job = job.clone();
     let found = read(&context.store, move |view| -> Result<_, StoreError> {
-        let model = models.of(job.stream.category());
+        let model = models.for_stream(&job.stream);
         let mut events = view.stream_events(&job.stream, job.revision, Direction::Forward, 1)?;
         let event = events.pop().filter(|event| event.position == job.position);
         let event = event.ok_or_else(|| StoreError::Damaged {

@@ -117,7 +117,7 @@ fn start_with(
 ) -> Outbox {
     let dependencies = Dependencies {
         store: Arc::clone(store),
-        models: Arc::new(Models::new([])),
+        models: Arc::new(Models::default()),
         travel: Arc::new(TimeTravel::start(Arc::clone(store))),
         clock: Arc::new(SystemClock),
     };
@@ -305,7 +305,7 @@ async fn the_jobs_of_a_long_stream_start_from_snapshots() {
         append_of(&store, "a-1", vec![NewEvent::new("Happened", long); 20]).await;
     }
     until(&store, "all done", |view| standing(view) == (0, 0, 200, 0)).await;
-    let model = Models::new([]).merge().rules_hash().to_owned();
+    let model = Models::default().merge().rules_hash().to_owned();
     let stream = StreamName::new("a-1").unwrap();
     until(&store, "a snapshot", |view| {
         let last = Revision(200);

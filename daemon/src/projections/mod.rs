@@ -38,9 +38,10 @@ use whodunit_core::model::Models;
 use self::mailbox::Command;
 use self::read_model::{Document, Rules, query};
 use self::runner::{ProjectionRunner, lock};
+use crate::builtin::BuiltIn;
 use crate::clock::Clock;
 use crate::limits::REFOLD_STREAMS_MAX;
-use crate::reading::blocking;
+use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
@@ -98,7 +99,7 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Starts the projections there are. Read models are kept below the data directory; in memory without one. Must be
+    /// Starts the projections there are; `users` only if its model was asked for. Read models are kept below the data directory; in memory without one. Must be
     /// called within a tokio runtime.
     pub fn start(
         store: &Arc<dyn Store>,
@@ -106,7 +107,10 @@ impl Projections {
         clock: &Arc<dyn Clock>,
         data: Option<&Path>,
     ) -> Arc<Self> {
-        let projections: Vec<Arc<dyn Projection>> = vec![Arc::new(Users), Arc::new(States)];
+        let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::new(States)];
+        if models.asked_for(BuiltIn::Users.category()).is_some() {
+            projections.insert(0, Arc::new(Users));
+        }
         Self::start_with(projections, store, models, clock, data)
     }
 
@@ -244,7 +248,8 @@ impl Projections {
                     name: name.to_owned(),
                 })?;
         let guard = CancelOnDrop(Arc::clone(&run));
-        let result = blocking(move || {
+        // It runs whatever becomes of the caller: the run ends only there.
+        let result = blocking_aside(move || {
             let result = check::check(&runner, &run);
             run.end(error::end_of(&result));
             result
@@ -293,10 +298,10 @@ impl Projections {
         query: DocumentQuery,
     ) -> Result<DocumentPage, RequestError> {
         let runner = self.answering(name)?;
-        let page = blocking(move || {
+        let page = blocking_until(move |stop| {
             let projection = runner.rules.projection.as_ref();
             let (found, checkpoint) = runner.read(|read_view| {
-                let found = query::page(read_view, projection, &query)?;
+                let found = query::page(read_view, projection, &query, stop)?;
                 Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();

@@ -92,7 +92,7 @@ pub struct Field {
 /// The rules that a read model was made by: the projection's code and the models it folds by.
 pub(super) fn rules_hash(projection: &dyn Projection, models: &Models) -> String {
     let model_rules = match projection.category() {
-        Some(category) => models.of(category).rules_hash().to_owned(),
+        Some(category) => models.for_category(category).rules_hash().to_owned(),
         None => models
             .all()
             .chain([models.merge()])

@@ -3,6 +3,7 @@
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
+use whodunit_core::stop::Stopped;
 
 /// The store could not do its work. None of these says anything about the data asked for.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,9 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// A read was stopped before its end: its caller left, or its time is over.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl StoreError {
@@ -58,7 +62,8 @@ impl StoreError {
             Self::InUse { .. }
             | Self::UnknownFormat { .. }
             | Self::Damaged { .. }
-            | Self::Closed => self.to_string(),
+            | Self::Closed
+            | Self::Stopped(_) => self.to_string(),
         }
     }
 }

@@ -22,6 +22,7 @@ use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
+use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 pub use error::{AppendError, NotItsEvents, StoreError};
@@ -395,10 +396,20 @@ pub struct StoreStats {
     pub read_only: bool,
 }
 
-/// a consistent read view of the log at one moment. All methods block on memory or disk, never on the writer.
+/// A read view: the log at one moment, consistent however long it is read. All methods block on memory or disk, never on
+/// the writer.
+///
+/// Whatever goes through more than one record looks at the stop token at each of them, and ends with
+/// [`StoreError::Stopped`] once it is set.
 pub trait View: Send {
     /// The head this view is of.
     fn head(&self) -> Head;
+
+    /// The token at which this view's reads end early; work on top of them looks at it too.
+    fn stop(&self) -> &Stop;
+
+    /// Gives the view a token of its caller's.
+    fn set_stop(&mut self, stop: Stop);
 
     /// What is known of a stream; `None` when it has no event.
     fn stream(&self, stream: &StreamName) -> Result<Option<StreamInfo>, StoreError>;

@@ -306,6 +306,7 @@ impl TimeTravel {
         let mut folded = self.state(view, model, &first.stream, before)?.folded;
         let mut steps = Vec::with_capacity(events.len());
         for event in events {
+            view.stop().check()?;
             let before = folded.state.clone();
             let applied = folded.push(model, &event);
             let upcast = current(model, &event)

@@ -240,7 +240,7 @@ async fn categories_and_models_are_described() {
         json!([
             {"category": "door", "streams": 3, "events": 4, "model": "merge"},
             {"category": "gate", "streams": 1, "events": 1, "model": "merge"},
-            {"category": "user", "streams": 1, "events": 1, "model": "user"},
+            {"category": "user", "streams": 1, "events": 1, "model": "users"},
         ])
     );
     assert_eq!(

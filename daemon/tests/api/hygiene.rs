@@ -204,38 +204,231 @@ async fn foreign_hosts_and_origins_are_refused() {
             .problem(421, "foreign_host");
     }
     with(&api, &[]).await.problem(421, "foreign_host");
-    for origin in [
-        "http://localhost:3000",
-        "http://127.0.0.1:4780",
-        "https://[::1]",
+}
+
+/// The headers that a browser adds, beside `Host: localhost:4780`.
+#[tokio::test]
+async fn only_pages_of_this_very_origin_are_answered() {
+    let api = Api::start();
+    for own in [
+        ("origin", "http://localhost:4780"),
+        ("origin", "http://LOCALHOST:4780"),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("referer", "http://localhost:4780/v1/openapi.json"),
     ] {
-        with(&api, &[("host", "localhost"), ("origin", origin)])
-            .await
-            .ok();
-    }
-    for origin in [
-        "http://evil.example",
-        "null",
-        "https://localhost.evil.example",
-        "file://",
-        "chrome-extension://abc",
-    ] {
-        with(&api, &[("host", "localhost"), ("origin", origin)])
-            .await
-            .problem(403, "foreign_origin");
+        with(&api, &[("host", "localhost:4780"), own]).await.ok();
     }
     with(
         &api,
-        &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
-    )
-    .await
-    .problem(403, "foreign_origin");
-    with(
-        &api,
-        &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
+        &[("host", "localhost"), ("origin", "http://localhost:80")],
     )
     .await
     .ok();
+    for foreign in [
+        ("origin", "http://evil.example"),
+        ("origin", "http://localhost:3000"),
+        ("origin", "http://localhost"),
+        ("origin", "http://127.0.0.1:4780"),
+        ("origin", "https://localhost:4780"),
+        ("origin", "null"),
+        ("origin", ""),
+        ("origin", "https://localhost.evil.example"),
+        ("origin", "file://"),
+        ("origin", "chrome-extension://abc"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-site", "SAME-ORIGIN"),
+        ("referer", "http://localhost:3000/"),
+        ("referer", "http://localhost:47800/"),
+        ("referer", "http://evil.example/http://localhost:4780/"),
+    ] {
+        with(&api, &[("host", "localhost:4780"), foreign])
+            .await
+            .problem(403, "foreign_origin");
+    }
+    // One good header does not make up for a bad one.
+    with(
+        &api,
+        &[
+            ("host", "localhost:4780"),
+            ("origin", "http://localhost:4780"),
+            ("origin", "http://localhost:3000"),
+        ],
+    )
+    .await
+    .problem(403, "foreign_origin");
+}
+
+#[tokio::test]
+async fn no_content_type_and_no_method_gets_a_foreign_page_through() {
+    let api = Api::start();
+    for (method, path) in [
+        ("POST", "/v1/import"),
+        ("POST", "/v1/projections/users/rebuild"),
+        ("POST", "/v1/what-if"),
+        ("POST", "/v1/streams/door-1/events"),
+        ("POST", "/v1/backfill"),
+        ("GET", "/v1/export"),
+        ("GET", "/v1/events"),
+        ("OPTIONS", "/v1/events"),
+        ("HEAD", "/v1/streams"),
+    ] {
+        for kind in [
+            "multipart/form-data; boundary=x",
+            "text/plain",
+            "application/json",
+            "application/x-ndjson",
+        ] {
+            let request = request(method, path)
+                .header("origin", "http://localhost:3000")
+                .header("content-type", kind);
+            let body = Body::from(
+                "--x\r\ncontent-disposition: form-data; name=\"records\"\r\n\r\n{}\r\n--x--\r\n",
+            );
+            let reply = api.send(request.body(body).unwrap()).await;
+            assert_eq!(reply.status, 403, "{method} {path} {kind}: {}", reply.text);
+        }
+    }
+    assert_eq!(api.head(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let api = Api::start();
+    with(&api, &[("host", "localhost"), ("host", "localhost")])
+        .await
+        .problem(400, "malformed");
+    with(&api, &[("host", "localhost"), ("host", "evil.example")])
+        .await
+        .problem(400, "malformed");
+    for (target, host, status) in [
+        ("http://localhost:4780/v1/health", "localhost:4780", 200),
+        ("http://localhost:4780/v1/health", "localhost", 400),
+        ("http://localhost/v1/health", "evil.example", 400),
+        ("http://evil.example/v1/health", "localhost", 400),
+        ("http://evil.example/v1/health", "evil.example", 421),
+    ] {
+        let request = axum::http::Request::get(target).header("host", host);
+        let reply = api.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(reply.status, status, "{target} {host}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn problems_repeat_little_of_what_is_wrong() {
+    let api = Api::start();
+    let long = "k".repeat(1 << 20);
+    let long_name = "n".repeat(8 << 10);
+    let bodies = [
+        json!({long.clone(): 1}),
+        json!({"type": long, "payload": {}, "actor": "a"}),
+        json!({"type": "SuspendUser", "payload": {long.clone(): 1}, "actor": "a", "reason": "r"}),
+        json!({"type": "SuspendUser", "payload": {}, "actor": long, "reason": "r"}),
+        json!({"type": "SuspendUser", "payload": {}, "actor": "a", "reason": long}),
+        json!({"type": "SuspendUser", "payload": {}, "actor": "a", "reason": "r", "command_id": long}),
+        json!({"type": "SuspendUser", "payload": {}, "actor": "a", "reason": "r", "expected_revision": long}),
+        json!({"events": [{"event_type": long, "data": {}}]}),
+        json!({"events": [{"event_type": "X", "data": {}, "recorded_at": long}]}),
+        json!({"events": [{"event_type": "X", "data": {}, "event_id": long}]}),
+        json!({"events": [{"event_type": "X", "data": {}, long.clone(): 1}]}),
+        json!({"events": [], "expected_revision": {long.clone(): 1}}),
+        json!({"stream": long, "do": []}),
+        json!({"stream": "user-1", "at_revision": 0, "do": [{"command": {"type": long, "payload": {}, "actor": "a"}}]}),
+        json!({"stream": "user-1", "at_revision": 0, "do": [{long.clone(): {}}]}),
+        json!({"stream": "user-1", "at_revision": 0, "edits": [{"insert": {"after_revision": 0, "event_type": long, "data": {}}}]}),
+        json!({"handlers": [long]}),
+        json!({"handlers": ["mail"], long.clone(): 1}),
+    ];
+    for body in &bodies {
+        for path in [
+            "/v1/streams/user-1/commands",
+            "/v1/streams/user-1/events",
+            "/v1/what-if",
+            "/v1/backfill",
+        ] {
+            let reply = api.post(path, body).await;
+            assert!(
+                (400..500).contains(&reply.status),
+                "{path}: {}",
+                reply.status
+            );
+            assert!(reply.text.len() < 4_096, "{path}: {}", reply.text.len());
+        }
+    }
+    for path in [
+        format!("/{long_name}"),
+        format!("/v1/events/{long_name}"),
+        format!("/v1/streams/{long_name}"),
+        format!("/v1/models/{long_name}"),
+        format!("/v1/read-models/{long_name}"),
+        format!("/v1/read-models/users/{long_name}"),
+        format!("/v1/read-models/users?{long_name}=1"),
+        format!("/v1/read-models/users?sort={long_name}"),
+        format!("/v1/projections/{long_name}"),
+        format!("/v1/outbox/{long_name}"),
+        format!("/v1/outbox?handler={long_name}&status={long_name}"),
+        format!("/v1/backfill/{long_name}"),
+        format!("/v1/events?{long_name}=1"),
+        format!("/v1/events?since={long_name}"),
+        format!("/v1/events?cursor={long_name}"),
+        format!("/v1/streams/user-1/diff?from={long_name}"),
+        format!("/v1/streams/user-1/state?as_of={long_name}"),
+        format!("/v1/live?after={long_name}"),
+        format!("/v1/density?buckets={long_name}"),
+    ] {
+        let reply = api.get(&path).await;
+        assert!((400..500).contains(&reply.status), "{path}: {}", reply.text);
+        assert!(reply.text.len() < 4_096, "{path}: {}", reply.text.len());
+    }
+}
+
+#[tokio::test]
+async fn a_misplaced_password_never_comes_back() {
+    let api = Api::start();
+    let canary = "hunter2-canary";
+    for body in [
+        json!({"type": "ChangePassword", "payload": {}, "actor": "a", "expected_revision": canary}),
+        json!({"type": "ChangePassword", "payload": {}, "actor": "a", "expected_revision": [canary]}),
+        json!({"events": [{"event_type": "X", "data": {}, "recorded_at": canary}]}),
+        json!({"events": [{"event_type": "X", "data": canary}]}),
+        json!({"events": canary}),
+        json!({"stream": "user-1", "continue": canary}),
+        json!({"stream": "user-1", "at_revision": canary}),
+        json!({"stream": "user-1", "as_of": canary}),
+    ] {
+        for path in [
+            "/v1/streams/user-1/commands",
+            "/v1/streams/user-1/events",
+            "/v1/what-if",
+        ] {
+            let reply = api.post(path, &body).await;
+            assert!((400..500).contains(&reply.status), "{}", reply.text);
+            assert!(
+                !reply.text.contains(canary),
+                "{path} {body}: {}",
+                reply.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_its_size_or_coding_is_a_problem_too() {
+    let api = Api::start();
+    let long = format!("/v1/events?text={}", "x".repeat(limits::URI_BYTES_MAX));
+    api.get(&long).await.problem(414, "uri_too_long");
+    for (path, kind) in [
+        ("/v1/streams/user-1/commands", "application/json"),
+        ("/v1/import", "application/x-ndjson"),
+    ] {
+        let request = request("POST", path)
+            .header("content-type", kind)
+            .header("content-encoding", "gzip");
+        let reply = api.send(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(reply.headers["accept-encoding"], "identity");
+        reply.problem(415, "unsupported_media_type");
+    }
 }
 
 #[tokio::test]

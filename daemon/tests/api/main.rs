@@ -15,12 +15,14 @@
 mod browse;
 mod hygiene;
 mod live;
+mod models;
 mod openapi;
 mod outbox;
 mod program;
 mod projections;
 mod races;
 mod read_models;
+mod restore;
 mod secrets;
 mod support;
 mod times;

@@ -6,7 +6,11 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn whodunitd(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whodunitd"));
-    command.arg("--data").arg(data).args(args);
+    command
+        .arg("--data")
+        .arg(data)
+        .args(["--model", "users"])
+        .args(args);
     command
         .env_remove("WHODUNIT_LOG")
         .env("RUST_BACKTRACE", "0");

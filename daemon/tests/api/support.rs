@@ -12,6 +12,7 @@ use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use whodunit_core::time::Timestamp;
+use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::clock::{Clock, Ids};
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::Store;
@@ -89,7 +90,7 @@ impl Reply {
 
 pub(crate) fn config() -> Config {
     Config {
-        password_cost: Cost::Light,
+        models: builtin::models(&[BuiltIn::Users], Cost::Light).unwrap(),
         heartbeat: Duration::from_millis(20),
         ..Config::default()
     }

@@ -462,7 +462,10 @@ async fn records_of_another_system_come_in_through_a_mapping() {
     let (kind, body) = form(&[("mapping", MAPPING), ("records", records)]);
     let report = api.post_text("/v1/import", &kind, &body).await.ok();
     assert_eq!(counts(&report), [4, 2, 0, 0, 1, 1]);
-    assert_eq!(report["rules"], json!([{"rule": "doors", "records": 2}]));
+    assert_eq!(
+        report["rules"],
+        json!([{"rule": "doors", "records": 2, "failed": 1}])
+    );
     assert_eq!(report["errors"][0]["line"], 3);
     let again = api.post_text("/v1/import", &kind, &body).await.ok();
     assert_eq!(counts(&again), [4, 0, 2, 0, 1, 1]);

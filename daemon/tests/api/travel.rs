@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::fold::{Folded, fold};
 use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::merge::Merge;
+use whodunit_core::merge;
 use whodunit_core::model::Model;
 use whodunit_core::same::same_object;
 use whodunit_core::time::Timestamp;
@@ -303,7 +303,7 @@ fn patches() -> impl Strategy<Value = Vec<Map<String, Value>>> {
 
 fn event_with(stream: &StreamName, revision: Revision, id: &str) -> Event {
     let new = NewEvent::new("T", json!({}));
-    let model = Merge::model();
+    let model = merge::model();
     let mut event =
         whodunit_core::decide::provisional(&model, stream, revision, &new, Timestamp::MIN);
     event.position = whodunit_core::ids::Position(revision.0);
@@ -432,7 +432,7 @@ fn the_state_is_the_same_whichever_way_it_is_reached() {
         .build()
         .unwrap();
     let stream = StreamName::new("thing-1").unwrap();
-    let model = Merge::model();
+    let model = merge::model();
     let inputs = (
         patches(),
         patches(),
@@ -495,7 +495,7 @@ async fn an_unusable_snapshot_is_counted() {
     let broken = Snapshot {
         stream: stream.clone(),
         revision: Revision(2),
-        rules_hash: Merge::model().rules_hash().to_owned(),
+        rules_hash: merge::model().rules_hash().to_owned(),
         state: b"\x01nonsense".to_vec(),
     };
     api.daemon.store().save_snapshot(broken).await.unwrap();

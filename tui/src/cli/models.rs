@@ -48,6 +48,7 @@ pub(crate) async fn run(
 fn models_table(models: &[ModelOut]) -> Table {
     let mut table = Table::new([
         Column::new("category"),
+        Column::new("model"),
         Column::new("rules hash"),
         Column::new("commands").right(),
         Column::new("events").right(),
@@ -56,6 +57,7 @@ fn models_table(models: &[ModelOut]) -> Table {
     for model in models {
         table.row([
             Cell::new(&model.category, Token::Accent),
+            model.name.as_str().into(),
             model.rules_hash.as_str().into(),
             model.commands.len().to_string().into(),
             model.events.len().to_string().into(),
@@ -66,7 +68,10 @@ fn models_table(models: &[ModelOut]) -> Table {
 }
 
 fn print_model(model: &ModelOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let heading = format!("{}  rules {}", model.category, model.rules_hash);
+    let heading = format!(
+        "{}  for category {}  rules {}",
+        model.name, model.category, model.rules_hash
+    );
     let heading = terminal.paint(Token::Heading, &value(&Value::String(heading)));
     terminal.line(heading)?;
     terminal.line(value(&Value::String(model.description.clone())))?;

@@ -12,6 +12,9 @@ use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, StreamSort, StreamsQuery};
 
+/// Columns from which on the model of each stream is shown.
+const MODEL_WIDTH_MIN: usize = 140;
+
 /// Arguments of `whodunit streams`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -87,8 +90,12 @@ fn table(streams: &[Stream], form: Form) -> Table {
         Column::new("last event").shrinks_to(12),
         Column::new("who").shrinks_to(8),
         Column::new("why").shrinks_to(10),
+        Column::new("model"),
     ]);
+    // On a narrower terminal it would cost a part of the names, which the next command needs.
+    let with_model = form.width.is_none_or(|width| width >= MODEL_WIDTH_MIN);
     for stream in streams {
+        let model = if with_model { &stream.model } else { "" };
         table.row([
             Cell::from(stream.stream.as_str()),
             text(stream.title.as_ref()).into(),
@@ -98,6 +105,7 @@ fn table(streams: &[Stream], form: Form) -> Table {
             stream.last_event_type.as_str().into(),
             text(stream.last_actor.as_ref()).into(),
             text(stream.last_reason.as_ref()).into(),
+            Cell::new(model, Token::Muted),
         ]);
     }
     table.drop_empty_columns();
@@ -113,7 +121,7 @@ mod tests {
     fn a_list_of_streams() {
         let stream = |name: &str, title: Option<&str>, status: Option<&str>| {
             json!({
-                "stream": name, "category": "user", "revision": 4, "first_position": 1, "last_position": 9,
+                "stream": name, "category": "user", "model": "users", "revision": 4, "first_position": 1, "last_position": 9,
                 "first_recorded_at": "2025-03-01T09:12:04Z", "last_recorded_at": "2025-03-24T15:47:23Z",
                 "last_event_type": "UserDeleted", "last_actor": "job:inactive-cleanup",
                 "last_reason": "inactive for 90 days", "title": title, "status": status, "clock_back_at": null
@@ -128,7 +136,11 @@ mod tests {
             )
         ]))
         .unwrap();
-        let table = table(&streams, Form::default());
+        let form = Form {
+            width: Some(110),
+            ..Form::default()
+        };
+        let table = table(&streams, form);
         let widths = table.widths(Some(110));
         let mut lines = vec![table.heading(&widths, false)];
         lines.extend(table.lines(&widths, false));

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use whodunit_daemon::builtin::BuiltIn;
 use whodunit_daemon::clock::Ids;
 
 use super::embedded::{Embedded, Mails, Plan, asked_to_end};
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: &DemoArgs, terminal: &mut Terminal<'_>) -> Result<
     let story = story(args.seed);
     let plan = Plan {
         thrown_away: true,
+        models: vec![BuiltIn::Users],
         port: args.port,
         ids: Arc::clone(&ids) as Arc<dyn Ids>,
         mails: Mails::Folder {

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::ids::StreamName;
+use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::clock::{Clock, Ids, SystemClock, UuidV7};
 use whodunit_daemon::handlers::{MailKind, PipelineConfig, handlers};
 use whodunit_daemon::outbox::{Handlers, Retries, Settings};
@@ -28,6 +29,8 @@ const DEMO_RETRY: Duration = Duration::from_millis(200);
 pub(super) struct Plan {
     /// Whether its store is thrown away at the end: quick, light, and not safe from a crash.
     pub(super) thrown_away: bool,
+    /// The models that were asked for.
+    pub(super) models: Vec<BuiltIn>,
     /// The port; 0 picks a free one.
     pub(super) port: u16,
     /// Where ids come from.
@@ -48,6 +51,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             thrown_away: false,
+            models: Vec::new(),
             port: 0,
             ids: Arc::new(UuidV7),
             mails: Mails::None,
@@ -116,14 +120,17 @@ impl Embedded {
             failed(&place, &error.with_cause())
         })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let cost = if plan.thrown_away {
+            Cost::Light
+        } else {
+            Cost::Standard
+        };
+        let models = builtin::models(&plan.models, cost)
+            .map_err(|error| failed("use the models that were asked for", &error))?;
         let config = Config {
             handlers: plan.handlers(data, &clock)?,
             outbox: plan.outbox(),
-            password_cost: if plan.thrown_away {
-                Cost::Light
-            } else {
-                Cost::Standard
-            },
+            models,
             // A store that is only looked at gets nothing beside it: its read models are made in memory.
             data: plan.thrown_away.then(|| data.to_path_buf()),
             ..Config::default()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
+use whodunit_daemon::builtin::BuiltIn;
 use whodunit_daemon::store::redb::FILE_NAME;
 
 use super::embedded::{Embedded, Plan, asked_to_end};
@@ -31,6 +32,10 @@ pub(crate) struct OpenArgs {
     /// How records become events: a mapping file (TOML), or the name of one that comes with whodunit (`cloudtrail`)
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    /// A model to fold and decide by: `users` for category `user`. May be given several times. Categories without a model
+    /// are folded by JSON Merge Patch, and have no commands
+    #[arg(long, value_name = "NAME")]
+    model: Vec<BuiltIn>,
     /// No screens: print the address, and keep serving until interrupted
     #[arg(long)]
     no_tui: bool,
@@ -56,6 +61,7 @@ pub(crate) async fn run(args: &OpenArgs, terminal: &mut Terminal<'_>) -> Result<
     };
     let plan = Plan {
         port: args.port,
+        models: args.model.clone(),
         ..plan
     };
     let data = match (&source, &folder) {
@@ -129,6 +135,13 @@ async fn show(
 ) -> Result<Exit, CliError> {
     if let Source::Records(path) = source {
         fill(path, args, embedded, terminal).await?;
+    }
+    for model in embedded.daemon.forgotten_models().unwrap_or_default() {
+        terminal.warn(format!(
+            "category `{}` has decisions on record, but its model was not asked for: its states are merged from the events; \
+             add `--model {model}` to use its rules",
+            model.category()
+        ))?;
     }
     if !args.no_tui {
         return screens::of_daemon(&embedded.client, terminal).await;

@@ -65,12 +65,14 @@ mod tests {
     use crate::launch::embedded::{Embedded, Mails, Plan};
     use crate::launch::story::story;
     use whodunit_core::command::Outcome;
+    use whodunit_daemon::builtin::BuiltIn;
 
     async fn played(seed: u64) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let ids = Arc::new(ScriptedIds::default());
         let plan = Plan {
             thrown_away: true,
+            models: vec![BuiltIn::Users],
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
             mails: Mails::None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use whodunit_daemon::builtin::BuiltIn;
 use whodunit_daemon::clock::Ids;
 
 use super::embedded::{Embedded, Mails, Plan};
@@ -29,6 +30,7 @@ impl Stage {
         prepare(&ids);
         let plan = Plan {
             thrown_away: true,
+            models: vec![BuiltIn::Users],
             port: 0,
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
             mails: Mails::Folder { full: None },

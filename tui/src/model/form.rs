@@ -8,8 +8,7 @@ use whodunit_core::api::browse::CommandOut;
 use whodunit_core::api::pipeline::BackfillIn;
 use whodunit_core::api::write::CommandIn;
 use whodunit_core::json::Json;
-use whodunit_core::model::CommandSpec;
-use whodunit_core::payload::check_payload;
+use whodunit_core::payload::PayloadSchema;
 use whodunit_core::time::Timestamp;
 
 use super::backfill;
@@ -264,13 +263,11 @@ impl Form {
             };
         }
         if let Purpose::Command(command, _) = &self.purpose {
-            let spec = CommandSpec {
-                name: command.name.clone(),
-                description: String::new(),
-                schema: command.schema.clone(),
-                reason_required: command.reason_required,
-            };
-            for wrong in check_payload(&spec, &self.payload()) {
+            // A schema that does not compile checks nothing here; the daemon, which compiled it, does.
+            let wrong = PayloadSchema::compile(&command.schema)
+                .map(|schema| schema.check(&self.payload()))
+                .unwrap_or_default();
+            for wrong in wrong {
                 let name = wrong.pointer.trim_start_matches('/').to_owned();
                 if let Some(field) = self
                     .fields

@@ -49,7 +49,7 @@ impl Rules {
 
     /// The state of a stream before its first event, as it is kept.
     pub(crate) fn empty(&self, stream: &StreamName) -> State {
-        let model = self.models.of(stream.category());
+        let model = self.models.for_stream(stream);
         let mut state = model.decider().initial_state();
         self.projection.keep(model, &mut state);
         state
@@ -57,7 +57,7 @@ impl Rules {
 
     /// Moves a state past an event. A panic of the projection or its model is an error like any other.
     pub(crate) fn apply(&self, state: &mut State, event: &Event) -> Result<(), ProjectionError> {
-        let model = self.models.of(event.stream.category());
+        let model = self.models.for_stream(&event.stream);
         let applied = catch_unwind(AssertUnwindSafe(|| {
             self.projection.apply(model, state, event)
         }));

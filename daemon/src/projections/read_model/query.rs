@@ -11,6 +11,7 @@ use serde_json::Value;
 use whodunit_core::json::{State, at};
 use whodunit_core::same::same;
 use whodunit_core::search::Search;
+use whodunit_core::stop::Stop;
 
 use super::super::error::ProjectionError;
 use super::super::projection::{Field, Projection, SORT_BYTES_MAX};
@@ -163,10 +164,12 @@ pub(crate) fn page(
     read_view: &ReadView,
     projection: &dyn Projection,
     query: &DocumentQuery,
+    stop: &Stop,
 ) -> Result<Found, ProjectionError> {
     let mut walk = Walk {
         projection,
         query,
+        stop,
         found: Found::default(),
         bytes: 0,
         last: query.cursor.clone(),
@@ -181,6 +184,7 @@ pub(crate) fn page(
 struct Walk<'q> {
     projection: &'q dyn Projection,
     query: &'q DocumentQuery,
+    stop: &'q Stop,
     found: Found,
     bytes: usize,
     last: Option<DocumentCursor>,
@@ -199,6 +203,9 @@ impl Walk<'_> {
     }
 
     fn look(&mut self, value: &[u8], key: &str, record: &[u8]) -> Result<(), ProjectionError> {
+        self.stop
+            .check()
+            .map_err(|_stopped| ProjectionError::Stopped)?;
         self.found.scanned += 1;
         let document = decode_document(key, record)?;
         if self.query.passes(self.projection, key, &document) {

@@ -43,7 +43,7 @@ fn store() -> Arc<dyn Store> {
 
 fn models() -> Arc<Models> {
     let passwords = Arc::new(Argon2id::new(Cost::Light));
-    Arc::new(Models::new([whodunit_core::users::model(passwords)]))
+    Arc::new(Models::new([whodunit_core::users::model(passwords).unwrap()]).unwrap())
 }
 
 fn both() -> Vec<Arc<dyn Projection>> {
@@ -174,7 +174,7 @@ fn expected(
     }
     let shown = streams.into_iter().map(|(stream, events)| {
         let last = events.last().unwrap();
-        let model = models.of(last.stream.category());
+        let model = models.for_stream(&last.stream);
         let mut state = fold(model, &events).state;
         redact_state(model, &mut state);
         if category.is_some() {

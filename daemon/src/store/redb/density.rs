@@ -2,12 +2,13 @@
 
 use redb::{ReadTransaction, ReadableTable};
 use whodunit_core::ids::StreamName;
+use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
 use super::tables::{BY_TIME, STREAM_EVENTS};
 use super::view::RedbView;
-use crate::store::{Density, StoreError};
+use crate::store::{Density, StoreError, View};
 
 /// Counts of a stream's (or the log's) events in equal parts of the time they span.
 pub(super) fn density(
@@ -18,9 +19,9 @@ pub(super) fn density(
 ) -> Result<Density, StoreError> {
     let buckets = buckets.max(1);
     match stream {
-        None => of_log(txn, buckets),
+        None => of_log(txn, view.stop(), buckets),
         Some(stream) => match view.stream_number(stream)? {
-            Some(number) => of_stream(txn, number, buckets),
+            Some(number) => of_stream(txn, view.stop(), number, buckets),
             None => Ok(empty(buckets)),
         },
     }
@@ -44,7 +45,12 @@ fn bucket(at: i64, first: i64, last: i64, buckets: usize) -> usize {
         .min(buckets - 1)
 }
 
-fn of_stream(txn: &ReadTransaction, number: u64, buckets: usize) -> Result<Density, StoreError> {
+fn of_stream(
+    txn: &ReadTransaction,
+    stop: &Stop,
+    number: u64,
+    buckets: usize,
+) -> Result<Density, StoreError> {
     let doing = "reading a stream's index";
     let index = txn.open_table(STREAM_EVENTS).map_err(engine(doing))?;
     let range = || {
@@ -61,6 +67,7 @@ fn of_stream(txn: &ReadTransaction, number: u64, buckets: usize) -> Result<Densi
     let last = last.map_err(engine(doing))?.1.value().1;
     let mut counts = vec![0; buckets];
     for entry in range()? {
+        stop.check()?;
         let at = entry.map_err(engine(doing))?.1.value().1;
         if let Some(count) = counts.get_mut(bucket(at, first, last, buckets)) {
             *count += 1;
@@ -73,7 +80,7 @@ fn of_stream(txn: &ReadTransaction, number: u64, buckets: usize) -> Result<Densi
     })
 }
 
-fn of_log(txn: &ReadTransaction, buckets: usize) -> Result<Density, StoreError> {
+fn of_log(txn: &ReadTransaction, stop: &Stop, buckets: usize) -> Result<Density, StoreError> {
     let doing = "reading the time index";
     let index = txn.open_table(BY_TIME).map_err(engine(doing))?;
     let ends = (
@@ -91,6 +98,7 @@ fn of_log(txn: &ReadTransaction, buckets: usize) -> Result<Density, StoreError> 
             .range((day, 0)..=(day, u64::MAX))
             .map_err(engine(doing))?
         {
+            stop.check()?;
             let at = entry.map_err(engine(doing))?.1.value();
             out = (out.0.min(at), out.1.max(at));
         }
@@ -99,6 +107,7 @@ fn of_log(txn: &ReadTransaction, buckets: usize) -> Result<Density, StoreError> 
     let (first, last) = (extremes(first_day)?.0, extremes(last_day)?.1);
     let mut counts = vec![0; buckets];
     for entry in index.iter().map_err(engine(doing))? {
+        stop.check()?;
         let at = entry.map_err(engine(doing))?.1.value();
         if let Some(count) = counts.get_mut(bucket(at, first, last, buckets)) {
             *count += 1;

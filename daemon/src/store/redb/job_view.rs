@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use redb::{ReadTransaction, ReadableTable};
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
 use whodunit_core::ids::StreamName;
+use whodunit_core::stop::Stop;
 
 use super::engine;
 use super::record::decode_job;
@@ -64,6 +65,7 @@ pub(super) fn first_open_job(
 
 pub(super) fn jobs(
     txn: &ReadTransaction,
+    stop: &Stop,
     filter: &JobFilter,
     from: Option<u64>,
     direction: Direction,
@@ -76,6 +78,7 @@ pub(super) fn jobs(
     };
     let mut page = JobPage::default();
     for (looked_at, id) in (0..).zip(candidates(txn, filter, range, direction)?) {
+        stop.check()?;
         let id = id?;
         if page.jobs.len() >= limit || looked_at >= budget {
             page.next = Some(id);

@@ -1,4 +1,4 @@
-//! Reading: a read transaction on the file at one moment.
+//! The read view: the file as it is at one moment.
 //!
 //! Owns every read. A view holds a read transaction, so it sees one state of the log however long it lives, and never
 //! waits for the writer.
@@ -9,6 +9,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::search::Search;
+use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
@@ -29,10 +30,11 @@ use crate::store::{
 
 type StoreResult<T> = Result<T, StoreError>;
 
-/// A read transaction on the file.
+/// A read view of the file.
 pub(super) struct RedbView {
     txn: ReadTransaction,
     head: Head,
+    stop: Stop,
 }
 
 impl RedbView {
@@ -59,6 +61,7 @@ impl RedbView {
                 position: Position(position),
                 decision,
             },
+            stop: Stop::new(),
         })
     }
 
@@ -121,6 +124,7 @@ impl RedbView {
             .range((number, low)..=(number, high))
             .map_err(engine(doing))?;
         loop {
+            self.stop.check()?;
             let entry = match direction {
                 Direction::Forward => entries.next(),
                 Direction::Backward => entries.next_back(),
@@ -172,6 +176,14 @@ impl RedbView {
 impl View for RedbView {
     fn head(&self) -> Head {
         self.head
+    }
+
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
@@ -319,6 +331,7 @@ impl View for RedbView {
         let events = self.txn.open_table(EVENTS).map_err(engine(doing))?;
         let mut page = LogPage::default();
         for position in candidates(&self.txn, filter, range, direction)? {
+            self.stop.check()?;
             let position = position?;
             if page.events.len() >= limit || page.scanned >= budget {
                 page.next = Some(Position(position));
@@ -389,6 +402,7 @@ impl View for RedbView {
         };
         let mut page = DecisionPage::default();
         let mut take = |sequence: u64, rejected: Option<bool>| -> StoreResult<bool> {
+            self.stop.check()?;
             if filter.rejected.is_some() && rejected.is_some() && rejected != filter.rejected {
                 return Ok(true);
             }
@@ -499,7 +513,9 @@ impl View for RedbView {
         limit: usize,
         budget: u64,
     ) -> StoreResult<JobPage> {
-        job_view::jobs(&self.txn, filter, from, direction, limit, budget)
+        job_view::jobs(
+            &self.txn, &self.stop, filter, from, direction, limit, budget,
+        )
     }
 
     fn first_open_job(&self, handler: &str, stream: &StreamName) -> StoreResult<Option<Job>> {
@@ -577,6 +593,7 @@ impl RedbView {
         let mut page = StreamPage::default();
         let mut last = after.unwrap_or_default();
         for entry in entries.map_err(engine(doing))? {
+            self.stop.check()?;
             let (name, number) = entry.map_err(engine(doing))?;
             if page.streams.len() >= limit || page.scanned >= budget {
                 page.next = Some(StreamCursor::AfterName(last));
@@ -611,6 +628,7 @@ impl RedbView {
         let mut page = StreamPage::default();
         let mut last = before;
         for entry in by_last.range(..before).map_err(engine(doing))?.rev() {
+            self.stop.check()?;
             let (position, number) = entry.map_err(engine(doing))?;
             if page.streams.len() >= limit || page.scanned >= budget {
                 page.next = Some(StreamCursor::BeforePosition(Position(last)));

@@ -1,7 +1,11 @@
 //! Listening: connections in, the API on each, and a way to stop.
 //!
-//! Owns the sockets and the order of stopping: no new connections, live feeds end, requests under way finish, the store is
-//! closed.
+//! Owns the sockets and the order of stopping: no new connections, live feeds and heavy work end, requests under way
+//! finish, the store is closed.
+
+mod bodies;
+mod connections;
+mod socket;
 
 use std::io;
 use std::sync::Arc;
@@ -9,20 +13,22 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use self::bodies::{Received, Sent};
+use self::connections::{Connection, Connections};
+use self::socket::Socket;
 use crate::daemon::Daemon;
 use crate::http::{LocalAddress, router};
-use crate::limits::{CONNECTIONS_MAX, HEADER_TIMEOUT, SHUTDOWN_TIMEOUT};
+use crate::limits::{HEAD_BYTES_MAX, HEADER_TIMEOUT, SHUTDOWN_TIMEOUT};
 use crate::store::StoreError;
 
 /// Pause after an accept that failed for want of resources, so that it is not tried in a tight loop.
@@ -35,28 +41,30 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), StoreError> {
     let app = router(&daemon);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let open = Arc::new(Connections::default());
     let connections = GracefulShutdown::new();
     loop {
-        let place = tokio::select! {
-            () = shutdown.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place,
-        };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = connection(stream, app.clone(), connections.watcher());
+                let place = tokio::select! {
+                    () = shutdown.cancelled() => break,
+                    place = open.admit() => place,
+                };
+                let (app, watcher) = (app.clone(), connections.watcher());
                 tokio::spawn(async move {
-                    connection.await;
+                    connection(stream, app, watcher, &place.connection).await;
                     drop(place);
                 });
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection could be accepted");
+                // It may be open files that are wanting: one that rests can be done without.
+                open.close_one();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -69,26 +77,36 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("some requests did not finish in time and are cut off");
+        open.close_all();
     }
     daemon.close().await
 }
 
-async fn connection(stream: TcpStream, app: Router, watcher: Watcher) {
+async fn connection(stream: TcpStream, app: Router, watcher: Watcher, own: &Arc<Connection>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
     // Small replies go out at once. Where this cannot be set they are merely slower.
     drop(stream.set_nodelay(true));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+    let service = service_fn(|request: Request<Incoming>| {
+        let expects = request.headers().contains_key(header::EXPECT);
+        let own = Arc::clone(own);
+        let mut request =
+            request.map(|body| Body::new(Received::new(body, expects, Arc::clone(&own))));
         request.extensions_mut().insert(LocalAddress(local));
-        app.clone().oneshot(request)
+        let answer = app.clone().oneshot(request);
+        async move { Ok::<_, std::convert::Infallible>(answer.await?.map(|body| Sent::new(body, own))) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(Socket::new(stream)), service);
+    let ended = tokio::select! {
+        ended = watcher.watch(connection) => ended,
+        () = own.closing.cancelled() => return,
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }
