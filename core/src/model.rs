@@ -399,6 +399,11 @@ impl Models {
         self.by_category.get(category)
     }
 
+    /// Whether any of them knows secret fields: then what is shown is not all that is stored.
+    pub fn have_secrets(&self) -> bool {
+        self.all().any(Model::has_secrets)
+    }
+
     /// All models that were asked for, by category.
     pub fn all(&self) -> impl Iterator<Item = &Model> {
         self.by_category.values()

@@ -23,14 +23,14 @@ use whodunit_core::ids::StreamName;
 use crate::client::Client;
 use crate::effect::Effect;
 use crate::ending::termination;
-use crate::guide::Guide;
 use crate::keys::key_name;
 use crate::model::Model;
+use crate::model::guide::Guide;
 use crate::msg::Msg;
 use crate::runtime::{Runtime, now};
 use crate::theme::Theme;
 use crate::update::{start, start_at_stream, update};
-use crate::view::view;
+use crate::view::{time_under, view};
 
 /// Messages that may wait for the loop.
 const QUEUE_MAX: usize = 1_024;
@@ -110,7 +110,7 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
         let drawn = Instant::now();
         let first = tokio::select! {
             event = input.next() => match event {
-                Some(event) => translate(event?),
+                Some(event) => translate(&model, event?),
                 // The terminal is gone.
                 None => return Ok(()),
             },
@@ -129,7 +129,7 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
             tokio::select! {
                 biased;
                 event = input.next() => match event {
-                    Some(event) => if let Some(message) = translate(event?) {
+                    Some(event) => if let Some(message) = translate(&model, event?) {
                         turn.take(&mut model, &mut runtime, message);
                     },
                     None => return Ok(()),
@@ -156,7 +156,7 @@ fn first_model(options: &Options, size: (u16, u16)) -> Model {
     let url = options.client.url();
     let address = url.trim_start_matches("http://").to_owned();
     let mut model = Model::new(address, size, theme, now(), local_offset());
-    model.guide = options.guide.then(Guide::default);
+    model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
         start_at_stream(&mut model, stream.clone(), *at);
     }
@@ -200,16 +200,15 @@ fn draw(terminal: &mut DefaultTerminal, model: &Model, whole: bool) -> std::io::
     drawn
 }
 
-fn translate(event: Event) -> Option<Msg> {
+fn translate(model: &Model, event: Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => key_name(key).map(Msg::Key),
         Event::Paste(text) => Some(Msg::Pasted(text)),
         Event::Resize(columns, rows) => Some(Msg::Resized { columns, rows }),
         Event::Mouse(mouse) => match mouse.kind {
-            MouseEventKind::Down(MouseButton::Left) => Some(Msg::Clicked {
-                column: mouse.column,
-                row: mouse.row,
-            }),
+            MouseEventKind::Down(MouseButton::Left) => {
+                time_under(model, mouse.column, mouse.row).map(Msg::TimeClicked)
+            }
             MouseEventKind::ScrollUp => Some(Msg::Scrolled { up: true }),
             MouseEventKind::ScrollDown => Some(Msg::Scrolled { up: false }),
             _ => None,

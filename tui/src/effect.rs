@@ -2,17 +2,7 @@
 //!
 //! Owns the vocabulary between the pure update and the runtime. An update never does any of it itself.
 
-use whodunit_core::api::Page;
-use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
-use whodunit_core::api::pipeline::{BackfillIn, CheckOut, JobOut, RetriedOut, RunOut};
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
-use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
-use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
-use whodunit_core::ids::StreamName;
-
-use crate::client::{At, DecisionsQuery, EventsQuery, StreamEventsQuery, StreamsQuery};
-use crate::model::pipeline::{Pipeline, Standing};
+use crate::request::Request;
 
 /// Something to be done outside the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,98 +11,36 @@ pub(crate) enum Effect {
     Quit,
     /// Put a text on the clipboard.
     Copy(String),
-    /// Ask the daemon; the answer comes back with the same slot and generation. A newer request of a slot cancels the
-    /// older one.
+    /// Ask the daemon; the reply comes back with the same ticket.
     Ask {
-        slot: Slot,
-        generation: u64,
+        ticket: Ticket,
         request: Box<Request>,
     },
-    /// Give up on a request.
-    Cancel(Slot),
+    /// Give up on a request: no screen waits for its reply any more.
+    Cancel(Ticket),
     /// Try to reach the daemon now instead of waiting.
     Reconnect,
     /// Look at the daemon's answer again after a moment: many events in a row make one refresh.
     RefreshSoon,
 }
 
-/// The place in the model that waits for an answer. Each has at most one request under way.
+/// The number of a question. The screen that asked keeps it until the reply is there or is no longer wanted; a reply whose
+/// ticket no screen keeps is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Slot {
-    Streams,
-    MoreStreams,
-    Preview,
-    Categories,
-    Stream,
-    Steps,
-    Decisions,
-    Density,
-    State,
-    Diff,
-    Jump,
-    Model,
-    WhatIf,
-    Log,
-    OlderLog,
-    LogDecisions,
-    LogDensity,
-    Pipeline,
-    /// Where the stream in front stands in the pipeline.
-    Standing,
-    /// Something done to the pipeline.
-    PipelineAct,
-    Check,
+pub(crate) struct Ticket(u64);
+
+/// Draws tickets, no number twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tickets(u64);
+
+impl Tickets {
+    pub(crate) fn draw(&mut self) -> Ticket {
+        self.0 += 1;
+        Ticket(self.0)
+    }
 }
 
-/// A question to the daemon.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Request {
-    Streams(StreamsQuery),
-    Stream(StreamName),
-    Categories,
-    State(StreamName, At),
-    Steps(StreamName, StreamEventsQuery),
-    Diff(StreamName, At, At),
-    Decisions(DecisionsQuery),
-    Density(Option<StreamName>, usize),
-    Model(String),
-    WhatIf(WhatIfIn),
-    Events(EventsQuery),
-    /// Projections, handlers, backfills, and the jobs of a handler (or all) that are not done.
-    Pipeline(Option<String>),
-    Standing(StreamName),
-    RetryJob(u64),
-    RetryFailed(String),
-    Rebuild(String),
-    CancelRebuild(String),
-    Check(String),
-    Backfill(BackfillIn),
-    CancelBackfill(u64),
-}
-
-/// An answer of the daemon.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Reply {
-    Streams(Page<Stream>),
-    Stream(Stream),
-    Categories(Vec<Category>),
-    State(StateOut),
-    Steps(Page<Step>),
-    Diff(DiffOut),
-    Decisions(Page<Decision>),
-    Density(DensityOut),
-    Model(ModelOut),
-    WhatIf(WhatIfOut),
-    Events(Page<Event>),
-    Pipeline(Pipeline),
-    Standing(Standing),
-    Job(JobOut),
-    Retried(RetriedOut),
-    Run(RunOut),
-    Check(CheckOut),
-}
-
-/// Why there is no answer, for a person.
+/// Why there is no reply, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// The problem's stable code, if the daemon answered with one.

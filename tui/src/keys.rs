@@ -58,7 +58,7 @@ pub(crate) enum Action {
     StepForward,
     TimeBack,
     TimeForward,
-    Jump,
+    GoTo,
     Mark,
     Diff,
     WhatIf,
@@ -185,7 +185,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(
         Scope::Stream,
         &["t"],
-        Action::Jump,
+        Action::GoTo,
         "time",
         "go to a revision or a time",
         true,
@@ -607,6 +607,19 @@ pub(crate) fn in_scope(scope: Scope) -> impl Iterator<Item = &'static Binding> {
             .iter()
             .filter(move |b| b.scope == Scope::Everywhere && scope != Scope::Everywhere),
     )
+}
+
+/// The bindings of a scope that the palette or the help shows for a filter.
+pub(crate) fn matching(scope: Scope, filter: &str) -> Vec<&'static Binding> {
+    let filter = filter.trim().to_lowercase();
+    in_scope(scope)
+        .filter(|binding| {
+            filter.is_empty()
+                || binding.help.to_lowercase().contains(&filter)
+                || binding.label.to_lowercase().contains(&filter)
+                || binding.keys.contains(&filter.as_str())
+        })
+        .collect()
 }
 
 /// How a key is written for people.

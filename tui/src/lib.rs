@@ -7,16 +7,16 @@ mod launch;
 
 mod effect;
 mod ending;
-mod figures;
-mod guide;
-mod jump;
+mod humanize;
 mod keys;
 mod model;
 mod msg;
+mod request;
 mod runtime;
 #[cfg(test)]
 mod testing;
 mod text;
 mod theme;
+mod time_input;
 mod update;
 mod view;

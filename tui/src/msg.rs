@@ -3,7 +3,8 @@
 use whodunit_core::time::Timestamp;
 
 use crate::client::LiveMessage;
-use crate::effect::{Failure, Reply, Slot};
+use crate::effect::{Failure, Ticket};
+use crate::request::Reply;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +13,8 @@ pub(crate) enum Msg {
     Key(String),
     /// Text was pasted.
     Pasted(String),
-    /// The mouse was clicked on a cell.
-    Clicked { column: u16, row: u16 },
+    /// A moment was clicked on the time axis.
+    TimeClicked(Timestamp),
     /// The mouse wheel was turned, up or down.
     Scrolled { up: bool },
     /// The terminal has another size now.
@@ -22,8 +23,7 @@ pub(crate) enum Msg {
     Tick(Timestamp),
     /// A request was answered.
     Replied {
-        slot: Slot,
-        generation: u64,
+        ticket: Ticket,
         reply: Box<Result<Reply, Failure>>,
     },
     /// The daemon is reached and the live feed is open.

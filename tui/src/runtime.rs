@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use whodunit_core::api::pipeline::JobStatus;
-use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use crate::client::{Client, ClientError, Live, LiveCursor, Order, OutboxQuery};
-use crate::effect::{Effect, Failure, Reply, Request, Slot};
-use crate::model::pipeline::{JOBS, Pipeline, Standing};
+use crate::client::{Client, ClientError, Live, LiveCursor};
+use crate::effect::{Effect, Failure, Ticket};
 use crate::msg::Msg;
 
 /// Pauses between tries to reach the daemon, in seconds; the last one repeats.
@@ -24,14 +21,11 @@ const BATCH_MAX: usize = 256;
 /// How long changes are gathered before a screen is loaded again.
 const REFRESH_AFTER: Duration = Duration::from_millis(150);
 
-/// Jobs of the stream in front that are asked for.
-const STREAM_JOBS: usize = 500;
-
 /// Runs effects.
 pub(crate) struct Runtime {
     client: Client,
     messages: mpsc::Sender<Msg>,
-    requests: HashMap<Slot, JoinHandle<()>>,
+    requests: HashMap<Ticket, JoinHandle<()>>,
     reconnect: watch::Sender<u64>,
     live: JoinHandle<()>,
 }
@@ -58,29 +52,19 @@ impl Runtime {
     /// Does one effect; `Quit` and `Copy` are the loop's own business.
     pub(crate) fn run(&mut self, effect: Effect) {
         match effect {
-            Effect::Ask {
-                slot,
-                generation,
-                request,
-            } => {
+            Effect::Ask { ticket, request } => {
                 let (client, messages) = (self.client.clone(), self.messages.clone());
                 let task = tokio::spawn(async move {
-                    let reply = ask(&client, *request).await.map_err(|error| spoken(&error));
-                    // Nobody listens any more only when the program ends.
-                    let _ = messages
-                        .send(Msg::Replied {
-                            slot,
-                            generation,
-                            reply: Box::new(reply),
-                        })
-                        .await;
+                    let reply = request.send(&client).await.map_err(|error| failure(&error));
+                    let reply = Box::new(reply);
+                    // The loop is gone only when the program ends.
+                    let _ = messages.send(Msg::Replied { ticket, reply }).await;
                 });
-                if let Some(older) = self.requests.insert(slot, task) {
-                    older.abort();
-                }
+                self.requests.retain(|_, task| !task.is_finished());
+                self.requests.insert(ticket, task);
             }
-            Effect::Cancel(slot) => {
-                if let Some(task) = self.requests.remove(&slot) {
+            Effect::Cancel(ticket) => {
+                if let Some(task) = self.requests.remove(&ticket) {
                     task.abort();
                 }
             }
@@ -106,96 +90,7 @@ impl Drop for Runtime {
     }
 }
 
-async fn ask(client: &Client, request: Request) -> Result<Reply, ClientError> {
-    Ok(match request {
-        Request::Streams(query) => Reply::Streams(client.streams(&query).await?),
-        Request::Stream(stream) => Reply::Stream(client.stream(&stream).await?),
-        Request::Categories => Reply::Categories(client.categories().await?.items),
-        Request::State(stream, at) => Reply::State(client.state(&stream, at, false).await?),
-        Request::Steps(stream, query) => {
-            Reply::Steps(client.steps(&stream, &query).await?.into_page())
-        }
-        Request::Diff(stream, from, to) => {
-            Reply::Diff(client.diff(&stream, from, to, false).await?)
-        }
-        Request::Decisions(query) => Reply::Decisions(client.decisions(&query).await?),
-        Request::Density(None, buckets) => Reply::Density(client.density(buckets).await?),
-        Request::Density(Some(stream), buckets) => {
-            Reply::Density(client.stream_density(&stream, buckets).await?)
-        }
-        Request::Model(category) => Reply::Model(client.model(&category).await?),
-        Request::WhatIf(story) => Reply::WhatIf(client.what_if(&story, false).await?),
-        Request::Events(query) => Reply::Events(client.events(&query).await?),
-        Request::Pipeline(handler) => Reply::Pipeline(pipeline(client, handler).await?),
-        Request::Standing(stream) => Reply::Standing(standing(client, stream).await?),
-        Request::RetryJob(id) => Reply::Job(client.retry_job(id).await?),
-        Request::RetryFailed(handler) => Reply::Retried(client.retry_failed(&handler).await?),
-        Request::Rebuild(name) => Reply::Run(client.rebuild(&name).await?),
-        Request::CancelRebuild(name) => Reply::Run(client.cancel_rebuild(&name).await?),
-        Request::Check(name) => Reply::Check(client.check(&name).await?),
-        Request::Backfill(body) => Reply::Run(client.backfill(&body).await?),
-        Request::CancelBackfill(id) => Reply::Run(client.cancel_backfill(id).await?),
-    })
-}
-
-/// All that the pipeline screen shows, asked for at once.
-async fn pipeline(client: &Client, handler: Option<String>) -> Result<Pipeline, ClientError> {
-    let of = |status| OutboxQuery {
-        handler: handler.clone(),
-        status: Some(status),
-        limit: Some(JOBS),
-        ..OutboxQuery::default()
-    };
-    let (failed, busy, waiting) = (
-        of(JobStatus::Failed),
-        of(JobStatus::Processing),
-        of(JobStatus::Pending),
-    );
-    let (projections, backfills, failed, busy, waiting) = tokio::try_join!(
-        client.projections(),
-        client.backfills(),
-        client.outbox(&failed),
-        client.outbox(&busy),
-        client.outbox(&waiting),
-    )?;
-    let lists = [failed, busy, waiting];
-    let mut all = Pipeline {
-        projections: projections.items,
-        backfills: backfills.items,
-        ..Pipeline::default()
-    };
-    for list in lists {
-        all.more |= list.next_cursor.is_some();
-        all.head = all.head.max(list.head);
-        all.handlers = list.handlers;
-        // A job may have moved from one list to another between two answers.
-        for job in list.items {
-            if !all.jobs.iter().any(|known| known.id == job.id) {
-                all.jobs.push(job);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// The newest jobs of a stream, and how far the projections are.
-async fn standing(client: &Client, stream: StreamName) -> Result<Standing, ClientError> {
-    let query = OutboxQuery {
-        stream: Some(stream.clone()),
-        order: Order::Backward,
-        limit: Some(STREAM_JOBS),
-        ..OutboxQuery::default()
-    };
-    let (projections, jobs) = tokio::try_join!(client.projections(), client.outbox(&query))?;
-    Ok(Standing {
-        stream,
-        more: jobs.next_cursor.is_some(),
-        jobs: jobs.items,
-        projections: projections.items,
-    })
-}
-
-fn spoken(error: &ClientError) -> Failure {
+fn failure(error: &ClientError) -> Failure {
     Failure {
         code: error.code().map(|code| code.to_string()),
         message: error.to_string(),

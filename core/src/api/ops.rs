@@ -17,6 +17,10 @@ pub struct HealthOut {
     pub decisions: u64,
     /// How many streams there are.
     pub streams: u64,
+    /// Whether the log is a redacted copy: it was imported from an export without secrets, so some of what its events say
+    /// is not what was recorded. Every reply of such a daemon says so in the header `whodunit-redacted-copy`.
+    #[serde(default)]
+    pub redacted_copy: bool,
     /// Bytes of the store's file.
     pub store_bytes: u64,
     /// Seconds since the daemon began to serve.

@@ -66,6 +66,8 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
+    /// 409: a redacted export, and the log holds other history.
+    RedactedExport,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -127,6 +129,7 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::KeyTaken
+            | Self::RedactedExport
             | Self::AlreadyRunning
             | Self::NotFailed
             | Self::NotConfirmed => 409,
@@ -171,6 +174,7 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
+            Self::RedactedExport => "redacted export refused",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",

@@ -19,6 +19,8 @@ pub enum WarningCode {
     ClockWentBack,
     /// Events could not be applied; the last good state is carried on.
     Faults,
+    /// The log is a redacted copy: some of what its events say is not what was recorded.
+    RedactedCopy,
     /// A recorded decision does not stand where the log says it should.
     MisplacedDecision,
 }

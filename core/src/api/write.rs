@@ -128,6 +128,12 @@ pub struct ImportReport {
     /// Added events that could not keep their own revision (`renumber`): it is in their metadata (`source_revision`).
     #[serde(default)]
     pub gaps: StreamCounts,
+    /// Lines that the file says it has and that are not there: it was cut short.
+    #[serde(default)]
+    pub missing: u64,
+    /// Whether the log is a redacted copy now.
+    #[serde(default)]
+    pub redacted_copy: bool,
     /// Whether the import stopped at the first bad record (`strict`).
     pub stopped: bool,
     /// How many records each rule of the mapping took, in its order.

@@ -14,10 +14,24 @@ use crate::time::Timestamp;
 /// What a line holds.
 #[derive(Debug)]
 pub enum Line {
+    /// What the file says of itself, before everything else.
+    Header(ExportHeader),
     /// An event.
     Event(Box<EventLine>),
     /// A decision.
     Decision(Box<DecisionLine>),
+}
+
+/// What an export says of itself in its first line. Only redacted ones have such a line: one without is whole, or by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportHeader {
+    /// Whether secrets were taken out.
+    pub redacted: bool,
+    /// How many events follow, if that was known beforehand.
+    pub events: Option<u64>,
+    /// How many decisions follow, if that was known beforehand.
+    pub decisions: Option<u64>,
 }
 
 /// An event as it was exported. What a log assigns may be absent.
@@ -143,11 +157,19 @@ fn place(pointer: &str) -> String {
     }
 }
 
-/// Tells a decision's line from an event's by its one key.
+/// Tells a decision's and a header's line from an event's by their one key.
 #[derive(Debug, Deserialize)]
 struct Probe<'a> {
     #[serde(borrow)]
     decision: Option<&'a RawValue>,
+    #[serde(borrow)]
+    export: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderLine {
+    export: ExportHeader,
 }
 
 /// What an export says beside a decision: which of its values were taken out.
@@ -168,11 +190,15 @@ impl Line {
         if let Ok(text) = std::str::from_utf8(line) {
             check(text)?;
         }
-        let Ok(Probe {
-            decision: Some(inner),
-        }) = serde_json::from_slice(line)
-        else {
-            return parse(line).map(|event| Self::Event(Box::new(event)));
+        let inner = match serde_json::from_slice(line) {
+            Ok(Probe {
+                decision: Some(inner),
+                ..
+            }) => inner,
+            Ok(Probe {
+                export: Some(_), ..
+            }) => return parse(line).map(|HeaderLine { export }| Self::Header(export)),
+            _ => return parse(line).map(|event| Self::Event(Box::new(event))),
         };
         let Wrapped { decision } = parse(line)?;
         // Apart from the decision itself, whose payload must stay the tokens it is.
@@ -197,6 +223,11 @@ struct Inner<'a> {
     decision: &'a Shown<Decision>,
     #[serde(flatten)]
     ids: &'a DecisionIds,
+}
+
+/// The first line of an export, without its end.
+pub fn header_line(out: &mut Vec<u8>, export: ExportHeader) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(out, &HeaderLine { export })
 }
 
 /// The line of a decision, without its end.

@@ -4,4 +4,6 @@
 
 mod line;
 
-pub use line::{DecisionIds, DecisionLine, EventLine, Line, LineError, decision_line};
+pub use line::{
+    DecisionIds, DecisionLine, EventLine, ExportHeader, Line, LineError, decision_line, header_line,
+};

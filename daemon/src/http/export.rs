@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
@@ -18,7 +18,7 @@ use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
-use whodunit_core::transfer::{DecisionIds, decision_line};
+use whodunit_core::transfer::{DecisionIds, ExportHeader, decision_line, header_line};
 
 use super::common::asked_to_reveal;
 use super::error::{ApiError, busy};
@@ -58,8 +58,9 @@ pub(crate) struct ExportParams {
 }
 
 /// The log as NDJSON: one Event a line, or `{"decision": Decision}`, in the order they were committed, up to the head at
-/// the time of asking. With `reveal=true` it imports into an empty store as it was. The header `whodunit-redacted` says
-/// whether secrets were left out.
+/// the time of asking. With `reveal=true` it imports into an empty store as it was. Where secrets were left out, the header
+/// `whodunit-redacted` says so, and so does a first line `{"export": {"redacted": true, "events": …, "decisions": …}}`: such an
+/// export imports as a redacted copy.
 #[utoipa::path(get, path = "/v1/export", tag = "ops", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
@@ -94,6 +95,12 @@ pub(crate) async fn export(
     } else {
         What::Events(Some(Position(1)), Box::new(filter))
     };
+    let redacted = parts.store.is_redacted_copy() || (!reveal.yes() && parts.models.have_secrets());
+    let header = if redacted {
+        Some(header_of(&what, until)?)
+    } else {
+        None
+    };
     let export = Export {
         parts,
         reveal,
@@ -101,8 +108,9 @@ pub(crate) async fn export(
         what: Some(what),
         _place: place,
     };
-    let body = Body::from_stream(stream::unfold(export, Export::piece));
-    let redacted = HeaderValue::from_static(if reveal.yes() { "false" } else { "true" });
+    let pieces = stream::unfold(export, Export::piece);
+    let body = Body::from_stream(stream::iter(header.map(Ok)).chain(pieces));
+    let redacted = HeaderValue::from_static(if redacted { "true" } else { "false" });
     let head = HeaderValue::from(until.position.0);
     let headers = [
         (
@@ -113,6 +121,26 @@ pub(crate) async fn export(
         (HeaderName::from_static("whodunit-head"), head),
     ];
     Ok((headers, body).into_response())
+}
+
+/// The first line of a redacted export: that it is one, and how much follows, where that is known.
+fn header_of(what: &What, until: Head) -> Result<Bytes, StoreError> {
+    let (events, decisions) = match what {
+        What::EventsAndDecisions(_) => (Some(until.position.0), Some(until.decision)),
+        What::Events(_, filter) if **filter == LogFilter::default() => {
+            (Some(until.position.0), Some(0))
+        }
+        What::Events(..) => (None, None),
+    };
+    let mut line = Vec::new();
+    let header = ExportHeader {
+        redacted: true,
+        events,
+        decisions,
+    };
+    header_line(&mut line, header).map_err(unwritten)?;
+    line.push(b'\n');
+    Ok(line.into())
 }
 
 /// What is left to export.

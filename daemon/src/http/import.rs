@@ -25,7 +25,8 @@ use crate::limits::{BODY_TIMEOUT, IMPORT_MAPPING_BYTES_MAX};
 pub(crate) struct ImportParams {
     /// Whether to stop at the first bad record. Records that were on their way into the log by then stay in it.
     strict: Option<bool>,
-    /// Whether to take records whose secrets were redacted on export.
+    /// Whether to take redacted records into a log that holds other history; it is labelled as a redacted copy then. An
+    /// empty log takes them without asking, and is one as well.
     allow_redacted: Option<bool>,
     /// Whether to give events that cannot keep their own revision the next one; theirs is then kept in their metadata
     /// (`source_revision`), and the report counts them by stream. Otherwise they are refused.
@@ -50,6 +51,9 @@ impl From<ImportFailure> for ApiError {
         match failure {
             ImportFailure::Store(error) => error.into(),
             ImportFailure::Stopping => unavailable().into(),
+            ImportFailure::Redacted => Problem::new(Code::RedactedExport, failure.to_string())
+                .hint(crate::import::REDACTED_HINT)
+                .into(),
         }
     }
 }

@@ -42,6 +42,12 @@ pub(super) async fn surround(
     );
     let took = started.elapsed();
     let ms = took.as_secs_f64() * 1_000.0;
+    if parts.store.is_redacted_copy() {
+        let name = HeaderName::from_static("whodunit-redacted-copy");
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static("true"));
+    }
     let status = response.status().as_u16();
     let counted = route.as_deref().unwrap_or("none");
     parts

@@ -37,6 +37,7 @@ pub(crate) async fn health(
         head: stats.head.position.0,
         decisions: stats.head.decision,
         streams: stats.streams,
+        redacted_copy: parts.store.is_redacted_copy(),
         store_bytes: stats.file_bytes,
         uptime_seconds: parts.started.elapsed().as_secs(),
     }))

@@ -19,7 +19,7 @@ use super::extract::{Query, StreamPath};
 use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
-use crate::time_travel::{Point, clock_went_back, faults, left_out, resolve};
+use crate::time_travel::{Point, clock_went_back, faults, left_out, redacted_copy, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,11 +63,13 @@ pub(crate) async fn state(
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state(view, &model, &stream, found.revision)?;
         let beginning = (Revision::ZERO, found.revision);
         let warnings = [
+            redacted_copy,
             left_out(view, point, &found)?,
             clock_went_back(view, &found, beginning)?,
             faults(&reached.folded),
@@ -111,6 +113,7 @@ pub(crate) async fn steps(
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
         let scanned = events.len() as u64;
@@ -140,7 +143,7 @@ pub(crate) async fn steps(
             next_cursor,
             head: view.head().position.0,
             scanned,
-            warnings: warnings.into_iter().collect(),
+            warnings: redacted_copy.into_iter().chain(warnings).collect(),
         })
     })
     .await
@@ -178,6 +181,7 @@ pub(crate) async fn difference(
     );
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
+    let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, &stream, to)?);
@@ -189,6 +193,7 @@ pub(crate) async fn difference(
             &after
         };
         let mut warnings = vec![
+            redacted_copy,
             left_out(view, from_point, &from)?,
             left_out(view, to_point, &to)?,
             clock_went_back(view, &to, (Revision::ZERO, later.revision))?,

@@ -12,6 +12,7 @@ mod ids;
 mod lines;
 mod pending;
 mod record;
+mod redacted;
 mod report;
 
 use std::collections::{HashSet, VecDeque};
@@ -28,6 +29,7 @@ use ids::RecentIds;
 use lines::{Line, Lines};
 use pending::Pending;
 use record::Record;
+pub(crate) use redacted::HINT as REDACTED_HINT;
 use report::Report;
 
 /// How an import is done.
@@ -35,7 +37,7 @@ use report::Report;
 pub(crate) struct Options {
     /// Stop at the first bad record. Records that were on their way into the log by then stay in it.
     pub(crate) strict: bool,
-    /// Take records whose secrets were redacted on export.
+    /// Take redacted records into a log that holds other history, which becomes a redacted copy.
     pub(crate) allow_redacted: bool,
     /// Give events that cannot keep their revision the next one, and keep theirs in the metadata.
     pub(crate) renumber: bool,
@@ -48,6 +50,9 @@ pub(crate) enum ImportFailure {
     Store(#[from] StoreError),
     #[error("the daemon is shutting down")]
     Stopping,
+    /// A redacted export, and the log holds other history.
+    #[error("the file {}", redacted::REFUSED)]
+    Redacted,
 }
 
 /// An import under way.
@@ -59,6 +64,8 @@ pub(crate) struct Importer {
     line: u64,
     report: Report,
     recent: RecentIds,
+    /// How many lines the file's headers say that it has; `None` where one does not say.
+    promised: Option<u64>,
     /// Streams of which an event was refused.
     holed: HashSet<StreamName>,
     pending: VecDeque<Pending>,
@@ -86,6 +93,7 @@ impl Importer {
             lines: Lines::default(),
             line: 0,
             recent: RecentIds::default(),
+            promised: Some(0),
             holed: HashSet::new(),
             pending: VecDeque::new(),
             bytes_in_flight: 0,
@@ -114,6 +122,8 @@ impl Importer {
         }
         self.await_all().await?;
         let mut report = self.report.done();
+        report.missing = self.promised.unwrap_or(0).saturating_sub(report.read);
+        report.redacted_copy = self.parts.store.is_redacted_copy();
         report.head = self.parts.store.head().borrow().position.0;
         Ok(report)
     }
@@ -134,18 +144,36 @@ impl Importer {
             Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Text(text) => text,
         };
-        self.report.out.read += 1;
         let record = match &self.mapping {
             Some(mapping) => record::mapped(&text, mapping),
-            None => record::own(&text, &self.parts.models, self.options.allow_redacted),
+            None => record::own(&text, &self.parts.models),
         };
+        if let Ok(Record::Header(header)) = record {
+            return self.header(header).await;
+        }
+        self.report.out.read += 1;
+        let redacted = match &record {
+            Ok(Record::Event(event)) => !event.redacted.is_empty(),
+            Ok(Record::Decision(line)) => !line.redacted.is_empty(),
+            _ => false,
+        };
+        if redacted && !self.may_be_redacted().await? {
+            let reason = format!("{}; {}", redacted::REFUSED, redacted::HINT);
+            self.bad(number, None, reason);
+            return Ok(());
+        }
         match record {
+            Ok(Record::Header(_)) => {}
             Err(bad) => self.bad(number, bad.rule, bad.reason),
             Ok(Record::Skipped(rule)) => self.report.skipped(rule),
             Ok(Record::Event(event)) => self.event(number, *event, text.len()).await?,
             Ok(Record::Decision(decision)) => self.decision(number, *decision, text.len()).await?,
         }
         Ok(())
+    }
+
+    fn dry_run(&self) -> bool {
+        false
     }
 
     /// Reports a record that cannot be imported.

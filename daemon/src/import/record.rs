@@ -7,13 +7,15 @@ use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
 use whodunit_core::mapping::{Applied, Mapping, record};
 use whodunit_core::model::Models;
-use whodunit_core::transfer::{DecisionLine, Line};
+use whodunit_core::transfer::{DecisionLine, ExportHeader, Line};
 
 /// A line's content.
 #[derive(Debug)]
 pub(super) enum Record {
     Event(Box<EventRecord>),
     Decision(Box<DecisionLine>),
+    /// What the file says of itself.
+    Header(ExportHeader),
     /// It makes nothing: no rule of the mapping takes it (`None`), or this one says to skip it.
     Skipped(Option<usize>),
 }
@@ -43,23 +45,26 @@ pub(super) struct EventRecord {
     pub(super) rule: Option<usize>,
     /// Elements of lists that the rule leaves out: which list of the rule's, and how many.
     pub(super) dropped: Vec<(usize, usize)>,
+    /// JSON Pointers of values that were redacted on export.
+    pub(super) redacted: Vec<String>,
 }
 
 /// Reads a line of our own export.
-pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<Record, BadRecord> {
+pub(super) fn own(line: &[u8], models: &Models) -> Result<Record, BadRecord> {
     match Line::parse(line).map_err(|error| error.to_string())? {
+        Line::Header(header) => Ok(Record::Header(header)),
         Line::Decision(line) => {
-            check_redacted(&line.redacted, allow_redacted)?;
             check_decision(&line.decision, models)?;
             Ok(Record::Decision(line))
         }
         Line::Event(line) => {
-            check_redacted(&line.redacted, allow_redacted)?;
-            if line.revision == Some(Revision::ZERO) {
-                return Err("`/revision` must be 1 or more".to_owned().into());
-            }
-            if line.position == Some(Position::ZERO) {
-                return Err("`/position` must be 1 or more".to_owned().into());
+            for (field, index) in [
+                ("revision", line.revision.map(|revision| revision.0)),
+                ("position", line.position.map(|position| position.0)),
+            ] {
+                if index == Some(0) {
+                    return Err(format!("`/{field}` must be 1 or more").into());
+                }
             }
             Ok(Record::Event(Box::new(EventRecord {
                 stream: line.stream.clone(),
@@ -67,6 +72,7 @@ pub(super) fn own(line: &[u8], models: &Models, allow_redacted: bool) -> Result<
                 revision: line.revision,
                 rule: None,
                 dropped: Vec::new(),
+                redacted: line.redacted.clone(),
                 event: line.into_event(),
             })))
         }
@@ -86,23 +92,13 @@ pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, BadRecord
             revision: None,
             rule: Some(mapped.rule),
             dropped: mapped.dropped,
+            redacted: Vec::new(),
         }))),
         Err(error) => Err(BadRecord {
             rule: Some(error.rule),
             reason: error.to_string(),
         }),
     }
-}
-
-fn check_redacted(redacted: &[String], allowed: bool) -> Result<(), String> {
-    if redacted.is_empty() || allowed {
-        return Ok(());
-    }
-    let fields: Vec<_> = redacted.iter().map(|field| format!("`{field}`")).collect();
-    Err(format!(
-        "{} was redacted on export, so this is not what was recorded; export with `reveal=true`, or allow redacted records",
-        fields.join(", ")
-    ))
 }
 
 fn check_decision(decision: &Decision, models: &Models) -> Result<(), String> {

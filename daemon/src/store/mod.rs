@@ -67,6 +67,13 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes on disk and counts, for people and metrics.
     fn stats(&self) -> Result<StoreStats, StoreError>;
 
+    /// Whether the log is a copy from which secrets were taken out: its events stand in their places, and some of what they
+    /// say is not what was recorded.
+    fn is_redacted_copy(&self) -> bool;
+
+    /// Labels the log as a redacted copy, for good. Durable when it returns.
+    fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>>;
+
     /// Stops taking writes, finishes those under way and closes the file. Later writes answer
     /// [`AppendError::Closed`]. Idempotent.
     fn close(&self) -> BoxFuture<Result<(), StoreError>>;

@@ -25,7 +25,7 @@ use whodunit_core::time::{TimeError, Timestamp};
 use crate::store::{Snapshot, Store, StoreError, StreamInfo, View};
 use saver::Saver;
 use snapshots::{Saved, Spacing};
-pub use warnings::{clock_went_back, faults, left_out};
+pub use warnings::{clock_went_back, faults, left_out, redacted_copy};
 
 /// A point of a stream's history, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

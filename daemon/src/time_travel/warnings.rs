@@ -10,7 +10,7 @@ use whodunit_core::time::Timestamp;
 
 use super::{Point, Resolved};
 use crate::limits::LATE_EVENTS_MAX;
-use crate::store::{LateEvents, LateRange, StoreError, View};
+use crate::store::{LateEvents, LateRange, Store, StoreError, View};
 
 /// What an *as of* leaves out though it was recorded by then.
 pub fn left_out(
@@ -33,6 +33,17 @@ pub fn left_out(
              {at} is not part of the state as of then"
         )
     }))
+}
+
+/// That the log is a redacted copy.
+pub fn redacted_copy(store: &dyn Store) -> Option<Warning> {
+    store.is_redacted_copy().then(|| Warning {
+        code: WarningCode::RedactedCopy,
+        detail:
+            "this log is a redacted copy: values shown as `[redacted]` are not what was recorded"
+                .to_owned(),
+        revisions: Vec::new(),
+    })
 }
 
 /// Where the clock of a stream went back, after one revision and up to another.

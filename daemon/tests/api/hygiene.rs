@@ -554,6 +554,15 @@ impl Store for Failing {
         Err(self.error())
     }
 
+    fn is_redacted_copy(&self) -> bool {
+        false
+    }
+
+    fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
+        let error = self.error();
+        Box::pin(async { Err(error) })
+    }
+
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
@@ -624,6 +633,14 @@ impl Store for ReadOnly {
             read_only: true,
             ..stats
         })
+    }
+
+    fn is_redacted_copy(&self) -> bool {
+        self.0.is_redacted_copy()
+    }
+
+    fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
+        self.0.label_redacted_copy()
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {

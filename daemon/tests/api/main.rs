@@ -22,6 +22,7 @@ mod program;
 mod projections;
 mod races;
 mod read_models;
+mod redacted;
 mod restore;
 mod secrets;
 mod support;

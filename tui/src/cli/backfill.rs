@@ -14,7 +14,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, ClientError};
-use crate::figures;
+use crate::humanize;
 
 /// Arguments of `whodunit backfill`.
 #[derive(Debug, Args)]
@@ -272,7 +272,7 @@ fn table(runs: &[RunOut], form: Form) -> Table {
 
 fn status(run: &RunOut) -> (Token, String) {
     match run.status {
-        RunStatus::Running => (Token::Accent, format!("{} %", figures::percent(run))),
+        RunStatus::Running => (Token::Accent, format!("{} %", humanize::percent(run))),
         RunStatus::Completed => (Token::Added, "completed".to_owned()),
         RunStatus::Cancelled => (Token::Changed, "cancelled".to_owned()),
         RunStatus::Failed => (Token::Error, "failed".to_owned()),

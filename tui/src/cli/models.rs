@@ -148,6 +148,12 @@ pub(crate) async fn run_health(
     add("head", number(health.head));
     add("decisions", number(health.decisions));
     add("streams", number(health.streams));
+    if health.redacted_copy {
+        add(
+            "copy",
+            "redacted: some values are not what was recorded".to_owned(),
+        );
+    }
     add("store", format!("{} bytes", number(health.store_bytes)));
     add("up", format!("{} s", number(health.uptime_seconds)));
     let widths = table.widths(None);

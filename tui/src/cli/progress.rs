@@ -11,7 +11,7 @@ use super::exit::{CliError, Exit};
 use super::style::Token;
 use super::terminal::Terminal;
 use crate::client::ClientError;
-use crate::figures::{duration, sentence};
+use crate::humanize::{duration, sentence};
 use crate::text::number;
 
 /// How often a run is looked at.

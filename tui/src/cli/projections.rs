@@ -16,7 +16,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, ClientError};
-use crate::figures;
+use crate::humanize;
 
 /// How often a check is looked at for its progress.
 const EVERY: Duration = Duration::from_millis(500);
@@ -116,7 +116,7 @@ fn table(projections: &[ProjectionOut], form: Form) -> Table {
         let behind = if projection.lag_events == 0 {
             String::new()
         } else {
-            figures::duration(projection.lag_seconds)
+            humanize::duration(projection.lag_seconds)
         };
         table.row([
             Cell::new(&projection.name, Token::Accent),
@@ -125,7 +125,7 @@ fn table(projections: &[ProjectionOut], form: Form) -> Table {
             number(projection.checkpoint).into(),
             Cell::new(number(projection.lag_events), token),
             behind.into(),
-            figures::rate(projection.events_per_second).into(),
+            humanize::rate(projection.events_per_second).into(),
             number(projection.documents).into(),
         ]);
     }
@@ -144,14 +144,14 @@ fn status(projection: &ProjectionOut) -> (Token, &'static str) {
 /// How much of the log it has applied, in so many cells; full only when it has applied all of it.
 fn bar(projection: &ProjectionOut, cells: usize, ascii: bool) -> String {
     let (full, empty) = if ascii { ("#", ".") } else { ("█", "░") };
-    let filled = figures::part(projection.checkpoint, projection.head, cells);
+    let filled = humanize::part(projection.checkpoint, projection.head, cells);
     format!("{}{}", full.repeat(filled), empty.repeat(cells - filled))
 }
 
 /// What is to be said beside the figures: why it stands still, and what runs over it.
 fn remarks(projection: &ProjectionOut) -> Vec<(Token, String)> {
     let mut out = Vec::new();
-    if let Some((still, said)) = figures::trouble(projection) {
+    if let Some((still, said)) = humanize::trouble(projection) {
         let token = if still { Token::Error } else { Token::Muted };
         out.push((token, said));
     }
@@ -160,7 +160,11 @@ fn remarks(projection: &ProjectionOut) -> Vec<(Token, String)> {
         .flatten()
     {
         if run.status == RunStatus::Running {
-            let text = format!("{} under way, {}", shown(&run.kind), figures::sentence(run));
+            let text = format!(
+                "{} under way, {}",
+                shown(&run.kind),
+                humanize::sentence(run)
+            );
             out.push((Token::Accent, text));
         }
     }
@@ -179,7 +183,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
         format!(
             "{} events, {} behind",
             number(projection.lag_events),
-            figures::duration(projection.lag_seconds)
+            humanize::duration(projection.lag_seconds)
         )
     };
     add("projection", Token::Accent, &projection.name);
@@ -192,11 +196,11 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
     );
     add("checkpoint", Token::Plain, &of);
     add("lag", token, &lag);
-    let rate = format!("{} events/s", figures::rate(projection.events_per_second));
+    let rate = format!("{} events/s", humanize::rate(projection.events_per_second));
     add("rate", Token::Plain, &rate);
     add("documents", Token::Plain, &number(projection.documents));
     add("rules hash", Token::Muted, &projection.rules_hash);
-    if let Some((still, said)) = figures::trouble(projection) {
+    if let Some((still, said)) = humanize::trouble(projection) {
         let token = if still { Token::Error } else { Token::Muted };
         add("error", token, &said);
     }
@@ -212,7 +216,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
 fn of_run(run: &RunOut, form: Form) -> String {
     let at = form.zone.short(run.ended_at.unwrap_or(run.started_at));
     match run.status {
-        RunStatus::Running => format!("under way, {}", figures::sentence(run)),
+        RunStatus::Running => format!("under way, {}", humanize::sentence(run)),
         RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
         RunStatus::Cancelled => format!("cancelled {at}"),
         RunStatus::Failed => format!(

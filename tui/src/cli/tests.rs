@@ -205,7 +205,7 @@ fn every_call_that_a_screen_offers_is_understood() {
         if !after.is_empty() {
             harness = harness.press(after);
         }
-        let call = crate::update::call(&harness.model);
+        let call = harness.model.call();
         let parsed = Cli::command()
             .try_get_matches_from(words(&call))
             .and_then(|matches| Cli::from_arg_matches(&matches));

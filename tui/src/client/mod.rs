@@ -7,6 +7,7 @@ mod body;
 mod error;
 mod import;
 mod live;
+mod overview;
 mod pipeline;
 mod query;
 mod sse;
@@ -37,6 +38,7 @@ pub use body::ByteStream;
 pub use error::ClientError;
 pub use import::ImportQuery;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
     At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, Order, OutboxQuery,

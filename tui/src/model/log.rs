@@ -9,7 +9,7 @@ use whodunit_core::event::Event;
 use whodunit_core::search::Search;
 use whodunit_core::time::Timestamp;
 
-use super::Remote;
+use super::{Asked, Remote};
 use crate::client::{EventsQuery, Order};
 
 /// Events a page asks for.
@@ -26,6 +26,7 @@ pub(crate) enum LogRow {
 
 #[derive(Debug, Clone)]
 pub(crate) struct LogScreen {
+    pub(crate) asked: Asked,
     pub(crate) rows: Remote<VecDeque<LogRow>>,
     /// Where older events go on; `None` at the beginning of the log.
     pub(crate) older: Option<String>,
@@ -35,7 +36,9 @@ pub(crate) struct LogScreen {
     pub(crate) decisions: Vec<Decision>,
     /// Where older decisions go on; `None` at the first one.
     pub(crate) older_decisions: Option<String>,
-    /// Events that came while the log was held still.
+    /// Rows that came while the first page was on its way: it may not have them.
+    pub(crate) early: Vec<LogRow>,
+    /// Events that came while the log was paused.
     pub(crate) unseen: Vec<LogRow>,
     /// How many of those were too many to keep.
     pub(crate) missed: usize,
@@ -50,12 +53,14 @@ pub(crate) struct LogScreen {
 impl Default for LogScreen {
     fn default() -> Self {
         Self {
+            asked: Asked::default(),
             rows: Remote::Absent,
             older: None,
             decisions: Vec::new(),
             older_decisions: None,
             selected: 0,
             follow: true,
+            early: Vec::new(),
             unseen: Vec::new(),
             missed: 0,
             filter: Input::default(),

@@ -1,110 +1,55 @@
 //! The model: everything the screens show, and nothing of how.
 //!
-//! Owns the state of the program between messages. Never draws, never asks the daemon: views read it, updates change it.
+//! Owns the state of the program between messages: the stack of screens, and what they share. Never draws, never asks the
+//! daemon: views read it, updates change it.
 
+mod asked;
 pub(crate) mod backfill;
 pub(crate) mod form;
+pub(crate) mod guide;
 pub(crate) mod log;
 pub(crate) mod pipeline;
+mod remote;
+mod screen;
 pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod what_if;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use tui_input::Input;
-use whodunit_core::api::browse::{Category, LiveHead};
+use whodunit_core::api::browse::LiveHead;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Effect, Failure, Request, Slot};
-use crate::guide::Guide;
-use crate::keys::Scope;
+use crate::effect::{Ticket, Tickets};
 use crate::text::Zone;
 use crate::theme::Theme;
 
 use form::Form;
+use guide::Guide;
 use log::LogScreen;
-use pipeline::{Confirmed, PipelineScreen};
+use pipeline::Confirmed;
 use stream::StreamScreen;
-use streams::StreamsScreen;
 use what_if::WhatIfScreen;
 
-/// Something the daemon was asked for.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) enum Remote<T> {
-    /// Nothing was asked yet.
-    #[default]
-    Absent,
-    /// It is on its way; what was there before stays on screen.
-    Loading(Option<T>),
-    /// Here it is.
-    Ready(T),
-    /// It could not be had.
-    Failed(Failure),
-}
-
-impl<T> Remote<T> {
-    /// What there is, be it old.
-    pub(crate) fn value(&self) -> Option<&T> {
-        match self {
-            Self::Ready(value) | Self::Loading(Some(value)) => Some(value),
-            Self::Absent | Self::Loading(None) | Self::Failed(_) => None,
-        }
-    }
-
-    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
-        match self {
-            Self::Ready(value) | Self::Loading(Some(value)) => Some(value),
-            Self::Absent | Self::Loading(None) | Self::Failed(_) => None,
-        }
-    }
-
-    /// Asks again, keeping what there is.
-    pub(crate) fn reload(&mut self) {
-        *self = match std::mem::take(self) {
-            Self::Ready(value) | Self::Loading(Some(value)) => Self::Loading(Some(value)),
-            Self::Absent | Self::Loading(None) | Self::Failed(_) => Self::Loading(None),
-        };
-    }
-
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        match self {
-            Self::Failed(failure) => Some(failure),
-            Self::Absent | Self::Loading(_) | Self::Ready(_) => None,
-        }
-    }
-}
-
-/// Which screen is in front.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Screen {
-    Streams,
-    Stream,
-    WhatIf,
-    Log,
-    Pipeline,
-}
-
-impl Screen {
-    pub(crate) fn scope(&self) -> Scope {
-        match self {
-            Self::Streams => Scope::Streams,
-            Self::Stream => Scope::Stream,
-            Self::WhatIf => Scope::WhatIf,
-            Self::Log => Scope::Log,
-            Self::Pipeline => Scope::Pipeline,
-        }
-    }
-}
+pub(crate) use asked::Asked;
+pub(crate) use remote::Remote;
+pub(crate) use screen::{Screen, Top};
 
 /// Where one has been.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Place {
-    Streams,
-    Log,
-    Pipeline,
+    Top(Top),
     Stream(StreamName, u64),
+}
+
+/// A screen to open over the one in front.
+#[derive(Debug, Clone)]
+pub(crate) enum Deeper {
+    /// A stream, at a revision or at its head.
+    Stream(StreamName, Option<u64>),
+    WhatIf(Box<WhatIfScreen>),
 }
 
 /// Whether the daemon is there.
@@ -131,11 +76,12 @@ pub(crate) enum Overlay {
         filter: Input,
         selected: usize,
     },
+    /// A choice of the categories.
     Category {
-        categories: Remote<Vec<Category>>,
         selected: usize,
     },
-    Jump {
+    /// Where to go: a revision or a time.
+    GoTo {
         input: Input,
         error: Option<String>,
     },
@@ -169,9 +115,9 @@ pub(crate) struct Notice {
     pub(crate) is_error: bool,
 }
 
-/// Everything.
+/// What all screens share.
 #[derive(Debug, Clone)]
-pub(crate) struct Model {
+pub(crate) struct App {
     pub(crate) address: String,
     pub(crate) size: (u16, u16),
     pub(crate) theme: Theme,
@@ -180,89 +126,18 @@ pub(crate) struct Model {
     pub(crate) now: Timestamp,
     pub(crate) connection: Connection,
     pub(crate) head: LiveHead,
-    pub(crate) screen: Screen,
-    /// The screen that lies under the one in front, to go back to.
-    pub(crate) under: Vec<Screen>,
-    pub(crate) been: Vec<Place>,
-    pub(crate) ahead: Vec<Place>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) notice: Option<Notice>,
     pub(crate) guide: Option<Guide>,
-    pub(crate) streams: StreamsScreen,
-    pub(crate) stream: Option<StreamScreen>,
-    pub(crate) what_if: Option<WhatIfScreen>,
-    pub(crate) log: LogScreen,
-    pub(crate) pipeline: PipelineScreen,
-    /// Generation of the newest request of each slot; answers to older ones are dropped.
-    pub(crate) generations: BTreeMap<Slot, u64>,
-    /// Slots that wait for an answer.
-    pub(crate) waiting: BTreeMap<Slot, String>,
+    pub(crate) tickets: Tickets,
+    /// Where an action leads to; taken by the update that ran it.
+    pub(crate) deeper: Option<Deeper>,
     /// Frames of the spinner, moved by ticks.
     pub(crate) ticks: usize,
     pub(crate) refresh_pending: bool,
 }
 
-impl Model {
-    pub(crate) fn new(
-        address: String,
-        size: (u16, u16),
-        theme: Theme,
-        now: Timestamp,
-        local_offset: i32,
-    ) -> Self {
-        Self {
-            address,
-            size,
-            theme,
-            zone: Zone::Utc,
-            local_offset,
-            now,
-            connection: Connection::Connecting,
-            head: LiveHead {
-                position: 0,
-                decision: 0,
-            },
-            screen: Screen::Streams,
-            under: Vec::new(),
-            been: Vec::new(),
-            ahead: Vec::new(),
-            overlay: None,
-            notice: None,
-            guide: None,
-            streams: StreamsScreen::default(),
-            stream: None,
-            what_if: None,
-            log: LogScreen::default(),
-            pipeline: PipelineScreen::default(),
-            generations: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            ticks: 0,
-            refresh_pending: false,
-        }
-    }
-
-    /// A request whose answer fills `slot`; `what` is shown while it is under way.
-    pub(crate) fn ask(&mut self, slot: Slot, what: impl Into<String>, request: Request) -> Effect {
-        let generation = self.generations.entry(slot).or_default();
-        *generation += 1;
-        self.waiting.insert(slot, what.into());
-        Effect::Ask {
-            slot,
-            generation: *generation,
-            request: Box::new(request),
-        }
-    }
-
-    /// Whether anything on screen changes by itself.
-    pub(crate) fn animates(&self) -> bool {
-        let moves = match self.screen {
-            Screen::Pipeline => true,
-            Screen::Stream => self.stream.as_ref().is_some_and(StreamScreen::is_moving),
-            Screen::Streams | Screen::WhatIf | Screen::Log => false,
-        };
-        moves || !self.waiting.is_empty() || self.connection != Connection::Live
-    }
-
+impl App {
     pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -281,4 +156,147 @@ impl Model {
     pub(crate) fn page(&self) -> usize {
         usize::from(self.size.1.saturating_sub(10)).max(5)
     }
+}
+
+/// Everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) app: App,
+    pub(crate) front: Screen,
+    /// The screens that lie under the one in front, the lowest first.
+    pub(crate) under: Vec<Screen>,
+    /// Top screens that are on the stack no more: they are as they were left when they are called for.
+    resting: Vec<Screen>,
+    pub(crate) been: Vec<Place>,
+    pub(crate) ahead: Vec<Place>,
+}
+
+impl Model {
+    pub(crate) fn new(
+        address: String,
+        size: (u16, u16),
+        theme: Theme,
+        now: Timestamp,
+        local_offset: i32,
+    ) -> Self {
+        let app = App {
+            address,
+            size,
+            theme,
+            zone: Zone::Utc,
+            local_offset,
+            now,
+            connection: Connection::Connecting,
+            head: LiveHead {
+                position: 0,
+                decision: 0,
+            },
+            overlay: None,
+            notice: None,
+            guide: None,
+            tickets: Tickets::default(),
+            deeper: None,
+            ticks: 0,
+            refresh_pending: false,
+        };
+        Self {
+            app,
+            front: Top::Streams.fresh(),
+            under: Vec::new(),
+            resting: Vec::new(),
+            been: Vec::new(),
+            ahead: Vec::new(),
+        }
+    }
+
+    /// What the screens share, and the screens: the one in front, then those under it and those at rest.
+    pub(crate) fn parts(&mut self) -> (&mut App, impl Iterator<Item = &mut Screen>) {
+        let rest = self.under.iter_mut().chain(&mut self.resting);
+        (&mut self.app, std::iter::once(&mut self.front).chain(rest))
+    }
+
+    fn screens(&self) -> impl Iterator<Item = &Screen> {
+        let rest = self.under.iter().chain(&self.resting);
+        std::iter::once(&self.front).chain(rest)
+    }
+
+    /// Puts a screen over the one in front.
+    pub(crate) fn push(&mut self, screen: Screen) {
+        let under = std::mem::replace(&mut self.front, screen);
+        self.under.push(under);
+    }
+
+    /// Drops the screen in front; whether one lay under it.
+    pub(crate) fn pop(&mut self) -> bool {
+        let Some(screen) = self.under.pop() else {
+            return false;
+        };
+        let left = std::mem::replace(&mut self.front, screen);
+        if left.top().is_some() {
+            self.resting.push(left);
+        }
+        true
+    }
+
+    /// Puts a top screen in front, with the list of streams under it and nothing else.
+    pub(crate) fn bring(&mut self, top: Top) {
+        while self.pop() {}
+        let bottom = std::mem::replace(&mut self.front, top.fresh());
+        if bottom.top().is_some() {
+            self.resting.push(bottom);
+        }
+        self.front = self.rested(top);
+        if top != Top::Streams {
+            let list = self.rested(Top::Streams);
+            self.under.push(list);
+        }
+    }
+
+    fn rested(&mut self, top: Top) -> Screen {
+        match self.resting.iter().position(|s| s.top() == Some(top)) {
+            Some(index) => self.resting.swap_remove(index),
+            None => top.fresh(),
+        }
+    }
+
+    /// The recorded history behind the what-if in front.
+    pub(crate) fn history(&self) -> Option<&StreamScreen> {
+        history(&self.under)
+    }
+
+    /// The tickets of all questions under way.
+    pub(crate) fn tickets(&self) -> BTreeSet<Ticket> {
+        self.screens()
+            .flat_map(|screen| screen.asked().tickets())
+            .collect()
+    }
+
+    /// Whether anything on screen changes by itself.
+    pub(crate) fn animates(&self) -> bool {
+        self.front.is_moving()
+            || self.screens().any(|screen| !screen.asked().is_empty())
+            || self.app.connection != Connection::Live
+    }
+
+    /// The command that gives the same answer as the screen in front.
+    pub(crate) fn call(&self) -> String {
+        self.front.call(self.app.overlay.as_ref())
+    }
+
+    /// The log screen, wherever it is.
+    pub(crate) fn log_mut(&mut self) -> Option<&mut LogScreen> {
+        let (_, mut screens) = self.parts();
+        screens.find_map(|screen| match screen {
+            Screen::Log(log) => Some(&mut **log),
+            _ => None,
+        })
+    }
+}
+
+/// The stream screen nearest to the top of a stack.
+pub(crate) fn history(under: &[Screen]) -> Option<&StreamScreen> {
+    under.iter().rev().find_map(|screen| match screen {
+        Screen::Stream(stream) => Some(&**stream),
+        _ => None,
+    })
 }

@@ -1,55 +1,16 @@
-//! The pipeline screen: projections, handlers, and the jobs that need somebody's eye.
+//! The pipeline screen: projections, handlers, and the jobs that need attention.
 //!
 //! What the daemon said last, and where one is in it. All of it is asked for at once, so that its parts go together.
 
-use whodunit_core::api::pipeline::{
-    CheckOut, FindingOut, HandlerOut, JobOut, JobStatus, ProjectionOut, ProjectionStatus, RunOut,
-    RunStatus,
-};
-use whodunit_core::ids::StreamName;
+use whodunit_core::api::pipeline::{CheckOut, FindingOut, HandlerOut, JobOut, ProjectionOut};
 use whodunit_core::time::Timestamp;
 
-use super::Remote;
 use super::stream::quote;
+use super::{Asked, Overlay, Remote};
+use crate::client::Pipeline;
 
-/// Jobs of each status that are asked for.
-pub(crate) const JOBS: usize = 100;
 /// Shortest time between two looks, in microseconds.
 pub(crate) const EVERY_MICROS: i64 = 1_000_000;
-
-/// What the daemon says about its pipeline.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Pipeline {
-    pub(crate) head: u64,
-    pub(crate) projections: Vec<ProjectionOut>,
-    pub(crate) handlers: Vec<HandlerOut>,
-    /// Jobs that are not done: failed ones, then those under way, then those that wait.
-    pub(crate) jobs: Vec<JobOut>,
-    /// Whether there are more than these.
-    pub(crate) more: bool,
-    /// Backfills since the daemon began.
-    pub(crate) backfills: Vec<RunOut>,
-}
-
-impl Pipeline {
-    /// The backfills worth a line: those under way, else the last one.
-    pub(crate) fn backfills_shown(&self) -> Vec<&RunOut> {
-        let running: Vec<&RunOut> = self
-            .backfills
-            .iter()
-            .filter(|run| run.status == RunStatus::Running)
-            .collect();
-        if running.is_empty() {
-            self.backfills
-                .iter()
-                .max_by_key(|run| run.id)
-                .into_iter()
-                .collect()
-        } else {
-            running
-        }
-    }
-}
 
 /// A part of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +34,7 @@ impl Pane {
 /// What a confirmation leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Confirmed {
-    /// A projection's read model is made anew.
+    /// A projection's read model is rebuilt.
     Rebuild(String),
     /// All failed jobs of a handler are tried again.
     RetryAll(String),
@@ -81,6 +42,7 @@ pub(crate) enum Confirmed {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PipelineScreen {
+    pub(crate) asked: Asked,
     pub(crate) all: Remote<Pipeline>,
     pub(crate) pane: Pane,
     /// Selected rows; the first of the handlers stands for all of them.
@@ -90,7 +52,7 @@ pub(crate) struct PipelineScreen {
     /// The consistency check that was asked for last, and of which projection.
     pub(crate) check: Remote<CheckOut>,
     pub(crate) checked: Option<String>,
-    /// Whether its answer came while nobody looked.
+    /// Whether its result came while its box was closed.
     pub(crate) check_unseen: bool,
     /// When the daemon was asked last.
     pub(crate) asked_at: Option<Timestamp>,
@@ -103,12 +65,6 @@ impl PipelineScreen {
 
     pub(crate) fn handlers(&self) -> &[HandlerOut] {
         self.all.value().map_or(&[], |all| &all.handlers)
-    }
-
-    /// Whether somebody does a handler's jobs; one that is not known yet is thought to be.
-    pub(crate) fn is_set_up(&self, handler: &str) -> bool {
-        let mut handlers = self.handlers().iter();
-        handlers.all(|own| own.handler != handler || own.kind != "none")
     }
 
     pub(crate) fn jobs(&self) -> &[JobOut] {
@@ -150,8 +106,8 @@ impl PipelineScreen {
         }
     }
 
-    /// Takes what the daemon said; each selection stays on what it was on.
-    pub(crate) fn take(&mut self, all: Pipeline) {
+    /// Takes what the daemon replied; each selection stays on what it was on.
+    pub(crate) fn set(&mut self, all: Pipeline) {
         let projection = self.current_projection().map(|p| p.name.clone());
         let handler = self.current_handler().map(|h| h.handler.clone());
         let job = self.current_job().map(|job| job.id);
@@ -170,8 +126,32 @@ impl PipelineScreen {
         self.all = Remote::Ready(all);
     }
 
-    /// The command that gives the same answer.
-    pub(crate) fn call(&self) -> String {
+    /// The command that gives the same answer as the screen, or does the same as what lies over it.
+    pub(crate) fn call(&self, overlay: Option<&Overlay>) -> String {
+        match overlay {
+            Some(Overlay::Findings { .. }) => {
+                let name = self.checked.as_deref().map(quote).unwrap_or_default();
+                format!("whodunit projections {name} --check")
+            }
+            Some(Overlay::Projection { .. }) => {
+                let name = self.current_projection().map(|p| quote(&p.name));
+                format!("whodunit projections {}", name.unwrap_or_default())
+            }
+            Some(Overlay::Confirm(Confirmed::Rebuild(name))) => {
+                format!("whodunit rebuild {}", quote(name))
+            }
+            Some(Overlay::Confirm(Confirmed::RetryAll(name))) => {
+                format!("whodunit outbox --retry-all {}", quote(name))
+            }
+            Some(Overlay::Form(form)) => match form.filled() {
+                Some(super::form::Filled::Backfill(body)) => super::backfill::call(&body),
+                _ => "whodunit backfill".to_owned(),
+            },
+            _ => self.own_call(),
+        }
+    }
+
+    fn own_call(&self) -> String {
         match self.pane {
             Pane::Projections => {
                 let name = self.current_projection().map(|p| quote(&p.name));
@@ -191,135 +171,27 @@ impl PipelineScreen {
     }
 }
 
-/// Where the events of one stream stand in the pipeline.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Standing {
-    pub(crate) stream: StreamName,
-    /// The stream's jobs, newest first.
-    pub(crate) jobs: Vec<JobOut>,
-    /// Whether there are older ones.
-    pub(crate) more: bool,
-    pub(crate) projections: Vec<ProjectionOut>,
-}
-
-impl Standing {
-    /// The jobs of a revision's event; `None` when they may be among those that were not asked for.
-    pub(crate) fn jobs_of(&self, revision: u64) -> Option<Vec<&JobOut>> {
-        let oldest = self.jobs.last().map_or(u64::MAX, |job| job.revision.0);
-        if self.more && revision <= oldest {
-            return None;
-        }
-        let mut jobs: Vec<&JobOut> = self
-            .jobs
-            .iter()
-            .filter(|job| job.revision.0 == revision)
-            .collect();
-        jobs.sort_by_key(|job| job.id);
-        Some(jobs)
-    }
-
-    /// Whether it will change by itself before long: a job that is about to be tried, a projection on its way.
-    pub(crate) fn is_moving(&self, last_position: u64) -> bool {
-        let job = |job: &JobOut| match job.status {
-            JobStatus::Pending => job.blocked_by.is_none(),
-            JobStatus::Processing => true,
-            JobStatus::Completed | JobStatus::Failed => false,
-        };
-        let projection = |projection: &ProjectionOut| {
-            projection.checkpoint < last_position && projection.status != ProjectionStatus::Stalled
-        };
-        self.jobs.iter().any(job) || self.projections.iter().any(projection)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::pipeline::{all, jobs, projections, run, stalled};
+    use crate::testing::pipeline::all;
 
     #[test]
     fn selections_stay_on_what_they_were_on() {
         let mut screen = PipelineScreen::default();
-        screen.take(all());
+        screen.set(all());
         (screen.projection, screen.handler, screen.job) = (1, 3, 4);
         let mut next = all();
         next.projections.reverse();
         next.handlers.remove(0);
         next.jobs.drain(..2);
-        screen.take(next);
+        screen.set(next);
         assert_eq!((screen.projection, screen.handler, screen.job), (0, 2, 2));
         assert_eq!(screen.current_handler().unwrap().handler, "webhook:crm");
         let mut empty = all();
         (empty.projections, empty.handlers, empty.jobs) = Default::default();
-        screen.take(empty);
+        screen.set(empty);
         assert_eq!((screen.projection, screen.handler, screen.job), (0, 0, 0));
-        assert_eq!(screen.call(), "whodunit projections");
-    }
-
-    #[test]
-    fn a_handler_is_set_up_unless_it_is_said_not_to_be() {
-        let mut screen = PipelineScreen::default();
-        assert!(screen.is_set_up("old_audit"), "nothing is known yet");
-        screen.take(all());
-        assert!(screen.is_set_up("webhook:crm") && !screen.is_set_up("old_audit"));
-    }
-
-    #[test]
-    fn backfills_under_way_go_before_the_last_one() {
-        let mut all: Pipeline = all();
-        let done = |id| RunOut {
-            id,
-            ..run("backfill", "x", RunStatus::Completed)
-        };
-        all.backfills = vec![done(1), done(2)];
-        assert_eq!(all.backfills_shown()[0].id, 2);
-        all.backfills
-            .insert(0, run("backfill", "x", RunStatus::Running));
-        assert_eq!(all.backfills_shown()[0].id, 3);
-    }
-
-    #[test]
-    fn what_was_not_loaded_is_not_known() {
-        let mut standing = Standing {
-            stream: crate::testing::sarah(),
-            jobs: jobs().into_iter().rev().collect(),
-            more: false,
-            projections: projections(),
-        };
-        standing
-            .jobs
-            .retain(|job| job.stream.as_str() == "user-sarah");
-        standing.jobs.reverse();
-        assert_eq!(standing.jobs_of(4).unwrap()[0].id, 8830);
-        assert_eq!(standing.jobs_of(2).unwrap().len(), 0, "it had no job");
-        standing.more = true;
-        assert_eq!(
-            standing.jobs_of(1),
-            None,
-            "the oldest revision may have more"
-        );
-        assert!(standing.jobs_of(2).is_some());
-    }
-
-    #[test]
-    fn only_what_moves_by_itself_is_looked_at_again() {
-        let mut standing = Standing {
-            stream: crate::testing::sarah(),
-            jobs: jobs(),
-            more: false,
-            projections: projections(),
-        };
-        assert!(standing.is_moving(1));
-        standing.jobs.retain(|job| {
-            job.blocked_by.is_some()
-                || matches!(job.status, JobStatus::Failed | JobStatus::Completed)
-        });
-        assert!(
-            !standing.is_moving(18_190),
-            "failed, held and done jobs rest"
-        );
-        assert!(standing.is_moving(18_191), "a projection is on its way");
-        standing.projections = stalled();
-        assert!(!standing.is_moving(18_191));
+        assert_eq!(screen.call(None), "whodunit projections");
     }
 }

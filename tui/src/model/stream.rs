@@ -11,8 +11,9 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use super::Remote;
-use super::pipeline::Standing;
+use super::{Asked, Remote};
+use crate::client::StreamStatus;
+use crate::effect::Failure;
 
 /// Steps a window asks for.
 pub(crate) const WINDOW: u64 = 200;
@@ -32,13 +33,14 @@ pub(crate) enum Row {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StreamScreen {
+    pub(crate) asked: Asked,
     pub(crate) stream: StreamName,
     pub(crate) info: Remote<Stream>,
     pub(crate) cursor: Row,
     /// Loaded steps by revision.
     pub(crate) steps: BTreeMap<u64, Step>,
     /// Why a window of steps could not be had.
-    pub(crate) steps_failure: Option<crate::effect::Failure>,
+    pub(crate) steps_failure: Option<Failure>,
     /// Decisions of the stream, oldest first, and whether there are more than these.
     pub(crate) decisions: Vec<Decision>,
     pub(crate) more_decisions: bool,
@@ -46,10 +48,10 @@ pub(crate) struct StreamScreen {
     rejected: Vec<usize>,
     pub(crate) density: Option<DensityOut>,
     pub(crate) states: BTreeMap<u64, StateOut>,
-    pub(crate) state_failure: Option<(u64, crate::effect::Failure)>,
-    /// Where the stream's events stand in the pipeline, and when that was asked last.
-    pub(crate) standing: Remote<Standing>,
-    pub(crate) standing_asked_at: Option<Timestamp>,
+    pub(crate) state_failure: Option<(u64, Failure)>,
+    /// How far jobs and projections are with the stream's events, and when that was asked last.
+    pub(crate) status: Remote<StreamStatus>,
+    pub(crate) status_asked_at: Option<Timestamp>,
     pub(crate) mark: Option<u64>,
     pub(crate) diff: Remote<DiffOut>,
     pub(crate) pane: usize,
@@ -62,6 +64,7 @@ impl StreamScreen {
     /// At a revision, or at the head.
     pub(crate) fn new(stream: StreamName, at: Option<u64>) -> Self {
         Self {
+            asked: Asked::default(),
             stream,
             info: Remote::Loading(None),
             cursor: Row::Revision(at.unwrap_or(0)),
@@ -73,8 +76,8 @@ impl StreamScreen {
             density: None,
             states: BTreeMap::new(),
             state_failure: None,
-            standing: Remote::Absent,
-            standing_asked_at: None,
+            status: Remote::Absent,
+            status_asked_at: None,
             mark: None,
             diff: Remote::Absent,
             pane: 0,
@@ -105,6 +108,13 @@ impl StreamScreen {
     /// The rejected command of a row.
     pub(crate) fn rejected(&self, index: usize) -> Option<&Decision> {
         self.decisions.get(*self.rejected.get(index)?)
+    }
+
+    /// The row of a rejected command, by its sequence.
+    pub(crate) fn rejected_row(&self, sequence: u64) -> Option<Row> {
+        (0..self.rejected.len())
+            .find(|&index| self.rejected(index).is_some_and(|d| d.sequence == sequence))
+            .map(Row::Rejected)
     }
 
     pub(crate) fn rejected_count(&self) -> usize {
@@ -241,9 +251,9 @@ impl StreamScreen {
     pub(crate) fn cause(&self, causation_id: Option<&str>) -> Option<String> {
         let id = causation_id?;
         let by_id = |id: &str| self.steps.values().find(|step| step.event.event_id == id);
-        let spoken = |step: &Step| format!("{} rev {}", step.event.event_type, step.event.revision);
+        let name = |step: &Step| format!("{} rev {}", step.event.event_type, step.event.revision);
         if let Some(step) = by_id(id) {
-            return Some(spoken(step));
+            return Some(name(step));
         }
         let command = self
             .decisions
@@ -253,7 +263,7 @@ impl StreamScreen {
             Some(command) => match command.causation_id.as_deref() {
                 Some(cause) => Some(
                     by_id(cause)
-                        .map_or_else(|| format!("{} ← {cause}", command.command_type), spoken),
+                        .map_or_else(|| format!("{} ← {cause}", command.command_type), name),
                 ),
                 None => Some(format!("command {}", command.command_type)),
             },
@@ -264,9 +274,9 @@ impl StreamScreen {
     /// Whether jobs or projections of the stream are on their way.
     pub(crate) fn is_moving(&self) -> bool {
         let last = self.info.value().map_or(0, |info| info.last_position.0);
-        self.standing
+        self.status
             .value()
-            .is_some_and(|standing| standing.is_moving(last))
+            .is_some_and(|status| status.is_moving(last))
     }
 
     /// The command that gives the same answer.
@@ -277,6 +287,21 @@ impl StreamScreen {
             self.revision()
         )
     }
+}
+
+/// The mark (or the revision before) and the cursor: what is compared.
+pub(crate) fn diff_ends(stream: &StreamScreen) -> (u64, u64) {
+    let here = stream.revision();
+    (stream.mark.unwrap_or(here.saturating_sub(1)), here)
+}
+
+/// The command that gives the same answer as the diff.
+pub(crate) fn diff_call(stream: &StreamScreen) -> String {
+    let (from, to) = diff_ends(stream);
+    format!(
+        "whodunit diff {} {from} {to}",
+        quote(stream.stream.as_str())
+    )
 }
 
 /// A text as one word of a shell.

@@ -1,10 +1,10 @@
 //! The streams screen: a list, a filter and a preview.
 
 use tui_input::Input;
-use whodunit_core::api::browse::Stream;
+use whodunit_core::api::browse::{Category, Stream};
 use whodunit_core::api::time_travel::StateOut;
 
-use super::Remote;
+use super::{Asked, Remote};
 use crate::client::{StreamSort, StreamsQuery};
 
 /// Streams a page asks for.
@@ -12,6 +12,7 @@ pub(crate) const PAGE: usize = 200;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamsScreen {
+    pub(crate) asked: Asked,
     pub(crate) list: Remote<StreamList>,
     pub(crate) selected: usize,
     pub(crate) filter: Input,
@@ -20,6 +21,12 @@ pub(crate) struct StreamsScreen {
     pub(crate) by_name: bool,
     pub(crate) category: Option<String>,
     pub(crate) preview: Remote<StateOut>,
+    /// What the choice of categories shows.
+    pub(crate) categories: Remote<Vec<Category>>,
+    /// What the list answers; another query makes it an old one.
+    pub(crate) listed: Option<StreamsQuery>,
+    /// Whether the first stream is to be opened when the list is there: Enter came before it.
+    pub(crate) open_first: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -46,6 +53,11 @@ impl StreamsScreen {
 
     pub(crate) fn streams(&self) -> &[Stream] {
         self.list.value().map_or(&[], |list| &list.streams)
+    }
+
+    /// Whether the list on screen is not that of the query: the filter has changed and its answer is on its way.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.listed.as_ref() != Some(&self.query())
     }
 
     pub(crate) fn current(&self) -> Option<&Stream> {

@@ -4,8 +4,8 @@ use whodunit_core::api::browse::ModelOut;
 use whodunit_core::api::what_if::{Action, Continuation, Edit, WhatIfIn, WhatIfOut, WhatIfStep};
 use whodunit_core::ids::{Revision, StreamName};
 
-use super::Remote;
 use super::stream::quote;
+use super::{Asked, Remote};
 
 /// Rows of the history shown on either side of the base.
 const AROUND: u64 = 200;
@@ -23,7 +23,10 @@ pub(crate) struct Story {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WhatIfScreen {
+    pub(crate) asked: Asked,
     pub(crate) stream: StreamName,
+    /// The revision of the history that it was opened on.
+    pub(crate) opened_at: u64,
     pub(crate) head: u64,
     pub(crate) story: Story,
     pub(crate) undo: Vec<Story>,
@@ -62,7 +65,9 @@ impl World<'_> {
 impl WhatIfScreen {
     pub(crate) fn new(stream: StreamName, base: u64, head: u64) -> Self {
         Self {
+            asked: Asked::default(),
             stream,
+            opened_at: base,
             head,
             story: Story {
                 base,

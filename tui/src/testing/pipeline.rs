@@ -8,7 +8,7 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use super::time;
-use crate::model::pipeline::Pipeline;
+use crate::client::Pipeline;
 
 /// The log's head in all of them.
 pub(crate) const HEAD: u64 = 18_204;

@@ -2,26 +2,15 @@
 
 use whodunit_core::ids::StreamName;
 
-use super::{Effects, start, stream, streams};
+use super::{Effects, start, stream, streams, what_if};
 use crate::model::stream::StreamScreen;
-use crate::model::{Model, Place, Screen};
-
-fn here(model: &Model) -> Place {
-    match (&model.screen, &model.stream) {
-        (Screen::Stream | Screen::WhatIf, Some(stream)) => {
-            Place::Stream(stream.stream.clone(), stream.revision())
-        }
-        (Screen::Log, _) => Place::Log,
-        (Screen::Pipeline, _) => Place::Pipeline,
-        _ => Place::Streams,
-    }
-}
+use crate::model::{Deeper, Model, Place, Screen, Top};
 
 /// Places remembered at most.
 const PLACES_MAX: usize = 100;
 
 fn leave(model: &mut Model) {
-    let place = here(model);
+    let place = model.front.place();
     if model.been.last() != Some(&place) {
         model.been.push(place);
     }
@@ -31,103 +20,84 @@ fn leave(model: &mut Model) {
     model.ahead.clear();
 }
 
-/// Goes deeper: to a stream, at a revision or at its head.
-pub(super) fn open_stream(model: &mut Model, name: StreamName, at: Option<u64>) -> Effects {
+/// Goes deeper: to a stream, or to the what-if of the stream in front. A stream takes the place of another.
+pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
     leave(model);
-    let from = std::mem::replace(&mut model.screen, Screen::Stream);
-    if from != Screen::Stream {
-        model.under.push(from);
+    match deeper {
+        Deeper::Stream(name, at) => {
+            let mut screen = Box::new(StreamScreen::new(name, at));
+            let effects = stream::load(&mut model.app, &mut screen);
+            if matches!(model.front, Screen::Stream(_)) {
+                model.front = Screen::Stream(screen);
+            } else {
+                model.push(Screen::Stream(screen));
+            }
+            effects
+        }
+        Deeper::WhatIf(mut screen) => {
+            let effects = what_if::open(&mut model.app, &mut screen);
+            model.push(Screen::WhatIf(screen));
+            effects
+        }
     }
-    model.stream = Some(StreamScreen::new(name, at));
-    stream::load(model)
 }
 
 /// Starts on a stream instead of the list.
 pub(crate) fn start_at_stream(model: &mut Model, name: StreamName, at: Option<u64>) {
-    model.under = vec![Screen::Streams];
-    model.screen = Screen::Stream;
-    model.stream = Some(StreamScreen::new(name, at));
+    model.bring(Top::Streams);
+    model.push(Screen::Stream(Box::new(StreamScreen::new(name, at))));
 }
 
 /// Goes to one of the top screens.
-pub(super) fn show(model: &mut Model, screen: Screen) -> Effects {
-    if model.screen == screen {
+pub(super) fn show(model: &mut Model, top: Top) -> Effects {
+    if model.front.top() == Some(top) {
         return Vec::new();
     }
     leave(model);
-    model.under = if screen == Screen::Streams {
-        Vec::new()
-    } else {
-        vec![Screen::Streams]
-    };
-    model.screen = screen;
+    model.bring(top);
     start(model)
-}
-
-/// Goes deeper: to the what-if of the stream in front.
-pub(super) fn deeper(model: &mut Model, screen: Screen) {
-    leave(model);
-    let from = std::mem::replace(&mut model.screen, screen);
-    model.under.push(from);
 }
 
 /// One level back; the screen there is as it was left.
 pub(super) fn back(model: &mut Model) -> Effects {
-    let Some(screen) = model.under.pop() else {
-        model.say("this is the top; q quits");
+    if model.under.is_empty() {
+        model.app.say("this is the top; q quits");
         return Vec::new();
-    };
+    }
     leave(model);
-    model.screen = screen;
-    match model.screen {
-        Screen::Streams if model.streams.list.value().is_none() => streams::load(model),
-        Screen::Streams | Screen::Stream | Screen::WhatIf | Screen::Log | Screen::Pipeline => {
-            Vec::new()
+    model.pop();
+    match &mut model.front {
+        Screen::Streams(screen) if screen.list.value().is_none() => {
+            streams::load(&mut model.app, screen)
         }
+        _ => Vec::new(),
     }
 }
 
 /// Back to where one was before.
 pub(super) fn earlier(model: &mut Model) -> Effects {
     let Some(place) = model.been.pop() else {
-        model.say("there is nothing further back");
+        model.app.say("there is nothing further back");
         return Vec::new();
     };
-    let now = here(model);
-    model.ahead.push(now);
+    model.ahead.push(model.front.place());
     go(model, place)
 }
 
 /// Forward to where one came back from.
 pub(super) fn later(model: &mut Model) -> Effects {
     let Some(place) = model.ahead.pop() else {
-        model.say("there is nothing further on");
+        model.app.say("there is nothing further on");
         return Vec::new();
     };
-    let now = here(model);
-    model.been.push(now);
+    model.been.push(model.front.place());
     go(model, place)
 }
 
 fn go(model: &mut Model, place: Place) -> Effects {
     match place {
-        Place::Streams => {
-            model.under.clear();
-            model.screen = Screen::Streams;
-        }
-        Place::Log => {
-            model.under = vec![Screen::Streams];
-            model.screen = Screen::Log;
-        }
-        Place::Pipeline => {
-            model.under = vec![Screen::Streams];
-            model.screen = Screen::Pipeline;
-        }
-        Place::Stream(name, revision) => {
-            model.under = vec![Screen::Streams];
-            model.screen = Screen::Stream;
-            model.stream = Some(StreamScreen::new(name, Some(revision)));
-        }
+        Place::Top(top) => model.bring(top),
+        Place::Stream(name, revision) => start_at_stream(model, name, Some(revision)),
     }
     start(model)
 }

@@ -3,7 +3,9 @@
 use tui_input::{Input, InputRequest};
 
 use super::{Effects, log, streams};
-use crate::model::{Model, Screen};
+use crate::model::log::LogScreen;
+use crate::model::streams::StreamsScreen;
+use crate::model::{App, Screen};
 
 /// Longest text of an input, in characters: pasting a book must not freeze the screen.
 const INPUT_MAX: usize = 4_000;
@@ -36,62 +38,62 @@ pub(super) fn edit(input: &mut Input, key: &str) -> bool {
     input.handle(request).is_some_and(|changed| changed.value)
 }
 
-/// Whether the screen in front takes keys as text.
-pub(super) fn is_open(model: &Model) -> bool {
-    match model.screen {
-        Screen::Streams => model.streams.filtering,
-        Screen::Log => model.log.filtering,
-        Screen::Stream | Screen::WhatIf | Screen::Pipeline => false,
+/// Whether the screen takes keys as text.
+pub(super) fn is_open(screen: &Screen) -> bool {
+    match screen {
+        Screen::Streams(screen) => screen.filtering,
+        Screen::Log(screen) => screen.filtering,
+        Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => false,
     }
 }
 
-pub(super) fn press(model: &mut Model, key: &str) -> Effects {
-    match model.screen {
-        Screen::Streams => of_streams(model, key),
-        Screen::Log => of_log(model, key),
-        Screen::Stream | Screen::WhatIf | Screen::Pipeline => Vec::new(),
+pub(super) fn press(app: &mut App, screen: &mut Screen, key: &str) -> Effects {
+    match screen {
+        Screen::Streams(screen) => streams_filter(app, screen, key),
+        Screen::Log(screen) => log_filter(app, screen, key),
+        Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => Vec::new(),
     }
 }
 
-fn of_streams(model: &mut Model, key: &str) -> Effects {
+fn streams_filter(app: &mut App, screen: &mut StreamsScreen, key: &str) -> Effects {
     match key {
-        "enter" | "tab" => model.streams.filtering = false,
+        "enter" | "tab" => screen.filtering = false,
         // The arrows move in the list while one types.
-        "up" => return streams::act(model, crate::keys::Action::Up),
-        "down" => return streams::act(model, crate::keys::Action::Down),
+        "up" => return streams::act(app, screen, crate::keys::Action::Up),
+        "down" => return streams::act(app, screen, crate::keys::Action::Down),
         "esc" => {
-            model.streams.filtering = false;
-            if !model.streams.filter.value().is_empty() {
-                model.streams.filter.reset();
-                model.streams.selected = 0;
-                return streams::load(model);
+            screen.filtering = false;
+            if !screen.filter.value().is_empty() {
+                screen.filter.reset();
+                screen.selected = 0;
+                return streams::load(app, screen);
             }
         }
         _ => {
-            if edit(&mut model.streams.filter, key) {
-                model.streams.selected = 0;
-                return streams::load(model);
+            if edit(&mut screen.filter, key) {
+                screen.selected = 0;
+                return streams::load(app, screen);
             }
         }
     }
     Vec::new()
 }
 
-fn of_log(model: &mut Model, key: &str) -> Effects {
+fn log_filter(app: &mut App, screen: &mut LogScreen, key: &str) -> Effects {
     match key {
-        "enter" => log::apply_filter(model),
+        "enter" => log::apply_filter(app, screen),
         "esc" => {
-            model.log.filtering = false;
-            model.log.filter_error = None;
-            if model.log.filter.value().is_empty() {
+            screen.filtering = false;
+            screen.filter_error = None;
+            if screen.filter.value().is_empty() {
                 return Vec::new();
             }
-            model.log.filter.reset();
-            log::apply_filter(model)
+            screen.filter.reset();
+            log::apply_filter(app, screen)
         }
         _ => {
-            edit(&mut model.log.filter, key);
-            model.log.filter_error = None;
+            edit(&mut screen.filter, key);
+            screen.filter_error = None;
             Vec::new()
         }
     }

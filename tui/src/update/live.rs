@@ -2,111 +2,120 @@
 
 use whodunit_core::api::browse::LiveHead;
 use whodunit_core::command::Outcome;
-use whodunit_core::event::Event;
+use whodunit_core::ids::StreamName;
 
-use super::{Effects, log, pipeline, stream, streams};
+use super::{Effects, log, pipeline, stream, streams, what_if};
 use crate::client::{LiveItem, LiveMessage};
 use crate::effect::Effect;
-use crate::model::log::LogRow;
+use crate::model::log::{LogRow, LogScreen};
 use crate::model::{Model, Screen};
+use crate::request::Slot;
 
-/// Rows kept while the log is held still; beyond, they are only counted.
+/// Rows kept while the log is paused, or while its first page is on its way; beyond, they are only counted.
 const UNSEEN_MAX: usize = 1_000;
 
 pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
     let mut rows = Vec::new();
     let mut touched = false;
     for message in messages {
-        let LiveHead { position, decision } = model.head;
-        model.head = LiveHead {
+        let LiveHead { position, decision } = model.app.head;
+        model.app.head = LiveHead {
             position: position.max(message.cursor.position),
             decision: decision.max(message.cursor.decision),
         };
         match message.item {
             LiveItem::Head(head) => {
-                model.head = LiveHead {
-                    position: head.position.max(model.head.position),
-                    decision: head.decision.max(model.head.decision),
+                model.app.head = LiveHead {
+                    position: head.position.max(model.app.head.position),
+                    decision: head.decision.max(model.app.head.decision),
                 };
             }
             LiveItem::Event(event) => {
-                touched |= concerns(model, &event);
-                if model.log.admits(&event) {
-                    rows.push(LogRow::Event(event));
-                }
+                touched |= concerns(&model.front, &event.stream);
+                rows.push(LogRow::Event(event));
             }
             LiveItem::Decision(decision) => {
-                touched |= model
-                    .stream
-                    .as_ref()
-                    .is_some_and(|stream| stream.stream == decision.stream);
-                if matches!(decision.result, Outcome::Rejected { .. })
-                    && model.log.admits_decision(&decision)
-                {
+                touched |= matches!(&model.front, Screen::Stream(s) if s.stream == decision.stream);
+                if matches!(decision.result, Outcome::Rejected { .. }) {
                     rows.push(LogRow::Rejected(decision));
                 }
             }
         }
     }
-    new_rows(model, rows);
+    if let Some(log) = model.log_mut() {
+        new_rows(log, rows);
+    }
     // Many events in a row make one refresh.
-    if touched && !model.refresh_pending {
-        model.refresh_pending = true;
+    if touched && !model.app.refresh_pending {
+        model.app.refresh_pending = true;
         return vec![Effect::RefreshSoon];
     }
     Vec::new()
 }
 
-/// Whether the screen in front shows something that the event changes.
-fn concerns(model: &Model, event: &Event) -> bool {
-    match model.screen {
-        Screen::Streams => model
-            .streams
+/// Whether the screen in front shows something that an event of this stream changes.
+fn concerns(front: &Screen, stream: &StreamName) -> bool {
+    match front {
+        Screen::Streams(screen) => screen
             .category
             .as_deref()
-            .is_none_or(|category| event.stream.category() == category),
-        Screen::Stream | Screen::WhatIf => model
-            .stream
-            .as_ref()
-            .is_some_and(|s| s.stream == event.stream),
-        Screen::Log => false,
-        Screen::Pipeline => true,
+            .is_none_or(|category| stream.category() == category),
+        Screen::Stream(screen) => screen.stream == *stream,
+        Screen::WhatIf(screen) => screen.stream == *stream,
+        Screen::Log(_) => false,
+        Screen::Pipeline(_) => true,
     }
 }
 
-fn new_rows(model: &mut Model, rows: Vec<LogRow>) {
+fn new_rows(screen: &mut LogScreen, mut rows: Vec<LogRow>) {
+    rows.retain(|row| match row {
+        LogRow::Event(event) => screen.admits(event),
+        LogRow::Rejected(decision) => screen.admits_decision(decision),
+    });
+    if screen.asked.has(Slot::Log) {
+        let room = UNSEEN_MAX.saturating_sub(screen.early.len());
+        screen.missed += rows.len().saturating_sub(room);
+        screen.early.extend(rows.iter().take(room).cloned());
+    }
     // What the list holds already came with the page: an event stands after the last one shown.
-    let last = model.log.rows.value().and_then(|rows| {
+    let last = screen.rows.value().and_then(|rows| {
         rows.iter().rev().find_map(|row| match row {
             LogRow::Event(event) => Some(event.position),
             LogRow::Rejected(_) => None,
         })
     });
-    let rows: Vec<LogRow> = rows
-        .into_iter()
-        .filter(|row| match row {
-            LogRow::Event(event) => last.is_none_or(|last| event.position > last),
-            LogRow::Rejected(_) => true,
-        })
-        .collect();
-    if model.log.rows.value().is_none() || rows.is_empty() {
+    rows.retain(|row| match row {
+        LogRow::Event(event) => last.is_none_or(|last| event.position > last),
+        LogRow::Rejected(_) => true,
+    });
+    if screen.rows.value().is_none() || rows.is_empty() {
         return;
     }
-    if model.log.follow {
-        log::push(model, rows);
+    if screen.follow {
+        log::push(screen, rows);
     } else {
-        let room = UNSEEN_MAX.saturating_sub(model.log.unseen.len());
-        model.log.missed += rows.len().saturating_sub(room);
-        model.log.unseen.extend(rows.into_iter().take(room));
+        let room = UNSEEN_MAX.saturating_sub(screen.unseen.len());
+        screen.missed += rows.len().saturating_sub(room);
+        screen.unseen.extend(rows.into_iter().take(room));
     }
 }
 
 /// Loads again what has changed on the screen in front; the cursor stays where it is.
 pub(super) fn refresh(model: &mut Model) -> Effects {
-    match model.screen {
-        Screen::Streams => streams::load(model),
-        Screen::Stream | Screen::WhatIf => stream::load(model),
-        Screen::Log => Vec::new(),
-        Screen::Pipeline => pipeline::live(model),
+    let Model {
+        app, front, under, ..
+    } = model;
+    match front {
+        Screen::Streams(screen) => streams::load(app, screen),
+        Screen::Stream(screen) => stream::load(app, screen),
+        Screen::WhatIf(screen) => {
+            let mut effects = vec![what_if::head(app, screen)];
+            if let Some(Screen::Stream(history)) = under.last_mut() {
+                effects.extend(stream::load(app, history));
+            }
+            effects
+        }
+        Screen::Log(_) => Vec::new(),
+        Screen::Pipeline(screen) => pipeline::live(app, screen),
     }
 }

@@ -1,105 +1,113 @@
-//! The log screen.
+//! The log screen: the newest events, older ones as one goes up, and rejected commands among them.
 
-use super::{Effects, history, moved};
+use std::collections::VecDeque;
+
+use whodunit_core::api::Page;
+use whodunit_core::event::Event;
+
+use super::{Effects, complain, moved};
 use crate::client::{DecisionsQuery, Order};
-use crate::effect::{Effect, Request, Slot};
+use crate::effect::Failure;
 use crate::keys::Action;
-use crate::model::Model;
-use crate::model::log::{LogRow, PAGE, ROWS_MAX, parse_filter};
+use crate::model::log::{LogRow, LogScreen, PAGE, ROWS_MAX, parse_filter};
+use crate::model::{App, Deeper, Remote};
+use crate::request::{Reply, Request, Slot};
 
 /// Parts of the time axis that the density is asked in.
 const BUCKETS: usize = 240;
 
-pub(super) fn load(model: &mut Model) -> Effects {
-    model.log.rows.reload();
-    model.log.unseen.clear();
-    model.log.missed = 0;
-    model.log.decisions.clear();
-    model.log.older_decisions = None;
-    let request = Request::Events(model.log.query());
+/// Asks for the newest page. What belongs to the rows before is not wanted any more.
+pub(super) fn load(app: &mut App, screen: &mut LogScreen) -> Effects {
+    screen.rows.reload();
+    screen.asked.forget_all();
+    screen.early.clear();
+    screen.unseen.clear();
+    screen.missed = 0;
+    screen.decisions.clear();
+    screen.older_decisions = None;
+    let request = Request::Log(screen.query());
     vec![
-        model.ask(Slot::Log, "the log", request),
-        model.ask(Slot::LogDensity, "history", Request::Density(None, BUCKETS)),
+        screen.asked.ask(app, "the log", request),
+        screen
+            .asked
+            .ask(app, "history", Request::LogDensity(BUCKETS)),
     ]
 }
 
-pub(super) fn apply_filter(model: &mut Model) -> Effects {
-    match parse_filter(model.log.filter.value(), model.now) {
+pub(super) fn apply_filter(app: &mut App, screen: &mut LogScreen) -> Effects {
+    match parse_filter(screen.filter.value(), app.now) {
         Ok(query) => {
-            model.log.applied = query;
-            model.log.filtering = false;
-            model.log.filter_error = None;
-            load(model)
+            // Rows of another filter are no answer to this one.
+            if screen.applied != query {
+                screen.rows = Remote::Absent;
+            }
+            screen.applied = query;
+            screen.filtering = false;
+            screen.filter_error = None;
+            load(app, screen)
         }
         Err(error) => {
-            model.log.filter_error = Some(error);
+            screen.filter_error = Some(error);
             Vec::new()
         }
     }
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Effects {
-    let len = model
-        .log
-        .rows
-        .value()
-        .map_or(0, std::collections::VecDeque::len);
-    if let Some(index) = moved(model.log.selected, len, model.page(), action) {
-        let at_top = model.log.selected == 0;
-        model.log.selected = index;
-        // Moving off the last row holds the log still; moving back onto it does not follow by itself.
-        if matches!(action, Action::Up | Action::PageUp | Action::First) && model.log.follow {
-            model.log.follow = false;
+pub(super) fn act(app: &mut App, screen: &mut LogScreen, action: Action) -> Effects {
+    let len = screen.rows.value().map_or(0, VecDeque::len);
+    if let Some(index) = moved(screen.selected, len, app.page(), action) {
+        let at_top = screen.selected == 0;
+        screen.selected = index;
+        // Moving off the last row pauses the log; moving back onto it does not follow by itself.
+        if matches!(action, Action::Up | Action::PageUp | Action::First) && screen.follow {
+            screen.follow = false;
         }
         if action == Action::Last {
-            return follow(model);
+            return follow(app, screen);
         }
         return if index == 0 && (at_top || action == Action::First || index < 20) {
-            older(model)
+            older(app, screen)
         } else {
             Vec::new()
         };
     }
     match action {
         Action::Filter => {
-            model.log.filtering = true;
+            screen.filtering = true;
             Vec::new()
         }
-        Action::Follow if model.log.follow => {
-            model.log.follow = false;
-            model.say("the log is held still; F follows again");
+        Action::Follow if screen.follow => {
+            screen.follow = false;
+            app.say("the log is paused; F follows again");
             Vec::new()
         }
-        Action::Follow => follow(model),
-        Action::Enter => match model.log.current() {
-            Some(LogRow::Event(event)) => {
-                let (stream, revision) = (event.stream.clone(), event.revision.0);
-                history::open_stream(model, stream, Some(revision))
-            }
-            Some(LogRow::Rejected(decision)) => {
-                let (stream, revision) = (decision.stream.clone(), decision.base_revision.0);
-                history::open_stream(model, stream, Some(revision))
-            }
-            None => Vec::new(),
-        },
+        Action::Follow => follow(app, screen),
+        Action::Enter => {
+            let target = screen.current().map(|row| match row {
+                LogRow::Event(event) => (event.stream.clone(), event.revision.0),
+                LogRow::Rejected(decision) => (decision.stream.clone(), decision.base_revision.0),
+            });
+            app.deeper = target.map(|(stream, at)| Deeper::Stream(stream, Some(at)));
+            Vec::new()
+        }
         _ => Vec::new(),
     }
 }
 
 /// Follows the log: what came in the meantime is shown, the newest selected.
-fn follow(model: &mut Model) -> Effects {
-    model.log.follow = true;
-    if model.log.missed > 0 {
-        return load(model);
+fn follow(app: &mut App, screen: &mut LogScreen) -> Effects {
+    screen.follow = true;
+    if screen.missed > 0 {
+        return load(app, screen);
     }
-    let unseen = std::mem::take(&mut model.log.unseen);
-    push(model, unseen);
+    let unseen = std::mem::take(&mut screen.unseen);
+    push(screen, unseen);
     Vec::new()
 }
 
-/// Loads rejected decisions to go with the events: the newest, or those after the cursor.
-pub(super) fn decisions(model: &mut Model, cursor: Option<String>) -> Effects {
-    if !model.log.shows_decisions() {
+/// Asks for rejected decisions to go with the events: the newest, or those after the cursor.
+fn decisions(app: &mut App, screen: &mut LogScreen, cursor: Option<String>) -> Effects {
+    if !screen.shows_decisions() {
         return Vec::new();
     }
     let query = DecisionsQuery {
@@ -109,48 +117,113 @@ pub(super) fn decisions(model: &mut Model, cursor: Option<String>) -> Effects {
         cursor,
         ..DecisionsQuery::default()
     };
-    vec![model.ask(
-        Slot::LogDecisions,
-        "rejected commands",
-        Request::Decisions(query),
-    )]
+    let request = Request::Decisions(query);
+    vec![screen.asked.ask(app, "rejected commands", request)]
 }
 
-/// Rejected decisions have come: they take their places, and older ones are loaded as long as events reach further back.
-pub(super) fn weave(model: &mut Model) -> Effects {
-    model.log.weave();
-    if model.log.wants_decisions() {
-        let cursor = model.log.older_decisions.clone();
-        return decisions(model, cursor);
+/// Puts decisions in their places, and asks for older ones as long as events reach further back.
+fn weave(app: &mut App, screen: &mut LogScreen) -> Effects {
+    screen.weave();
+    if screen.wants_decisions() && !screen.asked.has(Slot::Decisions) {
+        let cursor = screen.older_decisions.clone();
+        return decisions(app, screen, cursor);
     }
     Vec::new()
 }
 
 /// Adds rows at the end.
-pub(super) fn push(model: &mut Model, new: Vec<LogRow>) {
-    let Some(rows) = model.log.rows.value_mut() else {
+pub(super) fn push(screen: &mut LogScreen, new: Vec<LogRow>) {
+    let Some(rows) = screen.rows.value_mut() else {
         return;
     };
     rows.extend(new);
     let surplus = rows.len().saturating_sub(ROWS_MAX);
     rows.drain(..surplus);
     let last = rows.len().saturating_sub(1);
-    model.log.selected = if model.log.follow {
+    screen.selected = if screen.follow {
         last
     } else {
-        model.log.selected.saturating_sub(surplus)
+        screen.selected.saturating_sub(surplus)
     };
 }
 
-fn older(model: &mut Model) -> Effects {
-    let Some(cursor) = model.log.older.clone() else {
+fn older(app: &mut App, screen: &mut LogScreen) -> Effects {
+    let Some(cursor) = screen.older.clone() else {
         return Vec::new();
     };
-    if model.waiting.contains_key(&Slot::OlderLog) {
+    // While the first page is loading, the rows on screen are about to be replaced.
+    if screen.asked.has(Slot::OlderLog) || screen.asked.has(Slot::Log) {
         return Vec::new();
     }
-    let mut query = model.log.query();
+    let mut query = screen.query();
     query.cursor = Some(cursor);
-    let effect: Effect = model.ask(Slot::OlderLog, "older events", Request::Events(query));
-    vec![effect]
+    vec![
+        screen
+            .asked
+            .ask(app, "older events", Request::OlderLog(query)),
+    ]
+}
+
+pub(super) fn take(app: &mut App, screen: &mut LogScreen, reply: Reply) -> Effects {
+    match reply {
+        Reply::Log(page) => {
+            app.head.position = app.head.position.max(page.head);
+            first_page(screen, page);
+            if screen.follow && screen.missed > 0 {
+                // More came meanwhile than was kept.
+                return load(app, screen);
+            }
+            decisions(app, screen, None)
+        }
+        Reply::OlderLog(page) => {
+            screen.older = page.next_cursor;
+            if let Some(rows) = screen.rows.value_mut() {
+                screen.selected += page.items.len();
+                for event in page.items {
+                    rows.push_front(LogRow::Event(Box::new(event)));
+                }
+            }
+            weave(app, screen)
+        }
+        Reply::Decisions(page) => {
+            screen.decisions.extend(page.items);
+            screen.older_decisions = page.next_cursor;
+            weave(app, screen)
+        }
+        Reply::LogDensity(density) => {
+            screen.density = Some(density);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn first_page(screen: &mut LogScreen, page: Page<Event>) {
+    screen.older = page.next_cursor;
+    // The newest come first on the wire and stand last on screen.
+    let events = page.items.into_iter().rev();
+    let mut rows: VecDeque<LogRow> = events.map(|event| LogRow::Event(Box::new(event))).collect();
+    // What was committed while the page was on its way comes after it. Rejected commands come with the decisions, or are
+    // newer than those.
+    let early = std::mem::take(&mut screen.early);
+    rows.extend(early.into_iter().filter(|row| match row {
+        LogRow::Event(event) => event.position.0 > page.head,
+        LogRow::Rejected(_) => true,
+    }));
+    screen.unseen.clear();
+    screen.selected = rows.len().saturating_sub(1);
+    screen.rows = Remote::Ready(rows);
+}
+
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut LogScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
+    match slot {
+        Slot::Log => screen.rows.fail(failure, is_away),
+        _ => complain(app, failure, is_away),
+    }
 }

@@ -1,15 +1,15 @@
 //! Updates: what a message does to the model, and what it wants done.
 //!
 //! Owns the way of every message. Pure: no IO, no clock, no drawing; the same model and message always give the same
-//! model and effects.
+//! model and effects. Each screen has its file: what a key does, what is asked for it, and how a reply is taken.
 
+mod guide;
 mod history;
 mod input;
 mod live;
 mod log;
 mod overlay;
 mod pipeline;
-mod replies;
 mod stream;
 mod streams;
 mod what_if;
@@ -17,67 +17,53 @@ mod what_if;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
+mod replies_tests;
+#[cfg(test)]
 mod tests;
 
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Effect, Slot};
+use crate::effect::{Effect, Failure, Ticket};
 use crate::keys::{self, Action};
-use crate::model::{Connection, Model, Overlay, Screen};
+use crate::model::{App, Connection, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
+use crate::request::{Reply, Slot};
 use crate::text::Zone;
-use crate::view::click;
 
 pub(crate) use history::start_at_stream;
-pub(crate) use overlay::matching;
 
 type Effects = Vec<Effect>;
 
 /// Takes a message.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
-    let effects = match msg {
+    let before = model.tickets();
+    let mut answered = None;
+    let mut effects = match msg {
         Msg::Key(key) => press(model, &key),
         Msg::Pasted(text) => text
             .chars()
             .filter(|c| !c.is_control())
             .flat_map(|c| press_text(model, c))
             .collect(),
-        Msg::Clicked { column, row } => match click(model, column, row) {
-            Some(time) => stream::go_to_time(model, time),
-            None => Vec::new(),
+        Msg::TimeClicked(time) => match &mut model.front {
+            Screen::Stream(screen) => stream::go_to_time(&mut model.app, screen, time),
+            _ => Vec::new(),
         },
         Msg::Scrolled { up } => {
-            let action = if up { Action::Up } else { Action::Down };
-            if model.overlay.is_some() {
+            if model.app.overlay.is_some() {
                 overlay::scroll(model, up)
             } else {
-                act(model, action)
+                act(model, if up { Action::Up } else { Action::Down })
             }
         }
         Msg::Resized { columns, rows } => {
-            model.size = (columns, rows);
+            model.app.size = (columns, rows);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            model.now = now;
-            model.ticks = model.ticks.wrapping_add(1);
-            match model.screen {
-                Screen::Pipeline => pipeline::tick(model),
-                Screen::Stream => stream::tick(model),
-                Screen::Streams | Screen::WhatIf | Screen::Log => Vec::new(),
-            }
-        }
-        Msg::Replied {
-            slot,
-            generation,
-            reply,
-        } => {
-            if model.generations.get(&slot) == Some(&generation) {
-                model.waiting.remove(&slot);
-                replies::take(model, slot, *reply)
-            } else {
-                Vec::new()
-            }
+        Msg::Tick(now) => tick(model, now),
+        Msg::Replied { ticket, reply } => {
+            answered = Some(ticket);
+            replied(model, ticket, *reply)
         }
         Msg::Connected(now) => connected(model, now),
         Msg::Disconnected {
@@ -85,35 +71,111 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             retry_at,
             cause,
         } => {
-            disconnected(model, at, retry_at, cause);
+            disconnected(&mut model.app, at, retry_at, cause);
             Vec::new()
         }
         Msg::Live(messages) => live::take(model, messages),
         Msg::RefreshDue => {
-            model.refresh_pending = false;
+            model.app.refresh_pending = false;
             live::refresh(model)
         }
     };
-    if let Some(guide) = model.guide {
-        model.guide = Some(guide.follow(model));
+    if let Some(deeper) = model.app.deeper.take() {
+        effects.extend(history::open(model, deeper));
+    }
+    // Questions that no screen waits for any more are not worth the daemon's work.
+    let after = model.tickets();
+    let given_up = before.difference(&after).copied();
+    effects.extend(
+        given_up
+            .filter(|ticket| Some(*ticket) != answered)
+            .map(Effect::Cancel),
+    );
+    guide::follow(model);
+    effects
+}
+
+/// A reply goes to the screen that asked. One that no screen waits for any more is dropped: the screen is gone, or it has
+/// asked another question since.
+fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> Effects {
+    let (app, mut screens) = model.parts();
+    let owner = screens.find_map(|screen| {
+        let slot = screen.asked_mut().answered(ticket)?;
+        Some((screen, slot))
+    });
+    let Some((screen, slot)) = owner else {
+        return Vec::new();
+    };
+    match reply {
+        Ok(reply) => match screen {
+            Screen::Streams(screen) => streams::take(app, screen, reply),
+            Screen::Stream(screen) => stream::take(app, screen, reply),
+            Screen::WhatIf(screen) => what_if::take(app, screen, reply),
+            Screen::Log(screen) => log::take(app, screen, reply),
+            Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
+        },
+        Err(failure) => {
+            // That a daemon is away is said at the top, once.
+            let is_away = failure.unreachable && app.connection != Connection::Connecting;
+            match screen {
+                Screen::Streams(screen) => streams::failed(app, screen, slot, failure, is_away),
+                Screen::Stream(screen) => stream::failed(app, screen, slot, failure, is_away),
+                Screen::WhatIf(screen) => what_if::failed(app, screen, slot, failure, is_away),
+                Screen::Log(screen) => log::failed(app, screen, slot, failure, is_away),
+                Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Says that something beside the screen's main part could not be had.
+fn complain(app: &mut App, failure: Failure, is_away: bool) {
+    if !is_away {
+        app.complain(failure.message);
+    }
+}
+
+fn tick(model: &mut Model, now: Timestamp) -> Effects {
+    let app = &mut model.app;
+    app.now = now;
+    app.ticks = app.ticks.wrapping_add(1);
+    match &mut model.front {
+        Screen::Pipeline(screen) => pipeline::tick(app, screen),
+        Screen::Stream(screen) => stream::tick(app, screen),
+        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) => Vec::new(),
+    }
+}
+
+fn connected(model: &mut Model, now: Timestamp) -> Effects {
+    model.app.now = now;
+    let was_lost = model.app.connection != Connection::Live;
+    model.app.connection = Connection::Live;
+    if !was_lost {
+        return Vec::new();
+    }
+    // What was seen before may be old: on the screen in front, and on those one goes back to.
+    let mut effects = start(model);
+    let Model { app, under, .. } = model;
+    for screen in under {
+        match screen {
+            Screen::Streams(screen) if screen.list.value().is_some() => {
+                effects.extend(streams::load(app, screen));
+            }
+            Screen::Stream(screen) => effects.extend(stream::load(app, screen)),
+            _ => {}
+        }
     }
     effects
 }
 
-fn connected(model: &mut Model, now: Timestamp) -> Effects {
-    model.now = now;
-    let was_lost = model.connection != Connection::Live;
-    model.connection = Connection::Live;
-    if was_lost { refresh(model) } else { Vec::new() }
-}
-
-fn disconnected(model: &mut Model, at: Timestamp, retry_at: Timestamp, cause: String) {
-    model.now = at;
-    let since = match model.connection {
+fn disconnected(app: &mut App, at: Timestamp, retry_at: Timestamp, cause: String) {
+    app.now = at;
+    let since = match app.connection {
         Connection::Lost { since, .. } => since,
         Connection::Connecting | Connection::Live => at,
     };
-    model.connection = Connection::Lost {
+    app.connection = Connection::Lost {
         since,
         retry_at,
         cause,
@@ -122,23 +184,14 @@ fn disconnected(model: &mut Model, at: Timestamp, retry_at: Timestamp, cause: St
 
 /// What the screen in front needs, from the start.
 pub(crate) fn start(model: &mut Model) -> Effects {
-    match model.screen {
-        Screen::Streams => streams::load(model),
-        Screen::Stream => stream::load(model),
-        Screen::WhatIf => what_if::run(model),
-        Screen::Log => log::load(model),
-        Screen::Pipeline => pipeline::load(model),
+    let app = &mut model.app;
+    match &mut model.front {
+        Screen::Streams(screen) => streams::load(app, screen),
+        Screen::Stream(screen) => stream::load(app, screen),
+        Screen::WhatIf(screen) => what_if::load(app, screen),
+        Screen::Log(screen) => log::load(app, screen),
+        Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
-}
-
-/// Loads again what the screen in front shows.
-fn refresh(model: &mut Model) -> Effects {
-    let mut effects = start(model);
-    // The lists under it may be old as well.
-    if model.screen != Screen::Streams && model.streams.list.value().is_some() {
-        effects.extend(streams::load(model));
-    }
-    effects
 }
 
 fn press_text(model: &mut Model, c: char) -> Effects {
@@ -147,7 +200,7 @@ fn press_text(model: &mut Model, c: char) -> Effects {
     } else {
         c.to_string()
     };
-    if model.overlay.is_some() || input::is_open(model) {
+    if model.app.overlay.is_some() || input::is_open(&model.front) {
         press(model, &key)
     } else {
         Vec::new()
@@ -155,142 +208,114 @@ fn press_text(model: &mut Model, c: char) -> Effects {
 }
 
 fn press(model: &mut Model, key: &str) -> Effects {
-    model.notice = None;
+    model.app.notice = None;
     if key == "ctrl-c" {
         return vec![Effect::Quit];
     }
-    if model.overlay.is_some() {
+    if model.app.overlay.is_some() {
         return overlay::press(model, key);
     }
-    if input::is_open(model) {
-        return input::press(model, key);
+    if input::is_open(&model.front) {
+        return input::press(&mut model.app, &mut model.front, key);
     }
-    match keys::action(model.screen.scope(), key) {
+    match keys::action(model.front.scope(), key) {
         Some(action) => act(model, action),
         None => Vec::new(),
     }
 }
 
 /// Does what a key asks for.
-pub(crate) fn act(model: &mut Model, action: Action) -> Effects {
+fn act(model: &mut Model, action: Action) -> Effects {
     match action {
         Action::Quit if model.under.is_empty() => vec![Effect::Quit],
         Action::Quit => history::back(model),
-        Action::Back if model.guide.is_some() => {
-            model.guide = None;
-            model.say("the guide has ended; ? shows all keys");
+        Action::Back if model.app.guide.is_some() => {
+            model.app.guide = None;
+            model.app.say("the guide has ended; ? shows all keys");
             Vec::new()
         }
-        // What is asked for without a word is no reason not to go back.
-        Action::Back
-            if model
-                .waiting
-                .iter()
-                .any(|(slot, what)| slot.is_main() && !what.is_empty()) =>
-        {
-            cancel(model)
+        // What is asked for by itself is no reason not to go back.
+        Action::Back if model.front.asked().shown().any(fills_a_screen) => {
+            model.front.give_up();
+            model.app.say("cancelled; r loads again");
+            Vec::new()
         }
         Action::Back => history::back(model),
-        Action::Help => open(
-            model,
-            Overlay::Help {
-                filter: tui_input::Input::default(),
-                scroll: 0,
-            },
-        ),
-        Action::Palette => open(
-            model,
-            Overlay::Palette {
-                filter: tui_input::Input::default(),
-                selected: 0,
-            },
-        ),
         Action::CopyCall => {
-            let call = call(model);
-            model.say(format!("copied: {call}"));
+            let call = whodunit_core::text::shown(&model.call()).into_owned();
+            model.app.say(format!("copied: {call}"));
             vec![Effect::Copy(call)]
         }
         Action::HistoryBack => history::earlier(model),
         Action::HistoryForward => history::later(model),
-        Action::ToggleZone => {
-            model.zone = if model.zone == Zone::Utc {
-                Zone::Local(model.local_offset)
-            } else {
-                Zone::Utc
-            };
-            let name = model.zone.name();
-            model.say(format!("times are shown in {name}"));
-            Vec::new()
-        }
         Action::Retry => {
             let mut effects = start(model);
-            if model.connection != Connection::Live {
+            if model.app.connection != Connection::Live {
                 effects.push(Effect::Reconnect);
             }
             effects
         }
-        Action::ShowLog => history::show(model, Screen::Log),
-        Action::ShowStreams => history::show(model, Screen::Streams),
-        Action::ShowPipeline => history::show(model, Screen::Pipeline),
-        other => match model.screen {
-            Screen::Streams => streams::act(model, other),
-            Screen::Stream => stream::act(model, other),
-            Screen::WhatIf => what_if::act(model, other),
-            Screen::Log => log::act(model, other),
-            Screen::Pipeline => pipeline::act(model, other),
-        },
-    }
-}
-
-fn open(model: &mut Model, overlay: Overlay) -> Effects {
-    model.overlay = Some(overlay);
-    Vec::new()
-}
-
-fn cancel(model: &mut Model) -> Effects {
-    let slots: Vec<Slot> = model.waiting.keys().copied().collect();
-    model.waiting.clear();
-    for slot in &slots {
-        *model.generations.entry(*slot).or_default() += 1;
-    }
-    model.say("cancelled; r loads again");
-    replies::cancelled(model);
-    slots.into_iter().map(Effect::Cancel).collect()
-}
-
-/// The command that gives the same answer as the screen in front.
-pub(crate) fn call(model: &Model) -> String {
-    match model.screen {
-        Screen::Streams => model.streams.call(),
-        Screen::Stream => model.stream.as_ref().map_or_else(String::new, |stream| {
-            if let Some(Overlay::Diff { .. }) = model.overlay {
-                return stream::diff_call(stream);
+        Action::ShowLog => history::show(model, Top::Log),
+        Action::ShowStreams => history::show(model, Top::Streams),
+        Action::ShowPipeline => history::show(model, Top::Pipeline),
+        Action::Help | Action::Palette | Action::ToggleZone => {
+            shared(&mut model.app, action);
+            Vec::new()
+        }
+        other => {
+            let Model {
+                app, front, under, ..
+            } = model;
+            match front {
+                Screen::Streams(screen) => streams::act(app, screen, other),
+                Screen::Stream(screen) => stream::act(app, screen, other),
+                Screen::WhatIf(screen) => what_if::act(app, screen, history_in(under), other),
+                Screen::Log(screen) => log::act(app, screen, other),
+                Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
-            stream.call()
-        }),
-        Screen::WhatIf => model
-            .what_if
-            .as_ref()
-            .map_or_else(String::new, crate::model::what_if::WhatIfScreen::call),
-        Screen::Log => model.log.call(),
-        Screen::Pipeline => pipeline::call(model),
+        }
     }
 }
 
-impl Slot {
-    /// Whether `Esc` gives up on it: what fills a whole screen.
-    fn is_main(self) -> bool {
-        matches!(
-            self,
-            Self::Streams
-                | Self::Stream
-                | Self::Log
-                | Self::WhatIf
-                | Self::Jump
-                | Self::Diff
-                | Self::Pipeline
-        )
+/// What is the same on all screens.
+fn shared(app: &mut App, action: Action) {
+    match action {
+        Action::Help => {
+            app.overlay = Some(Overlay::Help {
+                filter: tui_input::Input::default(),
+                scroll: 0,
+            });
+        }
+        Action::Palette => {
+            app.overlay = Some(Overlay::Palette {
+                filter: tui_input::Input::default(),
+                selected: 0,
+            });
+        }
+        _ => {
+            app.zone = if app.zone == Zone::Utc {
+                Zone::Local(app.local_offset)
+            } else {
+                Zone::Utc
+            };
+            let name = app.zone.name();
+            app.say(format!("times are shown in {name}"));
+        }
     }
+}
+
+/// Whether `Esc` gives up on a question of this kind: its reply fills a whole screen.
+fn fills_a_screen(slot: Slot) -> bool {
+    matches!(
+        slot,
+        Slot::Streams
+            | Slot::Stream
+            | Slot::Log
+            | Slot::WhatIf
+            | Slot::StateAsOf
+            | Slot::Diff
+            | Slot::Pipeline
+    )
 }
 
 /// Moves an index in a list of `len` rows.

@@ -4,64 +4,74 @@ use tui_input::Input;
 
 use super::input::edit;
 use super::{Effects, act, pipeline, stream, streams, what_if};
-use crate::keys::{self, Action, Binding};
+use crate::keys::{self, Action};
 use crate::model::form::{Filled, Form};
-use crate::model::{Model, Overlay};
+use crate::model::stream::StreamScreen;
+use crate::model::{App, Model, Overlay, Screen};
+use crate::request::Slot;
 
 /// Gives a key to the overlay in front.
 pub(super) fn press(model: &mut Model, key: &str) -> Effects {
-    let Some(overlay) = model.overlay.take() else {
+    let Some(overlay) = model.app.overlay.take() else {
         return Vec::new();
     };
     if key == "esc" {
-        // A jump under way is given up with its box.
+        // Where to go is given up with its box.
+        if matches!(overlay, Overlay::GoTo { .. }) {
+            model.front.asked_mut().forget(Slot::StateAsOf);
+        }
         return Vec::new();
     }
-    match overlay {
-        Overlay::Help { filter, scroll } => help(model, filter, scroll, key),
-        Overlay::Palette { filter, selected } => palette(model, filter, selected, key),
-        Overlay::Category {
-            categories,
-            selected,
-        } => {
-            let len = categories.value().map_or(0, Vec::len) + 1;
-            match key {
-                "enter" => {
-                    let list = categories.value().map_or(&[][..], Vec::as_slice);
-                    model.streams.category = selected
-                        .checked_sub(1)
-                        .and_then(|index| list.get(index))
-                        .map(|c| c.category.clone());
-                    model.streams.selected = 0;
-                    return streams::load(model);
-                }
-                _ => {
-                    model.overlay = Some(Overlay::Category {
-                        categories,
-                        selected: choose(selected, len, key),
-                    });
-                }
+    let scope = model.front.scope();
+    let app = &mut model.app;
+    match (overlay, &mut model.front) {
+        (Overlay::Help { filter, scroll }, _) => help(app, filter, scroll, key),
+        (Overlay::Palette { filter, selected }, _) => {
+            let chosen = palette(app, scope, filter, selected, key);
+            return chosen.map_or_else(Vec::new, |action| act(model, action));
+        }
+        (Overlay::Category { selected }, Screen::Streams(screen)) => {
+            if key == "enter" {
+                return streams::choose_category(app, screen, selected);
             }
-            Vec::new()
+            let len = screen.categories.value().map_or(0, Vec::len) + 1;
+            app.overlay = Some(Overlay::Category {
+                selected: choose(selected, len, key),
+            });
         }
-        Overlay::Jump { input, error } => jump(model, input, error, key),
-        Overlay::Detail { scroll } => {
-            scrolled(model, key, scroll, |scroll| Overlay::Detail { scroll });
-            Vec::new()
+        (Overlay::GoTo { input, error }, Screen::Stream(screen)) => {
+            return go_to(app, screen, input, error, key);
         }
-        Overlay::Diff { scroll } => {
-            scrolled(model, key, scroll, |scroll| Overlay::Diff { scroll });
-            Vec::new()
+        (Overlay::Detail { scroll }, _) => {
+            scrolled(app, key, scroll, |scroll| Overlay::Detail { scroll });
         }
-        Overlay::Commands { selected } => commands(model, selected, key),
-        Overlay::Form(form) => form_key(model, form, key),
-        Overlay::Projection { scroll } => {
-            scrolled(model, key, scroll, |scroll| Overlay::Projection { scroll });
-            Vec::new()
+        (Overlay::Diff { scroll }, _) => {
+            scrolled(app, key, scroll, |scroll| Overlay::Diff { scroll });
         }
-        Overlay::Findings { selected } => pipeline::findings_key(model, selected, key),
-        Overlay::Confirm(confirmed) => pipeline::confirm_key(model, confirmed, key),
+        (Overlay::Projection { scroll }, _) => {
+            scrolled(app, key, scroll, |scroll| Overlay::Projection { scroll });
+        }
+        (Overlay::Commands { selected }, Screen::WhatIf(screen)) => {
+            what_if::commands_key(app, screen, selected, key);
+        }
+        (Overlay::Form(form), front) => return form_key(app, front, form, key),
+        (Overlay::Findings { selected }, Screen::Pipeline(screen)) => {
+            return pipeline::findings_key(app, screen, selected, key);
+        }
+        (Overlay::Confirm(confirmed), Screen::Pipeline(screen)) => {
+            return pipeline::confirm_key(app, screen, confirmed, key);
+        }
+        // An overlay of a screen that is not in front any more closes.
+        (
+            Overlay::Category { .. }
+            | Overlay::GoTo { .. }
+            | Overlay::Commands { .. }
+            | Overlay::Findings { .. }
+            | Overlay::Confirm(_),
+            _,
+        ) => {}
     }
+    Vec::new()
 }
 
 /// The mouse wheel over an overlay.
@@ -79,9 +89,9 @@ pub(super) fn choose(selected: usize, len: usize, key: &str) -> usize {
     }
 }
 
-/// Scrolls, copies, or closes on `q` and the key that opened it.
-fn scrolled(model: &mut Model, key: &str, scroll: usize, make: impl Fn(usize) -> Overlay) {
-    let page = model.page();
+/// Scrolls, or closes on `q` and the key that opened it.
+fn scrolled(app: &mut App, key: &str, scroll: usize, make: impl Fn(usize) -> Overlay) {
+    let page = app.page();
     let scroll = match key {
         "up" | "k" => scroll.saturating_sub(1),
         "down" | "j" => scroll + 1,
@@ -91,106 +101,77 @@ fn scrolled(model: &mut Model, key: &str, scroll: usize, make: impl Fn(usize) ->
         "q" | "enter" | "d" => return,
         _ => scroll,
     };
-    model.overlay = Some(make(scroll));
+    app.overlay = Some(make(scroll));
 }
 
-fn help(model: &mut Model, mut filter: Input, scroll: usize, key: &str) -> Effects {
+fn help(app: &mut App, mut filter: Input, scroll: usize, key: &str) {
     let scroll = match key {
         "up" => scroll.saturating_sub(1),
         "down" => scroll + 1,
-        "pageup" => scroll.saturating_sub(model.page()),
-        "pagedown" => scroll + model.page(),
-        "?" | "enter" => return Vec::new(),
+        "pageup" => scroll.saturating_sub(app.page()),
+        "pagedown" => scroll + app.page(),
+        "?" | "enter" => return,
         _ if edit(&mut filter, key) => 0,
         _ => scroll,
     };
-    model.overlay = Some(Overlay::Help { filter, scroll });
-    Vec::new()
+    app.overlay = Some(Overlay::Help { filter, scroll });
 }
 
-/// The bindings that the palette or the help shows for a filter.
-pub(crate) fn matching(model: &Model, filter: &str) -> Vec<&'static Binding> {
-    let filter = filter.trim().to_lowercase();
-    keys::in_scope(model.screen.scope())
-        .filter(|binding| {
-            filter.is_empty()
-                || binding.help.to_lowercase().contains(&filter)
-                || binding.label.to_lowercase().contains(&filter)
-                || binding.keys.contains(&filter.as_str())
-        })
-        .collect()
-}
-
-fn palette(model: &mut Model, mut filter: Input, selected: usize, key: &str) -> Effects {
-    let found = matching(model, filter.value());
-    match key {
+/// Gives a key to the palette; the action that was chosen.
+fn palette(
+    app: &mut App,
+    scope: keys::Scope,
+    mut filter: Input,
+    selected: usize,
+    key: &str,
+) -> Option<Action> {
+    let found = keys::matching(scope, filter.value());
+    let selected = match key {
         "enter" => {
-            return match found.get(selected) {
-                Some(binding) if binding.action != Action::Palette => act(model, binding.action),
-                _ => Vec::new(),
-            };
+            let chosen = found.get(selected).map(|binding| binding.action);
+            return chosen.filter(|action| *action != Action::Palette);
         }
-        "up" | "down" => {
-            let selected = choose(selected, found.len(), key);
-            model.overlay = Some(Overlay::Palette { filter, selected });
-        }
-        _ => {
-            let changed = edit(&mut filter, key);
-            model.overlay = Some(Overlay::Palette {
-                filter,
-                selected: if changed { 0 } else { selected },
-            });
-        }
-    }
-    Vec::new()
+        "up" | "down" => choose(selected, found.len(), key),
+        _ if edit(&mut filter, key) => 0,
+        _ => selected,
+    };
+    app.overlay = Some(Overlay::Palette { filter, selected });
+    None
 }
 
-fn jump(model: &mut Model, mut input: Input, error: Option<String>, key: &str) -> Effects {
+fn go_to(
+    app: &mut App,
+    screen: &mut StreamScreen,
+    mut input: Input,
+    error: Option<String>,
+    key: &str,
+) -> Effects {
     if key == "enter" {
         let text = input.value().to_owned();
-        return match stream::jump(model, &text) {
+        return match stream::go_to_text(app, screen, &text) {
             Ok(effects) => {
                 // A time is resolved by the daemon: the box stays until it is, to show what may be wrong with it.
-                if model.waiting.contains_key(&crate::effect::Slot::Jump) {
-                    model.overlay = Some(Overlay::Jump { input, error: None });
+                if screen.asked.has(Slot::StateAsOf) {
+                    app.overlay = Some(Overlay::GoTo { input, error: None });
                 }
                 effects
             }
             Err(error) => {
-                model.overlay = Some(Overlay::Jump {
-                    input,
-                    error: Some(error),
-                });
+                let error = Some(error);
+                app.overlay = Some(Overlay::GoTo { input, error });
                 Vec::new()
             }
         };
     }
     let changed = edit(&mut input, key);
-    model.overlay = Some(Overlay::Jump {
+    app.overlay = Some(Overlay::GoTo {
         input,
         error: if changed { None } else { error },
     });
     Vec::new()
 }
 
-fn commands(model: &mut Model, selected: usize, key: &str) -> Effects {
-    let specs = model
-        .what_if
-        .as_ref()
-        .and_then(|screen| screen.model.value())
-        .map_or(&[][..], |m| &m.commands);
-    if key == "enter" {
-        if let Some(command) = specs.get(selected) {
-            model.overlay = Some(Overlay::Form(Box::new(Form::command(command, None, None))));
-        }
-    } else if key != "q" {
-        let selected = choose(selected, specs.len(), key);
-        model.overlay = Some(Overlay::Commands { selected });
-    }
-    Vec::new()
-}
-
-fn form_key(model: &mut Model, mut form: Box<Form>, key: &str) -> Effects {
+fn form_key(app: &mut App, front: &mut Screen, mut form: Box<Form>, key: &str) -> Effects {
     let last = form.fields.len().saturating_sub(1);
     match key {
         "up" | "shift-tab" => form.focus = form.focus.saturating_sub(1),
@@ -198,10 +179,14 @@ fn form_key(model: &mut Model, mut form: Box<Form>, key: &str) -> Effects {
         "enter" if form.focus < last => form.focus += 1,
         "enter" | "ctrl-s" => {
             form.check();
-            match form.filled() {
-                Some(Filled::Backfill(body)) => return pipeline::backfill(model, body),
-                Some(filled) => return what_if::filled(model, &form, filled),
-                None => {}
+            match (form.filled(), front) {
+                (Some(Filled::Backfill(body)), Screen::Pipeline(screen)) => {
+                    return pipeline::backfill(app, screen, body);
+                }
+                (Some(filled), Screen::WhatIf(screen)) => {
+                    return what_if::filled(app, screen, &form, filled);
+                }
+                _ => {}
             }
             form.submitted = true;
             form.focus = form
@@ -219,6 +204,6 @@ fn form_key(model: &mut Model, mut form: Box<Form>, key: &str) -> Effects {
             }
         }
     }
-    model.overlay = Some(Overlay::Form(form));
+    app.overlay = Some(Overlay::Form(form));
     Vec::new()
 }

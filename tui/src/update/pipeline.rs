@@ -3,128 +3,141 @@
 use whodunit_core::api::pipeline::{BackfillIn, JobStatus, RunOut, RunStatus};
 use whodunit_core::ids::StreamName;
 
-use super::{Effects, history, moved};
-use crate::effect::{Failure, Reply, Request, Slot};
+use super::{Effects, moved};
+use crate::effect::Failure;
 use crate::keys::Action;
 use crate::model::form::Form;
-use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane};
-use crate::model::{Connection, Model, Overlay, Remote};
+use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane, PipelineScreen};
+use crate::model::{App, Connection, Deeper, Overlay, Remote};
+use crate::request::{Reply, Request, Slot};
 use crate::text::number;
 
 /// Asks for all of it, and shows that it does.
-pub(super) fn load(model: &mut Model) -> Effects {
-    model.pipeline.all.reload();
-    ask(model, "the pipeline")
+pub(super) fn load(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    screen.all.reload();
+    ask(app, screen, "the pipeline")
 }
 
 /// Asks without a word: what is on screen stays until there is something newer.
-fn look(model: &mut Model) -> Effects {
-    ask(model, "")
+fn look(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    ask(app, screen, "")
 }
 
-fn ask(model: &mut Model, what: &str) -> Effects {
-    model.pipeline.asked_at = Some(model.now);
-    let handler = model
-        .pipeline
+fn ask(app: &mut App, screen: &mut PipelineScreen, what: &str) -> Effects {
+    screen.asked_at = Some(app.now);
+    let handler = screen
         .current_handler()
         .map(|handler| handler.handler.clone());
-    vec![model.ask(Slot::Pipeline, what, Request::Pipeline(handler))]
+    vec![screen.asked.ask(app, what, Request::Pipeline(handler))]
 }
 
 /// Time has passed: looks again about once a second, one look at a time.
-pub(super) fn tick(model: &mut Model) -> Effects {
-    let due = model
-        .pipeline
+pub(super) fn tick(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let due = screen
         .asked_at
-        .is_none_or(|at| model.now.as_micros() - at.as_micros() >= EVERY_MICROS);
-    if due { look_again(model) } else { Vec::new() }
-}
-
-/// Something was committed: looks again, but no more often than time is looked at.
-pub(super) fn live(model: &mut Model) -> Effects {
-    if model.pipeline.asked_at == Some(model.now) {
-        return Vec::new();
-    }
-    look_again(model)
-}
-
-fn look_again(model: &mut Model) -> Effects {
-    let idle = !model.waiting.contains_key(&Slot::Pipeline) && model.connection == Connection::Live;
-    // A failure stays on screen until somebody asks again.
-    if idle && model.pipeline.all.value().is_some() {
-        look(model)
+        .is_none_or(|at| app.now.as_micros() - at.as_micros() >= EVERY_MICROS);
+    if due {
+        look_again(app, screen)
     } else {
         Vec::new()
     }
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Effects {
-    let (rows, page) = (model.pipeline.rows(), model.page());
-    let selected = model.pipeline.selected();
+/// Something was committed: looks again, but no more often than time is looked at.
+pub(super) fn live(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    if screen.asked_at == Some(app.now) {
+        return Vec::new();
+    }
+    look_again(app, screen)
+}
+
+fn look_again(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let idle = !screen.asked.has(Slot::Pipeline) && app.connection == Connection::Live;
+    // A failure stays on screen until the user asks again.
+    if idle && screen.all.value().is_some() {
+        look(app, screen)
+    } else {
+        Vec::new()
+    }
+}
+
+pub(super) fn act(app: &mut App, screen: &mut PipelineScreen, action: Action) -> Effects {
+    let (rows, page) = (screen.rows(), app.page());
+    let selected = screen.selected();
     if let Some(index) = moved(*selected, rows, page, action) {
         let changed = std::mem::replace(selected, index) != index;
-        if changed && model.pipeline.pane == Pane::Handlers {
+        if changed && screen.pane == Pane::Handlers {
             // The jobs shown are those of the selected handler.
-            model.pipeline.job = 0;
-            return look(model);
+            screen.job = 0;
+            return look(app, screen);
         }
         return Vec::new();
     }
     match action {
         Action::NextPane => {
-            model.pipeline.pane = model.pipeline.pane.next();
+            screen.pane = screen.pane.next();
             Vec::new()
         }
-        Action::Enter => enter(model),
-        Action::RetryJob => retry_job(model),
-        Action::RetryAll => retry_all(model),
-        Action::Rebuild => rebuild(model),
-        Action::CancelRun => cancel_run(model),
-        Action::Check => check(model),
+        Action::Enter => enter(app, screen),
+        Action::RetryJob => retry_job(app, screen),
+        Action::RetryAll => retry_all(app, screen),
+        Action::Rebuild => rebuild(app, screen),
+        Action::CancelRun => cancel_run(app, screen),
+        Action::Check => check(app, screen),
         Action::Backfill => {
-            let handler = model.pipeline.current_handler();
+            let handler = screen.current_handler();
             let name = handler.map_or_else(String::new, |handler| handler.handler.clone());
-            let form = Form::backfill(&name, model.now);
-            model.overlay = Some(Overlay::Form(Box::new(form)));
+            let form = Form::backfill(&name, app.now);
+            app.overlay = Some(Overlay::Form(Box::new(form)));
             Vec::new()
         }
         _ => Vec::new(),
     }
 }
 
-fn enter(model: &mut Model) -> Effects {
-    match model.pipeline.pane {
-        Pane::Projections if model.pipeline.current_projection().is_some() => {
-            model.overlay = Some(Overlay::Projection { scroll: 0 });
+fn enter(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    match screen.pane {
+        Pane::Projections if screen.current_projection().is_some() => {
+            app.overlay = Some(Overlay::Projection { scroll: 0 });
         }
-        Pane::Projections => model.complain("there is no projection"),
-        Pane::Handlers if model.pipeline.jobs().is_empty() => {
-            model.say("no job of it waits, and none has failed");
+        Pane::Projections => app.complain("there is no projection"),
+        Pane::Handlers if screen.jobs().is_empty() => {
+            app.say("no job of it waits, and none has failed");
         }
-        Pane::Handlers => model.pipeline.pane = Pane::Jobs,
-        Pane::Jobs => match model.pipeline.current_job() {
+        Pane::Handlers => screen.pane = Pane::Jobs,
+        Pane::Jobs => match screen.current_job() {
             Some(job) => {
                 let (stream, revision) = (job.stream.clone(), job.revision.0);
-                return history::open_stream(model, stream, Some(revision));
+                app.deeper = Some(Deeper::Stream(stream, Some(revision)));
             }
-            None => model.complain("there is no job to open"),
+            None => app.complain("there is no job to open"),
         },
     }
     Vec::new()
 }
 
+/// What is done to the pipeline.
+const ACTS: [Slot; 6] = [
+    Slot::RetryJob,
+    Slot::RetryFailed,
+    Slot::Rebuild,
+    Slot::CancelRebuild,
+    Slot::Backfill,
+    Slot::CancelBackfill,
+];
+
 /// Does something to the pipeline, one thing at a time.
-fn do_it(model: &mut Model, what: String, request: Request) -> Effects {
-    if model.waiting.contains_key(&Slot::PipelineAct) {
-        model.complain("what was asked for last is still under way");
+fn do_it(app: &mut App, screen: &mut PipelineScreen, what: String, request: Request) -> Effects {
+    if ACTS.iter().any(|slot| screen.asked.has(*slot)) {
+        app.complain("what was asked for last is still under way");
         return Vec::new();
     }
-    vec![model.ask(Slot::PipelineAct, what, request)]
+    vec![screen.asked.ask(app, what, request)]
 }
 
-fn retry_job(model: &mut Model) -> Effects {
-    let Some(job) = model.pipeline.current_job() else {
-        model.complain("there is no job to try again");
+fn retry_job(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let Some(job) = screen.current_job() else {
+        app.complain("there is no job to try again");
         return Vec::new();
     };
     let (id, status) = (job.id, job.status);
@@ -133,19 +146,23 @@ fn retry_job(model: &mut Model) -> Effects {
             "job {id} is {}; only a failed one can be tried again",
             status.as_str()
         );
-        model.complain(text);
+        app.complain(text);
         return Vec::new();
     }
-    do_it(model, format!("retry of job {id}"), Request::RetryJob(id))
+    do_it(
+        app,
+        screen,
+        format!("retry of job {id}"),
+        Request::RetryJob(id),
+    )
 }
 
-fn retry_all(model: &mut Model) -> Effects {
-    let screen = &model.pipeline;
+fn retry_all(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     let name = match (screen.current_handler(), screen.current_job()) {
         (Some(handler), _) => handler.handler.clone(),
         (None, Some(job)) => job.handler.clone(),
         (None, None) => {
-            model.complain("select a handler first");
+            app.complain("select a handler first");
             return Vec::new();
         }
     };
@@ -155,9 +172,9 @@ fn retry_all(model: &mut Model) -> Effects {
         .find(|handler| handler.handler == name)
         .map_or(0, |handler| handler.counts.failed);
     if failed == 0 {
-        model.complain(format!("no job of {name} has failed"));
+        app.complain(format!("no job of {name} has failed"));
     } else {
-        model.overlay = Some(Overlay::Confirm(Confirmed::RetryAll(name)));
+        app.overlay = Some(Overlay::Confirm(Confirmed::RetryAll(name)));
     }
     Vec::new()
 }
@@ -166,145 +183,164 @@ fn is_running(run: Option<&RunOut>) -> bool {
     run.is_some_and(|run| run.status == RunStatus::Running)
 }
 
-fn rebuild(model: &mut Model) -> Effects {
-    let Some(projection) = model.pipeline.current_projection() else {
-        model.complain("there is no projection to rebuild");
+fn rebuild(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let Some(projection) = screen.current_projection() else {
+        app.complain("there is no projection to rebuild");
         return Vec::new();
     };
     let name = projection.name.clone();
     if is_running(projection.rebuild.as_ref()) {
-        model.complain(format!("{name} is being rebuilt; K cancels that"));
+        app.complain(format!("{name} is being rebuilt; K cancels that"));
     } else {
-        model.overlay = Some(Overlay::Confirm(Confirmed::Rebuild(name)));
+        app.overlay = Some(Overlay::Confirm(Confirmed::Rebuild(name)));
     }
     Vec::new()
 }
 
-fn cancel_run(model: &mut Model) -> Effects {
-    let rebuilt = model
-        .pipeline
+fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let rebuilt = screen
         .current_projection()
         .filter(|projection| is_running(projection.rebuild.as_ref()))
         .map(|projection| projection.name.clone());
     if let Some(name) = rebuilt {
         let what = format!("the end of the rebuild of {name}");
-        return do_it(model, what, Request::CancelRebuild(name));
+        return do_it(app, screen, what, Request::CancelRebuild(name));
     }
-    let backfill = model.pipeline.all.value().and_then(|all| {
+    let backfill = screen.all.value().and_then(|all| {
         let mut runs = all.backfills.iter();
         runs.find(|run| run.status == RunStatus::Running)
             .map(|run| run.id)
     });
     if let Some(id) = backfill {
         let what = format!("the end of backfill {id}");
-        return do_it(model, what, Request::CancelBackfill(id));
+        return do_it(app, screen, what, Request::CancelBackfill(id));
     }
-    model.complain("no rebuild of this projection and no backfill is under way");
+    app.complain("no rebuild of this projection and no backfill is under way");
     Vec::new()
 }
 
-/// Starts a consistency check, or shows the one that is under way or has ended while nobody looked.
-fn check(model: &mut Model) -> Effects {
-    let Some(projection) = model.pipeline.current_projection() else {
-        model.complain("there is no projection to check");
+/// Starts a consistency check, or shows the one that is under way or has ended while its box was closed.
+fn check(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    let Some(projection) = screen.current_projection() else {
+        app.complain("there is no projection to check");
         return Vec::new();
     };
     let name = projection.name.clone();
-    model.overlay = Some(Overlay::Findings { selected: 0 });
-    let unseen = std::mem::take(&mut model.pipeline.check_unseen);
-    let of_this = model.pipeline.checked.as_deref() == Some(&name);
-    if model.waiting.contains_key(&Slot::Check) || (unseen && of_this) {
+    app.overlay = Some(Overlay::Findings { selected: 0 });
+    let unseen = std::mem::take(&mut screen.check_unseen);
+    let of_this = screen.checked.as_deref() == Some(&name);
+    if screen.asked.has(Slot::Check) || (unseen && of_this) {
         return Vec::new();
     }
-    model.pipeline.check = Remote::Loading(None);
-    model.pipeline.checked = Some(name.clone());
-    vec![model.ask(
-        Slot::Check,
-        format!("checking {name}"),
-        Request::Check(name),
-    )]
+    screen.check = Remote::Loading(None);
+    screen.checked = Some(name.clone());
+    vec![
+        screen
+            .asked
+            .ask(app, format!("checking {name}"), Request::Check(name)),
+    ]
 }
 
 /// A filled form starts a backfill.
-pub(super) fn backfill(model: &mut Model, body: BackfillIn) -> Effects {
-    do_it(model, "backfill".to_owned(), Request::Backfill(body))
+pub(super) fn backfill(app: &mut App, screen: &mut PipelineScreen, body: BackfillIn) -> Effects {
+    do_it(app, screen, "backfill".to_owned(), Request::Backfill(body))
 }
 
 /// Gives a key to the question whether to go on.
-pub(super) fn confirm_key(model: &mut Model, confirmed: Confirmed, key: &str) -> Effects {
+pub(super) fn confirm_key(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    confirmed: Confirmed,
+    key: &str,
+) -> Effects {
     match key {
         "enter" | "y" => match confirmed {
-            Confirmed::Rebuild(name) => {
-                do_it(model, format!("rebuild of {name}"), Request::Rebuild(name))
-            }
+            Confirmed::Rebuild(name) => do_it(
+                app,
+                screen,
+                format!("rebuild of {name}"),
+                Request::Rebuild(name),
+            ),
             Confirmed::RetryAll(handler) => do_it(
-                model,
+                app,
+                screen,
                 format!("retry of {handler}"),
                 Request::RetryFailed(handler),
             ),
         },
         "n" | "q" => Vec::new(),
         _ => {
-            model.overlay = Some(Overlay::Confirm(confirmed));
+            app.overlay = Some(Overlay::Confirm(confirmed));
             Vec::new()
         }
     }
 }
 
 /// Gives a key to the list of findings: each leads to its event.
-pub(super) fn findings_key(model: &mut Model, selected: usize, key: &str) -> Effects {
+pub(super) fn findings_key(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    selected: usize,
+    key: &str,
+) -> Effects {
     match key {
         "q" => return Vec::new(),
-        "C" if !model.waiting.contains_key(&Slot::Check) => return check(model),
+        "C" if !screen.asked.has(Slot::Check) => return check(app, screen),
         "enter" => {
-            let Some(finding) = model.pipeline.findings().get(selected) else {
+            let Some(finding) = screen.findings().get(selected) else {
                 return Vec::new();
             };
             let at = (finding.revision > 0).then_some(finding.revision);
             match StreamName::new(finding.key.clone()) {
-                Ok(stream) => return history::open_stream(model, stream, at),
-                Err(_) => model.complain("this document's key is no stream's name"),
+                Ok(stream) => {
+                    app.deeper = Some(Deeper::Stream(stream, at));
+                    return Vec::new();
+                }
+                Err(_) => app.complain("this document's key is no stream's name"),
             }
         }
         _ => {}
     }
-    let len = model.pipeline.findings().len();
-    model.overlay = Some(Overlay::Findings {
+    let len = screen.findings().len();
+    app.overlay = Some(Overlay::Findings {
         selected: super::overlay::choose(selected, len, key),
     });
     Vec::new()
 }
 
 /// Takes an answer that belongs to the pipeline.
-pub(super) fn filled(model: &mut Model, reply: Reply) -> Effects {
+pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> Effects {
     match reply {
         Reply::Pipeline(all) => {
-            model.head.position = model.head.position.max(all.head);
-            model.pipeline.take(all);
+            app.head.position = app.head.position.max(all.head);
+            screen.set(all);
             return Vec::new();
         }
         Reply::Check(found) => {
-            if !matches!(model.overlay, Some(Overlay::Findings { .. })) {
-                model.pipeline.check_unseen = true;
+            if !matches!(app.overlay, Some(Overlay::Findings { .. })) {
+                screen.check_unseen = true;
                 if found.ok {
-                    model.say(format!("{} is what the log says", found.projection));
+                    app.say(format!("{} is what the log says", found.projection));
                 } else {
                     let n = number(found.findings_total);
                     let name = &found.projection;
-                    model.complain(format!(
-                        "{name}: {n} documents and the log part; C shows them"
+                    app.complain(format!(
+                        "{name}: {n} documents differ from the log; C shows them"
                     ));
                 }
             }
-            model.pipeline.check = Remote::Ready(found);
+            screen.check = Remote::Ready(found);
             return Vec::new();
         }
-        Reply::Job(job) => model.say(format!("job {} is {} again", job.id, job.status.as_str())),
-        Reply::Retried(retried) => {
+        Reply::RetryJob(job) => app.say(format!("job {} is {} again", job.id, job.status.as_str())),
+        Reply::RetryFailed(retried) => {
             let n = number(retried.retried);
-            model.say(format!("{n} failed jobs are pending again"));
+            app.say(format!("{n} failed jobs are pending again"));
         }
-        Reply::Run(run) => {
+        Reply::Rebuild(run)
+        | Reply::CancelRebuild(run)
+        | Reply::Backfill(run)
+        | Reply::CancelBackfill(run) => {
             let text = match run.status {
                 RunStatus::Running => {
                     format!("the {} of {} has begun; K ends it", run.kind, run.of)
@@ -313,17 +349,22 @@ pub(super) fn filled(model: &mut Model, reply: Reply) -> Effects {
                 RunStatus::Cancelled => format!("the {} of {} is cancelled", run.kind, run.of),
                 RunStatus::Failed => format!("the {} of {} failed", run.kind, run.of),
             };
-            model.say(text);
+            app.say(text);
         }
         _ => return Vec::new(),
     }
     // What was done shows at once.
-    look(model)
+    look(app, screen)
 }
 
 /// A request of the pipeline failed.
-pub(super) fn failed(model: &mut Model, slot: Slot, failure: Failure, away: bool) {
-    let screen = &mut model.pipeline;
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
     match slot {
         Slot::Check => screen.check = Remote::Failed(failure),
         Slot::Pipeline if screen.all.value().is_none() => screen.all = Remote::Failed(failure),
@@ -332,42 +373,15 @@ pub(super) fn failed(model: &mut Model, slot: Slot, failure: Failure, away: bool
                 Remote::Loading(Some(all)) => Remote::Ready(all),
                 other => other,
             };
-            if !away {
-                model.complain(failure.message);
+            if !is_away {
+                app.complain(failure.message);
             }
         }
         _ => {
             let hint = failure
                 .hint
                 .map_or_else(String::new, |hint| format!("; {hint}"));
-            model.complain(format!("{}{hint}", failure.message));
+            app.complain(format!("{}{hint}", failure.message));
         }
-    }
-}
-
-/// The command that gives the same answer, or does the same as what lies over the screen.
-pub(super) fn call(model: &Model) -> String {
-    use crate::model::stream::quote;
-    let screen = &model.pipeline;
-    match &model.overlay {
-        Some(Overlay::Findings { .. }) => {
-            let name = screen.checked.as_deref().map(quote).unwrap_or_default();
-            format!("whodunit projections {name} --check")
-        }
-        Some(Overlay::Projection { .. }) => {
-            let name = screen.current_projection().map(|p| quote(&p.name));
-            format!("whodunit projections {}", name.unwrap_or_default())
-        }
-        Some(Overlay::Confirm(Confirmed::Rebuild(name))) => {
-            format!("whodunit rebuild {}", quote(name))
-        }
-        Some(Overlay::Confirm(Confirmed::RetryAll(name))) => {
-            format!("whodunit outbox --retry-all {}", quote(name))
-        }
-        Some(Overlay::Form(form)) => match form.filled() {
-            Some(crate::model::form::Filled::Backfill(body)) => crate::model::backfill::call(&body),
-            _ => "whodunit backfill".to_owned(),
-        },
-        _ => screen.call(),
     }
 }

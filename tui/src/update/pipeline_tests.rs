@@ -1,10 +1,11 @@
-//! What keys, answers and time do on the pipeline screen, and to where a stream stands.
+//! What keys, replies and time do on the pipeline screen, and to the status of a stream.
 
 use whodunit_core::api::pipeline::{JobStatus, RunStatus};
 
 use super::*;
-use crate::effect::{Failure, Request};
+use crate::keys::Scope;
 use crate::model::pipeline::{Confirmed, Pane};
+use crate::request::Request;
 use crate::testing::pipeline::run;
 use crate::testing::{Daemon, Harness, now};
 
@@ -15,14 +16,27 @@ fn harness(keys: &str) -> Harness {
 /// What was asked for since, in a slot.
 fn requests(harness: &Harness, wanted: Slot) -> Vec<Request> {
     let of = |effect: &Effect| match effect {
-        Effect::Ask { slot, request, .. } if *slot == wanted => Some((**request).clone()),
+        Effect::Ask { request, .. } if request.slot() == wanted => Some((**request).clone()),
         _ => None,
     };
     harness.effects.iter().filter_map(of).collect()
 }
 
+/// The ticket of the newest question of a kind.
+fn ticket(harness: &Harness, wanted: Slot) -> Ticket {
+    let asked = harness
+        .effects
+        .iter()
+        .rev()
+        .find_map(|effect| match effect {
+            Effect::Ask { ticket, request } if request.slot() == wanted => Some(*ticket),
+            _ => None,
+        });
+    asked.unwrap()
+}
+
 fn notice(harness: &Harness) -> (&str, bool) {
-    let notice = harness.model.notice.as_ref().unwrap();
+    let notice = harness.model.app.notice.as_ref().unwrap();
     (&notice.text, notice.is_error)
 }
 
@@ -55,7 +69,7 @@ fn the_screen_looks_again_about_once_a_second_and_never_twice_at_a_time() {
     );
     // Nobody asked: the screen does not say that it loads, and Esc goes back.
     assert!(!harness.screen().contains("loading"));
-    assert_eq!(harness.press("esc").model.screen, Screen::Streams);
+    assert_eq!(harness.press("esc").front(), Scope::Streams);
 }
 
 #[test]
@@ -78,7 +92,7 @@ fn a_lost_daemon_is_not_asked_and_a_failed_look_keeps_what_there_is() {
         notice(&harness),
         ("the store failed while reading an event", true)
     );
-    assert_eq!(harness.model.pipeline.projections().len(), 2);
+    assert_eq!(harness.pipeline().projections().len(), 2);
     let mut harness = harness.silent();
     harness.send(Msg::Disconnected {
         at: now(),
@@ -95,50 +109,41 @@ fn a_lost_daemon_is_not_asked_and_a_failed_look_keeps_what_there_is() {
 fn the_jobs_are_those_of_the_selected_handler() {
     let harness = harness("p tab down down down");
     assert_eq!(
-        harness.model.pipeline.current_handler().unwrap().handler,
+        harness.pipeline().current_handler().unwrap().handler,
         "webhook:crm"
     );
-    let ids: Vec<u64> = harness
-        .model
-        .pipeline
-        .jobs()
-        .iter()
-        .map(|job| job.id)
-        .collect();
+    let ids: Vec<u64> = harness.pipeline().jobs().iter().map(|job| job.id).collect();
     assert_eq!(ids, [8830, 8842, 8841]);
     assert_eq!(
-        call(&harness.model),
+        harness.model.call(),
         "whodunit outbox --handler webhook:crm"
     );
     let harness = harness.press("enter down");
-    assert_eq!(harness.model.pipeline.pane, Pane::Jobs);
-    assert_eq!(call(&harness.model), "whodunit outbox 8842");
+    assert_eq!(harness.pipeline().pane, Pane::Jobs);
+    assert_eq!(harness.model.call(), "whodunit outbox 8842");
 }
 
 #[test]
 fn enter_on_a_job_opens_its_event_and_escape_comes_back() {
     let harness = harness("p tab tab down enter");
-    let stream = harness.model.stream.as_ref().unwrap();
+    let stream = harness.stream();
     assert_eq!(
         (stream.stream.as_str(), stream.revision()),
         ("user-sarah", 4)
     );
     let harness = harness.press("esc");
-    assert_eq!(harness.model.screen, Screen::Pipeline);
-    assert_eq!(harness.model.pipeline.current_job().unwrap().id, 8830);
-    assert_eq!(harness.press("[ [").model.screen, Screen::Pipeline);
+    assert_eq!(harness.front(), Scope::Pipeline);
+    assert_eq!(harness.pipeline().current_job().unwrap().id, 8830);
+    assert_eq!(harness.press("[ [").front(), Scope::Pipeline);
 }
 
 #[test]
 fn only_a_failed_job_is_tried_again() {
     let at_job = harness("p tab tab").silent().press("R");
-    assert_eq!(
-        requests(&at_job, Slot::PipelineAct),
-        [Request::RetryJob(8812)]
-    );
+    assert_eq!(requests(&at_job, Slot::RetryJob), [Request::RetryJob(8812)]);
     let twice = at_job.press("R");
     assert_eq!(
-        requests(&twice, Slot::PipelineAct).len(),
+        requests(&twice, Slot::RetryJob).len(),
         1,
         "one thing at a time"
     );
@@ -146,7 +151,7 @@ fn only_a_failed_job_is_tried_again() {
     assert!(
         notice(&held).0.contains("job 8840 is pending"),
         "{:?}",
-        held.model.notice
+        held.model.app.notice
     );
     assert!(held.effects.is_empty());
     // Done, it says so and looks again.
@@ -158,20 +163,20 @@ fn only_a_failed_job_is_tried_again() {
 fn what_cannot_be_taken_back_is_asked_about_first() {
     let asked = harness("p B").silent();
     assert!(
-        matches!(&asked.model.overlay, Some(Overlay::Confirm(Confirmed::Rebuild(name))) if name == "users")
+        matches!(&asked.model.app.overlay, Some(Overlay::Confirm(Confirmed::Rebuild(name))) if name == "users")
     );
-    assert_eq!(call(&asked.model), "whodunit rebuild users");
+    assert_eq!(asked.model.call(), "whodunit rebuild users");
     let undone = asked.press("x n");
-    assert!(undone.effects.is_empty() && undone.model.overlay.is_none());
+    assert!(undone.effects.is_empty() && undone.model.app.overlay.is_none());
     let done = undone.press("B enter");
     assert_eq!(
-        requests(&done, Slot::PipelineAct),
+        requests(&done, Slot::Rebuild),
         [Request::Rebuild("users".to_owned())]
     );
     // Of the selected handler, or of the selected job's; not where nothing failed.
     let all = harness("p tab tab").silent().press("A y");
     let wanted = Request::RetryFailed("send_security_notification".to_owned());
-    assert_eq!(requests(&all, Slot::PipelineAct), [wanted]);
+    assert_eq!(requests(&all, Slot::RetryFailed), [wanted]);
     let none = harness("p tab down A");
     assert_eq!(
         notice(&none),
@@ -191,21 +196,21 @@ fn a_run_under_way_is_cancelled_the_rebuild_first() {
         .silent()
         .press("K");
     assert_eq!(
-        requests(&busy, Slot::PipelineAct),
+        requests(&busy, Slot::CancelBackfill),
         [Request::CancelBackfill(3)]
     );
     let mut busy = busy;
-    busy.model.waiting.clear();
+    busy.model.front.give_up();
     let busy = busy.press("down K");
     assert_eq!(
-        requests(&busy, Slot::PipelineAct)[1],
+        requests(&busy, Slot::CancelRebuild)[0],
         Request::CancelRebuild("states".to_owned())
     );
     let busy = busy.press("B");
     assert!(
         notice(&busy).0.contains("K cancels"),
         "{:?}",
-        busy.model.notice
+        busy.model.app.notice
     );
 }
 
@@ -214,19 +219,19 @@ fn findings_lead_to_their_events() {
     let mut harness = harness("");
     harness.daemon.sound = false;
     let harness = harness.press("p C");
-    assert_eq!(harness.model.pipeline.findings().len(), 2);
-    assert_eq!(call(&harness.model), "whodunit projections users --check");
+    assert_eq!(harness.pipeline().findings().len(), 2);
+    assert_eq!(harness.model.call(), "whodunit projections users --check");
     let opened = harness.press("enter");
-    let stream = opened.model.stream.as_ref().unwrap();
+    let stream = opened.stream();
     assert_eq!(
         (stream.stream.as_str(), stream.revision()),
         ("user-sarah", 3)
     );
-    assert!(opened.model.overlay.is_none());
+    assert!(opened.model.app.overlay.is_none());
 }
 
 #[test]
-fn a_check_that_ends_while_nobody_looks_is_kept_and_shown_on_demand() {
+fn a_check_that_ends_while_its_box_is_closed_is_kept_and_shown_on_demand() {
     let mut harness = harness("p").silent().press("C esc");
     assert_eq!(requests(&harness, Slot::Check).len(), 1);
     let harness = {
@@ -236,20 +241,17 @@ fn a_check_that_ends_while_nobody_looks_is_kept_and_shown_on_demand() {
             1,
             "one check at a time"
         );
-        let generation = harness.model.generations[&Slot::Check];
+        let ticket = ticket(&harness, Slot::Check);
         harness.send(Msg::Replied {
-            slot: Slot::Check,
-            generation,
-            reply: Box::new(Ok(crate::effect::Reply::Check(
-                crate::testing::pipeline::check(false),
-            ))),
+            ticket,
+            reply: Box::new(Ok(Reply::Check(crate::testing::pipeline::check(false)))),
         });
         harness
     };
     assert!(
         notice(&harness).0.contains("7 documents"),
         "{:?}",
-        harness.model.notice
+        harness.model.app.notice
     );
     let harness = harness.press("C");
     assert_eq!(
@@ -269,12 +271,12 @@ fn a_check_that_ends_while_nobody_looks_is_kept_and_shown_on_demand() {
 fn a_backfill_is_started_from_its_form() {
     let harness = harness("p tab down down down").silent().press("b");
     let filled = harness.press("tab").type_text("7").press("ctrl-s");
-    let [Request::Backfill(body)] = &requests(&filled, Slot::PipelineAct)[..] else {
+    let [Request::Backfill(body)] = &requests(&filled, Slot::Backfill)[..] else {
         panic!("{:?}", filled.effects)
     };
     assert_eq!(body.handlers, ["webhook:crm"]);
     assert_eq!((body.from_position, body.to_position), (Some(7), None));
-    assert!(filled.model.overlay.is_none());
+    assert!(filled.model.app.overlay.is_none());
 }
 
 #[test]
@@ -291,17 +293,17 @@ fn a_refusal_says_why_and_what_to_do() {
         notice(&harness),
         ("job 8812 is completed; only failed jobs", true)
     );
-    assert!(harness.model.pipeline.all.value().is_some());
+    assert!(harness.pipeline().all.value().is_some());
 }
 
 #[test]
 fn a_stream_whose_jobs_move_is_looked_at_again() {
-    let standing = |harness: &Harness| requests(harness, Slot::Standing).len();
+    let asked = |harness: &Harness| requests(harness, Slot::StreamStatus).len();
     // Sarah's two jobs rest, and her last event is far behind every checkpoint.
     let mut rests = harness("enter").silent();
     assert!(!rests.model.animates());
     later(&mut rests, 8);
-    assert_eq!(standing(&rests), 0);
+    assert_eq!(asked(&rests), 0);
     let mut daemon = Daemon::sarah();
     for job in &mut daemon.pipeline.jobs {
         job.status = JobStatus::Processing;
@@ -309,27 +311,7 @@ fn a_stream_whose_jobs_move_is_looked_at_again() {
     let mut moves = Harness::new((120, 40), daemon).press("enter").silent();
     assert!(moves.model.animates());
     later(&mut moves, 3);
-    assert_eq!(standing(&moves), 0);
+    assert_eq!(asked(&moves), 0);
     later(&mut moves, 12);
-    assert_eq!(standing(&moves), 1, "one look at a time");
-    // The answer for another stream says nothing about this one.
-    let generation = moves.model.generations[&Slot::Standing];
-    let mut other = moves
-        .model
-        .stream
-        .as_ref()
-        .unwrap()
-        .standing
-        .value()
-        .unwrap()
-        .clone();
-    other.stream = "user-19aa".parse().unwrap();
-    other.jobs.clear();
-    moves.send(Msg::Replied {
-        slot: Slot::Standing,
-        generation,
-        reply: Box::new(Ok(crate::effect::Reply::Standing(other))),
-    });
-    let stream = moves.model.stream.as_ref().unwrap();
-    assert_eq!(stream.standing.value().unwrap().jobs.len(), 2);
+    assert_eq!(asked(&moves), 1, "one look at a time");
 }

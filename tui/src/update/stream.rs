@@ -4,153 +4,123 @@ use tui_input::Input;
 use whodunit_core::ids::Revision;
 use whodunit_core::time::Timestamp;
 
-use super::{Effects, history};
+use super::{Effects, complain};
 use crate::client::{At, DecisionsQuery, StreamEventsQuery};
-use crate::effect::{Request, Slot};
-use crate::jump::{Jump, parse};
+use crate::effect::Failure;
 use crate::keys::Action;
 use crate::model::pipeline::EVERY_MICROS;
-use crate::model::stream::{Row, StreamScreen, WINDOW};
+use crate::model::stream::{Row, StreamScreen, WINDOW, diff_ends};
 use crate::model::what_if::WhatIfScreen;
-use crate::model::{Connection, Model, Overlay, Remote, Screen};
+use crate::model::{App, Connection, Deeper, Overlay, Remote};
+use crate::request::{Reply, Request, Slot};
+use crate::time_input::{Target, parse};
 
 /// Parts of the time axis that the density is asked in.
 pub(crate) const BUCKETS: usize = 240;
 /// Decisions loaded of a stream.
 const DECISIONS_MAX: usize = 1_000;
 
-pub(super) fn load(model: &mut Model) -> Effects {
-    let Some(stream) = &mut model.stream else {
-        return Vec::new();
-    };
-    stream.info.reload();
-    let name = stream.stream.clone();
-    vec![model.ask(Slot::Stream, format!("`{name}`"), Request::Stream(name))]
+pub(super) fn load(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    screen.info.reload();
+    let name = screen.stream.clone();
+    let what = format!("`{name}`");
+    vec![screen.asked.ask(app, what, Request::Stream(name))]
 }
 
 /// What else the screen needs once the stream is known.
-pub(super) fn load_rest(model: &mut Model) -> Effects {
-    let Some(stream) = &model.stream else {
-        return Vec::new();
-    };
-    let name = stream.stream.clone();
-    let decisions = DecisionsQuery {
+fn load_rest(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    let name = screen.stream.clone();
+    let query = DecisionsQuery {
         stream: Some(name.clone()),
         limit: Some(DECISIONS_MAX),
         ..DecisionsQuery::default()
     };
+    let density = Request::StreamDensity(name, BUCKETS);
     let mut effects = vec![
-        model.ask(Slot::Decisions, "decisions", Request::Decisions(decisions)),
-        model.ask(
-            Slot::Density,
-            "history",
-            Request::Density(Some(name), BUCKETS),
-        ),
+        screen
+            .asked
+            .ask(app, "decisions", Request::Decisions(query)),
+        screen.asked.ask(app, "history", density),
     ];
-    effects.extend(standing(model));
-    effects.extend(at_cursor(model));
+    effects.extend(status(app, screen));
+    effects.extend(at_cursor(app, screen));
     effects
 }
 
-/// Asks, without a word, where the stream's events stand in the pipeline.
-fn standing(model: &mut Model) -> Effects {
-    let now = model.now;
-    let Some(stream) = &mut model.stream else {
-        return Vec::new();
-    };
-    stream.standing.reload();
-    stream.standing_asked_at = Some(now);
-    let name = stream.stream.clone();
-    vec![model.ask(Slot::Standing, "", Request::Standing(name))]
+/// Asks, without showing it, how far jobs and projections are with the stream's events.
+fn status(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    screen.status.reload();
+    screen.status_asked_at = Some(app.now);
+    let request = Request::StreamStatus(screen.stream.clone());
+    vec![screen.asked.ask(app, "", request)]
 }
 
 /// Time has passed: what is on its way in the pipeline is looked at again about once a second.
-pub(super) fn tick(model: &mut Model) -> Effects {
-    let due = model.stream.as_ref().is_some_and(|stream| {
-        let since = stream
-            .standing_asked_at
-            .map_or(0, |at| model.now.as_micros() - at.as_micros());
-        stream.is_moving() && since >= EVERY_MICROS
-    });
-    let idle = !model.waiting.contains_key(&Slot::Standing) && model.connection == Connection::Live;
-    if due && idle {
-        standing(model)
+pub(super) fn tick(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    let since = screen
+        .status_asked_at
+        .map_or(0, |at| app.now.as_micros() - at.as_micros());
+    let is_idle = !screen.asked.has(Slot::StreamStatus) && app.connection == Connection::Live;
+    if screen.is_moving() && since >= EVERY_MICROS && is_idle {
+        status(app, screen)
     } else {
         Vec::new()
     }
 }
 
 /// What the cursor's place needs: its state, and the steps around it.
-pub(super) fn at_cursor(model: &mut Model) -> Effects {
+fn at_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
     // As many rows as could be seen on either side of the cursor.
-    let rows = usize::from(model.size.1);
-    let Some(stream) = &mut model.stream else {
-        return Vec::new();
-    };
-    stream.state_scroll = 0;
-    let name = stream.stream.clone();
+    let rows = usize::from(app.size.1);
+    let name = screen.stream.clone();
+    let revision = screen.revision();
     let mut effects = Vec::new();
-    let revision = stream.revision();
-    let (state, window) = (stream.state().is_none(), stream.missing_window(rows));
-    if state {
+    if screen.state().is_none() {
+        let what = format!("state at revision {revision}");
         let request = Request::State(name.clone(), At::Revision(Revision(revision)));
-        effects.push(model.ask(
-            Slot::State,
-            format!("state at revision {revision}"),
-            request,
-        ));
+        effects.extend(screen.asked.ask_once(app, what, request));
     }
-    if let Some(from) = window
-        && !model.waiting.contains_key(&Slot::Steps)
+    if let Some(from) = screen.missing_window(rows)
+        && !screen.asked.has(Slot::Steps)
     {
         let query = StreamEventsQuery {
             from: Some(Revision(from)),
             limit: usize::try_from(WINDOW).ok(),
             ..StreamEventsQuery::default()
         };
-        effects.push(model.ask(
-            Slot::Steps,
-            format!("events from revision {from}"),
-            Request::Steps(name, query),
-        ));
+        let what = format!("events from revision {from}");
+        effects.push(screen.asked.ask(app, what, Request::Steps(name, query)));
     }
     effects
 }
 
-/// Moves the cursor.
-pub(super) fn go_to(model: &mut Model, row: Row) -> Effects {
-    if let Some(stream) = &mut model.stream {
-        let row = stream.row_at(stream.index_of(row));
-        stream.cursor = row;
-        stream.at_head = row == Row::Revision(stream.head());
-    }
-    at_cursor(model)
+/// Moves the cursor. A move that waits for the daemon is given up.
+fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
+    screen.asked.forget(Slot::StateAsOf);
+    let row = screen.row_at(screen.index_of(row));
+    screen.cursor = row;
+    screen.at_head = row == Row::Revision(screen.head());
+    screen.state_scroll = 0;
+    at_cursor(app, screen)
 }
 
 /// Moves the cursor to the state as it was recorded at a time.
-pub(super) fn go_to_time(model: &mut Model, time: Timestamp) -> Effects {
-    let Some(stream) = &model.stream else {
-        return Vec::new();
-    };
-    let name = stream.stream.clone();
-    vec![model.ask(
-        Slot::Jump,
-        format!("the state at {time}"),
-        Request::State(name, At::AsOf(time)),
-    )]
+pub(super) fn go_to_time(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
+    let request = Request::StateAsOf(screen.stream.clone(), time);
+    vec![
+        screen
+            .asked
+            .ask(app, format!("the state at {time}"), request),
+    ]
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Effects {
-    let page = model.page();
-    let Some(stream) = &mut model.stream else {
-        return Vec::new();
-    };
-    if stream.info.value().is_none() {
-        model.complain("the stream is not loaded; r loads it again");
+pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> Effects {
+    if screen.info.value().is_none() {
+        app.complain("the stream is not loaded; r loads it again");
         return Vec::new();
     }
-    let index = stream.index_of(stream.cursor);
-    let last = stream.rows().saturating_sub(1);
+    let index = screen.index_of(screen.cursor);
+    let (page, last) = (app.page(), screen.rows().saturating_sub(1));
     let target = match action {
         Action::StepBack | Action::Up => Some(index.saturating_sub(1)),
         Action::StepForward | Action::Down => Some(index + 1),
@@ -161,151 +131,180 @@ pub(super) fn act(model: &mut Model, action: Action) -> Effects {
         _ => None,
     };
     if let Some(target) = target {
-        let row = stream.row_at(target.min(last));
-        if row == stream.cursor {
-            let end = if target == 0 || index == 0 {
-                "this is the empty stream before its first event"
-            } else {
-                "this is the head"
-            };
-            model.say(end);
-            return Vec::new();
-        }
-        return go_to(model, row);
+        return step(app, screen, target.min(last));
     }
     match action {
-        Action::TimeBack => along(model, -1),
-        Action::TimeForward => along(model, 1),
+        Action::TimeBack => along(app, screen, -1),
+        Action::TimeForward => along(app, screen, 1),
         Action::NextPane => {
-            stream.pane = (stream.pane + 1) % 3;
+            screen.pane = (screen.pane + 1) % 3;
             Vec::new()
         }
-        Action::Jump => {
-            model.overlay = Some(Overlay::Jump {
+        Action::GoTo => {
+            app.overlay = Some(Overlay::GoTo {
                 input: Input::default(),
                 error: None,
             });
             Vec::new()
         }
         Action::Mark => {
-            let revision = stream.revision();
-            stream.mark = Some(revision);
-            model.say(format!(
+            let revision = screen.revision();
+            screen.mark = Some(revision);
+            app.say(format!(
                 "revision {revision} is marked; go to another and press d to compare"
             ));
             Vec::new()
         }
-        Action::Diff => diff(model),
-        Action::WhatIf => what_if(model),
+        Action::Diff => diff(app, screen),
+        Action::WhatIf => {
+            let (base, head) = (screen.revision(), screen.head());
+            let what_if = WhatIfScreen::new(screen.stream.clone(), base, head);
+            app.deeper = Some(Deeper::WhatIf(Box::new(what_if)));
+            Vec::new()
+        }
         Action::Enter => {
-            model.overlay = Some(Overlay::Detail { scroll: 0 });
+            app.overlay = Some(Overlay::Detail { scroll: 0 });
             Vec::new()
         }
         _ => Vec::new(),
     }
 }
 
+/// Moves the cursor to a row, or says that it is at an end.
+fn step(app: &mut App, screen: &mut StreamScreen, target: usize) -> Effects {
+    let row = screen.row_at(target);
+    if row != screen.cursor {
+        return go_to(app, screen, row);
+    }
+    app.say(if target == 0 {
+        "this is the empty stream before its first event"
+    } else {
+        "this is the head"
+    });
+    Vec::new()
+}
+
 /// Moves along the time axis by a fortieth of it.
-fn along(model: &mut Model, sign: i64) -> Effects {
-    let Some(stream) = &model.stream else {
-        return Vec::new();
-    };
-    let Some(density) = &stream.density else {
-        model.complain("the history is still loading");
+fn along(app: &mut App, screen: &mut StreamScreen, sign: i64) -> Effects {
+    let Some(density) = &screen.density else {
+        app.complain("the history is still loading");
         return Vec::new();
     };
     let (first, last) = (density.first.as_micros(), density.last.as_micros());
-    let here = stream.cursor_time().map_or(first, Timestamp::as_micros);
+    let here = screen.cursor_time().map_or(first, Timestamp::as_micros);
     let to = here.saturating_add(sign * ((last - first) / 40).max(1));
     if to < first {
-        return go_to(model, Row::Revision(0));
+        return go_to(app, screen, Row::Revision(0));
     }
-    go_to_time(model, Timestamp::from_micros(to.min(last)))
+    go_to_time(app, screen, Timestamp::from_micros(to.min(last)))
 }
 
-fn diff(model: &mut Model) -> Effects {
-    let Some(stream) = &mut model.stream else {
-        return Vec::new();
-    };
-    let (from, to) = diff_ends(stream);
+fn diff(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    let (from, to) = diff_ends(screen);
     if from == to {
-        model.complain("this is the marked revision; go to another to compare");
+        app.complain("this is the marked revision; go to another to compare");
         return Vec::new();
     }
-    stream.diff = Remote::Loading(None);
-    let name = stream.stream.clone();
-    model.overlay = Some(Overlay::Diff { scroll: 0 });
-    let request = Request::Diff(
-        name,
-        At::Revision(Revision(from)),
-        At::Revision(Revision(to)),
-    );
-    vec![model.ask(
-        Slot::Diff,
-        format!("diff of revisions {from} and {to}"),
-        request,
-    )]
+    screen.diff = Remote::Loading(None);
+    app.overlay = Some(Overlay::Diff { scroll: 0 });
+    let at = |revision| At::Revision(Revision(revision));
+    let request = Request::Diff(screen.stream.clone(), at(from), at(to));
+    let what = format!("diff of revisions {from} and {to}");
+    vec![screen.asked.ask(app, what, request)]
 }
 
-/// The mark (or the revision before) and the cursor.
-fn diff_ends(stream: &StreamScreen) -> (u64, u64) {
-    let here = stream.revision();
-    (stream.mark.unwrap_or(here.saturating_sub(1)), here)
-}
-
-pub(super) fn diff_call(stream: &StreamScreen) -> String {
-    let (from, to) = diff_ends(stream);
-    format!(
-        "whodunit diff {} {from} {to}",
-        crate::model::stream::quote(stream.stream.as_str())
-    )
-}
-
-fn what_if(model: &mut Model) -> Effects {
-    let Some(stream) = &model.stream else {
-        return Vec::new();
-    };
-    let (name, base, head) = (stream.stream.clone(), stream.revision(), stream.head());
-    // On an event, its own effect is what one wants to change: the base is right after it, and the row is selected.
-    let mut screen = WhatIfScreen::new(name.clone(), base, head);
-    screen.row = screen.row_of(base);
-    model.what_if = Some(screen);
-    history::deeper(model, Screen::WhatIf);
-    let category = name.category().to_owned();
-    let mut effects = vec![model.ask(
-        Slot::Model,
-        format!("the model of `{category}`"),
-        Request::Model(category),
-    )];
-    effects.extend(super::what_if::run(model));
-    effects
-}
-
-/// Takes the text of the jump box.
-pub(super) fn jump(model: &mut Model, text: &str) -> Result<Effects, String> {
-    let Some(stream) = &model.stream else {
-        return Ok(Vec::new());
-    };
-    let here = stream
+/// Takes the text of the box that asks where to go.
+pub(super) fn go_to_text(
+    app: &mut App,
+    screen: &mut StreamScreen,
+    text: &str,
+) -> Result<Effects, String> {
+    let here = screen
         .cursor_time()
-        .or(stream.info.value().map(|info| info.last_recorded_at));
-    match parse(text, model.zone, here.unwrap_or(model.now))? {
-        Jump::Revision(revision) if revision > stream.head() => Err(format!(
+        .or(screen.info.value().map(|info| info.last_recorded_at));
+    match parse(text, app.zone, here.unwrap_or(app.now))? {
+        Target::Revision(revision) if revision > screen.head() => Err(format!(
             "the head is revision {}; there is no {revision}",
-            stream.head()
+            screen.head()
         )),
-        Jump::Revision(revision) => {
-            let row = Row::Revision(revision);
-            Ok(go_to(model, row))
-        }
-        Jump::Time(time) => Ok(go_to_time(model, time)),
+        Target::Revision(revision) => Ok(go_to(app, screen, Row::Revision(revision))),
+        Target::Time(time) => Ok(go_to_time(app, screen, time)),
     }
 }
 
-/// A time was resolved to a revision.
-pub(super) fn jumped(model: &mut Model, revision: u64) -> Effects {
-    if matches!(model.overlay, Some(Overlay::Jump { .. })) {
-        model.overlay = None;
+pub(super) fn take(app: &mut App, screen: &mut StreamScreen, reply: Reply) -> Effects {
+    match reply {
+        Reply::Stream(info) => {
+            let head = info.revision.0;
+            screen.info = Remote::Ready(info);
+            if screen.at_head {
+                screen.cursor = Row::Revision(head);
+            }
+            return load_rest(app, screen);
+        }
+        Reply::Steps(page) => {
+            screen.steps_failure = None;
+            screen.add_steps(page.items);
+            return at_cursor(app, screen);
+        }
+        Reply::Decisions(page) => {
+            // A cursor on a rejected command is an index into the old list.
+            let on = match screen.cursor {
+                Row::Rejected(index) => screen.rejected(index).map(|decision| decision.sequence),
+                Row::Revision(_) => None,
+            };
+            screen.set_decisions(page.items, page.next_cursor.is_some());
+            if matches!(screen.cursor, Row::Rejected(_)) {
+                screen.cursor = on
+                    .and_then(|sequence| screen.rejected_row(sequence))
+                    .unwrap_or(Row::Revision(screen.head()));
+                return at_cursor(app, screen);
+            }
+        }
+        Reply::StreamStatus(status) => screen.status = Remote::Ready(status),
+        Reply::StreamDensity(density) => screen.density = Some(density),
+        Reply::State(state) => {
+            screen.state_failure = None;
+            screen.add_state(state);
+        }
+        Reply::StateAsOf(state) => {
+            let revision = state.revision.0;
+            screen.add_state(state);
+            if matches!(app.overlay, Some(Overlay::GoTo { .. })) {
+                app.overlay = None;
+            }
+            return go_to(app, screen, Row::Revision(revision));
+        }
+        Reply::Diff(diff) => screen.diff = Remote::Ready(diff),
+        _ => {}
     }
-    go_to(model, Row::Revision(revision))
+    Vec::new()
+}
+
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut StreamScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
+    match slot {
+        Slot::Stream => screen.info.fail(failure, is_away),
+        Slot::State => screen.state_failure = Some((screen.revision(), failure)),
+        Slot::Steps => screen.steps_failure = Some(failure),
+        Slot::Diff => screen.diff = Remote::Failed(failure),
+        // An old status says more than none.
+        Slot::StreamStatus => screen.status.fail(failure, true),
+        Slot::StateAsOf => {
+            let text = match &failure.hint {
+                Some(hint) => format!("{}; {hint}", failure.message),
+                None => failure.message,
+            };
+            match &mut app.overlay {
+                Some(Overlay::GoTo { error, .. }) => *error = Some(text),
+                _ => app.complain(text),
+            }
+        }
+        _ => complain(app, failure, is_away),
+    }
 }

@@ -1,83 +1,181 @@
-//! The streams screen.
+//! The streams screen: a list, and the state of the selected stream.
 
-use super::{Effects, history, moved};
-use crate::client::At;
-use crate::effect::{Effect, Request, Slot};
+use whodunit_core::api::Page;
+use whodunit_core::api::browse::Stream;
+
+use super::{Effects, complain, moved};
+use crate::effect::{Effect, Failure};
 use crate::keys::Action;
-use crate::model::{Model, Overlay, Remote};
+use crate::model::streams::{StreamList, StreamsScreen};
+use crate::model::{App, Deeper, Overlay, Remote};
+use crate::request::{Reply, Request, Slot};
 
-pub(super) fn load(model: &mut Model) -> Effects {
-    model.streams.list.reload();
-    let request = Request::Streams(model.streams.query());
-    vec![model.ask(Slot::Streams, "streams", request)]
+/// Asks for the list from its start. A further page of the list before is not wanted any more.
+pub(super) fn load(app: &mut App, screen: &mut StreamsScreen) -> Effects {
+    screen.list.reload();
+    screen.asked.forget(Slot::MoreStreams);
+    screen.listed = screen.listed.take().filter(|_| !screen.is_outdated());
+    let request = Request::Streams(screen.query());
+    vec![screen.asked.ask(app, "streams", request)]
 }
 
 /// The preview of the selected stream, and the next page when the end is near.
-pub(super) fn selected(model: &mut Model) -> Effects {
+fn selected(app: &mut App, screen: &mut StreamsScreen) -> Effects {
     let mut effects = Vec::new();
-    match model.streams.current() {
+    match screen.current() {
         Some(stream) => {
             let name = stream.stream.clone();
-            model.streams.preview.reload();
-            effects.push(model.ask(Slot::Preview, "state", Request::State(name, At::Head)));
+            let is_other = screen
+                .preview
+                .value()
+                .is_some_and(|state| state.stream != name);
+            if is_other {
+                screen.preview = Remote::Absent;
+            }
+            screen.preview.reload();
+            effects.push(screen.asked.ask(app, "state", Request::Preview(name)));
         }
-        None => model.streams.preview = Remote::Absent,
+        None => {
+            screen.preview = Remote::Absent;
+            screen.asked.forget(Slot::Preview);
+        }
     }
-    effects.extend(more(model));
+    effects.extend(more(app, screen));
     effects
 }
 
-fn more(model: &mut Model) -> Option<Effect> {
-    let near_end = model.streams.selected + 50 >= model.streams.streams().len();
-    let next = model
-        .streams
-        .list
-        .value()
-        .and_then(|list| list.next.clone())?;
-    if !near_end || model.waiting.contains_key(&Slot::MoreStreams) {
+fn more(app: &mut App, screen: &mut StreamsScreen) -> Option<Effect> {
+    let near_end = screen.selected + 50 >= screen.streams().len();
+    let next = screen.list.value().and_then(|list| list.next.clone())?;
+    // The list on screen may not be the one that is asked for now; that one brings its own next page.
+    let is_asked = screen.asked.has(Slot::MoreStreams) || screen.asked.has(Slot::Streams);
+    if !near_end || is_asked || screen.is_outdated() {
         return None;
     }
-    let mut query = model.streams.query();
+    let mut query = screen.query();
     query.cursor = Some(next);
-    Some(model.ask(Slot::MoreStreams, "more streams", Request::Streams(query)))
+    Some(
+        screen
+            .asked
+            .ask(app, "more streams", Request::MoreStreams(query)),
+    )
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Effects {
-    let len = model.streams.streams().len();
-    if let Some(index) = moved(model.streams.selected, len, model.page(), action) {
-        if index == model.streams.selected {
+pub(super) fn act(app: &mut App, screen: &mut StreamsScreen, action: Action) -> Effects {
+    screen.open_first = false;
+    let len = screen.streams().len();
+    if let Some(index) = moved(screen.selected, len, app.page(), action) {
+        if index == screen.selected {
             return Vec::new();
         }
-        model.streams.selected = index;
-        return selected(model);
+        screen.selected = index;
+        return selected(app, screen);
     }
     match action {
-        Action::Enter => match model.streams.current() {
-            Some(stream) => {
-                let name = stream.stream.clone();
-                history::open_stream(model, name, None)
-            }
-            None => {
-                model.complain("there is no stream to open");
-                Vec::new()
-            }
-        },
+        Action::Enter => {
+            enter(app, screen);
+            Vec::new()
+        }
         Action::Filter => {
-            model.streams.filtering = true;
+            screen.filtering = true;
             Vec::new()
         }
         Action::Sort => {
-            model.streams.by_name = !model.streams.by_name;
-            model.streams.selected = 0;
-            load(model)
+            screen.by_name = !screen.by_name;
+            screen.selected = 0;
+            load(app, screen)
         }
         Action::Category => {
-            model.overlay = Some(Overlay::Category {
-                categories: Remote::Loading(None),
-                selected: 0,
-            });
-            vec![model.ask(Slot::Categories, "categories", Request::Categories)]
+            screen.categories.reload();
+            app.overlay = Some(Overlay::Category { selected: 0 });
+            vec![screen.asked.ask(app, "categories", Request::Categories())]
         }
         _ => Vec::new(),
+    }
+}
+
+/// Opens the selected stream. While the list is still that of another filter there is none yet: the first one of the right
+/// list is opened when it is there.
+fn enter(app: &mut App, screen: &mut StreamsScreen) {
+    if screen.is_outdated() && screen.asked.has(Slot::Streams) {
+        screen.open_first = true;
+        app.say("opens the first match as soon as the list is there");
+        return;
+    }
+    match screen.current() {
+        Some(stream) => app.deeper = Some(Deeper::Stream(stream.stream.clone(), None)),
+        None => app.complain("there is no stream to open"),
+    }
+}
+
+/// The category of a row of the choice; the first row is all of them.
+pub(super) fn choose_category(app: &mut App, screen: &mut StreamsScreen, row: usize) -> Effects {
+    let list = screen.categories.value().map_or(&[][..], Vec::as_slice);
+    let chosen = row.checked_sub(1).and_then(|index| list.get(index));
+    screen.category = chosen.map(|category| category.category.clone());
+    screen.selected = 0;
+    load(app, screen)
+}
+
+pub(super) fn take(app: &mut App, screen: &mut StreamsScreen, reply: Reply) -> Effects {
+    match reply {
+        Reply::Streams(page) => first_page(app, screen, page),
+        Reply::MoreStreams(page) => {
+            if let Some(list) = screen.list.value_mut() {
+                list.streams.extend(page.items);
+                list.next = page.next_cursor;
+            }
+            Vec::new()
+        }
+        Reply::Preview(state) => {
+            screen.preview = Remote::Ready(state);
+            Vec::new()
+        }
+        Reply::Categories(page) => {
+            screen.categories = Remote::Ready(page.items);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn first_page(app: &mut App, screen: &mut StreamsScreen, page: Page<Stream>) -> Effects {
+    app.head.position = app.head.position.max(page.head);
+    let list = StreamList {
+        streams: page.items,
+        next: page.next_cursor,
+    };
+    // The selection stays on its stream when the same list moves under it.
+    let kept = screen.current().map(|stream| stream.stream.clone());
+    let kept = kept.filter(|_| !screen.is_outdated());
+    let index = kept.and_then(|name| list.streams.iter().position(|stream| stream.stream == name));
+    let last = list.streams.len().saturating_sub(1);
+    screen.list = Remote::Ready(list);
+    screen.listed = Some(screen.query());
+    screen.selected = index.unwrap_or(screen.selected).min(last);
+    let effects = selected(app, screen);
+    if std::mem::take(&mut screen.open_first) {
+        enter(app, screen);
+    }
+    effects
+}
+
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut StreamsScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
+    match slot {
+        Slot::Streams => {
+            screen.open_first = false;
+            // A list of another filter is no answer to this one.
+            let keeps = is_away && !screen.is_outdated();
+            screen.list.fail(failure, keeps);
+        }
+        Slot::Preview => screen.preview = Remote::Failed(failure),
+        Slot::Categories => screen.categories = Remote::Failed(failure),
+        _ => complain(app, failure, is_away),
     }
 }

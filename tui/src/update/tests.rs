@@ -3,6 +3,7 @@
 use whodunit_core::api::what_if::{Continuation, Edit};
 
 use super::*;
+use crate::keys::Scope;
 use crate::model::stream::Row;
 use crate::testing::{Daemon, Harness, now, time};
 
@@ -13,13 +14,13 @@ fn harness() -> Harness {
 #[test]
 fn the_filter_narrows_as_one_types_and_escape_clears_it() {
     let harness = harness().press("/").type_text("osara");
-    assert_eq!(harness.model.streams.streams().len(), 1);
-    assert_eq!(harness.model.streams.call(), "whodunit streams osara");
+    assert_eq!(harness.streams().streams().len(), 1);
+    assert_eq!(harness.streams().call(), "whodunit streams osara");
     let harness = harness.press("esc");
     assert_eq!(
         (
-            harness.model.streams.streams().len(),
-            harness.model.streams.filtering
+            harness.streams().streams().len(),
+            harness.streams().filtering
         ),
         (3, false)
     );
@@ -28,14 +29,14 @@ fn the_filter_narrows_as_one_types_and_escape_clears_it() {
 #[test]
 fn stepping_back_and_forward_comes_to_the_same_place() {
     let harness = harness().press("enter");
-    let stream = harness.model.stream.as_ref().unwrap();
+    let stream = harness.stream();
     assert_eq!((stream.cursor, stream.rows()), (Row::Revision(4), 6));
     // Back over the rejected command to the empty stream, and forward again.
     let mut harness = harness;
     let mut seen = vec![Row::Revision(4)];
     for _ in 0..6 {
         harness = harness.press("left");
-        seen.push(harness.model.stream.as_ref().unwrap().cursor);
+        seen.push(harness.stream().cursor);
     }
     let expected = [4, 99, 3, 2, 1, 0, 0].map(|n| {
         if n == 99 {
@@ -48,6 +49,7 @@ fn stepping_back_and_forward_comes_to_the_same_place() {
     assert!(
         harness
             .model
+            .app
             .notice
             .as_ref()
             .unwrap()
@@ -61,14 +63,14 @@ fn stepping_back_and_forward_comes_to_the_same_place() {
         } else {
             Row::Revision(expected)
         };
-        assert_eq!(harness.model.stream.as_ref().unwrap().cursor, expected);
+        assert_eq!(harness.stream().cursor, expected);
     }
 }
 
 #[test]
 fn the_state_shown_is_that_of_the_cursor() {
     let harness = harness().press("enter left left");
-    let stream = harness.model.stream.as_ref().unwrap();
+    let stream = harness.stream();
     assert_eq!(stream.revision(), 3);
     assert_eq!(stream.state().unwrap().state["status"], "suspended");
     assert_eq!(stream.call(), "whodunit state user-sarah --at-revision 3");
@@ -85,65 +87,16 @@ fn a_jump_to_a_time_lands_on_what_was_recorded_then() {
         ("-5d", 2),
     ] {
         let harness = harness().press("enter t").type_text(text).press("enter");
-        let stream = harness.model.stream.as_ref().unwrap();
+        let stream = harness.stream();
         assert_eq!(
-            (stream.revision(), harness.model.overlay.is_none()),
+            (stream.revision(), harness.model.app.overlay.is_none()),
             (revision, true),
             "{text}"
         );
     }
     let harness = harness().press("enter t").type_text("99").press("enter");
     assert!(
-        matches!(&harness.model.overlay, Some(Overlay::Jump { error: Some(error), .. }) if error.contains("head is revision 4"))
-    );
-}
-
-#[test]
-fn answers_to_older_requests_are_dropped() {
-    let mut harness = harness().press("enter").silent();
-    harness.effects.clear();
-    // Two steps back ask for two states; the first answer comes late.
-    let mut harness = harness.press("r").press("r");
-    let generations: Vec<u64> = harness
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Ask {
-                slot: Slot::Stream,
-                generation,
-                ..
-            } => Some(*generation),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(generations.len(), 2);
-    let failure = Daemon::failing(false).failure.unwrap();
-    let reply = |generation| Msg::Replied {
-        slot: Slot::Stream,
-        generation,
-        reply: Box::new(Err(failure.clone())),
-    };
-    harness.send(reply(generations[0]));
-    assert!(
-        harness
-            .model
-            .stream
-            .as_ref()
-            .unwrap()
-            .info
-            .failure()
-            .is_none()
-    );
-    harness.send(reply(generations[1]));
-    assert!(
-        harness
-            .model
-            .stream
-            .as_ref()
-            .unwrap()
-            .info
-            .failure()
-            .is_some()
+        matches!(&harness.model.app.overlay, Some(Overlay::GoTo { error: Some(error), .. }) if error.contains("head is revision 4"))
     );
 }
 
@@ -152,38 +105,33 @@ fn escape_cancels_what_is_loading() {
     let harness = harness().silent().press("enter");
     assert!(harness.asked(Slot::Stream));
     let harness = harness.press("esc");
-    assert!(harness.effects.contains(&Effect::Cancel(Slot::Stream)));
-    assert!(harness.model.waiting.is_empty());
-    assert_eq!(harness.press("esc").model.screen, Screen::Streams);
+    let cancelled = |effect: &Effect| matches!(effect, Effect::Cancel(_));
+    assert!(harness.effects.iter().any(cancelled));
+    assert!(harness.model.front.asked().is_empty());
+    assert_eq!(harness.press("esc").front(), Scope::Streams);
 }
 
 #[test]
 fn leaving_and_coming_back_keeps_the_cursor() {
     let harness = harness().press("down enter");
-    assert_eq!(harness.model.screen, Screen::Stream);
+    assert_eq!(harness.front(), Scope::Stream);
     let harness = harness.press("esc");
     assert_eq!(
-        (harness.model.screen.clone(), harness.model.streams.selected),
-        (Screen::Streams, 1)
+        (harness.front(), harness.streams().selected),
+        (Scope::Streams, 1)
     );
     let harness = harness.press("[");
-    assert_eq!(
-        harness.model.stream.as_ref().unwrap().stream.as_str(),
-        "user-19aa"
-    );
+    assert_eq!(harness.stream().stream.as_str(), "user-19aa");
     let harness = harness.press("]");
-    assert_eq!(harness.model.screen, Screen::Streams);
+    assert_eq!(harness.front(), Scope::Streams);
 }
 
 #[test]
 fn quit_goes_up_a_level_and_ends_at_the_top() {
     let harness = harness().press("enter w q q");
     assert_eq!(
-        (
-            harness.model.screen.clone(),
-            harness.effects.contains(&Effect::Quit)
-        ),
-        (Screen::Streams, false)
+        (harness.front(), harness.effects.contains(&Effect::Quit)),
+        (Scope::Streams, false)
     );
     assert!(harness.press("q").effects.contains(&Effect::Quit));
 }
@@ -195,42 +143,39 @@ fn the_call_is_copied() {
         "whodunit state user-sarah --at-revision 4".to_owned()
     )));
     let harness = harness.press("g right m G d y");
-    assert!(matches!(harness.model.overlay, Some(Overlay::Diff { .. })));
+    assert!(matches!(
+        harness.model.app.overlay,
+        Some(Overlay::Diff { .. })
+    ));
 }
 
 #[test]
 fn dropping_an_event_refolds_when_it_lies_after_the_base() {
     // On revision 3 the base is after it: dropping it needs no re-fold.
     let harness = harness().press("enter left left w x");
-    let screen = harness.model.what_if.as_ref().unwrap();
+    let screen = harness.what_if();
     assert!(matches!(screen.story.edits[..], [Edit::Drop(_)]));
     assert_eq!(screen.story.continuation, Continuation::None);
     assert_eq!(screen.result.value().unwrap().state["status"], "active");
     // Re-folded, the recorded deletion follows all the same.
     let harness = harness.press("m");
     assert_eq!(
-        harness
-            .model
-            .what_if
-            .as_ref()
-            .unwrap()
-            .result
-            .value()
-            .unwrap()
-            .state["status"],
+        harness.what_if().result.value().unwrap().state["status"],
         "deleted"
     );
-    assert!(super::call(&harness.model).ends_with("--at-revision 3 --drop 3 --refold"));
+    assert!(
+        harness
+            .model
+            .call()
+            .ends_with("--at-revision 3 --drop 3 --refold")
+    );
     // Undo, undo, redo.
     let harness = harness.press("u u");
-    assert_eq!(harness.model.what_if.as_ref().unwrap().changes(), 0);
+    assert_eq!(harness.what_if().changes(), 0);
     let harness = harness.press("ctrl-r");
-    assert_eq!(harness.model.what_if.as_ref().unwrap().changes(), 1);
+    assert_eq!(harness.what_if().changes(), 1);
     // Pressing x on a dropped event takes it back.
-    assert_eq!(
-        harness.press("x").model.what_if.as_ref().unwrap().changes(),
-        0
-    );
+    assert_eq!(harness.press("x").what_if().changes(), 0);
 }
 
 #[test]
@@ -239,14 +184,7 @@ fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
         .press("enter left left left w a down down down down enter")
         .type_text("fraud_detected")
         .press("tab enter");
-    let out = harness
-        .model
-        .what_if
-        .as_ref()
-        .unwrap()
-        .result
-        .value()
-        .unwrap();
+    let out = harness.what_if().result.value().unwrap();
     assert_eq!(out.steps.len(), 1);
     assert_eq!(
         (out.steps[0].step_type.as_str(), out.steps[0].outcome),
@@ -259,7 +197,7 @@ fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
         .press("E")
         .type_text("UserDeleted")
         .press("enter enter");
-    let screen = harness.model.what_if.as_ref().unwrap();
+    let screen = harness.what_if();
     assert_eq!(screen.result.value().unwrap().state["status"], "deleted");
     assert_eq!(
         screen.call(),
@@ -270,7 +208,7 @@ fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
 #[test]
 fn a_form_with_errors_does_not_run() {
     let harness = harness().press("enter w a enter").press("ctrl-s");
-    let Some(Overlay::Form(form)) = &harness.model.overlay else {
+    let Some(Overlay::Form(form)) = &harness.model.app.overlay else {
         panic!("the form stays open")
     };
     assert!(form.submitted && form.fields[form.focus].error.is_some());
@@ -284,7 +222,7 @@ fn a_lost_daemon_keeps_the_screen_and_coming_back_loads_again() {
         retry_at: now().plus_micros(1),
         cause: "gone".to_owned(),
     });
-    assert!(harness.model.stream.as_ref().unwrap().state().is_some());
+    assert!(harness.stream().state().is_some());
     assert!(harness.model.animates());
     let mut harness = harness.silent();
     harness.effects.clear();
@@ -307,26 +245,26 @@ fn a_new_event_of_the_stream_in_front_loads_it_again_once() {
     harness.send(Msg::RefreshDue);
     assert!(harness.asked(Slot::Stream));
     assert_eq!(
-        harness.model.stream.as_ref().unwrap().cursor,
+        harness.stream().cursor,
         Row::Rejected(0),
         "the cursor stays"
     );
-    assert_eq!(harness.model.head.position, 18_205);
+    assert_eq!(harness.model.app.head.position, 18_205);
 }
 
 #[test]
 fn the_log_follows_until_one_moves() {
     let mut harness = harness().press("L");
-    let rows = |harness: &Harness| harness.model.log.rows.value().unwrap().len();
+    let rows = |harness: &Harness| harness.log().rows.value().unwrap().len();
     let message = harness.daemon.live("UserWaved");
     harness.send(message.clone());
-    // Four events and a rejected command; then one more.
-    assert_eq!((rows(&harness), harness.model.log.selected), (6, 5));
+    // Thirteen events and two rejected commands; then one more.
+    assert_eq!((rows(&harness), harness.log().selected), (16, 15));
     let mut harness = harness.press("up");
     harness.send(message);
-    assert_eq!((rows(&harness), harness.model.log.follow), (6, false));
+    assert_eq!((rows(&harness), harness.log().follow), (16, false));
     let harness = harness.press("F");
-    assert!(harness.model.log.follow && harness.model.log.unseen.is_empty());
+    assert!(harness.log().follow && harness.log().unseen.is_empty());
 }
 
 #[test]
@@ -337,8 +275,7 @@ fn a_bad_filter_of_the_log_says_what_is_wrong() {
         .press("enter");
     assert!(
         harness
-            .model
-            .log
+            .log()
             .filter_error
             .as_ref()
             .unwrap()
@@ -348,7 +285,7 @@ fn a_bad_filter_of_the_log_says_what_is_wrong() {
         .press("L /")
         .type_text("actor:job:cleanup since:2h gone missing")
         .press("enter");
-    let query = &harness.model.log.applied;
+    let query = &harness.log().applied;
     assert_eq!(
         (query.actor.as_deref(), query.text.as_deref()),
         (Some("job:cleanup"), Some("gone missing"))
@@ -359,8 +296,8 @@ fn a_bad_filter_of_the_log_says_what_is_wrong() {
 #[test]
 fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
     let mut harness = harness();
-    harness.model.guide = Some(crate::guide::Guide::default());
-    let line = |harness: &Harness| harness.model.guide.unwrap().line();
+    harness.model.app.guide = Some(crate::model::guide::Guide::default());
+    let line = |harness: &Harness| harness.model.app.guide.unwrap().line();
     assert!(line(&harness).contains("type sarah"));
     let harness = harness.press("/").type_text("sarah").press("enter");
     assert!(line(&harness).starts_with("2/"));
@@ -374,13 +311,13 @@ fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
     assert!(line(&harness).starts_with("7/"));
     let harness = harness.press("[ p");
     assert!(line(&harness).starts_with("8/8"));
-    assert!(harness.press("esc").model.guide.is_none());
+    assert!(harness.press("esc").model.app.guide.is_none());
 }
 
 #[test]
 fn the_guide_fits_the_smallest_usual_terminal() {
     // Beside ` guide ` and a blank.
-    let cells = crate::guide::Guide::cells_max();
+    let cells = crate::model::guide::Guide::cells_max();
     assert!(cells + 9 <= 80, "{cells} cells would be cut");
 }
 
@@ -408,12 +345,16 @@ fn every_bound_action_does_something_or_says_why_not() {
 #[test]
 fn rejected_commands_stand_in_line_in_the_log() {
     let harness = harness().press("L");
-    let rows = harness.model.log.rows.value().unwrap();
+    let rows = harness.log().rows.value().unwrap();
     let kinds: Vec<&str> = rows
         .iter()
-        .map(|row| match row {
-            crate::model::log::LogRow::Event(event) => event.event_type.as_str(),
-            crate::model::log::LogRow::Rejected(decision) => decision.command_type.as_str(),
+        .filter_map(|row| match row {
+            crate::model::log::LogRow::Event(event) => {
+                (event.stream == crate::testing::sarah()).then_some(event.event_type.as_str())
+            }
+            crate::model::log::LogRow::Rejected(decision) => {
+                (decision.stream == crate::testing::sarah()).then_some(&*decision.command_type)
+            }
         })
         .collect();
     assert_eq!(
@@ -431,7 +372,7 @@ fn rejected_commands_stand_in_line_in_the_log() {
         .press("/")
         .type_text("type:UserDeleted")
         .press("enter");
-    let rows = harness.model.log.rows.value().unwrap();
+    let rows = harness.log().rows.value().unwrap();
     assert!(
         rows.iter()
             .all(|row| matches!(row, crate::model::log::LogRow::Event(_)))

@@ -1,4 +1,4 @@
-//! The what-if screen: telling another story.
+//! The what-if screen: changing a scenario, and asking what comes of it.
 
 use whodunit_core::api::what_if::{
     Action as Happening, Continuation, DropEdit, Edit, InsertEdit, ReplaceEdit,
@@ -7,28 +7,83 @@ use whodunit_core::event::NewEvent;
 use whodunit_core::ids::Revision;
 use whodunit_core::shown::has_mark;
 
-use super::{Effects, moved};
-use crate::effect::{Request, Slot};
+use super::{Effects, complain, moved};
+use crate::effect::{Effect, Failure};
 use crate::keys::Action;
 use crate::model::form::{Filled, Form, Purpose};
+use crate::model::stream::StreamScreen;
 use crate::model::what_if::WhatIfScreen;
-use crate::model::{Model, Overlay};
+use crate::model::{App, Overlay, Remote};
+use crate::request::{Reply, Request, Slot};
 
-/// Asks the daemon what comes of the story.
-pub(super) fn run(model: &mut Model) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
-    screen.result.reload();
-    let request = Request::WhatIf(screen.request());
-    vec![model.ask(Slot::WhatIf, "the story", request)]
+/// What a what-if that has just been opened needs.
+pub(super) fn open(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    // On an event, its own effect is what one wants to change: the base is right after it, and the row is selected.
+    screen.row = screen.row_of(screen.story.base);
+    load(app, screen)
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Effects {
-    let page = model.page();
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+pub(super) fn load(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    let mut effects = run(app, screen);
+    if screen.model.value().is_none() {
+        let category = screen.stream.category().to_owned();
+        screen.model.reload();
+        let what = format!("the model of `{category}`");
+        effects.push(screen.asked.ask(app, what, Request::Model(category)));
+    }
+    effects.push(head(app, screen));
+    effects
+}
+
+/// Asks how far the stream goes.
+pub(super) fn head(app: &mut App, screen: &mut WhatIfScreen) -> Effect {
+    let request = Request::Stream(screen.stream.clone());
+    screen.asked.ask(app, "", request)
+}
+
+/// Asks the daemon what comes of the scenario.
+fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    screen.result.reload();
+    let request = Request::WhatIf(screen.request());
+    vec![screen.asked.ask(app, "the what-if", request)]
+}
+
+pub(super) fn take(app: &mut App, screen: &mut WhatIfScreen, reply: Reply) -> Effects {
+    match reply {
+        Reply::WhatIf(out) => screen.result = Remote::Ready(out),
+        Reply::Model(spec) => screen.model = Remote::Ready(spec),
+        Reply::Stream(info) => {
+            app.head.position = app.head.position.max(info.last_position.0);
+            screen.head = info.revision.0;
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+pub(super) fn failed(
+    app: &mut App,
+    screen: &mut WhatIfScreen,
+    slot: Slot,
+    failure: Failure,
+    is_away: bool,
+) {
+    match slot {
+        Slot::WhatIf => screen.result = Remote::Failed(failure),
+        Slot::Model => screen.model = Remote::Failed(failure),
+        // The history is there as far as it was known.
+        Slot::Stream => {}
+        _ => complain(app, failure, is_away),
+    }
+}
+
+pub(super) fn act(
+    app: &mut App,
+    screen: &mut WhatIfScreen,
+    history: Option<&StreamScreen>,
+    action: Action,
+) -> Effects {
+    let page = app.page();
     let (index, len) = match screen.pane {
         0 => (screen.change, screen.changes()),
         1 => (screen.row, screen.worlds().len()),
@@ -47,8 +102,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Effects {
             screen.pane = (screen.pane + 1) % 3;
             Vec::new()
         }
-        Action::BaseEarlier => base(model, |base, _| base.saturating_sub(1)),
-        Action::BaseLater => base(model, |base, head| (base + 1).min(head)),
+        Action::BaseEarlier => base(app, screen, |base, _| base.saturating_sub(1)),
+        Action::BaseLater => base(app, screen, |base, head| (base + 1).min(head)),
         Action::ToggleRefold => {
             screen.change(|story| {
                 story.continuation = match story.continuation {
@@ -56,21 +111,21 @@ pub(super) fn act(model: &mut Model, action: Action) -> Effects {
                     Continuation::Refold => Continuation::None,
                 };
             });
-            run(model)
+            run(app, screen)
         }
-        Action::Undo => step_story(model, true),
-        Action::Redo => step_story(model, false),
-        Action::Remove => remove(model),
-        Action::DropEvent => drop_event(model),
-        Action::ReplaceEvent => edit(model),
+        Action::Undo => step_story(app, screen, true),
+        Action::Redo => step_story(app, screen, false),
+        Action::Remove => remove(app, screen),
+        Action::DropEvent => drop_event(app, screen),
+        Action::ReplaceEvent => edit(app, screen, history),
         Action::InsertEvent => {
             let after = selected(screen).unwrap_or(screen.story.base);
-            model.overlay = Some(Overlay::Form(Box::new(Form::insert(after))));
+            app.overlay = Some(Overlay::Form(Box::new(Form::insert(after))));
             Vec::new()
         }
-        Action::AddCommand => add_command(model),
+        Action::AddCommand => add_command(app, screen),
         Action::AddEvent => {
-            model.overlay = Some(Overlay::Form(Box::new(Form::event("", "", None))));
+            app.overlay = Some(Overlay::Form(Box::new(Form::event("", "", None))));
             Vec::new()
         }
         _ => Vec::new(),
@@ -85,25 +140,19 @@ fn selected(screen: &WhatIfScreen) -> Option<u64> {
         .and_then(crate::model::what_if::World::recorded)
 }
 
-fn base(model: &mut Model, to: impl Fn(u64, u64) -> u64) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) -> Effects {
     let target = to(screen.story.base, screen.head);
     if target == screen.story.base {
-        model.say("the base is at the end of the history already");
+        app.say("the base is at the end of the history already");
         return Vec::new();
     }
     let row = selected(screen);
     screen.change(|story| story.base = target);
     screen.row = row.map_or(screen.row, |revision| screen.row_of(revision));
-    run(model)
+    run(app, screen)
 }
 
-fn step_story(model: &mut Model, undo: bool) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+fn step_story(app: &mut App, screen: &mut WhatIfScreen, undo: bool) -> Effects {
     let (from, to) = if undo {
         (&mut screen.undo, &mut screen.redo)
     } else {
@@ -113,10 +162,10 @@ fn step_story(model: &mut Model, undo: bool) -> Effects {
         Some(story) => {
             to.push(std::mem::replace(&mut screen.story, story));
             screen.change = screen.change.min(screen.changes().saturating_sub(1));
-            run(model)
+            run(app, screen)
         }
         None => {
-            model.say(if undo {
+            app.say(if undo {
                 "there is nothing to undo"
             } else {
                 "there is nothing to redo"
@@ -126,12 +175,9 @@ fn step_story(model: &mut Model, undo: bool) -> Effects {
     }
 }
 
-fn remove(model: &mut Model) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+fn remove(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     if screen.changes() == 0 {
-        model.complain("there is no change to remove");
+        app.complain("there is no change to remove");
         return Vec::new();
     }
     let (index, edits) = (screen.change, screen.story.edits.len());
@@ -143,7 +189,7 @@ fn remove(model: &mut Model) -> Effects {
         }
     });
     screen.change = index.min(screen.changes().saturating_sub(1));
-    run(model)
+    run(app, screen)
 }
 
 /// The revision an edit of a recorded event is about.
@@ -168,15 +214,12 @@ fn make_edit(screen: &mut WhatIfScreen, revision: u64, edit: Edit) {
     screen.change = screen.story.edits.len().saturating_sub(1);
 }
 
-fn drop_event(model: &mut Model) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+fn drop_event(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     if screen.pane == 0 {
-        return remove(model);
+        return remove(app, screen);
     }
     let Some(revision) = selected(screen) else {
-        model.complain("only a recorded event can be dropped; Delete removes a change");
+        app.complain("only a recorded event can be dropped; Delete removes a change");
         return Vec::new();
     };
     let was_dropped = screen
@@ -196,31 +239,25 @@ fn drop_event(model: &mut Model) -> Effects {
         );
     }
     screen.row = screen.row_of(revision);
-    run(model)
+    run(app, screen)
 }
 
 /// Edits the selected change, or the payload of the selected recorded event.
-fn edit(model: &mut Model) -> Effects {
-    let Some(screen) = &model.what_if else {
-        return Vec::new();
-    };
+fn edit(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>) -> Effects {
     if screen.pane == 0 {
-        return edit_change(model);
+        return edit_change(app, screen);
     }
     let Some(revision) = selected(screen) else {
-        model.complain("select a recorded event, or a change on the left");
+        app.complain("select a recorded event, or a change on the left");
         return Vec::new();
     };
     let replaced = screen.story.edits.iter().find_map(|edit| match edit {
         Edit::Replace(edit) if edit.revision.0 == revision => Some(edit.data.as_str().to_owned()),
         _ => None,
     });
-    let step = model
-        .stream
-        .as_ref()
-        .and_then(|stream| stream.steps.get(&revision));
+    let step = history.and_then(|stream| stream.steps.get(&revision));
     let Some(step) = step else {
-        model.complain(format!(
+        app.complain(format!(
             "revision {revision} is not loaded; step to it on the stream screen first"
         ));
         return Vec::new();
@@ -228,17 +265,14 @@ fn edit(model: &mut Model) -> Effects {
     let redacted = has_mark(&step.event.data) && replaced.is_none();
     let data = replaced.unwrap_or_else(|| step.event.data.as_str().to_owned());
     let form = Form::replace(revision, &step.event.event_type, &data);
-    model.overlay = Some(Overlay::Form(Box::new(form)));
+    app.overlay = Some(Overlay::Form(Box::new(form)));
     if redacted {
-        model.say("this event has redacted fields: in the story they hold what the form says");
+        app.say("this event has redacted fields: in the story they hold what the form says");
     }
     Vec::new()
 }
 
-fn edit_change(model: &mut Model) -> Effects {
-    let Some(screen) = &model.what_if else {
-        return Vec::new();
-    };
+fn edit_change(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     let edits = screen.story.edits.len();
     let form = match screen.change.checked_sub(edits) {
         None => match screen.story.edits.get(screen.change) {
@@ -268,16 +302,13 @@ fn edit_change(model: &mut Model) -> Effects {
         },
     };
     match form {
-        Some(form) => model.overlay = Some(Overlay::Form(Box::new(form))),
-        None => model.complain("this change has nothing to edit; Delete removes it"),
+        Some(form) => app.overlay = Some(Overlay::Form(Box::new(form))),
+        None => app.complain("this change has nothing to edit; Delete removes it"),
     }
     Vec::new()
 }
 
-fn add_command(model: &mut Model) -> Effects {
-    let Some(screen) = &model.what_if else {
-        return Vec::new();
-    };
+fn add_command(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     let category = screen.stream.category().to_owned();
     let no_model = screen
         .model
@@ -285,11 +316,11 @@ fn add_command(model: &mut Model) -> Effects {
         .is_some_and(|why| why.code.as_deref() == Some("no_such_model"));
     match screen.model.value() {
         Some(spec) if !spec.commands.is_empty() => {
-            model.overlay = Some(Overlay::Commands { selected: 0 });
+            app.overlay = Some(Overlay::Commands { selected: 0 });
         }
-        None if !no_model => model.complain("the model is not loaded; r loads it again"),
+        None if !no_model => app.complain("the model is not loaded; r loads it again"),
         Some(_) | None => {
-            model.complain(format!(
+            app.complain(format!(
                 "category `{category}` has no model, so no commands; E adds a raw event"
             ));
         }
@@ -297,11 +328,26 @@ fn add_command(model: &mut Model) -> Effects {
     Vec::new()
 }
 
+/// Gives a key to the choice of commands.
+pub(super) fn commands_key(app: &mut App, screen: &WhatIfScreen, selected: usize, key: &str) {
+    let specs = screen.model.value().map_or(&[][..], |m| &m.commands);
+    if key == "enter" {
+        if let Some(command) = specs.get(selected) {
+            app.overlay = Some(Overlay::Form(Box::new(Form::command(command, None, None))));
+        }
+    } else if key != "q" {
+        let selected = super::overlay::choose(selected, specs.len(), key);
+        app.overlay = Some(Overlay::Commands { selected });
+    }
+}
+
 /// Takes a filled form into the story.
-pub(super) fn filled(model: &mut Model, form: &Form, filled: Filled) -> Effects {
-    let Some(screen) = &mut model.what_if else {
-        return Vec::new();
-    };
+pub(super) fn filled(
+    app: &mut App,
+    screen: &mut WhatIfScreen,
+    form: &Form,
+    filled: Filled,
+) -> Effects {
     match (&form.purpose, filled) {
         (Purpose::Command(_, index), Filled::Command(command)) => {
             act_at(screen, *index, Happening::Command(command));
@@ -350,7 +396,7 @@ pub(super) fn filled(model: &mut Model, form: &Form, filled: Filled) -> Effects 
         }
         _ => {}
     }
-    run(model)
+    run(app, screen)
 }
 
 fn act_at(screen: &mut WhatIfScreen, index: Option<usize>, action: Happening) {

@@ -8,12 +8,13 @@ use whodunit_core::command::Outcome;
 use whodunit_core::time::Timestamp;
 
 use super::{centred, failure, first_row, loading, pane, scrubber};
-use crate::model::log::LogRow;
-use crate::model::{Model, Remote};
+use crate::model::log::{LogRow, LogScreen};
+use crate::model::{App, Remote};
+use crate::request::Slot;
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     let [axis, filter, body] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(1),
@@ -26,19 +27,22 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         axis.width.saturating_sub(2),
         axis.height,
     );
-    let at: Option<Timestamp> = model.log.current().map(time);
-    match &model.log.density {
+    let at: Option<Timestamp> = screen.current().map(time);
+    match &screen.density {
         Some(density) if density.counts.iter().all(|&count| count == 0) => {}
-        density => scrubber::draw(model, frame, axis, density.as_ref(), at),
+        density => {
+            let is_asked = screen.asked.has(Slot::LogDensity);
+            scrubber::draw(app, frame, axis, (density.as_ref(), is_asked), at);
+        }
     }
-    draw_filter(model, frame, filter);
+    draw_filter(app, screen, frame, filter);
     if area.width >= 100 {
         let [list, detail] =
             Layout::horizontal([Constraint::Min(60), Constraint::Length(44)]).areas(body);
-        draw_list(model, frame, list);
-        draw_detail(model, frame, detail);
+        draw_list(app, screen, frame, list);
+        draw_detail(app, screen, frame, detail);
     } else {
-        draw_list(model, frame, body);
+        draw_list(app, screen, frame, body);
     }
 }
 
@@ -49,8 +53,8 @@ fn time(row: &LogRow) -> Timestamp {
     }
 }
 
-fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, screen) = (model.theme, &model.log);
+fn draw_filter(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     if let Some(error) = &screen.filter_error {
         frame.render_widget(
             Line::styled(
@@ -63,8 +67,8 @@ fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     let state = match (screen.follow, screen.unseen.len() + screen.missed) {
         (true, _) => ("following ".to_owned(), Token::Added),
-        (false, 0) => ("held still ".to_owned(), Token::Muted),
-        (false, new) => (format!("held still · {new} new, F follows "), Token::Warn),
+        (false, 0) => ("paused ".to_owned(), Token::Muted),
+        (false, new) => (format!("paused · {new} new, F follows "), Token::Warn),
     };
     let room = usize::from(area.width).saturating_sub(width(&state.0) + 4);
     let value = safe(screen.filter.value()).into_owned();
@@ -89,18 +93,18 @@ fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let block = pane(theme, "log", true);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let rows = match &model.log.rows {
-        Remote::Failed(why) => return failure(model, frame, inner, why),
-        Remote::Absent | Remote::Loading(None) => return loading(model, frame, inner, "the log"),
+    let rows = match &screen.rows {
+        Remote::Failed(why) => return failure(app, frame, inner, why),
+        Remote::Absent | Remote::Loading(None) => return loading(app, frame, inner, "the log"),
         Remote::Ready(rows) | Remote::Loading(Some(rows)) => rows,
     };
     if rows.is_empty() {
-        let filtered = !model.log.filter.value().trim().is_empty();
+        let filtered = !screen.filter.value().trim().is_empty();
         let (what, hint) = if filtered {
             ("no event passes this filter", "press / and Esc to clear it")
         } else {
@@ -119,20 +123,20 @@ fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         );
     }
     let height = usize::from(inner.height);
-    let first = first_row(model.log.selected, rows.len(), height);
+    let first = first_row(screen.selected, rows.len(), height);
     let cells = usize::from(inner.width);
     let lines: Vec<Line<'_>> = rows
         .iter()
         .enumerate()
         .skip(first)
         .take(height)
-        .map(|(index, row)| list_row(model, row, index == model.log.selected, cells))
+        .map(|(index, row)| list_row(app, row, index == screen.selected, cells))
         .collect();
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-fn list_row(model: &Model, row: &LogRow, selected: bool, cells: usize) -> Line<'static> {
-    let theme = model.theme;
+fn list_row(app: &App, row: &LogRow, selected: bool, cells: usize) -> Line<'static> {
+    let theme = app.theme;
     let (label, stream, what, who, why, token) = match row {
         LogRow::Event(event) => (
             event.position.to_string(),
@@ -164,7 +168,7 @@ fn list_row(model: &Model, row: &LogRow, selected: bool, cells: usize) -> Line<'
     };
     let mut text = format!(
         "{cursor}{label:>7} {} {} {} {}",
-        model.zone.short(time(row)),
+        app.zone.short(time(row)),
         fit(&safe(stream.as_str()), 15),
         fit(&safe(what), 19),
         fit(&safe(who.unwrap_or_default()), 14),
@@ -182,17 +186,17 @@ fn list_row(model: &Model, row: &LogRow, selected: bool, cells: usize) -> Line<'
     Line::styled(fit(&text, cells), style)
 }
 
-fn draw_detail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_detail(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let block = pane(theme, "event", false);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let Some(row) = model.log.current() else {
+    let Some(row) = screen.current() else {
         return;
     };
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
-    for (label, text) in facts(model, row) {
+    for (label, text) in facts(app, row) {
         for (index, part) in wrap(&safe(&text), cells.saturating_sub(8))
             .into_iter()
             .take(4)
@@ -217,7 +221,7 @@ fn draw_detail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// Labelled facts about a line of the log.
-fn facts(model: &Model, row: &LogRow) -> Vec<(&'static str, String)> {
+fn facts(app: &App, row: &LogRow) -> Vec<(&'static str, String)> {
     match row {
         LogRow::Event(event) => vec![
             ("type", event.event_type.clone()),
@@ -228,7 +232,7 @@ fn facts(model: &Model, row: &LogRow) -> Vec<(&'static str, String)> {
                     .clone()
                     .unwrap_or_else(|| "(nobody named)".to_owned()),
             ),
-            ("when", model.zone.long(event.recorded_at)),
+            ("when", app.zone.long(event.recorded_at)),
             (
                 "why",
                 event
@@ -259,7 +263,7 @@ fn facts(model: &Model, row: &LogRow) -> Vec<(&'static str, String)> {
                         .clone()
                         .unwrap_or_else(|| "(nobody named)".to_owned()),
                 ),
-                ("when", model.zone.long(decision.decided_at)),
+                ("when", app.zone.long(decision.decided_at)),
                 ("rule", rule),
                 ("", message),
                 (

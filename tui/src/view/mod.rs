@@ -1,7 +1,7 @@
-//! Views: what the model looks like.
+//! Views: what the app looks like.
 //!
 //! Owns the frame common to all screens: top line, body, guide, bottom line, and what lies over them. Pure: reads the
-//! model, draws, changes nothing.
+//! app, draws, changes nothing.
 
 mod log;
 mod overlay;
@@ -9,8 +9,8 @@ mod pipeline;
 mod pipeline_overlay;
 mod projections;
 pub(crate) mod scrubber;
-mod standing;
 mod state;
+mod status;
 mod stream;
 mod streams;
 mod what_if;
@@ -29,10 +29,10 @@ use whodunit_core::time::Timestamp;
 
 use crate::effect::Failure;
 use crate::keys;
-use crate::model::{Connection, Model, Overlay, Screen};
+use crate::model::stream::StreamScreen;
+use crate::model::{App, Connection, Model, Overlay, Screen};
 use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
-use crate::update::call;
 
 /// Below this a screen says that it needs more room.
 const COLUMNS_MIN: u16 = 40;
@@ -50,22 +50,23 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         );
         return;
     }
-    let [top, body, guide, bottom] = areas(model, area);
+    let app = &model.app;
+    let [top, body, guide, bottom] = areas(app, area);
     frame.render_widget(top_line(model, top.width), top);
-    match model.screen {
-        Screen::Streams => streams::draw(model, frame, body),
-        Screen::Stream => stream::draw(model, frame, body),
-        Screen::WhatIf => what_if::draw(model, frame, body),
-        Screen::Log => log::draw(model, frame, body),
-        Screen::Pipeline => pipeline::draw(model, frame, body),
+    match &model.front {
+        Screen::Streams(screen) => streams::draw(app, screen, frame, body),
+        Screen::Stream(screen) => stream::draw(app, screen, frame, body),
+        Screen::WhatIf(screen) => what_if::draw(app, screen, model.history(), frame, body),
+        Screen::Log(screen) => log::draw(app, screen, frame, body),
+        Screen::Pipeline(screen) => pipeline::draw(app, screen, frame, body),
     }
-    if let Some(step) = model.guide {
+    if let Some(step) = app.guide {
         let line = Line::from(vec![
-            Span::styled(" guide ", model.theme.style(Token::Selected)),
+            Span::styled(" guide ", app.theme.style(Token::Selected)),
             Span::raw(" "),
             Span::styled(
                 cut(&step.line(), usize::from(guide.width).saturating_sub(9)),
-                model.theme.style(Token::Accent),
+                app.theme.style(Token::Accent),
             ),
         ]);
         frame.render_widget(line, guide);
@@ -74,24 +75,28 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     overlay::draw(model, frame, body);
 }
 
-fn areas(model: &Model, area: Rect) -> [Rect; 4] {
+fn areas(app: &App, area: Rect) -> [Rect; 4] {
     Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(1),
-        Constraint::Length(u16::from(model.guide.is_some())),
+        Constraint::Length(u16::from(app.guide.is_some())),
         Constraint::Length(1),
     ])
     .areas(area)
 }
 
-/// The time under a click on the scrubber.
-pub(crate) fn click(model: &Model, column: u16, row: u16) -> Option<Timestamp> {
-    if model.screen != Screen::Stream || model.overlay.is_some() {
+/// The time under a click on the scrubber of a stream.
+pub(crate) fn time_under(model: &Model, column: u16, row: u16) -> Option<Timestamp> {
+    let (app, Screen::Stream(screen)) = (&model.app, &model.front) else {
+        return None;
+    };
+    if app.overlay.is_some() {
         return None;
     }
-    let area = Rect::new(0, 0, model.size.0, model.size.1);
-    let [_, body, ..] = areas(model, area);
-    scrubber::time_at(model, stream::scrubber_area(body), column, row)
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let [_, body, ..] = areas(app, area);
+    let density = screen.density.as_ref()?;
+    scrubber::time_at(density, stream::scrubber_area(body), column, row)
 }
 
 fn top_line(model: &Model, columns: u16) -> Line<'static> {
@@ -108,31 +113,24 @@ fn top_line(model: &Model, columns: u16) -> Line<'static> {
 
 /// Where one is, in at most so many cells as far as the name can be cut.
 fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
-    let theme = model.theme;
+    let theme = model.app.theme;
     let arrow = theme.glyph(Glyph::Crumb);
     let mut crumbs = vec![
         Span::styled(" whodunit ", theme.style(Token::Title)),
         Span::styled(arrow, theme.style(Token::Muted)),
     ];
     let place = |text: String| Span::styled(text, theme.style(Token::Accent));
-    let stream = match (&model.screen, &model.stream) {
-        (Screen::Streams, _) => {
-            crumbs.push(place("streams".to_owned()));
+    let (name, title) = match &model.front {
+        Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => {
+            crumbs.push(place(model.front.scope().title().to_owned()));
             return crumbs;
         }
-        (Screen::Log, _) => {
-            crumbs.push(place("log".to_owned()));
-            return crumbs;
-        }
-        (Screen::Pipeline, _) => {
-            crumbs.push(place("pipeline".to_owned()));
-            return crumbs;
-        }
-        (Screen::Stream | Screen::WhatIf, None) => return vec![crumbs.remove(0)],
-        (Screen::Stream | Screen::WhatIf, Some(stream)) => stream,
+        Screen::Stream(screen) => (&screen.stream, title_of(screen)),
+        Screen::WhatIf(screen) => (&screen.stream, model.history().and_then(title_of)),
     };
     let mut room = cells.saturating_sub(width(" whodunit ") + width(arrow));
-    let badge = (model.screen == Screen::WhatIf).then(|| {
+    let is_what_if = matches!(model.front, Screen::WhatIf(_));
+    let badge = is_what_if.then(|| {
         let long = " WHAT-IF nothing is written ";
         let text = if room >= NAME_CELLS_MIN + width(arrow) + width(long) {
             long
@@ -142,10 +140,9 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         room = room.saturating_sub(width(arrow) + width(text));
         text
     });
-    let name = cut(&safe(stream.stream.as_str()), room.min(40));
+    let name = cut(&safe(name.as_str()), room.min(40));
     room = room.saturating_sub(width(&name));
     crumbs.push(place(name));
-    let title = stream.info.value().and_then(|info| info.title.as_deref());
     if let Some(title) = title
         && room >= NAME_CELLS_MIN
     {
@@ -160,15 +157,20 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
     crumbs
 }
 
+fn title_of(screen: &StreamScreen) -> Option<&str> {
+    screen.info.value()?.title.as_deref()
+}
+
 const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
 
 fn connection(model: &Model) -> Vec<Span<'static>> {
-    let theme = model.theme;
+    let app = &model.app;
+    let theme = app.theme;
     let mut out = Vec::new();
-    // What is asked for again and again without anybody having asked is not worth a word each time.
-    if let Some(what) = model.waiting.values().find(|what| !what.is_empty()) {
+    // What is asked for by itself, again and again, is not worth a word each time.
+    if let Some(what) = model.front.asked().what() {
         let frame = SPINNER
-            .get(model.ticks % SPINNER.len())
+            .get(app.ticks % SPINNER.len())
             .copied()
             .unwrap_or_default();
         out.push(Span::styled(
@@ -176,7 +178,7 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
             theme.style(Token::Muted),
         ));
     }
-    out.push(match &model.connection {
+    out.push(match &app.connection {
         Connection::Live => Span::styled(
             format!("{} live", theme.glyph(Glyph::Live)),
             theme.style(Token::Added),
@@ -191,7 +193,7 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
             let seconds = |from: Timestamp, to: Timestamp| {
                 ((to.as_micros() - from.as_micros()) / 1_000_000).max(0)
             };
-            let (stale, wait) = (seconds(*since, model.now), seconds(model.now, *retry_at));
+            let (stale, wait) = (seconds(*since, app.now), seconds(app.now, *retry_at));
             let text = format!(
                 "{} stale {stale} s, retrying in {wait} s",
                 theme.glyph(Glyph::Stale)
@@ -199,12 +201,12 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
             Span::styled(text, theme.style(Token::Warn))
         }
     });
-    if model.head.position > 0 {
-        out.push(Span::raw(format!("  pos {}", number(model.head.position))));
+    if app.head.position > 0 {
+        out.push(Span::raw(format!("  pos {}", number(app.head.position))));
     }
-    if model.size.0 >= 100 {
+    if app.size.0 >= 100 {
         out.push(Span::styled(
-            format!("  {}", model.address),
+            format!("  {}", app.address),
             theme.style(Token::Muted),
         ));
     }
@@ -213,8 +215,9 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
 }
 
 fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
-    let (theme, columns) = (model.theme, usize::from(columns));
-    if let Some(notice) = &model.notice {
+    let app = &model.app;
+    let (theme, columns) = (app.theme, usize::from(columns));
+    if let Some(notice) = &app.notice {
         let token = if notice.is_error {
             Token::Error
         } else {
@@ -225,7 +228,7 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
             theme.style(token),
         );
     }
-    let call = safe(&call(model)).into_owned();
+    let call = safe(&model.call()).into_owned();
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
     // The call gets what the hints leave, but a few hints always stay.
@@ -262,16 +265,17 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
 
 /// The keys that work here and now, with what they do: those of what lies over the screen, or else of the screen.
 fn hints(model: &Model) -> Vec<(String, &'static str)> {
-    let pretty = |key: &str| keys::pretty(key, model.theme.ascii);
-    let Some(overlay) = &model.overlay else {
-        return keys::in_scope(model.screen.scope())
+    let app = &model.app;
+    let pretty = |key: &str| keys::pretty(key, app.theme.ascii);
+    let Some(overlay) = &app.overlay else {
+        return keys::in_scope(model.front.scope())
             .filter(|binding| binding.hint)
             .filter_map(|binding| Some((pretty(binding.keys.first()?), binding.label)))
             .collect();
     };
     let enter = match overlay {
         Overlay::Palette { .. } | Overlay::Category { .. } | Overlay::Commands { .. } => "choose",
-        Overlay::Jump { .. } => "go",
+        Overlay::GoTo { .. } => "go",
         Overlay::Form(_) => "next, then run",
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "do it",
@@ -337,8 +341,8 @@ fn centred(frame: &mut Frame<'_>, area: Rect, lines: &[(String, Style)]) {
 }
 
 /// Why something is not there, and what to do.
-fn failure(model: &Model, frame: &mut Frame<'_>, area: Rect, failure: &Failure) {
-    let theme = model.theme;
+fn failure(app: &App, frame: &mut Frame<'_>, area: Rect, failure: &Failure) {
+    let theme = app.theme;
     let mut lines = Vec::new();
     if let Some(code) = &failure.code {
         lines.push((
@@ -354,14 +358,14 @@ fn failure(model: &Model, frame: &mut Frame<'_>, area: Rect, failure: &Failure) 
     centred(frame, area, &lines);
 }
 
-fn loading(model: &Model, frame: &mut Frame<'_>, area: Rect, what: &str) {
+fn loading(app: &App, frame: &mut Frame<'_>, area: Rect, what: &str) {
     let text = format!("loading {what} …");
     centred(
         frame,
         area,
         &[
-            (text, model.theme.style(Token::Muted)),
-            ("Esc cancels".to_owned(), model.theme.style(Token::Muted)),
+            (text, app.theme.style(Token::Muted)),
+            ("Esc cancels".to_owned(), app.theme.style(Token::Muted)),
         ],
     );
 }

@@ -9,40 +9,54 @@ use tui_input::Input;
 use whodunit_core::api::browse::Category;
 use whodunit_core::diff::DiffOp;
 
-use super::{failure, loading, pane, pipeline_overlay, standing, state};
+use super::{failure, loading, pane, pipeline_overlay, state, status};
 use crate::keys::{self, Scope};
 use crate::model::form::{Form, Kind};
 use crate::model::stream::{Row, StreamScreen};
-use crate::model::{Model, Overlay, Remote};
+use crate::model::what_if::WhatIfScreen;
+use crate::model::{App, Model, Overlay, Remote, Screen};
 use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
-use crate::update::matching;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
-    let Some(overlay) = &model.overlay else {
+    let app = &model.app;
+    let Some(overlay) = &app.overlay else {
         return;
     };
-    match overlay {
-        Overlay::Help { filter, scroll } => help(model, frame, body, filter, *scroll),
-        Overlay::Palette { filter, selected } => palette(model, frame, body, filter, *selected),
-        Overlay::Category {
-            categories,
-            selected,
-        } => category(model, frame, body, categories, *selected),
-        Overlay::Jump { input, error } => jump(model, frame, body, input, error.as_deref()),
-        Overlay::Detail { scroll } => detail(model, frame, body, *scroll),
-        Overlay::Diff { scroll } => diff(model, frame, body, *scroll),
-        Overlay::Commands { selected } => commands(model, frame, body, *selected),
-        Overlay::Form(form) => draw_form(model, frame, body, form),
-        Overlay::Projection { scroll } => pipeline_overlay::projection(model, frame, body, *scroll),
-        Overlay::Findings { selected } => pipeline_overlay::findings(model, frame, body, *selected),
-        Overlay::Confirm(what) => pipeline_overlay::confirm(model, frame, body, what),
+    let scope = model.front.scope();
+    match (overlay, &model.front) {
+        (Overlay::Help { filter, scroll }, _) => help(app, frame, body, scope, (filter, *scroll)),
+        (Overlay::Palette { filter, selected }, _) => {
+            palette(app, frame, body, scope, (filter, *selected));
+        }
+        (Overlay::Category { selected }, Screen::Streams(screen)) => {
+            category(app, frame, body, &screen.categories, *selected);
+        }
+        (Overlay::GoTo { input, error }, _) => go_to(app, frame, body, input, error.as_deref()),
+        (Overlay::Detail { scroll }, Screen::Stream(screen)) => {
+            detail(app, screen, frame, body, *scroll);
+        }
+        (Overlay::Diff { scroll }, Screen::Stream(screen)) => {
+            diff(app, screen, frame, body, *scroll);
+        }
+        (Overlay::Commands { selected }, Screen::WhatIf(screen)) => {
+            commands(app, screen, frame, body, *selected);
+        }
+        (Overlay::Form(form), _) => draw_form(app, frame, body, form),
+        (Overlay::Projection { scroll }, Screen::Pipeline(screen)) => {
+            pipeline_overlay::projection(app, screen, frame, body, *scroll);
+        }
+        (Overlay::Findings { selected }, Screen::Pipeline(screen)) => {
+            pipeline_overlay::findings(app, screen, frame, body, *selected);
+        }
+        (Overlay::Confirm(what), _) => pipeline_overlay::confirm(app, frame, body, what),
+        _ => {}
     }
 }
 
 /// A box in the middle of the body, at most this large.
 pub(super) fn open(
-    model: &Model,
+    app: &App,
     frame: &mut Frame<'_>,
     body: Rect,
     title: &str,
@@ -56,7 +70,7 @@ pub(super) fn open(
         columns,
         rows,
     );
-    let block = pane(model.theme, title, true);
+    let block = pane(app.theme, title, true);
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
     frame.render_widget(block, area);
@@ -94,10 +108,16 @@ fn typed(theme: Theme, input: &Input, cells: usize, masked: bool) -> Vec<Span<'s
     ]
 }
 
-fn help(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, scroll: usize) {
-    let theme = model.theme;
+fn help(
+    app: &App,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    front: Scope,
+    (filter, scroll): (&Input, usize),
+) {
+    let theme = app.theme;
     let inner = open(
-        model,
+        app,
         frame,
         body,
         "keys · type to filter · Esc closes",
@@ -112,7 +132,7 @@ fn help(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, scroll
         .concat(),
     )];
     let mut scope: Option<Scope> = None;
-    for binding in matching(model, filter.value()) {
+    for binding in keys::matching(front, filter.value()) {
         if scope != Some(binding.scope) {
             scope = Some(binding.scope);
             lines.push(Line::styled(
@@ -150,7 +170,7 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
         ),
         (
             "? !",
-            "an event type unknown to the model; an event that could not be applied",
+            "an event type unknown to the app; an event that could not be applied",
         ),
         (
             theme.glyph(Glyph::Stalled),
@@ -175,9 +195,15 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
     lines
 }
 
-fn palette(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, selected: usize) {
-    let theme = model.theme;
-    let inner = open(model, frame, body, "palette", 76, 18);
+fn palette(
+    app: &App,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    front: Scope,
+    (filter, selected): (&Input, usize),
+) {
+    let theme = app.theme;
+    let inner = open(app, frame, body, "palette", 76, 18);
     let cells = usize::from(inner.width);
     let mut lines = vec![Line::from(
         [
@@ -186,7 +212,7 @@ fn palette(model: &Model, frame: &mut Frame<'_>, body: Rect, filter: &Input, sel
         ]
         .concat(),
     )];
-    let found = matching(model, filter.value());
+    let found = keys::matching(front, filter.value());
     let height = usize::from(inner.height).saturating_sub(1);
     let first = super::first_row(selected, found.len(), height);
     for (index, binding) in found.iter().enumerate().skip(first).take(height) {
@@ -236,19 +262,19 @@ pub(super) fn choice(theme: Theme, selected: bool, text: &str, cells: usize) -> 
 }
 
 fn category(
-    model: &Model,
+    app: &App,
     frame: &mut Frame<'_>,
     body: Rect,
     categories: &Remote<Vec<Category>>,
     selected: usize,
 ) {
-    let theme = model.theme;
-    let inner = open(model, frame, body, "category", 60, 20);
+    let theme = app.theme;
+    let inner = open(app, frame, body, "category", 66, 20);
     if let Some(why) = categories.failure() {
-        return failure(model, frame, inner, why);
+        return failure(app, frame, inner, why);
     }
     let Some(list) = categories.value() else {
-        return loading(model, frame, inner, "categories");
+        return loading(app, frame, inner, "categories");
     };
     let cells = usize::from(inner.width);
     let height = usize::from(inner.height);
@@ -271,9 +297,9 @@ fn category(
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-fn jump(model: &Model, frame: &mut Frame<'_>, body: Rect, input: &Input, error: Option<&str>) {
-    let theme = model.theme;
-    let inner = open(model, frame, body, "go to a revision or a time", 74, 7);
+fn go_to(app: &App, frame: &mut Frame<'_>, body: Rect, input: &Input, error: Option<&str>) {
+    let theme = app.theme;
+    let inner = open(app, frame, body, "go to a revision or a time", 74, 7);
     let cells = usize::from(inner.width);
     let mut lines = vec![Line::from(
         [
@@ -293,7 +319,7 @@ fn jump(model: &Model, frame: &mut Frame<'_>, body: Rect, input: &Input, error: 
                 "3   2025-03-24 15:47   15:47   3:47 PM   -2d",
                 theme.style(Token::Muted),
             ));
-            let zone = format!("times without a zone are read as {}", model.zone.name());
+            let zone = format!("times without a zone are read as {}", app.zone.name());
             lines.push(Line::styled(zone, theme.style(Token::Muted)));
         }
     }
@@ -306,19 +332,18 @@ pub(super) fn pretty(value: &Value) -> Vec<String> {
     text.lines().map(|line| safe(line).into_owned()).collect()
 }
 
-fn detail(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
-    let Some(stream) = &model.stream else { return };
-    let inner = open(model, frame, body, "event · Esc closes", 100, body.height);
+fn detail(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+    let inner = open(app, frame, body, "event · Esc closes", 100, body.height);
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
     if let Some(step) = stream.step() {
-        let theme = model.theme;
+        let theme = app.theme;
         lines.push(("in the pipeline".to_owned(), theme.style(Token::Title)));
-        for (_, text, token) in standing::facts(model, stream, &step.event) {
+        for (_, text, token) in status::facts(app, stream, &step.event) {
             lines.push((text, theme.style(token)));
         }
     }
-    lines.extend(detail_lines(model.theme, stream));
+    lines.extend(detail_lines(app.theme, stream));
     let lines: Vec<Line<'_>> = lines
         .into_iter()
         .flat_map(|(text, style)| {
@@ -355,7 +380,7 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
             Some(step) => {
                 json("event as recorded", serde_json::to_value(&step.event));
                 if let Some(upcast) = &step.upcast {
-                    json("as the model reads it", serde_json::to_value(upcast));
+                    json("as the app reads it", serde_json::to_value(upcast));
                 }
             }
             None if revision == 0 => out.push((
@@ -368,15 +393,14 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
     out
 }
 
-fn diff(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
-    let theme = model.theme;
-    let Some(stream) = &model.stream else { return };
-    let inner = open(model, frame, body, "diff · Esc closes", 100, 20);
+fn diff(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
+    let theme = app.theme;
+    let inner = open(app, frame, body, "diff · Esc closes", 100, 20);
     if let Some(why) = stream.diff.failure() {
-        return failure(model, frame, inner, why);
+        return failure(app, frame, inner, why);
     }
     let Some(diff) = stream.diff.value() else {
-        return loading(model, frame, inner, "the diff");
+        return loading(app, frame, inner, "the diff");
     };
     let cells = usize::from(inner.width);
     let heading = format!("from revision {} to revision {}", diff.from, diff.to);
@@ -419,16 +443,12 @@ fn diff(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }
 
-fn commands(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
-    let theme = model.theme;
-    let specs = model
-        .what_if
-        .as_ref()
-        .and_then(|screen| screen.model.value())
-        .map_or(&[][..], |m| &m.commands);
+fn commands(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, body: Rect, selected: usize) {
+    let theme = app.theme;
+    let specs = screen.model.value().map_or(&[][..], |m| &m.commands);
     let rows = u16::try_from(specs.len()).unwrap_or(16).min(16) + 2;
     let inner = open(
-        model,
+        app,
         frame,
         body,
         "which command? the rules will decide",
@@ -449,10 +469,10 @@ fn commands(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-fn draw_form(model: &Model, frame: &mut Frame<'_>, body: Rect, form: &Form) {
-    let theme = model.theme;
+fn draw_form(app: &App, frame: &mut Frame<'_>, body: Rect, form: &Form) {
+    let theme = app.theme;
     let rows = u16::try_from(form.fields.len()).unwrap_or(20) * 2 + 4;
-    let inner = open(model, frame, body, &safe(&form.title), 92, rows);
+    let inner = open(app, frame, body, &safe(&form.title), 92, rows);
     let cells = usize::from(inner.width);
     let column = form
         .fields

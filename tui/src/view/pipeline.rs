@@ -8,8 +8,9 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::pipeline::{HandlerOut, JobCounts, JobOut, JobStatus};
 
 use super::{centred, failure, first_row, loading, pane, projections};
-use crate::model::pipeline::{Pane, Pipeline, PipelineScreen};
-use crate::model::{Model, Remote};
+use crate::client::{Pipeline, is_set_up};
+use crate::model::pipeline::{Pane, PipelineScreen};
+use crate::model::{App, Remote};
 use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
 
@@ -19,11 +20,11 @@ const SIDE_BY_SIDE: u16 = 100;
 const DETAIL_ROWS: u16 = 4;
 const DETAIL_ROWS_LEAST: u16 = 2;
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let all = match &model.pipeline.all {
-        Remote::Failed(why) => return failure(model, frame, area, why),
+pub(super) fn draw(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rect) {
+    let all = match &screen.all {
+        Remote::Failed(why) => return failure(app, frame, area, why),
         Remote::Absent | Remote::Loading(None) => {
-            return loading(model, frame, area, "the pipeline");
+            return loading(app, frame, area, "the pipeline");
         }
         Remote::Ready(all) | Remote::Loading(Some(all)) => all,
     };
@@ -37,9 +38,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         [left, middle, bottom]
     } else {
         let lines: usize = (0..all.projections.len())
-            .map(|index| projections::lines_of(model, all, index, 40).len())
+            .map(|index| projections::lines_of(app, screen, all, index, 40).len())
             .sum();
-        let backfills = projections::backfill_lines(model.theme, all, 40).len();
+        let backfills = projections::backfill_lines(app.theme, all, 40).len();
         // The jobs get what is left, and never less than a third.
         let third = area.height / 3;
         Layout::vertical([
@@ -49,9 +50,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         ])
         .areas(area)
     };
-    projections::draw(model, all, frame, left);
-    draw_handlers(model, frame, middle);
-    draw_jobs(model, all, frame, bottom);
+    projections::draw(app, screen, all, frame, left);
+    draw_handlers(app, screen, frame, middle);
+    draw_jobs(app, screen, all, frame, bottom);
 }
 
 /// The height of a pane for so many lines.
@@ -77,8 +78,8 @@ pub(super) fn row_style(theme: Theme, token: Token, selected: bool, focused: boo
     }
 }
 
-fn draw_handlers(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, screen) = (model.theme, &model.pipeline);
+fn draw_handlers(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let handlers = screen.handlers();
     let height = usize::from(area.height.saturating_sub(2));
     let first = first_row(screen.handler, handlers.len() + 1, height);
@@ -116,7 +117,8 @@ fn draw_handlers(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         .take(height)
         .map(|(index, (name, counts))| {
             handler_row(
-                model,
+                app,
+                screen,
                 (index, &name),
                 counts,
                 widths,
@@ -146,15 +148,16 @@ fn columns(counts: JobCounts) -> [(u64, Glyph); 4] {
 }
 
 fn handler_row(
-    model: &Model,
+    app: &App,
+    screen: &PipelineScreen,
     (index, name): (usize, &str),
     counts: JobCounts,
     widths: [usize; 4],
     cells: usize,
 ) -> Line<'static> {
-    let theme = model.theme;
-    let selected = index == model.pipeline.handler;
-    let focused = model.pipeline.pane == Pane::Handlers;
+    let theme = app.theme;
+    let selected = index == screen.handler;
+    let focused = screen.pane == Pane::Handlers;
     let figures: Vec<String> = columns(counts)
         .into_iter()
         .zip(widths)
@@ -179,8 +182,14 @@ fn handler_row(
     Line::from(spans)
 }
 
-fn draw_jobs(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, screen) = (model.theme, &model.pipeline);
+fn draw_jobs(
+    app: &App,
+    screen: &PipelineScreen,
+    all: &Pipeline,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = app.theme;
     let more = if all.more { "+" } else { "" };
     let of = screen
         .current_handler()
@@ -210,10 +219,18 @@ fn draw_jobs(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
         .enumerate()
         .skip(first)
         .take(height)
-        .map(|(index, job)| job_row(model, job, index == screen.job, usize::from(list.width)))
+        .map(|(index, job)| {
+            job_row(
+                app,
+                screen,
+                job,
+                index == screen.job,
+                usize::from(list.width),
+            )
+        })
         .collect();
     frame.render_widget(Paragraph::new(lines), list);
-    draw_job(model, screen, frame, detail);
+    draw_job(app, screen, frame, detail);
 }
 
 /// A job's mark and colour.
@@ -228,7 +245,7 @@ pub(super) fn job_mark(job: &JobOut) -> (Glyph, Token) {
 }
 
 /// What a job waits for, or what its last attempt said.
-pub(super) fn job_story(model: &Model, job: &JobOut) -> String {
+pub(super) fn job_story(app: &App, handlers: &[HandlerOut], job: &JobOut) -> String {
     let error = job.last_error.as_deref().map(safe).unwrap_or_default();
     match job.status {
         JobStatus::Failed => error.into_owned(),
@@ -237,7 +254,7 @@ pub(super) fn job_story(model: &Model, job: &JobOut) -> String {
         JobStatus::Pending => match (job.blocked_by, job.next_attempt_at) {
             (Some(by), _) => format!("blocked by job {by}"),
             (None, Some(at)) => {
-                let micros = at.as_micros() - model.now.as_micros();
+                let micros = at.as_micros() - app.now.as_micros();
                 let wait = u64::try_from(micros / 1_000_000).unwrap_or(0);
                 let wait = format!("next try in {wait} s");
                 if error.is_empty() {
@@ -246,16 +263,20 @@ pub(super) fn job_story(model: &Model, job: &JobOut) -> String {
                     format!("{wait}: {error}")
                 }
             }
-            (None, None) if model.pipeline.is_set_up(&job.handler) => {
-                "waits for a worker".to_owned()
-            }
+            (None, None) if is_set_up(handlers, &job.handler) => "waits for a worker".to_owned(),
             (None, None) => "waits for its handler, which is not set up".to_owned(),
         },
     }
 }
 
-fn job_row(model: &Model, job: &JobOut, selected: bool, cells: usize) -> Line<'static> {
-    let theme = model.theme;
+fn job_row(
+    app: &App,
+    screen: &PipelineScreen,
+    job: &JobOut,
+    selected: bool,
+    cells: usize,
+) -> Line<'static> {
+    let theme = app.theme;
     let (glyph, token) = job_mark(job);
     let mut text = format!(
         "{}{} {:>5} {} rev {:<3}",
@@ -266,15 +287,18 @@ fn job_row(model: &Model, job: &JobOut, selected: bool, cells: usize) -> Line<'s
         job.revision
     );
     // Whose job it is goes without saying when only one handler's are shown.
-    if model.pipeline.current_handler().is_none() && cells >= 56 {
+    if screen.current_handler().is_none() && cells >= 56 {
         let room = if cells < 70 { 12 } else { 18 };
         text = format!("{text} {}", fit(&safe(&job.handler), room));
     }
     let room = cells.saturating_sub(width(&text) + 1);
     if room >= 6 {
-        text = format!("{text} {}", cut(&job_story(model, job), room));
+        text = format!(
+            "{text} {}",
+            cut(&job_story(app, screen.handlers(), job), room)
+        );
     }
-    let focused = model.pipeline.pane == Pane::Jobs;
+    let focused = screen.pane == Pane::Jobs;
     Line::styled(
         fit(&text, cells),
         row_style(theme, token, selected, focused),
@@ -282,8 +306,8 @@ fn job_row(model: &Model, job: &JobOut, selected: bool, cells: usize) -> Line<'s
 }
 
 /// The selected job in a few lines, its error in full as far as it fits.
-fn draw_job(model: &Model, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_job(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let Some(job) = screen.current_job() else {
         return;
     };
@@ -299,11 +323,11 @@ fn draw_job(model: &Model, screen: &PipelineScreen, frame: &mut Frame<'_>, area:
         if theme.ascii { "<-" } else { "←" },
         safe(&job.event_type),
         job.attempts,
-        model.zone.short(job.updated_at)
+        app.zone.short(job.updated_at)
     );
     let mut lines = vec![Line::styled(cut(&title, cells), theme.style(Token::Title))];
     let (_, token) = job_mark(job);
-    let story = wrap(&job_story(model, job), cells);
+    let story = wrap(&job_story(app, screen.handlers(), job), cells);
     let room = usize::from(area.height).saturating_sub(1);
     for (index, line) in story.iter().enumerate().take(room) {
         // What does not fit ends in a mark that says so.

@@ -11,9 +11,9 @@ use super::overlay::{choice, open};
 use super::pipeline::rows;
 use super::projections::status;
 use super::{centred, failure, first_row};
-use crate::figures::{duration, rate, sentence, trouble};
-use crate::model::pipeline::Confirmed;
-use crate::model::{Model, Remote};
+use crate::humanize::{duration, rate, sentence, trouble};
+use crate::model::pipeline::{Confirmed, PipelineScreen};
+use crate::model::{App, Remote};
 use crate::text::{cut, fit, number, safe, wrap};
 use crate::theme::{Glyph, Token};
 
@@ -22,15 +22,21 @@ const COLUMNS: u16 = 84;
 /// Lines of a box beside its list of findings: two above, four below.
 const AROUND: usize = 6;
 
-pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scroll: usize) {
-    let theme = model.theme;
-    let Some(projection) = model.pipeline.current_projection() else {
+pub(super) fn projection(
+    app: &App,
+    screen: &PipelineScreen,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    scroll: usize,
+) {
+    let theme = app.theme;
+    let Some(projection) = screen.current_projection() else {
         return;
     };
     let columns = COLUMNS.min(body.width);
     let cells = usize::from(columns.saturating_sub(2));
     let mut lines = Vec::new();
-    for (label, text, token) in facts(model, projection) {
+    for (label, text, token) in facts(app, projection) {
         for (index, part) in wrap(&text, cells.saturating_sub(9)).into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
             lines.push(Line::from(vec![
@@ -40,14 +46,14 @@ pub(super) fn projection(model: &Model, frame: &mut Frame<'_>, body: Rect, scrol
         }
     }
     let title = "projection · Esc closes";
-    let inner = open(model, frame, body, title, columns, rows(lines.len()));
+    let inner = open(app, frame, body, title, columns, rows(lines.len()));
     let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }
 
 /// Labelled facts about a projection.
-fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String, Token)> {
-    let (word, token) = status(model.theme, projection);
+fn facts(app: &App, projection: &ProjectionOut) -> Vec<(&'static str, String, Token)> {
+    let (word, token) = status(app.theme, projection);
     let mut facts = vec![
         ("name", safe(&projection.name).into_owned(), Token::Accent),
         (
@@ -99,14 +105,14 @@ fn facts(model: &Model, projection: &ProjectionOut) -> Vec<(&'static str, String
         ("check", &projection.check),
     ] {
         if let Some(run) = run {
-            facts.push((label, of_run(model, run), Token::Plain));
+            facts.push((label, of_run(app, run), Token::Plain));
         }
     }
     facts
 }
 
-fn of_run(model: &Model, run: &RunOut) -> String {
-    let at = model.zone.long(run.ended_at.unwrap_or(run.started_at));
+fn of_run(app: &App, run: &RunOut) -> String {
+    let at = app.zone.long(run.ended_at.unwrap_or(run.started_at));
     match run.status {
         RunStatus::Running => format!("under way, {}", sentence(run)),
         RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
@@ -118,18 +124,24 @@ fn of_run(model: &Model, run: &RunOut) -> String {
     }
 }
 
-pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selected: usize) {
-    let (theme, screen) = (model.theme, &model.pipeline);
+pub(super) fn findings(
+    app: &App,
+    screen: &PipelineScreen,
+    frame: &mut Frame<'_>,
+    body: Rect,
+    selected: usize,
+) {
+    let theme = app.theme;
     let name = screen.checked.as_deref().map(safe).unwrap_or_default();
     let title = format!("consistency check of {name} · Esc closes");
     let found = match &screen.check {
         Remote::Failed(why) => {
-            let inner = open(model, frame, body, &title, COLUMNS, 10);
-            return failure(model, frame, inner, why);
+            let inner = open(app, frame, body, &title, COLUMNS, 10);
+            return failure(app, frame, inner, why);
         }
         Remote::Absent | Remote::Loading(_) => {
-            let inner = open(model, frame, body, &title, COLUMNS, 8);
-            return under_way(model, frame, inner);
+            let inner = open(app, frame, body, &title, COLUMNS, 8);
+            return under_way(app, screen, frame, inner);
         }
         Remote::Ready(found) => found,
     };
@@ -138,7 +150,7 @@ pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selecte
     } else {
         found.findings.len() + AROUND
     };
-    let inner = open(model, frame, body, &title, 100, rows(lines));
+    let inner = open(app, frame, body, &title, 100, rows(lines));
     let cells = usize::from(inner.width);
     let compared = format!(
         "compared {} documents with {} events, up to position {}",
@@ -149,7 +161,7 @@ pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selecte
     let compared = Line::styled(cut(&compared, cells), theme.style(Token::Muted));
     if found.ok {
         let ok = format!(
-            "{} the read model is what the log says",
+            "{} the read app is what the log says",
             theme.glyph(Glyph::Done)
         );
         let lines = vec![
@@ -177,12 +189,12 @@ pub(super) fn findings(model: &Model, frame: &mut Frame<'_>, body: Rect, selecte
         }));
     let (list, detail) = split(inner, lines.len());
     frame.render_widget(Paragraph::new(lines), list);
-    draw_finding(model, found.findings.get(selected), frame, detail);
+    draw_finding(app, found.findings.get(selected), frame, detail);
 }
 
 /// How far the check is, as the projection says it.
-fn under_way(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, screen) = (model.theme, &model.pipeline);
+fn under_way(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let run = screen
         .projections()
         .iter()
@@ -222,8 +234,8 @@ fn finding_row(finding: &FindingOut) -> String {
 }
 
 /// The selected finding's sentence, and what can be done.
-fn draw_finding(model: &Model, finding: Option<&FindingOut>, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_finding(app: &App, finding: Option<&FindingOut>, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let Some(finding) = finding else { return };
     let cells = usize::from(area.width);
     let mut lines = vec![Line::default()];
@@ -247,12 +259,12 @@ fn split(area: Rect, rows: usize) -> (Rect, Rect) {
     )
 }
 
-pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, body: Rect, what: &Confirmed) {
-    let theme = model.theme;
+pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confirmed) {
+    let theme = app.theme;
     let (question, detail) = match what {
         Confirmed::Rebuild(name) => (
             format!("rebuild {}?", safe(name)),
-            "The read model is made anew from the whole log and takes the place of this one when it is done; until then \
+            "The read app is made anew from the whole log and takes the place of this one when it is done; until then \
              this one answers. No mail is sent, no webhook called.",
         ),
         Confirmed::RetryAll(handler) => (
@@ -260,7 +272,7 @@ pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, body: Rect, what: &C
             "Each is tried again as if it were new: what the handler does, such as sending a mail, is done.",
         ),
     };
-    let inner = open(model, frame, body, "really?", 70, 9);
+    let inner = open(app, frame, body, "really?", 70, 9);
     let cells = usize::from(inner.width);
     let mut lines: Vec<(String, Style)> = vec![
         (cut(&question, cells), theme.style(Token::Title)),

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use whodunit_core::api::pipeline::RunStatus;
 use whodunit_core::ids::StreamName;
 
-use crate::model::pipeline::Pipeline;
+use crate::client::Pipeline;
 use crate::msg::Msg;
 use crate::testing::pipeline::{all, run, stalled};
 use crate::testing::{Daemon, Harness, now};

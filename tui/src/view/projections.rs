@@ -8,18 +8,25 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunS
 
 use super::pipeline::{cursor, row_style, rows};
 use super::{centred, pane};
-use crate::figures::{duration, part, percent, rate, sentence, trouble};
-use crate::model::Model;
-use crate::model::pipeline::{Pane, Pipeline};
+use crate::client::Pipeline;
+use crate::humanize::{duration, part, percent, rate, sentence, trouble};
+use crate::model::App;
+use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::text::{cut, fit, number, safe, width};
 use crate::theme::{Glyph, Theme, Token};
 
 /// Lines about backfills at most.
 const BACKFILL_ROWS: u16 = 4;
 
-pub(super) fn draw(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
-    let focused = model.pipeline.pane == Pane::Projections;
+pub(super) fn draw(
+    app: &App,
+    screen: &PipelineScreen,
+    all: &Pipeline,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = app.theme;
+    let focused = screen.pane == Pane::Projections;
     let title = format!("projections · head {}", number(all.head));
     let block = pane(theme, &title, focused);
     let inner = block.inner(area);
@@ -32,10 +39,10 @@ pub(super) fn draw(model: &Model, all: &Pipeline, frame: &mut Frame<'_>, area: R
     let mut lines = Vec::new();
     let mut at = 0;
     for index in 0..all.projections.len() {
-        if index == model.pipeline.projection {
+        if index == screen.projection {
             at = lines.len();
         }
-        lines.extend(lines_of(model, all, index, cells));
+        lines.extend(lines_of(app, screen, all, index, cells));
     }
     // The backfills stay in sight, whichever projection is selected.
     let backfills = backfill_lines(theme, all, cells);
@@ -70,17 +77,18 @@ pub(super) fn status(theme: Theme, projection: &ProjectionOut) -> (String, Token
 }
 
 pub(super) fn lines_of(
-    model: &Model,
+    app: &App,
+    screen: &PipelineScreen,
     all: &Pipeline,
     index: usize,
     cells: usize,
 ) -> Vec<Line<'static>> {
-    let theme = model.theme;
+    let theme = app.theme;
     let Some(projection) = all.projections.get(index) else {
         return Vec::new();
     };
-    let selected = index == model.pipeline.projection;
-    let focused = model.pipeline.pane == Pane::Projections;
+    let selected = index == screen.projection;
+    let focused = screen.pane == Pane::Projections;
     let names = all.projections.iter().map(|p| width(&safe(&p.name)));
     let column = names.max().unwrap_or(0).clamp(6, 14);
     let (word, token) = status(theme, projection);

@@ -7,24 +7,20 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::time::Timestamp;
 
-use crate::effect::Slot;
-use crate::model::Model;
+use crate::model::App;
 use crate::text::{fit, width};
 use crate::theme::{Glyph, Token};
 
 /// Draws the axis in two lines: the bars, and dates with the cursor under them.
 pub(super) fn draw(
-    model: &Model,
+    app: &App,
     frame: &mut Frame<'_>,
     area: Rect,
-    density: Option<&DensityOut>,
+    (density, is_asked): (Option<&DensityOut>, bool),
     at: Option<Timestamp>,
 ) {
-    let theme = model.theme;
+    let theme = app.theme;
     let Some(density) = density else {
-        let is_asked = [Slot::Density, Slot::LogDensity]
-            .iter()
-            .any(|slot| model.waiting.contains_key(slot));
         let text = if is_asked {
             "loading the history …"
         } else {
@@ -54,18 +50,18 @@ pub(super) fn draw(
             Span::styled(bar, theme.style(token))
         })
         .collect();
-    let axis = axis(model, density, here.zip(at), cells);
+    let axis = axis(app, density, here.zip(at), cells);
     frame.render_widget(Paragraph::new(vec![Line::from(spans), axis]), area);
 }
 
 /// Dates along the axis, and the cursor's own time at its place.
 fn axis(
-    model: &Model,
+    app: &App,
     density: &DensityOut,
     cursor: Option<(usize, Timestamp)>,
     cells: usize,
 ) -> Line<'static> {
-    let (theme, zone) = (model.theme, model.zone);
+    let (theme, zone) = (app.theme, app.zone);
     let mut row: Vec<char> = vec![' '; cells];
     let mut put = |at: usize, text: &str| {
         for (offset, c) in text.chars().enumerate() {
@@ -147,8 +143,12 @@ fn time_of(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
 }
 
 /// The time under a cell of the scrubber, if the cell is on it.
-pub(super) fn time_at(model: &Model, area: Rect, column: u16, row: u16) -> Option<Timestamp> {
-    let density = model.stream.as_ref()?.density.as_ref()?;
+pub(super) fn time_at(
+    density: &DensityOut,
+    area: Rect,
+    column: u16,
+    row: u16,
+) -> Option<Timestamp> {
     let inside = area.contains(ratatui::layout::Position::new(column, row));
     inside.then(|| {
         time_of(

@@ -8,9 +8,10 @@ use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
 
-use super::{below, failure, first_row, loading, pane, scrubber, standing, state};
+use super::{below, failure, first_row, loading, pane, scrubber, state, status};
 use crate::model::stream::{Row, StreamScreen};
-use crate::model::{Model, Remote};
+use crate::model::{App, Remote};
+use crate::request::Slot;
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
@@ -29,20 +30,22 @@ pub(super) fn scrubber_area(body: Rect) -> Rect {
     )
 }
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(stream) = &model.stream else { return };
+pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
     match &stream.info {
-        Remote::Failed(why) => return failure(model, frame, area, why),
+        Remote::Failed(why) => return failure(app, frame, area, why),
         Remote::Absent | Remote::Loading(None) => {
-            return loading(model, frame, area, &safe(stream.stream.as_str()));
+            return loading(app, frame, area, &safe(stream.stream.as_str()));
         }
         Remote::Ready(_) | Remote::Loading(Some(_)) => {}
     }
     scrubber::draw(
-        model,
+        app,
         frame,
         scrubber_area(area),
-        stream.density.as_ref(),
+        (
+            stream.density.as_ref(),
+            stream.asked.has(Slot::StreamDensity),
+        ),
         stream.cursor_time(),
     );
     let body = Rect::new(
@@ -58,9 +61,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             Constraint::Min(28),
         ])
         .areas(body);
-        draw_events(model, stream, frame, events);
-        draw_state(model, stream, frame, middle);
-        draw_why(model, stream, frame, why);
+        draw_events(app, stream, frame, events);
+        draw_state(app, stream, frame, middle);
+        draw_why(app, stream, frame, why);
     } else {
         let why_rows = 3;
         let events_rows = (body.height.saturating_sub(why_rows)) / 2;
@@ -70,14 +73,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             Constraint::Length(why_rows),
         ])
         .areas(body);
-        draw_events(model, stream, frame, events);
-        draw_state(model, stream, frame, middle);
-        draw_why_short(model, stream, frame, why);
+        draw_events(app, stream, frame, events);
+        draw_state(app, stream, frame, middle);
+        draw_why_short(app, stream, frame, why);
     }
 }
 
-fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_events(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let rejected = stream.rejected_count();
     let mut title = format!("events · {} of {}", stream.revision(), stream.head());
     if rejected > 0 {
@@ -90,7 +93,7 @@ fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area
     if let Some(why) = &stream.steps_failure
         && stream.steps.is_empty()
     {
-        return failure(model, frame, inner, why);
+        return failure(app, frame, inner, why);
     }
     let height = usize::from(inner.height);
     let here = stream.index_of(stream.cursor);
@@ -99,12 +102,12 @@ fn draw_events(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area
     let shown = first..(first + height).min(stream.rows());
     let types = shown
         .clone()
-        .map(|index| width(&cells_of(model, stream, stream.row_at(index)).what));
+        .map(|index| width(&cells_of(app, stream, stream.row_at(index)).what));
     let columns = types.max().unwrap_or(0);
     let lines: Vec<Line<'_>> = shown
         .map(|index| {
             event_row(
-                model,
+                app,
                 stream,
                 index,
                 index == here,
@@ -128,8 +131,8 @@ struct Cells {
     token: Option<Token>,
 }
 
-fn cells_of(model: &Model, stream: &StreamScreen, row: Row) -> Cells {
-    let theme = model.theme;
+fn cells_of(app: &App, stream: &StreamScreen, row: Row) -> Cells {
+    let theme = app.theme;
     let muted = |label: String, what: &str| Cells {
         label,
         what: what.to_owned(),
@@ -140,13 +143,13 @@ fn cells_of(model: &Model, stream: &StreamScreen, row: Row) -> Cells {
         Row::Revision(0) => muted("0".to_owned(), "(empty stream)"),
         Row::Revision(revision) => match stream.steps.get(&revision) {
             None => muted(revision.to_string(), "…"),
-            Some(step) => event_cells(model, step),
+            Some(step) => event_cells(app, step),
         },
         Row::Rejected(index) => match stream.rejected(index) {
             None => Cells::default(),
             Some(decision) => Cells {
                 label: theme.glyph(Glyph::Rejected).to_owned(),
-                time: model.zone.short(decision.decided_at),
+                time: app.zone.short(decision.decided_at),
                 what: safe(&decision.command_type).into_owned(),
                 who: who(decision.actor.as_deref()),
                 why: rule(decision).0,
@@ -156,7 +159,7 @@ fn cells_of(model: &Model, stream: &StreamScreen, row: Row) -> Cells {
     }
 }
 
-fn event_cells(model: &Model, step: &Step) -> Cells {
+fn event_cells(app: &App, step: &Step) -> Cells {
     let event = &step.event;
     let refused = is_refused(step);
     let (note, token) = match &step.applied {
@@ -166,11 +169,11 @@ fn event_cells(model: &Model, step: &Step) -> Cells {
     };
     Cells {
         label: if refused {
-            model.theme.glyph(Glyph::Rejected).to_owned()
+            app.theme.glyph(Glyph::Rejected).to_owned()
         } else {
             event.revision.to_string()
         },
-        time: model.zone.short(event.recorded_at),
+        time: app.zone.short(event.recorded_at),
         what: format!("{}{note}", safe(&event.event_type)),
         who: who(event.actor.as_deref()),
         why: who(event.reason.as_deref()),
@@ -179,7 +182,7 @@ fn event_cells(model: &Model, step: &Step) -> Cells {
 }
 
 fn event_row(
-    model: &Model,
+    app: &App,
     stream: &StreamScreen,
     index: usize,
     selected: bool,
@@ -187,7 +190,7 @@ fn event_row(
     (digits, columns): (usize, usize),
     cells: usize,
 ) -> Line<'static> {
-    let theme = model.theme;
+    let theme = app.theme;
     let row = stream.row_at(index);
     let cursor = if selected {
         theme.glyph(Glyph::Cursor)
@@ -207,7 +210,7 @@ fn event_row(
         who,
         why,
         token,
-    } = cells_of(model, stream, row);
+    } = cells_of(app, stream, row);
     let label = format!(
         "{}{label}",
         " ".repeat(digits.saturating_sub(width(&label)))
@@ -260,8 +263,8 @@ fn rule(decision: &Decision) -> (String, String) {
     }
 }
 
-fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let revision = stream.revision();
     let title = format!("state · revision {revision} of {}", stream.head());
     let framed = |below: &str| {
@@ -276,12 +279,12 @@ fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area:
         && *at == revision
     {
         frame.render_widget(framed(""), area);
-        return failure(model, frame, inner, why);
+        return failure(app, frame, inner, why);
     }
     let Some(state) = stream.state() else {
         frame.render_widget(framed(""), area);
         let what = format!("the state at revision {revision}");
-        return loading(model, frame, inner, &what);
+        return loading(app, frame, inner, &what);
     };
     let diff = stream.step().map_or(&[][..], |step| &step.diff);
     let mut lines = Vec::new();
@@ -315,8 +318,8 @@ fn draw_state(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area:
 }
 
 /// Labelled facts about the row at the cursor.
-fn facts(model: &Model, stream: &StreamScreen) -> (String, Vec<(&'static str, String, Token)>) {
-    let zone = model.zone;
+fn facts(app: &App, stream: &StreamScreen) -> (String, Vec<(&'static str, String, Token)>) {
+    let zone = app.zone;
     let named = |text: Option<&str>, otherwise: &str| safe(text.unwrap_or(otherwise)).into_owned();
     match stream.cursor {
         Row::Rejected(index) => match stream.rejected(index) {
@@ -356,14 +359,14 @@ fn facts(model: &Model, stream: &StreamScreen) -> (String, Vec<(&'static str, St
             None => ("loading …".to_owned(), Vec::new()),
             Some(step) => (
                 safe(&step.event.event_type).into_owned(),
-                event_facts(model, stream, step),
+                event_facts(app, stream, step),
             ),
         },
     }
 }
 
 fn event_facts(
-    model: &Model,
+    app: &App,
     stream: &StreamScreen,
     step: &Step,
 ) -> Vec<(&'static str, String, Token)> {
@@ -375,7 +378,7 @@ fn event_facts(
             named(event.actor.as_deref(), "(nobody named)"),
             Token::Accent,
         ),
-        ("when", model.zone.long(event.recorded_at), Token::Plain),
+        ("when", app.zone.long(event.recorded_at), Token::Plain),
         (
             "why",
             named(event.reason.as_deref(), "(no reason given)"),
@@ -385,7 +388,7 @@ fn event_facts(
     if let Some(cause) = stream.cause(event.causation_id.as_deref()) {
         facts.push((
             "cause",
-            format!("{} {}", model.theme.glyph(Glyph::Back), safe(&cause)),
+            format!("{} {}", app.theme.glyph(Glyph::Back), safe(&cause)),
             Token::Plain,
         ));
     }
@@ -421,7 +424,7 @@ fn event_facts(
             Token::Warn,
         ));
     }
-    facts.extend(standing::facts(model, stream, event));
+    facts.extend(status::facts(app, stream, event));
     facts.extend(metadata_facts(step));
     facts.push((
         "corr",
@@ -459,12 +462,12 @@ fn metadata_facts(step: &Step) -> Vec<(&'static str, String, Token)> {
         .collect()
 }
 
-fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_why(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let block = pane(theme, "who · when · why", stream.pane == 2);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let (title, facts) = facts(model, stream);
+    let (title, facts) = facts(app, stream);
     let cells = usize::from(inner.width).saturating_sub(7);
     let mut lines = vec![Line::styled(
         cut(&title, usize::from(inner.width)),
@@ -488,10 +491,10 @@ fn draw_why(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: R
 }
 
 /// What happened, and at the right in a few marks where it stands in the pipeline.
-fn title_line(model: &Model, stream: &StreamScreen, title: &str, cells: usize) -> Line<'static> {
-    let theme = model.theme;
+fn title_line(app: &App, stream: &StreamScreen, title: &str, cells: usize) -> Line<'static> {
+    let theme = app.theme;
     let (marks, token) = stream.step().map_or((String::new(), Token::Plain), |step| {
-        standing::short(model, stream, &step.event)
+        status::short(app, stream, &step.event)
     });
     let room = cells.saturating_sub(width(&marks) + 2);
     if room < 20 || marks.is_empty() {
@@ -505,13 +508,13 @@ fn title_line(model: &Model, stream: &StreamScreen, title: &str, cells: usize) -
 }
 
 /// The same in two lines, for narrow terminals.
-fn draw_why_short(model: &Model, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
-    let (title, facts) = facts(model, stream);
+fn draw_why_short(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
+    let (title, facts) = facts(app, stream);
     let cells = usize::from(area.width);
-    let mut lines = vec![title_line(model, stream, &title, cells)];
+    let mut lines = vec![title_line(app, stream, &title, cells)];
     let mut line = String::new();
     for (label, text, _) in facts.iter().filter(|(label, ..)| {
-        let elsewhere = [standing::OUTBOX, standing::MODELS];
+        let elsewhere = [status::OUTBOX, status::MODELS];
         !matches!(*label, "corr" | "pos" | "id" | "on" | "with") && !elsewhere.contains(label)
     }) {
         let part = if label.is_empty() {

@@ -7,31 +7,32 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::Stream;
 
 use super::{centred, failure, first_row, loading, pane, state};
-use crate::model::{Model, Remote};
+use crate::model::streams::StreamsScreen;
+use crate::model::{App, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
     let [filter, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
-    draw_filter(model, frame, filter);
+    draw_filter(app, screen, frame, filter);
     if area.width >= 100 {
         let [list, preview] =
             Layout::horizontal([Constraint::Min(60), Constraint::Length(42)]).areas(body);
-        draw_list(model, frame, list);
-        draw_preview(model, frame, preview);
+        draw_list(app, screen, frame, list);
+        draw_preview(app, screen, frame, preview);
     } else {
         let preview_rows = if body.height > 16 { 9 } else { 0 };
         let [list, preview] =
             Layout::vertical([Constraint::Min(5), Constraint::Length(preview_rows)]).areas(body);
-        draw_list(model, frame, list);
+        draw_list(app, screen, frame, list);
         if preview_rows > 0 {
-            draw_preview(model, frame, preview);
+            draw_preview(app, screen, frame, preview);
         }
     }
 }
 
-fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, screen) = (model.theme, &model.streams);
+fn draw_filter(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let count = match &screen.list {
         Remote::Ready(list) | Remote::Loading(Some(list)) => {
             let more = if list.next.is_some() { "+" } else { "" };
@@ -86,19 +87,19 @@ fn draw_filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let block = pane(theme, "streams", true);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let streams = match &model.streams.list {
-        Remote::Failed(why) => return failure(model, frame, inner, why),
-        Remote::Absent => return empty(model, frame, inner, true),
-        Remote::Loading(None) => return loading(model, frame, inner, "streams"),
+    let streams = match &screen.list {
+        Remote::Failed(why) => return failure(app, frame, inner, why),
+        Remote::Absent => return empty(app, screen, frame, inner, true),
+        Remote::Loading(None) => return loading(app, frame, inner, "streams"),
         Remote::Ready(list) | Remote::Loading(Some(list)) => &list.streams,
     };
     if streams.is_empty() {
-        return empty(model, frame, inner, false);
+        return empty(app, screen, frame, inner, false);
     }
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(inner);
     let columns = columns(streams, usize::from(inner.width));
@@ -111,13 +112,13 @@ fn draw_list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         head,
     );
     let height = usize::from(body.height);
-    let first = first_row(model.streams.selected, streams.len(), height);
+    let first = first_row(screen.selected, streams.len(), height);
     let lines: Vec<Line<'_>> = streams
         .iter()
         .enumerate()
         .skip(first)
         .take(height)
-        .map(|(index, stream)| row(model, &columns, index == model.streams.selected, stream))
+        .map(|(index, stream)| row(app, &columns, index == screen.selected, stream))
         .collect();
     frame.render_widget(Paragraph::new(lines), body);
 }
@@ -164,15 +165,15 @@ fn columns(streams: &[Stream], cells: usize) -> Columns {
     Columns([name, title, revision, status, last])
 }
 
-fn row(model: &Model, columns: &Columns, selected: bool, stream: &Stream) -> Line<'static> {
-    let theme = model.theme;
+fn row(app: &App, columns: &Columns, selected: bool, stream: &Stream) -> Line<'static> {
+    let theme = app.theme;
     let status = stream.status.as_deref().unwrap_or_default();
     let texts = [
         safe(stream.stream.as_str()).into_owned(),
         safe(stream.title.as_deref().unwrap_or_default()).into_owned(),
         stream.revision.to_string(),
         safe(status).into_owned(),
-        model.zone.short(stream.last_recorded_at),
+        app.zone.short(stream.last_recorded_at),
     ];
     let token = match status {
         "deleted" => Token::Rejected,
@@ -192,8 +193,8 @@ fn row(model: &Model, columns: &Columns, selected: bool, stream: &Stream) -> Lin
     Line::styled(format!("{mark} {}", columns.row(&texts)), style)
 }
 
-fn empty(model: &Model, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
-    let (screen, muted) = (&model.streams, model.theme.style(Token::Muted));
+fn empty(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
+    let muted = app.theme.style(Token::Muted);
     let lines = if cancelled {
         vec![
             ("nothing is loaded".to_owned(), muted),
@@ -201,10 +202,7 @@ fn empty(model: &Model, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
         ]
     } else if screen.filter.value().trim().is_empty() && screen.category.is_none() {
         vec![
-            (
-                "the log is empty".to_owned(),
-                model.theme.style(Token::Title),
-            ),
+            ("the log is empty".to_owned(), app.theme.style(Token::Title)),
             (
                 "send a command, import a file with `whodunit import FILE`, or try `whodunit demo`"
                     .to_owned(),
@@ -216,7 +214,7 @@ fn empty(model: &Model, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
         vec![
             (
                 format!("no stream matches `{what}`"),
-                model.theme.style(Token::Title),
+                app.theme.style(Token::Title),
             ),
             (
                 "press / and Esc to clear the filter, c to choose another category".to_owned(),
@@ -227,9 +225,9 @@ fn empty(model: &Model, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
     centred(frame, area, &lines);
 }
 
-fn draw_preview(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
-    let Some(stream) = model.streams.current() else {
+fn draw_preview(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
+    let Some(stream) = screen.current() else {
         frame.render_widget(pane(theme, "now", false), area);
         return;
     };
@@ -243,12 +241,12 @@ fn draw_preview(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let block = pane(theme, &title, false);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let last = last_event(model, stream, usize::from(inner.width));
+    let last = last_event(app, stream, usize::from(inner.width));
     let rows = u16::try_from(last.len()).unwrap_or(4).min(inner.height);
     let [top, bottom] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
-    match &model.streams.preview {
-        Remote::Failed(why) => failure(model, frame, top, why),
+    match &screen.preview {
+        Remote::Failed(why) => failure(app, frame, top, why),
         preview => {
             // The preview of another stream is not shown as if it were this one's.
             let state = preview
@@ -264,8 +262,8 @@ fn draw_preview(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// Who did what last, when and why: the question most people come with.
-fn last_event(model: &Model, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
-    let theme = model.theme;
+fn last_event(app: &App, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
     let mut lines = vec![Line::from(vec![
         Span::styled("last  ", theme.style(Token::Muted)),
         Span::styled(
@@ -284,7 +282,7 @@ fn last_event(model: &Model, stream: &Stream, cells: usize) -> Vec<Line<'static>
     lines.push(Line::from(vec![
         Span::styled("when  ", theme.style(Token::Muted)),
         Span::raw(cut(
-            &model.zone.long(stream.last_recorded_at),
+            &app.zone.long(stream.last_recorded_at),
             cells.saturating_sub(6),
         )),
     ]));

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use whodunit_core::json::Json;
 
+use crate::keys::Scope;
 use crate::model::{Model, Overlay, Screen};
 use crate::msg::Msg;
 use crate::testing::{Daemon, Harness, now};
@@ -21,30 +22,30 @@ fn snapshot(name: &str, make: impl Fn((u16, u16)) -> Harness) {
 
 /// Keys that lead to each screen from the start. A new screen without an entry does not compile, one without snapshots
 /// fails below.
-fn way_to(screen: &Screen) -> &'static str {
-    match screen {
-        Screen::Streams => "",
-        Screen::Stream => "enter",
-        Screen::WhatIf => "enter left w",
-        Screen::Log => "L",
-        Screen::Pipeline => "p",
+fn way_to(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Everywhere | Scope::Streams => "",
+        Scope::Stream => "enter",
+        Scope::WhatIf => "enter left w",
+        Scope::Log => "L",
+        Scope::Pipeline => "p",
     }
 }
 
-const SCREENS: [(Screen, &str); 5] = [
-    (Screen::Streams, "streams"),
-    (Screen::Stream, "stream"),
-    (Screen::WhatIf, "what_if"),
-    (Screen::Log, "log"),
-    (Screen::Pipeline, "pipeline"),
+const SCREENS: [(Scope, &str); 5] = [
+    (Scope::Streams, "streams"),
+    (Scope::Stream, "stream"),
+    (Scope::WhatIf, "what_if"),
+    (Scope::Log, "log"),
+    (Scope::Pipeline, "pipeline"),
 ];
 
 #[test]
 fn every_screen_full() {
     for (screen, name) in SCREENS {
         snapshot(&format!("{name}_full"), |size| {
-            let harness = Harness::new(size, Daemon::sarah()).press(way_to(&screen));
-            assert_eq!(harness.model.screen, screen);
+            let harness = Harness::new(size, Daemon::sarah()).press(way_to(screen));
+            assert_eq!(harness.front(), screen);
             harness
         });
     }
@@ -79,7 +80,9 @@ fn every_screen_with_an_empty_log() {
 fn every_screen_while_loading() {
     snapshot("streams_loading", |size| {
         let mut harness = Harness::new(size, Daemon::sarah()).silent();
-        harness.model.streams.list = crate::model::Remote::Absent;
+        if let Screen::Streams(screen) = &mut harness.model.front {
+            screen.list = crate::model::Remote::Absent;
+        }
         harness.press("r")
     });
     snapshot("stream_loading", |size| {
@@ -117,7 +120,7 @@ fn every_screen_with_an_error() {
     });
     snapshot("stream_unknown", |size| {
         let mut harness = Harness::new(size, Daemon::sarah());
-        harness.daemon.streams.clear();
+        harness.daemon.events.clear();
         harness.press("enter")
     });
 }
@@ -140,13 +143,13 @@ fn lost(harness: Harness) -> Harness {
 fn every_screen_stale() {
     for (screen, name) in SCREENS {
         snapshot(&format!("{name}_stale"), |size| {
-            lost(Harness::new(size, Daemon::sarah()).press(way_to(&screen)))
+            lost(Harness::new(size, Daemon::sarah()).press(way_to(screen)))
         });
     }
     // What was never loaded cannot be stale.
     for (screen, name) in SCREENS {
         snapshot(&format!("{name}_disconnected"), |size| {
-            let way = way_to(&screen);
+            let way = way_to(screen);
             // The last key leads to the screen; those before it need a daemon.
             let (before, last) = way.rsplit_once(' ').unwrap_or(("", way));
             if way.is_empty() {
@@ -162,8 +165,7 @@ fn every_screen_stale() {
 fn hostile() -> Daemon {
     let mut daemon = Daemon::sarah();
     let long = "漢字 and a very long reason that goes on and on ".repeat(4);
-    daemon.streams[0].title = Some(format!("evil\u{1b}[31m\u{202e}title {long}"));
-    daemon.streams[0].last_reason = Some(format!("\u{1b}]52;c;ZXZpbA==\u{7} {long}"));
+    daemon.title = Some(format!("evil\u{1b}[31m\u{202e}title {long}"));
     for event in &mut daemon.events {
         event.reason = Some(format!("\u{1b}[2J{long}"));
         event.actor = Some("漢字\u{200b}actor\u{9b}1m".to_owned());
@@ -179,7 +181,7 @@ fn hostile() -> Daemon {
 fn every_screen_with_hostile_text() {
     for (screen, name) in SCREENS {
         snapshot(&format!("{name}_hostile"), |size| {
-            let harness = Harness::new(size, hostile()).press(way_to(&screen));
+            let harness = Harness::new(size, hostile()).press(way_to(screen));
             let buffer = harness.buffer();
             let unsafe_cell = buffer
                 .content()
@@ -242,7 +244,7 @@ fn what_lies_over_the_screens() {
     });
     snapshot("guide", |size| {
         let mut harness = Harness::new(size, Daemon::sarah());
-        harness.model.guide = Some(crate::guide::Guide::default());
+        harness.model.app.guide = Some(crate::model::guide::Guide::default());
         harness
     });
 }
@@ -258,6 +260,7 @@ fn a_password_is_not_on_the_screen() {
             assert!(
                 !harness
                     .model
+                    .app
                     .notice
                     .as_ref()
                     .is_some_and(|notice| notice.text.contains("hunter2"))
@@ -312,7 +315,7 @@ fn the_what_if_screen_says_so_at_every_width() {
         for gone in [false, true] {
             let mut daemon = Daemon::sarah();
             let long = "x".repeat(100);
-            daemon.streams[0].title = Some(long);
+            daemon.title = Some(long);
             let mut harness = Harness::new((columns, 24), daemon).press("enter left w");
             if gone {
                 harness = lost(harness);
@@ -352,7 +355,7 @@ fn without_colour_and_in_ascii() {
         ascii: true,
     };
     for (screen, name) in SCREENS {
-        let harness = Harness::with((80, 24), Daemon::sarah(), theme).press(way_to(&screen));
+        let harness = Harness::with((80, 24), Daemon::sarah(), theme).press(way_to(screen));
         let text = harness.screen();
         assert_snapshot!(format!("{name}_ascii"), text);
         let buffer = harness.buffer();
@@ -410,7 +413,7 @@ fn odd_sizes_never_panic() {
                     "", "?", ":", "c", "t", "enter", "d", "a", "E", "C", "B", "A", "b",
                 ] {
                     let harness = Harness::new((columns, rows), hostile())
-                        .press(way_to(&screen))
+                        .press(way_to(screen))
                         .press(keys);
                     let _ = harness.screen();
                 }
@@ -424,5 +427,8 @@ fn a_screen_drawn_twice_is_the_same() {
     let harness = Harness::new((120, 40), Daemon::sarah()).press("enter");
     assert_eq!(harness.screen(), harness.screen());
     let _: &Model = &harness.model;
-    assert!(!matches!(harness.model.overlay, Some(Overlay::Help { .. })));
+    assert!(!matches!(
+        harness.model.app.overlay,
+        Some(Overlay::Help { .. })
+    ));
 }

@@ -10,13 +10,19 @@ use whodunit_core::api::what_if::{
 
 use super::state::{FieldRow, fields};
 use super::{below, failure, first_row, loading, pane};
+use crate::model::stream::StreamScreen;
 use crate::model::what_if::{WhatIfScreen, World};
-use crate::model::{Model, Remote};
+use crate::model::{App, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(screen) = &model.what_if else { return };
+pub(super) fn draw(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     if area.width >= 100 {
         let [story, worlds, state] = Layout::horizontal([
             Constraint::Percentage(30),
@@ -24,9 +30,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             Constraint::Min(30),
         ])
         .areas(area);
-        draw_story(model, screen, frame, story);
-        draw_worlds(model, screen, frame, worlds);
-        draw_state(model, screen, frame, state);
+        draw_story(app, screen, history, frame, story);
+        draw_worlds(app, screen, history, frame, worlds);
+        draw_state(app, screen, frame, state);
     } else {
         let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4;
         let [story, worlds, state] = Layout::vertical([
@@ -35,24 +41,28 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             Constraint::Min(5),
         ])
         .areas(area);
-        draw_story(model, screen, frame, story);
-        draw_worlds(model, screen, frame, worlds);
-        draw_state(model, screen, frame, state);
+        draw_story(app, screen, history, frame, story);
+        draw_worlds(app, screen, history, frame, worlds);
+        draw_state(app, screen, frame, state);
     }
 }
 
-fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_story(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = app.theme;
     let block = pane(theme, "story", screen.pane == 0);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let cells = usize::from(inner.width);
     let story = &screen.story;
-    let time = model
-        .stream
-        .as_ref()
+    let time = history
         .and_then(|stream| stream.steps.get(&story.base))
-        .map(|step| format!(" · {}", model.zone.short(step.event.recorded_at)))
+        .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at)))
         .unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),
@@ -65,7 +75,7 @@ fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
         Continuation::None => "the story ends (m re-folds what came later)",
         Continuation::Refold => "re-fold: recorded events applied, no rules run",
     };
-    lines.extend(change_lines(model, screen, cells));
+    lines.extend(change_lines(app, screen, history, cells));
     if screen.changes() == 0 && inner.height > 3 {
         lines.push(Line::styled(
             "nothing is changed yet:",
@@ -96,9 +106,18 @@ fn draw_story(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
 }
 
 /// The changes, one line each: edits first, then what is done at the base.
-fn change_lines(model: &Model, screen: &WhatIfScreen, cells: usize) -> Vec<Line<'static>> {
-    let theme = model.theme;
-    let edits = screen.story.edits.iter().map(|edit| edit_line(model, edit));
+fn change_lines(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    cells: usize,
+) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    let edits = screen
+        .story
+        .edits
+        .iter()
+        .map(|edit| edit_line(history, edit));
     let actions = screen.story.actions.iter().map(|action| match action {
         Action::Command(command) => {
             let reason = command
@@ -137,12 +156,9 @@ fn change_lines(model: &Model, screen: &WhatIfScreen, cells: usize) -> Vec<Line<
         .collect()
 }
 
-fn edit_line(model: &Model, edit: &Edit) -> (&'static str, Token, String) {
+fn edit_line(history: Option<&StreamScreen>, edit: &Edit) -> (&'static str, Token, String) {
     let name = |revision: u64| {
-        let step = model
-            .stream
-            .as_ref()
-            .and_then(|stream| stream.steps.get(&revision));
+        let step = history.and_then(|stream| stream.steps.get(&revision));
         step.map_or_else(String::new, |step| {
             safe(&step.event.event_type).into_owned()
         })
@@ -172,13 +188,19 @@ fn edit_line(model: &Model, edit: &Edit) -> (&'static str, Token, String) {
     }
 }
 
-fn draw_worlds(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_worlds(
+    app: &App,
+    screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = app.theme;
     let block = pane(theme, "as it was | what if", screen.pane == 1);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if let Remote::Failed(why) = &screen.result {
-        return failure(model, frame, inner, why);
+        return failure(app, frame, inner, why);
     }
     let out = screen.result.value();
     let worlds = screen.worlds();
@@ -208,8 +230,9 @@ fn draw_worlds(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area
             selected_line = lines.len();
         }
         lines.extend(world_lines(
-            model,
+            app,
             screen,
+            history,
             world,
             index == screen.row && screen.pane == 1,
             cells,
@@ -260,18 +283,16 @@ fn rule_line(text: &str, cells: usize, style: ratatui::style::Style) -> Line<'st
 }
 
 fn world_lines(
-    model: &Model,
+    app: &App,
     screen: &WhatIfScreen,
+    history: Option<&StreamScreen>,
     world: &World<'_>,
     selected: bool,
     cells: usize,
 ) -> Vec<Line<'static>> {
-    let theme = model.theme;
+    let theme = app.theme;
     let name = |revision: u64| {
-        let step = model
-            .stream
-            .as_ref()
-            .and_then(|stream| stream.steps.get(&revision));
+        let step = history.and_then(|stream| stream.steps.get(&revision));
         step.map_or_else(
             || "…".to_owned(),
             |step| safe(&step.event.event_type).into_owned(),
@@ -293,7 +314,7 @@ fn world_lines(
             None,
         ),
         World::Step(recorded, step) => {
-            let (then, token) = verdict(model, step);
+            let (then, token) = verdict(app, step);
             let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
             let was = recorded.map_or_else(String::new, name);
             let note = step.message.as_deref().map(|message| match &step.rule {
@@ -329,8 +350,8 @@ fn world_lines(
 }
 
 /// What came of a step, in a few words; a command's verdict and an event's are not the same thing and say so.
-fn verdict(model: &Model, step: &WhatIfStep) -> (String, Token) {
-    let theme = model.theme;
+fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
+    let theme = app.theme;
     let name = safe(&step.step_type);
     match (step.kind, step.outcome) {
         (_, StepOutcome::Dropped) => ("(dropped)".to_owned(), Token::Removed),
@@ -346,8 +367,8 @@ fn verdict(model: &Model, step: &WhatIfStep) -> (String, Token) {
     }
 }
 
-fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_state(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
+    let theme = app.theme;
     let title = match screen.result.value() {
         Some(out) => format!(
             "state · was {} | what if {}",
@@ -366,11 +387,11 @@ fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
     let Some(out) = screen.result.value() else {
         frame.render_widget(framed(""), area);
         if screen.result.failure().is_none() {
-            loading(model, frame, inner, "the story");
+            loading(app, frame, inner, "the story");
         }
         return;
     };
-    let lines = state_lines(model, out, usize::from(inner.width));
+    let lines = state_lines(app, out, usize::from(inner.width));
     let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
     frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(
@@ -379,8 +400,8 @@ fn draw_state(model: &Model, screen: &WhatIfScreen, frame: &mut Frame<'_>, area:
     );
 }
 
-fn state_lines(model: &Model, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
-    let theme = model.theme;
+fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
     let (was, then) = (fields(&out.actual.state), fields(&out.state));
     let value = |rows: &[FieldRow], path: &str| {
         rows.iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase};
+use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
 use super::{engine, tables};
 use crate::store::StoreError;
@@ -14,14 +14,27 @@ pub(super) struct File {
     database: RwLock<Option<Database>>,
     /// Whether a write failed in such a way that the engine takes no more.
     refuses: AtomicBool,
+    redacted_copy: AtomicBool,
 }
 
 impl File {
-    pub(super) fn new(database: Database) -> Self {
-        Self {
+    pub(super) fn new(database: Database) -> Result<Self, StoreError> {
+        let redacted = is_redacted_copy(&database)?;
+        Ok(Self {
             database: RwLock::new(Some(database)),
             refuses: AtomicBool::new(false),
-        }
+            redacted_copy: AtomicBool::new(redacted),
+        })
+    }
+
+    /// Whether it holds a redacted copy.
+    pub(super) fn is_redacted_copy(&self) -> bool {
+        self.redacted_copy.load(Ordering::SeqCst)
+    }
+
+    /// Notes that the label of a redacted copy is durable.
+    pub(super) fn now_redacted_copy(&self) {
+        self.redacted_copy.store(true, Ordering::SeqCst);
     }
 
     /// Does something with the database, unless it is closed.
@@ -131,4 +144,24 @@ pub(super) fn check_format(database: &Database, path: &Path) -> Result<(), Store
         tables::open_all(&txn).map_err(engine(doing))?;
     }
     txn.commit().map_err(engine(doing))
+}
+
+/// Key of the mark of a redacted copy in `META`.
+const REDACTED_COPY: &str = "redacted_copy";
+
+fn is_redacted_copy(database: &Database) -> Result<bool, StoreError> {
+    let doing = "reading the store's label";
+    let txn = database.begin_read().map_err(engine(doing))?;
+    let meta = txn.open_table(tables::META).map_err(engine(doing))?;
+    let mark = meta.get(REDACTED_COPY).map_err(engine(doing))?;
+    Ok(mark.is_some())
+}
+
+/// Writes the mark of a redacted copy.
+pub(super) fn label_redacted_copy(txn: &WriteTransaction) -> Result<(), StoreError> {
+    let doing = "labelling a redacted copy";
+    let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+    meta.insert(REDACTED_COPY, [1].as_slice())
+        .map_err(engine(doing))?;
+    Ok(())
 }

@@ -144,7 +144,7 @@ impl RedbStore {
         let current = RedbView::open(&database)?.head();
         let (announce, head) = watch::channel(current);
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let file = Arc::new(File::new(database));
+        let file = Arc::new(File::new(database)?);
         let shared = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -238,6 +238,14 @@ impl Store for RedbStore {
             file_bytes: std::fs::metadata(&self.path).map_or(0, |meta| meta.len()),
             read_only: self.file.refuses(),
         })
+    }
+
+    fn is_redacted_copy(&self) -> bool {
+        self.file.is_redacted_copy()
+    }
+
+    fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
+        self.request(|to| Request::Write(Write::LabelRedactedCopy(to)))
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {

@@ -10,7 +10,7 @@ use whodunit_core::time::Timestamp;
 
 use super::append::append;
 use super::decisions::restore_decision;
-use super::file::File;
+use super::file::{File, label_redacted_copy};
 use super::jobs;
 use super::lookup::{head, last_decision};
 use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
@@ -39,6 +39,7 @@ pub(super) enum Write {
         oneshot::Sender<Result<bool, AppendError>>,
     ),
     Snapshot(Snapshot, oneshot::Sender<Result<(), StoreError>>),
+    LabelRedactedCopy(oneshot::Sender<Result<(), StoreError>>),
     Jobs {
         changes: Vec<JobChange>,
         at: Timestamp,
@@ -51,6 +52,7 @@ enum Reply {
     Append(Box<Result<AppendResult, AppendError>>),
     Restore(Result<bool, AppendError>),
     Snapshot,
+    Labelled,
     Jobs {
         jobs: Vec<Option<Job>>,
         /// Whether losing the change in a crash would make somebody do their work again for nothing.
@@ -70,6 +72,7 @@ impl Write {
                 restore_decision(txn, RestoredDecision::clone(decision)).map(Reply::Restore)
             }
             Self::Snapshot(snapshot, _) => save(txn, snapshot).map(|()| Reply::Snapshot),
+            Self::LabelRedactedCopy(_) => label_redacted_copy(txn).map(|()| Reply::Labelled),
             Self::Jobs { changes, at, .. } => {
                 let durable = !changes
                     .iter()
@@ -84,7 +87,8 @@ impl Write {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
             (Self::RestoreDecision(_, to), Reply::Restore(result)) => drop(to.send(result)),
-            (Self::Snapshot(_, to), Reply::Snapshot) => drop(to.send(Ok(()))),
+            (Self::Snapshot(_, to), Reply::Snapshot)
+            | (Self::LabelRedactedCopy(to), Reply::Labelled) => drop(to.send(Ok(()))),
             (Self::Jobs { to, .. }, Reply::Jobs { jobs, .. }) => drop(to.send(Ok(jobs))),
             // `apply` gives each request a reply of its own kind.
             (write, _) => write.fail("its reply is of another request"),
@@ -97,7 +101,7 @@ impl Write {
         match self {
             Self::Append(_, to) => drop(to.send(Err(error.into()))),
             Self::RestoreDecision(_, to) => drop(to.send(Err(error.into()))),
-            Self::Snapshot(_, to) => drop(to.send(Err(error))),
+            Self::Snapshot(_, to) | Self::LabelRedactedCopy(to) => drop(to.send(Err(error))),
             Self::Jobs { to, .. } => drop(to.send(Err(error))),
         }
     }
@@ -163,6 +167,9 @@ fn commit_group(
                 announce.send_replace(head);
             }
             for (write, reply) in group.into_iter().zip(replies) {
+                if matches!(reply, Reply::Labelled) {
+                    file.now_redacted_copy();
+                }
                 write.answer(reply);
             }
         }
@@ -200,6 +207,7 @@ fn try_group(
             }
             Reply::Restore(Ok(written)) => facts |= written,
             Reply::Snapshot => derived = true,
+            Reply::Labelled => durable = true,
             Reply::Jobs { durable: now, .. } => {
                 durable |= now;
                 derived |= !now;

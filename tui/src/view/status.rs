@@ -4,9 +4,9 @@ use whodunit_core::api::pipeline::{JobStatus, ProjectionOut};
 use whodunit_core::event::Event;
 
 use super::pipeline::{job_mark, job_story};
-use crate::model::pipeline::Standing;
+use crate::client::StreamStatus;
 use crate::model::stream::StreamScreen;
-use crate::model::{Model, Remote};
+use crate::model::{App, Remote};
 use crate::text::{number, safe};
 use crate::theme::{Glyph, Token};
 
@@ -16,12 +16,12 @@ pub(super) const MODELS: &str = "models";
 
 /// In full, as labelled facts.
 pub(super) fn facts(
-    model: &Model,
+    app: &App,
     stream: &StreamScreen,
     event: &Event,
 ) -> Vec<(&'static str, String, Token)> {
-    let standing = match &stream.standing {
-        Remote::Ready(standing) | Remote::Loading(Some(standing)) => standing,
+    let status = match &stream.status {
+        Remote::Ready(status) | Remote::Loading(Some(status)) => status,
         Remote::Failed(why) => {
             let text = format!("not known: {}", safe(&why.message));
             return vec![(OUTBOX, text, Token::Muted)];
@@ -30,9 +30,9 @@ pub(super) fn facts(
             return vec![(OUTBOX, "…".to_owned(), Token::Muted)];
         }
     };
-    let mut facts = jobs(model, standing, event);
-    if !standing.projections.is_empty() {
-        let (texts, behind): (Vec<String>, Vec<bool>) = standing
+    let mut facts = jobs(app, status, event);
+    if !status.projections.is_empty() {
+        let (texts, behind): (Vec<String>, Vec<bool>) = status
             .projections
             .iter()
             .map(|projection| {
@@ -41,7 +41,7 @@ pub(super) fn facts(
                 let word = if applied { "applied" } else { "not yet" };
                 let text = format!(
                     "{} {} {word}",
-                    model.theme.glyph(glyph),
+                    app.theme.glyph(glyph),
                     safe(&projection.name)
                 );
                 (text, !applied)
@@ -61,8 +61,8 @@ fn is_applied(projection: &ProjectionOut, event: &Event) -> bool {
     projection.checkpoint >= event.position.0
 }
 
-fn jobs(model: &Model, standing: &Standing, event: &Event) -> Vec<(&'static str, String, Token)> {
-    let Some(jobs) = standing.jobs_of(event.revision.0) else {
+fn jobs(app: &App, status: &StreamStatus, event: &Event) -> Vec<(&'static str, String, Token)> {
+    let Some(jobs) = status.jobs_of(event.revision.0) else {
         let text = format!("whodunit outbox --stream {}", safe(event.stream.as_str()));
         return vec![(OUTBOX, text, Token::Muted)];
     };
@@ -73,12 +73,12 @@ fn jobs(model: &Model, standing: &Standing, event: &Event) -> Vec<(&'static str,
         .map(|job| {
             let (glyph, token) = job_mark(job);
             let what = match job.status {
-                JobStatus::Failed => format!("failed: {}", job_story(model, job)),
+                JobStatus::Failed => format!("failed: {}", job_story(app, &status.handlers, job)),
                 JobStatus::Pending | JobStatus::Processing | JobStatus::Completed => {
-                    job_story(model, job)
+                    job_story(app, &status.handlers, job)
                 }
             };
-            let glyph = model.theme.glyph(glyph);
+            let glyph = app.theme.glyph(glyph);
             (
                 OUTBOX,
                 format!("{glyph} {} {what}", safe(&job.handler)),
@@ -89,13 +89,13 @@ fn jobs(model: &Model, standing: &Standing, event: &Event) -> Vec<(&'static str,
 }
 
 /// In a few marks: `outbox 2✓ 1✗  models 1 not yet`.
-pub(super) fn short(model: &Model, stream: &StreamScreen, event: &Event) -> (String, Token) {
-    let Some(standing) = stream.standing.value() else {
+pub(super) fn short(app: &App, stream: &StreamScreen, event: &Event) -> (String, Token) {
+    let Some(status) = stream.status.value() else {
         return (String::new(), Token::Plain);
     };
     let mut parts = Vec::new();
     let mut token = Token::Plain;
-    if let Some(jobs) = standing.jobs_of(event.revision.0)
+    if let Some(jobs) = status.jobs_of(event.revision.0)
         && !jobs.is_empty()
     {
         let mut marks = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn short(model: &Model, stream: &StreamScreen, event: &Event) -> (Str
             let count = jobs.iter().filter(|job| job_mark(job).0 == glyph).count();
             if count > 0 {
                 let n = number(count as u64);
-                marks.push(format!("{n} {}", model.theme.glyph(glyph)));
+                marks.push(format!("{n} {}", app.theme.glyph(glyph)));
             }
         }
         if jobs.iter().any(|job| job.status == JobStatus::Failed) {
@@ -117,7 +117,7 @@ pub(super) fn short(model: &Model, stream: &StreamScreen, event: &Event) -> (Str
         }
         parts.push(format!("{OUTBOX} {}", marks.join(" ")));
     }
-    let behind = standing
+    let behind = status
         .projections
         .iter()
         .filter(|projection| !is_applied(projection, event))
@@ -125,10 +125,10 @@ pub(super) fn short(model: &Model, stream: &StreamScreen, event: &Event) -> (Str
     if behind > 0 {
         parts.push(format!(
             "{behind} of {} {MODELS} not yet",
-            standing.projections.len()
+            status.projections.len()
         ));
-    } else if !standing.projections.is_empty() {
-        parts.push(format!("{MODELS} {}", model.theme.glyph(Glyph::Done)));
+    } else if !status.projections.is_empty() {
+        parts.push(format!("{MODELS} {}", app.theme.glyph(Glyph::Done)));
     }
     (parts.join(" · "), token)
 }

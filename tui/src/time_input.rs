@@ -1,4 +1,4 @@
-//! Where to jump: a revision, or a time in many spellings.
+//! Time input: a revision, or a time in many spellings.
 //!
 //! Owns how a typed text becomes one of the two. What a time means depends on the zone shown and on where the cursor
 //! stands, never on the clock.
@@ -10,20 +10,20 @@ use crate::text::Zone;
 
 /// A place in a stream's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Jump {
+pub(crate) enum Target {
     Revision(u64),
     Time(Timestamp),
 }
 
 /// Reads `3`, `2025-03-24T15:47Z`, `2025-03-24 15:47` (in the zone shown), `15:47` or `3:47 PM` (on the cursor's day),
 /// `-2d` and `+1h` (from the cursor).
-pub(crate) fn parse(text: &str, zone: Zone, cursor: Timestamp) -> Result<Jump, String> {
+pub(crate) fn parse(text: &str, zone: Zone, cursor: Timestamp) -> Result<Target, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("type a revision such as `3`, or a time such as `2025-03-24 15:47`".to_owned());
     }
     if let Ok(revision) = text.parse() {
-        return Ok(Jump::Revision(revision));
+        return Ok(Target::Revision(revision));
     }
     let relative = text
         .strip_prefix('-')
@@ -32,24 +32,34 @@ pub(crate) fn parse(text: &str, zone: Zone, cursor: Timestamp) -> Result<Jump, S
     if let Some((rest, sign)) = relative
         && let Some(micros) = ago(rest)
     {
-        return Ok(Jump::Time(cursor.plus_micros(sign * micros)));
+        return Ok(Target::Time(cursor.plus_micros(sign * micros)));
     }
     let spelled = match time_of_day(text) {
         Some(clock) => format!("{} {clock}", zone.date(cursor)),
         None => text.to_owned(),
     };
     match spelled.parse() {
-        Ok(time) => Ok(Jump::Time(time)),
+        Ok(_) if names_a_minute(&spelled) => zoned(&spelled, zone),
+        Ok(time) => Ok(Target::Time(time)),
         Err(TimeError::NoZone(local)) => zoned(&local, zone),
         Err(_) => zoned(&spelled, zone),
     }
 }
 
-/// A time without zone, read in the zone shown (a `Z` at its end is one). A minute or a day is meant whole: to its end.
-fn zoned(text: &str, zone: Zone) -> Result<Jump, String> {
+/// Whether a time ends with its minutes, before its zone: `2025-03-24T15:47+02:00`.
+fn names_a_minute(text: &str) -> bool {
+    text.get(13..14) == Some(":") && !matches!(text.get(16..17), Some(":" | "."))
+}
+
+/// A time without seconds, or without a zone: then it is read in the zone shown. A minute or a day is meant whole: to its
+/// end.
+fn zoned(text: &str, zone: Zone) -> Result<Target, String> {
     let (local, suffix) = match text.strip_suffix('Z') {
         Some(utc) => (utc, "Z".to_owned()),
-        None => (text, zone.suffix()),
+        None => match text.split_at_checked(16) {
+            Some((minute, offset)) if offset.starts_with(['+', '-']) => (minute, offset.to_owned()),
+            _ => (text, zone.suffix()),
+        },
     };
     let local = local.replace(' ', "T");
     let full = match local.len() {
@@ -57,7 +67,7 @@ fn zoned(text: &str, zone: Zone) -> Result<Jump, String> {
         16 => format!("{local}:59.999999{suffix}"),
         _ => format!("{local}{suffix}"),
     };
-    full.parse().map(Jump::Time).map_err(|_unreadable: TimeError| {
+    full.parse().map(Target::Time).map_err(|_unreadable: TimeError| {
         format!("`{text}` is neither a revision nor a time; try `3`, `15:47`, `2025-03-24 15:47` or `-2d`")
     })
 }
@@ -96,21 +106,25 @@ fn time_of_day(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn time(text: &str) -> Jump {
-        Jump::Time(text.parse().unwrap())
+    fn time(text: &str) -> Target {
+        Target::Time(text.parse().unwrap())
     }
 
     #[test]
     fn revisions_and_times_are_told_apart() {
         let cursor: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         let cases = [
-            ("3", Jump::Revision(3)),
-            ("0", Jump::Revision(0)),
+            ("3", Target::Revision(3)),
+            ("0", Target::Revision(0)),
             ("2025-03-24T15:47:00Z", time("2025-03-24T15:47:00Z")),
             ("2025-03-24T17:47:00+02:00", time("2025-03-24T15:47:00Z")),
             // A minute is meant whole: what happened in it has happened.
             ("2025-03-24 15:47", time("2025-03-24T15:47:59.999999Z")),
             ("2025-03-24T15:47Z", time("2025-03-24T15:47:59.999999Z")),
+            (
+                "2025-03-24T15:47+02:00",
+                time("2025-03-24T13:47:59.999999Z"),
+            ),
             ("15:46", time("2025-03-24T15:46:59.999999Z")),
             ("3:47 PM", time("2025-03-24T15:47:59.999999Z")),
             ("12:05am", time("2025-03-24T00:05:59.999999Z")),

@@ -1,0 +1,162 @@
+//! Redacted exports: what they say of themselves, and where they may go.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, create_user, suspend};
+
+async fn import(api: &Api, query: &str, lines: &str) -> crate::support::Reply {
+    api.post_text(&format!("/v1/import{query}"), "application/x-ndjson", lines)
+        .await
+}
+
+async fn source() -> Api {
+    let api = Api::start();
+    api.fact("door-1", "Opened", json!({"n": 1})).await;
+    api.user("user-1", "sarah").await;
+    api.command("user-2", &create_user("sarah"))
+        .await
+        .problem(422, "rejected");
+    api.command("user-1", &suspend("odd")).await.ok();
+    api.fact("door-1", "Closed", json!({"n": 2})).await;
+    api
+}
+
+async fn redacted_export(api: &Api) -> String {
+    let reply = api.get("/v1/export").await;
+    assert_eq!(reply.headers["whodunit-redacted"], "true");
+    reply.text.replace("\"id-", "\"from-source-")
+}
+
+#[tokio::test]
+async fn a_redacted_export_says_so_first_and_counts_what_follows() {
+    let api = source().await;
+    let lines = redacted_export(&api).await;
+    assert!(!lines.contains("$argon2id"));
+    let mut lines = lines.lines();
+    let header: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(
+        header,
+        json!({"export": {"redacted": true, "events": 4, "decisions": 3}})
+    );
+    assert_eq!(lines.count(), 7);
+    let events = api.get("/v1/export?decisions=false").await.text;
+    assert!(events.starts_with(r#"{"export":{"redacted":true,"events":4,"decisions":0}}"#));
+    let some = api.get("/v1/export?category=door").await.text;
+    assert!(some.starts_with(r#"{"export":{"redacted":true,"events":null,"decisions":null}}"#));
+    // With everything in it there is nothing to say.
+    let whole = api.get("/v1/export?reveal=true").await;
+    assert_eq!(whole.headers["whodunit-redacted"], "false");
+    assert!(whole.text.starts_with(r#"{"position":1,"#));
+}
+
+#[tokio::test]
+async fn into_an_empty_store_it_goes_as_a_redacted_copy_labelled_everywhere() {
+    let lines = redacted_export(&source().await).await;
+    let copy = Api::start();
+    assert_eq!(copy.get("/v1/health").await.ok()["redacted_copy"], false);
+    let report = import(&copy, "", &lines).await.ok();
+    let got = [
+        "read",
+        "added",
+        "decisions",
+        "failed",
+        "renumbered",
+        "missing",
+    ];
+    assert_eq!(
+        got.map(|field| report[field].as_u64().unwrap()),
+        [7, 4, 3, 0, 0, 0]
+    );
+    assert_eq!(report["redacted_copy"], true);
+    let health = copy.get("/v1/health").await;
+    assert_eq!(health.headers["whodunit-redacted-copy"], "true");
+    assert_eq!(health.ok()["redacted_copy"], true);
+    let streams = copy.get("/v1/streams").await;
+    assert_eq!(streams.headers["whodunit-redacted-copy"], "true");
+    for path in ["state", "steps", "diff?from=0&to=1"] {
+        let reply = copy.get(&format!("/v1/streams/user-1/{path}")).await.ok();
+        assert_eq!(reply["warnings"][0]["code"], "redacted_copy", "{path}");
+    }
+    // Everything in its place, out again as it came in, and redacted even where secrets are asked for.
+    assert_eq!(copy.get("/v1/export").await.text, lines);
+    let revealed = copy.get("/v1/export?reveal=true").await;
+    assert_eq!(revealed.headers["whodunit-redacted"], "true");
+    assert!(revealed.text.starts_with(r#"{"export":{"redacted":true"#));
+    // Again: nothing new.
+    let report = import(&copy, "", &lines).await.ok();
+    assert_eq!(
+        (&report["repeated"], &report["failed"]),
+        (&json!(7), &json!(0))
+    );
+    // The copy of a copy.
+    let again = Api::start();
+    import(&again, "", &revealed.text).await.ok();
+    assert_eq!(again.get("/v1/export").await.text, lines);
+}
+
+#[tokio::test]
+async fn the_label_outlives_the_daemon() {
+    let lines = redacted_export(&source().await).await;
+    let directory = tempfile::tempdir().unwrap();
+    let copy = Api::start_in(directory.path());
+    import(&copy, "", &lines).await.ok();
+    copy.daemon.close().await.unwrap();
+    drop(copy);
+    let copy = Api::start_in(directory.path());
+    assert_eq!(copy.get("/v1/health").await.ok()["redacted_copy"], true);
+}
+
+#[tokio::test]
+async fn it_never_goes_into_a_log_with_other_history_in_silence() {
+    let lines = redacted_export(&source().await).await;
+    let api = Api::start();
+    api.fact("other-1", "Happened", json!({})).await;
+    let problem = import(&api, "", &lines)
+        .await
+        .problem(409, "redacted_export");
+    assert!(problem["hint"].as_str().unwrap().contains("empty store"));
+    assert_eq!(api.head(), (1, 0));
+    // Without its first line it is known by its lines; what stands beside redacted events is not closed up over them.
+    let headless: Vec<_> = lines.lines().skip(1).collect();
+    let report = import(&api, "", &headless.join("\n")).await.ok();
+    assert_eq!(report["redacted_copy"], false);
+    let stream = api.get("/v1/streams/user-1").await;
+    stream.problem(404, "no_such_stream");
+    let reasons = report["errors"].to_string();
+    assert!(reasons.contains("was redacted on export"), "{reasons}");
+    assert!(
+        reasons.contains("ends at revision 0 here: 1 is missing"),
+        "{reasons}"
+    );
+    // Asked to, it does, and the log says from then on what it is.
+    let report = import(&api, "?allow_redacted=true", &lines).await.ok();
+    assert_eq!(
+        (&report["failed"], &report["redacted_copy"]),
+        (&json!(0), &json!(true))
+    );
+    assert_eq!(api.get("/v1/health").await.ok()["redacted_copy"], true);
+}
+
+#[tokio::test]
+async fn without_its_first_line_it_still_makes_an_empty_store_a_redacted_copy() {
+    let lines = redacted_export(&source().await).await;
+    let headless: Vec<_> = lines.lines().skip(1).collect();
+    let copy = Api::start();
+    let report = import(&copy, "", &headless.join("\n")).await.ok();
+    assert_eq!(
+        (&report["failed"], &report["redacted_copy"]),
+        (&json!(0), &json!(true))
+    );
+    assert_eq!(copy.get("/v1/export").await.text, lines);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_noticed() {
+    let lines = redacted_export(&source().await).await;
+    let cut: Vec<_> = lines.lines().take(5).collect();
+    let report = import(&Api::start(), "", &cut.join("\n")).await.ok();
+    assert_eq!(
+        (&report["read"], &report["missing"]),
+        (&json!(4), &json!(3))
+    );
+}

@@ -1,0 +1,80 @@
+//! The guide: one line that takes a newcomer of the demo from the missing account to its cause.
+//!
+//! Owns the steps and their texts; the update moves on as each is followed. `Esc` ends it for good.
+
+/// A step of the guide, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Guide {
+    #[default]
+    Filter,
+    Open,
+    StepBack,
+    WhatIf,
+    Change,
+    Refold,
+    Pipeline,
+    Retry,
+}
+
+impl Guide {
+    const STEPS: [(Self, &'static str); 8] = [
+        (
+            Self::Filter,
+            "\"Sarah's account is missing!\"  press / and type sarah",
+        ),
+        (
+            Self::Open,
+            "there she is, deleted. press Enter until her stream opens",
+        ),
+        (
+            Self::StepBack,
+            "who, when, why: all here. press ← to step to before the deletion",
+        ),
+        (
+            Self::WhatIf,
+            "← again: a suspension nobody meant. w: what if it hadn't happened?",
+        ),
+        (
+            Self::Change,
+            "↑↓ to UserSuspended, x drops it; or a: run a command instead",
+        ),
+        (
+            Self::Refold,
+            "m re-folds what came later onto it. nothing is ever written",
+        ),
+        (
+            Self::Pipeline,
+            "[ goes back, then p: behind the log, a mail failed. Esc ends this",
+        ),
+        (
+            Self::Retry,
+            "R on the job tries it again. that was the tour: Esc ends this",
+        ),
+    ];
+
+    fn index(self) -> usize {
+        let mut steps = Self::STEPS.iter();
+        steps.position(|(step, _)| *step == self).unwrap_or(0)
+    }
+
+    /// The step after it; the last one stays.
+    pub(crate) fn next(self) -> Self {
+        let next = Self::STEPS.get(self.index() + 1);
+        next.map_or(self, |(step, _)| *step)
+    }
+
+    /// The line to show, with how far it is.
+    pub(crate) fn line(self) -> String {
+        let index = self.index();
+        let text = Self::STEPS.get(index).map_or("", |(_, text)| text);
+        format!("{}/{}  {text}", index + 1, Self::STEPS.len())
+    }
+
+    /// How many cells the widest of its lines takes.
+    #[cfg(test)]
+    pub(crate) fn cells_max() -> usize {
+        let lines = Self::STEPS.iter().map(|(step, _)| step.line());
+        let cells = lines.map(|line| crate::text::width(&line));
+        cells.max().unwrap_or_default()
+    }
+}

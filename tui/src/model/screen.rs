@@ -1,0 +1,146 @@
+//! Screens as values: each holds what it shows and the questions it waits for.
+//!
+//! Owns what all screens have in common. A screen that is dropped takes its questions along: no reply can reach another.
+
+use super::log::LogScreen;
+use super::pipeline::PipelineScreen;
+use super::stream::{StreamScreen, diff_call};
+use super::streams::StreamsScreen;
+use super::what_if::WhatIfScreen;
+use super::{Asked, Overlay, Place, Remote};
+use crate::keys::Scope;
+
+#[derive(Debug, Clone)]
+pub(crate) enum Screen {
+    Streams(Box<StreamsScreen>),
+    Stream(Box<StreamScreen>),
+    WhatIf(Box<WhatIfScreen>),
+    Log(Box<LogScreen>),
+    Pipeline(Box<PipelineScreen>),
+}
+
+/// The screens that are reached by a key of their own, from anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Top {
+    Streams,
+    Log,
+    Pipeline,
+}
+
+impl Top {
+    /// The screen before anything was asked.
+    pub(super) fn fresh(self) -> Screen {
+        match self {
+            Self::Streams => Screen::Streams(Box::default()),
+            Self::Log => Screen::Log(Box::default()),
+            Self::Pipeline => Screen::Pipeline(Box::default()),
+        }
+    }
+}
+
+impl Screen {
+    /// Which of the top screens it is, if it is one.
+    pub(crate) fn top(&self) -> Option<Top> {
+        match self {
+            Self::Streams(_) => Some(Top::Streams),
+            Self::Log(_) => Some(Top::Log),
+            Self::Pipeline(_) => Some(Top::Pipeline),
+            Self::Stream(_) | Self::WhatIf(_) => None,
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        match self {
+            Self::Streams(_) => Scope::Streams,
+            Self::Stream(_) => Scope::Stream,
+            Self::WhatIf(_) => Scope::WhatIf,
+            Self::Log(_) => Scope::Log,
+            Self::Pipeline(_) => Scope::Pipeline,
+        }
+    }
+
+    /// Where it is, to come back to.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::Streams(_) => Place::Top(Top::Streams),
+            Self::Log(_) => Place::Top(Top::Log),
+            Self::Pipeline(_) => Place::Top(Top::Pipeline),
+            Self::Stream(screen) => Place::Stream(screen.stream.clone(), screen.revision()),
+            Self::WhatIf(screen) => Place::Stream(screen.stream.clone(), screen.opened_at),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        match self {
+            Self::Streams(screen) => &screen.asked,
+            Self::Stream(screen) => &screen.asked,
+            Self::WhatIf(screen) => &screen.asked,
+            Self::Log(screen) => &screen.asked,
+            Self::Pipeline(screen) => &screen.asked,
+        }
+    }
+
+    pub(crate) fn asked_mut(&mut self) -> &mut Asked {
+        match self {
+            Self::Streams(screen) => &mut screen.asked,
+            Self::Stream(screen) => &mut screen.asked,
+            Self::WhatIf(screen) => &mut screen.asked,
+            Self::Log(screen) => &mut screen.asked,
+            Self::Pipeline(screen) => &mut screen.asked,
+        }
+    }
+
+    /// Nothing is under way any more: what was asked for is not there, and says so.
+    pub(crate) fn give_up(&mut self) {
+        self.asked_mut().forget_all();
+        match self {
+            Self::Streams(screen) => {
+                // A list of another filter is no answer to this one.
+                if screen.is_outdated() {
+                    screen.list = Remote::Absent;
+                }
+                screen.list.settle();
+                screen.preview.settle();
+                screen.categories.settle();
+                screen.open_first = false;
+            }
+            Self::Stream(screen) => {
+                screen.info.settle();
+                screen.status.settle();
+                screen.diff.settle();
+            }
+            Self::WhatIf(screen) => {
+                screen.result.settle();
+                screen.model.settle();
+            }
+            Self::Log(screen) => screen.rows.settle(),
+            Self::Pipeline(screen) => {
+                screen.all.settle();
+                screen.check.settle();
+            }
+        }
+    }
+
+    /// Whether it changes by itself, as time passes.
+    pub(super) fn is_moving(&self) -> bool {
+        match self {
+            Self::Pipeline(_) => true,
+            Self::Stream(screen) => screen.is_moving(),
+            Self::Streams(_) | Self::WhatIf(_) | Self::Log(_) => false,
+        }
+    }
+
+    /// The command that gives the same answer as the screen with what lies over it.
+    pub(crate) fn call(&self, overlay: Option<&Overlay>) -> String {
+        match self {
+            Self::Streams(screen) => screen.call(),
+            Self::Stream(screen) if matches!(overlay, Some(Overlay::Diff { .. })) => {
+                diff_call(screen)
+            }
+            Self::Stream(screen) => screen.call(),
+            Self::WhatIf(screen) => screen.call(),
+            Self::Log(screen) => screen.call(),
+            Self::Pipeline(screen) => screen.call(overlay),
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! A daemon in memory: the core's own fold, diff and what-if over a small log of several streams.
+//!
+//! Owns how a request is answered from it. Every answer is about the stream it was asked for, as the real daemon's is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::json;
+use whodunit_core::api::Page;
+use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Stream};
+use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
+use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
+use whodunit_core::api::what_if::{Continuation, WhatIfIn, WhatIfOut};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::decide::provisional;
+use whodunit_core::diff::diff;
+use whodunit_core::event::{Event, NewEvent};
+use whodunit_core::fold::{Folded, step};
+use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::NoHolders;
+use whodunit_core::merge;
+use whodunit_core::model::Model as Rules;
+use whodunit_core::shown::{Redact as _, redact_state};
+use whodunit_core::time::Timestamp;
+use whodunit_core::users::{self, Passwords};
+use whodunit_core::what_if::{Scenario, evaluate};
+
+use super::{history, now, pipeline, sarah};
+use crate::client::{
+    At, DecisionsQuery, EventsQuery, LiveCursor, LiveItem, LiveMessage, Order, Pipeline,
+    StreamEventsQuery, StreamSort, StreamStatus, StreamsQuery,
+};
+use crate::effect::Failure;
+use crate::msg::Msg;
+use crate::request::{Reply, Request};
+
+/// The head of the log, far beyond the fixtures: a believable one.
+const HEAD: u64 = 18_204;
+
+struct NoPasswords;
+
+impl Passwords for NoPasswords {
+    fn hash(&self, _plaintext: &str) -> Result<String, String> {
+        Ok("hash".to_owned())
+    }
+
+    fn verify(&self, _plaintext: &str, _hash: &str) -> Result<bool, String> {
+        Ok(true)
+    }
+}
+
+/// A store that answers every request from memory.
+#[derive(Clone)]
+pub(crate) struct Daemon {
+    users: Arc<Rules>,
+    merge: Arc<Rules>,
+    /// The log; Sarah's events come first, so that a test can reach them by index.
+    pub(crate) events: Vec<Event>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) pipeline: Pipeline,
+    /// Whether a consistency check finds nothing.
+    pub(crate) sound: bool,
+    /// What the title of Sarah's stream is instead of what the model says.
+    pub(crate) title: Option<String>,
+    /// What every request is answered with instead.
+    pub(crate) failure: Option<Failure>,
+    /// Items of a page at most.
+    pub(crate) page_max: usize,
+}
+
+impl Daemon {
+    /// Sarah's history and those of two other users.
+    pub(crate) fn sarah() -> Self {
+        let mut events = history::of_sarah();
+        events.extend(history::of_others());
+        Self {
+            users: Arc::new(users::model(Arc::new(NoPasswords)).unwrap()),
+            merge: Arc::new(merge::model()),
+            events,
+            decisions: history::decisions(),
+            pipeline: pipeline::all(),
+            sound: true,
+            title: None,
+            failure: None,
+            page_max: usize::MAX,
+        }
+    }
+
+    /// The same with orders beside the users, in small pages.
+    pub(crate) fn many() -> Self {
+        let mut daemon = Self::sarah();
+        daemon.events.extend(history::of_orders());
+        daemon.page_max = 4;
+        daemon
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self {
+            events: Vec::new(),
+            decisions: Vec::new(),
+            pipeline: Pipeline::default(),
+            ..Self::sarah()
+        }
+    }
+
+    pub(crate) fn failing(unreachable: bool) -> Self {
+        let failure = Failure {
+            code: (!unreachable).then(|| "internal".to_owned()),
+            message: if unreachable {
+                "no daemon reachable at http://127.0.0.1:4780: nothing listens there"
+            } else {
+                "the store failed while reading an event"
+            }
+            .to_owned(),
+            hint: Some("start one with `whodunit serve --data DIR`".to_owned()),
+            unreachable,
+        };
+        Self {
+            failure: Some(failure),
+            ..Self::sarah()
+        }
+    }
+
+    fn rules(&self, category: &str) -> &Rules {
+        if category == "user" {
+            &self.users
+        } else {
+            &self.merge
+        }
+    }
+
+    fn history(&self, stream: &StreamName) -> Vec<&Event> {
+        let events = self.events.iter();
+        events.filter(|event| event.stream == *stream).collect()
+    }
+
+    fn names(&self) -> BTreeSet<StreamName> {
+        self.events.iter().map(|e| e.stream.clone()).collect()
+    }
+
+    fn stream(&self, name: &StreamName) -> Result<Stream, Failure> {
+        let events = self.history(name);
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Err(Failure {
+                code: Some("no_such_stream".to_owned()),
+                message: format!("there is no stream `{name}`"),
+                hint: Some("`whodunit streams` lists those there are".to_owned()),
+                unreachable: false,
+            });
+        };
+        let rules = self.rules(name.category());
+        let mut folded = Folded::start(rules);
+        for event in &events {
+            folded.push(rules, event);
+        }
+        let title = self.title.clone().filter(|_| *name == sarah());
+        Ok(Stream {
+            stream: name.clone(),
+            category: name.category().to_owned(),
+            revision: last.revision,
+            first_position: first.position,
+            last_position: last.position,
+            first_recorded_at: first.recorded_at,
+            last_recorded_at: last.recorded_at,
+            last_event_type: last.event_type.clone(),
+            last_actor: last.actor.clone(),
+            last_reason: last.reason.clone(),
+            title: title.or_else(|| rules.title(&folded.state)),
+            status: rules.status(&folded.state),
+            clock_back_at: None,
+            model: rules.name().to_owned(),
+        })
+    }
+
+    fn page<T>(&self, items: Vec<T>, limit: Option<usize>, cursor: Option<&str>) -> Page<T> {
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let size = limit.unwrap_or(usize::MAX).min(self.page_max);
+        let to = from.saturating_add(size);
+        let next_cursor = (to < items.len()).then(|| to.to_string());
+        Page {
+            items: items.into_iter().skip(from).take(size).collect(),
+            next_cursor,
+            head: HEAD,
+            scanned: 0,
+        }
+    }
+
+    fn streams(&self, query: &StreamsQuery) -> Page<Stream> {
+        let wanted = query.matching.clone().unwrap_or_default().to_lowercase();
+        let matches = |text: &str| text.to_lowercase().contains(&wanted);
+        let names = self.names();
+        let mut streams: Vec<Stream> = names.iter().map(|n| self.stream(n).unwrap()).collect();
+        streams.retain(|stream| {
+            query
+                .category
+                .as_ref()
+                .is_none_or(|c| *c == stream.category)
+                && (matches(stream.stream.as_str()) || stream.title.as_deref().is_some_and(matches))
+        });
+        if query.sort == StreamSort::Recent {
+            streams.sort_by_key(|stream| {
+                std::cmp::Reverse((stream.last_recorded_at, stream.last_position))
+            });
+        }
+        self.page(streams, query.limit, query.cursor.as_deref())
+    }
+
+    fn state(&self, name: &StreamName, at: At) -> Result<StateOut, Failure> {
+        let head = self.stream(name)?.revision;
+        let events = self.history(name);
+        let revision = match at {
+            At::Head => head.0,
+            At::Revision(revision) => revision.0,
+            At::AsOf(at) => {
+                let by_then = events.iter().filter(|event| event.recorded_at <= at);
+                by_then.count() as u64
+            }
+        };
+        let rules = self.rules(name.category());
+        let mut folded = Folded::start(rules);
+        for event in events.iter().filter(|event| event.revision.0 <= revision) {
+            folded.push(rules, event);
+        }
+        let mut state = folded.state;
+        let redacted = redact_state(rules, &mut state);
+        let event = events.iter().find(|event| event.revision.0 == revision);
+        Ok(StateOut {
+            stream: name.clone(),
+            revision: Revision(revision),
+            position: event.map(|event| event.position),
+            recorded_at: event.map(|event| event.recorded_at),
+            state,
+            redacted,
+            head_revision: head,
+            model: rules.name().to_owned(),
+            rules_hash: rules.rules_hash().to_owned(),
+            snapshot_revision: Revision(0),
+            faults: Vec::new(),
+            faults_total: 0,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn steps(&self, name: &StreamName, query: &StreamEventsQuery) -> StepsOut {
+        let rules = self.rules(name.category());
+        let mut state = Folded::start(rules).state;
+        let steps = self.history(name).into_iter().map(|event| {
+            let before = state.clone();
+            let applied = step(rules, &mut state, event);
+            let mut step = Step {
+                event: event.clone(),
+                diff: diff(&before, &state),
+                applied,
+                upcast: None,
+            };
+            step.redact(rules);
+            step
+        });
+        let from = query.from.map_or(1, |from| from.0);
+        let steps = steps.filter(|step| step.event.revision.0 >= from);
+        let page = self.page(steps.collect(), query.limit, None);
+        StepsOut {
+            items: page.items,
+            next_cursor: page.next_cursor,
+            head: page.head,
+            scanned: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn diff(&self, name: &StreamName, from: At, to: At) -> Result<DiffOut, Failure> {
+        let (from, to) = (self.state(name, from)?, self.state(name, to)?);
+        Ok(DiffOut {
+            stream: name.clone(),
+            from: from.revision,
+            to: to.revision,
+            diff: diff(&from.state, &to.state),
+            redacted: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn decisions(&self, query: &DecisionsQuery) -> Page<Decision> {
+        let mut decisions = self.decisions.clone();
+        decisions.retain(|decision| {
+            let rejected = matches!(decision.result, Outcome::Rejected { .. });
+            query.stream.as_ref().is_none_or(|s| *s == decision.stream)
+                && query.rejected.is_none_or(|wanted| wanted == rejected)
+        });
+        if query.order == Order::Backward {
+            decisions.reverse();
+        }
+        self.page(decisions, query.limit, query.cursor.as_deref())
+    }
+
+    fn log(&self, query: &EventsQuery) -> Page<Event> {
+        let is = |wanted: &Option<String>, actual: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| actual == Some(wanted))
+        };
+        let mut events = self.events.clone();
+        events.retain(|event| {
+            is(&query.category, Some(event.stream.category()))
+                && is(&query.event_type, Some(&event.event_type))
+                && is(&query.actor, event.actor.as_deref())
+                && query.text.as_deref().is_none_or(|text| {
+                    event.data.as_str().contains(text) || event.stream.as_str().contains(text)
+                })
+        });
+        events.sort_by_key(|event| std::cmp::Reverse(event.position));
+        let shown = events.into_iter().map(|mut event| {
+            event.redact(self.rules(event.stream.category()));
+            event
+        });
+        self.page(shown.collect(), query.limit, query.cursor.as_deref())
+    }
+
+    fn density(events: &[&Event]) -> DensityOut {
+        let times = || events.iter().map(|event| event.recorded_at);
+        let first = times().min().unwrap_or(Timestamp::MIN);
+        let last = times().max().unwrap_or(Timestamp::MIN);
+        let span = (last.as_micros() - first.as_micros()).max(1);
+        let mut counts = vec![0; 240];
+        for at in times() {
+            let offset = i128::from(at.as_micros() - first.as_micros()) * 239;
+            counts[usize::try_from(offset / i128::from(span)).unwrap()] += 1;
+        }
+        DensityOut {
+            first,
+            last,
+            counts,
+        }
+    }
+
+    fn what_if(&self, request: &WhatIfIn) -> Result<WhatIfOut, Failure> {
+        let rules = self.rules(request.stream.category());
+        let base = request.at_revision.unwrap();
+        let mut events: Vec<Event> = self.history(&request.stream).into_iter().cloned().collect();
+        if request.continuation == Continuation::None {
+            events.retain(|event| event.revision <= base);
+        }
+        let mut out = evaluate(&Scenario {
+            model: rules,
+            stream: &request.stream,
+            start: &Folded::start(rules),
+            events: &events,
+            base,
+            edits: &request.edits,
+            actions: &request.actions,
+            continuation: request.continuation,
+            holders: &NoHolders,
+            now: now(),
+        })
+        .map_err(|error| Failure {
+            code: Some("bad_edit".to_owned()),
+            message: error.to_string(),
+            hint: None,
+            unreachable: false,
+        })?;
+        out.redact(rules);
+        Ok(out)
+    }
+
+    fn model(&self, category: &str) -> Result<ModelOut, Failure> {
+        if category != "user" {
+            return Err(Failure {
+                code: Some("no_such_model".to_owned()),
+                message: format!("category `{category}` has no model"),
+                hint: None,
+                unreachable: false,
+            });
+        }
+        let spec = self.users.spec();
+        let commands = spec.commands.iter().map(|command| CommandOut {
+            name: command.name.clone(),
+            description: command.description.clone(),
+            reason_required: command.reason_required,
+            schema: command.schema.clone(),
+        });
+        Ok(ModelOut {
+            name: "users".to_owned(),
+            category: category.to_owned(),
+            description: spec.description.clone(),
+            rules_hash: "0011223344556677".to_owned(),
+            commands: commands.collect(),
+            events: spec.events.clone(),
+            secrets: spec.secret_fields.clone(),
+        })
+    }
+
+    fn pipeline(&self, handler: Option<&String>) -> Pipeline {
+        let mut all = self.pipeline.clone();
+        all.jobs.retain(|job| {
+            job.status != JobStatus::Completed && handler.is_none_or(|name| job.handler == *name)
+        });
+        all
+    }
+
+    fn stream_status(&self, stream: &StreamName) -> StreamStatus {
+        let mut jobs = self.pipeline.jobs.clone();
+        jobs.retain(|job| job.stream == *stream);
+        StreamStatus {
+            stream: stream.clone(),
+            jobs,
+            more: false,
+            handlers: self.pipeline.handlers.clone(),
+            projections: self.pipeline.projections.clone(),
+        }
+    }
+
+    /// What the daemon replies to a request.
+    pub(crate) fn answer(&self, request: &Request) -> Result<Reply, Failure> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        Ok(match request {
+            Request::Streams(query) => Reply::Streams(self.streams(query)),
+            Request::MoreStreams(query) => Reply::MoreStreams(self.streams(query)),
+            Request::Preview(stream) => Reply::Preview(self.state(stream, At::Head)?),
+            Request::Categories() => {
+                let category = Category {
+                    category: "user".to_owned(),
+                    streams: 412,
+                    events: HEAD,
+                    model: "users".to_owned(),
+                };
+                Reply::Categories(self.page(vec![category], None, None))
+            }
+            Request::Stream(name) => Reply::Stream(self.stream(name)?),
+            Request::State(stream, at) => Reply::State(self.state(stream, *at)?),
+            Request::StateAsOf(stream, at) => Reply::StateAsOf(self.state(stream, At::AsOf(*at))?),
+            Request::Steps(stream, query) => Reply::Steps(self.steps(stream, query)),
+            Request::Diff(stream, from, to) => Reply::Diff(self.diff(stream, *from, *to)?),
+            Request::Decisions(query) => Reply::Decisions(self.decisions(query)),
+            Request::StreamDensity(stream, _) => {
+                Reply::StreamDensity(Self::density(&self.history(stream)))
+            }
+            Request::LogDensity(_) => {
+                Reply::LogDensity(Self::density(&self.events.iter().collect::<Vec<_>>()))
+            }
+            Request::StreamStatus(stream) => Reply::StreamStatus(self.stream_status(stream)),
+            Request::Model(category) => Reply::Model(self.model(category)?),
+            Request::WhatIf(scenario) => Reply::WhatIf(self.what_if(scenario)?),
+            Request::Log(query) => Reply::Log(self.log(query)),
+            Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
+            Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),
+            Request::Check(_) => Reply::Check(pipeline::check(self.sound)),
+            Request::RetryJob(id) => {
+                let mut jobs = self.pipeline.jobs.iter();
+                let mut job = jobs.find(|job| job.id == *id).unwrap().clone();
+                job.status = JobStatus::Pending;
+                Reply::RetryJob(job)
+            }
+            Request::RetryFailed(_) => Reply::RetryFailed(RetriedOut { retried: 2 }),
+            Request::Rebuild(name) => {
+                Reply::Rebuild(pipeline::run("rebuild", name, RunStatus::Running))
+            }
+            Request::CancelRebuild(name) => {
+                Reply::CancelRebuild(pipeline::run("rebuild", name, RunStatus::Cancelled))
+            }
+            Request::Backfill(body) => {
+                let handlers = body.handlers.join(", ");
+                Reply::Backfill(pipeline::run("backfill", &handlers, RunStatus::Running))
+            }
+            Request::CancelBackfill(_) => {
+                Reply::CancelBackfill(pipeline::run("backfill", "x", RunStatus::Cancelled))
+            }
+        })
+    }
+
+    /// A further event of Sarah's stream, as the live feed brings it.
+    pub(crate) fn live(&self, event_type: &str) -> Msg {
+        let new = NewEvent::new(event_type, json!({}));
+        let revision = Revision(self.history(&sarah()).len() as u64 + 1);
+        let mut event = provisional(&self.users, &sarah(), revision, &new, now());
+        event.position = Position(18_205);
+        let cursor = LiveCursor {
+            position: 18_205,
+            decision: 9,
+        };
+        Msg::Live(vec![LiveMessage {
+            item: LiveItem::Event(Box::new(event)),
+            cursor,
+        }])
+    }
+}
