@@ -39,7 +39,7 @@ pub(crate) struct StateParams {
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
     responses((status = 200, body = Shown<StateOut>), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head` or `before_first_event`")))]
-pub(crate) async fn state(
+pub(crate) async fn get_state(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
@@ -98,7 +98,7 @@ pub(crate) async fn state(
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
     responses((status = 200, body = StepsOut<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn steps(
+pub(crate) async fn get_steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
@@ -165,7 +165,7 @@ pub(crate) struct DiffParams {
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
     responses((status = 200, body = Shown<DiffOut>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn difference(
+pub(crate) async fn get_diff(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,

@@ -355,6 +355,7 @@ fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
     let name = safe(&step.step_type);
     match (step.kind, step.outcome) {
         (_, StepOutcome::Dropped) => ("(dropped)".to_owned(), Token::Removed),
+        (_, StepOutcome::Unknown) => (format!("{name} unknown"), Token::Error),
         (_, StepOutcome::Failed) => (format!("{name} failed"), Token::Error),
         (StepKind::Command, StepOutcome::Rejected) => (
             format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
