@@ -224,7 +224,7 @@ async fn decisions_are_listed_by_stream_and_outcome() {
         on("order=backward&stream=user-1").await,
         ["SuspendUser", "CreateUser", "CreateUser"]
     );
-    api.get("/v1/decisions?stream=nodash")
+    api.get("/v1/decisions?stream=noid-")
         .await
         .problem(400, "bad_stream_name");
 }
@@ -346,7 +346,7 @@ async fn parameters_that_do_not_fit_are_named() {
             "bad_time",
             "from",
         ),
-        ("/v1/streams/nodash", 400, "bad_stream_name", "stream"),
+        ("/v1/streams/noid-", 400, "bad_stream_name", "stream"),
         (
             "/v1/streams/a%20b-1/state",
             400,
