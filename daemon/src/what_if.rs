@@ -13,7 +13,6 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
-use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until};
 
 use crate::limits::{
@@ -104,24 +103,6 @@ pub fn what_if(
     }
     out.warnings.extend(faults(&start));
     Ok(out)
-}
-
-/// A scenario as it may be shown.
-pub fn redact(model: &Model, scenario: &mut WhatIfOut) {
-    for step in &mut scenario.steps {
-        redact_diff(model, &mut step.diff);
-        step.events = std::mem::take(&mut step.events)
-            .into_iter()
-            .map(|event| redact_event(model, event))
-            .collect();
-    }
-    redact_diff(model, &mut scenario.diff);
-    scenario.redacted = redact_state(model, &mut scenario.state);
-    for pointer in redact_state(model, &mut scenario.actual.state) {
-        if !scenario.redacted.contains(&pointer) {
-            scenario.redacted.push(pointer);
-        }
-    }
 }
 
 fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {

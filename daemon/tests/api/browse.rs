@@ -248,7 +248,10 @@ async fn categories_and_models_are_described() {
         ["user", "*"]
     );
     let model = api.get("/v1/models/user").await.ok();
-    assert_eq!(model["secrets"], json!(["/password_hash"]));
+    assert_eq!(
+        model["secrets"],
+        json!(["password_hash", "new_password_hash"])
+    );
     assert_eq!(model["commands"][0]["name"], "CreateUser");
     assert_eq!(
         model["commands"][0]["schema"]["properties"]["password"]["writeOnly"],
