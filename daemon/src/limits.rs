@@ -118,6 +118,12 @@ pub const DENSITY_BUCKETS_MAX: usize = 1_000;
 
 /// Events that a live feed reads at a time.
 pub const LIVE_BATCH: usize = 256;
+/// Bytes of a request's id (`x-request-id`).
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Time after which a client of a live feed that lost its connection comes back (`retry:`).
+pub const LIVE_RETRY: Duration = Duration::from_secs(2);
+/// Answers of fewer bytes are not compressed.
+pub const COMPRESSED_BYTES_MIN: u16 = 1_024;
 /// Time between two heads of an idle live feed.
 pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(10);
 
