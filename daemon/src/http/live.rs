@@ -15,8 +15,9 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
+use whodunit_core::search::Search;
+use whodunit_core::shown::Reveal;
 
-use super::common::Reveal;
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
@@ -50,7 +51,7 @@ pub(crate) struct LiveParams {
 }
 
 impl LiveParams {
-    /// Whether an event, as it is shown, is wanted.
+    /// Whether an event is wanted, its text aside.
     fn takes_event(&self, event: &Event) -> bool {
         self.takes(
             &event.stream,
@@ -60,10 +61,6 @@ impl LiveParams {
             .r#type
             .as_ref()
             .is_none_or(|own| *own == event.event_type)
-            && self
-                .text
-                .as_ref()
-                .is_none_or(|text| event.mentions(&text.to_lowercase()))
     }
 
     /// Whether a decision is wanted.
@@ -133,6 +130,7 @@ pub(crate) async fn live_events(
     let sending = Sending {
         parts,
         feed,
+        text: params.text.as_deref().and_then(Search::new),
         wanted: params,
         _place: place,
     };
@@ -147,10 +145,16 @@ struct Sending {
     parts: Arc<Parts>,
     feed: Feed,
     wanted: LiveParams,
+    text: Option<Search>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Sending {
+    /// Whether an event, as it is shown, is wanted.
+    fn takes(&self, event: &Event) -> bool {
+        self.wanted.takes_event(event) && self.text.as_ref().is_none_or(|text| text.in_event(event))
+    }
+
     /// Everything that is ready, as one piece; `None` ends the feed.
     async fn piece(mut self) -> Option<(Result<Bytes, axum::Error>, Self)> {
         let mut piece = Vec::new();
@@ -186,14 +190,14 @@ impl Sending {
         let models = &self.parts.models;
         let (kind, data) = match message {
             Message::Entry(Entry::Event(event)) => {
-                let event = Reveal::NO.event(models, *event);
-                if !self.wanted.takes_event(&event) {
+                let event = Reveal::NO.show(models, *event);
+                if !self.takes(&event) {
                     return Ok(());
                 }
                 ("", serde_json::to_string(&event)?)
             }
             Message::Entry(Entry::Decision(decision)) => {
-                let decision = Reveal::NO.decision(models, *decision);
+                let decision = Reveal::NO.show(models, *decision);
                 if !self.wanted.takes_decision(&decision) {
                     return Ok(());
                 }

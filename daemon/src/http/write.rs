@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use whodunit_core::api::problem::Problem;
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn};
+use whodunit_core::shown::{Reveal, Shown};
 
-use super::common::Reveal;
 use super::error::{ApiError, rejected};
 use super::extract::{Json, Query, StreamPath};
 use super::reply::Reply;
@@ -20,7 +20,7 @@ use crate::daemon::Parts;
     params(("stream" = String, Path, description = "its name, `category-id`"),
         ("x-request-id" = Option<String>, Header, description = "kept in the events' metadata as `request_id`, and sent back"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context: kept in the events' metadata; its trace id is the correlation id of a request that names no ids")), request_body = CommandIn,
-    responses((status = 200, body = CommandAccepted),
+    responses((status = 200, body = Shown<CommandAccepted>),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `command_id_conflict`; nothing is stored"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "`rejected` by a rule; on record")))]
@@ -30,7 +30,7 @@ pub(crate) async fn send_command(
     Query(NoParams {}): Query<NoParams>,
     trace: Trace,
     Json(mut command): Json<CommandIn>,
-) -> Result<Reply<CommandAccepted>, ApiError> {
+) -> Result<Reply<Shown<CommandAccepted>>, ApiError> {
     trace.correlate(&mut command);
     match parts
         .commands
@@ -38,11 +38,7 @@ pub(crate) async fn send_command(
         .await?
     {
         CommandResult::Rejected(decision) => Err(rejected(&decision)),
-        CommandResult::Accepted(mut accepted) => {
-            let events = std::mem::take(&mut accepted.events);
-            accepted.events = Reveal::NO.events(&parts.models, events);
-            Ok(Reply(*accepted))
-        }
+        CommandResult::Accepted(accepted) => Ok(Reply(Reveal::NO.show(&parts.models, *accepted))),
     }
 }
 
@@ -51,7 +47,7 @@ pub(crate) async fn send_command(
     params(("stream" = String, Path, description = "its name, `category-id`"),
         ("x-request-id" = Option<String>, Header, description = "kept in the events' metadata as `request_id`, and sent back"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context: kept in the events' metadata; its trace id is the correlation id of a request that names no ids")), request_body = AppendIn,
-    responses((status = 200, body = AppendedOut),
+    responses((status = 200, body = Shown<AppendedOut>),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision`, `event_id_conflict` or `key_taken`; nothing is stored")))]
 pub(crate) async fn append_events(
@@ -60,7 +56,7 @@ pub(crate) async fn append_events(
     Query(NoParams {}): Query<NoParams>,
     trace: Trace,
     Json(mut body): Json<AppendIn>,
-) -> Result<Reply<AppendedOut>, ApiError> {
+) -> Result<Reply<Shown<AppendedOut>>, ApiError> {
     trace.mark(&mut body.events);
     let raw = RawAppend {
         stream: stream.clone(),
@@ -69,9 +65,9 @@ pub(crate) async fn append_events(
         handled: true,
     };
     let appended = parts.commands.append(raw).await?;
-    let events = Reveal::NO.events(&parts.models, appended.events);
+    let events = appended.events;
     // A repetition answers as the first append did, though its stream may have grown since.
-    Ok(Reply(AppendedOut {
+    let out = AppendedOut {
         revision: events
             .last()
             .map_or(appended.revision, |event| event.revision),
@@ -81,5 +77,6 @@ pub(crate) async fn append_events(
         stream,
         events,
         repeated: appended.repeated,
-    }))
+    };
+    Ok(Reply(Reveal::NO.show(&parts.models, out)))
 }

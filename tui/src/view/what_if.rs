@@ -62,7 +62,7 @@ fn draw_story(
     let story = &screen.story;
     let time = history
         .and_then(|stream| stream.steps.get(&story.base))
-        .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at)))
+        .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at, app.now)))
         .unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),

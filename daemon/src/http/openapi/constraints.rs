@@ -82,15 +82,16 @@ pub(super) fn of_field(name: &str) -> Option<Value> {
 }
 
 /// The schemas of bodies, and what they are made of.
-pub(super) const REQUESTS: [&str; 9] = [
+pub(super) const REQUESTS: [&str; 10] = [
     "AppendIn",
     "BackfillIn",
     "CommandIn",
     "DropEdit",
-    "Given",
     "InsertEdit",
     "NewEvent",
     "ReplaceEdit",
+    "WhatIfBase",
+    "WhatIfCommand",
     "WhatIfIn",
 ];
 
