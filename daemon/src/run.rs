@@ -19,11 +19,17 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::handlers::{HandlersError, PipelineConfig, PipelineConfigError, handlers};
+use crate::limits::CONNECTIONS_MAX;
 use crate::outbox::Handlers;
 use crate::passwords::Cost;
 use crate::serve::serve;
 use crate::store::StoreError;
+use crate::store::redb::opening::open_to_others;
 use crate::store::redb::{RedbStore, StoreOptions};
+
+/// Open files that are asked for: the connections, and what the daemon itself opens.
+#[cfg(unix)]
+const OPEN_FILES: u64 = CONNECTIONS_MAX as u64 + 1_024;
 
 /// Arguments of a daemon.
 #[derive(Debug, Clone, Args)]
@@ -149,6 +155,7 @@ fn default_data() -> PathBuf {
 /// Runs a daemon until a signal ends it. Blocks.
 pub fn run(args: ServeArgs) -> Result<(), RunError> {
     start_log(&args)?;
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -160,6 +167,23 @@ pub fn run(args: ServeArgs) -> Result<(), RunError> {
     // After a second signal, work that blocks is not waited for.
     runtime.shutdown_background();
     result
+}
+
+/// Asks the system for as many open files as the bound on connections takes: the usual 1,024 are too few. Without it the
+/// longest idle connections are closed earlier.
+fn raise_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        let wanted = limit.maximum.map_or(OPEN_FILES, |max| max.min(OPEN_FILES));
+        if limit.current.is_some_and(|current| current < wanted) {
+            limit.current = Some(wanted);
+            if let Err(error) = setrlimit(Resource::Nofile, limit) {
+                tracing::warn!(%error, "no more open files could be had");
+            }
+        }
+    }
 }
 
 fn start_log(args: &ServeArgs) -> Result<(), RunError> {
@@ -262,6 +286,9 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         doing: "write to stdout",
         source,
     })?;
+    if let Some(mode) = open_to_others(&args.data) {
+        tracing::warn!(data = %args.data.display(), mode = format!("{mode:o}"), "others than its owner may look into the data directory; `chmod 700` closes it");
+    }
     tracing::info!(address = %local, data = %args.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     signals.next().await;
     shutdown.cancel();

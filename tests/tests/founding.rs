@@ -25,7 +25,7 @@ async fn history(daemon: &Daemon) {
 #[expect(clippy::too_many_lines, reason = "one story")]
 async fn one_call_answers_the_founding_question() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start(folder.path()).unwrap();
+    let daemon = Daemon::start(&folder.path().join("data")).unwrap();
     history(&daemon).await;
 
     let (status, state) = daemon

@@ -62,7 +62,7 @@ async fn acknowledged_appends_survive_ten_kills() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = Acknowledged::new();
     for round in 0..ROUNDS {
-        let daemon = Daemon::start(folder.path()).unwrap();
+        let daemon = Daemon::start(&folder.path().join("data")).unwrap();
         check(&daemon, &acknowledged).await;
         let (stop, count) = (
             Arc::new(AtomicBool::new(false)),
@@ -94,7 +94,7 @@ async fn acknowledged_appends_survive_ten_kills() {
             acknowledged.extend(writer.await.unwrap());
         }
     }
-    let daemon = Daemon::start(folder.path()).unwrap();
+    let daemon = Daemon::start(&folder.path().join("data")).unwrap();
     check(&daemon, &acknowledged).await;
     assert!(
         acknowledged.len() as u64 >= KILL_AFTER.iter().sum::<u64>(),

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use whodunit_core::api::problem::{Code, Problem, echo};
 
-use super::error::{ApiError, uri_too_long};
+use super::error::{ApiError, headers_too_large, uri_too_long};
 use crate::daemon::Parts;
-use crate::limits::URI_BYTES_MAX;
+use crate::limits::{HEAD_BYTES_MAX, URI_BYTES_MAX};
 
 /// The address a connection was accepted at.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,11 @@ pub(crate) async fn guard(
     let whole = request.uri().path_and_query();
     if whole.is_some_and(|whole| whole.as_str().len() > URI_BYTES_MAX) {
         return ApiError::from(uri_too_long()).into_response();
+    }
+    // The engine's own bound is one on its buffer, which a quick client can overrun.
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if request.headers().iter().map(bytes).sum::<usize>() > HEAD_BYTES_MAX {
+        return ApiError::from(headers_too_large()).into_response();
     }
     match check(&allowed, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,

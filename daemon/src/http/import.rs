@@ -18,7 +18,9 @@ use super::extract::{Query, content_type};
 use super::reply::Reply;
 use crate::daemon::Parts;
 use crate::import::{ImportFailure, Importer, Options};
-use crate::limits::{BODY_TIMEOUT, IMPORT_MAPPING_BYTES_MAX, IMPORT_SPOOL_BYTES_MAX};
+use crate::limits::{
+    BODY_DISCARD_BYTES_MAX, BODY_TIMEOUT, IMPORT_MAPPING_BYTES_MAX, IMPORT_SPOOL_BYTES_MAX,
+};
 
 /// Bytes of spooled records that are read at a time.
 const SPOOL_PIECE_BYTES: usize = 64 << 10;
@@ -76,7 +78,7 @@ impl From<ImportFailure> for ApiError {
     responses((status = 200, body = ImportReport),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 415, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn import(
+pub(crate) async fn import_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<ImportParams>,
     request: Request,
@@ -112,7 +114,16 @@ async fn plain(
     let mut importer = Importer::begin(parts, options, None);
     let mut pieces = request.into_body().into_data_stream();
     while let Some(piece) = in_time(pieces.next()).await? {
-        importer.feed(&piece.map_err(broken)?).await?;
+        if let Err(failure) = importer.feed(&piece.map_err(broken)?).await {
+            // A client that is still sending would not see the answer: some of the rest is read and thrown away.
+            let mut bytes = 0;
+            while bytes < BODY_DISCARD_BYTES_MAX
+                && let Ok(Some(Ok(piece))) = in_time(pieces.next()).await
+            {
+                bytes += piece.len();
+            }
+            return Err(failure.into());
+        }
     }
     Ok(Reply(importer.finish().await?))
 }

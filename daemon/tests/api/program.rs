@@ -74,10 +74,8 @@ fn refused(output: &Output) -> String {
 async fn it_says_where_it_listens_and_stops_on_a_signal() {
     for name in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().unwrap();
-        let (mut child, address) = start(
-            directory.path(),
-            &["--listen", "127.0.0.1:0", "--log", "json"],
-        );
+        let data = directory.path().join("data");
+        let (mut child, address) = start(&data, &["--listen", "127.0.0.1:0", "--log", "json"]);
         let url = format!("http://{address}/v1/streams/door-1/events");
         let body = serde_json::json!({"events": [{"event_type": "Opened", "data": {}}]});
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -110,7 +108,7 @@ async fn it_says_where_it_listens_and_stops_on_a_signal() {
         assert!(status.await.unwrap().success(), "{name}");
         while feed.chunk().await.unwrap().is_some() {}
         // What was acknowledged is there when it starts again.
-        let (mut child, address) = start(directory.path(), &["--listen", "127.0.0.1:0"]);
+        let (mut child, address) = start(&data, &["--listen", "127.0.0.1:0"]);
         let events = reqwest::get(format!("http://{address}/v1/events"))
             .await
             .unwrap()
@@ -120,6 +118,20 @@ async fn it_says_where_it_listens_and_stops_on_a_signal() {
         assert!(events.contains("Opened"), "{events}");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn it_warns_of_a_data_directory_that_others_may_look_into() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    for (mode, warns) in [(0o755, true), (0o710, true), (0o700, false)] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(directory.path(), permissions).unwrap();
+        let (child, _) = start(directory.path(), &["--listen", "127.0.0.1:0"]);
+        let log = stop(child);
+        assert_eq!(log.contains("chmod 700"), warns, "{mode:o}: {log}");
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
     At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, Order, OutboxQuery,
-    StreamEventsQuery, StreamSort, StreamsQuery, Wait,
+    StreamEventsQuery, StreamSort, StreamsQuery, Wait, WhatIfQuery,
 };
 
 use query::Params;
@@ -236,6 +236,15 @@ impl Client {
         self.post("/v1/what-if", &params, story).await
     }
 
+    /// The same, with a page of its steps as asked for.
+    pub async fn what_if_steps(
+        &self,
+        asked: &WhatIfIn,
+        query: &WhatIfQuery,
+    ) -> Result<WhatIfOut, ClientError> {
+        self.post("/v1/what-if", &query.params(), asked).await
+    }
+
     /// `POST /v1/streams/{stream}/commands`. A rejection is a [`ClientError::Problem`] of code `rejected`.
     pub async fn command(
         &self,
@@ -300,6 +309,9 @@ impl Client {
     {
         let mut params = Params::new();
         params.flag("strict", query.strict);
+        params.flag("renumber", query.renumber);
+        params.flag("allow_redacted", query.allow_redacted);
+        params.flag("dry_run", query.dry_run);
         let request = self.request(Method::POST, "/v1/import", &params)?;
         import::send(self, request, query, records).await
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::message::Mail;
 use crate::handlers::HandlersError;
+use crate::store::redb::opening::make_directory;
 
 /// A folder of `.eml` files.
 pub(super) struct Folder(PathBuf);
@@ -16,7 +17,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Makes the folder if it is not there.
     pub(super) fn open(path: &Path) -> Result<Self, HandlersError> {
-        fs::create_dir_all(path).map_err(|source| HandlersError::Folder {
+        make_directory(path).map_err(|source| HandlersError::Folder {
             folder: path.display().to_string(),
             source,
         })?;
@@ -42,7 +43,7 @@ impl Folder {
 
 fn write(folder: &Path, mail: &Mail) -> io::Result<()> {
     // The program that collects the mails may have removed the folder.
-    fs::create_dir_all(folder)?;
+    make_directory(folder)?;
     let mut file = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")

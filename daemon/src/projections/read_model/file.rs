@@ -17,7 +17,7 @@ use super::super::error::{ProjectionError, panicked};
 use super::super::projection::Projection;
 use super::read_view::ReadView;
 use crate::limits::{READ_MODEL_CACHE_BYTES, READ_MODEL_ROOM_BYTES};
-use crate::store::redb::opening::{make_directory, sync_directory};
+use crate::store::redb::opening::{make_directory, make_private_file, sync_directory};
 
 /// Format number of the file.
 const FORMAT: u32 = 2;
@@ -120,6 +120,8 @@ impl ReadModel {
             })
         };
         make_directory(directory).map_err(on_disk)?;
+        // Where this fails, opening says better why.
+        drop(make_private_file(path));
         let opened = guarded(|| {
             let database = Database::builder()
                 .set_cache_size(READ_MODEL_CACHE_BYTES)
@@ -235,7 +237,8 @@ pub(crate) fn try_room(path: &Path) -> Result<(), ProjectionError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".room");
     let room = path.with_file_name(name);
-    let written = std::fs::File::create(&room).and_then(|mut file| {
+    let made = make_private_file(&room).and_then(|()| std::fs::File::create(&room));
+    let written = made.and_then(|mut file| {
         file.write_all(&vec![0; READ_MODEL_ROOM_BYTES])?;
         file.sync_all()
     });

@@ -103,6 +103,7 @@ impl RedbStore {
         };
         opening::make_directory(directory).map_err(at_directory)?;
         let path = directory.join(FILE_NAME);
+        opening::make_private_file(&path).map_err(at_directory)?;
         let store = opening::guarded(&path, || {
             let database = Database::builder()
                 .set_cache_size(CACHE_BYTES)

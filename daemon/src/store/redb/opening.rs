@@ -47,6 +47,41 @@ fn create_private(directory: &Path) -> std::io::Result<()> {
     builder.create(directory)
 }
 
+/// Makes a file that only its owner may read or write where it is absent, and keeps one that is there to its owner: what
+/// we write is nobody else's, whatever the directory around it allows.
+pub(crate) fn make_private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            file.set_permissions(std::fs::Permissions::from_mode(mode & !0o077))?;
+        }
+    }
+    Ok(())
+}
+
+/// The permissions of a directory that others than its owner may look into; `None` where they may not, or where that
+/// cannot be told.
+pub(crate) fn open_to_others(directory: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(directory).ok()?.permissions().mode() & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = directory;
+        None
+    }
+}
+
 /// Makes the entries of a directory durable: syncing a new file does not, and a power cut could take the whole file.
 pub(crate) fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
