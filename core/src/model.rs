@@ -70,13 +70,10 @@ pub struct ModelSpec {
     pub events: BTreeMap<String, u32>,
     /// Bring old payloads to the current shape.
     pub upcasters: Vec<Upcaster>,
-    /// JSON Pointers of secrets in a state. An event may set one or take it away; what it does to the rest of the state
-    /// must not depend on one: read models go on from states without secrets.
-    pub state_secrets: Vec<String>,
-    /// JSON Pointers of secrets in an event's data, whatever its type.
-    pub event_secrets: Vec<String>,
-    /// JSON Pointers of secrets in a prepared command's payload, whatever its type.
-    pub command_secrets: Vec<String>,
+    /// Names of fields that hold secrets, at any depth of a state, of an event's data and metadata, and of a prepared
+    /// command's payload. An event may set one or take it away; what it does to the rest of the state must not depend on
+    /// one: read models go on from states without secrets.
+    pub secret_fields: Vec<String>,
     /// Names of fields that only ever hold plaintext secrets: an event that has one anywhere is refused.
     pub plaintext_fields: Vec<String>,
     /// JSON Pointer of the state's field that names a stream in lists.
@@ -273,6 +270,17 @@ impl Model {
         text_at(state, self.spec.status.as_deref()?)
     }
 
+    /// Whether a field of this name holds a secret, wherever it stands.
+    pub fn is_secret(&self, name: &str) -> bool {
+        let is = |known: &String| known == name;
+        self.spec.secret_fields.iter().any(is) || self.spec.plaintext_fields.iter().any(is)
+    }
+
+    /// Whether there is anything to take out of what is shown.
+    pub fn has_secrets(&self) -> bool {
+        !self.spec.secret_fields.is_empty() || !self.spec.plaintext_fields.is_empty()
+    }
+
     /// The first field of a raw event's payload (or metadata) that would put a plaintext secret into the log, as a JSON
     /// Pointer.
     pub fn plaintext_field(&self, value: &Value) -> Option<String> {
@@ -325,13 +333,8 @@ fn rules_hash(spec: &ModelSpec) -> String {
         part(&upcaster.event_type);
         part(&upcaster.from.to_string());
     }
-    for pointer in spec
-        .state_secrets
-        .iter()
-        .chain(&spec.event_secrets)
-        .chain(&spec.command_secrets)
-    {
-        part(pointer);
+    for name in spec.secret_fields.iter().chain(&spec.plaintext_fields) {
+        part(name);
     }
     let mut hex = String::with_capacity(16);
     for byte in hash.finalize().iter().take(8) {
@@ -398,10 +401,7 @@ impl Models {
 
     /// Whether any of them knows secret fields: then what is shown is not all that is stored.
     pub fn have_secrets(&self) -> bool {
-        self.all().any(|model| {
-            let spec = model.spec();
-            !(spec.event_secrets.is_empty() && spec.command_secrets.is_empty())
-        })
+        self.all().any(Model::has_secrets)
     }
 
     /// All models that were asked for, by category.

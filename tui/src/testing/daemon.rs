@@ -20,9 +20,9 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
+use whodunit_core::shown::{Redact as _, redact_state};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
-use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use super::{history, now, pipeline, sarah};
@@ -247,14 +247,14 @@ impl Daemon {
         let steps = self.history(name).into_iter().map(|event| {
             let before = state.clone();
             let applied = step(rules, &mut state, event);
-            let mut diff = diff(&before, &state);
-            redact_diff(rules, &mut diff);
-            Step {
-                event: redact_event(rules, event.clone()),
-                diff,
+            let mut step = Step {
+                event: event.clone(),
+                diff: diff(&before, &state),
                 applied,
                 upcast: None,
-            }
+            };
+            step.redact(rules);
+            step
         });
         let from = query.from.map_or(1, |from| from.0);
         let steps = steps.filter(|step| step.event.revision.0 >= from);
@@ -309,9 +309,9 @@ impl Daemon {
                 })
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.position));
-        let shown = events.into_iter().map(|event| {
-            let rules = self.rules(event.stream.category());
-            redact_event(rules, event)
+        let shown = events.into_iter().map(|mut event| {
+            event.redact(self.rules(event.stream.category()));
+            event
         });
         self.page(shown.collect(), query.limit, query.cursor.as_deref())
     }
@@ -365,8 +365,7 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        redact_state(rules, &mut out.state);
-        redact_state(rules, &mut out.actual.state);
+        out.redact(rules);
         Ok(out)
     }
 
@@ -393,7 +392,7 @@ impl Daemon {
             rules_hash: "0011223344556677".to_owned(),
             commands: commands.collect(),
             events: spec.events.clone(),
-            secrets: spec.state_secrets.clone(),
+            secrets: spec.secret_fields.clone(),
         })
     }
 

@@ -5,6 +5,7 @@ use whodunit_core::api::what_if::{
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::Revision;
+use whodunit_core::shown::has_mark;
 
 use super::{Effects, complain, moved};
 use crate::effect::{Effect, Failure};
@@ -261,7 +262,7 @@ fn edit(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>
         ));
         return Vec::new();
     };
-    let redacted = !step.event.redacted.is_empty() && replaced.is_none();
+    let redacted = has_mark(&step.event.data) && replaced.is_none();
     let data = replaced.unwrap_or_else(|| step.event.data.as_str().to_owned());
     let form = Form::replace(revision, &step.event.event_type, &data);
     app.overlay = Some(Overlay::Form(Box::new(form)));
