@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::same::same_text;
+use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
 
 use super::pending::{Origin, out_of_place};
@@ -101,7 +102,7 @@ impl Importer {
         let out = &mut self.report.out;
         out.streams = self.preview.streams.len() as u64;
         if out.preview.len() < IMPORT_PREVIEW_EVENTS {
-            out.preview.push(Event {
+            let shown = Event {
                 position: Position(position),
                 stream,
                 revision: revision.next(),
@@ -115,8 +116,9 @@ impl Importer {
                 causation_id: event.causation_id,
                 data: event.data,
                 metadata: event.metadata,
-                redacted: Vec::new(),
-            });
+            };
+            let shown = Reveal::NO.show(&self.parts.models, shown);
+            out.preview.push(shown.into_inner());
         }
         Ok(())
     }

@@ -680,7 +680,9 @@ async fn a_dry_run_tells_what_would_be_and_imports_nothing() {
     assert_eq!(dry["streams"], 14);
     assert_eq!(dry["preview"].as_array().unwrap().len(), 5);
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    assert_eq!(dry["preview"][0], first);
+    let preview = &dry["preview"][0];
+    assert_eq!(preview["event_id"], first["event_id"]);
+    assert_eq!(preview["data"]["password_hash"], "[redacted]");
     for field in ["backwards", "gaps", "clock_used", "renumbered"] {
         assert_eq!(dry[field], wet[field], "{field}");
     }
