@@ -39,7 +39,7 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
             from: 1,
             upcast: status_changed,
         }],
-        secret_fields: names(&["password_hash", "new_password_hash"]),
+        secret_fields: names(&SECRET_FIELDS),
         plaintext_fields: names(&["password", "current_password", "new_password"]),
         title: Some("/email".to_owned()),
         status: Some("/status".to_owned()),
@@ -51,6 +51,9 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
         Some(Arc::new(prepare::PrepareUsers::new(passwords))),
     )
 }
+
+/// Fields that hold secrets. They stay hidden where this model is not asked for: a log that it wrote may be opened without it.
+pub const SECRET_FIELDS: [&str; 2] = ["password_hash", "new_password_hash"];
 
 /// The decider of category `user`.
 #[derive(Debug, Clone, Copy)]
