@@ -347,6 +347,8 @@ fn rules_hash(spec: &ModelSpec) -> String {
 #[derive(Debug, Clone)]
 pub struct Models {
     by_category: BTreeMap<String, Model>,
+    /// Merge models of categories whose own model is known and was not asked for: its secrets stay hidden.
+    not_asked_for: BTreeMap<String, Model>,
     merge: Model,
 }
 
@@ -355,6 +357,7 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             by_category: BTreeMap::new(),
+            not_asked_for: BTreeMap::new(),
             merge: merge::model(),
         }
     }
@@ -384,6 +387,15 @@ impl Models {
         Ok(all)
     }
 
+    /// The same, where a category without a model has these fields hidden: a log that was written under a model may be read
+    /// without it, and its secrets are secrets still.
+    #[must_use]
+    pub fn hiding(mut self, category: &str, secret_fields: &[&str]) -> Self {
+        self.not_asked_for
+            .insert(category.to_owned(), merge::hiding(secret_fields));
+        self
+    }
+
     /// The model that folds this stream.
     pub fn for_stream(&self, stream: &StreamName) -> &Model {
         self.for_category(stream.category())
@@ -391,7 +403,10 @@ impl Models {
 
     /// The model that folds this category.
     pub fn for_category(&self, category: &str) -> &Model {
-        self.by_category.get(category).unwrap_or(&self.merge)
+        self.by_category
+            .get(category)
+            .or_else(|| self.not_asked_for.get(category))
+            .unwrap_or(&self.merge)
     }
 
     /// The model that was asked for this category, if one was.

@@ -96,6 +96,12 @@ pub const WHAT_IF_ACTIONS_MAX: usize = 100;
 pub const IMPORT_LINE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an import's mapping.
 pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
+/// Bytes of records that come before their mapping; they wait for it in a temporary file.
+pub const IMPORT_SPOOL_BYTES_MAX: u64 = 1 << 30;
+/// Events that a dry run shows.
+pub const IMPORT_PREVIEW_EVENTS: usize = 5;
+/// Streams that a dry run keeps apart. Further ones are taken for new ones each time.
+pub const IMPORT_PREVIEW_STREAMS_MAX: usize = 100_000;
 /// Records of an import whose commit is awaited at a time.
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.

@@ -139,7 +139,7 @@ impl Commands {
             .map_err(WriteError::refused)?;
         let lock = self.stream_locks.enter(&command.stream).await;
         for _ in 0..ATTEMPTS_MAX {
-            if may_repeat && let Some(answer) = self.recorded(&command).await? {
+            if may_repeat && let Some(answer) = self.recorded(model, &command, expected).await? {
                 return Ok(answer);
             }
             match self

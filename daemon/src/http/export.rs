@@ -95,7 +95,8 @@ pub(crate) async fn export_events(
     } else {
         What::Events(Some(Position(1)), Box::new(filter))
     };
-    let redacted = parts.store.is_redacted_copy() || (!reveal.yes() && parts.models.have_secrets());
+    let redacted =
+        parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
     let header = if redacted {
         Some(header_of(&what, until)?)
     } else {
@@ -121,6 +122,21 @@ pub(crate) async fn export_events(
         (HeaderName::from_static("whodunit-head"), head),
     ];
     Ok((headers, body).into_response())
+}
+
+/// Whether something of the log may be hidden in what is shown of it.
+async fn hides_something(parts: &Parts) -> Result<bool, StoreError> {
+    if parts.models.have_secrets() {
+        return Ok(true);
+    }
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let categories = view.categories()?;
+        Ok(categories
+            .iter()
+            .any(|info| models.for_category(&info.category).has_secrets()))
+    })
+    .await
 }
 
 /// The first line of a redacted export: that it is one, and how much follows, where that is known.

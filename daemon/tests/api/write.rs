@@ -171,6 +171,73 @@ async fn the_same_command_id_again_gets_the_recorded_answer() {
     assert_eq!(api.head(), (2, 3));
 }
 
+/// The same command with one field of its body, or of its payload, set otherwise.
+fn altered(command: &Value, field: &str, value: Value) -> Value {
+    let mut other = command.clone();
+    match field.strip_prefix("payload/") {
+        Some(name) => other["payload"][name] = value,
+        None => other[field] = value,
+    }
+    other
+}
+
+#[tokio::test]
+async fn a_command_repeats_another_only_as_a_whole() {
+    let api = Api::start();
+    let mut create = create_user("sarah");
+    create["command_id"] = json!("create-1");
+    create["causation_id"] = json!("form-7");
+    create["expected_revision"] = json!("no_stream");
+    api.command("user-1", &create).await.ok();
+    for (field, value) in [
+        ("payload/password", json!("another password")),
+        ("payload/username", json!("Sarah")),
+        ("causation_id", json!("form-8")),
+        ("causation_id", Value::Null),
+        ("correlation_id", json!("other")),
+        ("expected_revision", json!(3)),
+    ] {
+        let other = altered(&create, field, value);
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.command("user-1", &create).await.ok()["repeated"], true);
+
+    let password = create["payload"]["password"].clone();
+    let change = json!({"type": "ChangePassword", "actor": "sarah", "command_id": "change-1",
+        "payload": {"current_password": password, "new_password": "a new password"}});
+    api.command("user-1", &change).await.ok();
+    for field in ["payload/current_password", "payload/new_password"] {
+        let other = altered(&change, field, json!("something else"));
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.command("user-1", &change).await.ok()["repeated"], true);
+
+    // A refusal of a wrong password is not the answer to the right one.
+    let mut wrong = altered(&change, "payload/current_password", json!("no idea at all"));
+    wrong["command_id"] = json!("change-2");
+    api.command("user-1", &wrong).await.problem(422, "rejected");
+    api.command("user-1", &wrong).await.problem(422, "rejected");
+    let right = altered(&wrong, "payload/current_password", json!("a new password"));
+    api.command("user-1", &right)
+        .await
+        .problem(409, "command_id_conflict");
+
+    let name = json!({"type": "ChangeName", "actor": "sarah", "command_id": "name-1",
+        "payload": {"first_name": "S", "last_name": "K"}});
+    api.command("user-1", &name).await.ok();
+    for part in [json!({}), json!({"first_name": "S"})] {
+        let other = altered(&name, "payload", part);
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.head(), (3, 4));
+}
+
 #[tokio::test]
 async fn a_malformed_command_names_the_field_and_stores_nothing() {
     let api = Api::start();

@@ -268,6 +268,7 @@ async fn an_import_streams_its_records_after_the_mapping() {
     let mapped = ImportQuery {
         strict: true,
         mapping: Some("[[rule]]".to_owned()),
+        ..ImportQuery::default()
     };
     client.import(&mapped, pieces(&["{}\n"])).await.unwrap();
 

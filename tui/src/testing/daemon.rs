@@ -10,6 +10,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Stream};
 use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
+use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{Continuation, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::decide::provisional;
@@ -211,10 +212,25 @@ impl Daemon {
         let revision = match at {
             At::Head => head.0,
             At::Revision(revision) => revision.0,
+            // The clock may go back: what follows a later event is left out.
             At::AsOf(at) => {
-                let by_then = events.iter().filter(|event| event.recorded_at <= at);
+                let by_then = events.iter().take_while(|event| event.recorded_at <= at);
                 by_then.count() as u64
             }
+        };
+        let left_out = match at {
+            At::AsOf(at) => {
+                let later = events.iter().filter(|event| event.revision.0 > revision);
+                let late = later.filter(|event| event.recorded_at <= at);
+                late.map(|event| event.revision).collect()
+            }
+            At::Head | At::Revision(_) => Vec::new(),
+        };
+        let detail = format!("{} events recorded by then are left out", left_out.len());
+        let warnings = if left_out.is_empty() {
+            Vec::new()
+        } else {
+            vec![Warning::new(WarningCode::LeftOut, detail, left_out)]
         };
         let rules = self.rules(name.category());
         let mut folded = Folded::start(rules);
@@ -237,7 +253,7 @@ impl Daemon {
             snapshot_revision: Revision(0),
             faults: Vec::new(),
             faults_total: 0,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 
