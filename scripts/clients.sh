@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks docs/openapi.json with two validators and a linter, generates a Python and a TypeScript client from it, and has both
-# create, read and ask a what-if, typed, against a running daemon. What is not installed is skipped, and said.
+# create, read and ask a what-if, typed, against a running daemon; then a webhook's delivery is verified by the Standard Webhooks
+# library and read by the CloudEvents SDK. What is not installed is skipped, and said.
 #
 # Needs target/debug/whodunitd (or WHODUNITD). The tools, where they are missing, go into target/tools: they are installed
 # when there is a python3 with venv, or an npm, and a registry to be reached. OFFLINE=1 installs nothing.
@@ -44,5 +45,10 @@ if node_tools openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3 @t
         --types node --skipLibCheck use.ts && node use.js "$URL")
 else
     skip "the TypeScript client: openapi-typescript cannot be installed"
+fi
+if python_tools standardwebhooks==1.1.0 cloudevents==2.2.0; then
+    "$PYTHON_TOOLS/bin/python" scripts/clients/webhook.py "$WHODUNITD"
+else
+    skip "a webhook's delivery: standardwebhooks and cloudevents cannot be installed"
 fi
 echo "clients: ok, $skipped skipped"

@@ -5,7 +5,9 @@
 
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
-use whodunit_core::api::pipeline::{BackfillIn, CheckOut, JobOut, RetriedOut, RunOut};
+use whodunit_core::api::pipeline::{
+    BackfillIn, BackfillPlan, CheckOut, JobOut, RetriedOut, RunOut,
+};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
@@ -76,6 +78,7 @@ requests! { client;
     RetryFailed(handler: String) -> RetriedOut = client.retry_failed(&handler);
     Rebuild(projection: String) -> RunOut = client.rebuild(&projection);
     CancelRebuild(projection: String) -> RunOut = client.cancel_rebuild(&projection);
+    PlanBackfill(body: BackfillIn) -> BackfillPlan = client.plan_backfill(&body);
     Backfill(body: BackfillIn) -> RunOut = client.backfill(&body);
     CancelBackfill(id: u64) -> RunOut = client.cancel_backfill(id);
 }

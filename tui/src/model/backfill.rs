@@ -15,7 +15,11 @@ pub(crate) const FIELDS: [(&str, bool, &str); 7] = [
         true,
         "handlers and projections, with commas; only these act",
     ),
-    ("from position", false, "the log's first when empty"),
+    (
+        "from position",
+        false,
+        "1 for the whole log; mails and webhooks need a range",
+    ),
     ("to position", false, "the log's head when empty"),
     ("since", false, "a time with its zone, or like 2h"),
     ("until", false, "a time with its zone, or like 2h"),

@@ -2,7 +2,9 @@
 //!
 //! What the daemon said last, and where one is in it. All of it is asked for at once, so that its parts go together.
 
-use whodunit_core::api::pipeline::{CheckOut, FindingOut, HandlerOut, JobOut, ProjectionOut};
+use whodunit_core::api::pipeline::{
+    BackfillIn, BackfillPlan, CheckOut, FindingOut, HandlerOut, JobOut, ProjectionOut,
+};
 use whodunit_core::time::Timestamp;
 
 use super::stream::quote;
@@ -38,6 +40,15 @@ pub(crate) enum Confirmed {
     Rebuild(String),
     /// All failed jobs of a handler are tried again.
     RetryAll(String),
+    /// A backfill is started as planned.
+    Backfill(Box<PlannedBackfill>),
+}
+
+/// A backfill and what the daemon says it would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedBackfill {
+    pub(crate) body: BackfillIn,
+    pub(crate) plan: BackfillPlan,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -54,6 +65,8 @@ pub(crate) struct PipelineScreen {
     pub(crate) checked: Option<String>,
     /// Whether its result came while its box was closed.
     pub(crate) check_unseen: bool,
+    /// The backfill whose plan was asked for.
+    pub(crate) planned: Option<BackfillIn>,
     /// When the daemon was asked last.
     pub(crate) asked_at: Option<Timestamp>,
 }
@@ -142,6 +155,9 @@ impl PipelineScreen {
             }
             Some(Overlay::Confirm(Confirmed::RetryAll(name))) => {
                 format!("whodunit outbox --retry-all {}", quote(name))
+            }
+            Some(Overlay::Confirm(Confirmed::Backfill(planned))) => {
+                format!("{} --yes", super::backfill::call(&planned.body))
             }
             Some(Overlay::Form(form)) => match form.filled() {
                 Some(super::form::Filled::Backfill(body)) => super::backfill::call(&body),

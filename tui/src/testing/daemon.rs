@@ -482,6 +482,7 @@ impl Daemon {
             Request::CancelRebuild(name) => {
                 Reply::CancelRebuild(pipeline::run("rebuild", name, RunStatus::Cancelled))
             }
+            Request::PlanBackfill(body) => Reply::PlanBackfill(pipeline::plan(body)),
             Request::Backfill(body) => {
                 let handlers = body.handlers.join(", ");
                 Reply::Backfill(pipeline::run("backfill", &handlers, RunStatus::Running))

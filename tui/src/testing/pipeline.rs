@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use whodunit_core::api::pipeline::{
-    CheckOut, FindingKind, FindingOut, HandlerOut, JobCounts, JobOut, JobStatus, OutboxPage,
-    ProjectionOut, ProjectionStatus, RunOut, RunStatus,
+    BackfillIn, BackfillPlan, CheckOut, EventCount, FindingKind, FindingOut, HandlerOut,
+    HandlerPlan, JobCounts, JobOut, JobStatus, OutboxPage, ProjectionOut, ProjectionStatus, RunOut,
+    RunStatus,
 };
 use whodunit_core::ids::{Position, Revision, StreamName};
 
@@ -234,4 +235,34 @@ pub(crate) fn document(key: &str, username: &str) -> serde_json::Value {
         "key": key, "revision": 4, "position": 1400, "checkpoint": HEAD,
         "document": {"username": username, "email": format!("{username}@example.com"), "status": "active", "deleted_at": null}
     })
+}
+
+/// The plan of a backfill: one handler is one with effects, unless it is a projection.
+pub(crate) fn plan(body: &BackfillIn) -> BackfillPlan {
+    let (projections, handlers): (Vec<_>, Vec<_>) = body
+        .handlers
+        .iter()
+        .cloned()
+        .partition(|name| ["users", "states"].contains(&name.as_str()));
+    BackfillPlan {
+        from_position: body.from_position.unwrap_or(1),
+        to_position: body.to_position.unwrap_or(HEAD),
+        head: HEAD,
+        events: 120,
+        jobs: 120 * handlers.len() as u64,
+        handlers: handlers
+            .into_iter()
+            .map(|handler| HandlerPlan {
+                handler,
+                kind: "webhook".to_owned(),
+                target: "https://hooks.example.com/…".to_owned(),
+                jobs: 120,
+                event_types: vec![EventCount {
+                    event_type: "UserCreated".to_owned(),
+                    events: 120,
+                }],
+            })
+            .collect(),
+        projections,
+    }
 }

@@ -1,13 +1,13 @@
 //! The pipeline screen: looking at it, and what can be done about it.
 
-use whodunit_core::api::pipeline::{BackfillIn, JobStatus, RunOut, RunStatus};
+use whodunit_core::api::pipeline::{BackfillIn, BackfillPlan, JobStatus, RunOut, RunStatus};
 use whodunit_core::ids::StreamName;
 
 use super::{Effects, moved};
 use crate::effect::Failure;
 use crate::keys::Action;
 use crate::model::form::Form;
-use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane, PipelineScreen};
+use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane, PipelineScreen, PlannedBackfill};
 use crate::model::{App, Connection, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
 use crate::text::number;
@@ -117,11 +117,12 @@ fn enter(app: &mut App, screen: &mut PipelineScreen) -> Effects {
 }
 
 /// What is done to the pipeline.
-const ACTS: [Slot; 6] = [
+const ACTS: [Slot; 7] = [
     Slot::RetryJob,
     Slot::RetryFailed,
     Slot::Rebuild,
     Slot::CancelRebuild,
+    Slot::PlanBackfill,
     Slot::Backfill,
     Slot::CancelBackfill,
 ];
@@ -241,8 +242,41 @@ fn check(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     ]
 }
 
-/// A filled form starts a backfill.
+/// A filled form asks what the backfill would do: nothing is started yet.
 pub(super) fn backfill(app: &mut App, screen: &mut PipelineScreen, body: BackfillIn) -> Effects {
+    screen.planned = Some(body.clone());
+    let what = "the plan of the backfill".to_owned();
+    do_it(app, screen, what, Request::PlanBackfill(body))
+}
+
+/// The plan has come: what has effects is asked about, what has none is started.
+fn planned(app: &mut App, screen: &mut PipelineScreen, plan: BackfillPlan) -> Effects {
+    let Some(body) = screen.planned.take() else {
+        return Vec::new();
+    };
+    if plan.handlers.is_empty() {
+        return start(app, screen, body, &plan);
+    }
+    if app.overlay.is_some() {
+        app.say("the plan of the backfill is ready; ask for it again to see it");
+        return Vec::new();
+    }
+    let planned = Box::new(PlannedBackfill { body, plan });
+    app.overlay = Some(Overlay::Confirm(Confirmed::Backfill(planned)));
+    Vec::new()
+}
+
+fn start(
+    app: &mut App,
+    screen: &mut PipelineScreen,
+    body: BackfillIn,
+    plan: &BackfillPlan,
+) -> Effects {
+    let body = BackfillIn {
+        confirm: true,
+        expected_jobs: Some(plan.jobs),
+        ..body
+    };
     do_it(app, screen, "backfill".to_owned(), Request::Backfill(body))
 }
 
@@ -267,6 +301,7 @@ pub(super) fn confirm_key(
                 format!("retry of {handler}"),
                 Request::RetryFailed(handler),
             ),
+            Confirmed::Backfill(planned) => start(app, screen, planned.body, &planned.plan),
         },
         "n" | "q" => Vec::new(),
         _ => {
@@ -332,6 +367,7 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
             screen.check = Remote::Ready(found);
             return Vec::new();
         }
+        Reply::PlanBackfill(plan) => return planned(app, screen, plan),
         Reply::RetryJob(job) => app.say(format!("job {} is {} again", job.id, job.status.as_str())),
         Reply::RetryFailed(retried) => {
             let n = number(retried.retried);

@@ -268,15 +268,37 @@ fn a_check_that_ends_while_its_box_is_closed_is_kept_and_shown_on_demand() {
 }
 
 #[test]
-fn a_backfill_is_started_from_its_form() {
+fn a_backfill_shows_its_plan_before_it_starts() {
     let harness = harness("p tab down down down").silent().press("b");
     let filled = harness.press("tab").type_text("7").press("ctrl-s");
-    let [Request::Backfill(body)] = &requests(&filled, Slot::Backfill)[..] else {
+    let [Request::PlanBackfill(body)] = &requests(&filled, Slot::PlanBackfill)[..] else {
         panic!("{:?}", filled.effects)
     };
     assert_eq!(body.handlers, ["webhook:crm"]);
     assert_eq!((body.from_position, body.to_position), (Some(7), None));
-    assert!(filled.model.app.overlay.is_none());
+    assert!(requests(&filled, Slot::Backfill).is_empty());
+    // Its counts are asked about; what is confirmed is that plan.
+    let asked = self::harness("p tab down down down b tab")
+        .type_text("7")
+        .press("ctrl-s");
+    let Some(Overlay::Confirm(Confirmed::Backfill(planned))) = &asked.model.app.overlay else {
+        panic!("{:?}", asked.model.app.overlay)
+    };
+    assert_eq!(planned.plan.jobs, 120);
+    assert_eq!(
+        asked.model.call(),
+        "whodunit backfill webhook:crm --from-position 7 --yes"
+    );
+    assert!(
+        asked.screen().contains("120 UserCreated"),
+        "{}",
+        asked.screen()
+    );
+    let done = asked.silent().press("enter");
+    let [Request::Backfill(body)] = &requests(&done, Slot::Backfill)[..] else {
+        panic!("{:?}", done.effects)
+    };
+    assert_eq!((body.confirm, body.expected_jobs), (true, Some(120)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use whodunit_core::api::pipeline::{FindingOut, ProjectionOut, RunOut, RunStatus};
+use whodunit_core::api::pipeline::{BackfillPlan, FindingOut, ProjectionOut, RunOut, RunStatus};
 
 use super::overlay::{choice, open};
 use super::pipeline::rows;
@@ -259,9 +259,58 @@ fn split(area: Rect, rows: usize) -> (Rect, Rect) {
     )
 }
 
+/// Counts that a plan shows at most.
+const COUNTS: usize = 6;
+
+/// What a backfill would do, in a sentence.
+fn plan(plan: &BackfillPlan) -> String {
+    let counts: Vec<String> = plan
+        .handlers
+        .iter()
+        .flat_map(|handler| {
+            let name = safe(&handler.handler);
+            handler.event_types.iter().map(move |count| {
+                format!(
+                    "{name} {} {}",
+                    number(count.events),
+                    safe(&count.event_type)
+                )
+            })
+        })
+        .collect();
+    let more = match counts.len().saturating_sub(COUNTS) {
+        0 => String::new(),
+        more => format!(", and {more} more event types"),
+    };
+    let shown = counts
+        .into_iter()
+        .take(COUNTS)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let shown = if shown.is_empty() {
+        "no event in the range is for them".to_owned()
+    } else {
+        shown
+    };
+    format!(
+        "Positions {} to {}: {shown}{more}. Mails are sent and webhooks called once more.",
+        number(plan.from_position),
+        number(plan.to_position)
+    )
+}
+
 pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confirmed) {
     let theme = app.theme;
+    let planned;
     let (question, detail) = match what {
+        Confirmed::Backfill(backfill) => {
+            planned = plan(&backfill.plan);
+            let jobs = number(backfill.plan.jobs);
+            (
+                format!("start the backfill: {jobs} jobs?"),
+                planned.as_str(),
+            )
+        }
         Confirmed::Rebuild(name) => (
             format!("rebuild {}?", safe(name)),
             "The read model is rebuilt from the whole log and replaces this one when it is done; until then \
