@@ -13,6 +13,9 @@ pub const PAGE_ITEMS_MAX: usize = 1_000;
 pub const PAGE_BYTES_MAX: usize = 8 << 20;
 /// Events or streams that one request looks at to fill a page; a page may end early with a cursor to go on from.
 pub const SCAN_ENTRIES_MAX: u64 = 50_000;
+/// Streams or documents that may change between the first and a later page of a list ordered by their last event. Beyond
+/// them the list must be begun again.
+pub const MOVED_MAX: usize = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
