@@ -4,6 +4,8 @@
 //! ids are assigned around it, and secrets are dealt with by `prepare` before it. So a recorded command decides the same
 //! way again, today and in a what-if.
 
+use std::cell::RefCell;
+
 use serde_json::{Map, Value};
 
 use crate::command::{Command, Rejection};
@@ -33,6 +35,15 @@ pub enum Evolution {
     Unknown,
 }
 
+/// Which part of a state an event may change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Touched<'a> {
+    /// Any of it.
+    All,
+    /// What a JSON Merge Patch of this shape reaches: its keys, and within objects the keys of its objects.
+    Patch(&'a Map<String, Value>),
+}
+
 /// Domain logic of one category.
 pub trait Decider: Send + Sync {
     /// The state at revision 0. DESIGN: the empty object unless the domain says otherwise.
@@ -42,6 +53,12 @@ pub trait Decider: Send + Sync {
 
     /// Brings the state past an event. On an error the state must be left as it was.
     fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String>;
+
+    /// Which part of a state [`Decider::evolve`] may change with this event: nothing else is compared to say what it did. A
+    /// decider of large states narrows it down.
+    fn touched<'a>(&self, _event: &DecodedEvent<'a>) -> Touched<'a> {
+        Touched::All
+    }
 
     /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
     fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;
@@ -59,9 +76,39 @@ pub enum PrepareError {
         /// What is wrong with it.
         message: String,
     },
+    /// In a what-if: it depends on a secret that only the real rules may look at. Says what the caller may do.
+    #[error("{0}")]
+    Unknown(String),
     /// The work itself failed (no randomness, out of memory); says nothing about the command.
     #[error("the command could not be prepared: {0}")]
     Failed(String),
+}
+
+/// What a what-if knows of secrets in place of looking at them.
+#[derive(Debug, Default)]
+pub struct Hypothesis {
+    /// Whether a password that a command gives for a recorded one is right, if the caller says so.
+    pub password_correct: Option<bool>,
+    /// Passwords set within the what-if itself. In its states a placeholder stands for each: see [`Hypothesis::hash`].
+    invented: RefCell<Vec<String>>,
+}
+
+const PLACEHOLDER: &str = "what-if-password-";
+
+impl Hypothesis {
+    /// A placeholder for the hash of a password. Nothing is hashed, and nothing of the password can be told from it.
+    pub fn hash(&self, plaintext: &str) -> String {
+        let mut invented = self.invented.borrow_mut();
+        invented.push(plaintext.to_owned());
+        format!("{PLACEHOLDER}{}", invented.len())
+    }
+
+    /// Whether a hash is the placeholder of this password; `None` for any other hash, which is never looked at.
+    pub fn verify(&self, plaintext: &str, hash: &str) -> Option<bool> {
+        let number: usize = hash.strip_prefix(PLACEHOLDER)?.parse().ok()?;
+        let invented = self.invented.borrow();
+        Some(invented.get(number.checked_sub(1)?)? == plaintext)
+    }
 }
 
 /// The impure step before `decide`: what a decider must not do (hash a password, verify one against the state). Its
@@ -69,4 +116,13 @@ pub enum PrepareError {
 pub trait Prepare: Send + Sync {
     /// Turns a command as it was sent into the command that is decided: no plaintext secret is left in it.
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError>;
+
+    /// The same for a what-if: pure, and without looking at a recorded secret. What depends on one comes from the hypothesis,
+    /// or is [`PrepareError::Unknown`].
+    fn suppose(
+        &self,
+        state: &State,
+        command: Command,
+        hypothesis: &Hypothesis,
+    ) -> Result<Command, PrepareError>;
 }

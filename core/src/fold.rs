@@ -1,13 +1,15 @@
 //! Folding: from a state and events to the state after them.
 //!
 //! Owns the one way a state moves past an event; steps, states, diffs and what-ifs all go through [`step`]. Never
-//! stops: an event that cannot be decoded or applied leaves the last good state, and the fault is a value.
+//! stops: an event that cannot be decoded or applied leaves the last good state, and the fault is a value. What an event
+//! did to a state is found by comparing only the part that it may touch: no state is copied whole for one event.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::decider::{DecodedEvent, Evolution};
+use crate::decider::{DecodedEvent, Evolution, Touched};
+use crate::diff::{DiffEntry, diff};
 use crate::event::Event;
 use crate::ids::Revision;
 use crate::json::State;
@@ -70,8 +72,20 @@ impl Folded {
     /// Moves past the next event.
     pub fn push(&mut self, model: &Model, event: &Event) -> Effect {
         let effect = step(model, &mut self.state, event);
+        self.passed(event, &effect);
+        effect
+    }
+
+    /// Moves past the next event, and says what it did to the state.
+    pub fn push_with_diff(&mut self, model: &Model, event: &Event) -> Change {
+        let change = step_with_diff(model, &mut self.state, event);
+        self.passed(event, &change.effect);
+        change
+    }
+
+    fn passed(&mut self, event: &Event, effect: &Effect) {
         self.revision = event.revision;
-        if let Effect::Failed { error } = &effect {
+        if let Effect::Failed { error } = effect {
             self.faults_total += 1;
             if self.faults.len() < FAULTS_MAX {
                 self.faults.push(Fault {
@@ -81,7 +95,6 @@ impl Folded {
                 });
             }
         }
-        effect
     }
 }
 
@@ -94,24 +107,87 @@ pub fn fold<'a>(model: &Model, events: impl IntoIterator<Item = &'a Event>) -> F
     folded
 }
 
+/// What an event did to a state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Whether it was applied.
+    pub effect: Effect,
+    /// What it changed.
+    pub diff: Vec<DiffEntry>,
+    /// The payload as it was read, where that is not as it is stored.
+    pub upcast: Option<Upcast>,
+}
+
 /// Moves a state past one event: decode, upcast, evolve.
 pub fn step(model: &Model, state: &mut State, event: &Event) -> Effect {
     match current(model, event) {
         Err(error) => Effect::Failed { error },
-        Ok(upcast) => {
-            let event = DecodedEvent {
-                event_type: &upcast.event_type,
-                data: &upcast.data,
-                recorded_at: event.recorded_at,
-                event,
-            };
-            match model.decider().evolve(state, &event) {
-                Ok(Evolution::Applied) => Effect::Applied,
-                Ok(Evolution::Unknown) => Effect::Unknown,
-                Err(error) => Effect::Failed { error },
-            }
-        }
+        Ok(upcast) => evolve(model, state, &decoded(event, &upcast)),
     }
+}
+
+/// Moves a state past one event, and says what that did to it.
+pub fn step_with_diff(model: &Model, state: &mut State, event: &Event) -> Change {
+    let upcast = match current(model, event) {
+        Err(error) => {
+            return Change {
+                effect: Effect::Failed { error },
+                diff: Vec::new(),
+                upcast: None,
+            };
+        }
+        Ok(upcast) => upcast,
+    };
+    let seen = decoded(event, &upcast);
+    let touched = model.decider().touched(&seen);
+    let before = part(state, touched);
+    let effect = evolve(model, state, &seen);
+    let diff = match (&effect, touched) {
+        (Effect::Failed { .. }, _) => Vec::new(),
+        (_, Touched::All) => diff(&before, state),
+        (_, touched @ Touched::Patch(_)) => diff(&before, &part(state, touched)),
+    };
+    let is_newer = (upcast.event_type.as_str(), upcast.schema_version)
+        != (event.event_type.as_str(), event.schema_version);
+    Change {
+        effect,
+        diff,
+        upcast: is_newer.then_some(upcast),
+    }
+}
+
+fn decoded<'a>(event: &'a Event, upcast: &'a Upcast) -> DecodedEvent<'a> {
+    DecodedEvent {
+        event_type: &upcast.event_type,
+        data: &upcast.data,
+        recorded_at: event.recorded_at,
+        event,
+    }
+}
+
+fn evolve(model: &Model, state: &mut State, event: &DecodedEvent<'_>) -> Effect {
+    match model.decider().evolve(state, event) {
+        Ok(Evolution::Applied) => Effect::Applied,
+        Ok(Evolution::Unknown) => Effect::Unknown,
+        Err(error) => Effect::Failed { error },
+    }
+}
+
+/// A copy of the part of a state that may be touched.
+fn part(state: &State, touched: Touched<'_>) -> State {
+    let Touched::Patch(patch) = touched else {
+        return state.clone();
+    };
+    let within = |(key, change): (&String, &Value)| {
+        let value = match (state.get(key)?, change) {
+            (Value::Object(inner), Value::Object(change)) => {
+                Value::Object(part(inner, Touched::Patch(change)))
+            }
+            (value, _) => value.clone(),
+        };
+        Some((key.clone(), value))
+    };
+    patch.iter().filter_map(within).collect()
 }
 
 /// An event's payload in the model's current shape, through as many upcasters as it takes.
@@ -149,3 +225,6 @@ pub fn current(model: &Model, event: &Event) -> Result<Upcast, String> {
         _ => Ok(now),
     }
 }
+
+#[cfg(test)]
+mod tests;

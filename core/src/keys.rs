@@ -47,8 +47,8 @@ impl fmt::Display for UniqueKey {
 
 /// Answers who holds a key, as of the moment the asker is about.
 pub trait KeyHolders {
-    /// The stream of this category that holds the key, if any.
-    fn holder(&self, category: &str, key: &UniqueKey) -> Option<StreamName>;
+    /// A stream of this category, other than `except`, that holds the key, if any.
+    fn holder(&self, category: &str, key: &UniqueKey, except: &StreamName) -> Option<StreamName>;
 }
 
 /// Nobody holds anything.
@@ -56,7 +56,12 @@ pub trait KeyHolders {
 pub struct NoHolders;
 
 impl KeyHolders for NoHolders {
-    fn holder(&self, _category: &str, _key: &UniqueKey) -> Option<StreamName> {
+    fn holder(
+        &self,
+        _category: &str,
+        _key: &UniqueKey,
+        _except: &StreamName,
+    ) -> Option<StreamName> {
         None
     }
 }

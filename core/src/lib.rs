@@ -7,6 +7,7 @@
 //! Where to start: [`event`] and [`command`] for the words, [`decider`] and [`model`] for the rules, [`fold`] for how a
 //! state is reached, [`api`] for what goes over the wire.
 
+pub mod admission;
 pub mod api;
 pub mod command;
 pub mod consistency;

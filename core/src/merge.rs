@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::command::{Command, Rejection};
-use crate::decider::{Decider, DecodedEvent, Evolution};
+use crate::decider::{Decider, DecodedEvent, Evolution, Touched};
 use crate::event::NewEvent;
 use crate::json::{State, merge_patch};
 use crate::model::{Model, ModelSpec};
@@ -40,6 +40,10 @@ impl Decider for Merge {
     fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String> {
         merge_patch(state, event.data);
         Ok(Evolution::Applied)
+    }
+
+    fn touched<'a>(&self, event: &DecodedEvent<'a>) -> Touched<'a> {
+        Touched::Patch(event.data)
     }
 
     fn decide(&self, _state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection> {

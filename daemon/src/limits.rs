@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+pub use whodunit_core::admission::{
+    ACTOR_BYTES_MAX, APPEND_AHEAD_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, PAYLOAD_BYTES_MAX,
+    REASON_BYTES_MAX,
+};
+
 /// Items of a page when the request does not say.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of a page at most (`limit=`).
@@ -67,19 +72,6 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
-/// How far ahead of the daemon's clock the `recorded_at` of a raw append may be. Imports are not bounded by it.
-pub const APPEND_AHEAD_MAX: Duration = Duration::from_mins(5);
-/// Bytes of one event's data or metadata.
-pub const EVENT_BYTES_MAX: usize = 1 << 20;
-/// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
-/// within what JSON readers accept (often 128).
-pub const EVENT_DEPTH_MAX: usize = 100;
-/// Bytes of a command's payload.
-pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
-/// Bytes of an actor.
-pub const ACTOR_BYTES_MAX: usize = 200;
-/// Bytes of a reason.
-pub const REASON_BYTES_MAX: usize = 4_096;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.
 pub const ATTEMPTS_MAX: usize = 16;
 

@@ -3,23 +3,29 @@
 //! Owns the loading and its bounds. Never writes, not even a snapshot: the store's bytes stay as they are.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::what_if::{Continuation, Edit, WhatIfIn, WhatIfOut};
+use whodunit_core::api::warning::{Warning, WarningCode};
+use whodunit_core::api::what_if::{
+    Continuation, DecisionRef, Edit, WhatIfBase, WhatIfIn, WhatIfOut,
+};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Scenario, WhatIfError, evaluate_until};
+use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until};
 
 use crate::limits::{
-    SCAN_ENTRIES_MAX, WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
+    WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
 };
-use crate::store::{Direction, LogFilter, StoreError, View};
-use crate::time_travel::{Point, Resolved, TimeTravel, TravelError, resolve};
+use crate::store::{Direction, StoreError, StreamInfo, View};
+use crate::time_travel::{
+    Point, Resolved, TimeTravel, TravelError, clock_went_back, faults, left_out, resolve,
+};
 
 /// Why a scenario is not run.
 #[derive(Debug, thiserror::Error)]
@@ -39,31 +45,34 @@ pub enum WhatIfFailure {
     Store(#[from] StoreError),
 }
 
-/// The base of a scenario.
+/// The base of a scenario, and what is known of the stream there.
 struct Base {
-    revision: Revision,
-    head: Revision,
-    /// The time of the base: when the actions happen.
-    now: Timestamp,
-    /// The log's position at the base, for who held which key then; `None` for now.
-    position: Option<Position>,
+    at: WhatIfBase,
+    /// The stream; `None` when it has no event yet.
+    found: Option<Resolved>,
+    warnings: Vec<Warning>,
 }
 
-/// Evaluates a scenario. Blocks, for as long as the prepared commands' passwords take to hash.
+/// Evaluates a scenario. Blocks.
 pub fn what_if(
     view: &dyn View,
     travel: &Arc<TimeTravel>,
     model: &Model,
     request: &WhatIfIn,
+    steps: StepsWanted,
     clock_now: Timestamp,
 ) -> Result<WhatIfOut, WhatIfFailure> {
     check_counts(request)?;
     let base = find_base(view, request, clock_now)?;
     let first = request.edits.iter().map(first_touched).min();
-    let from = base.revision.min(first.unwrap_or(base.revision));
+    let from = base.at.revision.min(first.unwrap_or(base.at.revision));
+    let head = base
+        .found
+        .as_ref()
+        .map_or(Revision::ZERO, |found| found.info.revision);
     let to = match request.continuation {
-        Continuation::None => base.revision,
-        Continuation::Refold => base.head,
+        Continuation::None => base.at.revision,
+        Continuation::Refold => head,
     };
     let events = load(view, &request.stream, from, to)?;
     let start = travel
@@ -71,29 +80,48 @@ pub fn what_if(
         .folded;
     let holders = HoldersThen {
         view,
-        at: base.position,
+        base: base.at,
+        known: RefCell::default(),
         failure: RefCell::new(None),
     };
     let scenario = Scenario {
         model,
         stream: &request.stream,
         start: &start,
+        start_at: time_of(view, &base, from)?,
         events: &events,
-        base: base.revision,
+        base: base.at,
         edits: &request.edits,
         actions: &request.actions,
         continuation: request.continuation,
         holders: &holders,
-        now: base.now,
+        password_correct: request.password_correct,
+        steps,
     };
-    let run = evaluate_until(&scenario, view.stop());
-    match holders.failure.into_inner() {
-        Some(failure) => Err(failure.into()),
-        None => run.map_err(|error| match error {
-            WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
-            error => error.into(),
-        }),
+    let evaluated = evaluate_until(&scenario, view.stop());
+    if let Some(failure) = holders.failure.into_inner() {
+        return Err(failure.into());
     }
+    let mut out = evaluated.map_err(|error| match error {
+        WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
+        error => WhatIfFailure::from(error),
+    })?;
+    out.warnings = base.warnings;
+    if let Some(found) = &base.found {
+        out.warnings
+            .extend(clock_went_back(view, found, (Revision::ZERO, to))?);
+    }
+    out.warnings.extend(faults(&start));
+    Ok(out)
+}
+
+/// The effective time of a revision; of revision 0, the time of the stream's first event.
+fn time_of(view: &dyn View, base: &Base, revision: Revision) -> Result<Timestamp, StoreError> {
+    let Some(Resolved { info, .. }) = &base.found else {
+        return Ok(base.at.at);
+    };
+    let at = view.effective_at(&info.stream, revision)?;
+    Ok(at.unwrap_or(info.first_at))
 }
 
 /// A scenario as it may be shown.
@@ -115,12 +143,26 @@ pub fn redact(model: &Model, scenario: &mut WhatIfOut) {
 }
 
 fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
-    if request.at_revision.is_some() && request.as_of.is_some() {
+    let given: Vec<&str> = [
+        ("at_revision", request.at_revision.is_some()),
+        ("as_of", request.as_of.is_some()),
+        ("at_position", request.at_position.is_some()),
+        ("at_decision", request.at_decision.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, given)| given.then_some(name))
+    .collect();
+    if let [first, .., last] = given.as_slice() {
+        let names: Vec<_> = given.iter().map(|name| format!("`{name}`")).collect();
         let problem = Problem::new(
             Code::Malformed,
-            "`at_revision` and `as_of` are both given; a scenario has one base",
+            format!("{} are all given; a what-if has one base", names.join(", ")),
         );
-        return Err(refused(problem.field("/as_of")));
+        return Err(refused(
+            problem
+                .field(format!("/{last}"))
+                .hint(format!("keep one of them, such as `{first}`")),
+        ));
     }
     for (field, count, max) in [
         ("/edits", request.edits.len(), WHAT_IF_EDITS_MAX),
@@ -151,70 +193,174 @@ fn find_base(
     clock_now: Timestamp,
 ) -> Result<Base, WhatIfFailure> {
     let stream = &request.stream;
+    if let Some(position) = request.at_position {
+        return at_position(view, stream, position);
+    }
+    if let Some(decision) = &request.at_decision {
+        return at_decision(view, stream, decision);
+    }
     let point = match (request.at_revision, request.as_of) {
         (Some(revision), _) => Point::Revision(revision),
         (None, Some(at)) => Point::AsOf(at),
         (None, None) => Point::Head,
     };
-    let Resolved { revision, info } = match resolve(view, stream, point) {
+    let found = match resolve(view, stream, point) {
         // Asked for outright, the empty stream is a fine base even where nothing has happened yet.
         Err(TravelError::NoSuchStream { .. }) if point == Point::Revision(Revision::ZERO) => {
             return Ok(Base {
-                revision: Revision::ZERO,
-                head: Revision::ZERO,
-                now: clock_now,
-                position: None,
+                at: WhatIfBase {
+                    revision: Revision::ZERO,
+                    position: Some(view.head().position),
+                    at: clock_now,
+                    decision: None,
+                },
+                found: None,
+                warnings: Vec::new(),
             });
         }
-        resolved => resolved?,
+        found => found?,
     };
-    let (now, position) = match point {
-        Point::AsOf(at) => match log_as_of(view, at)? {
-            None => (at, position_of(view, stream, revision)?),
-            then => (at, then),
-        },
-        Point::Head => (info.last_at, None),
-        Point::Revision(Revision::ZERO) => {
-            let before = info.first_position.0.saturating_sub(1);
-            (info.first_at, Some(Position(before)))
-        }
-        Point::Revision(revision) => {
-            let at = view.effective_at(stream, revision)?;
-            let position = position_of(view, stream, revision)?;
-            (at.unwrap_or(info.last_at), position)
-        }
+    let (revision, info) = (found.revision, &found.info);
+    let (at, position) = match point {
+        Point::AsOf(at) => (at, None),
+        Point::Head => (info.last_at, Some(view.head().position)),
+        Point::Revision(_) => (
+            view.effective_at(stream, revision)?
+                .unwrap_or(info.first_at),
+            Some(position_of(view, info, revision)?),
+        ),
     };
     Ok(Base {
-        revision,
-        head: info.revision,
-        now,
-        position,
+        at: WhatIfBase {
+            revision,
+            position,
+            at,
+            decision: None,
+        },
+        warnings: left_out(view, point, &found)?.into_iter().collect(),
+        found: Some(found),
     })
 }
 
-/// The position of the last event recorded until then; `None` when so much was recorded since that finding it would take
-/// too long.
-fn log_as_of(view: &dyn View, at: Timestamp) -> Result<Option<Position>, StoreError> {
-    let filter = LogFilter {
-        until: Some(at),
-        ..LogFilter::default()
-    };
-    let page = view.log(&filter, None, Direction::Backward, 1, SCAN_ENTRIES_MAX)?;
-    Ok(match (page.events.first(), page.next) {
-        (Some(event), _) => Some(event.position),
-        (None, None) => Some(Position::ZERO),
-        (None, Some(_)) => None,
-    })
-}
-
-/// The position of an event.
-fn position_of(
+/// After a position of the whole log. Its time is the effective time of the event there, or the stream's own where that is
+/// later: what is invented does not happen before what it builds on.
+fn at_position(
     view: &dyn View,
     stream: &StreamName,
+    position: Position,
+) -> Result<Base, WhatIfFailure> {
+    let head = view.head().position;
+    if position > head {
+        let detail =
+            format!("the log ends at position {head}; there is no position {position} yet");
+        let problem = Problem {
+            actual: Some(head.0.into()),
+            ..Problem::new(Code::PositionBeyondHead, detail).field("/at_position")
+        };
+        return Err(refused(problem));
+    }
+    let Some(revision) = view.revision_at(stream, position)? else {
+        return Err(no_such_stream(stream));
+    };
+    let found = resolve(view, stream, Point::Revision(revision))?;
+    let own = view.effective_at(stream, revision)?;
+    let there = match view.event_at(position)? {
+        Some(event) => view.effective_at(&event.stream, event.revision)?,
+        None => None,
+    };
+    Ok(Base {
+        at: WhatIfBase {
+            revision,
+            position: Some(position),
+            at: own.max(there).unwrap_or(found.info.first_at),
+            decision: None,
+        },
+        found: Some(found),
+        warnings: Vec::new(),
+    })
+}
+
+/// Just before a decision, at the time that its rules saw.
+fn at_decision(
+    view: &dyn View,
+    stream: &StreamName,
+    asked: &DecisionRef,
+) -> Result<Base, WhatIfFailure> {
+    let decision = match asked {
+        DecisionRef::Sequence(sequence) => view.decision(*sequence)?,
+        DecisionRef::Command(id) => view.decision_by_command(id)?,
+    };
+    let Some(decision) = decision else {
+        let named = whodunit_core::text::shown(&asked.to_string())
+            .chars()
+            .take(64)
+            .collect::<String>();
+        let detail = match asked {
+            DecisionRef::Sequence(_) => format!("there is no decision {named}"),
+            DecisionRef::Command(_) => format!("there is no decision on a command `{named}`"),
+        };
+        let problem = Problem::new(Code::NoSuchDecision, detail).field("/at_decision");
+        return Err(refused(problem.hint("`GET /v1/decisions` lists them")));
+    };
+    let position = decision.base_position;
+    let there = view.revision_at(stream, position)?;
+    let is_own = decision.stream == *stream;
+    if there.is_none() && !is_own {
+        return Err(no_such_stream(stream));
+    }
+    let there = there.unwrap_or(Revision::ZERO);
+    let revision = if is_own {
+        decision.base_revision
+    } else {
+        there
+    };
+    let mut warnings = Vec::new();
+    if revision != there {
+        let detail = format!(
+            "decision {} says that it was made at revision {revision}, but at position {position} of the log, where it \
+             stands, its stream was at revision {there}; its own revision is taken",
+            decision.sequence
+        );
+        warnings.push(Warning::new(
+            WarningCode::MisplacedDecision,
+            detail,
+            [revision, there],
+        ));
+    }
+    let found = match resolve(view, stream, Point::Revision(revision)) {
+        Err(TravelError::NoSuchStream { .. }) if revision == Revision::ZERO => None,
+        found => Some(found?),
+    };
+    Ok(Base {
+        at: WhatIfBase {
+            revision,
+            position: Some(position),
+            at: decision.decided_at,
+            decision: Some(decision.sequence),
+        },
+        found,
+        warnings,
+    })
+}
+
+fn no_such_stream(stream: &StreamName) -> WhatIfFailure {
+    let stream = stream.clone();
+    TravelError::NoSuchStream { stream }.into()
+}
+
+/// The position of a revision; of revision 0, the one before the stream's first event.
+fn position_of(
+    view: &dyn View,
+    info: &StreamInfo,
     revision: Revision,
-) -> Result<Option<Position>, StoreError> {
-    let events = view.stream_events(stream, revision, Direction::Forward, 1)?;
-    Ok(events.first().map(|event| event.position))
+) -> Result<Position, StoreError> {
+    if revision == Revision::ZERO {
+        return Ok(Position(info.first_position.0.saturating_sub(1)));
+    }
+    let events = view.stream_events(&info.stream, revision, Direction::Forward, 1)?;
+    Ok(events
+        .first()
+        .map_or(info.last_position, |event| event.position))
 }
 
 /// The events after `from` up to `to`, within the bounds.
@@ -255,21 +401,36 @@ fn refused(problem: Problem) -> WhatIfFailure {
     WhatIfFailure::Refused(Box::new(problem))
 }
 
-/// Who held a key then, by the store.
+/// Who held a key at the base, by the store: by position, or by the streams' effective times where the base is a time.
 struct HoldersThen<'a> {
     view: &'a dyn View,
-    at: Option<Position>,
+    base: WhatIfBase,
+    /// What was asked before: the base does not move.
+    known: RefCell<HashMap<UniqueKey, Option<StreamName>>>,
     failure: RefCell<Option<StoreError>>,
 }
 
 impl KeyHolders for HoldersThen<'_> {
-    fn holder(&self, category: &str, key: &UniqueKey) -> Option<StreamName> {
-        match self.view.key_holder(category, key, self.at) {
-            Ok(hold) => hold.map(|hold| hold.stream),
+    fn holder(&self, category: &str, key: &UniqueKey, except: &StreamName) -> Option<StreamName> {
+        if let Some(known) = self.known.borrow().get(key) {
+            return known.clone();
+        }
+        let found = match self.base.position {
+            Some(_) => self.view.key_holder(category, key, self.base.position),
+            None => self
+                .view
+                .key_holder_as_of(category, key, self.base.at, except),
+        };
+        let holder = match found {
+            Ok(hold) => hold
+                .map(|hold| hold.stream)
+                .filter(|holder| holder != except),
             Err(error) => {
                 self.failure.replace(Some(error));
                 None
             }
-        }
+        };
+        self.known.borrow_mut().insert(key.clone(), holder.clone());
+        holder
     }
 }

@@ -18,5 +18,6 @@ mod testing;
 mod text;
 mod theme;
 mod time_input;
+mod times;
 mod update;
 mod view;

@@ -10,6 +10,8 @@ use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
 
+use crate::times::{Least, Pattern};
+
 /// Untrusted text as it may be shown: no control characters, no disguises.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     shown(text)
@@ -121,28 +123,45 @@ impl Zone {
         self.at(Timestamp::from_micros(0)).format("%:z").to_string()
     }
 
-    /// `Mar 24`.
-    pub(crate) fn day(self, time: Timestamp) -> String {
-        self.at(time).format("%b %d").to_string()
+    /// By a pattern of `chrono`.
+    pub(crate) fn format(self, time: Timestamp, pattern: &str) -> String {
+        self.at(time).format(pattern).to_string()
     }
 
-    /// `15:47:23`.
-    pub(crate) fn clock(self, time: Timestamp) -> String {
-        self.at(time).format("%H:%M:%S").to_string()
+    /// The pattern that tells these times apart, no longer than it has to be.
+    pub(crate) fn pattern(
+        self,
+        times: impl IntoIterator<Item = Timestamp>,
+        now: Timestamp,
+    ) -> Pattern {
+        let least = Least {
+            year: false,
+            seconds: false,
+        };
+        Pattern::telling_apart(times, now, least, |time, pattern| {
+            self.format(time, pattern)
+        })
     }
 
-    /// `Mar 24 15:47`.
-    pub(crate) fn short(self, time: Timestamp) -> String {
-        self.at(time).format("%b %d %H:%M").to_string()
+    /// `Mar 24 15:47`, or `2025-03-24 15:47` and longer where the pattern says so.
+    pub(crate) fn show(self, time: Timestamp, pattern: Pattern) -> String {
+        self.format(time, pattern.as_str())
     }
 
-    /// `Mon Mar 24 2025 15:47:23 UTC`.
+    /// One time alone: `Mar 24 15:47`, with its year where that is not this one.
+    pub(crate) fn short(self, time: Timestamp, now: Timestamp) -> String {
+        self.show(time, self.pattern([time], now))
+    }
+
+    /// `Mon Mar 24 2025 15:47:23 UTC`, with the fraction of the second where there is one.
     pub(crate) fn long(self, time: Timestamp) -> String {
-        format!(
-            "{} {}",
-            self.at(time).format("%a %b %d %Y %H:%M:%S"),
-            self.name()
-        )
+        let fraction = match time.as_micros().rem_euclid(1_000_000) {
+            0 => "",
+            n if n % 1000 == 0 => "%.3f",
+            _ => "%.6f",
+        };
+        let pattern = format!("%a %b %d %Y %H:%M:%S{fraction}");
+        format!("{} {}", self.format(time, &pattern), self.name())
     }
 
     /// `2025-03-24`, for completing a time of day.
@@ -178,7 +197,7 @@ mod tests {
     fn times_are_shown_in_the_chosen_zone() {
         let time: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         assert_eq!(Zone::Utc.long(time), "Mon Mar 24 2025 15:47:23 UTC");
-        assert_eq!(Zone::Local(7200).short(time), "Mar 24 17:47");
+        assert_eq!(Zone::Local(7200).short(time, time), "Mar 24 17:47");
         assert_eq!(Zone::Local(-19_800).suffix(), "-05:30");
         assert_eq!(number(1_234_567), "1,234,567");
     }

@@ -54,6 +54,10 @@ pub enum Code {
     NoSuchRun,
     /// 404: the stream's head is before the revision asked for.
     RevisionBeyondHead,
+    /// 404: the log's head is before the position asked for.
+    PositionBeyondHead,
+    /// 404: no such decision.
+    NoSuchDecision,
     /// 404: the time asked for is before the stream's first event.
     BeforeFirstEvent,
     /// 405: the path knows other methods.
@@ -122,6 +126,8 @@ impl Code {
             | Self::NoSuchDocument
             | Self::NoSuchRun
             | Self::RevisionBeyondHead
+            | Self::PositionBeyondHead
+            | Self::NoSuchDecision
             | Self::BeforeFirstEvent => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
@@ -167,6 +173,8 @@ impl Code {
             Self::NoSuchDocument => "no such document",
             Self::NoSuchRun => "no such run",
             Self::RevisionBeyondHead => "revision beyond the head",
+            Self::PositionBeyondHead => "position beyond the head",
+            Self::NoSuchDecision => "no such decision",
             Self::BeforeFirstEvent => "nothing yet at that time",
             Self::MethodNotAllowed => "method not allowed",
             Self::Timeout => "request timed out",

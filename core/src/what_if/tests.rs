@@ -6,9 +6,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::problem::Code;
+use crate::api::what_if::{StepKind, StepOutcome, StepSelection};
 use crate::fold::fold;
 use crate::ids::Position;
-use crate::keys::{NoHolders, UniqueKey};
+use crate::json::Json;
+use crate::keys::NoHolders;
 use crate::merge;
 use crate::users::{self, Passwords};
 
@@ -28,6 +31,20 @@ fn model() -> Model {
     users::model(Arc::new(Plain)).unwrap()
 }
 
+/// Each event is a second after the one before.
+fn time(revision: u64) -> Timestamp {
+    Timestamp::from_micros(1_741_000_000_000_000 + i64::try_from(revision).unwrap() * 1_000_000)
+}
+
+fn base(revision: u64, at: Timestamp) -> WhatIfBase {
+    WhatIfBase {
+        revision: Revision(revision),
+        position: None,
+        at,
+        decision: None,
+    }
+}
+
 fn stream() -> StreamName {
     StreamName::new("user-sarah").unwrap()
 }
@@ -42,9 +59,7 @@ fn events(facts: &[(&str, Value)]) -> Vec<Event> {
             event_id: format!("e{revision}"),
             event_type: (*event_type).to_owned(),
             schema_version: 1,
-            recorded_at: Timestamp::from_micros(
-                1_741_000_000_000_000 + i64::try_from(revision).unwrap() * 1_000_000,
-            ),
+            recorded_at: time(revision),
             actor: Some("api".to_owned()),
             reason: None,
             correlation_id: None,
@@ -84,19 +99,25 @@ fn tell_with(
     let model = model();
     let edits: Vec<Edit> = serde_json::from_value(request.edits.clone()).unwrap();
     let actions: Vec<Action> = serde_json::from_str(&request.actions.to_string()).unwrap();
+    let last = history
+        .last()
+        .map_or(Timestamp::from_micros(0), |event| event.recorded_at);
     evaluate(&Scenario {
         model: &model,
         stream: &stream(),
         start: &Folded::start(&model),
         events: history,
-        base: Revision(request.base),
+        start_at: time(1),
+        base: base(request.base, last),
         edits: &edits,
         actions: &actions,
         continuation: request.continuation,
         holders,
-        now: history
-            .last()
-            .map_or(Timestamp::from_micros(0), |event| event.recorded_at),
+        password_correct: None,
+        steps: StepsWanted {
+            which: StepSelection::All,
+            ..StepsWanted::CHANGED
+        },
     })
 }
 
@@ -135,6 +156,13 @@ fn refused(base: u64, edits: Value, actions: Value) -> WhatIfError {
         &NoHolders,
     )
     .unwrap_err()
+}
+
+fn problem(error: WhatIfError) -> Problem {
+    match error {
+        WhatIfError::Refused(problem) => *problem,
+        other => panic!("{other}"),
+    }
 }
 
 fn summary(out: &WhatIfOut) -> Vec<(StepKind, &str, StepOutcome, u64)> {
@@ -317,17 +345,15 @@ fn edits_out_of_reach_are_refused_and_say_why() {
 #[test]
 fn malformed_actions_name_the_field_and_never_the_value() {
     let unknown = refused(2, json!([]), json!([{"command": {"type": "Explode"}}]));
-    assert!(
-        matches!(&unknown, WhatIfError::UnknownCommand { known, .. } if known.contains("`SuspendUser`"))
-    );
+    assert!(unknown.to_string().contains("`SuspendUser`"), "{unknown}");
     let payload = json!({"username": "x", "email": "e", "first_name": "f", "last_name": "l", "password": 12_345_678});
     let malformed = refused(
         2,
         json!([]),
-        json!([{"command": {"type": "CreateUser", "payload": payload}}]),
+        json!([{"command": {"type": "CreateUser", "actor": "a", "payload": payload}}]),
     );
     assert_eq!(
-        malformed.to_string(),
+        problem(malformed).detail,
         "`/do/0/command/payload/password` must be of type string"
     );
     let secret = refused(
@@ -335,11 +361,10 @@ fn malformed_actions_name_the_field_and_never_the_value() {
         json!([]),
         json!([{"event": {"event_type": "UserCreated", "data": {"password": "hunter2"}}}]),
     );
+    let secret = problem(secret);
     assert_eq!(
-        secret,
-        WhatIfError::PlaintextSecret {
-            pointer: "/do/0/event/data/password".to_owned()
-        }
+        (secret.code, secret.field.as_deref()),
+        (Code::PlaintextSecret, Some("/do/0/event/data/password"))
     );
     let not_object = refused(
         2,
@@ -347,7 +372,7 @@ fn malformed_actions_name_the_field_and_never_the_value() {
         json!([{"event": {"event_type": "X", "data": [1]}}]),
     );
     assert_eq!(
-        not_object.to_string(),
+        problem(not_object).detail,
         "`/do/0/event/data` must be a JSON object"
     );
 }
@@ -362,12 +387,14 @@ fn a_category_without_a_model_has_no_commands() {
         stream: &stream(),
         start: &Folded::start(&model),
         events: &history,
-        base: Revision(1),
+        start_at: time(1),
+        base: base(1, time(1)),
         edits: &[],
         actions: &actions,
         continuation: Continuation::None,
         holders: &NoHolders,
-        now: history[0].recorded_at,
+        password_correct: None,
+        steps: StepsWanted::CHANGED,
     };
     assert_eq!(
         evaluate(&scenario),
@@ -382,7 +409,7 @@ fn a_category_without_a_model_has_no_commands() {
 fn a_key_that_another_stream_held_at_the_base_refuses_the_command() {
     struct Other;
     impl KeyHolders for Other {
-        fn holder(&self, category: &str, key: &UniqueKey) -> Option<StreamName> {
+        fn holder(&self, category: &str, key: &UniqueKey, _: &StreamName) -> Option<StreamName> {
             let taken =
                 category == "user" && *key == UniqueKey::caseless("email", "taken@example.com");
             taken.then(|| StreamName::new("user-other").unwrap())
@@ -392,7 +419,7 @@ fn a_key_that_another_stream_held_at_the_base_refuses_the_command() {
     let request = |email: &str| Request {
         base: 2,
         edits: json!([]),
-        actions: json!([{"command": {"type": "ChangeEmail", "payload": {"email": email}}}]),
+        actions: json!([{"command": {"type": "ChangeEmail", "actor": "a", "payload": {"email": email}}}]),
         continuation: Continuation::None,
     };
     let out = tell_with(&history[..2], &request("Taken@example.com"), &Other).unwrap();
@@ -403,7 +430,7 @@ fn a_key_that_another_stream_held_at_the_base_refuses_the_command() {
 
 #[test]
 fn several_actions_build_on_each_other() {
-    let reactivate = json!({"command": {"type": "ReactivateUser"}});
+    let reactivate = json!({"command": {"type": "ReactivateUser", "actor": "a"}});
     let out = run(
         2,
         json!([]),
@@ -460,8 +487,9 @@ proptest! {
         let folded = fold(&model, &history[..start]);
         let edits: Vec<Edit> = serde_json::from_value(json!([{"drop": {"revision": drop + 1}}])).unwrap();
         let out = evaluate(&Scenario {
-            model: &model, stream: &stream(), start: &folded, events: &history[start..], base: Revision(u64::try_from(history.len()).unwrap()),
-            edits: &edits, actions: &[], continuation: Continuation::Refold, holders: &NoHolders, now: Timestamp::from_micros(0),
+            model: &model, stream: &stream(), start: &folded, start_at: time(1), events: &history[start..],
+            base: base(u64::try_from(history.len()).unwrap(), Timestamp::from_micros(0)),
+            edits: &edits, actions: &[], continuation: Continuation::Refold, holders: &NoHolders, password_correct: None, steps: StepsWanted::CHANGED,
         }).unwrap();
         let without: Vec<Event> = history.iter().enumerate().filter(|(index, _)| *index != drop).map(|(_, event)| event.clone()).collect();
         prop_assert_eq!(&out.state, &fold(&model, &without).state);
@@ -471,4 +499,189 @@ proptest! {
             .map(|(was, _)| was.revision);
         prop_assert_eq!(out.first_divergence, by_hand);
     }
+}
+
+#[test]
+fn what_is_invented_at_the_base_happens_at_its_time_refolded_or_not() {
+    let model = model();
+    let history = sarah();
+    let folded = fold(&model, &history[..2]);
+    let actions: Vec<Action> = serde_json::from_str(&json!([suspend()]).to_string()).unwrap();
+    let edits: Vec<Edit> = serde_json::from_value(
+        json!([{"insert": {"after_revision": 2, "event_type": "X", "data": {}}}]),
+    )
+    .unwrap();
+    for (continuation, upto) in [(Continuation::None, 2), (Continuation::Refold, 4)] {
+        let out = evaluate(&Scenario {
+            model: &model,
+            stream: &stream(),
+            start: &folded,
+            start_at: time(2),
+            base: base(2, time(2)),
+            events: &history[2..upto],
+            edits: &edits,
+            actions: &actions,
+            continuation,
+            holders: &NoHolders,
+            password_correct: None,
+            steps: StepsWanted::CHANGED,
+        })
+        .unwrap();
+        assert_eq!(
+            out.steps[0].events[0].recorded_at,
+            time(2),
+            "{continuation:?}"
+        );
+        assert_eq!(
+            out.steps[1].events[0].recorded_at,
+            time(2),
+            "{continuation:?}"
+        );
+    }
+}
+
+#[test]
+fn a_difference_in_times_alone_is_a_divergence() {
+    // The recorded suspension, dropped and invented again where the base is: a second too early.
+    let event = json!([{"insert": {"after_revision": 2, "event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}}, {"drop": {"revision": 3}}]);
+    let out = run(4, event, json!([]), Continuation::None);
+    assert_eq!(out.first_divergence, Some(Revision(3)));
+    // The same content in other words is none.
+    let replaced = json!([{"replace": {"revision": 3, "data": {"reason": "fraud_detected"}}}]);
+    assert_eq!(
+        run(4, replaced, json!([]), Continuation::None).first_divergence,
+        None
+    );
+}
+
+#[test]
+fn a_recorded_password_is_never_looked_at() {
+    let change = |current: &str, new: &str, correct: Option<bool>| {
+        let mut command = json!({"type": "ChangePassword", "actor": "a", "payload": {"current_password": current, "new_password": new}});
+        if let Some(correct) = correct {
+            command["password_correct"] = json!(correct);
+        }
+        let name = json!({"command": {"type": "ChangeName", "actor": "a", "payload": {"first_name": "Z"}}});
+        let out = run(
+            2,
+            json!([]),
+            json!([{ "command": command }, name]),
+            Continuation::None,
+        );
+        assert_eq!(out.steps[1].outcome, StepOutcome::Accepted);
+        let step = out.steps[0].clone();
+        (step.outcome, step.rule, step.message.unwrap_or_default())
+    };
+    // "hash of 8" is of any eight letters: right or wrong, the answer is the same.
+    let (right, _, message) = change("12345678", "another one", None);
+    assert_eq!(right, StepOutcome::Unknown);
+    assert!(
+        message.contains("`password_correct`") && message.contains("go on as if"),
+        "{message}"
+    );
+    assert_eq!(change("123", "another one", None).0, StepOutcome::Unknown);
+    assert_eq!(
+        change("123", "another one", Some(true)).0,
+        StepOutcome::Accepted
+    );
+    let rule = |current: &str, new: &str, correct| change(current, new, Some(correct)).1;
+    assert_eq!(
+        rule("12345678", "another one", false).as_deref(),
+        Some("password.incorrect")
+    );
+    assert_eq!(
+        rule("12345678", "12345678", true).as_deref(),
+        Some("password.unchanged")
+    );
+    assert_eq!(
+        rule("12345678", "short", true).as_deref(),
+        Some("password.too_short")
+    );
+}
+
+#[test]
+fn a_password_set_in_the_what_if_is_known_there() {
+    let user = json!({"username": "sam", "email": "s@x.io", "first_name": "S", "last_name": "A", "password": "secret one"});
+    let create = json!({"command": {"type": "CreateUser", "actor": "a", "payload": user}});
+    let change = |current: &str, new: &str| json!({"command": {"type": "ChangePassword", "actor": "a", "payload": {"current_password": current, "new_password": new}}});
+    let actions = json!([
+        create,
+        change("wrong one", "secret two"),
+        change("secret one", "secret one"),
+        change("secret one", "secret two"),
+        change("secret two", "secret 3")
+    ]);
+    let out = run(0, json!([]), actions, Continuation::None);
+    let ends: Vec<_> = out
+        .steps
+        .iter()
+        .map(|step| (step.outcome, step.rule.as_deref()))
+        .collect();
+    let (yes, no) = (StepOutcome::Accepted, StepOutcome::Rejected);
+    assert_eq!(
+        ends,
+        [
+            (yes, None),
+            (no, Some("password.incorrect")),
+            (no, Some("password.unchanged")),
+            (yes, None),
+            (yes, None)
+        ]
+    );
+    assert!(!serde_json::to_string(&out).unwrap().contains("secret"));
+}
+
+#[test]
+fn recorded_steps_of_the_same_effect_are_counted_and_pages_go_on_where_they_ended() {
+    let facts: Vec<_> = (0..50)
+        .map(|n| ("UserNameChanged", json!({"last_name": format!("n{n}")})))
+        .collect();
+    let history = [
+        sarah()[..1].to_vec(),
+        events(&[&[("UserWaved", json!({}))], &facts[..]].concat())[1..].to_vec(),
+    ]
+    .concat();
+    let model = model();
+    let edits: Vec<Edit> =
+        serde_json::from_value(json!([{"replace": {"revision": 2, "data": {"last_name": "n1"}}}]))
+            .unwrap();
+    let page = |which, skip, limit| {
+        evaluate(&Scenario {
+            model: &model,
+            stream: &stream(),
+            start: &Folded::start(&model),
+            start_at: time(1),
+            base: base(51, time(51)),
+            events: &history,
+            edits: &edits,
+            actions: &[],
+            continuation: Continuation::None,
+            holders: &NoHolders,
+            password_correct: None,
+            steps: StepsWanted { which, skip, limit },
+        })
+        .unwrap()
+    };
+    // Revision 2 says what 3 says: 3 changes nothing any more, and from 4 on all is as it was.
+    let changed = page(StepSelection::Changed, 0, 100);
+    assert_eq!(
+        (
+            changed.steps.len(),
+            changed.steps_total,
+            changed.steps_unchanged
+        ),
+        (2, 50, 48)
+    );
+    assert_eq!(
+        (changed.outcomes.applied, changed.next_cursor.as_deref()),
+        (50, None)
+    );
+    let (mut all, mut next) = (Vec::new(), Some(0));
+    while let Some(skip) = next {
+        let out = page(StepSelection::All, skip, 7);
+        all.extend(out.steps);
+        next = out.next_cursor.map(|next| next.parse().unwrap());
+    }
+    assert_eq!(all, page(StepSelection::All, 0, 100).steps);
+    assert_eq!(all.len(), 50);
 }

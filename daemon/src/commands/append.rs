@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use whodunit_core::admission::{self, Invalid};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::decide::state_and_keys_after;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
@@ -13,9 +14,8 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 
-use super::check::{self, Invalid};
 use super::{Commands, WriteError, base, label, starts_again};
-use crate::limits::{APPEND_AHEAD_MAX, APPEND_EVENTS_MAX, ATTEMPTS_MAX};
+use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
 use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
 
@@ -38,14 +38,17 @@ impl Commands {
     pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
         let model = self.models.for_stream(&raw.stream);
+        let now = self.clock.now();
         for (index, event) in raw.events.iter_mut().enumerate() {
-            check::event(model, event).map_err(|invalid| {
+            // What has happened elsewhere keeps the times of its source, whatever they are.
+            let admitted = if raw.handled {
+                admission::appended(model, event, now)
+            } else {
+                admission::event(model, event)
+            };
+            admitted.map_err(|invalid| {
                 WriteError::refused(invalid.into_problem(&format!("/events/{index}")))
             })?;
-        }
-        let now = self.clock.now();
-        if raw.handled {
-            check_times(&raw.events, now)?;
         }
         if !model.has_unique_keys() {
             return Ok(self.submit(raw, now).await?);
@@ -130,26 +133,6 @@ impl Commands {
     fn fresh_ids(&self, events: &[NewEvent]) -> Vec<String> {
         events.iter().map(|_| self.ids.fresh()).collect()
     }
-}
-
-/// Refuses events from the future. An import takes its source's times as they are; an append is made now.
-fn check_times(events: &[NewEvent], now: Timestamp) -> Result<(), WriteError> {
-    let latest = now.plus_micros(i64::try_from(APPEND_AHEAD_MAX.as_micros()).unwrap_or(i64::MAX));
-    let ahead = |event: &NewEvent| event.recorded_at.is_some_and(|at| at > latest);
-    let Some(index) = events.iter().position(ahead) else {
-        return Ok(());
-    };
-    let invalid = Invalid::malformed(
-        format!("/events/{index}/recorded_at"),
-        format!(
-            "is more than {} minutes ahead of the daemon's clock, which says {now}",
-            APPEND_AHEAD_MAX.as_secs() / 60
-        ),
-    );
-    let problem = invalid.into_problem("");
-    Err(WriteError::refused(Box::new(problem.hint(
-        "leave `recorded_at` out for an event that is recorded now; an import keeps the times of its source",
-    ))))
 }
 
 fn check_list(events: &[NewEvent]) -> Result<(), Box<Problem>> {

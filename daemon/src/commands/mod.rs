@@ -7,7 +7,6 @@
 //! Entry points: [`Commands::handle`] and [`Commands::append`].
 
 mod append;
-pub(crate) mod check;
 mod error;
 mod repeat;
 mod stream_locks;
@@ -15,6 +14,7 @@ mod stream_locks;
 use std::sync::Arc;
 use std::time::Instant;
 
+use whodunit_core::admission::{self, Admitted};
 use whodunit_core::api::write::{CommandAccepted, CommandIn};
 use whodunit_core::command::{Command, Decision, Outcome, Rejection};
 use whodunit_core::decide::decide;
@@ -110,10 +110,12 @@ impl Commands {
         let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
         };
-        check::command(model, &command).map_err(WriteError::refused)?;
-        let expected = command.expected_revision.unwrap_or_default();
-        let may_repeat = command.command_id.is_some();
-        let command = self.complete(stream, command, now);
+        let Admitted {
+            command,
+            expected,
+            may_repeat,
+        } = admission::command(model, &stream, command, now, || self.ids.fresh(), "")
+            .map_err(WriteError::refused)?;
         let lock = self.stream_locks.enter(&command.stream).await;
         for _ in 0..ATTEMPTS_MAX {
             if may_repeat && let Some(answer) = self.recorded(&command).await? {
@@ -127,21 +129,6 @@ impl Commands {
         }
         drop(lock);
         Err(WriteError::Append(AppendError::Busy))
-    }
-
-    fn complete(&self, stream: StreamName, command: CommandIn, now: Timestamp) -> Command {
-        let command_id = command.command_id.unwrap_or_else(|| self.ids.fresh());
-        Command {
-            stream,
-            command_type: command.command_type,
-            payload: command.payload,
-            actor: command.actor,
-            reason: command.reason,
-            correlation_id: command.correlation_id.or_else(|| Some(command_id.clone())),
-            causation_id: command.causation_id,
-            issued_at: now,
-            command_id,
-        }
     }
 
     /// Loads, prepares, decides and appends, once.
@@ -292,9 +279,9 @@ fn prepared(
 
 fn unprepared(error: PrepareError) -> WriteError {
     match error {
-        PrepareError::Malformed { pointer, message } => WriteError::refused(
-            check::Invalid::malformed(format!("/payload{pointer}"), message).into_problem(""),
-        ),
+        PrepareError::Malformed { pointer, message } => {
+            WriteError::refused(admission::unprepared(&pointer, message, ""))
+        }
         error => WriteError::Prepare(error.to_string()),
     }
 }

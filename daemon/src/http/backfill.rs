@@ -27,7 +27,7 @@ use crate::runs::Run;
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_handler`"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_running`, or `not_confirmed` with the plan")))]
-pub(crate) async fn begin(
+pub(crate) async fn start_backfill(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
     Json(asked): Json<BackfillIn>,
@@ -96,7 +96,7 @@ fn unconfirmed(detail: String, plan: Box<BackfillPlan>) -> Problem {
 
 /// The backfill under way and the last ones since the daemon began, newest first.
 #[utoipa::path(get, path = "/v1/backfill", tag = "pipeline", responses((status = 200, body = Page<RunOut>)))]
-pub(crate) async fn list(
+pub(crate) async fn list_backfills(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
 ) -> Reply<Page<RunOut>> {
@@ -113,7 +113,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/backfill/{id}", tag = "pipeline",
     params(("id" = u64, Path, description = "its number")),
     responses((status = 200, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_backfill(
     State(parts): State<Arc<Parts>>,
     PathText(id): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -134,7 +134,7 @@ fn found(parts: &Parts, id: &str) -> Result<Arc<Run>, ApiError> {
 #[utoipa::path(delete, path = "/v1/backfill/{id}", tag = "pipeline",
     params(("id" = u64, Path, description = "its number")),
     responses((status = 200, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn cancel(
+pub(crate) async fn cancel_backfill(
     State(parts): State<Arc<Parts>>,
     PathText(id): PathText,
     Query(NoParams {}): Query<NoParams>,

@@ -246,30 +246,37 @@ impl From<WhatIfFailure> for ApiError {
             WhatIfFailure::Travel(error) => error.into(),
             WhatIfFailure::Store(error) => error.into(),
             WhatIfFailure::Refused(problem) => (*problem).into(),
-            WhatIfFailure::Scenario(error) => untold(&error).into(),
+            WhatIfFailure::Scenario(error) => not_evaluated(error).into(),
         }
     }
 }
 
-fn untold(error: &WhatIfError) -> Problem {
+fn not_evaluated(error: WhatIfError) -> Problem {
     let detail = error.to_string();
     match error {
         WhatIfError::BadEdit { index, .. } => {
             Problem::new(Code::BadEdit, detail).field(format!("/edits/{index}"))
         }
         WhatIfError::NoModel { category, index } => {
-            no_model(category).field(format!("/do/{index}/command"))
+            no_model(&category).field(format!("/do/{index}/command"))
         }
-        WhatIfError::UnknownCommand { index, .. } => {
-            Problem::new(Code::UnknownCommand, detail).field(format!("/do/{index}/command/type"))
-        }
-        WhatIfError::Malformed { pointer, .. } => {
-            Problem::new(Code::Malformed, detail).field(pointer)
-        }
-        WhatIfError::PlaintextSecret { pointer } => {
-            Problem::new(Code::PlaintextSecret, detail).field(pointer)
-        }
-        WhatIfError::Prepare(cause) => unprepared(cause),
+        WhatIfError::Refused(problem) => *problem,
+        WhatIfError::WrongRevision {
+            index,
+            expected,
+            actual,
+        } => Problem {
+            expected: Some(expected_json(expected)),
+            actual: Some(json!(actual)),
+            revision: Some(actual.0),
+            ..Problem::new(Code::WrongRevision, detail)
+                .field(format!("/do/{index}/command/expected_revision"))
+        },
+        WhatIfError::KeyTaken { index, key } => Problem {
+            rule: Some(key.rule()),
+            ..Problem::new(Code::KeyTaken, detail).field(format!("/do/{index}/event"))
+        },
+        WhatIfError::Prepare(cause) => unprepared(&cause),
         _ => Problem::new(Code::Malformed, detail),
     }
 }

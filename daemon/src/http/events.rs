@@ -58,7 +58,7 @@ pub(crate) struct EventsParams {
 /// Events of the whole log. Everything given must hold.
 #[utoipa::path(get, path = "/v1/events", tag = "browse", params(EventsParams),
     responses((status = 200, body = Page<Event>), (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list(
+pub(crate) async fn list_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<EventsParams>,
     headers: HeaderMap,
@@ -105,7 +105,7 @@ pub(crate) struct EventParams {
 #[utoipa::path(get, path = "/v1/events/{event_id}", tag = "browse",
     params(("event_id" = String, Path, description = "its id"), EventParams),
     responses((status = 200, body = Event), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_event(
     State(parts): State<Arc<Parts>>,
     PathText(event_id): PathText,
     Query(params): Query<EventParams>,
@@ -157,7 +157,7 @@ pub(crate) struct DecisionsParams {
 /// Decisions: every command and what the rules answered, rejected ones too.
 #[utoipa::path(get, path = "/v1/decisions", tag = "browse", params(DecisionsParams),
     responses((status = 200, body = Page<Decision>), (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn decisions(
+pub(crate) async fn list_decisions(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<DecisionsParams>,
     headers: HeaderMap,

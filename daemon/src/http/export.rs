@@ -62,7 +62,7 @@ pub(crate) struct ExportParams {
 #[utoipa::path(get, path = "/v1/export", tag = "ops", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn export(
+pub(crate) async fn export_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<ExportParams>,
     headers: HeaderMap,

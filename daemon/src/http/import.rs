@@ -65,7 +65,7 @@ impl From<ImportFailure> for ApiError {
     responses((status = 200, body = ImportReport),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 415, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn import(
+pub(crate) async fn import_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<ImportParams>,
     request: Request,

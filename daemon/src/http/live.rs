@@ -38,7 +38,7 @@ pub(crate) struct LiveParams {
     params(LiveParams, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last message seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
         (status = 503, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn live(
+pub(crate) async fn live_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<LiveParams>,
     headers: HeaderMap,

@@ -61,8 +61,8 @@ pub fn router(daemon: &Daemon) -> Router {
 }
 
 /// The API's description, as served at `/v1/openapi.json`.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::complete(routes(None).into_openapi())
+pub fn openapi() -> serde_json::Value {
+    openapi::complete(&routes(None).into_openapi())
 }
 
 /// The routes; with what bounds them, where there is a daemon behind them.
@@ -92,46 +92,49 @@ fn routes(parts: Option<&Arc<Parts>>) -> Routes {
 /// What is answered within a bound of time.
 fn short() -> Routes {
     Routes::new()
-        .routes(routes!(write::command))
-        .routes(routes!(streams::events, write::append))
-        .routes(routes!(streams::list))
-        .routes(routes!(streams::one))
-        .routes(routes!(streams::density))
+        .routes(routes!(write::send_command))
+        .routes(routes!(streams::stream_events, write::append_events))
+        .routes(routes!(streams::list_streams))
+        .routes(routes!(streams::get_stream))
+        .routes(routes!(streams::stream_density))
         .routes(routes!(streams::log_density))
-        .routes(routes!(events::list))
-        .routes(routes!(events::one))
-        .routes(routes!(events::decisions))
-        .routes(routes!(models::list))
-        .routes(routes!(models::one))
-        .routes(routes!(models::categories))
-        .routes(routes!(travel::state))
-        .routes(routes!(travel::steps))
-        .routes(routes!(travel::difference))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::get_event))
+        .routes(routes!(events::list_decisions))
+        .routes(routes!(models::list_models))
+        .routes(routes!(models::get_model))
+        .routes(routes!(models::list_categories))
+        .routes(routes!(travel::get_state))
+        .routes(routes!(travel::get_steps))
+        .routes(routes!(travel::get_diff))
         .routes(routes!(what_if::run_what_if))
-        .routes(routes!(outbox::list))
-        .routes(routes!(outbox::one))
-        .routes(routes!(outbox::retry))
-        .routes(routes!(outbox::retry_all))
-        .routes(routes!(backfill::begin, backfill::list))
-        .routes(routes!(backfill::one, backfill::cancel))
-        .routes(routes!(read_models::list))
-        .routes(routes!(read_models::page))
-        .routes(routes!(read_models::one))
-        .routes(routes!(projections::list))
-        .routes(routes!(projections::one))
-        .routes(routes!(projections::rebuild, projections::cancel_rebuild))
+        .routes(routes!(outbox::list_jobs))
+        .routes(routes!(outbox::get_job))
+        .routes(routes!(outbox::retry_job))
+        .routes(routes!(outbox::retry_failed_jobs))
+        .routes(routes!(backfill::start_backfill, backfill::list_backfills))
+        .routes(routes!(backfill::get_backfill, backfill::cancel_backfill))
+        .routes(routes!(read_models::list_read_models))
+        .routes(routes!(read_models::query_read_model))
+        .routes(routes!(read_models::get_document))
+        .routes(routes!(projections::list_projections))
+        .routes(routes!(projections::get_projection))
+        .routes(routes!(
+            projections::rebuild_projection,
+            projections::cancel_rebuild
+        ))
 }
 
 /// What streams or goes through the whole log takes as long as it takes.
 fn long() -> Routes {
     Routes::new()
-        .routes(routes!(live::live))
-        .routes(routes!(export::export))
-        .routes(routes!(projections::check))
+        .routes(routes!(live::live_events))
+        .routes(routes!(export::export_events))
+        .routes(routes!(projections::check_projection))
 }
 
 fn import() -> Routes {
-    Routes::new().routes(routes!(import::import))
+    Routes::new().routes(routes!(import::import_events))
 }
 
 /// What is answered however many requests are under way.

@@ -18,7 +18,7 @@ use crate::reading::read;
 
 /// All models. The last one, of category `*`, takes every category without a model of its own.
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = Page<ModelOut>)))]
-pub(crate) async fn list(
+pub(crate) async fn list_models(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
 ) -> Reply<Page<ModelOut>> {
@@ -36,7 +36,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/models/{category}", tag = "models",
     params(("category" = String, Path, description = "the category; `*` for the model of those without one")),
     responses((status = 200, body = ModelOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_model(
     State(parts): State<Arc<Parts>>,
     PathText(category): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -77,7 +77,7 @@ fn described(model: &Model) -> ModelOut {
 
 /// All categories that have streams.
 #[utoipa::path(get, path = "/v1/categories", tag = "browse", responses((status = 200, body = Page<Category>)))]
-pub(crate) async fn categories(
+pub(crate) async fn list_categories(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Page<Category>>, ApiError> {

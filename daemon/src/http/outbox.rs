@@ -44,7 +44,7 @@ pub(crate) struct OutboxParams {
 /// Jobs, and how those of each handler stand. Everything given must hold.
 #[utoipa::path(get, path = "/v1/outbox", tag = "pipeline", params(OutboxParams),
     responses((status = 200, body = OutboxPage), (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list(
+pub(crate) async fn list_jobs(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<OutboxParams>,
 ) -> Result<Reply<OutboxPage>, ApiError> {
@@ -104,7 +104,7 @@ pub(super) fn number(what: &str, text: &str) -> Result<u64, ApiError> {
 #[utoipa::path(get, path = "/v1/outbox/{id}", tag = "pipeline",
     params(("id" = u64, Path, description = "its number")),
     responses((status = 200, body = JobOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_job(
     State(parts): State<Arc<Parts>>,
     PathText(id): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -130,7 +130,7 @@ fn no_such_job(id: u64) -> ApiError {
     responses((status = 200, body = JobOut),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`not_failed`")))]
-pub(crate) async fn retry(
+pub(crate) async fn retry_job(
     State(parts): State<Arc<Parts>>,
     PathText(id): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -168,7 +168,7 @@ pub(crate) struct RetryParams {
 #[utoipa::path(post, path = "/v1/outbox/retry", tag = "pipeline", params(RetryParams),
     responses((status = 200, body = RetriedOut),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_handler`")))]
-pub(crate) async fn retry_all(
+pub(crate) async fn retry_failed_jobs(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<RetryParams>,
 ) -> Result<Reply<RetriedOut>, ApiError> {

@@ -60,7 +60,7 @@ fn failed(error: ProjectionError) -> Problem {
 
 /// All projections and how they keep up. Lag is measured against the log's head at this moment.
 #[utoipa::path(get, path = "/v1/projections", tag = "pipeline", responses((status = 200, body = Page<ProjectionOut>)))]
-pub(crate) async fn list(
+pub(crate) async fn list_projections(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Page<ProjectionOut>>, ApiError> {
@@ -78,7 +78,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/projections/{name}", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = ProjectionOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -93,7 +93,7 @@ pub(crate) async fn one(
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 202, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
-pub(crate) async fn rebuild(
+pub(crate) async fn rebuild_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
     Query(NoParams {}): Query<NoParams>,
@@ -121,7 +121,7 @@ pub(crate) async fn cancel_rebuild(
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = CheckOut), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
-pub(crate) async fn check(
+pub(crate) async fn check_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
     Query(NoParams {}): Query<NoParams>,

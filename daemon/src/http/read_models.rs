@@ -26,7 +26,7 @@ use crate::projections::{DocumentQuery, Filter, Projection, RequestError};
 
 /// The read models there are, and what can be asked of each.
 #[utoipa::path(get, path = "/v1/read-models", tag = "queries", responses((status = 200, body = Page<ReadModelOut>)))]
-pub(crate) async fn list(
+pub(crate) async fn list_read_models(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Page<ReadModelOut>>, ApiError> {
@@ -86,7 +86,7 @@ pub(crate) struct QueryParams {
         (status = 202, body = NotYetOut, description = "the read model has not come that far within the time it was given"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn page(
+pub(crate) async fn query_read_model(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
     Pairs(pairs): Pairs,
@@ -120,7 +120,7 @@ pub(crate) struct WaitParams {
         (status = 202, body = NotYetOut, description = "the read model has not come that far within the time it was given"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "no such read model, or no such document")))]
-pub(crate) async fn one(
+pub(crate) async fn get_document(
     State(parts): State<Arc<Parts>>,
     PathTexts([name, key]): PathTexts<2>,
     Query(params): Query<WaitParams>,

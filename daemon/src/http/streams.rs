@@ -57,7 +57,7 @@ pub(crate) struct StreamsParams {
 /// Streams, by name or by last event.
 #[utoipa::path(get, path = "/v1/streams", tag = "browse", params(StreamsParams),
     responses((status = 200, body = Page<Stream>), (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list(
+pub(crate) async fn list_streams(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<StreamsParams>,
 ) -> Result<Written, ApiError> {
@@ -142,7 +142,7 @@ fn shown(models: &Models, info: StreamInfo) -> Stream {
 #[utoipa::path(get, path = "/v1/streams/{stream}", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`")),
     responses((status = 200, body = Stream), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn one(
+pub(crate) async fn get_stream(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
@@ -225,7 +225,7 @@ impl Within {
 #[utoipa::path(get, path = "/v1/streams/{stream}/events", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
     responses((status = 200, body = Page<Event>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn events(
+pub(crate) async fn stream_events(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
@@ -274,7 +274,7 @@ impl DensityParams {
 #[utoipa::path(get, path = "/v1/streams/{stream}/density", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`"), DensityParams),
     responses((status = 200, body = DensityOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn density(
+pub(crate) async fn stream_density(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DensityParams>,

@@ -40,7 +40,7 @@ pub(crate) struct StateParams {
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
     responses((status = 200, body = StateOut), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head` or `before_first_event`")))]
-pub(crate) async fn state(
+pub(crate) async fn get_state(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<StateParams>,
@@ -106,7 +106,7 @@ pub(crate) async fn state(
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
     responses((status = 200, body = StepsOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn steps(
+pub(crate) async fn get_steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
@@ -190,7 +190,7 @@ pub(crate) struct DiffParams {
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
     responses((status = 200, body = DiffOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn difference(
+pub(crate) async fn get_diff(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<DiffParams>,

@@ -21,7 +21,7 @@ use crate::daemon::Parts;
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `command_id_conflict`; nothing is stored"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "`rejected` by a rule; on record")))]
-pub(crate) async fn command(
+pub(crate) async fn send_command(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
@@ -43,7 +43,7 @@ pub(crate) async fn command(
     responses((status = 200, body = AppendedOut),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision`, `event_id_conflict` or `key_taken`; nothing is stored")))]
-pub(crate) async fn append(
+pub(crate) async fn append_events(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,

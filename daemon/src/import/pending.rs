@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::Value;
+use whodunit_core::admission;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -16,7 +17,7 @@ use whodunit_core::transfer::{DecisionIds, DecisionLine};
 
 use super::record::EventRecord;
 use super::{ImportFailure, Importer};
-use crate::commands::{RawAppend, WriteError, check};
+use crate::commands::{RawAppend, WriteError};
 use crate::limits::{
     ACTOR_BYTES_MAX, IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX, REASON_BYTES_MAX,
 };
@@ -73,7 +74,7 @@ impl Importer {
         let cut = shorten(&mut record.event);
         let models = std::sync::Arc::clone(&self.parts.models);
         let model = models.for_stream(&record.stream);
-        if let Err(invalid) = check::event(model, &mut record.event) {
+        if let Err(invalid) = admission::event(model, &mut record.event) {
             self.bad(line, record.rule, invalid.to_string());
             return Ok(());
         }

@@ -15,9 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::api::time_travel::{Step, UpcastOut};
-use whodunit_core::diff::diff;
 use whodunit_core::event::Event;
-use whodunit_core::fold::{Folded, current};
+use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Model;
 use whodunit_core::time::{TimeError, Timestamp};
@@ -307,24 +306,16 @@ impl TimeTravel {
         let mut steps = Vec::with_capacity(events.len());
         for event in events {
             view.stop().check()?;
-            let before = folded.state.clone();
-            let applied = folded.push(model, &event);
-            let upcast = current(model, &event)
-                .ok()
-                .filter(|now| {
-                    (now.event_type.as_str(), now.schema_version)
-                        != (event.event_type.as_str(), event.schema_version)
-                })
-                .map(|now| UpcastOut {
+            let change = folded.push_with_diff(model, &event);
+            steps.push(Step {
+                event,
+                diff: change.diff,
+                applied: change.effect,
+                upcast: change.upcast.map(|now| UpcastOut {
                     event_type: now.event_type,
                     schema_version: now.schema_version,
                     data: now.data,
-                });
-            steps.push(Step {
-                diff: diff(&before, &folded.state),
-                event,
-                applied,
-                upcast,
+                }),
             });
         }
         Ok(steps)

@@ -50,7 +50,7 @@ const ROUTES: [(&str, &str); 40] = [
 ];
 
 fn document() -> Value {
-    serde_json::to_value(whodunit_daemon::http::openapi()).unwrap()
+    whodunit_daemon::http::openapi()
 }
 
 #[tokio::test]
@@ -144,5 +144,148 @@ fn every_parameter_and_schema_has_words() {
             document["components"]["schemas"][name].is_object(),
             "{name}"
         );
+    }
+}
+
+/// Calls `each` with every object of the document and where it is.
+fn walk(value: &Value, place: &str, each: &mut dyn FnMut(&str, &serde_json::Map<String, Value>)) {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, item)| walk(item, &format!("{place}/{index}"), each)),
+        Value::Object(object) => {
+            each(place, object);
+            for (key, inner) in object {
+                walk(inner, &format!("{place}/{}", key.replace('/', "~1")), each);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_is_valid_and_says_enough_for_generators() {
+    let document = document();
+    let mut faults = Vec::new();
+    walk(&document, "", &mut |place, object| {
+        if let Some(Value::String(target)) = object.get("$ref") {
+            let pointer = target.trim_start_matches('#');
+            if document.pointer(pointer).is_none() {
+                faults.push(format!("{place}: {target} is nowhere"));
+            }
+        }
+        let is_free = !["properties", "additionalProperties"]
+            .iter()
+            .any(|key| object.contains_key(*key));
+        if object.get("type") == Some(&"object".into()) && is_free {
+            faults.push(format!("{place}: a free-form object does not say so"));
+        }
+        if let (Some(Value::Object(fields)), Some(Value::Array(required))) =
+            (object.get("properties"), object.get("required"))
+        {
+            for name in required {
+                if !fields.contains_key(name.as_str().unwrap()) {
+                    faults.push(format!("{place}: requires {name}, which it does not have"));
+                }
+            }
+        }
+    });
+    let mut ids = std::collections::HashSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            let id = operation["operationId"].as_str().unwrap();
+            if !ids.insert(id) {
+                faults.push(format!("{place}: `{id}` is the id of another operation"));
+            }
+            let in_path = |parameter: &&Value| parameter["in"] == "path";
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let named: Vec<_> = parameters
+                .filter(in_path)
+                .map(|one| one["name"].as_str().unwrap())
+                .collect();
+            let wanted: Vec<_> = path
+                .split('/')
+                .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            if named != wanted {
+                faults.push(format!("{place}: parameters {named:?} for {wanted:?}"));
+            }
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                if response["description"].as_str().is_none_or(str::is_empty) {
+                    faults.push(format!("{place} {status}: no description"));
+                }
+                let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                let is_problem = *problem == "#/components/schemas/Problem";
+                if status.starts_with(['4', '5']) && !is_problem && path != "/v1/ready" {
+                    faults.push(format!("{place} {status}: no problem document"));
+                }
+            }
+            for status in ["400", "403", "421", "500", "503"] {
+                if operation["responses"].get(status).is_none() {
+                    faults.push(format!("{place}: {status} is missing"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let command = &document["components"]["schemas"]["CommandIn"]["properties"];
+    assert_eq!(
+        command["expected_revision"]["oneOf"][0]["$ref"],
+        "#/components/schemas/ExpectedRevision"
+    );
+    assert_eq!(command["command_id"]["maxLength"], 200);
+}
+
+/// Refusals that every operation documents are what the daemon gives.
+#[tokio::test]
+async fn documented_refusals_are_given() {
+    let document = document();
+    let api = Api::start();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let place = path
+                .replace("{stream}", "door-1")
+                .replace("{event_id}", "e")
+                .replace("{id}", "1")
+                .replace("{category}", "user")
+                .replace("{name}", "users")
+                .replace("{key}", "user-1");
+            let ask = |query: &str, header: (&'static str, &'static str)| {
+                let request = request(&method.to_uppercase(), &format!("{place}{query}"));
+                api.send(
+                    request
+                        .header(header.0, header.1)
+                        .body(Body::empty())
+                        .unwrap(),
+                )
+            };
+            let foreign = ask("", ("origin", "https://evil.example")).await;
+            foreign.problem(403, "foreign_origin");
+            let replies = [
+                ask("?no_such_parameter=1", ("accept", "*/*")).await,
+                ask(
+                    "?limit=0&from=x&from_position=x&as_of=x&reveal=x",
+                    ("accept", "*/*"),
+                )
+                .await,
+            ];
+            for reply in replies {
+                let documented = operation["responses"].get(reply.status.to_string());
+                assert!(
+                    documented.is_some(),
+                    "{method} {path}: {} is not documented: {}",
+                    reply.status,
+                    reply.text
+                );
+                let is_known = (400..500).contains(&reply.status);
+                assert!(
+                    is_known,
+                    "{method} {path}: an unknown parameter got {}",
+                    reply.status
+                );
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ async fn the_founding_question_as_a_command_and_as_an_event() {
     let api = Api::start();
     sarah(&api).await;
     let command = json!({"stream": "user-1", "as_of": "2025-03-24T15:47:00Z",
-        "do": [{"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
+        "do": [{"command": {"type": "SuspendUser", "actor": "a", "reason": "fraud_detected"}}]});
     let scenario = ask(&api, &command).await.ok();
     assert_eq!(
         (&scenario["base_revision"], &scenario["mode"]),
@@ -55,7 +55,7 @@ async fn the_founding_question_as_a_command_and_as_an_event() {
 
     let event = json!({"stream": "user-1", "at_revision": 3,
         "do": [{"event": {"event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}},
-            {"command": {"type": "SuspendUser", "reason": "fraud_detected"}}]});
+            {"command": {"type": "SuspendUser", "actor": "a", "reason": "fraud_detected"}}]});
     let scenario = ask(&api, &event).await.ok();
     assert_eq!(
         scenario["steps"][0]["kind"], "event",
@@ -107,7 +107,7 @@ async fn who_held_a_key_is_asked_as_of_the_base() {
     api.clock.set("2025-03-02T09:00:00Z");
     api.command("user-2", &take).await.ok();
     let wish = |base: Value| {
-        let mut scenario = json!({"stream": "user-1", "do": [{"command": {"type": "ChangeEmail", "payload": {"email": "late@example.com"}}}]});
+        let mut scenario = json!({"stream": "user-1", "do": [{"command": {"type": "ChangeEmail", "actor": "a", "payload": {"email": "late@example.com"}}}]});
         for (name, value) in base.as_object().unwrap() {
             scenario[name] = value.clone();
         }
@@ -146,7 +146,7 @@ async fn a_story_that_cannot_be_told_says_why() {
     let api = Api::start();
     sarah(&api).await;
     api.fact("door-1", "Opened", json!({})).await;
-    let command = |kind: &str| json!({"command": {"type": kind, "payload": {}}});
+    let command = |kind: &str| json!({"command": {"type": kind, "actor": "a", "payload": {}}});
     for (scenario, status, code, field) in [
         (
             json!({"stream": "user-1", "at_revision": 1, "as_of": "2025-03-24T00:00:00Z"}),
@@ -311,11 +311,11 @@ fn scenario() -> impl Strategy<Value = Value> {
         prop_oneof![
             Just(json!({"event": {"event_type": kind, "data": data}})),
             Just(json!({"command": suspend("fraud")})),
-            Just(json!({"command": {"type": "DeleteUser", "reason": "why"}})),
-            Just(json!({"command": {"type": "ReactivateUser"}})),
+            Just(json!({"command": {"type": "DeleteUser", "actor": "a", "reason": "why"}})),
+            Just(json!({"command": {"type": "ReactivateUser", "actor": "a"}})),
             Just(json!({"command": create_user("sarah")})),
-            Just(json!({"command": {"type": "ChangeEmail", "payload": {"email": "bert@example.com"}}})),
-            Just(json!({"command": {"type": "ChangePassword", "payload": {"current_password": "correct horse battery", "new_password": "another one"}}})),
+            Just(json!({"command": {"type": "ChangeEmail", "actor": "a", "payload": {"email": "bert@example.com"}}})),
+            Just(json!({"command": {"type": "ChangePassword", "actor": "a", "payload": {"current_password": "correct horse battery", "new_password": "another one"}}})),
         ]
     });
     let list = |of| prop::collection::vec(of, 0..3);

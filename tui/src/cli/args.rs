@@ -85,7 +85,7 @@ pub(crate) fn point(text: &str) -> Result<At, String> {
     }
 }
 
-fn limit(text: &str) -> Result<usize, String> {
+pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=100_000).contains(&n) => Ok(n),
         _ => Err("a number from 1 to 100000 is needed; for everything there is `--all`".to_owned()),

@@ -253,6 +253,7 @@ fn table(runs: &[RunOut], form: Form) -> Table {
         Column::new(form.zone.heading()),
         Column::new("error").shrinks_to(10),
     ]);
+    let times = form.times(runs.iter().map(|run| run.started_at));
     for run in runs {
         let (token, status) = status(run);
         table.row([
@@ -262,7 +263,7 @@ fn table(runs: &[RunOut], form: Form) -> Table {
             number(run.done).into(),
             number(run.total).into(),
             number(run.jobs).into(),
-            form.time(run.started_at).into(),
+            times.show(run.started_at).into(),
             Cell::new(text(run.error.as_ref()), Token::Error),
         ]);
     }

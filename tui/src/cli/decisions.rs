@@ -89,6 +89,7 @@ fn table(decisions: &[Decision], form: Form) -> Table {
         Column::new("outcome").shrinks_to(16),
         Column::new("why").shrinks_to(12),
     ]);
+    let times = form.times(decisions.iter().map(|decision| decision.decided_at));
     for decision in decisions {
         let (mark, token, outcome) = match &decision.result {
             Outcome::Accepted {
@@ -103,7 +104,7 @@ fn table(decisions: &[Decision], form: Form) -> Table {
         };
         table.row([
             Cell::new(mark, token),
-            form.time(decision.decided_at).into(),
+            times.show(decision.decided_at).into(),
             decision.stream.as_str().into(),
             decision.base_revision.to_string().into(),
             Cell::new(&decision.command_type, token),

@@ -12,8 +12,10 @@ use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Zone};
 use crate::client::{Client, ClientError, DecisionsQuery, Order};
 
-/// Causes followed at most.
+/// Causes shown at most.
 const CAUSES_MAX: usize = 8;
+/// Causes followed at most, to say how many more there are.
+const CAUSES_COUNTED_MAX: usize = 200;
 /// Decisions of a stream among which a command is looked for.
 const DECISIONS_MAX: usize = 500;
 
@@ -82,30 +84,66 @@ fn details(event: &Event, causes: &[String], zone: Zone) -> Table {
     table
 }
 
-/// What led to the event: its command, the event that the command answered to, that one's command, and so on.
+/// What led to the event: its command, the event that the command answered to, that one's command, and so on. A chain that
+/// comes back to where it was ends there and says so; of a long one the first causes are shown, and how many follow.
 async fn causes(event: &Event, client: &Client, zone: Zone) -> Result<Vec<String>, ClientError> {
     let mut out = Vec::new();
+    let mut seen = vec![event.event_id.clone()];
     let mut stream = event.stream.clone();
     let mut next = event.causation_id.clone();
-    while let Some(id) = next.take()
-        && out.len() < CAUSES_MAX
-    {
-        if let Some(decision) = command(&id, &stream, client).await? {
-            out.push(format!("command {}", shown(&decision.command_type)));
-            next = decision.causation_id;
-            continue;
+    let mut more = 0;
+    while let Some(id) = next.take() {
+        if let Some(ago) = seen.iter().rev().position(|known| *known == id) {
+            out.push(cycle(&id, ago, seen.len(), more));
+            return Ok(out);
         }
-        match client.event(&id, false).await {
-            Ok(cause) => {
-                out.push(spoken(&cause, zone));
-                stream = cause.stream;
-                next = cause.causation_id;
+        if more >= CAUSES_COUNTED_MAX {
+            out.push(format!("… at least {more} more; the chain goes on"));
+            return Ok(out);
+        }
+        seen.push(id.clone());
+        let (text, cause) = if let Some(decision) = command(&id, &stream, client).await? {
+            let text = format!("command {}", shown(&decision.command_type));
+            (text, decision.causation_id)
+        } else {
+            match client.event(&id, false).await {
+                Ok(cause) => {
+                    let text = line(&cause, zone);
+                    stream = cause.stream;
+                    (text, cause.causation_id)
+                }
+                Err(ClientError::Problem(problem)) if problem.status == 404 => {
+                    (format!("{} (not in this log)", shown(&id)), None)
+                }
+                Err(error) => return Err(error),
             }
-            Err(ClientError::Problem(problem)) if problem.status == 404 => out.push(id),
-            Err(error) => return Err(error),
+        };
+        next = cause;
+        if out.len() < CAUSES_MAX {
+            out.push(text);
+        } else {
+            more += 1;
         }
     }
+    if more > 0 {
+        out.push(format!("… {more} more"));
+    }
     Ok(out)
+}
+
+/// That a chain has come back to one of its own: `ago` steps before, of `seen`; `more` causes are not shown.
+fn cycle(id: &str, ago: usize, seen: usize, more: usize) -> String {
+    let unseen = if more > 0 {
+        format!("… {more} more, then ")
+    } else {
+        String::new()
+    };
+    let to = if ago + 1 == seen {
+        "this event".to_owned()
+    } else {
+        format!("{} above", shown(id))
+    };
+    format!("{unseen}a cycle: caused by {to} again")
 }
 
 /// The command of this id, if it is among the stream's last ones.
@@ -127,7 +165,8 @@ async fn command(
         .find(|decision| decision.command_id == id))
 }
 
-fn spoken(event: &Event, zone: Zone) -> String {
+/// A cause in one line.
+fn line(event: &Event, zone: Zone) -> String {
     let part = |mark: &str, text: &Option<String>| {
         text.as_deref()
             .map_or_else(String::new, |text| format!("{mark}{}", shown(text)))
@@ -137,7 +176,7 @@ fn spoken(event: &Event, zone: Zone) -> String {
         shown(&event.event_type),
         event.stream,
         event.revision,
-        zone.short(event.recorded_at),
+        zone.exact(event.recorded_at),
         part("  ", &event.actor),
         part("  ", &event.reason),
     )

@@ -358,7 +358,7 @@ fn why(job: &JobOut, handlers: &[HandlerOut], form: Form) -> String {
         parts.push(format!("blocked by job {by}"));
     }
     if let Some(at) = job.next_attempt_at {
-        parts.push(format!("next {}", form.time(at)));
+        parts.push(format!("next {}", form.zone.exact(at)));
     }
     if let (Some(error), true) = (&job.last_error, job.status != JobStatus::Completed) {
         parts.push(error.clone());

@@ -214,7 +214,7 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
 }
 
 fn of_run(run: &RunOut, form: Form) -> String {
-    let at = form.zone.short(run.ended_at.unwrap_or(run.started_at));
+    let at = form.zone.exact(run.ended_at.unwrap_or(run.started_at));
     match run.status {
         RunStatus::Running => format!("under way, {}", humanize::sentence(run)),
         RunStatus::Completed => format!("done {at}, {} events", number(run.done)),

@@ -6,11 +6,12 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::text::shown;
+use whodunit_core::time::Timestamp;
 
 use super::exit::CliError;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Form, Terminal};
+use super::terminal::{Form, Terminal, Times};
 
 /// What stands before a rejected command.
 pub(crate) const REJECTED: &str = "✗";
@@ -24,10 +25,20 @@ pub(crate) enum Entry<'e, 'd> {
     Rejected(&'d Decision),
 }
 
+impl Entry<'_, '_> {
+    fn time(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.recorded_at,
+            Self::Rejected(decision) => decision.decided_at,
+        }
+    }
+}
+
 /// A table of events. A column in which nothing stands is left out.
 pub(crate) fn history(entries: &[Entry<'_, '_>], form: Form, of_one_stream: bool) -> Table {
     let mut table = Table::new(columns(form, of_one_stream));
-    fill(&mut table, entries, form, of_one_stream);
+    let times = form.times(entries.iter().map(Entry::time));
+    fill(&mut table, entries, times, of_one_stream);
     table.drop_empty_columns();
     table
 }
@@ -35,7 +46,7 @@ pub(crate) fn history(entries: &[Entry<'_, '_>], form: Form, of_one_stream: bool
 /// A table of events that come one by one: its columns have room for those to come.
 pub(crate) fn feed(entry: &Entry<'_, '_>, form: Form, of_one_stream: bool) -> Table {
     let mut columns = columns(form, of_one_stream);
-    for (column, room) in columns.iter_mut().zip([6, 19, 0, 3, 20, 16, 0, 24]) {
+    for (column, room) in columns.iter_mut().zip([6, 23, 0, 3, 20, 16, 0, 24]) {
         *column = column.at_least(room);
     }
     // A stream's name is as long as its category's others.
@@ -45,7 +56,12 @@ pub(crate) fn feed(entry: &Entry<'_, '_>, form: Form, of_one_stream: bool) -> Ta
         *column = column.at_least(event.stream.as_str().len().max(30));
     }
     let mut table = Table::new(columns);
-    fill(&mut table, std::slice::from_ref(entry), form, of_one_stream);
+    fill(
+        &mut table,
+        std::slice::from_ref(entry),
+        form.exact_times(),
+        of_one_stream,
+    );
     table
 }
 
@@ -64,16 +80,16 @@ fn columns(form: Form, of_one_stream: bool) -> Vec<Column> {
     ]
 }
 
-fn fill(table: &mut Table, entries: &[Entry<'_, '_>], form: Form, of_one_stream: bool) {
+fn fill(table: &mut Table, entries: &[Entry<'_, '_>], times: Times, of_one_stream: bool) {
     for entry in entries {
         table.row(match entry {
-            Entry::Event(event) => event_row(event, form, of_one_stream),
-            Entry::Rejected(decision) => rejected_row(decision, form, of_one_stream),
+            Entry::Event(event) => event_row(event, times, of_one_stream),
+            Entry::Rejected(decision) => rejected_row(decision, times, of_one_stream),
         });
     }
 }
 
-fn event_row(event: &Event, form: Form, of_one_stream: bool) -> Vec<Cell> {
+fn event_row(event: &Event, times: Times, of_one_stream: bool) -> Vec<Cell> {
     let revision = event.revision.to_string();
     let (first, stream, second) = if of_one_stream {
         (revision, String::new(), String::new())
@@ -95,7 +111,7 @@ fn event_row(event: &Event, form: Form, of_one_stream: bool) -> Vec<Cell> {
     };
     vec![
         first.into(),
-        form.time(event.recorded_at).into(),
+        times.show(event.recorded_at).into(),
         stream.into(),
         second.into(),
         Cell::new(&event.event_type, token),
@@ -105,7 +121,7 @@ fn event_row(event: &Event, form: Form, of_one_stream: bool) -> Vec<Cell> {
     ]
 }
 
-fn rejected_row(decision: &Decision, form: Form, of_one_stream: bool) -> Vec<Cell> {
+fn rejected_row(decision: &Decision, times: Times, of_one_stream: bool) -> Vec<Cell> {
     let why = match &decision.result {
         Outcome::Rejected { rule, message } => format!("{rule}: {message}"),
         Outcome::Accepted { .. } => String::new(),
@@ -117,7 +133,7 @@ fn rejected_row(decision: &Decision, form: Form, of_one_stream: bool) -> Vec<Cel
     };
     vec![
         Cell::new(REJECTED, Token::Rejected),
-        form.time(decision.decided_at).into(),
+        times.show(decision.decided_at).into(),
         stream.into(),
         "".into(),
         Cell::new(&decision.command_type, Token::Rejected),

@@ -171,7 +171,7 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     terminal.line(format!(
         "{:>4}  {}  {}{by}{why}",
         event.revision,
-        terminal.form.zone.short(event.recorded_at),
+        terminal.form.zone.exact(event.recorded_at),
         terminal.paint(Token::Heading, &shown(&event.event_type)),
     ))?;
     match &step.applied {

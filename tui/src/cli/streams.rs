@@ -94,6 +94,7 @@ fn table(streams: &[Stream], form: Form) -> Table {
     ]);
     // On a narrower terminal it would cost a part of the names, which the next command needs.
     let with_model = form.width.is_none_or(|width| width >= MODEL_WIDTH_MIN);
+    let times = form.times(streams.iter().map(|stream| stream.last_recorded_at));
     for stream in streams {
         let model = if with_model { &stream.model } else { "" };
         table.row([
@@ -101,7 +102,7 @@ fn table(streams: &[Stream], form: Form) -> Table {
             text(stream.title.as_ref()).into(),
             stream.revision.to_string().into(),
             Cell::new(text(stream.status.as_ref()), Token::Accent),
-            form.time(stream.last_recorded_at).into(),
+            times.show(stream.last_recorded_at).into(),
             stream.last_event_type.as_str().into(),
             text(stream.last_actor.as_ref()).into(),
             text(stream.last_reason.as_ref()).into(),

@@ -13,6 +13,7 @@ use whodunit_core::time::Timestamp;
 use super::exit::CliError;
 use super::style::Token;
 use super::table::Table;
+use crate::times::{Least, Pattern};
 
 /// In which zone times are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,11 +26,6 @@ pub(crate) enum Zone {
 }
 
 impl Zone {
-    /// Such as `2025-03-24 15:47:23`.
-    pub(crate) fn short(self, at: Timestamp) -> String {
-        self.format(at, "%Y-%m-%d %H:%M:%S")
-    }
-
     /// Such as `Mon 2025-03-24 15:47:23 UTC`, with the fraction of the second where there is one.
     pub(crate) fn long(self, at: Timestamp) -> String {
         let fraction = match at.as_micros().rem_euclid(1_000_000) {
@@ -50,6 +46,11 @@ impl Zone {
             Self::Utc => "time (UTC)",
             Self::Local => "time (local)",
         }
+    }
+
+    /// Such as `2025-03-24 15:47:23.500`: all of it, for a time that stands alone.
+    pub(crate) fn exact(self, at: Timestamp) -> String {
+        self.format(at, Pattern::exact(at).as_str())
     }
 
     fn format(self, at: Timestamp, format: &str) -> String {
@@ -80,18 +81,51 @@ pub(crate) struct Form {
     pub(crate) progress: bool,
     /// Whether the screens draw with ASCII only.
     pub(crate) ascii: bool,
+    /// When the command runs: times of another year show it.
+    pub(crate) now: Option<Timestamp>,
 }
 
-/// Columns from which on times are shown with their year.
+/// The times of a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    zone: Zone,
+    /// None: each is exact.
+    pattern: Option<Pattern>,
+}
+
+impl Times {
+    pub(crate) fn show(self, at: Timestamp) -> String {
+        let pattern = self.pattern.unwrap_or_else(|| Pattern::exact(at));
+        self.zone.format(at, pattern.as_str())
+    }
+}
+
+/// Columns from which on times are always shown with their year.
 const WIDE: usize = 100;
 
 impl Form {
-    /// A time in a table's column: without the year where room is scarce.
-    pub(crate) fn time(self, at: Timestamp) -> String {
-        if self.width.is_some_and(|width| width < WIDE) {
-            self.zone.format(at, "%b %d %H:%M:%S")
-        } else {
-            self.zone.short(at)
+    /// How times in a table's column are shown: no two of them look alike, and where room is scarce the year is left out if
+    /// all are of this one.
+    pub(crate) fn times(self, times: impl IntoIterator<Item = Timestamp>) -> Times {
+        let least = Least {
+            year: self.width.is_none_or(|width| width >= WIDE),
+            seconds: true,
+        };
+        let now = self.now.unwrap_or(Timestamp::MAX);
+        let pattern = Pattern::telling_apart(times, now, least, |time, pattern| {
+            self.zone.format(time, pattern)
+        });
+        Times {
+            zone: self.zone,
+            pattern: Some(pattern),
+        }
+    }
+
+    /// For rows that come one by one: those to come may differ by less than a second.
+    pub(crate) fn exact_times(self) -> Times {
+        Times {
+            zone: self.zone,
+            pattern: None,
         }
     }
 
@@ -111,6 +145,7 @@ impl Form {
             zone,
             progress: io::stderr().is_terminal(),
             ascii: ascii || !speaks_unicode(),
+            now: Some(crate::runtime::now()),
         }
     }
 }
@@ -253,7 +288,7 @@ mod tests {
     fn times_say_their_weekday_and_zone() {
         let at: Timestamp = "2025-03-24T15:47:23.5Z".parse().unwrap();
         assert_eq!(Zone::Utc.long(at), "Mon 2025-03-24 15:47:23.500 UTC");
-        assert_eq!(Zone::Utc.short(at), "2025-03-24 15:47:23");
+        assert_eq!(Zone::Utc.exact(at), "2025-03-24 15:47:23.500");
     }
 
     #[test]

@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 use serde_json::{Map, Value};
 use whodunit_core::api::what_if::{
-    Action, Continuation, DropEdit, Edit, InsertEdit, ReplaceEdit, StepKind, StepOutcome, WhatIfIn,
-    WhatIfOut, WhatIfStep,
+    Action, Continuation, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepKind,
+    StepOutcome, StepSelection, WhatIfCommand, WhatIfIn, WhatIfOut, WhatIfStep,
 };
-use whodunit_core::api::write::CommandIn;
 use whodunit_core::event::NewEvent;
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 
-use super::args::{AtArgs, stream};
+use super::args::{AtArgs, LIMIT_DEFAULT, limit, stream};
 use super::exit::{CliError, Exit};
-use super::show::{REJECTED, value};
+use super::show::{self, REJECTED, value};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::client::Client;
+use crate::client::{Client, WhatIfQuery};
 
 /// Arguments of `whodunit what-if`.
 #[derive(Debug, Args)]
@@ -28,11 +27,13 @@ use crate::client::Client;
 
 Examples:
   whodunit what-if user-7f3c… --as-of 2025-03-24T15:47:00Z --command SuspendUser --reason fraud_detected
-                                          would the rules have allowed it then? (exit code 1: no)
+                                          would the rules have allowed it then? (exit code 1: no, or unknown)
   whodunit what-if user-7f3c… --at-revision 2 --event UserSuspended
                                           the same as a raw event: no rules run
   whodunit what-if user-7f3c… --drop 3 --refold
                                           as if the suspension had not happened, the later events applied again
+  whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
+                                          just before a recorded decision, a rejected one too
   whodunit what-if --file story.json      a whole story, as `POST /v1/what-if` takes it"
 )]
 pub(crate) struct WhatIfArgs {
@@ -41,6 +42,12 @@ pub(crate) struct WhatIfArgs {
     stream: Option<StreamName>,
     #[command(flatten)]
     at: AtArgs,
+    /// After this position of the whole log
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["at_revision", "as_of"])]
+    at_position: Option<u64>,
+    /// Just before this decision: its sequence, or its command's id
+    #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
+    at_decision: Option<DecisionRef>,
     /// As if this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
@@ -56,18 +63,31 @@ pub(crate) struct WhatIfArgs {
     /// Then, this event (no rules run)
     #[arg(long, value_name = "TYPE[=JSON]", value_parser = typed)]
     event: Vec<Typed>,
-    /// Who asks, in the story
-    #[arg(long)]
-    actor: Option<String>,
-    /// Why, in the story
+    /// Who asks, in the what-if
+    #[arg(long, default_value = "what-if")]
+    actor: String,
+    /// Whether a password that a command gives for a recorded one is right: a what-if never compares them
+    #[arg(long, value_name = "YES|NO", value_parser = yes_no)]
+    password_correct: Option<bool>,
+    /// Why, in the what-if
     #[arg(long)]
     reason: Option<String>,
     /// Then apply the events recorded after the base to the changed state; no rules run for them
     #[arg(long)]
     refold: bool,
-    /// The story from a file of JSON, `-` for standard input
+    /// Which steps are listed: those that were made, changed, or had another effect than they had; or all of them
+    #[arg(long, value_name = "changed|all", default_value = "changed", value_parser = selection)]
+    steps: StepSelection,
+    /// Steps at most
+    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    limit: usize,
+    /// Where the page of steps before ended
+    #[arg(long)]
+    cursor: Option<String>,
+    /// The what-if from a file of JSON, `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "at_revision", "as_of", "drop", "replace", "insert", "command", "event", "refold", "actor", "reason",
+        "at_revision", "as_of", "at_position", "at_decision", "drop", "replace", "insert", "command", "event", "refold",
+        "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
     /// Show secrets (which the daemon puts on its own record)
@@ -89,21 +109,26 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let story = match &args.file {
+    let asked = match &args.file {
         Some(path) => from_file(path, args.stream.as_ref())?,
         None => from_args(args, matches)?,
     };
-    let out = client.what_if(&story, args.reveal).await?;
+    let query = WhatIfQuery {
+        steps: args.steps,
+        limit: Some(args.limit),
+        cursor: args.cursor.clone(),
+        reveal: args.reveal,
+    };
+    let out = client.what_if_steps(&asked, &query).await?;
+    show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
     } else {
         print(&out, terminal)?;
     }
-    let rejected = out
-        .steps
-        .iter()
-        .any(|step| step.outcome == StepOutcome::Rejected);
-    Ok(if rejected { Exit::No } else { Exit::Ok })
+    // Of all steps, listed here or not.
+    let no = out.outcomes.rejected + out.outcomes.unknown > 0;
+    Ok(if no { Exit::No } else { Exit::Ok })
 }
 
 fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliError> {
@@ -146,9 +171,11 @@ fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliErr
         ));
     }
     Ok(WhatIfIn {
-        stream,
         at_revision: args.at.at_revision.map(Revision),
         as_of: args.at.as_of,
+        at_position: args.at_position.map(Position),
+        at_decision: args.at_decision.clone(),
+        password_correct: args.password_correct,
         edits,
         actions,
         continuation: if args.refold {
@@ -156,6 +183,7 @@ fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliErr
         } else {
             Continuation::None
         },
+        ..WhatIfIn::new(stream)
     })
 }
 
@@ -176,24 +204,41 @@ fn in_order(args: &WhatIfArgs, matches: &ArgMatches) -> Vec<Action> {
 }
 
 fn command(args: &WhatIfArgs, typed: &Typed) -> Action {
-    Action::Command(CommandIn {
+    Action::Command(WhatIfCommand {
         command_type: typed.name.clone(),
         payload: typed.fields.clone(),
-        actor: args.actor.clone(),
+        actor: Some(args.actor.clone()),
         reason: args.reason.clone(),
         command_id: None,
         correlation_id: None,
         causation_id: None,
         expected_revision: None,
+        password_correct: None,
     })
 }
 
 fn event(args: &WhatIfArgs, typed: &Typed) -> Action {
     let data = Json::from(&Value::Object(typed.fields.clone()));
     let mut event = NewEvent::new(typed.name.clone(), data);
-    event.actor.clone_from(&args.actor);
+    event.actor = Some(args.actor.clone());
     event.reason.clone_from(&args.reason);
     Action::Event(event)
+}
+
+fn yes_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("it is `yes` or `no`".to_owned()),
+    }
+}
+
+fn selection(text: &str) -> Result<StepSelection, String> {
+    match text {
+        "changed" => Ok(StepSelection::Changed),
+        "all" => Ok(StepSelection::All),
+        _ => Err("it is `changed` or `all`".to_owned()),
+    }
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
@@ -253,13 +298,28 @@ fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
         Continuation::None => "",
         Continuation::Refold => ", later events re-folded",
     };
+    let decision = out.base.decision.map_or_else(String::new, |sequence| {
+        format!(", just before decision {sequence}")
+    });
     let heading = format!(
-        "what if: {} from revision {}{mode} (nothing is written)",
+        "what if: {} from revision {}{decision}{mode} (nothing is written)",
         out.stream, out.base_revision
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
+    show::warnings(terminal, &out.warnings)?;
     terminal.line("")?;
     terminal.table(&steps(out))?;
+    if out.steps_unchanged > 0 {
+        terminal.line(format!(
+            "{} recorded events had the effect that they had, and are not listed (`--steps all`)",
+            show::number(out.steps_unchanged)
+        ))?;
+    }
+    if let Some(cursor) = &out.next_cursor {
+        terminal.line(format!(
+            "there are more steps: go on with `--cursor {cursor}`"
+        ))?;
+    }
     terminal.line("")?;
     terminal.line(match out.first_divergence {
         Some(revision) => format!("first divergence at revision {revision}"),
@@ -280,7 +340,7 @@ fn steps(out: &WhatIfOut) -> Table {
     for step in &out.steps {
         let (mark, token) = verdict_token(step);
         let rev = match step.outcome {
-            StepOutcome::Rejected | StepOutcome::Dropped => String::new(),
+            StepOutcome::Rejected | StepOutcome::Dropped | StepOutcome::Unknown => String::new(),
             StepOutcome::Accepted | StepOutcome::Applied | StepOutcome::Failed => {
                 step.revision.to_string()
             }
@@ -315,6 +375,7 @@ fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
         StepOutcome::Dropped => ("-", Token::Removed),
         StepOutcome::Rejected => (REJECTED, Token::Rejected),
         StepOutcome::Failed => ("!", Token::Error),
+        StepOutcome::Unknown => ("?", Token::Error),
     }
 }
 
@@ -339,6 +400,7 @@ fn outcome(step: &WhatIfStep) -> String {
         StepOutcome::Applied => "applied".to_owned(),
         StepOutcome::Dropped => "dropped".to_owned(),
         StepOutcome::Failed => format!("failed  {}", said()),
+        StepOutcome::Unknown => format!("unknown  {}", said()),
     }
 }
 

@@ -108,6 +108,7 @@ fn a_story_shows_verdicts_and_both_worlds() {
     dropped["edited"] = json!(true);
     let out: WhatIfOut = serde_json::from_value(json!({
         "mode": "refold", "stream": "user-1", "base_revision": 4, "rules_hash": "x",
+        "base": {"revision": 4, "position": 4, "at": "2025-03-24T15:47:23Z", "decision": null},
         "steps": [dropped, step("event", "UserSuspended", "applied", 3), rejected, step("recorded", "UserDeleted", "applied", 4)],
         "state": {"username": "sarah", "email": "s@new.org", "status": "suspended"}, "revision": 4,
         "actual": {"revision": 4, "state": {"username": "sarah", "email": "sarah@example.com", "status": "deleted", "deleted_at": "2025-03-24"}},

@@ -42,7 +42,7 @@ pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
     At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, Order, OutboxQuery,
-    StreamEventsQuery, StreamSort, StreamsQuery, Wait,
+    StreamEventsQuery, StreamSort, StreamsQuery, Wait, WhatIfQuery,
 };
 
 use query::Params;
@@ -234,6 +234,15 @@ impl Client {
         let mut params = Params::new();
         params.flag("reveal", reveal);
         self.post("/v1/what-if", &params, story).await
+    }
+
+    /// The same, with a page of its steps as asked for.
+    pub async fn what_if_steps(
+        &self,
+        asked: &WhatIfIn,
+        query: &WhatIfQuery,
+    ) -> Result<WhatIfOut, ClientError> {
+        self.post("/v1/what-if", &query.params(), asked).await
     }
 
     /// `POST /v1/streams/{stream}/commands`. A rejection is a [`ClientError::Problem`] of code `rejected`.

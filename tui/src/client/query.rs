@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use whodunit_core::api::pipeline::JobStatus;
+use whodunit_core::api::what_if::StepSelection;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
@@ -358,6 +359,33 @@ impl DocumentsQuery {
         params.opt("cursor", self.cursor.as_ref());
         params.opt("limit", self.limit);
         self.wait.add_to(&mut params);
+        params
+    }
+}
+
+/// Query of `POST /v1/what-if`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WhatIfQuery {
+    /// Which steps are listed.
+    pub steps: StepSelection,
+    /// Steps at most.
+    pub limit: Option<usize>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl WhatIfQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        match self.steps {
+            StepSelection::Changed => {}
+            StepSelection::All => params.opt("steps", Some("all")),
+        }
+        params.opt("limit", self.limit);
+        params.opt("cursor", self.cursor.as_deref());
+        params.flag("reveal", self.reveal);
         params
     }
 }

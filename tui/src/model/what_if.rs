@@ -88,12 +88,11 @@ impl WhatIfScreen {
 
     pub(crate) fn request(&self) -> WhatIfIn {
         WhatIfIn {
-            stream: self.stream.clone(),
             at_revision: Some(Revision(self.story.base)),
-            as_of: None,
             edits: self.story.edits.clone(),
             actions: self.story.actions.clone(),
             continuation: self.story.continuation,
+            ..WhatIfIn::new(self.stream.clone())
         }
     }
 
@@ -208,7 +207,8 @@ impl WhatIfScreen {
                         quote(&format!("{}={payload}", command.command_type))
                     );
                     for (name, value) in [("actor", &command.actor), ("reason", &command.reason)] {
-                        if let Some(value) = value {
+                        // `what-if` is who asks there when nothing is said.
+                        if let Some(value) = value.as_ref().filter(|value| *value != "what-if") {
                             let _ = write!(call, " --{name} {}", quote(value));
                         }
                     }

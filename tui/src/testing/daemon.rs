@@ -10,7 +10,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Stream};
 use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
-use whodunit_core::api::what_if::{Continuation, WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{Continuation, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::decide::provisional;
 use whodunit_core::diff::diff;
@@ -23,7 +23,7 @@ use whodunit_core::model::Model as Rules;
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
 use whodunit_core::view::{redact_diff, redact_event, redact_state};
-use whodunit_core::what_if::{Scenario, evaluate};
+use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use super::{history, now, pipeline, sarah};
 use crate::client::{
@@ -345,12 +345,19 @@ impl Daemon {
             stream: &request.stream,
             start: &Folded::start(rules),
             events: &events,
-            base,
+            start_at: events.first().map_or(now(), |event| event.recorded_at),
+            base: WhatIfBase {
+                revision: base,
+                position: None,
+                at: now(),
+                decision: None,
+            },
             edits: &request.edits,
             actions: &request.actions,
             continuation: request.continuation,
             holders: &NoHolders,
-            now: now(),
+            password_correct: request.password_correct,
+            steps: StepsWanted::CHANGED,
         })
         .map_err(|error| Failure {
             code: Some("bad_edit".to_owned()),

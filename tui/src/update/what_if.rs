@@ -1,7 +1,7 @@
 //! The what-if screen: changing a scenario, and asking what comes of it.
 
 use whodunit_core::api::what_if::{
-    Action as Happening, Continuation, DropEdit, Edit, InsertEdit, ReplaceEdit,
+    Action as Happening, Continuation, DropEdit, Edit, InsertEdit, ReplaceEdit, WhatIfCommand,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::Revision;
@@ -296,7 +296,7 @@ fn edit_change(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
                         .iter()
                         .find(|spec| spec.name == command.command_type)
                 })
-                .map(|spec| Form::command(spec, Some(command), Some(index))),
+                .map(|spec| Form::command(spec, Some(&command.clone().into()), Some(index))),
             None => None,
         },
     };
@@ -349,6 +349,9 @@ pub(super) fn filled(
 ) -> Effects {
     match (&form.purpose, filled) {
         (Purpose::Command(_, index), Filled::Command(command)) => {
+            let mut command = WhatIfCommand::from(command);
+            // Required, as for a real command; the command line has the same default.
+            command.actor.get_or_insert_with(|| "what-if".to_owned());
             act_at(screen, *index, Happening::Command(command));
         }
         (

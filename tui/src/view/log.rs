@@ -13,6 +13,10 @@ use crate::model::{App, Remote};
 use crate::request::Slot;
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
+use crate::times::Pattern;
+
+/// Cells of the shortest form of a time.
+const TIME_CELLS: usize = 12;
 
 pub(super) fn draw(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     let [axis, filter, body] = Layout::vertical([
@@ -125,17 +129,25 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     let height = usize::from(inner.height);
     let first = first_row(screen.selected, rows.len(), height);
     let cells = usize::from(inner.width);
+    let shown = rows.iter().skip(first).take(height);
+    let pattern = app.zone.pattern(shown.map(time), app.now);
     let lines: Vec<Line<'_>> = rows
         .iter()
         .enumerate()
         .skip(first)
         .take(height)
-        .map(|(index, row)| list_row(app, row, index == screen.selected, cells))
+        .map(|(index, row)| list_row(app, row, index == screen.selected, pattern, cells))
         .collect();
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-fn list_row(app: &App, row: &LogRow, selected: bool, cells: usize) -> Line<'static> {
+fn list_row(
+    app: &App,
+    row: &LogRow,
+    selected: bool,
+    pattern: Pattern,
+    cells: usize,
+) -> Line<'static> {
     let theme = app.theme;
     let (label, stream, what, who, why, token) = match row {
         LogRow::Event(event) => (
@@ -166,12 +178,16 @@ fn list_row(app: &App, row: &LogRow, selected: bool, cells: usize) -> Line<'stat
     } else {
         " "
     };
+    let time = app.zone.show(time(row), pattern);
+    // A longer time takes its room from the others, the actor first.
+    let wider = width(&time).saturating_sub(TIME_CELLS);
+    let who_cells = 14_usize.saturating_sub(wider).max(8);
+    let what_cells = 19_usize.saturating_sub(wider.saturating_sub(14 - who_cells));
     let mut text = format!(
-        "{cursor}{label:>7} {} {} {} {}",
-        app.zone.short(time(row)),
+        "{cursor}{label:>7} {time} {} {} {}",
         fit(&safe(stream.as_str()), 15),
-        fit(&safe(what), 19),
-        fit(&safe(who.unwrap_or_default()), 14),
+        fit(&safe(what), what_cells.max(10)),
+        fit(&safe(who.unwrap_or_default()), who_cells),
     );
     let room = cells.saturating_sub(width(&text) + 1);
     if let Some(why) = why

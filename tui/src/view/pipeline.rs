@@ -323,7 +323,7 @@ fn draw_job(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rec
         if theme.ascii { "<-" } else { "←" },
         safe(&job.event_type),
         job.attempts,
-        app.zone.short(job.updated_at)
+        app.zone.short(job.updated_at, app.now)
     );
     let mut lines = vec![Line::styled(cut(&title, cells), theme.style(Token::Title))];
     let (_, token) = job_mark(job);

@@ -10,6 +10,7 @@ use whodunit_core::time::Timestamp;
 use crate::model::App;
 use crate::text::{fit, width};
 use crate::theme::{Glyph, Token};
+use crate::times::Pattern;
 
 /// Draws the axis in two lines: the bars, and dates with the cursor under them.
 pub(super) fn draw(
@@ -71,13 +72,6 @@ fn axis(
         }
     };
     let span = density.last.as_micros() - density.first.as_micros();
-    let label = |time: Timestamp| {
-        if span < 2 * 86_400_000_000 {
-            zone.clock(time)
-        } else {
-            zone.day(time)
-        }
-    };
     let mark = cursor.map(|(cell, time)| {
         let glyph = theme.glyph(Glyph::Here);
         let text = zone.long(time);
@@ -90,8 +84,16 @@ fn axis(
         }
     });
     let step = 20.max(cells / 6);
-    for cell in (0..cells).step_by(step) {
-        let text = label(time_of(density, cell, cells));
+    // On an axis of one moment one label says it all.
+    let count = if span == 0 { 1 } else { cells };
+    let marks: Vec<(usize, Timestamp)> = (0..cells)
+        .step_by(step)
+        .take(count)
+        .map(|cell| (cell, time_of(density, cell, cells)))
+        .collect();
+    let label = labels(app, density, &marks);
+    for (cell, time) in marks {
+        let text = zone.format(time, label);
         let end = cell + width(&text) + 1;
         let free = mark
             .as_ref()
@@ -113,6 +115,24 @@ fn axis(
         Span::styled(text, theme.style(Token::Accent)),
         Span::styled(fit(&after, width(&after)), theme.style(Token::Muted)),
     ])
+}
+
+/// How the labels of the axis are written: a time of day within two days, else a date, with its year where one is not this
+/// year's.
+fn labels(app: &App, density: &DensityOut, marks: &[(usize, Timestamp)]) -> &'static str {
+    let zone = app.zone;
+    let span = density.last.as_micros() - density.first.as_micros();
+    if span < 2 * 86_400_000_000 {
+        let times = marks.iter().map(|(_, time)| *time);
+        return Pattern::of_a_day(times, |time, pattern| zone.format(time, pattern)).as_str();
+    }
+    let year = |time| zone.format(time, "%Y");
+    let this_year = year(app.now);
+    if [density.first, density.last].map(year) == [this_year.clone(), this_year] {
+        "%b %d"
+    } else {
+        "%Y-%m-%d"
+    }
 }
 
 /// As many counts as there are cells; none is lost.

@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
+use whodunit_core::time::Timestamp;
 
 use super::{below, failure, first_row, loading, pane, scrubber, state, status};
 use crate::model::stream::{Row, StreamScreen};
@@ -14,6 +15,7 @@ use crate::model::{App, Remote};
 use crate::request::Slot;
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
+use crate::times::Pattern;
 
 /// Entries of the metadata shown beside an event; all of them stand in its detail.
 const METADATA_MAX: usize = 8;
@@ -100,9 +102,13 @@ fn draw_events(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Re
     let first = first_row(here, stream.rows(), height);
     let digits = width(&stream.head().to_string()).max(2);
     let shown = first..(first + height).min(stream.rows());
+    let times = shown
+        .clone()
+        .filter_map(|index| time_of(stream, stream.row_at(index)));
+    let pattern = app.zone.pattern(times, app.now);
     let types = shown
         .clone()
-        .map(|index| width(&cells_of(app, stream, stream.row_at(index)).what));
+        .map(|index| width(&cells_of(app, stream, stream.row_at(index), pattern).what));
     let columns = types.max().unwrap_or(0);
     let lines: Vec<Line<'_>> = shown
         .map(|index| {
@@ -112,7 +118,7 @@ fn draw_events(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Re
                 index,
                 index == here,
                 index > here,
-                (digits, columns),
+                (digits, columns, pattern),
                 usize::from(inner.width),
             )
         })
@@ -131,7 +137,15 @@ struct Cells {
     token: Option<Token>,
 }
 
-fn cells_of(app: &App, stream: &StreamScreen, row: Row) -> Cells {
+/// When the row of a history happened.
+fn time_of(stream: &StreamScreen, row: Row) -> Option<Timestamp> {
+    match row {
+        Row::Revision(revision) => Some(stream.steps.get(&revision)?.event.recorded_at),
+        Row::Rejected(index) => Some(stream.rejected(index)?.decided_at),
+    }
+}
+
+fn cells_of(app: &App, stream: &StreamScreen, row: Row, pattern: Pattern) -> Cells {
     let theme = app.theme;
     let muted = |label: String, what: &str| Cells {
         label,
@@ -143,13 +157,13 @@ fn cells_of(app: &App, stream: &StreamScreen, row: Row) -> Cells {
         Row::Revision(0) => muted("0".to_owned(), "(empty stream)"),
         Row::Revision(revision) => match stream.steps.get(&revision) {
             None => muted(revision.to_string(), "…"),
-            Some(step) => event_cells(app, step),
+            Some(step) => event_cells(app, step, pattern),
         },
         Row::Rejected(index) => match stream.rejected(index) {
             None => Cells::default(),
             Some(decision) => Cells {
                 label: theme.glyph(Glyph::Rejected).to_owned(),
-                time: app.zone.short(decision.decided_at),
+                time: app.zone.show(decision.decided_at, pattern),
                 what: safe(&decision.command_type).into_owned(),
                 who: who(decision.actor.as_deref()),
                 why: rule(decision).0,
@@ -159,7 +173,7 @@ fn cells_of(app: &App, stream: &StreamScreen, row: Row) -> Cells {
     }
 }
 
-fn event_cells(app: &App, step: &Step) -> Cells {
+fn event_cells(app: &App, step: &Step, pattern: Pattern) -> Cells {
     let event = &step.event;
     let refused = is_refused(step);
     let (note, token) = match &step.applied {
@@ -173,7 +187,7 @@ fn event_cells(app: &App, step: &Step) -> Cells {
         } else {
             event.revision.to_string()
         },
-        time: app.zone.short(event.recorded_at),
+        time: app.zone.show(event.recorded_at, pattern),
         what: format!("{}{note}", safe(&event.event_type)),
         who: who(event.actor.as_deref()),
         why: who(event.reason.as_deref()),
@@ -187,7 +201,7 @@ fn event_row(
     index: usize,
     selected: bool,
     future: bool,
-    (digits, columns): (usize, usize),
+    (digits, columns, pattern): (usize, usize, Pattern),
     cells: usize,
 ) -> Line<'static> {
     let theme = app.theme;
@@ -210,16 +224,20 @@ fn event_row(
         who,
         why,
         token,
-    } = cells_of(app, stream, row);
+    } = cells_of(app, stream, row, pattern);
+    let time_cells = width(&app.zone.show(app.now, pattern));
     let label = format!(
         "{}{label}",
         " ".repeat(digits.saturating_sub(width(&label)))
     );
     // What, then who: the types get what they need, and no more than a half.
-    let what_cells = columns.clamp(8, (cells.saturating_sub(digits + 18) / 2).max(8));
+    let what_cells = columns.clamp(
+        8,
+        (cells.saturating_sub(digits + time_cells + 6) / 2).max(8),
+    );
     let mut text = format!(
         "{cursor}{mark}{label} {} {} {}",
-        fit(&time, 12),
+        fit(&time, time_cells),
         fit(&what, what_cells),
         who
     );

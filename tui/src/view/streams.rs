@@ -11,6 +11,7 @@ use crate::model::streams::StreamsScreen;
 use crate::model::{App, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
+use crate::times::Pattern;
 
 pub(super) fn draw(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
     let [filter, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
@@ -102,7 +103,11 @@ fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rec
         return empty(app, screen, frame, inner, false);
     }
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(inner);
-    let columns = columns(streams, usize::from(inner.width));
+    let height = usize::from(body.height);
+    let first = first_row(screen.selected, streams.len(), height);
+    let shown = streams.get(first..).unwrap_or_default();
+    let shown = shown.get(..height).unwrap_or(shown);
+    let columns = columns(app, streams, shown, usize::from(inner.width));
     let titles = ["stream", "title", "rev", "status", "last change"].map(str::to_owned);
     frame.render_widget(
         Line::styled(
@@ -111,8 +116,6 @@ fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rec
         ),
         head,
     );
-    let height = usize::from(body.height);
-    let first = first_row(screen.selected, streams.len(), height);
     let lines: Vec<Line<'_>> = streams
         .iter()
         .enumerate()
@@ -123,8 +126,8 @@ fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rec
     frame.render_widget(Paragraph::new(lines), body);
 }
 
-/// Widths of the five columns.
-struct Columns([usize; 5]);
+/// Widths of the five columns, and how times are shown.
+struct Columns([usize; 5], Pattern);
 
 impl Columns {
     fn row(&self, texts: &[String; 5]) -> String {
@@ -148,9 +151,11 @@ impl Columns {
     }
 }
 
-fn columns(streams: &[Stream], cells: usize) -> Columns {
+fn columns(app: &App, streams: &[Stream], shown: &[Stream], cells: usize) -> Columns {
+    let times = shown.iter().map(|stream| stream.last_recorded_at);
+    let pattern = app.zone.pattern(times, app.now);
     let longest = |of: &dyn Fn(&Stream) -> usize| streams.iter().map(of).max().unwrap_or(0);
-    let (revision, last) = (6, 12);
+    let (revision, last) = (6, width(&app.zone.show(app.now, pattern)));
     let status = longest(&|stream| stream.status.as_deref().map_or(0, width)).min(10);
     let title = longest(&|stream| stream.title.as_deref().map_or(0, width));
     let rest =
@@ -162,7 +167,7 @@ fn columns(streams: &[Stream], cells: usize) -> Columns {
         rest.saturating_sub(if title > 0 { title + 1 } else { 0 })
             .saturating_sub(1),
     );
-    Columns([name, title, revision, status, last])
+    Columns([name, title, revision, status, last], pattern)
 }
 
 fn row(app: &App, columns: &Columns, selected: bool, stream: &Stream) -> Line<'static> {
@@ -173,7 +178,7 @@ fn row(app: &App, columns: &Columns, selected: bool, stream: &Stream) -> Line<'s
         safe(stream.title.as_deref().unwrap_or_default()).into_owned(),
         stream.revision.to_string(),
         safe(status).into_owned(),
-        app.zone.short(stream.last_recorded_at),
+        app.zone.show(stream.last_recorded_at, columns.1),
     ];
     let token = match status {
         "deleted" => Token::Rejected,

@@ -62,7 +62,7 @@ fn draw_story(
     let story = &screen.story;
     let time = history
         .and_then(|stream| stream.steps.get(&story.base))
-        .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at)))
+        .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at, app.now)))
         .unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),
@@ -355,6 +355,7 @@ fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
     let name = safe(&step.step_type);
     match (step.kind, step.outcome) {
         (_, StepOutcome::Dropped) => ("(dropped)".to_owned(), Token::Removed),
+        (_, StepOutcome::Unknown) => (format!("{name} unknown"), Token::Error),
         (_, StepOutcome::Failed) => (format!("{name} failed"), Token::Error),
         (StepKind::Command, StepOutcome::Rejected) => (
             format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),

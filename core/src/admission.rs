@@ -1,33 +1,124 @@
-//! What a command or an event must look like before anything is done with it.
+//! Admission: what a command or an event must look like before anything is done with it.
 //!
-//! Owns the structural checks that do not need a state. Messages never quote a value of a payload: it might be a secret.
+//! Owns the one way from a request to a [`Command`] or [`NewEvent`] that may be decided or appended: the real endpoints and
+//! the what-if go through it, so that each admits what the other does and refuses it with the same words. Checks structure
+//! only, nothing that needs a state. Messages never quote a value of a payload: it might be a secret.
 
+use std::time::Duration;
+
+use crate::api::problem::{Code, Problem};
+use crate::api::write::CommandIn;
+use crate::command::Command;
+use crate::event::{ExpectedRevision, NewEvent};
+use crate::ids::{StreamName, check_id};
+use crate::json::Json;
+use crate::model::Model;
+use crate::time::Timestamp;
 use serde_json::Value;
-use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::write::CommandIn;
-use whodunit_core::event::NewEvent;
-use whodunit_core::ids::check_id;
-use whodunit_core::json::Json;
-use whodunit_core::model::Model;
 
-use crate::limits::{
-    ACTOR_BYTES_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX,
-};
+/// Bytes of one event's data or metadata.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Levels of objects and arrays in one event's data or metadata. What is read back, wrapped in a reply, must still be
+/// within what JSON readers accept (often 128).
+pub const EVENT_DEPTH_MAX: usize = 100;
+/// Bytes of a command's payload.
+pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+/// Bytes of an actor.
+pub const ACTOR_BYTES_MAX: usize = 200;
+/// Bytes of a reason.
+pub const REASON_BYTES_MAX: usize = 4_096;
+/// How far ahead of the clock the `recorded_at` of an appended event may be. Imports are not bounded by it.
+pub const APPEND_AHEAD_MAX: Duration = Duration::from_mins(5);
+
+/// A command that may be prepared and decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admitted {
+    /// The command, with every id it came without.
+    pub command: Command,
+    /// What its author believes the stream's head to be.
+    pub expected: ExpectedRevision,
+    /// Whether it came with an id of its own, and so may repeat an earlier one.
+    pub may_repeat: bool,
+}
+
+/// Admits a command as it was sent, to happen at `now`. `prefix` is where it stands in the request's body.
+///
+/// # Errors
+/// What does not fit, with the field's pointer.
+pub fn command(
+    model: &Model,
+    stream: &StreamName,
+    asked: CommandIn,
+    now: Timestamp,
+    fresh_id: impl FnOnce() -> String,
+    prefix: &str,
+) -> Result<Admitted, Box<Problem>> {
+    check_command(model, &asked, prefix)?;
+    let may_repeat = asked.command_id.is_some();
+    let command_id = asked.command_id.unwrap_or_else(fresh_id);
+    Ok(Admitted {
+        expected: asked.expected_revision.unwrap_or_default(),
+        may_repeat,
+        command: Command {
+            stream: stream.clone(),
+            command_type: asked.command_type,
+            payload: asked.payload,
+            actor: asked.actor,
+            reason: asked.reason,
+            correlation_id: asked.correlation_id.or_else(|| Some(command_id.clone())),
+            causation_id: asked.causation_id,
+            issued_at: now,
+            command_id,
+        },
+    })
+}
+
+/// A command's payload that the step before the rules found malformed.
+pub fn unprepared(pointer: &str, message: String, prefix: &str) -> Box<Problem> {
+    Invalid::malformed(format!("/payload{pointer}"), message).into_problem(prefix)
+}
+
+/// Admits an event on its way into the log at `now`, and gives it the schema version that it leaves open.
+///
+/// # Errors
+/// What does not fit.
+pub fn appended(model: &Model, event: &mut NewEvent, now: Timestamp) -> Result<(), Invalid> {
+    self::event(model, event)?;
+    let ahead = i64::try_from(APPEND_AHEAD_MAX.as_micros()).unwrap_or(i64::MAX);
+    match event.recorded_at {
+        Some(at) if at > now.plus_micros(ahead) => Err(Invalid {
+            hint: Some(
+                "leave `recorded_at` out for an event that is recorded now; an import keeps the times of its source",
+            ),
+            ..Invalid::malformed(
+                "/recorded_at",
+                format!(
+                    "is more than {} minutes ahead of the clock, which says {now}",
+                    APPEND_AHEAD_MAX.as_secs() / 60
+                ),
+            )
+        }),
+        _ => Ok(()),
+    }
+}
 
 /// A field that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pointer}` {message}")]
-pub(crate) struct Invalid {
+pub struct Invalid {
     /// What kind of misfit.
-    pub(crate) code: Code,
+    pub code: Code,
     /// JSON Pointer of the field.
-    pub(crate) pointer: String,
+    pub pointer: String,
     /// What is wrong with it, as in "is required".
-    pub(crate) message: String,
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
 }
 
 impl Invalid {
-    pub(crate) fn malformed(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A field that is not of the shape asked for.
+    pub fn malformed(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Code::Malformed, pointer, message)
     }
 
@@ -36,14 +127,18 @@ impl Invalid {
             code,
             pointer: pointer.into(),
             message: message.into(),
+            hint: None,
         }
     }
 
     /// As a problem document, with the field's pointer prefixed by where it was found.
-    pub(crate) fn into_problem(self, prefix: &str) -> Box<Problem> {
+    pub fn into_problem(self, prefix: &str) -> Box<Problem> {
         let pointer = format!("{prefix}{}", self.pointer);
         let problem = Problem::new(self.code, format!("`{pointer}` {}", self.message));
         let problem = problem.field(pointer);
+        if let Some(hint) = self.hint {
+            return Box::new(problem.hint(hint));
+        }
         Box::new(match self.code {
             Code::PlaintextSecret => problem.hint(
                 "run the command instead, which keeps a hash; the event was not stored, the value not logged",
@@ -54,7 +149,7 @@ impl Invalid {
 }
 
 /// Checks a command against what its model knows.
-pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Problem>> {
+fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(), Box<Problem>> {
     let category = model.spec().category.as_deref().unwrap_or_default();
     let Some(wrong) = model.check_payload(&command.command_type, &command.payload) else {
         let known: Vec<_> = model
@@ -63,7 +158,7 @@ pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Prob
             .iter()
             .map(|c| format!("`{}`", c.name))
             .collect();
-        let asked = whodunit_core::text::shown(&command.command_type);
+        let asked = crate::text::shown(&command.command_type);
         return Err(Problem::new(
             Code::UnknownCommand,
             format!(
@@ -71,7 +166,7 @@ pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Prob
                 known.join(", ")
             ),
         )
-        .field("/type")
+        .field(format!("{prefix}/type"))
         .into());
     };
     let envelope = || {
@@ -88,20 +183,20 @@ pub(super) fn command(model: &Model, command: &CommandIn) -> Result<(), Box<Prob
         id("/correlation_id", command.correlation_id.as_deref())?;
         id("/causation_id", command.causation_id.as_deref())
     };
-    envelope().map_err(|invalid| invalid.into_problem(""))?;
+    envelope().map_err(|invalid| invalid.into_problem(prefix))?;
     if let Some(error) = wrong.into_iter().next() {
         let invalid = Invalid::malformed(format!("/payload{}", error.pointer), error.message);
-        return Err(invalid.into_problem(""));
+        return Err(invalid.into_problem(prefix));
     }
     let bytes = serde_json::to_vec(&command.payload).map_or(usize::MAX, |text| text.len());
     if bytes > PAYLOAD_BYTES_MAX {
-        return Err(too_large("/payload", bytes, PAYLOAD_BYTES_MAX).into_problem(""));
+        return Err(too_large("/payload", bytes, PAYLOAD_BYTES_MAX).into_problem(prefix));
     }
     Ok(())
 }
 
 /// Checks an event on its way into the log, and gives it the schema version that it leaves open.
-pub(crate) fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> {
+pub fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> {
     check_id(&event.event_type)
         .map_err(|error| Invalid::malformed("/event_type", error.to_string()))?;
     if !event.data.is_object() {

@@ -1,0 +1,404 @@
+//! A scenario under evaluation.
+//!
+//! Owns the two states that go side by side from the first edit or action on, the recorded one and the scenario's. Before
+//! that there is only one, and nothing is copied.
+
+use std::collections::HashSet;
+
+use super::steps::Steps;
+use super::{Scenario, WhatIfError};
+use crate::admission::{self, Admitted, Invalid};
+use crate::api::what_if::{
+    ActualState, Edit, StepKind, StepOutcome, WhatIfCommand, WhatIfOut, WhatIfStep,
+};
+use crate::command::{Command, Rejection};
+use crate::decide::{KeyChange, decide, provisional};
+use crate::decider::{Hypothesis, PrepareError};
+use crate::diff::{DiffEntry, diff};
+use crate::event::{Event, NewEvent};
+use crate::fold::{Change, Effect, step, step_with_diff};
+use crate::ids::Revision;
+use crate::json::State;
+use crate::time::Timestamp;
+
+pub(super) struct Run<'a> {
+    scenario: &'a Scenario<'a>,
+    state: State,
+    revision: Revision,
+    /// The recorded state, from the first edit or action on; before that it is `state`.
+    actual: Option<State>,
+    actual_revision: Revision,
+    /// Effective time of the recorded history gone through so far.
+    at: Timestamp,
+    steps: Steps,
+    divergence: Option<Revision>,
+    /// Recorded events already matched against the scenario's, for the first divergence.
+    matched: usize,
+    invented: usize,
+    /// Ids that actions brought, by kind.
+    ids: HashSet<(StepKind, String)>,
+    hypothesis: Hypothesis,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(scenario: &'a Scenario<'a>) -> Self {
+        Self {
+            scenario,
+            state: scenario.start.state.clone(),
+            revision: scenario.start.revision,
+            actual: None,
+            actual_revision: scenario.start.revision,
+            at: scenario.start_at,
+            steps: Steps::new(scenario.steps),
+            divergence: None,
+            matched: 0,
+            invented: 0,
+            ids: HashSet::new(),
+            hypothesis: Hypothesis::default(),
+        }
+    }
+
+    /// The recorded state and the scenario's go separate ways from here on.
+    fn split(&mut self) -> &mut State {
+        let state = &self.state;
+        self.actual.get_or_insert_with(|| state.clone())
+    }
+
+    /// A recorded event's turn: as it was, dropped or replaced, and what is inserted after it.
+    pub(super) fn recorded(&mut self, event: &Event) {
+        let model = self.scenario.model;
+        self.actual_revision = event.revision;
+        self.at = self.at.max(event.recorded_at);
+        match self.edit_of(event.revision) {
+            None if self.actual.is_none() => {
+                self.revision = self.revision.next();
+                self.matched += 1;
+                step(model, &mut self.state, event);
+            }
+            None => {
+                let was = step_with_diff(model, self.split(), event);
+                self.apply_recorded(event.clone(), &was, false);
+            }
+            Some(Edit::Replace(edit)) => {
+                let was = step_with_diff(model, self.split(), event);
+                let mut event = event.clone();
+                event.data = edit.data.clone();
+                self.apply_recorded(event, &was, true);
+            }
+            Some(_) => {
+                step(model, self.split(), event);
+                let mut dropped = self.made(StepKind::Recorded, &event.event_type, true);
+                dropped.outcome = StepOutcome::Dropped;
+                dropped.recorded_revision = Some(event.revision);
+                self.steps.push(dropped, true);
+            }
+        }
+        self.inserts_after(event.revision);
+    }
+
+    fn edit_of(&self, revision: Revision) -> Option<&'a Edit> {
+        self.scenario.edits.iter().find(|edit| match edit {
+            Edit::Drop(edit) => edit.revision == revision,
+            Edit::Replace(edit) => edit.revision == revision,
+            Edit::Insert(_) => false,
+        })
+    }
+
+    fn apply_recorded(&mut self, mut event: Event, was: &Change, edited: bool) {
+        let recorded = event.revision;
+        self.revision = self.revision.next();
+        event.revision = self.revision;
+        let change = self.append(&event);
+        let changed = edited || (&change.effect, &change.diff) != (&was.effect, &was.diff);
+        let mut made = self.made(StepKind::Recorded, &event.event_type, edited);
+        (made.outcome, made.message) = describe(&change.effect, &event.event_type);
+        made.diff = change.diff;
+        made.events = vec![event];
+        made.recorded_revision = Some(recorded);
+        self.steps.push(made, changed);
+    }
+
+    /// What edits insert after a revision: at its effective time, or at the base's where it is the base.
+    pub(super) fn inserts_after(&mut self, revision: Revision) {
+        let base = self.scenario.base;
+        let at = if revision == base.revision {
+            base.at
+        } else {
+            self.at
+        };
+        for edit in self.scenario.edits {
+            if let Edit::Insert(edit) = edit
+                && edit.after_revision == revision
+            {
+                let mut event = NewEvent::new(edit.event_type.clone(), edit.data.clone());
+                event.reason = Some("inserted by a what-if".to_owned());
+                self.event(&event, at, true);
+            }
+        }
+    }
+
+    /// A raw event of `do`, admitted as an append is.
+    pub(super) fn raw(&mut self, index: usize, event: &NewEvent) -> Result<(), WhatIfError> {
+        let prefix = format!("/do/{index}/event");
+        let (model, now) = (self.scenario.model, self.scenario.base.at);
+        let mut event = event.clone();
+        admission::appended(model, &mut event, now)
+            .map_err(|invalid| invalid.into_problem(&prefix))?;
+        self.once(
+            StepKind::Event,
+            event.event_id.as_deref(),
+            &prefix,
+            "/event_id",
+        )?;
+        let held = model.unique_keys(&self.state);
+        self.event(&event, now, false);
+        let taken = model.unique_keys(&self.state);
+        match taken
+            .into_iter()
+            .find(|key| !held.contains(key) && self.is_taken(key))
+        {
+            Some(key) => Err(WhatIfError::KeyTaken { index, key }),
+            None => Ok(()),
+        }
+    }
+
+    /// An id may be brought once: the real endpoints would take the second for a repetition.
+    fn once(
+        &mut self,
+        kind: StepKind,
+        id: Option<&str>,
+        prefix: &str,
+        field: &str,
+    ) -> Result<(), WhatIfError> {
+        match id {
+            Some(id) if !self.ids.insert((kind, id.to_owned())) => {
+                Err(Invalid::malformed(field, "is given twice")
+                    .into_problem(prefix)
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An event that no rule looked at.
+    fn event(&mut self, event: &NewEvent, at: Timestamp, edited: bool) {
+        self.split();
+        let (event, change) = self.invent(event, at);
+        let mut made = self.made(StepKind::Event, &event.event_type, edited);
+        (made.outcome, made.message) = describe(&change.effect, &event.event_type);
+        made.diff = change.diff;
+        made.events = vec![event];
+        self.steps.push(made, true);
+    }
+
+    /// A command of `do`: admitted as the real endpoint does, prepared without a look at a secret, decided, and its events
+    /// applied.
+    pub(super) fn command(
+        &mut self,
+        index: usize,
+        asked: &WhatIfCommand,
+    ) -> Result<(), WhatIfError> {
+        self.split();
+        let command = self.admitted(index, asked)?;
+        let mut made = self.made(StepKind::Command, &asked.command_type, false);
+        match self.prepared(index, asked, command)? {
+            Err(why) => {
+                made.outcome = StepOutcome::Unknown;
+                made.message = Some(format!(
+                    "{why}. Later steps go on as if this command had not been given"
+                ));
+            }
+            Ok(command) => match self.decide(&command) {
+                Err(Rejection { rule, message }) => {
+                    made.outcome = StepOutcome::Rejected;
+                    (made.rule, made.message) = (Some(rule), Some(message));
+                }
+                Ok(new_events) => {
+                    made.outcome = StepOutcome::Accepted;
+                    (made.events, made.diff) = self.accepted(&new_events);
+                    made.revision = self.revision;
+                }
+            },
+        }
+        self.steps.push(made, true);
+        Ok(())
+    }
+
+    fn admitted(&mut self, index: usize, asked: &WhatIfCommand) -> Result<Command, WhatIfError> {
+        let Scenario { model, stream, .. } = *self.scenario;
+        if !model.has_commands() {
+            return Err(WhatIfError::NoModel {
+                category: stream.category().to_owned(),
+                index,
+            });
+        }
+        let prefix = format!("/do/{index}/command");
+        let Admitted {
+            command, expected, ..
+        } = admission::command(
+            model,
+            stream,
+            asked.clone().into(),
+            self.scenario.base.at,
+            || format!("what-if-command-{}", index + 1),
+            &prefix,
+        )?;
+        self.once(
+            StepKind::Command,
+            asked.command_id.as_deref(),
+            &prefix,
+            "/command_id",
+        )?;
+        if expected.admits(self.revision) {
+            Ok(command)
+        } else {
+            Err(WhatIfError::WrongRevision {
+                index,
+                expected,
+                actual: self.revision,
+            })
+        }
+    }
+
+    /// The inner error says why the outcome is unknown.
+    fn prepared(
+        &mut self,
+        index: usize,
+        asked: &WhatIfCommand,
+        command: Command,
+    ) -> Result<Result<Command, String>, WhatIfError> {
+        let Some(prepare) = self.scenario.model.prepare() else {
+            return Ok(Ok(command));
+        };
+        self.hypothesis.password_correct =
+            asked.password_correct.or(self.scenario.password_correct);
+        match prepare.suppose(&self.state, command, &self.hypothesis) {
+            Ok(command) => Ok(Ok(command)),
+            Err(PrepareError::Unknown(why)) => Ok(Err(why)),
+            Err(PrepareError::Malformed { pointer, message }) => {
+                let prefix = format!("/do/{index}/command");
+                Err(admission::unprepared(&pointer, message, &prefix).into())
+            }
+            Err(PrepareError::Failed(message)) => Err(WhatIfError::Prepare(message)),
+        }
+    }
+
+    fn decide(&self, command: &Command) -> Result<Vec<NewEvent>, Rejection> {
+        let outcome = decide(self.scenario.model, &self.state, self.revision, command)?;
+        for KeyChange { key, .. } in outcome.keys.iter().filter(|change| change.taken) {
+            if self.is_taken(key) {
+                return Err(key.rejection());
+            }
+        }
+        Ok(outcome.events)
+    }
+
+    /// Whether another stream held a key at the base. Keys the recorded stream held then count as its own: a scenario that
+    /// dropped the event that took one may take it again.
+    fn is_taken(&self, key: &crate::keys::UniqueKey) -> bool {
+        let Scenario {
+            stream, holders, ..
+        } = *self.scenario;
+        holders.holder(stream.category(), key, stream).is_some()
+    }
+
+    /// Applies the events of a command; answers them and what they did together.
+    fn accepted(&mut self, new_events: &[NewEvent]) -> (Vec<Event>, Vec<DiffEntry>) {
+        let now = self.scenario.base.at;
+        if let [only] = new_events {
+            let (event, change) = self.invent(only, now);
+            return (vec![event], change.diff);
+        }
+        let before = self.state.clone();
+        let events = new_events
+            .iter()
+            .map(|event| self.invent(event, now).0)
+            .collect();
+        (events, diff(&before, &self.state))
+    }
+
+    /// An event that never was, appended to the scenario.
+    fn invent(&mut self, event: &NewEvent, at: Timestamp) -> (Event, Change) {
+        let Scenario { model, stream, .. } = *self.scenario;
+        self.revision = self.revision.next();
+        self.invented += 1;
+        let mut event = provisional(model, stream, self.revision, event, at);
+        if event.event_id.is_empty() {
+            event.event_id = format!("what-if-event-{}", self.invented);
+        }
+        let change = self.append(&event);
+        (event, change)
+    }
+
+    fn append(&mut self, event: &Event) -> Change {
+        let recorded = self.scenario.events.get(self.matched);
+        self.matched += 1;
+        if !recorded.is_some_and(|recorded| event.says_the_same_as(recorded)) {
+            self.divergence.get_or_insert(event.revision);
+        }
+        step_with_diff(self.scenario.model, &mut self.state, event)
+    }
+
+    /// A step to be filled in.
+    fn made(&self, kind: StepKind, step_type: &str, edited: bool) -> WhatIfStep {
+        WhatIfStep {
+            kind,
+            step_type: step_type.to_owned(),
+            outcome: StepOutcome::Applied,
+            rule: None,
+            message: None,
+            events: Vec::new(),
+            diff: Vec::new(),
+            revision: self.revision,
+            recorded_revision: None,
+            edited,
+        }
+    }
+
+    pub(super) fn end(mut self) -> WhatIfOut {
+        // The scenario may also differ by ending before the history does.
+        if self.revision < self.actual_revision {
+            self.divergence.get_or_insert(self.revision.next());
+        }
+        let actual = match self.actual {
+            Some(actual) => actual,
+            None => self.state.clone(),
+        };
+        WhatIfOut {
+            mode: self.scenario.continuation,
+            stream: self.scenario.stream.clone(),
+            base_revision: self.scenario.base.revision,
+            rules_hash: self.scenario.model.rules_hash().to_owned(),
+            base: self.scenario.base,
+            diff: diff(&actual, &self.state),
+            steps: self.steps.listed,
+            steps_total: self.steps.total,
+            steps_unchanged: self.steps.unchanged,
+            outcomes: self.steps.outcomes,
+            next_cursor: self.steps.next.map(|next| next.to_string()),
+            state: self.state,
+            revision: self.revision,
+            actual: ActualState {
+                revision: self.actual_revision,
+                state: actual,
+            },
+            first_divergence: self.divergence,
+            flips: Vec::new(),
+            redacted: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+fn describe(effect: &Effect, event_type: &str) -> (StepOutcome, Option<String>) {
+    match effect {
+        Effect::Applied => (StepOutcome::Applied, None),
+        Effect::Unknown => (
+            StepOutcome::Applied,
+            Some(format!(
+                "`{event_type}` is unknown to the model: the state is unchanged"
+            )),
+        ),
+        Effect::Failed { error } => (StepOutcome::Failed, Some(error.clone())),
+    }
+}

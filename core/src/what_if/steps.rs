@@ -1,0 +1,72 @@
+//! The steps of a what-if that a reply lists: a page of them, and counts of all.
+
+use crate::api::what_if::{OutcomeCounts, StepSelection, WhatIfStep};
+
+/// Bytes of JSON after which a page of steps ends early, with a cursor to go on from.
+pub const STEPS_BYTES_MAX: usize = 1 << 20;
+
+/// Which steps are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepsWanted {
+    /// Which of them.
+    pub which: StepSelection,
+    /// How many of those are passed over: where the page before ended.
+    pub skip: u64,
+    /// How many are listed at most.
+    pub limit: usize,
+}
+
+impl StepsWanted {
+    /// All of them that were changed, on one page.
+    pub const CHANGED: Self = Self {
+        which: StepSelection::Changed,
+        skip: 0,
+        limit: usize::MAX,
+    };
+}
+
+/// Takes the steps as they come.
+pub(super) struct Steps {
+    wanted: StepsWanted,
+    pub(super) listed: Vec<WhatIfStep>,
+    pub(super) total: u64,
+    pub(super) unchanged: u64,
+    pub(super) outcomes: OutcomeCounts,
+    /// Where the next page begins, once this one is full.
+    pub(super) next: Option<u64>,
+    bytes: usize,
+}
+
+impl Steps {
+    pub(super) fn new(wanted: StepsWanted) -> Self {
+        Self {
+            wanted,
+            listed: Vec::new(),
+            total: 0,
+            unchanged: 0,
+            outcomes: OutcomeCounts::default(),
+            next: None,
+            bytes: 0,
+        }
+    }
+
+    /// Takes a step; `changed` tells whether it is more than a recorded event with the effect that it had.
+    pub(super) fn push(&mut self, step: WhatIfStep, changed: bool) {
+        let place = self.total - self.unchanged;
+        self.total += 1;
+        self.outcomes.add(step.outcome);
+        if !changed && self.wanted.which == StepSelection::Changed {
+            self.unchanged += 1;
+            return;
+        }
+        if place < self.wanted.skip || self.next.is_some() {
+            return;
+        }
+        if self.listed.len() >= self.wanted.limit || self.bytes >= STEPS_BYTES_MAX {
+            self.next = Some(place);
+            return;
+        }
+        self.bytes += serde_json::to_vec(&step).map_or(0, |text| text.len());
+        self.listed.push(step);
+    }
+}

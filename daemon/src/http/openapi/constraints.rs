@@ -1,0 +1,135 @@
+//! What a value may be: patterns, lengths, bounds, examples.
+//!
+//! Owns the table from names of parameters and fields to what JSON Schema can say of them. JSON Schema counts characters,
+//! the daemon bytes: a text within both is taken.
+
+use serde_json::{Map, Value, json};
+use whodunit_core::ids::{ID_BYTES_MAX, STREAM_NAME_BYTES_MAX};
+
+use crate::limits;
+
+/// Characters that no name or id has: controls, and those that cannot be seen or turn the text around.
+const UNSAFE: &str = r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
+/// White space beyond them.
+const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
+
+fn stream() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 3,
+        "maxLength": STREAM_NAME_BYTES_MAX,
+        "pattern": format!("^[^-{UNSAFE}{SPACE}?#]+-[^{UNSAFE}{SPACE}?#]+$"),
+        "examples": ["user-42"],
+    })
+}
+
+fn id() -> Value {
+    json!({"minLength": 1, "maxLength": ID_BYTES_MAX, "pattern": format!("^[^{UNSAFE}]+$")})
+}
+
+/// What is true of a parameter of this name.
+pub(super) fn of_parameter(operation: &str, place: &str, name: &str) -> Option<Value> {
+    Some(match (place, name) {
+        ("path" | "query", "stream") => stream(),
+        ("path", "event_id") => json!({"minLength": 1}),
+        ("path", "key" | "name" | "category") => json!({"minLength": 1}),
+        ("query", "limit") => json!({
+            "minimum": 1, "maximum": limits::PAGE_ITEMS_MAX, "default": limits::PAGE_ITEMS_DEFAULT,
+        }),
+        ("query", "buckets") => json!({
+            "minimum": 1, "maximum": limits::DENSITY_BUCKETS_MAX, "default": limits::DENSITY_BUCKETS_DEFAULT,
+        }),
+        ("query", "wait_ms") => json!({"minimum": 0, "maximum": limits::WAIT_MS_MAX}),
+        ("query", "filter") => json!({"maxItems": limits::QUERY_FILTERS_MAX}),
+        ("query", "cursor") => json!({"minLength": 1, "pattern": cursor(operation)}),
+        ("query", "after") | ("header", "Last-Event-ID") => {
+            json!({"pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["1042.17"]})
+        }
+        _ => return None,
+    })
+}
+
+/// The form of an operation's cursors.
+fn cursor(operation: &str) -> &'static str {
+    match operation {
+        "list_streams" => "^(n.+|r[0-9]+)$",
+        "query_read_model" => "^[fb][a-z_]+:([0-9a-f][0-9a-f])*:.+$",
+        _ => "^[fb][0-9]+$",
+    }
+}
+
+/// What is true of a field of this name in a request's body.
+pub(super) fn of_field(name: &str) -> Option<Value> {
+    Some(match name {
+        "stream" => stream(),
+        "event_id" | "command_id" | "correlation_id" | "causation_id" => id(),
+        "type" | "event_type" => json!({"minLength": 1, "maxLength": ID_BYTES_MAX}),
+        "actor" => json!({"maxLength": limits::ACTOR_BYTES_MAX}),
+        "reason" => json!({"maxLength": limits::REASON_BYTES_MAX}),
+        "schema_version" => json!({"minimum": 1}),
+        "events" => json!({"minItems": 1, "maxItems": limits::APPEND_EVENTS_MAX}),
+        "edits" => json!({"maxItems": limits::WHAT_IF_EDITS_MAX}),
+        "do" => json!({"maxItems": limits::WHAT_IF_ACTIONS_MAX}),
+        "handlers" => json!({"minItems": 1}),
+        _ => return None,
+    })
+}
+
+/// The schemas of bodies, and what they are made of.
+pub(super) const REQUESTS: [&str; 9] = [
+    "AppendIn",
+    "BackfillIn",
+    "CommandIn",
+    "DropEdit",
+    "Given",
+    "InsertEdit",
+    "NewEvent",
+    "ReplaceEdit",
+    "WhatIfIn",
+];
+
+/// Adds keywords to a schema; where it is of a value that may also be `null`, they hold for the value.
+pub(super) fn add(schema: &mut Map<String, Value>, keywords: Value) {
+    if let Value::Object(keywords) = keywords {
+        for (keyword, value) in keywords {
+            if keyword == "type" && schema.contains_key("type") {
+                continue;
+            }
+            schema.insert(keyword, value);
+        }
+    }
+}
+
+/// What the stream's head must be: a word, or a revision.
+pub(super) fn expected_revision() -> Value {
+    json!({
+        "description": "What the stream's head must be: `any`, `no_stream`, `stream_exists`, or the exact revision.",
+        "oneOf": [
+            {"type": "string", "enum": ["any", "no_stream", "stream_exists"]},
+            {"type": "integer", "format": "int64", "minimum": 0},
+        ],
+        "examples": ["any", 7],
+    })
+}
+
+/// Examples of bodies.
+pub(super) fn example(schema: &str) -> Option<Value> {
+    Some(match schema {
+        "CommandIn" => json!({
+            "type": "SuspendUser", "payload": {}, "actor": "ops:maria", "reason": "chargeback",
+            "expected_revision": 7,
+        }),
+        "AppendIn" => json!({
+            "expected_revision": "no_stream",
+            "events": [{"event_type": "OrderPlaced", "data": {"total": 12.5}, "actor": "shop"}],
+        }),
+        "WhatIfIn" => json!({
+            "stream": "user-42", "at_revision": 3,
+            "do": [{"command": {"type": "ReactivateUser", "actor": "ops:maria"}}],
+        }),
+        "BackfillIn" => json!({
+            "handlers": ["send_welcome_email"], "since": "2025-03-20T00:00:00Z", "dry_run": true,
+        }),
+        _ => return None,
+    })
+}
