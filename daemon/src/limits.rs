@@ -57,8 +57,9 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const REQUESTS_MAX: usize = 256;
 /// Requests' blocking reads that run at a time, for each processor. Further ones wait.
 pub const READS_PER_PROCESSOR: usize = 4;
-/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this.
-pub const HEAVY_AT_A_TIME_MAX: usize = 4;
+/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this:
+/// each may hold several copies of a large state.
+pub const HEAVY_AT_A_TIME_MAX: usize = 2;
 /// Heavy work that waits for its turn. More is answered with 503.
 pub const HEAVY_QUEUE_MAX: usize = 64;
 /// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.
