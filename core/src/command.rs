@@ -113,7 +113,4 @@ pub struct Decision {
     /// What the rules answered.
     #[serde(flatten)]
     pub result: Outcome,
-    /// JSON Pointers, from the decision's root, of values redacted in this view.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub redacted: Vec<String>,
 }

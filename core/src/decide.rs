@@ -132,6 +132,5 @@ pub fn provisional(
         causation_id: event.causation_id.clone(),
         data: event.data.clone(),
         metadata: event.metadata.clone(),
-        redacted: Vec::new(),
     }
 }

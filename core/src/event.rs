@@ -45,31 +45,6 @@ pub struct Event {
     /// What surrounds the payload (source address, request id, …).
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Json>,
-    /// JSON Pointers, from the event's root, of values replaced by a redaction mark in this view.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub redacted: Vec<String>,
-}
-
-impl Event {
-    /// Whether a lower-case text occurs, without regard to case, in what a person sees of the event: stream, type, actor,
-    /// reason, ids, data, metadata. Of a redacted event, redacted values are not seen.
-    pub fn mentions(&self, text: &str) -> bool {
-        let texts = [
-            Some(self.stream.as_str()),
-            Some(self.event_type.as_str()),
-            Some(self.event_id.as_str()),
-            self.actor.as_deref(),
-            self.reason.as_deref(),
-            self.correlation_id.as_deref(),
-            self.causation_id.as_deref(),
-            Some(self.data.as_str()),
-            self.metadata.as_ref().map(Json::as_str),
-        ];
-        texts
-            .into_iter()
-            .flatten()
-            .any(|part| part.to_lowercase().contains(text))
-    }
 }
 
 impl Event {

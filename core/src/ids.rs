@@ -32,7 +32,9 @@ pub enum NameError {
     #[error("contains {0:?}, which is not allowed")]
     Character(char),
     /// A stream name without category or without id.
-    #[error("is not of the form `category-id`")]
+    #[error(
+        "has nothing on one side of its first `-`; a stream is named `category-id`, or just `category`"
+    )]
     NotCategoryId,
 }
 
@@ -52,7 +54,8 @@ fn check_text(text: &str, max: usize) -> Result<(), NameError> {
     }
 }
 
-/// A stream's name, `category-id`: what stands before the first `-` is the category.
+/// A stream's name, `category-id`: what stands before the first `-` is the category. A name without `-` is a stream of a
+/// category of its own name.
 ///
 /// At most [`STREAM_NAME_BYTES_MAX`] bytes; no control characters, no white space, no `?` or `#`. A `/` is allowed
 /// and is percent-encoded in URLs.
@@ -73,7 +76,9 @@ impl StreamName {
         }
         match name.split_once('-') {
             Some((category, id)) if !category.is_empty() && !id.is_empty() => Ok(Self(name)),
-            _ => Err(NameError::NotCategoryId),
+            // A name that is nothing but a category: the one stream of it, or one of a source that has no categories.
+            None => Ok(Self(name)),
+            Some(_) => Err(NameError::NotCategoryId),
         }
     }
 
@@ -82,14 +87,14 @@ impl StreamName {
         &self.0
     }
 
-    /// What stands before the first `-`.
+    /// What stands before the first `-`; all of a name without one.
     pub fn category(&self) -> &str {
         self.0
             .split_once('-')
             .map_or(self.0.as_str(), |(category, _)| category)
     }
 
-    /// What stands after the first `-`.
+    /// What stands after the first `-`; nothing in a name without one.
     pub fn id(&self) -> &str {
         self.0.split_once('-').map_or("", |(_, id)| id)
     }
@@ -184,13 +189,14 @@ mod tests {
     fn a_stream_name_splits_at_the_first_dash() {
         let name = StreamName::new("user-7f3c-22").unwrap();
         assert_eq!((name.category(), name.id()), ("user", "7f3c-22"));
+        let name = StreamName::new("account").unwrap();
+        assert_eq!((name.category(), name.id()), ("account", ""));
     }
 
     #[test]
     fn impossible_stream_names_are_refused_with_the_reason() {
         let cases = [
             ("", NameError::Empty),
-            ("user", NameError::NotCategoryId),
             ("-1", NameError::NotCategoryId),
             ("user-", NameError::NotCategoryId),
             ("user-a b", NameError::Character(' ')),

@@ -4,6 +4,7 @@
 //! a payload: what was acknowledged is what is stored and exported.
 
 mod scan;
+mod tokens;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 pub use serde_json::{Map, Value};
 
 pub use scan::{DEPTH_MAX, Unfit};
+pub use tokens::{Quoted, Token, Tokens};
 
 /// The state of a stream: a JSON object. Revision 0 is the empty object.
 pub type State = Map<String, Value>;
@@ -60,6 +62,11 @@ impl Json {
     pub fn to_value(&self) -> Value {
         // The text was checked on the way in, so there is nothing to report.
         serde_json::from_str(self.0.get()).unwrap_or(Value::Null)
+    }
+
+    /// Its tokens.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(self.as_str())
     }
 
     /// Whether the payload is a JSON object.

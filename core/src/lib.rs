@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod caseless;
 pub mod command;
 pub mod consistency;
 pub mod decide;
@@ -24,12 +25,12 @@ pub mod merge;
 pub mod model;
 pub mod number;
 pub mod payload;
-pub mod redact;
 pub mod same;
+pub mod search;
+pub mod shown;
 pub mod stop;
 pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod users;
-pub mod view;
 pub mod what_if;

@@ -16,6 +16,11 @@ struct Merge;
 
 /// The model of categories that no model was asked for.
 pub fn model() -> Model {
+    hiding(&[])
+}
+
+/// The same, with these fields hidden wherever something is shown.
+pub fn hiding(secret_fields: &[&str]) -> Model {
     let spec = ModelSpec {
         name: "merge".to_owned(),
         category: None,
@@ -25,9 +30,7 @@ pub fn model() -> Model {
         commands: Vec::new(),
         events: BTreeMap::new(),
         upcasters: Vec::new(),
-        state_secrets: Vec::new(),
-        event_secrets: Vec::new(),
-        command_secrets: Vec::new(),
+        secret_fields: secret_fields.iter().map(|&name| name.to_owned()).collect(),
         plaintext_fields: Vec::new(),
         title: None,
         status: None,

@@ -70,13 +70,10 @@ pub struct ModelSpec {
     pub events: BTreeMap<String, u32>,
     /// Bring old payloads to the current shape.
     pub upcasters: Vec<Upcaster>,
-    /// JSON Pointers of secrets in a state. An event may set one or take it away; what it does to the rest of the state
-    /// must not depend on one: read models go on from states without secrets.
-    pub state_secrets: Vec<String>,
-    /// JSON Pointers of secrets in an event's data, whatever its type.
-    pub event_secrets: Vec<String>,
-    /// JSON Pointers of secrets in a prepared command's payload, whatever its type.
-    pub command_secrets: Vec<String>,
+    /// Names of fields that hold secrets, at any depth of a state, of an event's data and metadata, and of a prepared
+    /// command's payload. An event may set one or take it away; what it does to the rest of the state must not depend on
+    /// one: read models go on from states without secrets.
+    pub secret_fields: Vec<String>,
     /// Names of fields that only ever hold plaintext secrets: an event that has one anywhere is refused.
     pub plaintext_fields: Vec<String>,
     /// JSON Pointer of the state's field that names a stream in lists.
@@ -273,6 +270,17 @@ impl Model {
         text_at(state, self.spec.status.as_deref()?)
     }
 
+    /// Whether a field of this name holds a secret, wherever it stands.
+    pub fn is_secret(&self, name: &str) -> bool {
+        let is = |known: &String| known == name;
+        self.spec.secret_fields.iter().any(is) || self.spec.plaintext_fields.iter().any(is)
+    }
+
+    /// Whether there is anything to take out of what is shown.
+    pub fn has_secrets(&self) -> bool {
+        !self.spec.secret_fields.is_empty() || !self.spec.plaintext_fields.is_empty()
+    }
+
     /// The first field of a raw event's payload (or metadata) that would put a plaintext secret into the log, as a JSON
     /// Pointer.
     pub fn plaintext_field(&self, value: &Value) -> Option<String> {
@@ -325,13 +333,8 @@ fn rules_hash(spec: &ModelSpec) -> String {
         part(&upcaster.event_type);
         part(&upcaster.from.to_string());
     }
-    for pointer in spec
-        .state_secrets
-        .iter()
-        .chain(&spec.event_secrets)
-        .chain(&spec.command_secrets)
-    {
-        part(pointer);
+    for name in spec.secret_fields.iter().chain(&spec.plaintext_fields) {
+        part(name);
     }
     let mut hex = String::with_capacity(16);
     for byte in hash.finalize().iter().take(8) {
@@ -344,6 +347,8 @@ fn rules_hash(spec: &ModelSpec) -> String {
 #[derive(Debug, Clone)]
 pub struct Models {
     by_category: BTreeMap<String, Model>,
+    /// Merge models of categories whose own model is known and was not asked for: its secrets stay hidden.
+    not_asked_for: BTreeMap<String, Model>,
     merge: Model,
 }
 
@@ -352,6 +357,7 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             by_category: BTreeMap::new(),
+            not_asked_for: BTreeMap::new(),
             merge: merge::model(),
         }
     }
@@ -381,6 +387,15 @@ impl Models {
         Ok(all)
     }
 
+    /// The same, where a category without a model has these fields hidden: a log that was written under a model may be read
+    /// without it, and its secrets are secrets still.
+    #[must_use]
+    pub fn hiding(mut self, category: &str, secret_fields: &[&str]) -> Self {
+        self.not_asked_for
+            .insert(category.to_owned(), merge::hiding(secret_fields));
+        self
+    }
+
     /// The model that folds this stream.
     pub fn for_stream(&self, stream: &StreamName) -> &Model {
         self.for_category(stream.category())
@@ -388,7 +403,10 @@ impl Models {
 
     /// The model that folds this category.
     pub fn for_category(&self, category: &str) -> &Model {
-        self.by_category.get(category).unwrap_or(&self.merge)
+        self.by_category
+            .get(category)
+            .or_else(|| self.not_asked_for.get(category))
+            .unwrap_or(&self.merge)
     }
 
     /// The model that was asked for this category, if one was.
@@ -398,10 +416,7 @@ impl Models {
 
     /// Whether any of them knows secret fields: then what is shown is not all that is stored.
     pub fn have_secrets(&self) -> bool {
-        self.all().any(|model| {
-            let spec = model.spec();
-            !(spec.event_secrets.is_empty() && spec.command_secrets.is_empty())
-        })
+        self.all().any(Model::has_secrets)
     }
 
     /// All models that were asked for, by category.

@@ -56,7 +56,6 @@ fn stream(mapped: &[Mapped], name: &str) -> Vec<Event> {
                 causation_id: new.causation_id,
                 data: new.data,
                 metadata: new.metadata,
-                redacted: Vec::new(),
             }
         })
         .collect()

@@ -37,6 +37,13 @@ impl BuiltIn {
         }
     }
 
+    /// The fields of its events and states that hold secrets.
+    fn secret_fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Users => &users::SECRET_FIELDS,
+        }
+    }
+
     /// The model for a category, if one comes with the daemon.
     pub fn for_category(category: &str) -> Option<Self> {
         Self::ALL
@@ -81,7 +88,11 @@ pub fn models(asked: &[BuiltIn], cost: Cost) -> Result<Models, ModelError> {
             });
         }
     }
-    Models::new(models)
+    let mut models = Models::new(models)?;
+    for built_in in BuiltIn::ALL {
+        models = models.hiding(built_in.category(), built_in.secret_fields());
+    }
+    Ok(models)
 }
 
 #[cfg(test)]

@@ -10,12 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::search::Search;
+use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
 use crate::limits::{
     HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR, SCAN_ENTRIES_MAX,
 };
-use crate::store::{Direction, LogFilter, LogPage, Store, StoreError, View};
+use crate::store::{Direction, LogFilter, Store, StoreError, View};
 
 /// How many events are read before the page is weighed again.
 const CHUNK: usize = 64;
@@ -226,6 +228,14 @@ pub(crate) fn stream_page(
     Ok((page, next))
 }
 
+/// A page of events as they may be shown.
+#[derive(Debug, Default)]
+pub(crate) struct ShownPage {
+    pub(crate) events: Vec<Shown<Event>>,
+    pub(crate) next: Option<Position>,
+    pub(crate) scanned: u64,
+}
+
 /// Events of the log that pass a filter, as `show` lets them be seen, within the bounds on weight and on how many are looked
 /// at.
 ///
@@ -236,16 +246,16 @@ pub(crate) fn log_page(
     from: Option<Position>,
     direction: Direction,
     limit: usize,
-    show: &dyn Fn(Event) -> Event,
-) -> Result<LogPage, StoreError> {
-    let text = filter.text.as_deref().map(str::to_lowercase);
+    show: &dyn Fn(Event) -> Shown<Event>,
+) -> Result<ShownPage, StoreError> {
+    let text = filter.text.as_deref().and_then(Search::new);
     let filter = LogFilter {
         text: None,
         ..filter.clone()
     };
-    let mut page = LogPage {
+    let mut page = ShownPage {
         next: from,
-        ..LogPage::default()
+        ..ShownPage::default()
     };
     let mut bytes = 0;
     loop {
@@ -261,7 +271,7 @@ pub(crate) fn log_page(
         for event in part.events {
             let (weight, position) = (weight(&event), event.position);
             let event = show(event);
-            if text.as_deref().is_some_and(|text| !event.mentions(text)) {
+            if text.as_ref().is_some_and(|text| !text.in_event(&event)) {
                 continue;
             }
             bytes += weight;

@@ -16,7 +16,6 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
-use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until};
 
 use crate::limits::{
@@ -122,24 +121,6 @@ fn time_of(view: &dyn View, base: &Base, revision: Revision) -> Result<Timestamp
     };
     let at = view.effective_at(&info.stream, revision)?;
     Ok(at.unwrap_or(info.first_at))
-}
-
-/// A scenario as it may be shown.
-pub fn redact(model: &Model, scenario: &mut WhatIfOut) {
-    for step in &mut scenario.steps {
-        redact_diff(model, &mut step.diff);
-        step.events = std::mem::take(&mut step.events)
-            .into_iter()
-            .map(|event| redact_event(model, event))
-            .collect();
-    }
-    redact_diff(model, &mut scenario.diff);
-    scenario.redacted = redact_state(model, &mut scenario.state);
-    for pointer in redact_state(model, &mut scenario.actual.state) {
-        if !scenario.redacted.contains(&pointer) {
-            scenario.redacted.push(pointer);
-        }
-    }
 }
 
 fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {

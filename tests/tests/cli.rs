@@ -82,7 +82,7 @@ async fn every_kind_of_ending_has_its_exit_code() {
         &["state", "user-sarah", "--as-of", "2025-03-24T15:47:00"],
         2,
     );
-    run(&daemon, &["state", "nodash"], 2);
+    run(&daemon, &["state", "noid-"], 2);
     run(&daemon, &["state", "user-nobody"], 3);
     run(&daemon, &["state", "user-sarah", "--at-revision", "9"], 3);
     run(

@@ -48,7 +48,7 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     // By now, or soon: it is tried four times.
     screen.wait_for("1 ✗");
     screen.press("\t\tR").unwrap();
-    screen.wait_for("nothing waits, and nothing has failed");
+    screen.wait_for("no job is waiting, and none has failed");
     // Out by q from each level.
     screen.press("qqq").unwrap();
     assert_eq!(screen.exit_code(), 0);
@@ -163,7 +163,7 @@ async fn a_failed_job_is_seen_understood_and_tried_again() {
     std::fs::remove_file(&mail).unwrap();
     std::fs::create_dir(&mail).unwrap();
     screen.press("R").unwrap();
-    screen.wait_for("nothing waits, and nothing has failed");
+    screen.wait_for("no job is waiting, and none has failed");
     let mails: Vec<_> = std::fs::read_dir(&mail).unwrap().collect();
     assert_eq!(mails.len(), 1, "{mails:?}");
     screen.press("qqq").unwrap();

@@ -1,10 +1,22 @@
-//! Figures about runs and projections, as a person says them.
+//! What the daemon reports, as a person says it: runs, projections, warnings.
 //!
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
 use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
 
+use whodunit_core::api::warning::Warning;
+
 use crate::text::{number, safe};
+
+/// A warning as a sentence that names its revisions.
+pub(crate) fn warning(warning: &Warning) -> String {
+    let revisions: Vec<_> = warning.revisions.iter().map(ToString::to_string).collect();
+    match revisions.as_slice() {
+        [] => warning.detail.clone(),
+        [one] => format!("{} (revision {one})", warning.detail),
+        all => format!("{} (revisions {})", warning.detail, all.join(", ")),
+    }
+}
 
 /// What keeps a projection from going on; what did, and does no more, is said to be the last.
 pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {

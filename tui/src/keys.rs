@@ -235,7 +235,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["shift-right"],
         Action::TimeForward,
         "",
-        "step on along the time axis",
+        "step forward along the time axis",
         false,
     ),
     key(
@@ -251,7 +251,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["tab"],
         Action::NextPane,
         "pane",
-        "to the next pane",
+        "go to the next pane",
         false,
     ),
     key(
@@ -275,7 +275,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["x"],
         Action::DropEvent,
         "drop",
-        "as if the selected recorded event had not happened",
+        "drop the selected recorded event",
         true,
     ),
     key(
@@ -283,7 +283,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["e", "enter"],
         Action::ReplaceEvent,
         "edit",
-        "as if the selected event had said something else; edit an action",
+        "change the selected event's data, or edit an action",
         true,
     ),
     key(
@@ -291,7 +291,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["i"],
         Action::InsertEvent,
         "insert",
-        "as if something had happened after the selected event",
+        "insert an event after the selected one",
         true,
     ),
     key(
@@ -299,7 +299,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["delete", "backspace"],
         Action::Remove,
         "remove",
-        "take the selected change out of the story",
+        "remove the selected change",
         true,
     ),
     key(
@@ -307,7 +307,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["m"],
         Action::ToggleRefold,
         "re-fold",
-        "apply what was recorded after the base, or end there",
+        "re-fold the events recorded after the base, or end there",
         true,
     ),
     key(
@@ -323,7 +323,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["right", "l", ">"],
         Action::BaseLater,
         "",
-        "move the base one revision on",
+        "move the base one revision forward",
         false,
     ),
     key(
@@ -331,7 +331,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["u"],
         Action::Undo,
         "undo",
-        "undo the last change of the story",
+        "undo the last change",
         true,
     ),
     key(
@@ -347,7 +347,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["tab"],
         Action::NextPane,
         "pane",
-        "to the next pane",
+        "go to the next pane",
         false,
     ),
     key(
@@ -371,7 +371,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["F", "space"],
         Action::Follow,
         "follow",
-        "follow the log, or hold it still",
+        "follow the log, or pause it",
         true,
     ),
     key(
@@ -403,7 +403,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["tab"],
         Action::NextPane,
         "pane",
-        "to the next pane",
+        "go to the next pane",
         true,
     ),
     key(
@@ -427,7 +427,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["C"],
         Action::Check,
         "check",
-        "consistency check: is the read model what the log says?",
+        "check that the read model matches the log",
         true,
     ),
     key(
@@ -435,7 +435,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["B"],
         Action::Rebuild,
         "rebuild",
-        "make the projection's read model anew from the log",
+        "rebuild the projection's read model from the log",
         true,
     ),
     key(
@@ -451,7 +451,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["K"],
         Action::CancelRun,
         "cancel",
-        "end the projection's rebuild, or else the backfill",
+        "cancel the projection's rebuild, or the backfill",
         true,
     ),
     key(
@@ -532,7 +532,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &["r"],
         Action::Retry,
         "",
-        "load again",
+        "reload",
         false,
     ),
     key(
@@ -624,7 +624,7 @@ pub(crate) fn matching(scope: Scope, filter: &str) -> Vec<&'static Binding> {
 
 /// How a key is written for people.
 pub(crate) fn pretty(key: &str, ascii: bool) -> String {
-    let picture = match key {
+    let glyph = match key {
         "enter" => "⏎",
         "left" => "←",
         "right" => "→",
@@ -637,7 +637,7 @@ pub(crate) fn pretty(key: &str, ascii: bool) -> String {
     if ascii {
         key.to_owned()
     } else {
-        picture.to_owned()
+        glyph.to_owned()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The runtime: does what updates want done, and tells what came of it.
+//! The runtime: does what updates want done, and reports what came of it.
 //!
 //! Owns the tasks: one for each request under way, one for the live feed. Everything comes back as a message over one
 //! bounded channel. Never touches the model.
@@ -146,7 +146,7 @@ async fn follow(client: Client, messages: mpsc::Sender<Msg>, mut asked: watch::R
     }
 }
 
-/// Hands the feed's messages on; why it ended, or `None` when nobody listens any more.
+/// Hands the feed's messages on; why it ended, or `None` when the loop is gone.
 async fn read(live: &mut Live, messages: &mpsc::Sender<Msg>) -> Option<String> {
     loop {
         let mut batch = Vec::new();

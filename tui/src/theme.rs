@@ -31,7 +31,7 @@ pub(crate) struct Theme {
     pub(crate) ascii: bool,
 }
 
-/// A small picture.
+/// A mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glyph {
     Live,

@@ -77,7 +77,7 @@ pub struct ModelOut {
     pub commands: Vec<CommandOut>,
     /// The event types it knows, with their current schema version.
     pub events: BTreeMap<String, u32>,
-    /// JSON Pointers of secrets in a state.
+    /// Names of fields that hold secrets, wherever they stand.
     pub secrets: Vec<String>,
 }
 

@@ -56,9 +56,9 @@ pub struct StateOut {
 
 /// A page of steps (`GET /v1/streams/{stream}/steps`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct StepsOut {
+pub struct StepsOut<S = Step> {
     /// The steps, in the order asked for.
-    pub items: Vec<Step>,
+    pub items: Vec<S>,
     /// Give it back as `cursor` for the next page; `null` at the end.
     pub next_cursor: Option<String>,
     /// The log's head when the page was read.

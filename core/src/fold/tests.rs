@@ -25,7 +25,6 @@ fn event(revision: u64, data: &Value) -> Event {
         causation_id: None,
         data: Json::from(data),
         metadata: None,
-        redacted: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::{Json, Unfit, check, pointer_token};
+use crate::shown::Shown;
 use crate::time::Timestamp;
 
 /// What a line holds.
@@ -96,6 +97,8 @@ pub struct DecisionLine {
     pub decision: Decision,
     /// Which events tell its place; `None` in exports of versions that did not write it.
     pub ids: Option<DecisionIds>,
+    /// JSON Pointers of values that were redacted on export.
+    pub redacted: Vec<String>,
 }
 
 /// Which events tell where a decision stands. Ids are the same in every log; positions and revisions are not.
@@ -169,6 +172,13 @@ struct HeaderLine {
     export: ExportHeader,
 }
 
+/// What an export says beside a decision: which of its values were taken out.
+#[derive(Debug, Deserialize)]
+struct Marks {
+    #[serde(default)]
+    redacted: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Wrapped {
     decision: Decision,
@@ -193,7 +203,12 @@ impl Line {
         let Wrapped { decision } = parse(line)?;
         // Apart from the decision itself, whose payload must stay the tokens it is.
         let ids = serde_json::from_str(inner.get()).ok();
-        Ok(Self::Decision(Box::new(DecisionLine { decision, ids })))
+        let Marks { redacted } = parse(inner.get().as_bytes())?;
+        Ok(Self::Decision(Box::new(DecisionLine {
+            decision,
+            ids,
+            redacted,
+        })))
     }
 }
 
@@ -205,7 +220,7 @@ struct Outer<'a> {
 #[derive(Serialize)]
 struct Inner<'a> {
     #[serde(flatten)]
-    decision: &'a Decision,
+    decision: &'a Shown<Decision>,
     #[serde(flatten)]
     ids: &'a DecisionIds,
 }
@@ -218,7 +233,7 @@ pub fn header_line(out: &mut Vec<u8>, export: ExportHeader) -> Result<(), serde_
 /// The line of a decision, without its end.
 pub fn decision_line(
     out: &mut Vec<u8>,
-    decision: &Decision,
+    decision: &Shown<Decision>,
     ids: &DecisionIds,
 ) -> Result<(), serde_json::Error> {
     let decision = Inner { decision, ids };

@@ -23,7 +23,7 @@ pub use prepare::Passwords;
 /// # Errors
 /// When one of its schemas does not compile, which a test rules out.
 pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
-    let pointers = |list: &[&str]| list.iter().map(|&p| p.to_owned()).collect::<Vec<_>>();
+    let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let spec = ModelSpec {
         name: "users".to_owned(),
         category: Some("user".to_owned()),
@@ -37,10 +37,8 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
             from: 1,
             upcast: status_changed,
         }],
-        state_secrets: pointers(&["/password_hash"]),
-        event_secrets: pointers(&["/password_hash"]),
-        command_secrets: pointers(&["/password_hash", "/new_password_hash"]),
-        plaintext_fields: pointers(&["password", "current_password", "new_password"]),
+        secret_fields: names(&SECRET_FIELDS),
+        plaintext_fields: names(&["password", "current_password", "new_password"]),
         title: Some("/email".to_owned()),
         status: Some("/status".to_owned()),
         unique_keys: Some(unique_keys),
@@ -51,6 +49,9 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
         Some(Arc::new(prepare::PrepareUsers::new(passwords))),
     )
 }
+
+/// Fields that hold secrets. They stay hidden where this model is not asked for: a log that it wrote may be opened without it.
+pub const SECRET_FIELDS: [&str; 2] = ["password_hash", "new_password_hash"];
 
 /// The decider of category `user`.
 #[derive(Debug, Clone, Copy)]

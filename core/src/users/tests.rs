@@ -58,7 +58,6 @@ fn history(events: &[(&str, Value)]) -> Vec<Event> {
                 causation_id: None,
                 data: Json::from(data),
                 metadata: None,
-                redacted: Vec::new(),
             }
         })
         .collect()
@@ -600,15 +599,16 @@ fn the_rules_hash_is_stable_and_names_the_rules() {
 #[test]
 fn views_show_no_hash_and_say_where_it_was() {
     let model = users();
-    let event = crate::view::redact_event(&model, history(&[created()]).remove(0));
-    assert_eq!(event.redacted, ["/data/password_hash"]);
+    let models = crate::model::Models::new([model.clone()]).unwrap();
+    let event = crate::shown::Reveal::NO.show(&models, history(&[created()]).remove(0));
+    assert_eq!(event.redacted(), ["/data/password_hash"]);
     assert!(!event.data.as_str().contains("hash:"));
     let (before, after) = (
         fold(&model, &[]).state,
         fold(&model, &history(&[created()])).state,
     );
     let mut diff = crate::diff::diff(&before, &after);
-    crate::view::redact_diff(&model, &mut diff);
+    crate::shown::redact_diff(&model, &mut diff);
     let text = serde_json::to_string(&diff).unwrap();
     assert!(
         !text.contains("hash:")

@@ -66,7 +66,6 @@ fn events(facts: &[(&str, Value)]) -> Vec<Event> {
             causation_id: None,
             data: Json::from(data),
             metadata: None,
-            redacted: Vec::new(),
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use whodunit_core::redact::REDACTED;
+use whodunit_core::shown::REDACTED;
 use whodunit_core::text::shown;
 
 use crate::limits::ANSWER_CHARS_MAX;

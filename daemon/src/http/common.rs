@@ -4,11 +4,8 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use whodunit_core::api::problem::{Code, Problem, echo};
-use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
-use whodunit_core::model::Models;
+use whodunit_core::shown::Reveal;
 use whodunit_core::text::shown;
-use whodunit_core::view::{redact_decision, redact_event};
 
 use super::error::ApiError;
 use crate::limits::{ACTOR_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
@@ -105,55 +102,16 @@ pub(crate) fn at_most_one(
     Ok(())
 }
 
-/// Whether a reply shows secrets. Made only by [`Reveal::asked`], which leaves a trace of who asked for them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reveal(bool);
-
-impl Reveal {
-    /// Secrets stay hidden.
-    pub(crate) const NO: Self = Self(false);
-
-    /// Notes who asked to see secrets, and of what.
-    pub(crate) fn asked(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Self {
-        if reveal {
-            let who = headers
-                .get("x-whodunit-actor")
-                .and_then(|value| value.to_str().ok());
-            let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
-            let who = shown(who.unwrap_or("anonymous"));
-            // As plain values they are quoted in the log, so that neither can look like another field.
-            let (who, of) = (who.as_ref(), echo(of));
-            tracing::info!(who, what, of, "secrets revealed");
-        }
-        Self(reveal)
-    }
-
-    /// Whether secrets are shown.
-    pub(crate) fn yes(self) -> bool {
-        self.0
-    }
-
-    /// An event as it may be shown.
-    pub(crate) fn event(self, models: &Models, event: Event) -> Event {
-        if self.0 {
-            return event;
-        }
-        redact_event(models.for_stream(&event.stream), event)
-    }
-
-    /// Events as they may be shown.
-    pub(crate) fn events(self, models: &Models, events: Vec<Event>) -> Vec<Event> {
-        events
-            .into_iter()
-            .map(|event| self.event(models, event))
-            .collect()
-    }
-
-    /// A decision as it may be shown.
-    pub(crate) fn decision(self, models: &Models, decision: Decision) -> Decision {
-        if self.0 {
-            return decision;
-        }
-        redact_decision(models.for_stream(&decision.stream), decision)
-    }
+/// Whether a reply shows secrets; leaves a trace of who asked to see them, and of what.
+pub(crate) fn asked_to_reveal(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Reveal {
+    Reveal::asked(reveal, || {
+        let who = headers
+            .get("x-whodunit-actor")
+            .and_then(|value| value.to_str().ok());
+        let who = who.filter(|who| !who.is_empty() && who.len() <= ACTOR_BYTES_MAX);
+        let who = shown(who.unwrap_or("anonymous"));
+        // As plain values they are quoted in the log, so that neither can look like another field.
+        let (who, of) = (who.as_ref(), echo(of));
+        tracing::info!(who, what, of, "secrets revealed");
+    })
 }

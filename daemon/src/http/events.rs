@@ -11,9 +11,10 @@ use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
+use whodunit_core::shown::Shown;
 use whodunit_core::time::Timestamp;
 
-use super::common::{Order, Reveal, at_most_one, page_limit};
+use super::common::{Order, asked_to_reveal, at_most_one, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query};
 use super::reply::{Written, answer};
@@ -57,7 +58,7 @@ pub(crate) struct EventsParams {
 
 /// Events of the whole log. Everything given must hold.
 #[utoipa::path(get, path = "/v1/events", tag = "browse", params(EventsParams),
-    responses((status = 200, body = Page<Event>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<Shown<Event>>), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list_events(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<EventsParams>,
@@ -78,10 +79,10 @@ pub(crate) async fn list_events(
         until: params.until,
         text: params.text.filter(|text| !text.is_empty()),
     };
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "events", "the log");
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
     answer(&parts, move |view| {
-        let show = |event| reveal.event(&models, event);
+        let show = |event| reveal.show(&models, event);
         let page = log_page(view, &filter, from, order.into(), limit, &show)?;
         Ok(Page {
             items: page.events,
@@ -104,21 +105,21 @@ pub(crate) struct EventParams {
 /// One event.
 #[utoipa::path(get, path = "/v1/events/{event_id}", tag = "browse",
     params(("event_id" = String, Path, description = "its id"), EventParams),
-    responses((status = 200, body = Event), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Shown<Event>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get_event(
     State(parts): State<Arc<Parts>>,
     PathText(event_id): PathText,
     Query(params): Query<EventParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "event", &event_id);
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "event", &event_id);
     let models = Arc::clone(&parts.models);
     answer(&parts, move |view| {
         let Some(event) = view.event_by_id(&event_id)? else {
             let detail = format!("there is no event `{}`", echo(&event_id));
             return Err(Problem::new(Code::NoSuchEvent, detail).into());
         };
-        Ok(reveal.event(&models, event))
+        Ok(reveal.show(&models, event))
     })
     .await
 }
@@ -156,7 +157,7 @@ pub(crate) struct DecisionsParams {
 
 /// Decisions: every command and what the rules answered, rejected ones too.
 #[utoipa::path(get, path = "/v1/decisions", tag = "browse", params(DecisionsParams),
-    responses((status = 200, body = Page<Decision>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<Shown<Decision>>), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list_decisions(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<DecisionsParams>,
@@ -169,7 +170,7 @@ pub(crate) async fn list_decisions(
         stream: params.stream,
         rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),
     };
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "decisions",
@@ -178,10 +179,9 @@ pub(crate) async fn list_decisions(
     let models = Arc::clone(&parts.models);
     answer(&parts, move |view| {
         let page = view.decisions(&filter, from, order.into(), limit)?;
-        let show = |decision| reveal.decision(&models, decision);
         Ok(Page {
             scanned: page.decisions.len() as u64,
-            items: page.decisions.into_iter().map(show).collect(),
+            items: reveal.show_all(&models, page.decisions),
             next_cursor: page.next.map(|next| order.cursor(next)),
             head: view.head().position.0,
         })

@@ -3,22 +3,24 @@
 use std::io;
 use std::sync::Arc;
 
+use super::reply::Showable;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
+use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
 use whodunit_core::transfer::{DecisionIds, ExportHeader, decision_line, header_line};
 
-use super::common::Reveal;
+use super::common::asked_to_reveal;
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
@@ -86,14 +88,15 @@ pub(crate) async fn export_events(
     let Ok(place) = Arc::clone(&parts.gates.exports).try_acquire_owned() else {
         return Err(busy("too many exports are under way"));
     };
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "export", "the log");
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "export", "the log");
     let until = *parts.store.head().borrow();
     let what = if whole && params.decisions != Some(false) {
         What::EventsAndDecisions(Cursor::default())
     } else {
         What::Events(Some(Position(1)), Box::new(filter))
     };
-    let redacted = parts.store.is_redacted_copy() || (!reveal.yes() && parts.models.have_secrets());
+    let redacted =
+        parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
     let header = if redacted {
         Some(header_of(&what, until)?)
     } else {
@@ -119,6 +122,21 @@ pub(crate) async fn export_events(
         (HeaderName::from_static("whodunit-head"), head),
     ];
     Ok((headers, body).into_response())
+}
+
+/// Whether something of the log may be hidden in what is shown of it.
+async fn hides_something(parts: &Parts) -> Result<bool, StoreError> {
+    if parts.models.have_secrets() {
+        return Ok(true);
+    }
+    let models = Arc::clone(&parts.models);
+    read(&parts.store, move |view| {
+        let categories = view.categories()?;
+        Ok(categories
+            .iter()
+            .any(|info| models.for_category(&info.category).has_secrets()))
+    })
+    .await
 }
 
 /// The first line of a redacted export: that it is one, and how much follows, where that is known.
@@ -195,11 +213,11 @@ fn lines(
                 match entry {
                     Entry::Event(event) => {
                         last = Some((event.position, event.event_id.clone()));
-                        line(&mut lines, &reveal.event(models, *event))?;
+                        line(&mut lines, &reveal.show(models, *event))?;
                     }
                     Entry::Decision(decision) => {
                         let ids = place(view, &decision, last.as_ref())?;
-                        let decision = reveal.decision(models, *decision);
+                        let decision = reveal.show(models, *decision);
                         decision_line(&mut lines, &decision, &ids).map_err(unwritten)?;
                         lines.push(b'\n');
                     }
@@ -210,7 +228,7 @@ fn lines(
             (!done).then_some(What::EventsAndDecisions(found.end))
         }
         What::Events(from, filter) => {
-            let show = |event| reveal.event(models, event);
+            let show = |event| reveal.show(models, event);
             let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
             for event in page.events {
                 if event.position <= until.position {
@@ -272,7 +290,7 @@ fn place(
     })
 }
 
-fn line(lines: &mut Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
+fn line(lines: &mut Vec<u8>, value: &impl Showable) -> Result<(), StoreError> {
     serde_json::to_writer(&mut *lines, value).map_err(unwritten)?;
     lines.push(b'\n');
     Ok(())

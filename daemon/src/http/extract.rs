@@ -252,7 +252,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StreamPath {
         StreamName::new(name).map(Self).map_err(|error| {
             Problem::new(Code::BadStreamName, format!("the stream's name {error}"))
                 .field("stream")
-                .hint("a stream is named `category-id`, such as `user-42`")
+                .hint("a stream is named `category-id`, such as `user-42`, or just `category`")
                 .into()
         })
     }

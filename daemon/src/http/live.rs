@@ -12,8 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use whodunit_core::api::browse::LiveHead;
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::shown::Reveal;
 
-use super::common::Reveal;
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
@@ -118,11 +118,11 @@ impl Sending {
         let (kind, data) = match message {
             Message::Entry(Entry::Event(event)) => (
                 "event",
-                serde_json::to_string(&Reveal::NO.event(models, *event))?,
+                serde_json::to_string(&Reveal::NO.show(models, *event))?,
             ),
             Message::Entry(Entry::Decision(decision)) => (
                 "decision",
-                serde_json::to_string(&Reveal::NO.decision(models, *decision))?,
+                serde_json::to_string(&Reveal::NO.show(models, *decision))?,
             ),
             Message::Head(head) => {
                 let head = LiveHead {

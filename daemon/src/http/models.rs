@@ -71,7 +71,7 @@ fn described(model: &Model) -> ModelOut {
         rules_hash: model.rules_hash().to_owned(),
         commands: commands.collect(),
         events: spec.events.clone(),
-        secrets: spec.state_secrets.clone(),
+        secrets: spec.secret_fields.clone(),
     }
 }
 

@@ -14,6 +14,7 @@ use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, NotYetOut, ReadMod
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::ids::Position;
 use whodunit_core::json;
+use whodunit_core::search::Search;
 
 use super::common::{Order, bad_cursor, page_limit};
 use super::error::ApiError;
@@ -249,7 +250,7 @@ impl Asked {
     ) -> Result<(), ApiError> {
         let fields = projection.fields();
         match name {
-            "match" => self.query.text = Some(value).filter(|text| !text.is_empty()),
+            "match" => self.query.text = Search::new(&value),
             "filter" => {
                 if self.query.filters.len() == QUERY_FILTERS_MAX {
                     let detail = format!("more than {QUERY_FILTERS_MAX} filters are given");

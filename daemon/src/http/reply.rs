@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::time_travel::StepsOut;
+use whodunit_core::api::{Page, browse, ops, pipeline, write};
+use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
 use super::error::{ApiError, busy};
@@ -22,11 +25,46 @@ use crate::store::{StoreError, View};
 /// Replies below this many bytes are not counted against the bound: connections bound them well enough.
 const COUNTED_FROM_BYTES: usize = 64 << 10;
 
+/// What a reply may hold: what redaction made, and what has no place for a secret. An event, a decision or a state is only
+/// shown as [`Shown`].
+pub(crate) trait Showable: Serialize {}
+
+impl<T: Serialize> Showable for Shown<T> {}
+impl<T: Showable> Showable for Page<T> {}
+impl<T: Showable> Showable for &T {}
+impl<T: Showable> Showable for StepsOut<T> {}
+
+/// Types without a place for a secret: names, counts, times, and documents that a projection keeps without secrets.
+macro_rules! showable {
+    ($($type:ty),* $(,)?) => { $(impl Showable for $type {})* };
+}
+
+showable!(
+    browse::Category,
+    browse::DensityOut,
+    browse::LiveHead,
+    browse::ModelOut,
+    browse::Stream,
+    ops::HealthOut,
+    pipeline::BackfillPlan,
+    pipeline::CheckOut,
+    pipeline::DocumentOut,
+    pipeline::DocumentPage,
+    pipeline::JobOut,
+    pipeline::NotYetOut,
+    pipeline::OutboxPage,
+    pipeline::ProjectionOut,
+    pipeline::ReadModelOut,
+    pipeline::RetriedOut,
+    pipeline::RunOut,
+    write::ImportReport,
+);
+
 /// A JSON reply.
 #[derive(Debug)]
 pub(crate) struct Reply<T>(pub(crate) T);
 
-impl<T: Serialize> IntoResponse for Reply<T> {
+impl<T: Showable> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(body) => json(Bytes::from(body)),
@@ -80,7 +118,7 @@ impl io::Write for Stoppable<'_> {
 }
 
 impl Written {
-    fn new(value: &impl Serialize, replies: &Memory, stop: &Stop) -> Result<Self, ApiError> {
+    fn new(value: &impl Showable, replies: &Memory, stop: &Stop) -> Result<Self, ApiError> {
         let mut out = Stoppable {
             bytes: Vec::with_capacity(128),
             stop,
@@ -109,7 +147,7 @@ impl IntoResponse for Written {
 }
 
 /// Answers with what a read of the log finds.
-pub(crate) async fn answer<T: Serialize>(
+pub(crate) async fn answer<T: Showable>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {
@@ -121,7 +159,7 @@ pub(crate) async fn answer<T: Serialize>(
 }
 
 /// Answers with what heavy work on the log finds: in a pool of its own.
-pub(crate) async fn answer_heavy<T: Serialize>(
+pub(crate) async fn answer_heavy<T: Showable>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {

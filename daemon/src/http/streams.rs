@@ -12,8 +12,9 @@ use whodunit_core::api::problem::Problem;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Models;
+use whodunit_core::shown::Shown;
 
-use super::common::{Order, Reveal, at_most_one, bad_cursor, bounded, page_limit};
+use super::common::{Order, asked_to_reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
 use super::reply::{Written, answer};
@@ -224,7 +225,7 @@ impl Within {
 /// A stream's events.
 #[utoipa::path(get, path = "/v1/streams/{stream}/events", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
-    responses((status = 200, body = Page<Event>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<Shown<Event>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stream_events(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
@@ -232,7 +233,7 @@ pub(crate) async fn stream_events(
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
     let within = params.check()?;
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "events",
@@ -243,7 +244,7 @@ pub(crate) async fn stream_events(
         let (events, next_cursor) = within.load(view, &stream)?;
         Ok(Page {
             scanned: events.len() as u64,
-            items: reveal.events(&models, events),
+            items: reveal.show_all(&models, events),
             next_cursor,
             head: view.head().position.0,
         })

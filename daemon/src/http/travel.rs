@@ -10,11 +10,10 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
 use whodunit_core::diff::diff;
 use whodunit_core::ids::Revision;
-use whodunit_core::model::Model;
+use whodunit_core::shown::Shown;
 use whodunit_core::time::{TimeError, Timestamp};
-use whodunit_core::view::{redact_data, redact_diff, redact_event, redact_state};
 
-use super::common::{Order, Reveal, at_most_one};
+use super::common::{Order, asked_to_reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
 use super::reply::{Written, answer_heavy};
@@ -38,7 +37,7 @@ pub(crate) struct StateParams {
 /// The state of a stream at a point of its history.
 #[utoipa::path(get, path = "/v1/streams/{stream}/state", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
-    responses((status = 200, body = StateOut), (status = 404, body = Problem, content_type = "application/problem+json",
+    responses((status = 200, body = Shown<StateOut>), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head` or `before_first_event`")))]
 pub(crate) async fn get_state(
     State(parts): State<Arc<Parts>>,
@@ -56,16 +55,14 @@ pub(crate) async fn get_state(
         (None, Some(at)) => Point::AsOf(at),
         (None, None) => Point::Head,
     };
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "state",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.for_stream(&stream).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
@@ -77,19 +74,13 @@ pub(crate) async fn get_state(
             clock_went_back(view, &found, beginning)?,
             faults(&reached.folded),
         ];
-        let mut state = reached.folded.state;
-        let redacted = if reveal.yes() {
-            Vec::new()
-        } else {
-            redact_state(&model, &mut state)
-        };
-        Ok(StateOut {
+        let out = StateOut {
             stream,
             revision: found.revision,
             position: reached.last.map(|(position, _)| position),
             recorded_at: reached.last.map(|(_, at)| at),
-            state,
-            redacted,
+            state: reached.folded.state,
+            redacted: Vec::new(),
             head_revision: found.info.revision,
             model: model.name().to_owned(),
             rules_hash: model.rules_hash().to_owned(),
@@ -97,7 +88,8 @@ pub(crate) async fn get_state(
             faults: reached.folded.faults,
             faults_total: reached.folded.faults_total,
             warnings: warnings.into_iter().flatten().collect(),
-        })
+        };
+        Ok(reveal.show(&models, out))
     })
     .await
 }
@@ -105,7 +97,7 @@ pub(crate) async fn get_state(
 /// A stream's events, each with what it did to the state.
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
-    responses((status = 200, body = StepsOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = StepsOut<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get_steps(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
@@ -113,16 +105,14 @@ pub(crate) async fn get_steps(
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
     let within = params.check()?;
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "steps",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.for_stream(&stream).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (mut events, next_cursor) = within.load(view, &stream)?;
@@ -148,14 +138,8 @@ pub(crate) async fn get_steps(
         if backward {
             steps.reverse();
         }
-        if !reveal.yes() {
-            steps = steps
-                .into_iter()
-                .map(|step| redact_step(&model, step))
-                .collect();
-        }
         Ok(StepsOut {
-            items: steps,
+            items: reveal.show_all(&models, steps),
             next_cursor,
             head: view.head().position.0,
             scanned,
@@ -163,15 +147,6 @@ pub(crate) async fn get_steps(
         })
     })
     .await
-}
-
-fn redact_step(model: &Model, mut step: Step) -> Step {
-    redact_diff(model, &mut step.diff);
-    if let Some(upcast) = &mut step.upcast {
-        redact_data(model, &mut upcast.data);
-    }
-    step.event = redact_event(model, step.event);
-    step
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -189,7 +164,7 @@ pub(crate) struct DiffParams {
 /// The differences between two points of a stream's history.
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
-    responses((status = 200, body = DiffOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Shown<DiffOut>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get_diff(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
@@ -198,16 +173,14 @@ pub(crate) async fn get_diff(
 ) -> Result<Written, ApiError> {
     let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
-    let reveal = Reveal::asked(
+    let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "diff",
         stream.as_str(),
     );
-    let (travel, model) = (
-        Arc::clone(&parts.travel),
-        parts.models.for_stream(&stream).clone(),
-    );
+    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
+    let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let (from_point, to_point) = (from, to);
@@ -228,25 +201,15 @@ pub(crate) async fn get_diff(
         ];
         warnings.dedup();
         let (from, to) = (from.revision, to.revision);
-        let mut diff = diff(&before.state, &after.state);
-        let mut redacted = Vec::new();
-        if !reveal.yes() {
-            let secrets = &model.spec().state_secrets;
-            let touched = diff.iter().filter(|entry| {
-                let below = |secret: &&String| secret.starts_with(&format!("{}/", entry.path));
-                secrets.contains(&entry.path) || secrets.iter().any(|secret| below(&secret))
-            });
-            redacted = touched.map(|entry| entry.path.clone()).collect();
-            redact_diff(&model, &mut diff);
-        }
-        Ok(DiffOut {
+        let out = DiffOut {
             stream,
             from,
             to,
-            diff,
-            redacted,
+            diff: diff(&before.state, &after.state),
+            redacted: Vec::new(),
             warnings: warnings.into_iter().flatten().collect(),
-        })
+        };
+        Ok(reveal.show(&models, out))
     })
     .await
 }

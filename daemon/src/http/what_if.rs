@@ -8,14 +8,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::Problem;
 use whodunit_core::api::what_if::{StepSelection, WhatIfIn, WhatIfOut};
+use whodunit_core::shown::Shown;
 use whodunit_core::what_if::StepsWanted;
 
-use super::common::{Reveal, page_limit};
+use super::common::{asked_to_reveal, page_limit};
 use super::error::ApiError;
 use super::extract::{Json, Query};
 use super::reply::{Written, answer_heavy};
 use crate::daemon::Parts;
-use crate::what_if::{redact, what_if};
+use crate::what_if::what_if;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +36,7 @@ pub(crate) struct WhatIfParams {
 
 /// Evaluates what would have been: history with edits and actions. Never writes.
 #[utoipa::path(post, path = "/v1/what-if", tag = "what-if", params(WhatIfParams), request_body = WhatIfIn,
-    responses((status = 200, body = WhatIfOut),
+    responses((status = 200, body = Shown<WhatIfOut>),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such base: `no_such_stream`, `revision_beyond_head`, `before_first_event`, `position_beyond_head` or `no_such_decision`"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `key_taken`, as the real endpoint would answer")))]
@@ -46,8 +47,9 @@ pub(crate) async fn run_what_if(
     Json(request): Json<WhatIfIn>,
 ) -> Result<Written, ApiError> {
     let stream = request.stream.as_str();
-    let reveal = Reveal::asked(params.reveal == Some(true), &headers, "what-if", stream);
-    let model = parts.models.for_stream(&request.stream).clone();
+    let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "what-if", stream);
+    let models = Arc::clone(&parts.models);
+    let model = models.for_stream(&request.stream).clone();
     let wanted = StepsWanted {
         which: params.steps.unwrap_or_default(),
         skip: params.cursor.unwrap_or_default(),
@@ -55,11 +57,8 @@ pub(crate) async fn run_what_if(
     };
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     answer_heavy(&parts, move |view| {
-        let mut scenario = what_if(view, &travel, &model, &request, wanted, now)?;
-        if !reveal.yes() {
-            redact(&model, &mut scenario);
-        }
-        Ok(scenario)
+        let scenario = what_if(view, &travel, &model, &request, wanted, now)?;
+        Ok(reveal.show(&models, scenario))
     })
     .await
 }

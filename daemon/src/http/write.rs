@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use whodunit_core::api::problem::Problem;
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn};
+use whodunit_core::shown::{Reveal, Shown};
 
-use super::common::Reveal;
 use super::error::{ApiError, rejected};
 use super::extract::{Json, Query, StreamPath};
 use super::reply::Reply;
@@ -17,7 +17,7 @@ use crate::daemon::Parts;
 /// Hands a command to the rules of the stream's model. The decision is recorded, a rejection too.
 #[utoipa::path(post, path = "/v1/streams/{stream}/commands", tag = "write",
     params(("stream" = String, Path, description = "its name, `category-id`")), request_body = CommandIn,
-    responses((status = 200, body = CommandAccepted),
+    responses((status = 200, body = Shown<CommandAccepted>),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `command_id_conflict`; nothing is stored"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "`rejected` by a rule; on record")))]
@@ -26,21 +26,17 @@ pub(crate) async fn send_command(
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
     Json(command): Json<CommandIn>,
-) -> Result<Reply<CommandAccepted>, ApiError> {
+) -> Result<Reply<Shown<CommandAccepted>>, ApiError> {
     match parts.commands.handle(stream, command).await? {
         CommandResult::Rejected(decision) => Err(rejected(&decision)),
-        CommandResult::Accepted(mut accepted) => {
-            let events = std::mem::take(&mut accepted.events);
-            accepted.events = Reveal::NO.events(&parts.models, events);
-            Ok(Reply(*accepted))
-        }
+        CommandResult::Accepted(accepted) => Ok(Reply(Reveal::NO.show(&parts.models, *accepted))),
     }
 }
 
 /// Appends facts that no rule looked at: all of them, or none.
 #[utoipa::path(post, path = "/v1/streams/{stream}/events", tag = "write",
     params(("stream" = String, Path, description = "its name, `category-id`")), request_body = AppendIn,
-    responses((status = 200, body = AppendedOut),
+    responses((status = 200, body = Shown<AppendedOut>),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "malformed: names the field; nothing is stored"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision`, `event_id_conflict` or `key_taken`; nothing is stored")))]
 pub(crate) async fn append_events(
@@ -48,7 +44,7 @@ pub(crate) async fn append_events(
     StreamPath(stream): StreamPath,
     Query(NoParams {}): Query<NoParams>,
     Json(body): Json<AppendIn>,
-) -> Result<Reply<AppendedOut>, ApiError> {
+) -> Result<Reply<Shown<AppendedOut>>, ApiError> {
     let raw = RawAppend {
         stream: stream.clone(),
         expected: body.expected_revision.unwrap_or_default(),
@@ -56,9 +52,9 @@ pub(crate) async fn append_events(
         handled: true,
     };
     let appended = parts.commands.append(raw).await?;
-    let events = Reveal::NO.events(&parts.models, appended.events);
+    let events = appended.events;
     // A repetition answers as the first append did, though its stream may have grown since.
-    Ok(Reply(AppendedOut {
+    let out = AppendedOut {
         revision: events
             .last()
             .map_or(appended.revision, |event| event.revision),
@@ -68,5 +64,6 @@ pub(crate) async fn append_events(
         stream,
         events,
         repeated: appended.repeated,
-    }))
+    };
+    Ok(Reply(Reveal::NO.show(&parts.models, out)))
 }

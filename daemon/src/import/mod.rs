@@ -154,7 +154,7 @@ impl Importer {
         self.report.out.read += 1;
         let redacted = match &record {
             Ok(Record::Event(event)) => !event.redacted.is_empty(),
-            Ok(Record::Decision(line)) => !line.decision.redacted.is_empty(),
+            Ok(Record::Decision(line)) => !line.redacted.is_empty(),
             _ => false,
         };
         if redacted && !self.may_be_redacted().await? {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 use whodunit_core::model::Models;
-use whodunit_core::view::{redact_event, redact_state};
+use whodunit_core::shown::{Reveal, redact_state};
 
 use super::handler::{Delivery, Handler};
 use crate::limits::JOB_ERROR_CHARS_MAX;
@@ -74,7 +74,7 @@ async fn delivery(context: &JobContext, job: &Job) -> Result<Delivery, String> {
         let mut state = reached.folded.state;
         redact_state(model, &mut state);
         Ok(Delivery {
-            event: redact_event(model, event),
+            event: Reveal::NO.show(&models, event).into_inner(),
             state,
             attempt: job.attempts,
         })

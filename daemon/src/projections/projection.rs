@@ -40,9 +40,11 @@ pub trait Projection: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Hands the texts of a document that `match=` searches to `each`; all there are unless it says otherwise.
+    /// Hands what `match=` searches of a document to `each`, piece by piece; all its keys, texts and numbers unless it
+    /// says otherwise.
     fn texts(&self, state: &State, each: &mut dyn FnMut(&str)) {
-        for value in state.values() {
+        for (key, value) in state {
+            each(key);
             texts(value, each);
         }
     }
@@ -58,8 +60,12 @@ fn texts(value: &Value, each: &mut dyn FnMut(&str)) {
     match value {
         Value::String(text) => each(text),
         Value::Array(items) => items.iter().for_each(|item| texts(item, each)),
-        Value::Object(map) => map.values().for_each(|inner| texts(inner, each)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Object(map) => map.iter().for_each(|(key, inner)| {
+            each(key);
+            texts(inner, each);
+        }),
+        Value::Number(number) => each(number.as_str()),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

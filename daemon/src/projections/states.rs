@@ -2,7 +2,7 @@
 
 use whodunit_core::json::State;
 use whodunit_core::model::Model;
-use whodunit_core::view::redact_state;
+use whodunit_core::shown::redact_state;
 
 use super::projection::{Field, Projection, Sort};
 use super::users::POSITION;

@@ -31,13 +31,9 @@ impl Projection for Users {
 
     /// A profile has no place for a secret, not even for a mark where one was.
     fn keep(&self, model: &Model, state: &mut State) {
-        for pointer in &model.spec().state_secrets {
-            if let Some(name) = pointer.strip_prefix('/') {
-                state.shift_remove(&name.replace("~1", "/").replace("~0", "~"));
-            }
-        }
+        state.retain(|name, _| !model.is_secret(name));
         // What lies deeper is not taken out but marked.
-        whodunit_core::view::redact_state(model, state);
+        whodunit_core::shown::redact_state(model, state);
     }
 
     fn texts(&self, state: &State, each: &mut dyn FnMut(&str)) {

@@ -224,7 +224,7 @@ async fn decisions_are_listed_by_stream_and_outcome() {
         on("order=backward&stream=user-1").await,
         ["SuspendUser", "CreateUser", "CreateUser"]
     );
-    api.get("/v1/decisions?stream=nodash")
+    api.get("/v1/decisions?stream=noid-")
         .await
         .problem(400, "bad_stream_name");
 }
@@ -248,7 +248,10 @@ async fn categories_and_models_are_described() {
         ["user", "*"]
     );
     let model = api.get("/v1/models/user").await.ok();
-    assert_eq!(model["secrets"], json!(["/password_hash"]));
+    assert_eq!(
+        model["secrets"],
+        json!(["password_hash", "new_password_hash"])
+    );
     assert_eq!(model["commands"][0]["name"], "CreateUser");
     assert_eq!(
         model["commands"][0]["schema"]["properties"]["password"]["writeOnly"],
@@ -343,7 +346,7 @@ async fn parameters_that_do_not_fit_are_named() {
             "bad_time",
             "from",
         ),
-        ("/v1/streams/nodash", 400, "bad_stream_name", "stream"),
+        ("/v1/streams/noid-", 400, "bad_stream_name", "stream"),
         (
             "/v1/streams/a%20b-1/state",
             400,

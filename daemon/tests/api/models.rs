@@ -5,7 +5,8 @@ use std::sync::Arc;
 use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_daemon::Config;
-use whodunit_daemon::builtin::BuiltIn;
+use whodunit_daemon::builtin::{self, BuiltIn};
+use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 
 use crate::support::{Api, create_user};
@@ -105,4 +106,41 @@ async fn a_model_that_a_log_was_decided_by_and_that_is_not_asked_for_again_is_na
     let store = RedbStore::open(folder.path(), StoreOptions::Durable).unwrap();
     let again = Api::with(Config::default(), Arc::new(store));
     assert_eq!(again.daemon.forgotten_models().unwrap(), [BuiltIn::Users]);
+}
+
+#[tokio::test]
+async fn secrets_of_a_model_stay_hidden_where_it_is_not_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = Api::start_in(folder.path());
+    api.command("user-1", &create_user("sarah")).await.ok();
+    api.daemon.close().await.unwrap();
+    drop(api);
+    let store = RedbStore::open(folder.path(), StoreOptions::Durable).unwrap();
+    let config = Config {
+        models: builtin::models(&[], Cost::Light).unwrap(),
+        ..Config::default()
+    };
+    let again = Api::with(config, Arc::new(store));
+    for path in [
+        "/v1/streams/user-1/state",
+        "/v1/streams/user-1/events",
+        "/v1/streams/user-1/steps",
+        "/v1/events",
+        "/v1/decisions",
+        "/v1/export",
+        "/v1/read-models/states",
+    ] {
+        let shown = again.get(path).await;
+        assert_eq!(shown.status, 200, "{path}: {}", shown.text);
+        assert!(!shown.text.contains("$argon2"), "{path}: {}", shown.text);
+    }
+    let export = again.get("/v1/export").await;
+    assert_eq!(export.headers["whodunit-redacted"], "true");
+    let revealed = again.get("/v1/streams/user-1/state?reveal=true").await.ok();
+    assert!(
+        revealed["state"]["password_hash"]
+            .as_str()
+            .unwrap()
+            .starts_with("$argon2")
+    );
 }

@@ -247,7 +247,7 @@ async fn bad_records_are_reported_with_line_and_reason() {
         "",
         "{\"stream\":\"door-1\",\"event_type\":\"Opened\"}",
         "not json",
-        "{\"stream\":\"nodash\",\"event_type\":\"Opened\",\"data\":{}}",
+        "{\"stream\":\"noid-\",\"event_type\":\"Opened\",\"data\":{}}",
         "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":[]}",
         "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":{},\"recorded_at\":\"2025-01-01\"}",
         "{\"stream\":\"door-1\",\"event_type\":\"Opened\",\"data\":{},\"colour\":\"red\"}",
@@ -270,7 +270,7 @@ async fn bad_records_are_reported_with_line_and_reason() {
     let expected = [
         (3, "`/data` is required"),
         (4, "it is not JSON: expected ident at column 2"),
-        (5, "`/stream`: is not of the form `category-id`"),
+        (5, "`/stream`: has nothing on one side of its first `-`"),
         (6, "`/data` must be a JSON object"),
         (7, "`/recorded_at`: time `2025-01-01` has no zone"),
         (8, "`/colour`: unknown field `colour`"),

@@ -161,7 +161,7 @@ async fn a_story_that_cannot_be_told_says_why() {
             json!("/as_of"),
         ),
         (
-            json!({"stream": "nodash"}),
+            json!({"stream": "noid-"}),
             400,
             "bad_stream_name",
             json!("/stream"),

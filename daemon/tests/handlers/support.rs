@@ -113,7 +113,6 @@ pub(crate) fn delivery(event_type: &str, data: &Value) -> Delivery {
             causation_id: None,
             data: data.into(),
             metadata: None,
-            redacted: vec!["/data/password_hash".to_owned()],
         },
         state: data.as_object().unwrap().clone(),
         attempt: 1,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
+use whodunit_core::search::Search;
 
 use super::events::{EventsArgs, FilterArgs};
 use super::exit::{CliError, Exit};
@@ -173,18 +174,7 @@ fn is(wanted: Option<&str>, actual: Option<&str>) -> bool {
     wanted.is_none() || wanted == actual
 }
 
-/// As the daemon looks for a text: anywhere in what the event says, without regard to case.
+/// As the daemon looks for a text: in what the event says, without regard to case.
 fn contains(event: &Event, text: &str) -> bool {
-    let wanted = text.to_lowercase();
-    let found = |text: &str| text.to_lowercase().contains(&wanted);
-    let maybe = |text: &Option<String>| text.as_deref().is_some_and(found);
-    found(event.stream.as_str())
-        || found(&event.event_type)
-        || found(&event.event_id)
-        || maybe(&event.actor)
-        || maybe(&event.reason)
-        || maybe(&event.correlation_id)
-        || maybe(&event.causation_id)
-        || found(event.data.as_str())
-        || event.metadata.as_ref().is_some_and(|m| found(m.as_str()))
+    Search::new(text).is_none_or(|text| text.in_event(event))
 }

@@ -119,7 +119,7 @@ enum Command {
     Import(import::ImportArgs),
     /// The log as NDJSON
     Export(export::ExportArgs),
-    /// How far the projections have come; whether their read models are what the log says
+    /// How far the projections have come; whether their read models match the log
     Projections(projections::ProjectionsArgs),
     /// The handlers' jobs: what is done, what waits, what failed
     Outbox(outbox::OutboxArgs),

@@ -119,7 +119,7 @@ async fn a_check_prints_its_findings_and_ends_with_no() {
     assert_eq!(said.exit, Exit::Ok);
     assert_eq!(
         said.out,
-        "✓ users is what the log says\ncompared 412 documents with 1,604 events, up to position 18,204\n"
+        "✓ users matches the log\ncompared 412 documents with 1,604 events, up to position 18,204\n"
     );
     // Without a name, all of them; one finding is enough for a no.
     let replies = vec![

@@ -1,4 +1,4 @@
-//! `whodunit projections`: how far each has come, and whether its read model is what the log says.
+//! `whodunit projections`: how far each has come, and whether its read model matches the log.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ read model and log part. Exit code 1 when it finds anything.
 Examples:
   whodunit projections                       how far each has come, and what it lags behind
   whodunit projections users                 everything about one
-  whodunit projections users --check         is its read model what the log says?"
+  whodunit projections users --check         does its read model match the log?"
 )]
 pub(crate) struct ProjectionsArgs {
     /// Only this one
@@ -294,12 +294,12 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     let name = shown(&found.projection).into_owned();
     if found.ok {
         let ok = terminal.paint(Token::Added, "✓");
-        terminal.line(format!("{ok} {name} is what the log says"))?;
+        terminal.line(format!("{ok} {name} matches the log"))?;
         return terminal.line(compared);
     }
     let wrong = terminal.paint(Token::Error, "✗");
     terminal.line(format!(
-        "{wrong} {name} is not what the log says: {} documents differ",
+        "{wrong} {name} does not match the log: {} documents differ",
         number(found.findings_total)
     ))?;
     terminal.line(compared)?;
@@ -313,8 +313,8 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         ))?;
     }
     terminal.note(format!(
-        "hint: `whodunit event` and `whodunit steps KEY` show what the log says; `whodunit rebuild {name}` makes the read \
-         model anew"
+        "hint: `whodunit event` and `whodunit steps KEY` show what the log says; `whodunit rebuild {name}` rebuilds the \
+         read model"
     ))
 }
 

@@ -237,7 +237,7 @@ pub(crate) fn number(n: u64) -> String {
 /// Warnings of a reply, as messages on standard error.
 pub(crate) fn warn(terminal: &mut Terminal<'_>, warnings: &[Warning]) -> Result<(), CliError> {
     for warning in warnings {
-        terminal.warn(warned(warning))?;
+        terminal.warn(crate::humanize::warning(warning))?;
     }
     Ok(())
 }
@@ -245,18 +245,8 @@ pub(crate) fn warn(terminal: &mut Terminal<'_>, warnings: &[Warning]) -> Result<
 /// The same as lines of the answer, so that it is never without them.
 pub(crate) fn warnings(terminal: &mut Terminal<'_>, warnings: &[Warning]) -> Result<(), CliError> {
     for warning in warnings {
-        let text = format!("! {}", shown(&warned(warning)));
+        let text = format!("! {}", shown(&crate::humanize::warning(warning)));
         terminal.line(terminal.paint(Token::Error, &text))?;
     }
     Ok(())
-}
-
-/// A warning as a sentence that names its revisions.
-fn warned(warning: &Warning) -> String {
-    let revisions: Vec<_> = warning.revisions.iter().map(ToString::to_string).collect();
-    match revisions.as_slice() {
-        [] => warning.detail.clone(),
-        [one] => format!("{} (revision {one})", warning.detail),
-        all => format!("{} (revisions {})", warning.detail, all.join(", ")),
-    }
 }

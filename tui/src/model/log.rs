@@ -6,6 +6,7 @@ use tui_input::Input;
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
+use whodunit_core::search::Search;
 use whodunit_core::time::Timestamp;
 
 use super::{Asked, Remote};
@@ -96,20 +97,11 @@ impl LogScreen {
             && is(&filter.correlation, event.correlation_id.as_deref())
             && filter.since.is_none_or(|since| event.recorded_at >= since)
             && filter.until.is_none_or(|until| event.recorded_at <= until)
-            && filter.text.as_deref().is_none_or(|text| {
-                let text = text.to_lowercase();
-                let parts = [
-                    Some(event.stream.as_str()),
-                    Some(&event.event_type),
-                    event.actor.as_deref(),
-                    event.reason.as_deref(),
-                    Some(event.data.as_str()),
-                ];
-                parts
-                    .into_iter()
-                    .flatten()
-                    .any(|part| part.to_lowercase().contains(&text))
-            })
+            && filter
+                .text
+                .as_deref()
+                .and_then(Search::new)
+                .is_none_or(|text| text.in_event(event))
     }
 
     /// Whether the filter speaks of events only, so that rejected commands have no place in it.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::warning::Warning;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::StreamName;
 use whodunit_core::text::is_unsafe;
@@ -50,6 +51,10 @@ pub(crate) struct StreamScreen {
     pub(crate) density: Option<DensityOut>,
     pub(crate) states: BTreeMap<u64, StateOut>,
     pub(crate) state_failure: Option<(u64, Failure)>,
+    /// What the move to a time left out; gone with the next move.
+    pub(crate) left_out: Vec<Warning>,
+    /// What is to be known about the steps that were loaded.
+    pub(crate) steps_warnings: Vec<Warning>,
     /// How far jobs and projections are with the stream's events, and when that was asked last.
     pub(crate) status: Remote<StreamStatus>,
     pub(crate) status_asked_at: Option<Timestamp>,
@@ -77,6 +82,8 @@ impl StreamScreen {
             density: None,
             states: BTreeMap::new(),
             state_failure: None,
+            left_out: Vec::new(),
+            steps_warnings: Vec::new(),
             status: Remote::Absent,
             status_asked_at: None,
             mark: None,
@@ -278,6 +285,24 @@ impl StreamScreen {
         self.status
             .value()
             .is_some_and(|status| status.is_moving(last))
+    }
+
+    /// What is to be known about what the screen shows, each warning once.
+    pub(crate) fn warnings(&self) -> Vec<&Warning> {
+        let of_state = self.state().map_or(&[][..], |state| &state.warnings);
+        let mut all: Vec<&Warning> = Vec::new();
+        for warning in self
+            .left_out
+            .iter()
+            .chain(of_state)
+            .chain(&self.steps_warnings)
+        {
+            // The same of a longer part of the history says nothing new.
+            if !all.iter().any(|known| known.code == warning.code) {
+                all.push(warning);
+            }
+        }
+        all
     }
 
     /// The command that gives the same answer.

@@ -1,4 +1,4 @@
-//! The what-if screen: a story over a stream's history, and what the daemon says comes of it.
+//! The what-if screen: a scenario over a stream's history, and what the daemon says comes of it.
 
 use whodunit_core::api::browse::ModelOut;
 use whodunit_core::api::what_if::{Action, Continuation, Edit, WhatIfIn, WhatIfOut, WhatIfStep};
@@ -14,7 +14,7 @@ const UNDO_MAX: usize = 100;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Story {
+pub(crate) struct Scenario {
     pub(crate) base: u64,
     pub(crate) edits: Vec<Edit>,
     pub(crate) actions: Vec<Action>,
@@ -28,9 +28,9 @@ pub(crate) struct WhatIfScreen {
     /// The revision of the history that it was opened on.
     pub(crate) opened_at: u64,
     pub(crate) head: u64,
-    pub(crate) story: Story,
-    pub(crate) undo: Vec<Story>,
-    pub(crate) redo: Vec<Story>,
+    pub(crate) scenario: Scenario,
+    pub(crate) undo: Vec<Scenario>,
+    pub(crate) redo: Vec<Scenario>,
     pub(crate) result: Remote<WhatIfOut>,
     pub(crate) model: Remote<ModelOut>,
     /// 0: the changes, 1: the two worlds, 2: the state.
@@ -45,11 +45,11 @@ pub(crate) struct WhatIfScreen {
 /// A row of the two worlds.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum World<'a> {
-    /// A recorded event that is the same in the story.
+    /// A recorded event that is the same in the scenario.
     Same(u64),
-    /// A recorded event that lies after the story's end.
+    /// A recorded event that lies after the scenario's end.
     After(u64),
-    /// A step of the story; the recorded revision behind it, if there is one.
+    /// A step of the scenario; the recorded revision behind it, if there is one.
     Step(Option<u64>, &'a WhatIfStep),
 }
 
@@ -69,7 +69,7 @@ impl WhatIfScreen {
             stream,
             opened_at: base,
             head,
-            story: Story {
+            scenario: Scenario {
                 base,
                 edits: Vec::new(),
                 actions: Vec::new(),
@@ -88,19 +88,19 @@ impl WhatIfScreen {
 
     pub(crate) fn request(&self) -> WhatIfIn {
         WhatIfIn {
-            at_revision: Some(Revision(self.story.base)),
-            edits: self.story.edits.clone(),
-            actions: self.story.actions.clone(),
-            continuation: self.story.continuation,
+            at_revision: Some(Revision(self.scenario.base)),
+            edits: self.scenario.edits.clone(),
+            actions: self.scenario.actions.clone(),
+            continuation: self.scenario.continuation,
             ..WhatIfIn::new(self.stream.clone())
         }
     }
 
-    /// Changes the story; what was before can be undone.
-    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Story)) {
-        let before = self.story.clone();
-        change(&mut self.story);
-        if self.story != before {
+    /// Changes the scenario; what was before can be undone.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Scenario)) {
+        let before = self.scenario.clone();
+        change(&mut self.scenario);
+        if self.scenario != before {
             self.undo.push(before);
             if self.undo.len() > UNDO_MAX {
                 self.undo.remove(0);
@@ -110,13 +110,13 @@ impl WhatIfScreen {
     }
 
     pub(crate) fn changes(&self) -> usize {
-        self.story.edits.len() + self.story.actions.len()
+        self.scenario.edits.len() + self.scenario.actions.len()
     }
 
     /// The rows of the two worlds, around the base.
     pub(crate) fn worlds(&self) -> Vec<World<'_>> {
         let steps = self.result.value().map_or(&[][..], |out| &out.steps);
-        let base = self.story.base;
+        let base = self.scenario.base;
         let mut rows = Vec::new();
         let mut next = base.saturating_sub(AROUND).max(1);
         let until = |rows: &mut Vec<World<'_>>, next: &mut u64, end: u64| {
@@ -133,7 +133,7 @@ impl WhatIfScreen {
                     rows.push(World::Step(Some(revision), step));
                 }
                 None => {
-                    // An inserted event stands where the story has come to, an action stands at the base.
+                    // An inserted event stands where the scenario has come to, an action stands at the base.
                     until(
                         &mut rows,
                         &mut next,
@@ -150,7 +150,7 @@ impl WhatIfScreen {
         until(&mut rows, &mut next, base + 1);
         let last = self.head.min(base.saturating_add(AROUND));
         while next <= last {
-            rows.push(match self.story.continuation {
+            rows.push(match self.scenario.continuation {
                 Continuation::None => World::After(next),
                 Continuation::Refold => World::Same(next),
             });
@@ -173,9 +173,9 @@ impl WhatIfScreen {
         let mut call = format!(
             "whodunit what-if {} --at-revision {}",
             quote(self.stream.as_str()),
-            self.story.base
+            self.scenario.base
         );
-        for edit in &self.story.edits {
+        for edit in &self.scenario.edits {
             let _ = match edit {
                 Edit::Drop(edit) => write!(call, " --drop {}", edit.revision),
                 Edit::Replace(edit) => {
@@ -196,7 +196,7 @@ impl WhatIfScreen {
                 }
             };
         }
-        for action in &self.story.actions {
+        for action in &self.scenario.actions {
             match action {
                 Action::Command(command) => {
                     // Secrets are typed again where the call is used.
@@ -219,7 +219,7 @@ impl WhatIfScreen {
                 }
             }
         }
-        if self.story.continuation == Continuation::Refold {
+        if self.scenario.continuation == Continuation::Refold {
             call.push_str(" --refold");
         }
         call

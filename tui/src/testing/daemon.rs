@@ -10,6 +10,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Stream};
 use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
+use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{Continuation, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::decide::provisional;
@@ -20,9 +21,9 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
+use whodunit_core::shown::{Redact as _, redact_state};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
-use whodunit_core::view::{redact_diff, redact_event, redact_state};
 use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use super::{history, now, pipeline, sarah};
@@ -211,10 +212,25 @@ impl Daemon {
         let revision = match at {
             At::Head => head.0,
             At::Revision(revision) => revision.0,
+            // The clock may go back: what follows a later event is left out.
             At::AsOf(at) => {
-                let by_then = events.iter().filter(|event| event.recorded_at <= at);
+                let by_then = events.iter().take_while(|event| event.recorded_at <= at);
                 by_then.count() as u64
             }
+        };
+        let left_out = match at {
+            At::AsOf(at) => {
+                let later = events.iter().filter(|event| event.revision.0 > revision);
+                let late = later.filter(|event| event.recorded_at <= at);
+                late.map(|event| event.revision).collect()
+            }
+            At::Head | At::Revision(_) => Vec::new(),
+        };
+        let detail = format!("{} events recorded by then are left out", left_out.len());
+        let warnings = if left_out.is_empty() {
+            Vec::new()
+        } else {
+            vec![Warning::new(WarningCode::LeftOut, detail, left_out)]
         };
         let rules = self.rules(name.category());
         let mut folded = Folded::start(rules);
@@ -237,7 +253,7 @@ impl Daemon {
             snapshot_revision: Revision(0),
             faults: Vec::new(),
             faults_total: 0,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 
@@ -247,14 +263,14 @@ impl Daemon {
         let steps = self.history(name).into_iter().map(|event| {
             let before = state.clone();
             let applied = step(rules, &mut state, event);
-            let mut diff = diff(&before, &state);
-            redact_diff(rules, &mut diff);
-            Step {
-                event: redact_event(rules, event.clone()),
-                diff,
+            let mut step = Step {
+                event: event.clone(),
+                diff: diff(&before, &state),
                 applied,
                 upcast: None,
-            }
+            };
+            step.redact(rules);
+            step
         });
         let from = query.from.map_or(1, |from| from.0);
         let steps = steps.filter(|step| step.event.revision.0 >= from);
@@ -309,9 +325,9 @@ impl Daemon {
                 })
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.position));
-        let shown = events.into_iter().map(|event| {
-            let rules = self.rules(event.stream.category());
-            redact_event(rules, event)
+        let shown = events.into_iter().map(|mut event| {
+            event.redact(self.rules(event.stream.category()));
+            event
         });
         self.page(shown.collect(), query.limit, query.cursor.as_deref())
     }
@@ -365,8 +381,7 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        redact_state(rules, &mut out.state);
-        redact_state(rules, &mut out.actual.state);
+        out.redact(rules);
         Ok(out)
     }
 
@@ -393,7 +408,7 @@ impl Daemon {
             rules_hash: "0011223344556677".to_owned(),
             commands: commands.collect(),
             events: spec.events.clone(),
-            secrets: spec.state_secrets.clone(),
+            secrets: spec.secret_fields.clone(),
         })
     }
 

@@ -40,7 +40,6 @@ fn events(stream: &str, prefix: &str, rows: Vec<Row>) -> Vec<Event> {
                 causation_id: None,
                 data: Json::from(data),
                 metadata: None,
-                redacted: Vec::new(),
             },
         )
         .collect()

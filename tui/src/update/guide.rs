@@ -27,7 +27,7 @@ fn is_done(step: Guide, front: &Screen) -> bool {
         (Guide::WhatIf, Screen::WhatIf(_)) => true,
         (Guide::Change, Screen::WhatIf(screen)) => screen.changes() > 0,
         (Guide::Refold, Screen::WhatIf(screen)) => {
-            screen.story.continuation == Continuation::Refold
+            screen.scenario.continuation == Continuation::Refold
         }
         (Guide::Pipeline, Screen::Pipeline(_)) => true,
         _ => false,

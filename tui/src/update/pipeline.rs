@@ -102,7 +102,7 @@ fn enter(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         }
         Pane::Projections => app.complain("there is no projection"),
         Pane::Handlers if screen.jobs().is_empty() => {
-            app.say("no job of it waits, and none has failed");
+            app.say("it has no job waiting, and none has failed");
         }
         Pane::Handlers => screen.pane = Pane::Jobs,
         Pane::Jobs => match screen.current_job() {
@@ -129,7 +129,7 @@ const ACTS: [Slot; 6] = [
 /// Does something to the pipeline, one thing at a time.
 fn do_it(app: &mut App, screen: &mut PipelineScreen, what: String, request: Request) -> Effects {
     if ACTS.iter().any(|slot| screen.asked.has(*slot)) {
-        app.complain("what was asked for last is still under way");
+        app.complain("the last action is still running");
         return Vec::new();
     }
     vec![screen.asked.ask(app, what, request)]
@@ -320,7 +320,7 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
             if !matches!(app.overlay, Some(Overlay::Findings { .. })) {
                 screen.check_unseen = true;
                 if found.ok {
-                    app.say(format!("{} is what the log says", found.projection));
+                    app.say(format!("{} matches the log", found.projection));
                 } else {
                     let n = number(found.findings_total);
                     let name = &found.projection;

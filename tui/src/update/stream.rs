@@ -1,6 +1,7 @@
 //! The stream screen: moving in time.
 
 use tui_input::Input;
+use whodunit_core::api::warning::WarningCode;
 use whodunit_core::ids::Revision;
 use whodunit_core::time::Timestamp;
 
@@ -97,6 +98,7 @@ fn at_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
 /// Moves the cursor. A move that waits for the daemon is given up.
 fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
     screen.asked.forget(Slot::StateAsOf);
+    screen.left_out.clear();
     let row = screen.row_at(screen.index_of(row));
     screen.cursor = row;
     screen.at_head = row == Row::Revision(screen.head());
@@ -244,6 +246,9 @@ pub(super) fn take(app: &mut App, screen: &mut StreamScreen, reply: Reply) -> Ef
         }
         Reply::Steps(page) => {
             screen.steps_failure = None;
+            if !page.warnings.is_empty() {
+                screen.steps_warnings = page.warnings;
+            }
             screen.add_steps(page.items);
             return at_cursor(app, screen);
         }
@@ -267,13 +272,21 @@ pub(super) fn take(app: &mut App, screen: &mut StreamScreen, reply: Reply) -> Ef
             screen.state_failure = None;
             screen.add_state(state);
         }
-        Reply::StateAsOf(state) => {
+        Reply::StateAsOf(mut state) => {
             let revision = state.revision.0;
+            // What the time leaves out is no part of the state at that revision.
+            let (left_out, others) = state
+                .warnings
+                .into_iter()
+                .partition(|warning| warning.code == WarningCode::LeftOut);
+            state.warnings = others;
             screen.add_state(state);
             if matches!(app.overlay, Some(Overlay::GoTo { .. })) {
                 app.overlay = None;
             }
-            return go_to(app, screen, Row::Revision(revision));
+            let effects = go_to(app, screen, Row::Revision(revision));
+            screen.left_out = left_out;
+            return effects;
         }
         Reply::Diff(diff) => screen.diff = Remote::Ready(diff),
         _ => {}

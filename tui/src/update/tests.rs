@@ -154,8 +154,8 @@ fn dropping_an_event_refolds_when_it_lies_after_the_base() {
     // On revision 3 the base is after it: dropping it needs no re-fold.
     let harness = harness().press("enter left left w x");
     let screen = harness.what_if();
-    assert!(matches!(screen.story.edits[..], [Edit::Drop(_)]));
-    assert_eq!(screen.story.continuation, Continuation::None);
+    assert!(matches!(screen.scenario.edits[..], [Edit::Drop(_)]));
+    assert_eq!(screen.scenario.continuation, Continuation::None);
     assert_eq!(screen.result.value().unwrap().state["status"], "active");
     // Re-folded, the recorded deletion follows all the same.
     let harness = harness.press("m");
@@ -377,4 +377,21 @@ fn rejected_commands_stand_in_line_in_the_log() {
         rows.iter()
             .all(|row| matches!(row, crate::model::log::LogRow::Event(_)))
     );
+}
+
+#[test]
+fn what_a_time_leaves_out_is_said_until_the_next_move() {
+    let mut daemon = Daemon::sarah();
+    // The clock went back: the suspension is on record as before the renaming.
+    daemon.events[2].recorded_at = time("2025-03-08T00:00:00Z");
+    let harness = Harness::new((120, 40), daemon)
+        .press("enter t")
+        .type_text("2025-03-08 12:00")
+        .press("enter");
+    assert_eq!(harness.stream().revision(), 1);
+    let screen = harness.screen();
+    assert!(screen.contains("! 1 events recorded by then"), "{screen}");
+    assert_eq!(harness.stream().warnings()[0].revisions[0].0, 3);
+    let harness = harness.press("right left");
+    assert!(harness.stream().warnings().is_empty());
 }

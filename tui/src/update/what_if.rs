@@ -5,6 +5,7 @@ use whodunit_core::api::what_if::{
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::Revision;
+use whodunit_core::shown::has_mark;
 
 use super::{Effects, complain, moved};
 use crate::effect::{Effect, Failure};
@@ -18,7 +19,7 @@ use crate::request::{Reply, Request, Slot};
 /// What a what-if that has just been opened needs.
 pub(super) fn open(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     // On an event, its own effect is what one wants to change: the base is right after it, and the row is selected.
-    screen.row = screen.row_of(screen.story.base);
+    screen.row = screen.row_of(screen.scenario.base);
     load(app, screen)
 }
 
@@ -104,21 +105,21 @@ pub(super) fn act(
         Action::BaseEarlier => base(app, screen, |base, _| base.saturating_sub(1)),
         Action::BaseLater => base(app, screen, |base, head| (base + 1).min(head)),
         Action::ToggleRefold => {
-            screen.change(|story| {
-                story.continuation = match story.continuation {
+            screen.change(|scenario| {
+                scenario.continuation = match scenario.continuation {
                     Continuation::None => Continuation::Refold,
                     Continuation::Refold => Continuation::None,
                 };
             });
             run(app, screen)
         }
-        Action::Undo => step_story(app, screen, true),
-        Action::Redo => step_story(app, screen, false),
+        Action::Undo => step_scenario(app, screen, true),
+        Action::Redo => step_scenario(app, screen, false),
         Action::Remove => remove(app, screen),
         Action::DropEvent => drop_event(app, screen),
         Action::ReplaceEvent => edit(app, screen, history),
         Action::InsertEvent => {
-            let after = selected(screen).unwrap_or(screen.story.base);
+            let after = selected(screen).unwrap_or(screen.scenario.base);
             app.overlay = Some(Overlay::Form(Box::new(Form::insert(after))));
             Vec::new()
         }
@@ -140,26 +141,26 @@ fn selected(screen: &WhatIfScreen) -> Option<u64> {
 }
 
 fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) -> Effects {
-    let target = to(screen.story.base, screen.head);
-    if target == screen.story.base {
+    let target = to(screen.scenario.base, screen.head);
+    if target == screen.scenario.base {
         app.say("the base is at the end of the history already");
         return Vec::new();
     }
     let row = selected(screen);
-    screen.change(|story| story.base = target);
+    screen.change(|scenario| scenario.base = target);
     screen.row = row.map_or(screen.row, |revision| screen.row_of(revision));
     run(app, screen)
 }
 
-fn step_story(app: &mut App, screen: &mut WhatIfScreen, undo: bool) -> Effects {
+fn step_scenario(app: &mut App, screen: &mut WhatIfScreen, undo: bool) -> Effects {
     let (from, to) = if undo {
         (&mut screen.undo, &mut screen.redo)
     } else {
         (&mut screen.redo, &mut screen.undo)
     };
     match from.pop() {
-        Some(story) => {
-            to.push(std::mem::replace(&mut screen.story, story));
+        Some(scenario) => {
+            to.push(std::mem::replace(&mut screen.scenario, scenario));
             screen.change = screen.change.min(screen.changes().saturating_sub(1));
             run(app, screen)
         }
@@ -179,12 +180,12 @@ fn remove(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         app.complain("there is no change to remove");
         return Vec::new();
     }
-    let (index, edits) = (screen.change, screen.story.edits.len());
-    screen.change(|story| {
+    let (index, edits) = (screen.change, screen.scenario.edits.len());
+    screen.change(|scenario| {
         if index < edits {
-            story.edits.remove(index);
-        } else if index - edits < story.actions.len() {
-            story.actions.remove(index - edits);
+            scenario.edits.remove(index);
+        } else if index - edits < scenario.actions.len() {
+            scenario.actions.remove(index - edits);
         }
     });
     screen.change = index.min(screen.changes().saturating_sub(1));
@@ -203,14 +204,16 @@ fn edited(edit: &Edit) -> Option<u64> {
 /// Makes room for an edit of a recorded event: an earlier edit of it goes, and an event after the base needs the later
 /// history to be re-folded.
 fn make_edit(screen: &mut WhatIfScreen, revision: u64, edit: Edit) {
-    screen.change(|story| {
-        story.edits.retain(|other| edited(other) != Some(revision));
-        story.edits.push(edit);
-        if revision > story.base {
-            story.continuation = Continuation::Refold;
+    screen.change(|scenario| {
+        scenario
+            .edits
+            .retain(|other| edited(other) != Some(revision));
+        scenario.edits.push(edit);
+        if revision > scenario.base {
+            scenario.continuation = Continuation::Refold;
         }
     });
-    screen.change = screen.story.edits.len().saturating_sub(1);
+    screen.change = screen.scenario.edits.len().saturating_sub(1);
 }
 
 fn drop_event(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
@@ -222,12 +225,16 @@ fn drop_event(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         return Vec::new();
     };
     let was_dropped = screen
-        .story
+        .scenario
         .edits
         .iter()
         .any(|e| matches!(e, Edit::Drop(_)) && edited(e) == Some(revision));
     if was_dropped {
-        screen.change(|story| story.edits.retain(|other| edited(other) != Some(revision)));
+        screen.change(|scenario| {
+            scenario
+                .edits
+                .retain(|other| edited(other) != Some(revision))
+        });
     } else {
         make_edit(
             screen,
@@ -250,7 +257,7 @@ fn edit(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>
         app.complain("select a recorded event, or a change on the left");
         return Vec::new();
     };
-    let replaced = screen.story.edits.iter().find_map(|edit| match edit {
+    let replaced = screen.scenario.edits.iter().find_map(|edit| match edit {
         Edit::Replace(edit) if edit.revision.0 == revision => Some(edit.data.as_str().to_owned()),
         _ => None,
     });
@@ -261,20 +268,20 @@ fn edit(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>
         ));
         return Vec::new();
     };
-    let redacted = !step.event.redacted.is_empty() && replaced.is_none();
+    let redacted = has_mark(&step.event.data) && replaced.is_none();
     let data = replaced.unwrap_or_else(|| step.event.data.as_str().to_owned());
     let form = Form::replace(revision, &step.event.event_type, &data);
     app.overlay = Some(Overlay::Form(Box::new(form)));
     if redacted {
-        app.say("this event has redacted fields: in the story they hold what the form says");
+        app.say("this event has redacted fields: in the scenario they hold what the form says");
     }
     Vec::new()
 }
 
 fn edit_change(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
-    let edits = screen.story.edits.len();
+    let edits = screen.scenario.edits.len();
     let form = match screen.change.checked_sub(edits) {
-        None => match screen.story.edits.get(screen.change) {
+        None => match screen.scenario.edits.get(screen.change) {
             Some(Edit::Replace(edit)) => Some(Form::replace(
                 edit.revision.0,
                 "the event",
@@ -282,7 +289,7 @@ fn edit_change(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
             )),
             _ => None,
         },
-        Some(index) => match screen.story.actions.get(index) {
+        Some(index) => match screen.scenario.actions.get(index) {
             Some(Happening::Event(event)) => Some(Form::event(
                 &event.event_type,
                 event.data.as_str(),
@@ -340,7 +347,7 @@ pub(super) fn commands_key(app: &mut App, screen: &WhatIfScreen, selected: usize
     }
 }
 
-/// Takes a filled form into the story.
+/// Takes a filled form into the scenario.
 pub(super) fn filled(
     app: &mut App,
     screen: &mut WhatIfScreen,
@@ -389,10 +396,10 @@ pub(super) fn filled(
                 event_type,
                 data,
             });
-            screen.change(|story| {
-                story.edits.push(edit);
-                if after > story.base {
-                    story.continuation = Continuation::Refold;
+            screen.change(|scenario| {
+                scenario.edits.push(edit);
+                if after > scenario.base {
+                    scenario.continuation = Continuation::Refold;
                 }
             });
         }
@@ -403,9 +410,9 @@ pub(super) fn filled(
 
 fn act_at(screen: &mut WhatIfScreen, index: Option<usize>, action: Happening) {
     screen.change(
-        |story| match index.and_then(|index| story.actions.get_mut(index)) {
+        |scenario| match index.and_then(|index| scenario.actions.get_mut(index)) {
             Some(slot) => *slot = action,
-            None => story.actions.push(action),
+            None => scenario.actions.push(action),
         },
     );
     screen.change = screen.changes().saturating_sub(1);

@@ -110,12 +110,12 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     if rows.is_empty() {
         let filtered = !screen.filter.value().trim().is_empty();
         let (what, hint) = if filtered {
-            ("no event passes this filter", "press / and Esc to clear it")
-        } else {
             (
-                "the log is empty",
-                "what is appended from now on shows up here",
+                "no event matches this filter",
+                "press / and Esc to clear it",
             )
+        } else {
+            ("the log is empty", "new events will show up here")
         };
         return centred(
             frame,
@@ -246,7 +246,7 @@ fn facts(app: &App, row: &LogRow) -> Vec<(&'static str, String)> {
                 event
                     .actor
                     .clone()
-                    .unwrap_or_else(|| "(nobody named)".to_owned()),
+                    .unwrap_or_else(|| "(no actor given)".to_owned()),
             ),
             ("when", app.zone.long(event.recorded_at)),
             (
@@ -277,7 +277,7 @@ fn facts(app: &App, row: &LogRow) -> Vec<(&'static str, String)> {
                     decision
                         .actor
                         .clone()
-                        .unwrap_or_else(|| "(nobody named)".to_owned()),
+                        .unwrap_or_else(|| "(no actor given)".to_owned()),
                 ),
                 ("when", app.zone.long(decision.decided_at)),
                 ("rule", rule),

@@ -1,7 +1,7 @@
-//! Views: what the app looks like.
+//! Views: what the model looks like.
 //!
 //! Owns the frame common to all screens: top line, body, guide, bottom line, and what lies over them. Pure: reads the
-//! app, draws, changes nothing.
+//! model, draws, changes nothing.
 
 mod log;
 mod overlay;
@@ -27,7 +27,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Paragraph};
 use whodunit_core::time::Timestamp;
 
+use whodunit_core::api::warning::Warning;
+
 use crate::effect::Failure;
+use crate::humanize;
 use crate::keys;
 use crate::model::stream::StreamScreen;
 use crate::model::{App, Connection, Model, Overlay, Screen};
@@ -368,6 +371,19 @@ fn loading(app: &App, frame: &mut Frame<'_>, area: Rect, what: &str) {
             ("Esc cancels".to_owned(), app.theme.style(Token::Muted)),
         ],
     );
+}
+
+/// Warnings of a reply, wrapped: what to know before it is relied on.
+fn warning_lines<'a>(
+    theme: Theme,
+    warnings: impl IntoIterator<Item = &'a Warning>,
+    cells: usize,
+) -> Vec<Line<'static>> {
+    warnings
+        .into_iter()
+        .flat_map(|warning| wrap(&format!("! {}", safe(&humanize::warning(warning))), cells))
+        .map(|line| Line::styled(line, theme.style(Token::Warn)))
+        .collect()
 }
 
 /// What a pane's title adds when rows of a state stand below its edge: how many, and how many of them are marked.

@@ -9,7 +9,7 @@ use tui_input::Input;
 use whodunit_core::api::browse::Category;
 use whodunit_core::diff::DiffOp;
 
-use super::{failure, loading, pane, pipeline_overlay, state, status};
+use super::{failure, loading, pane, pipeline_overlay, state, status, warning_lines};
 use crate::keys::{self, Scope};
 use crate::model::form::{Form, Kind};
 use crate::model::stream::{Row, StreamScreen};
@@ -170,12 +170,9 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
         ),
         (
             "? !",
-            "an event type unknown to the app; an event that could not be applied",
+            "an event type unknown to the model; an event that could not be applied",
         ),
-        (
-            theme.glyph(Glyph::Stalled),
-            "a projection that stands still",
-        ),
+        (theme.glyph(Glyph::Stalled), "a stalled projection"),
         (
             theme.glyph(Glyph::Held),
             "a job blocked by an earlier one of its stream",
@@ -380,7 +377,7 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
             Some(step) => {
                 json("event as recorded", serde_json::to_value(&step.event));
                 if let Some(upcast) = &step.upcast {
-                    json("as the app reads it", serde_json::to_value(upcast));
+                    json("as the model reads it", serde_json::to_value(upcast));
                 }
             }
             None if revision == 0 => out.push((
@@ -408,6 +405,7 @@ fn diff(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scr
         Line::styled(heading, theme.style(Token::Title)),
         Line::default(),
     ];
+    lines.splice(1..1, warning_lines(theme, &diff.warnings, cells));
     if diff.diff.is_empty() {
         lines.push(Line::styled(
             "the two states are the same",

@@ -1,4 +1,4 @@
-//! The pipeline screen: how the handlers get on, the jobs that need somebody's eye, and beside them the projections.
+//! The pipeline screen: the handlers, the jobs that need attention, and beside them the projections.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -201,7 +201,7 @@ fn draw_jobs(
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if all.jobs.is_empty() {
-        let text = "nothing waits, and nothing has failed".to_owned();
+        let text = "no job is waiting, and none has failed".to_owned();
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
     }
     let below = if inner.height < 12 {
@@ -263,8 +263,8 @@ pub(super) fn job_story(app: &App, handlers: &[HandlerOut], job: &JobOut) -> Str
                     format!("{wait}: {error}")
                 }
             }
-            (None, None) if is_set_up(handlers, &job.handler) => "waits for a worker".to_owned(),
-            (None, None) => "waits for its handler, which is not set up".to_owned(),
+            (None, None) if is_set_up(handlers, &job.handler) => "waiting for a worker".to_owned(),
+            (None, None) => "waiting for its handler, which is not set up".to_owned(),
         },
     }
 }

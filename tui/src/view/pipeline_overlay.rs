@@ -161,7 +161,7 @@ pub(super) fn findings(
     let compared = Line::styled(cut(&compared, cells), theme.style(Token::Muted));
     if found.ok {
         let ok = format!(
-            "{} the read app is what the log says",
+            "{} the read model matches the log",
             theme.glyph(Glyph::Done)
         );
         let lines = vec![
@@ -172,7 +172,7 @@ pub(super) fn findings(
         return frame.render_widget(Paragraph::new(lines), inner);
     }
     let text = format!(
-        "{} {} documents are not what the log says; where each first parts from it:",
+        "{} {} documents do not match the log; where each first differs:",
         theme.glyph(Glyph::Rejected),
         number(found.findings_total)
     );
@@ -202,14 +202,14 @@ fn under_way(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Re
         .and_then(|projection| projection.check.as_ref())
         .filter(|run| run.status == RunStatus::Running);
     let mut lines = vec![(
-        "the log is folded a second time, and compared …".to_owned(),
+        "folding the log again, and comparing …".to_owned(),
         theme.style(Token::Plain),
     )];
     if let Some(run) = run {
         lines.push((sentence(run), theme.style(Token::Accent)));
     }
     lines.push((
-        "Esc closes this box; the check goes on".to_owned(),
+        "Esc closes this box; the check keeps running".to_owned(),
         theme.style(Token::Muted),
     ));
     centred(frame, area, &lines);
@@ -264,7 +264,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
     let (question, detail) = match what {
         Confirmed::Rebuild(name) => (
             format!("rebuild {}?", safe(name)),
-            "The read app is made anew from the whole log and takes the place of this one when it is done; until then \
+            "The read model is rebuilt from the whole log and replaces this one when it is done; until then \
              this one answers. No mail is sent, no webhook called.",
         ),
         Confirmed::RetryAll(handler) => (
@@ -272,7 +272,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
             "Each is tried again as if it were new: what the handler does, such as sending a mail, is done.",
         ),
     };
-    let inner = open(app, frame, body, "really?", 70, 9);
+    let inner = open(app, frame, body, "confirm", 70, 9);
     let cells = usize::from(inner.width);
     let mut lines: Vec<(String, Style)> = vec![
         (cut(&question, cells), theme.style(Token::Title)),

@@ -64,7 +64,7 @@ pub(super) fn draw(
     frame.render_widget(Paragraph::new(backfills), bottom);
 }
 
-/// How a projection keeps up, in a word; one that stands still has a mark of its own.
+/// How a projection keeps up, in a word; a stalled one has a mark of its own.
 pub(super) fn status(theme: Theme, projection: &ProjectionOut) -> (String, Token) {
     match projection.status {
         ProjectionStatus::Live => ("live".to_owned(), Token::Added),
@@ -137,7 +137,7 @@ pub(super) fn lines_of(
         .into_iter()
         .flatten()
     {
-        // One that has ended well is told in the projection's details.
+        // One that has ended well is shown in the projection's details.
         if matches!(run.status, RunStatus::Running | RunStatus::Failed) {
             lines.push(run_line(theme, run, &safe(&run.kind), cells));
         }

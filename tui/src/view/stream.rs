@@ -9,7 +9,7 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::Effect;
 use whodunit_core::time::Timestamp;
 
-use super::{below, failure, first_row, loading, pane, scrubber, state, status};
+use super::{below, failure, first_row, loading, pane, scrubber, state, status, warning_lines};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
@@ -284,7 +284,14 @@ fn rule(decision: &Decision) -> (String, String) {
 fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
     let revision = stream.revision();
-    let title = format!("state · revision {revision} of {}", stream.head());
+    let mut title = format!("state · revision {revision} of {}", stream.head());
+    // Which model folds it, where there is room to say so.
+    if let Some(state) = stream.state() {
+        let model = format!(" · {}", safe(&state.model));
+        if width(&title) + width(&model) + 5 <= usize::from(area.width) {
+            title.push_str(&model);
+        }
+    }
     let framed = |below: &str| {
         let title = cut(
             &format!("{title}{below}"),
@@ -305,7 +312,8 @@ fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rec
         return loading(app, frame, inner, &what);
     };
     let diff = stream.step().map_or(&[][..], |step| &step.diff);
-    let mut lines = Vec::new();
+    let cells = usize::from(inner.width);
+    let mut lines = warning_lines(theme, stream.warnings(), cells);
     if revision == 0 {
         lines.push(Line::styled(
             "(empty: before the first event)",
@@ -347,7 +355,7 @@ fn facts(app: &App, stream: &StreamScreen) -> (String, Vec<(&'static str, String
                 let facts = vec![
                     (
                         "who",
-                        named(decision.actor.as_deref(), "(nobody named)"),
+                        named(decision.actor.as_deref(), "(no actor given)"),
                         Token::Accent,
                     ),
                     ("when", zone.long(decision.decided_at), Token::Plain),
@@ -393,7 +401,7 @@ fn event_facts(
     let mut facts = vec![
         (
             "who",
-            named(event.actor.as_deref(), "(nobody named)"),
+            named(event.actor.as_deref(), "(no actor given)"),
             Token::Accent,
         ),
         ("when", app.zone.long(event.recorded_at), Token::Plain),

@@ -276,7 +276,7 @@ fn last_event(app: &App, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
             theme.style(Token::Title),
         ),
     ])];
-    let actor = stream.last_actor.as_deref().unwrap_or("(nobody named)");
+    let actor = stream.last_actor.as_deref().unwrap_or("(no actor given)");
     lines.push(Line::from(vec![
         Span::styled("who   ", theme.style(Token::Muted)),
         Span::styled(

@@ -249,7 +249,7 @@ fn what_lies_over_the_screens() {
     });
 }
 
-/// Typed into a form, run, shown in the story, as a call and in the form again: a password is never on the screen.
+/// Typed into a form, run, shown in the scenario, as a call and in the form again: a password is never on the screen.
 #[test]
 fn a_password_is_not_on_the_screen() {
     const SECRET: &str = "hunter2hunter2";

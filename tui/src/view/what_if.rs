@@ -1,4 +1,4 @@
-//! The what-if screen: the story, the two worlds side by side, and the state at its end.
+//! The what-if screen: the scenario, the two worlds side by side, and the state at its end.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -9,7 +9,7 @@ use whodunit_core::api::what_if::{
 };
 
 use super::state::{FieldRow, fields};
-use super::{below, failure, first_row, loading, pane};
+use super::{below, failure, first_row, loading, pane, warning_lines};
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::{WhatIfScreen, World};
 use crate::model::{App, Remote};
@@ -24,30 +24,30 @@ pub(super) fn draw(
     area: Rect,
 ) {
     if area.width >= 100 {
-        let [story, worlds, state] = Layout::horizontal([
+        let [scenario, worlds, state] = Layout::horizontal([
             Constraint::Percentage(30),
             Constraint::Percentage(37),
             Constraint::Min(30),
         ])
         .areas(area);
-        draw_story(app, screen, history, frame, story);
+        draw_scenario(app, screen, history, frame, scenario);
         draw_worlds(app, screen, history, frame, worlds);
         draw_state(app, screen, frame, state);
     } else {
         let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4;
-        let [story, worlds, state] = Layout::vertical([
+        let [scenario, worlds, state] = Layout::vertical([
             Constraint::Length(rows),
             Constraint::Percentage(40),
             Constraint::Min(5),
         ])
         .areas(area);
-        draw_story(app, screen, history, frame, story);
+        draw_scenario(app, screen, history, frame, scenario);
         draw_worlds(app, screen, history, frame, worlds);
         draw_state(app, screen, frame, state);
     }
 }
 
-fn draw_story(
+fn draw_scenario(
     app: &App,
     screen: &WhatIfScreen,
     history: Option<&StreamScreen>,
@@ -55,24 +55,24 @@ fn draw_story(
     area: Rect,
 ) {
     let theme = app.theme;
-    let block = pane(theme, "story", screen.pane == 0);
+    let block = pane(theme, "scenario", screen.pane == 0);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let cells = usize::from(inner.width);
-    let story = &screen.story;
+    let scenario = &screen.scenario;
     let time = history
-        .and_then(|stream| stream.steps.get(&story.base))
+        .and_then(|stream| stream.steps.get(&scenario.base))
         .map(|step| format!(" · {}", app.zone.short(step.event.recorded_at, app.now)))
         .unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),
         Span::styled(
-            format!("revision {}{time}", story.base),
+            format!("revision {}{time}", scenario.base),
             theme.style(Token::Accent),
         ),
     ])];
-    let then = match story.continuation {
-        Continuation::None => "the story ends (m re-folds what came later)",
+    let then = match scenario.continuation {
+        Continuation::None => "the scenario ends here (m re-folds the rest)",
         Continuation::Refold => "re-fold: recorded events applied, no rules run",
     };
     lines.extend(change_lines(app, screen, history, cells));
@@ -114,11 +114,11 @@ fn change_lines(
 ) -> Vec<Line<'static>> {
     let theme = app.theme;
     let edits = screen
-        .story
+        .scenario
         .edits
         .iter()
         .map(|edit| edit_line(history, edit));
-    let actions = screen.story.actions.iter().map(|action| match action {
+    let actions = screen.scenario.actions.iter().map(|action| match action {
         Action::Command(command) => {
             let reason = command
                 .reason
@@ -210,10 +210,10 @@ fn draw_worlds(
     let mut diverged = false;
     let mut after_base = false;
     for (index, world) in worlds.iter().enumerate() {
-        if !after_base && is_after_base(world, screen.story.base) {
+        if !after_base && is_after_base(world, screen.scenario.base) {
             after_base = true;
             lines.push(rule_line(
-                &format!("base: revision {}", screen.story.base),
+                &format!("base: revision {}", screen.scenario.base),
                 cells,
                 theme.style(Token::Accent),
             ));
@@ -388,11 +388,13 @@ fn draw_state(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rec
     let Some(out) = screen.result.value() else {
         frame.render_widget(framed(""), area);
         if screen.result.failure().is_none() {
-            loading(app, frame, inner, "the story");
+            loading(app, frame, inner, "the what-if");
         }
         return;
     };
-    let lines = state_lines(app, out, usize::from(inner.width));
+    let cells = usize::from(inner.width);
+    let mut lines = warning_lines(theme, &out.warnings, cells);
+    lines.extend(state_lines(app, out, cells));
     let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
     frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(
@@ -470,7 +472,7 @@ fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The story's outcome in one line.
+/// The scenario's outcome in one line.
 fn summary(out: &WhatIfOut) -> String {
     let rejected = out
         .steps

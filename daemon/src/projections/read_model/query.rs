@@ -12,6 +12,7 @@ use serde_json::Value;
 use whodunit_core::ids::Position;
 use whodunit_core::json::{State, at};
 use whodunit_core::same::same;
+use whodunit_core::search::Search;
 use whodunit_core::stop::Stop;
 
 use super::super::error::ProjectionError;
@@ -28,7 +29,7 @@ use crate::store::{Direction, Store};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DocumentQuery {
     /// Occurs in a text of the document that is searched, or in its key, without regard to case.
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<Search>,
     /// Whole values of fields.
     pub(crate) fields: Vec<(Field, String)>,
     /// Exactly this category.
@@ -145,8 +146,8 @@ impl DocumentQuery {
             && self.filters.iter().all(|filter| filter.holds(state))
             && self
                 .text
-                .as_deref()
-                .is_none_or(|text| mentions(projection, key, state, &text.to_lowercase()))
+                .as_ref()
+                .is_none_or(|text| mentions(projection, key, state, text))
     }
 }
 
@@ -159,10 +160,10 @@ impl Filter {
     }
 }
 
-fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &str) -> bool {
-    let mut found = key.to_lowercase().contains(text);
+fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &Search) -> bool {
+    let mut found = text.in_text(key);
     projection.texts(state, &mut |value| {
-        found = found || value.to_lowercase().contains(text);
+        found = found || text.in_text(value);
     });
     found
 }

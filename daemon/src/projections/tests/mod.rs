@@ -18,8 +18,8 @@ use whodunit_core::fold::fold;
 use whodunit_core::ids::Revision;
 use whodunit_core::json::State;
 use whodunit_core::model::Model;
+use whodunit_core::shown::redact_state;
 use whodunit_core::time::Timestamp;
-use whodunit_core::view::redact_state;
 
 use super::read_model::file::{APPLY_LOG, DOCUMENTS, INDEX};
 use super::read_model::record::{decode_document, decode_entries};

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::*;
 
+use whodunit_core::search::Search;
+
 fn query() -> DocumentQuery {
     DocumentQuery {
         limit: 1_000,
@@ -102,7 +104,7 @@ async fn users_are_found_by_what_they_are_called() {
     assert!(by_field("username", "sara").await.is_empty());
     let text = |text: &str| {
         let query = DocumentQuery {
-            text: Some(text.to_owned()),
+            text: Search::new(text),
             ..query()
         };
         keys(&projections, "users", query)
@@ -165,7 +167,7 @@ async fn states_are_found_by_category_and_by_any_field() {
         assert!(category("doo", sort).await.is_empty());
     }
     let text = DocumentQuery {
-        text: Some("SARAH".to_owned()),
+        text: Search::new("SARAH"),
         ..query()
     };
     assert_eq!(

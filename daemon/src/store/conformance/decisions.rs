@@ -27,7 +27,6 @@ pub(super) async fn an_accepted_command_is_recorded_with_its_events(store: &Arc<
             position: Position(4),
             events: 2,
         },
-        redacted: Vec::new(),
     };
     assert_eq!(appended.decision.as_ref(), Some(&expected));
     assert_eq!(

@@ -28,6 +28,23 @@ fn paged(
     panic!("the log by {filter:?} never ends");
 }
 
+/// What is searched of a payload without nesting, a piece a line.
+fn pieces(json: &whodunit_core::json::Json) -> String {
+    let value = json.to_value();
+    let fields = value.as_object().into_iter().flatten();
+    fields
+        .flat_map(|(key, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                nested => nested.to_string(),
+            };
+            [key.clone(), value]
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// The promise of [`LogFilter`], read word by word.
 fn wanted(filter: &LogFilter, event: &Event) -> bool {
     let is = |wanted: &Option<String>, actual: Option<&str>| {
@@ -42,12 +59,8 @@ fn wanted(filter: &LogFilter, event: &Event) -> bool {
             event.reason.clone().unwrap_or_default(),
             event.correlation_id.clone().unwrap_or_default(),
             event.causation_id.clone().unwrap_or_default(),
-            event.data.as_str().to_owned(),
-            event
-                .metadata
-                .as_ref()
-                .map(|json| json.as_str().to_owned())
-                .unwrap_or_default(),
+            pieces(&event.data),
+            event.metadata.as_ref().map(pieces).unwrap_or_default(),
         ];
         everything
             .iter()

@@ -21,7 +21,6 @@ fn exported(sequence: u64, command_id: &str, result: Outcome) -> Decision {
         rules_hash: "rules-0".to_owned(),
         decided_at: command.issued_at,
         result,
-        redacted: Vec::new(),
     }
 }
 

@@ -251,7 +251,6 @@ fn place(
             causation_id: new.causation_id.clone(),
             data: new.data.clone(),
             metadata: new.metadata.clone(),
-            redacted: Vec::new(),
         });
     }
     Ok(events)

@@ -55,7 +55,6 @@ pub(super) fn record(
         rules_hash: decided.rules_hash.clone(),
         decided_at: command.issued_at,
         result,
-        redacted: Vec::new(),
     };
     write_decision(txn, &decision)?;
     Ok(AppendResult {

@@ -170,7 +170,6 @@ fn a_decision_is_the_json_that_the_page_says() {
             position: Position(10),
             events: 1,
         },
-        redacted: Vec::new(),
     };
     let text = |decision: &Decision| {
         let bytes = record::encode_decision(decision).unwrap();
@@ -211,7 +210,6 @@ fn a_record_is_read_as_it_was_written_and_no_other_way() {
         causation_id: None,
         data: Json::parse(r#"{"b":1.50,"a":[1e2,"\u00fc"]}"#).unwrap(),
         metadata: Some(Json::parse("null").unwrap()),
-        redacted: Vec::new(),
     };
     let bytes = record::encode_event(&event);
     assert_eq!(record::decode_event(5, &bytes).unwrap(), event);

@@ -202,12 +202,7 @@ impl Store for RedbStore {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
 
-    fn restore_decision(
-        &self,
-        mut restored: RestoredDecision,
-    ) -> BoxFuture<Result<bool, AppendError>> {
-        // Which values an export left out says nothing about the decision; with it, a second import would differ.
-        restored.decision.redacted.clear();
+    fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>> {
         self.request(|to| Request::Write(Write::RestoreDecision(Box::new(restored), to)))
     }
 

@@ -242,7 +242,6 @@ impl Model {
                 causation_id: None,
                 data: new.data.clone(),
                 metadata: None,
-                redacted: Vec::new(),
             });
         }
         let position = self.log.len() as u64;

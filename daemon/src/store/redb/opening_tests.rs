@@ -3,15 +3,10 @@
 use std::process::Command;
 
 use serde_json::json;
-use whodunit_core::command::Outcome;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
-use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::Json;
-
-use whodunit_core::command::Decision;
+use whodunit_core::ids::StreamName;
 
 use super::*;
-use crate::store::DecisionPlace;
 
 fn fact(n: u64) -> Append {
     let mut event = NewEvent::new("Happened", json!({"n": n, "text": "x".repeat(100)}));
@@ -106,39 +101,4 @@ fn another_process_is_refused() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("1 passed"), "the other process ran: {text}");
-}
-
-#[tokio::test]
-async fn a_redacted_decision_can_be_restored_twice() {
-    let backend = redb::backends::InMemoryBackend::new();
-    let store = RedbStore::open_backend(backend, StoreOptions::Durable).unwrap();
-    let decision = Decision {
-        sequence: 1,
-        command_id: "command".to_owned(),
-        stream: StreamName::new("user-1").unwrap(),
-        command_type: "CreateUser".to_owned(),
-        payload: Json::empty_object(),
-        actor: None,
-        reason: None,
-        correlation_id: None,
-        causation_id: None,
-        base_revision: Revision::ZERO,
-        base_position: Position::ZERO,
-        rules_hash: "rules".to_owned(),
-        decided_at: Timestamp::from_micros(1),
-        result: Outcome::Rejected {
-            rule: "email.taken".to_owned(),
-            message: "taken".to_owned(),
-        },
-        redacted: vec!["/payload/password_hash".to_owned()],
-    };
-    let restored = RestoredDecision {
-        decision,
-        place: DecisionPlace::After {
-            log: None,
-            stream: None,
-        },
-    };
-    assert!(store.restore_decision(restored.clone()).await.unwrap());
-    assert!(!store.restore_decision(restored).await.unwrap());
 }

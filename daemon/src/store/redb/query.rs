@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition};
 use whodunit_core::event::Event;
+use whodunit_core::search::Search;
 
 use super::engine;
 use super::tables::{BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, day};
@@ -302,5 +303,6 @@ pub(super) fn passes(filter: &LogFilter, event: &Event) -> bool {
         && filter
             .text
             .as_deref()
-            .is_none_or(|text| event.mentions(&text.to_lowercase()))
+            .and_then(Search::new)
+            .is_none_or(|text| text.in_event(event))
 }

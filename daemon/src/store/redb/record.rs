@@ -175,7 +175,6 @@ pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreEr
             causation_id: record.owned()?,
             data: json(record.text()?)?,
             metadata: record.option()?.map(json).transpose()?,
-            redacted: Vec::new(),
         };
         record.end()?;
         Ok(event)

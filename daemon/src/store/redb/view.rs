@@ -8,6 +8,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
+use whodunit_core::search::Search;
 use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
@@ -612,21 +613,19 @@ impl RedbView {
 }
 
 pub(super) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
-    let contains = |text: &str, part: &str| text.to_lowercase().contains(part);
     filter
         .category
         .as_deref()
         .is_none_or(|category| info.stream.category() == category)
         && filter.status.is_none_or_eq(info.label.status.as_deref())
-        && filter.text.as_deref().is_none_or(|text| {
-            let text = text.to_lowercase();
-            contains(info.stream.as_str(), &text)
-                || info
-                    .label
-                    .title
-                    .as_deref()
-                    .is_some_and(|title| contains(title, &text))
-        })
+        && filter
+            .text
+            .as_deref()
+            .and_then(Search::new)
+            .is_none_or(|text| {
+                let title = info.label.title.as_deref();
+                text.in_text(info.stream.as_str()) || title.is_some_and(|title| text.in_text(title))
+            })
 }
 
 /// "Absent, or equal", for filters.

@@ -1,0 +1,458 @@
+//! What may be shown: values without their secrets.
+//!
+//! Owns redaction and its mark. A model names its secret fields; they are taken out wherever a field of such a name stands,
+//! at any depth, of data, metadata, payloads, states and diffs. [`Shown`] is made by [`Reveal::show`] alone. What is folded,
+//! decided or stored never goes through here.
+
+use std::ops::Deref;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::api::time_travel::{DiffOut, StateOut, Step};
+use crate::api::what_if::WhatIfOut;
+use crate::api::write::{AppendedOut, CommandAccepted};
+use crate::command::Decision;
+use crate::diff::DiffEntry;
+use crate::event::Event;
+use crate::ids::StreamName;
+use crate::json::{Json, State, Token, pointer_token};
+use crate::model::{Model, Models};
+
+/// What stands where a secret stands in the store. Never a plausible value; the list beside it says where it is ours.
+pub const REDACTED: &str = "[redacted]";
+
+/// A value as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Shown<T> {
+    #[serde(flatten)]
+    value: T,
+    /// JSON Pointers, from the root of this object, of values replaced by a mark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    redacted: Vec<String>,
+}
+
+impl<T> Deref for Shown<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Shown<T> {
+    /// JSON Pointers of the values that were replaced by a mark.
+    pub fn redacted(&self) -> &[String] {
+        &self.redacted
+    }
+
+    /// The value. It stays without its secrets, but its type no longer says so.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+/// Whether secrets are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reveal(bool);
+
+impl Reveal {
+    /// Secrets stay hidden.
+    pub const NO: Self = Self(false);
+
+    /// Secrets are shown where a client asks for them; `note` leaves a trace of that.
+    pub fn asked(reveal: bool, note: impl FnOnce()) -> Self {
+        if reveal {
+            note();
+        }
+        Self(reveal)
+    }
+
+    /// Whether secrets are shown.
+    pub fn yes(self) -> bool {
+        self.0
+    }
+
+    /// A value as it may be shown.
+    pub fn show<T: Redact>(self, models: &Models, mut value: T) -> Shown<T> {
+        let redacted = if self.0 {
+            Vec::new()
+        } else {
+            let model = models.for_stream(value.stream()).clone();
+            value.redact(&model)
+        };
+        Shown { value, redacted }
+    }
+
+    /// Values as they may be shown.
+    pub fn show_all<T: Redact>(self, models: &Models, values: Vec<T>) -> Vec<Shown<T>> {
+        values
+            .into_iter()
+            .map(|value| self.show(models, value))
+            .collect()
+    }
+}
+
+/// A value that may hold secrets of a category's model.
+pub trait Redact {
+    /// The stream it is of.
+    fn stream(&self) -> &StreamName;
+
+    /// Takes the secrets out. Returns where they were, as JSON Pointers from the value's root, unless the value has a place
+    /// of its own for that.
+    fn redact(&mut self, model: &Model) -> Vec<String>;
+}
+
+impl Redact for Event {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        let mut found = redact_json(model, &mut self.data, "/data");
+        if let Some(metadata) = &mut self.metadata {
+            found.extend(redact_json(model, metadata, "/metadata"));
+        }
+        found
+    }
+}
+
+impl Redact for Decision {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        redact_json(model, &mut self.payload, "/payload")
+    }
+}
+
+impl Redact for StateOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        self.redacted = redact_state(model, &mut self.state);
+        Vec::new()
+    }
+}
+
+impl Redact for Step {
+    fn stream(&self) -> &StreamName {
+        &self.event.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        let mut found: Vec<_> = below("/event", self.event.redact(model)).collect();
+        found.extend(below("/diff", redact_diff(model, &mut self.diff)));
+        if let Some(upcast) = &mut self.upcast {
+            found.extend(below("/upcast/data", redact_state(model, &mut upcast.data)));
+        }
+        found
+    }
+}
+
+impl Redact for DiffOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        redact_diff(model, &mut self.diff);
+        let marked = self.diff.iter().filter(|entry| {
+            let values = [&entry.before, &entry.after];
+            values.into_iter().flatten().any(is_marked)
+        });
+        self.redacted = marked.map(|entry| entry.path.clone()).collect();
+        Vec::new()
+    }
+}
+
+impl Redact for WhatIfOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        for step in &mut self.steps {
+            redact_diff(model, &mut step.diff);
+            for event in &mut step.events {
+                event.redact(model);
+            }
+        }
+        redact_diff(model, &mut self.diff);
+        self.redacted = redact_state(model, &mut self.state);
+        for pointer in redact_state(model, &mut self.actual.state) {
+            if !self.redacted.contains(&pointer) {
+                self.redacted.push(pointer);
+            }
+        }
+        Vec::new()
+    }
+}
+
+impl Redact for CommandAccepted {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        redact_events(model, &mut self.events)
+    }
+}
+
+impl Redact for AppendedOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, model: &Model) -> Vec<String> {
+        redact_events(model, &mut self.events)
+    }
+}
+
+fn redact_events(model: &Model, events: &mut [Event]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, event) in events.iter_mut().enumerate() {
+        found.extend(below(&format!("/events/{index}"), event.redact(model)));
+    }
+    found
+}
+
+fn below(prefix: &str, pointers: Vec<String>) -> impl Iterator<Item = String> {
+    pointers
+        .into_iter()
+        .map(move |pointer| format!("{prefix}{pointer}"))
+}
+
+/// Takes the secrets out of a state; returns the JSON Pointers at which there was one.
+///
+/// `null` stays: that there is no value is no secret.
+pub fn redact_state(model: &Model, state: &mut State) -> Vec<String> {
+    let mut found = Vec::new();
+    if model.has_secrets() {
+        in_object(model, state, &mut String::new(), &mut found);
+    }
+    found
+}
+
+/// Takes the secrets out of a diff of states: that a secret changed is shown, from what to what is not. Returns JSON
+/// Pointers into the list.
+pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> {
+    let mut found = Vec::new();
+    if !model.has_secrets() {
+        return found;
+    }
+    for (index, entry) in diff.iter_mut().enumerate() {
+        let secret = is_secret_path(model, &entry.path);
+        let values = [("before", &mut entry.before), ("after", &mut entry.after)];
+        for (name, value) in values {
+            let Some(value) = value else { continue };
+            let mut path = format!("/{index}/{name}");
+            if secret {
+                mark(value, &path, &mut found);
+            } else {
+                in_value(model, value, &mut path, &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a JSON Pointer leads to a secret or into one.
+fn is_secret_path(model: &Model, path: &str) -> bool {
+    path.split('/')
+        .skip(1)
+        .any(|token| model.is_secret(&token.replace("~1", "/").replace("~0", "~")))
+}
+
+/// Whether a mark stands in a payload, as a client sees it that was not told where.
+pub fn has_mark(json: &Json) -> bool {
+    json.tokens()
+        .any(|token| matches!(token, Token::Text(text) if text.decoded() == REDACTED))
+}
+
+/// Whether a mark of ours stands in a value.
+fn is_marked(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == REDACTED,
+        Value::Array(items) => items.iter().any(is_marked),
+        Value::Object(map) => map.values().any(is_marked),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn mark(value: &mut Value, path: &str, found: &mut Vec<String>) {
+    if !value.is_null() {
+        *value = Value::String(REDACTED.to_owned());
+        found.push(path.to_owned());
+    }
+}
+
+fn in_object(
+    model: &Model,
+    object: &mut Map<String, Value>,
+    path: &mut String,
+    found: &mut Vec<String>,
+) {
+    for (key, value) in object {
+        let length = path.len();
+        path.push('/');
+        path.push_str(&pointer_token(key));
+        if model.is_secret(key) {
+            mark(value, path, found);
+        } else {
+            in_value(model, value, path, found);
+        }
+        path.truncate(length);
+    }
+}
+
+fn in_value(model: &Model, value: &mut Value, path: &mut String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => in_object(model, object, path, found),
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let length = path.len();
+                path.push('/');
+                path.push_str(&index.to_string());
+                in_value(model, item, path, found);
+                path.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Takes the secrets out of a payload. Everything beside them keeps its spelling, to the letter.
+fn redact_json(model: &Model, json: &mut Json, root: &str) -> Vec<String> {
+    if !model.has_secrets() || !may_hold_secret(model, json.as_str()) {
+        return Vec::new();
+    }
+    let text = json.as_str();
+    let (mut out, mut copied) = (String::with_capacity(text.len()), 0);
+    let mut found = Vec::new();
+    let mut place = Place::new(root);
+    let mut tokens = json.tokens();
+    while let Some(token) = tokens.next() {
+        place.enter(token);
+        if let Token::Key(key) = token
+            && model.is_secret(&key.decoded())
+        {
+            // After the key and its colon.
+            let start = tokens.at() + 1;
+            let is_null = skip_value(&mut tokens);
+            if !is_null {
+                out.push_str(text.get(copied..start).unwrap_or_default());
+                out.push('"');
+                out.push_str(REDACTED);
+                out.push('"');
+                copied = tokens.at();
+                found.push(place.pointer());
+            }
+        }
+    }
+    if !found.is_empty() {
+        out.push_str(text.get(copied..).unwrap_or_default());
+        // What was cut out and put in are whole values, so this is JSON again; should it not be, nothing is shown.
+        *json = Json::from_compact(out).unwrap_or_else(|_error| Json::empty_object());
+    }
+    found
+}
+
+/// Whether a secret's name may stand in a text: written out, or hidden in escapes.
+fn may_hold_secret(model: &Model, text: &str) -> bool {
+    let spec = model.spec();
+    let mut names = spec.secret_fields.iter().chain(&spec.plaintext_fields);
+    text.contains('\\') || names.any(|name| text.contains(name.as_str()))
+}
+
+/// Moves past a value; returns whether it is `null`.
+fn skip_value(tokens: &mut crate::json::Tokens<'_>) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens.by_ref() {
+        match token {
+            Token::Open => depth += 1,
+            Token::Close => depth = depth.saturating_sub(1),
+            Token::Word("null") if depth == 0 => return true,
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    false
+}
+
+/// Where in a payload a walk along its tokens is.
+struct Place<'a> {
+    root: &'a str,
+    /// For each open object its key, for each open array the number of its elements so far.
+    levels: Vec<Level>,
+}
+
+enum Level {
+    /// Not known yet: an empty object or array, or one just begun.
+    Begun,
+    Key(String),
+    Index(usize),
+}
+
+impl<'a> Place<'a> {
+    fn new(root: &'a str) -> Self {
+        Self {
+            root,
+            levels: Vec::new(),
+        }
+    }
+
+    fn enter(&mut self, token: Token<'_>) {
+        match token {
+            Token::Key(key) => {
+                if let Some(level) = self.levels.last_mut() {
+                    *level = Level::Key(key.decoded().into_owned());
+                }
+                return;
+            }
+            Token::Close => {
+                self.levels.pop();
+                return;
+            }
+            Token::Open | Token::Text(_) | Token::Number(_) | Token::Word(_) => {}
+        }
+        // A value: the next element, where the innermost level is an array.
+        if let Some(level) = self.levels.last_mut() {
+            match level {
+                Level::Begun => *level = Level::Index(0),
+                Level::Index(index) => *index += 1,
+                Level::Key(_) => {}
+            }
+        }
+        if token == Token::Open {
+            self.levels.push(Level::Begun);
+        }
+    }
+
+    fn pointer(&self) -> String {
+        let mut out = self.root.to_owned();
+        for level in &self.levels {
+            match level {
+                Level::Begun => {}
+                Level::Key(key) => {
+                    out.push('/');
+                    out.push_str(&pointer_token(key));
+                }
+                Level::Index(index) => {
+                    out.push('/');
+                    out.push_str(&index.to_string());
+                }
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests;
