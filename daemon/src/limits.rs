@@ -100,6 +100,12 @@ pub const WHAT_IF_ACTIONS_MAX: usize = 100;
 pub const IMPORT_LINE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an import's mapping.
 pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
+/// Bytes of records that come before their mapping; they wait for it in a temporary file.
+pub const IMPORT_SPOOL_BYTES_MAX: u64 = 1 << 30;
+/// Events that a dry run shows.
+pub const IMPORT_PREVIEW_EVENTS: usize = 5;
+/// Streams that a dry run keeps apart. Further ones are taken for new ones each time.
+pub const IMPORT_PREVIEW_STREAMS_MAX: usize = 100_000;
 /// Records of an import whose commit is awaited at a time.
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
@@ -122,6 +128,12 @@ pub const DENSITY_BUCKETS_MAX: usize = 1_000;
 
 /// Events that a live feed reads at a time.
 pub const LIVE_BATCH: usize = 256;
+/// Bytes of a request's id (`x-request-id`).
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Time after which a client of a live feed that lost its connection comes back (`retry:`).
+pub const LIVE_RETRY: Duration = Duration::from_secs(2);
+/// Answers of fewer bytes are not compressed.
+pub const COMPRESSED_BYTES_MIN: u16 = 1_024;
 /// Time between two heads of an idle live feed.
 pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(10);
 

@@ -22,7 +22,7 @@ impl Projection for Users {
     }
 
     fn version(&self) -> &'static str {
-        "users-1"
+        "users-2"
     }
 
     fn category(&self) -> Option<&str> {
