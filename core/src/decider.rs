@@ -117,7 +117,17 @@ pub trait Prepare: Send + Sync {
     /// Turns a command as it was sent into the command that is decided: no plaintext secret is left in it.
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError>;
 
-    /// The same for a what-if: pure, and without looking at a recorded secret. What depends on one comes from the hypothesis,
+    /// Whether a command as it was sent again is the one of which `recorded` is the prepared payload; `state` is the one it
+    /// was prepared on. Of a secret nothing is kept but what preparing made of it: where that is a hash, the secret must fit
+    /// it; where it is a verdict, the secret must lead to the same one.
+    fn repeats(
+        &self,
+        state: &State,
+        command: &Command,
+        recorded: &Map<String, Value>,
+    ) -> Result<bool, PrepareError>;
+
+    /// Prepares for a what-if: pure, and without looking at a recorded secret. What depends on one comes from the hypothesis,
     /// or is [`PrepareError::Unknown`].
     fn suppose(
         &self,

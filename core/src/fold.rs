@@ -217,8 +217,18 @@ pub fn current(model: &Model, event: &Event) -> Result<Upcast, String> {
             )
         })?;
     }
-    match model.spec().events.get(&now.event_type) {
-        Some(known) if now.schema_version != *known => Err(format!(
+    let reads = |event_type: &str| {
+        let upcasters = model.spec().upcasters.iter();
+        let oldest = upcasters.filter(|u| u.event_type == event_type);
+        let current = model.spec().events.get(event_type).copied();
+        current.into_iter().chain(oldest.map(|u| u.from)).max()
+    };
+    match reads(&now.event_type) {
+        Some(newest) if now.schema_version > newest => Err(format!(
+            "schema {} of {} is newer than this model knows: it reads schema {newest}",
+            now.schema_version, now.event_type
+        )),
+        Some(known) if now.schema_version != known => Err(format!(
             "schema {} of {} is unknown; this model reads schema {known}",
             now.schema_version, now.event_type
         )),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::caseless::name_form;
 use crate::ids::StreamName;
 
 /// A value that at most one stream may hold at a time.
@@ -11,16 +12,16 @@ use crate::ids::StreamName;
 pub struct UniqueKey {
     /// What kind of value, such as `email`: the rule that guards it is `{name}.taken`.
     pub name: String,
-    /// The value in the form in which two are compared (for the users: trimmed, lower case).
+    /// The value in the form in which two are compared (for the users: see [`name_form`]).
     pub value: String,
 }
 
 impl UniqueKey {
-    /// A key compared without regard to case or surrounding white space.
+    /// A key compared by NFKC and full case folding, without surrounding white space.
     pub fn caseless(name: impl Into<String>, value: &str) -> Self {
         Self {
             name: name.into(),
-            value: value.trim().to_lowercase(),
+            value: name_form(value),
         }
     }
 

@@ -18,6 +18,9 @@ pub const PAGE_ITEMS_MAX: usize = 1_000;
 pub const PAGE_BYTES_MAX: usize = 8 << 20;
 /// Events or streams that one request looks at to fill a page; a page may end early with a cursor to go on from.
 pub const SCAN_ENTRIES_MAX: u64 = 50_000;
+/// Streams or documents that may change between the first and a later page of a list ordered by their last event. Beyond
+/// them the list must be begun again.
+pub const MOVED_MAX: usize = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
@@ -54,8 +57,9 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const REQUESTS_MAX: usize = 256;
 /// Requests' blocking reads that run at a time, for each processor. Further ones wait.
 pub const READS_PER_PROCESSOR: usize = 4;
-/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this.
-pub const HEAVY_AT_A_TIME_MAX: usize = 4;
+/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this:
+/// each may hold several copies of a large state.
+pub const HEAVY_AT_A_TIME_MAX: usize = 2;
 /// Heavy work that waits for its turn. More is answered with 503.
 pub const HEAVY_QUEUE_MAX: usize = 64;
 /// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.
@@ -96,6 +100,12 @@ pub const WHAT_IF_ACTIONS_MAX: usize = 100;
 pub const IMPORT_LINE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an import's mapping.
 pub const IMPORT_MAPPING_BYTES_MAX: usize = 1 << 20;
+/// Bytes of records that come before their mapping; they wait for it in a temporary file.
+pub const IMPORT_SPOOL_BYTES_MAX: u64 = 1 << 30;
+/// Events that a dry run shows.
+pub const IMPORT_PREVIEW_EVENTS: usize = 5;
+/// Streams that a dry run keeps apart. Further ones are taken for new ones each time.
+pub const IMPORT_PREVIEW_STREAMS_MAX: usize = 100_000;
 /// Records of an import whose commit is awaited at a time.
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
@@ -118,6 +128,12 @@ pub const DENSITY_BUCKETS_MAX: usize = 1_000;
 
 /// Events that a live feed reads at a time.
 pub const LIVE_BATCH: usize = 256;
+/// Bytes of a request's id (`x-request-id`).
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Time after which a client of a live feed that lost its connection comes back (`retry:`).
+pub const LIVE_RETRY: Duration = Duration::from_secs(2);
+/// Answers of fewer bytes are not compressed.
+pub const COMPRESSED_BYTES_MIN: u16 = 1_024;
 /// Time between two heads of an idle live feed.
 pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(10);
 

@@ -134,6 +134,16 @@ pub struct ImportReport {
     /// Whether the log is a redacted copy now.
     #[serde(default)]
     pub redacted_copy: bool,
+    /// Whether nothing was imported and the counts are what an import would do (`dry_run`). Unique keys, and which events
+    /// decisions name, are not looked at then.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Streams that would have events of the import (`dry_run`); at most 100,000 are counted.
+    #[serde(default)]
+    pub streams: u64,
+    /// The first events that would be added (`dry_run`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preview: Vec<Event>,
     /// Whether the import stopped at the first bad record (`strict`).
     pub stopped: bool,
     /// How many records each rule of the mapping took, in its order.

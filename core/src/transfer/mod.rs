@@ -2,6 +2,7 @@
 //!
 //! Owns the shape of our own export, line by line. Never opens a file, and never decides whether a line may go in.
 
+pub mod format;
 mod line;
 
 pub use line::{

@@ -3,8 +3,10 @@
 //! State comes before credentials, credentials before contents, so that a refusal tells no more than it must. That a
 //! username or email is taken is not decided here: unique keys are claimed in the append.
 
+use icu_normalizer::ComposingNormalizer;
 use serde_json::{Map, Value, json};
 
+use super::spelling;
 use crate::command::{Command, Rejection};
 use crate::event::NewEvent;
 use crate::json::State;
@@ -60,6 +62,12 @@ fn create(state: &State, payload: &Map<String, Value>) -> Answer {
         return refuse(
             "username.too_short",
             format!("a username needs at least {USERNAME_CHARS_MIN} characters"),
+        );
+    }
+    if !spelling::is_plain(&username) {
+        return refuse(
+            "username.invalid",
+            "a username has no characters that cannot be seen, and letters of one script only",
         );
     }
     let email = valid_email(payload)?;
@@ -177,7 +185,7 @@ fn required(reason: Option<&str>) -> Result<&str, Rejection> {
 
 fn valid_email(payload: &Map<String, Value>) -> Result<String, Rejection> {
     let email = trimmed(payload, "email");
-    if is_email(&email) {
+    if is_email(&email) && email.split(['@', '.']).all(spelling::is_plain) {
         Ok(email)
     } else {
         Err(Rejection::new(
@@ -190,6 +198,8 @@ fn valid_email(payload: &Map<String, Value>) -> Result<String, Rejection> {
 /// The common form of an address: a local part of printable ASCII without quotes or white space, and a domain of at least
 /// two labels of letters, digits and inner hyphens (RFC 5321 §4.1.2 without quoted strings and address literals).
 fn is_email(text: &str) -> bool {
+    // An accent may be written as a character of its own.
+    let text = ComposingNormalizer::new_nfc().normalize(text);
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };

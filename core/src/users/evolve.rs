@@ -38,6 +38,10 @@ impl Decider for super::Users {
             _ => return Ok(Evolution::Unknown),
         };
         set.push(("updated_at", at));
+        let lives = |(name, value): &(&str, Value)| *name == "status" && value != "deleted";
+        if set.iter().any(lives) {
+            state.shift_remove("deleted_at");
+        }
         for (name, value) in set {
             state.insert(name.to_owned(), value);
         }

@@ -7,15 +7,17 @@ mod decide;
 mod evolve;
 mod prepare;
 mod schema;
+mod spelling;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::json::{State, at};
+use crate::json::State;
 use crate::keys::UniqueKey;
 use crate::model::{Model, ModelError, ModelSpec, Upcast, Upcaster};
 
+use decide::Standing;
 pub use prepare::Passwords;
 
 /// The model `users`, for category `user`.
@@ -29,7 +31,7 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
         category: Some("user".to_owned()),
         description: "user accounts: creation, names, email, password, suspension, deletion"
             .to_owned(),
-        version: "users-1".to_owned(),
+        version: "users-2".to_owned(),
         commands: schema::commands(),
         events: EVENTS.iter().map(|&name| (name.to_owned(), 1)).collect(),
         upcasters: vec![Upcaster {
@@ -82,10 +84,11 @@ fn status_changed(data: &Map<String, Value>) -> Result<Upcast, String> {
     })
 }
 
-/// A live user (not deleted) holds its username and its email, compared without regard to case.
+/// A live user holds its username and its email. A stream without a user, or whose user is deleted, holds nothing.
 fn unique_keys(state: &State) -> Vec<UniqueKey> {
-    if at(state, "/status").and_then(Value::as_str) == Some("deleted") {
-        return Vec::new();
+    match Standing::of(state) {
+        Standing::Absent | Standing::Deleted => return Vec::new(),
+        Standing::Active | Standing::Suspended => {}
     }
     ["username", "email"]
         .into_iter()

@@ -11,6 +11,7 @@ use super::decide::Standing;
 use crate::command::Command;
 use crate::decider::{Hypothesis, Prepare, PrepareError};
 use crate::json::State;
+use crate::same::same_object;
 
 /// Shortest password, in characters.
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -148,9 +149,96 @@ fn prepare(
     Ok(command)
 }
 
+/// Whether the password of a creation is the one on record. Takes it, and what is on record of it, out of the payloads.
+fn same_creation(
+    passwords: &dyn Passwords,
+    given: &mut Map<String, Value>,
+    kept: &mut Map<String, Value>,
+) -> Result<bool, PrepareError> {
+    let password = take(given, "password")?;
+    let (check, hash) = (
+        kept.shift_remove("password_check"),
+        hash(kept, "password_hash"),
+    );
+    let verdict = check.as_ref().and_then(Value::as_str) == Some(length(&password));
+    Ok(verdict && verified(passwords, &password, hash.as_deref())?)
+}
+
+/// Whether the passwords of a change are those on record. Takes them, and what is on record of them, out of the payloads.
+fn same_change(
+    passwords: &dyn Passwords,
+    state: &State,
+    given: &mut Map<String, Value>,
+    kept: &mut Map<String, Value>,
+) -> Result<bool, PrepareError> {
+    let (current, new) = (
+        take(given, "current_password")?,
+        take(given, "new_password")?,
+    );
+    let mut check = |name: &str| match kept.shift_remove(name) {
+        Some(Value::String(verdict)) => verdict,
+        _ => String::new(),
+    };
+    let (current_check, new_check) = (check("current_password_check"), check("new_password_check"));
+    let kept_hash = hash(kept, "new_password_hash");
+    let stored = state.get("password_hash").and_then(Value::as_str);
+    let matches = |text: &str| match stored {
+        Some(stored) => passwords.verify(text, stored).map_err(PrepareError::Failed),
+        None => Ok(false),
+    };
+    let same_current = match current_check.as_str() {
+        "correct" => matches(&current)?,
+        "incorrect" => !matches(&current)?,
+        _ => true,
+    };
+    let same_new = match new_check.as_str() {
+        "unchanged" => matches(&new)?,
+        "ok" | "too_short" => new_check == length(&new),
+        _ => true,
+    };
+    Ok(same_current && same_new && verified(passwords, &new, kept_hash.as_deref())?)
+}
+
+fn hash(kept: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match kept.shift_remove(name) {
+        Some(Value::String(hash)) => Some(hash),
+        _ => None,
+    }
+}
+
+/// Whether a password fits a hash on record, if there is one.
+fn verified(
+    passwords: &dyn Passwords,
+    password: &str,
+    hash: Option<&str>,
+) -> Result<bool, PrepareError> {
+    hash.map_or(Ok(true), |hash| {
+        passwords
+            .verify(password, hash)
+            .map_err(PrepareError::Failed)
+    })
+}
+
 impl Prepare for PrepareUsers {
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError> {
         prepare(self.passwords.as_ref(), state, command)
+    }
+
+    fn repeats(
+        &self,
+        state: &State,
+        command: &Command,
+        recorded: &Map<String, Value>,
+    ) -> Result<bool, PrepareError> {
+        let mut given = command.payload.clone();
+        let mut kept = recorded.clone();
+        let passwords = self.passwords.as_ref();
+        let fits = match command.command_type.as_str() {
+            "CreateUser" => same_creation(passwords, &mut given, &mut kept)?,
+            "ChangePassword" => same_change(passwords, state, &mut given, &mut kept)?,
+            _ => true,
+        };
+        Ok(fits && same_object(&given, &kept))
     }
 
     fn suppose(

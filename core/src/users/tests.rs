@@ -616,3 +616,114 @@ fn views_show_no_hash_and_say_where_it_was() {
         "{text}"
     );
 }
+
+#[test]
+fn only_a_live_user_holds_keys() {
+    let model = users();
+    let keys = |given: &[(&str, Value)]| {
+        let state = fold(&model, &history(given)).state;
+        let keys = model.unique_keys(&state);
+        keys.into_iter().map(|key| key.value).collect::<Vec<_>>()
+    };
+    let change = |email: &str| ("UserEmailChanged", json!({"email": email}));
+    assert_eq!(keys(&[change("x@y.org")]), [""; 0], "there is no user");
+    assert_eq!(keys(&[created()]), ["sarah", "sarah@example.com"]);
+    let suspended = ("UserSuspended", json!({}));
+    let deleted = ("UserDeleted", json!({}));
+    let revived = ("UserReactivated", json!({}));
+    assert_eq!(keys(&[created(), suspended]).len(), 2);
+    assert_eq!(keys(&[created(), deleted.clone()]), [""; 0]);
+    let after_deletion = [created(), deleted.clone(), change("x@y.org")];
+    assert_eq!(keys(&after_deletion), [""; 0]);
+    assert_eq!(keys(&[created(), deleted, revived]).len(), 2);
+}
+
+#[test]
+fn names_that_read_alike_are_one_name() {
+    let key = |text: &str| UniqueKey::caseless("username", text);
+    for (a, b) in [
+        ("ΟΣ", "οσ"),
+        ("ΟΣ", "ος"),
+        ("José", "JOSE\u{301}"),
+        ("Straße", "STRASSE"),
+        ("ﬁn", "fin"),
+        (" Ｓａｒａｈ", "sarah"),
+    ] {
+        assert_eq!(key(a), key(b), "{a} {b}");
+    }
+    assert_ne!(key("jose"), key("josé"));
+}
+
+#[test]
+fn names_that_deceive_a_reader_are_refused() {
+    for name in ["sa\u{200b}rah", "s\u{430}rah", "\u{3164}\u{3164}\u{3164}"] {
+        let payload = create_payload(name, "a@b.org", "password");
+        assert_eq!(
+            run(&[], "CreateUser", payload, None).unwrap_err(),
+            "username.invalid"
+        );
+    }
+    for email in [
+        "s\u{430}rah@b.org",
+        "a@b\u{3164}.org",
+        "a@ex\u{430}mple.org",
+    ] {
+        let payload = create_payload("sarah", email, "password");
+        assert_eq!(
+            run(&[], "CreateUser", payload, None).unwrap_err(),
+            "email.invalid"
+        );
+        let change = run(&[created()], "ChangeEmail", json!({"email": email}), None);
+        assert_eq!(change.unwrap_err(), "email.invalid");
+    }
+    for email in ["josé@b.org", "jose\u{301}@b.org", "sarah@münchen.example"] {
+        let payload = create_payload("sarah", email, "password");
+        assert!(run(&[], "CreateUser", payload, None).is_ok(), "{email}");
+    }
+}
+
+#[test]
+fn a_user_that_lives_again_is_not_deleted_at_some_time() {
+    let deleted = ("UserDeleted", json!({}));
+    for (revival, data) in [
+        ("UserReactivated", json!({})),
+        ("UserSuspended", json!({})),
+        created(),
+    ] {
+        let given = [created(), deleted.clone(), (revival, data)];
+        let state = fold(&users(), &history(&given)).state;
+        assert!(!state.contains_key("deleted_at"), "{revival} {state:?}");
+    }
+    let given = [created(), deleted.clone(), deleted];
+    assert!(
+        fold(&users(), &history(&given))
+            .state
+            .contains_key("deleted_at")
+    );
+}
+
+#[test]
+fn a_newer_schema_is_said_to_be_newer() {
+    let mut events = history(&[
+        created(),
+        ("UserStatusChanged", json!({"state": "x"})),
+        ("UserNameChanged", json!({"first_name": "S"})),
+        ("UserWaved", json!({})),
+    ]);
+    for event in &mut events[1..] {
+        event.schema_version = 7;
+    }
+    let mut folded = Folded::start(&users());
+    let effects: Vec<Effect> = events
+        .iter()
+        .map(|event| folded.push(&users(), event))
+        .collect();
+    for (effect, name) in effects[1..3]
+        .iter()
+        .zip(["UserStatusChanged", "UserNameChanged"])
+    {
+        let error = format!("schema 7 of {name} is newer than this model knows: it reads schema 1");
+        assert_eq!(*effect, Effect::Failed { error });
+    }
+    assert_eq!(effects[3], Effect::Unknown);
+}

@@ -21,6 +21,7 @@ use whodunit_core::decide::decide;
 use whodunit_core::decider::PrepareError;
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::json::Json;
 use whodunit_core::json::State;
 use whodunit_core::model::{Model, Models};
 use whodunit_core::time::Timestamp;
@@ -96,8 +97,18 @@ impl Commands {
         stream: StreamName,
         command: CommandIn,
     ) -> Result<CommandResult, WriteError> {
+        self.handle_traced(stream, command, None).await
+    }
+
+    /// Handles a command now; its events get this metadata, which is no part of the command.
+    pub(crate) async fn handle_traced(
+        &self,
+        stream: StreamName,
+        command: CommandIn,
+        metadata: Option<Json>,
+    ) -> Result<CommandResult, WriteError> {
         let now = self.clock.now();
-        self.handle_at(stream, command, now).await
+        self.handle_with(stream, command, now, metadata).await
     }
 
     /// Handles a command as if it were `now`: for playing a story whose time is part of it.
@@ -106,6 +117,16 @@ impl Commands {
         stream: StreamName,
         command: CommandIn,
         now: Timestamp,
+    ) -> Result<CommandResult, WriteError> {
+        self.handle_with(stream, command, now, None).await
+    }
+
+    async fn handle_with(
+        &self,
+        stream: StreamName,
+        command: CommandIn,
+        now: Timestamp,
+        metadata: Option<Json>,
     ) -> Result<CommandResult, WriteError> {
         let Some(model) = self.models.asked_for(stream.category()) else {
             return Err(WriteError::NoModel { stream });
@@ -118,10 +139,13 @@ impl Commands {
             .map_err(WriteError::refused)?;
         let lock = self.stream_locks.enter(&command.stream).await;
         for _ in 0..ATTEMPTS_MAX {
-            if may_repeat && let Some(answer) = self.recorded(&command).await? {
+            if may_repeat && let Some(answer) = self.recorded(model, &command, expected).await? {
                 return Ok(answer);
             }
-            match self.attempt(model, command.clone(), expected).await {
+            match self
+                .attempt(model, command.clone(), expected, metadata.as_ref())
+                .await
+            {
                 Ok(appended) => return answer(command.command_id, appended),
                 Err(WriteError::Append(error)) if starts_again(&error, expected, may_repeat) => {}
                 Err(error) => return Err(error.with_expected(expected)),
@@ -137,6 +161,7 @@ impl Commands {
         model: &Model,
         command: Command,
         expected: ExpectedRevision,
+        metadata: Option<&Json>,
     ) -> Result<AppendResult, WriteError> {
         let base = self.base(model, &command.stream).await?;
         if !expected.admits(base.revision) {
@@ -151,6 +176,9 @@ impl Commands {
         let mut append =
             blocking_aside(move || prepared(&model, &base, command, ids.as_ref())).await?;
         let took = started.elapsed();
+        for event in &mut append.events {
+            event.metadata = event.metadata.take().or_else(|| metadata.cloned());
+        }
         append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         let category = append.stream.category().to_owned();
         let appended = self.submit_append(append).await?;

@@ -1,37 +1,59 @@
 //! Commands that were decided before: the same `command_id` gets the recorded answer.
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use serde_json::Value;
 use whodunit_core::api::write::CommandAccepted;
 use whodunit_core::command::{Command, Decision, Outcome};
+use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision};
+use whodunit_core::json::State;
 use whodunit_core::model::Model;
-use whodunit_core::same::same;
+use whodunit_core::same::same_object;
 
-use super::{CommandResult, Commands, WriteError};
-use crate::reading::read;
+use super::{CommandResult, Commands, WriteError, unprepared};
+use crate::reading::{blocking_aside, read};
 use crate::store::{AppendError, Direction, StoreError, View};
 
 impl Commands {
     /// The recorded answer to this command, if there is one.
     pub(super) async fn recorded(
         &self,
+        model: &Model,
         command: &Command,
+        expected: ExpectedRevision,
     ) -> Result<Option<CommandResult>, WriteError> {
-        let id = command.command_id.clone();
+        let (id, of) = (command.command_id.clone(), model.clone());
+        let (travel, stream) = (Arc::clone(&self.travel), command.stream.clone());
         let found = read(&self.store, move |view| -> Result<_, StoreError> {
-            match view.decision_by_command(&id)? {
-                None => Ok(None),
-                Some(decision) => answer(view, decision).map(Some),
-            }
+            let Some(decision) = view.decision_by_command(&id)? else {
+                return Ok(None);
+            };
+            let base = match of.prepare() {
+                Some(_) if decision.stream == stream => {
+                    travel
+                        .state(view, &of, &stream, decision.base_revision)?
+                        .folded
+                        .state
+                }
+                _ => State::new(),
+            };
+            answer(view, decision).map(|found| Some((found, base)))
         })
         .await?;
-        let Some((decision, answer)) = found else {
+        let Some(((decision, answer), base)) = found else {
             return Ok(None);
         };
-        let model = self.models.for_stream(&command.stream);
-        if is_same(model, command, &decision) {
+        let envelope = same_envelope(command, expected, &decision);
+        if envelope && same_payload(model, base, command, &decision).await? {
             return Ok(Some(answer));
         }
+        // With a secret in it, a command sent again is a way to try one: that leaves a trace.
+        tracing::warn!(
+            stream = command.stream.as_str(),
+            decision = decision.sequence,
+            "another command came with the id of one on record"
+        );
         Err(WriteError::Append(AppendError::CommandIdConflict {
             command_id: decision.command_id,
             sequence: decision.sequence,
@@ -69,21 +91,38 @@ fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, CommandResul
     Ok((decision, CommandResult::Accepted(Box::new(accepted))))
 }
 
-/// Whether a decision is of this command. What was secret in the payload is not on record, so it cannot be compared.
-fn is_same(model: &Model, command: &Command, decision: &Decision) -> bool {
-    let recorded = match decision.payload.to_value() {
-        Value::Object(recorded) => recorded,
-        _ => Map::new(),
-    };
-    let secret = |name: &String| model.spec().plaintext_fields.contains(name);
-    let payload = command
-        .payload
-        .iter()
-        .filter(|(name, _)| !secret(name))
-        .all(|(name, value)| recorded.get(name).is_some_and(|known| same(known, value)));
-    payload
-        && decision.stream == command.stream
+/// Whether a decision is of a command with all of this but its payload. What revision its author expected is not on record:
+/// it must be one that the decision could have been made with.
+fn same_envelope(command: &Command, expected: ExpectedRevision, decision: &Decision) -> bool {
+    decision.stream == command.stream
         && decision.command_type == command.command_type
         && decision.actor == command.actor
         && decision.reason == command.reason
+        && decision.correlation_id == command.correlation_id
+        && decision.causation_id == command.causation_id
+        && expected.admits(decision.base_revision)
+}
+
+/// Whether a decision is of a command with the whole of this payload, secrets included. `base` is the state it was decided
+/// on. Slow where a secret is compared with a hash.
+async fn same_payload(
+    model: &Model,
+    base: State,
+    command: &Command,
+    decision: &Decision,
+) -> Result<bool, WriteError> {
+    let Value::Object(recorded) = decision.payload.to_value() else {
+        return Ok(false);
+    };
+    if model.prepare().is_none() {
+        return Ok(same_object(&command.payload, &recorded));
+    }
+    let (model, command) = (model.clone(), command.clone());
+    blocking_aside(move || match model.prepare() {
+        None => Ok(false),
+        Some(prepare) => prepare
+            .repeats(&base, &command, &recorded)
+            .map_err(unprepared),
+    })
+    .await
 }

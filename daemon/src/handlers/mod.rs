@@ -24,7 +24,7 @@ pub use settings::{
     Login, MailSettings, PipelineConfig, Security, SmtpSettings, Transport, WebhookSettings,
     Webhooks,
 };
-pub use webhook::{AllowList, Resolve, SystemResolver, Webhook, signature};
+pub use webhook::{AllowList, Resolve, SystemResolver, Webhook, signature, signing_key};
 
 /// Why the handlers of a configuration cannot be set up.
 #[derive(Debug, thiserror::Error)]

@@ -40,7 +40,10 @@ pub(super) struct Scrub(Vec<String>);
 impl Scrub {
     /// Of a key that never travels.
     pub(super) fn key(secret: Option<&Secret>) -> Self {
-        Self::of(secret.map(|secret| secret.reveal().to_owned()))
+        // Also without the prefix that says what it is.
+        let bare = |text: &str| text.rsplit('_').next().unwrap_or(text).to_owned();
+        let forms = secret.map(|secret| [secret.reveal().to_owned(), bare(secret.reveal())]);
+        Self::of(forms.into_iter().flatten())
     }
 
     /// Of what a mail server is sent: alone, and in the forms of `AUTH LOGIN` and `AUTH PLAIN`.

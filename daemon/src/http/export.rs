@@ -110,7 +110,7 @@ pub(crate) async fn export_events(
         _place: place,
     };
     let pieces = stream::unfold(export, Export::piece);
-    let body = Body::from_stream(stream::iter(header.map(Ok)).chain(pieces));
+    let body = Body::from_stream(stream::iter(header.map(Ok)).chain(pieces).fuse());
     let redacted = HeaderValue::from_static(if redacted { "true" } else { "false" });
     let head = HeaderValue::from(until.position.0);
     let headers = [

@@ -9,11 +9,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::compression::Predicate;
+use tower_http::compression::predicate::{NotForContentType, SizeAbove};
 use whodunit_core::api::problem::{Code, Problem, echo};
 
 use super::error::{ApiError, busy};
+use super::trace::{REQUEST_ID, request_id};
 use crate::daemon::Parts;
-use crate::limits::HANDLER_TIMEOUT;
+use crate::limits::{COMPRESSED_BYTES_MIN, HANDLER_TIMEOUT};
 use crate::reading::as_request;
 
 /// Outermost: adds the headers that every reply has, counts it, and one line in the log.
@@ -29,6 +32,10 @@ pub(super) async fn surround(
         .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
+    let request_id = match request_id(request.headers()) {
+        Some(given) => given.clone(),
+        None => fresh_request_id(),
+    };
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(
@@ -40,6 +47,7 @@ pub(super) async fn surround(
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
     );
+    headers.insert(REQUEST_ID, request_id.clone());
     let took = started.elapsed();
     let ms = took.as_secs_f64() * 1_000.0;
     if parts.store.is_redacted_copy() {
@@ -53,8 +61,26 @@ pub(super) async fn surround(
     parts
         .metrics
         .answered(known_method(&method), counted, status, took);
-    tracing::debug!(%method, route, status, ms, "answered");
+    tracing::debug!(%method, route, status, ms, request_id = request_id.to_str().unwrap_or_default(), "answered");
     response
+}
+
+fn fresh_request_id() -> HeaderValue {
+    let id = uuid::Uuid::now_v7().to_string();
+    HeaderValue::try_from(id).unwrap_or_else(|_never| HeaderValue::from_static("none"))
+}
+
+/// Which answers are compressed for clients that take gzip: those of some size, and no live feed, whose messages must not
+/// wait for each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Compressed;
+
+impl Predicate for Compressed {
+    fn should_compress<B: hyper::body::Body>(&self, response: &axum::http::Response<B>) -> bool {
+        SizeAbove::new(COMPRESSED_BYTES_MIN)
+            .and(NotForContentType::SSE)
+            .should_compress(response)
+    }
 }
 
 /// A method as a label: whoever asks may make up any word.

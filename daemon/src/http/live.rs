@@ -6,18 +6,23 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use whodunit_core::api::browse::LiveHead;
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::command::Decision;
+use whodunit_core::event::Event;
+use whodunit_core::ids::StreamName;
+use whodunit_core::search::Search;
 use whodunit_core::shown::Reveal;
 
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry};
+use crate::limits::LIVE_RETRY;
 use crate::live::{After, Feed, Message, NoFeed};
 
 /// Bytes after which what is ready is sent, though more is ready.
@@ -30,10 +35,66 @@ pub(crate) struct LiveParams {
     /// Begin after this: a position, or the id of the last message seen (`position.decision`). Without it, and without the
     /// header `Last-Event-ID`, the feed begins with what comes next.
     after: Option<String>,
+    /// Exactly this category.
+    category: Option<String>,
+    /// Exactly this event type. Decisions have none: they are left out.
+    r#type: Option<String>,
+    /// Exactly this stream.
+    #[param(value_type = Option<String>)]
+    stream: Option<StreamName>,
+    /// Exactly this actor.
+    actor: Option<String>,
+    /// Exactly this correlation id.
+    correlation: Option<String>,
+    /// Occurs in the event, without regard to case. Decisions are left out.
+    text: Option<String>,
 }
 
-/// What is committed, as it is committed: `event: event` with an Event, `event: decision` with a rejected Decision,
-/// `event: head` with how far the log has come once there is nothing left to bring, repeated as heartbeat.
+impl LiveParams {
+    /// Whether an event is wanted, its text aside.
+    fn takes_event(&self, event: &Event) -> bool {
+        self.takes(
+            &event.stream,
+            event.actor.as_ref(),
+            event.correlation_id.as_ref(),
+        ) && self
+            .r#type
+            .as_ref()
+            .is_none_or(|own| *own == event.event_type)
+    }
+
+    /// Whether a decision is wanted.
+    fn takes_decision(&self, decision: &Decision) -> bool {
+        self.r#type.is_none()
+            && self.text.is_none()
+            && self.takes(
+                &decision.stream,
+                decision.actor.as_ref(),
+                decision.correlation_id.as_ref(),
+            )
+    }
+
+    fn takes(
+        &self,
+        stream: &StreamName,
+        actor: Option<&String>,
+        correlation: Option<&String>,
+    ) -> bool {
+        let is = |wanted: &Option<String>, value: Option<&String>| {
+            wanted.is_none() || wanted.as_ref() == value
+        };
+        self.category
+            .as_ref()
+            .is_none_or(|own| own == stream.category())
+            && self.stream.as_ref().is_none_or(|own| own == stream)
+            && is(&self.actor, actor)
+            && is(&self.correlation, correlation)
+    }
+}
+
+/// What is committed, as it is committed: each event as a message without a type, which `onmessage` of an `EventSource` gets;
+/// `event: decision` with a rejected Decision; `event: head` with how far the log has come once there is nothing left to
+/// bring, repeated as heartbeat. Every message has an id to go on from. What the filter leaves out is passed over.
 #[utoipa::path(get, path = "/v1/live", tag = "browse",
     params(LiveParams, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last message seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -55,7 +116,7 @@ pub(crate) async fn live_events(
     let Ok(place) = Arc::clone(&parts.gates.live).try_acquire_owned() else {
         return Err(busy("too many live feeds are open"));
     };
-    let feed = Feed::begin(&parts.store, after, parts.config.heartbeat).await;
+    let feed = Feed::begin(&parts.store, &parts.places, after, parts.config.heartbeat).await;
     let feed = feed.map_err(|error| match error {
         NoFeed::Store(error) => ApiError::from(error),
         NoFeed::BeyondHead(head) => {
@@ -69,9 +130,13 @@ pub(crate) async fn live_events(
     let sending = Sending {
         parts,
         feed,
+        text: params.text.as_deref().and_then(Search::new),
+        wanted: params,
         _place: place,
     };
-    let body = Body::from_stream(stream::unfold(sending, Sending::piece));
+    let retry = format!("retry: {}\n\n", LIVE_RETRY.as_millis());
+    let first = stream::once(std::future::ready(Ok(Bytes::from(retry))));
+    let body = Body::from_stream(first.chain(stream::unfold(sending, Sending::piece)).fuse());
     let kind = HeaderValue::from_static("text/event-stream");
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
@@ -79,10 +144,17 @@ pub(crate) async fn live_events(
 struct Sending {
     parts: Arc<Parts>,
     feed: Feed,
+    wanted: LiveParams,
+    text: Option<Search>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Sending {
+    /// Whether an event, as it is shown, is wanted.
+    fn takes(&self, event: &Event) -> bool {
+        self.wanted.takes_event(event) && self.text.as_ref().is_none_or(|text| text.in_event(event))
+    }
+
     /// Everything that is ready, as one piece; `None` ends the feed.
     async fn piece(mut self) -> Option<(Result<Bytes, axum::Error>, Self)> {
         let mut piece = Vec::new();
@@ -102,7 +174,8 @@ impl Sending {
             if let Err(error) = self.write(&mut piece, message, cursor) {
                 return Some((Err(axum::Error::new(error)), self));
             }
-            if !self.feed.has_more() || piece.len() >= PIECE_BYTES {
+            // What the filter left out is no piece: it goes on with what comes next.
+            if !piece.is_empty() && !self.feed.has_more() || piece.len() >= PIECE_BYTES {
                 return Some((Ok(piece.into()), self));
             }
         }
@@ -116,25 +189,30 @@ impl Sending {
     ) -> Result<(), serde_json::Error> {
         let models = &self.parts.models;
         let (kind, data) = match message {
-            Message::Entry(Entry::Event(event)) => (
-                "event",
-                serde_json::to_string(&Reveal::NO.show(models, *event))?,
-            ),
-            Message::Entry(Entry::Decision(decision)) => (
-                "decision",
-                serde_json::to_string(&Reveal::NO.show(models, *decision))?,
-            ),
+            Message::Entry(Entry::Event(event)) => {
+                let event = Reveal::NO.show(models, *event);
+                if !self.takes(&event) {
+                    return Ok(());
+                }
+                ("", serde_json::to_string(&event)?)
+            }
+            Message::Entry(Entry::Decision(decision)) => {
+                let decision = Reveal::NO.show(models, *decision);
+                if !self.wanted.takes_decision(&decision) {
+                    return Ok(());
+                }
+                ("event: decision\n", serde_json::to_string(&decision)?)
+            }
             Message::Head(head) => {
                 let head = LiveHead {
                     position: head.position.0,
                     decision: head.decision,
                 };
-                ("head", serde_json::to_string(&head)?)
+                ("event: head\n", serde_json::to_string(&head)?)
             }
         };
         // JSON as serde writes it is one line, as a message's data must be.
-        piece
-            .extend_from_slice(format!("id: {cursor}\nevent: {kind}\ndata: {data}\n\n").as_bytes());
+        piece.extend_from_slice(format!("id: {cursor}\n{kind}data: {data}\n\n").as_bytes());
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Metrics, for Prometheus to scrape.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use whodunit_core::api::pipeline::{JobStatus, ProjectionOut, ProjectionStatus};
 use whodunit_core::api::problem::{Code, Problem};
@@ -12,16 +13,18 @@ use super::error::ApiError;
 use super::extract::Query;
 use super::streams::NoParams;
 use crate::daemon::Parts;
-use crate::metrics::Reading;
+use crate::metrics::{Reading, Usage, plain};
 use crate::reading::blocking;
 use crate::store::StoreError;
 
-/// Counters, histograms and gauges, as Prometheus reads them.
+/// Counters, histograms and gauges, as Prometheus reads them: OpenMetrics, or the older text format 0.0.4 for a client whose
+/// `Accept` names `text/plain` and not the former.
 #[utoipa::path(get, path = "/metrics", tag = "ops",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+    responses((status = 200, content((String = "application/openmetrics-text"), (String = "text/plain")))))]
 pub(crate) async fn metrics(
     State(parts): State<Arc<Parts>>,
     Query(NoParams {}): Query<NoParams>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let source = Arc::clone(&parts);
     let reading = blocking(move || read(&source)).await?;
@@ -32,9 +35,67 @@ pub(crate) async fn metrics(
             "the metrics could not be written",
         ))
     })?;
-    let kind =
-        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let (kind, text) = if wants_plain(&headers) {
+        ("text/plain; version=0.0.4; charset=utf-8", plain(&text))
+    } else {
+        (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text,
+        )
+    };
+    let kind = HeaderValue::from_static(kind);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn wants_plain(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/plain") && !accept.contains("openmetrics"))
+}
+
+/// What a process that is watched says of itself: the names are the convention of Prometheus' clients.
+fn process(parts: &Parts, reading: &mut Reading) {
+    let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    reading.gauge("build_info", "The daemon's version", [(version, 1.0)]);
+    let Some(usage) = Usage::read() else {
+        return;
+    };
+    let age = parts.started.elapsed().as_secs_f64();
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+        - age;
+    for (name, help, value) in [
+        (
+            "process_resident_memory_bytes",
+            "Memory in use",
+            usage.resident,
+        ),
+        (
+            "process_virtual_memory_bytes",
+            "Memory that is mapped",
+            usage.mapped,
+        ),
+        (
+            "process_open_fds",
+            "Open file descriptors",
+            usage.descriptors,
+        ),
+        (
+            "process_start_time_seconds",
+            "When the daemon began to serve, in seconds since 1970",
+            started,
+        ),
+    ] {
+        reading.process_gauge(name, help, value);
+    }
+    reading.process_counter(
+        "process_cpu_seconds",
+        "Processor time used",
+        usage.cpu_seconds,
+    );
 }
 
 #[expect(
@@ -84,6 +145,7 @@ fn read(parts: &Parts) -> Result<Reading, StoreError> {
         })
     });
     projections(parts, &mut reading)?;
+    process(parts, &mut reading);
     reading.gauge(
         "outbox_jobs",
         "Jobs of the outbox; completed ones ever",

@@ -25,6 +25,7 @@ mod read_models;
 mod receive;
 mod reply;
 mod streams;
+mod trace;
 mod travel;
 mod what_if;
 mod write;
@@ -35,6 +36,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,6 +56,7 @@ pub fn router(daemon: &Daemon) -> Router {
         .fallback(layers::no_such_path)
         .method_not_allowed_fallback(layers::method_not_allowed)
         // The last layer is the outermost.
+        .layer(CompressionLayer::new().compress_when(layers::Compressed::default()))
         .layer(from_fn_with_state(Arc::clone(parts), guard::guard))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(Arc::clone(parts), layers::surround))

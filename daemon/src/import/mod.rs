@@ -11,6 +11,7 @@
 mod ids;
 mod lines;
 mod pending;
+mod preview;
 mod record;
 mod redacted;
 mod report;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use whodunit_core::api::write::{ImportReport, RuleCount};
 use whodunit_core::ids::StreamName;
 use whodunit_core::mapping::Mapping;
+use whodunit_core::transfer::format::{
+    SNIFFED_BYTES, document_around_a_list, foreign, long_document,
+};
 
 use crate::daemon::Parts;
 use crate::limits::IMPORT_LINE_BYTES_MAX;
@@ -28,6 +32,7 @@ use crate::store::StoreError;
 use ids::RecentIds;
 use lines::{Line, Lines};
 use pending::Pending;
+use preview::Preview;
 use record::Record;
 pub(crate) use redacted::HINT as REDACTED_HINT;
 use report::Report;
@@ -41,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) allow_redacted: bool,
     /// Give events that cannot keep their revision the next one, and keep theirs in the metadata.
     pub(crate) renumber: bool,
+    /// Import nothing, and tell what would be.
+    pub(crate) dry_run: bool,
 }
 
 /// Why an import cannot go on. What was acknowledged before is in the log.
@@ -50,6 +57,9 @@ pub(crate) enum ImportFailure {
     Store(#[from] StoreError),
     #[error("the daemon is shutting down")]
     Stopping,
+    /// The file is of another format; the sentence says which, and what to do.
+    #[error("{0}")]
+    Format(String),
     /// A redacted export, and the log holds other history.
     #[error("the file {}", redacted::REFUSED)]
     Redacted,
@@ -60,14 +70,19 @@ pub(crate) struct Importer {
     parts: Arc<Parts>,
     options: Options,
     mapping: Option<Mapping>,
+    /// The first bytes of the file, until there are enough of them to tell what it is.
+    first: Option<Vec<u8>>,
     lines: Lines,
     line: u64,
     report: Report,
     recent: RecentIds,
+    /// What the file is if its first line turns out to be too long.
+    begins_as_document: Option<String>,
     /// How many lines the file's headers say that it has; `None` where one does not say.
     promised: Option<u64>,
     /// Streams of which an event was refused.
     holed: HashSet<StreamName>,
+    preview: Preview,
     pending: VecDeque<Pending>,
     bytes_in_flight: usize,
     /// Streams with a model that have an event in flight: the next one has to wait for it.
@@ -84,17 +99,21 @@ impl Importer {
         });
         let mut report = Report::default();
         report.out.rules = rules.collect();
+        report.out.dry_run = options.dry_run;
         report.lists = mapping.as_ref().map(lists).unwrap_or_default();
         Self {
             report,
             parts: Arc::clone(parts),
             options,
             mapping,
+            first: Some(Vec::new()),
             lines: Lines::default(),
             line: 0,
             recent: RecentIds::default(),
+            begins_as_document: None,
             promised: Some(0),
             holed: HashSet::new(),
+            preview: Preview::default(),
             pending: VecDeque::new(),
             bytes_in_flight: 0,
             streams_in_flight: HashSet::new(),
@@ -102,7 +121,34 @@ impl Importer {
     }
 
     /// Takes the next bytes of the file. Once stopped, they are not looked at.
-    pub(crate) async fn feed(&mut self, mut bytes: &[u8]) -> Result<(), ImportFailure> {
+    pub(crate) async fn feed(&mut self, bytes: &[u8]) -> Result<(), ImportFailure> {
+        match &mut self.first {
+            None => self.feed_lines(bytes).await,
+            Some(first) => {
+                first.extend_from_slice(bytes);
+                if first.len() < SNIFFED_BYTES {
+                    return Ok(());
+                }
+                self.begin_lines(false).await
+            }
+        }
+    }
+
+    /// Looks at the first bytes of the file, and takes its lines if it is one of records.
+    async fn begin_lines(&mut self, whole: bool) -> Result<(), ImportFailure> {
+        let first = self.first.take().unwrap_or_default();
+        if let Some(said) = foreign(&first, whole) {
+            return Err(ImportFailure::Format(said));
+        }
+        self.begins_as_document = long_document(
+            first
+                .get(..SNIFFED_BYTES.min(first.len()))
+                .unwrap_or_default(),
+        );
+        self.feed_lines(&first).await
+    }
+
+    async fn feed_lines(&mut self, mut bytes: &[u8]) -> Result<(), ImportFailure> {
         while !bytes.is_empty() && !self.report.out.stopped {
             let (line, rest) = self.lines.take(bytes);
             bytes = rest;
@@ -115,6 +161,9 @@ impl Importer {
 
     /// Takes the end of the file: waits for everything in flight.
     pub(crate) async fn finish(mut self) -> Result<ImportReport, ImportFailure> {
+        if self.first.is_some() {
+            self.begin_lines(true).await?;
+        }
         if !self.report.out.stopped
             && let Some(line) = self.lines.end()
         {
@@ -136,6 +185,9 @@ impl Importer {
         let number = self.line;
         let text = match line {
             Line::TooLong => {
+                if let Some(said) = self.begins_as_document.take().filter(|_| number == 1) {
+                    return Err(ImportFailure::Format(said));
+                }
                 self.report.out.read += 1;
                 let reason = format!("is longer than {IMPORT_LINE_BYTES_MAX} bytes");
                 self.bad(number, None, reason);
@@ -148,6 +200,14 @@ impl Importer {
             Some(mapping) => record::mapped(&text, mapping),
             None => record::own(&text, &self.parts.models),
         };
+        let useless = matches!(record, Err(_) | Ok(Record::Skipped(None)));
+        if useless
+            && self.report.out.read == 0
+            && let Ok(document) = whodunit_core::mapping::record(&text)
+            && let Some(said) = document_around_a_list(&text, &document)
+        {
+            return Err(ImportFailure::Format(said));
+        }
         if let Ok(Record::Header(header)) = record {
             return self.header(header).await;
         }
@@ -170,10 +230,6 @@ impl Importer {
             Ok(Record::Decision(decision)) => self.decision(number, *decision, text.len()).await?,
         }
         Ok(())
-    }
-
-    fn dry_run(&self) -> bool {
-        false
     }
 
     /// Reports a record that cannot be imported.

@@ -50,11 +50,11 @@ struct PendingEvent {
 
 /// What a record says of the place its event came from, and what was done to it on the way.
 #[derive(Debug, Clone)]
-struct Origin {
+pub(super) struct Origin {
     position: Option<Position>,
-    revision: Option<Revision>,
+    pub(super) revision: Option<Revision>,
     /// The rule of the mapping that made it.
-    rule: Option<usize>,
+    pub(super) rule: Option<usize>,
     /// Elements of lists that the rule left out.
     dropped: Vec<(usize, usize)>,
     /// Whether it brings its own time.
@@ -101,6 +101,9 @@ impl Importer {
             handled: false,
         };
         let now = self.parts.clock.now();
+        if self.options.dry_run {
+            return self.preview(line, raw, &origin, now).await;
+        }
         let answer = loop {
             let mut answer = if keyed {
                 match self.parts.commands.keyed(model, raw.clone(), now).await {
@@ -138,6 +141,10 @@ impl Importer {
         record: DecisionLine,
         bytes: usize,
     ) -> Result<(), ImportFailure> {
+        if self.options.dry_run {
+            self.report.out.decisions += 1;
+            return Ok(());
+        }
         if self.is_full(bytes) {
             self.await_all().await?;
         }
@@ -278,16 +285,24 @@ impl Importer {
             }
         };
         let position = appended.events.first().map(|event| event.position);
-        self.count(line, &stream, &origin, &appended, position);
+        self.count(
+            line,
+            &stream,
+            &origin,
+            appended.repeated,
+            appended.clock_back,
+            position,
+        );
         Ok(())
     }
 
-    fn count(
+    pub(super) fn count(
         &mut self,
         line: u64,
         stream: &StreamName,
         origin: &Origin,
-        appended: &AppendResult,
+        repeated: bool,
+        clock_back: usize,
         position: Option<Position>,
     ) {
         if origin.cut {
@@ -300,19 +315,19 @@ impl Importer {
         }
         let out = &mut self.report.out;
         let rule = origin.rule.and_then(|rule| out.rules.get_mut(rule));
-        let clock_used = u64::from(!origin.timed && !appended.repeated);
+        let clock_used = u64::from(!origin.timed && !repeated);
         if let Some(rule) = rule {
             rule.records += 1;
             rule.clock_used += clock_used;
         }
-        if appended.repeated {
+        if repeated {
             out.repeated += 1;
             return;
         }
         out.added += 1;
         out.clock_used += clock_used;
         out.renumbered += u64::from(origin.position.is_some() && origin.position != position);
-        if appended.clock_back > 0 {
+        if clock_back > 0 {
             self.report.backwards(stream, line);
         }
     }
@@ -424,7 +439,11 @@ fn with_source_revision(mut raw: RawAppend, revision: Revision) -> RawAppend {
 }
 
 /// Why an event cannot have the revision that its line says. The same words for all that come after a hole.
-fn out_of_place(stream: &StreamName, revision: Option<Revision>, actual: Revision) -> String {
+pub(super) fn out_of_place(
+    stream: &StreamName,
+    revision: Option<Revision>,
+    actual: Revision,
+) -> String {
     match revision {
         Some(revision) if revision > actual.next() => format!(
             "stream `{stream}` ends at revision {actual} here: {} is missing, and a history is not closed up over a hole; \

@@ -29,8 +29,12 @@ impl Importer {
 
     /// Whether redacted values may go into the log. It is labelled as a redacted copy then.
     pub(super) async fn may_be_redacted(&mut self) -> Result<bool, ImportFailure> {
-        if self.dry_run() || self.parts.store.is_redacted_copy() {
+        if self.parts.store.is_redacted_copy() {
             return Ok(true);
+        }
+        if self.options.dry_run {
+            let empty = *self.parts.store.head().borrow() == Head::default();
+            return Ok(empty || self.options.allow_redacted);
         }
         self.await_all().await?;
         let out = &self.report.out;

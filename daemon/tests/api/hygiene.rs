@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use http_body_util::BodyExt;
 use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tower::ServiceExt;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
@@ -665,4 +667,35 @@ async fn the_hints_of_a_problem_are_words_for_people() {
     let api = Api::start();
     let problem: Value = api.get("/v1/nope").await.problem(404, "no_such_path");
     assert_eq!(problem["hint"], "`GET /v1/openapi.json` lists the paths");
+}
+
+#[tokio::test]
+async fn an_answer_of_some_size_is_compressed_for_a_client_that_takes_it() {
+    let api = Api::start();
+    let ask = |path: &str, accept: &'static str| {
+        let request = request("GET", path).header("accept-encoding", accept);
+        api.router
+            .clone()
+            .oneshot(request.body(Body::empty()).unwrap())
+    };
+    let packed = ask("/v1/openapi.json", "gzip").await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    // One that is streamed, and ends though it is asked for more.
+    let export = ask("/v1/export?category=none", "gzip").await.unwrap();
+    assert_eq!(export.headers()["content-encoding"], "gzip");
+    assert!(export.into_body().collect().await.is_ok());
+    let bytes = packed.into_body().collect().await.unwrap().to_bytes();
+    assert!(
+        bytes.starts_with(&[0x1f, 0x8b]) && bytes.len() < 100_000,
+        "{}",
+        bytes.len()
+    );
+    for (path, accept) in [
+        ("/v1/openapi.json", "identity"),
+        ("/v1/health", "gzip"),
+        ("/v1/live", "gzip"),
+    ] {
+        let reply = ask(path, accept).await.unwrap();
+        assert!(reply.headers().get("content-encoding").is_none(), "{path}");
+    }
 }

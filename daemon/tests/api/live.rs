@@ -41,9 +41,21 @@ impl Feed {
                 let lines: Vec<_> = message.lines().map(str::to_owned).collect();
                 let rest = rest.len();
                 self.text.drain(..self.text.len() - rest);
-                let field = |n: usize, name: &str| lines[n].strip_prefix(name).unwrap().to_owned();
-                let data = serde_json::from_str(&field(2, "data: ")).unwrap();
-                return Some((field(0, "id: "), field(1, "event: "), data));
+                let field = |name: &str| {
+                    let mut lines = lines.iter();
+                    lines.find_map(|line| line.strip_prefix(name).map(str::to_owned))
+                };
+                let Some(data) = field("data: ") else {
+                    assert_eq!(lines, ["retry: 2000"]);
+                    continue;
+                };
+                // A message without a type is an event.
+                let kind = field("event: ").unwrap_or_else(|| "event".to_owned());
+                return Some((
+                    field("id: ").unwrap(),
+                    kind,
+                    serde_json::from_str(&data).unwrap(),
+                ));
             }
             let piece = tokio::time::timeout(Duration::from_mins(1), self.body.next())
                 .await
@@ -140,6 +152,39 @@ async fn a_feed_resumes_after_any_of_its_messages() {
 }
 
 #[tokio::test]
+async fn a_filter_passes_over_what_is_not_wanted_and_its_ids_go_on() {
+    let api = Api::start();
+    some_history(&api).await;
+    let colour = json!({"events": [{"event_type": "Painted", "data": {"colour": "Crimson"}, "actor": "jo",
+        "correlation_id": "c-1"}]});
+    api.append("door-2", &colour).await.ok();
+    for (query, wanted) in [
+        ("category=door", vec![("event", "2.2"), ("event", "3.2")]),
+        ("category=user", vec![("event", "1.0"), ("decision", "1.2")]),
+        ("type=Painted", vec![("event", "3.2")]),
+        ("actor=jo", vec![("event", "3.2")]),
+        ("stream=door-1", vec![("event", "2.2")]),
+        ("correlation=c-1", vec![("event", "3.2")]),
+        ("text=cRIMson", vec![("event", "3.2")]),
+        ("category=door&text=nothing", vec![]),
+    ] {
+        let messages = Feed::open(&api, &format!("?after=0&{query}"))
+            .await
+            .until_head()
+            .await;
+        let head = [("head", "3.2")];
+        let wanted: Vec<_> = wanted.into_iter().chain(head).collect();
+        assert_eq!(ids(&messages), wanted, "{query}");
+    }
+    // The head's id is behind what was passed over.
+    let rest = Feed::open(&api, "?after=3.2&type=Painted")
+        .await
+        .until_head()
+        .await;
+    assert_eq!(ids(&rest), [("head", "3.2")]);
+}
+
+#[tokio::test]
 async fn a_feed_brings_every_event_of_a_log_longer_than_its_batches() {
     let api = Api::start();
     let events: Vec<_> = (0..600)
@@ -194,4 +239,55 @@ async fn a_feed_that_cannot_begin_says_why() {
     api.get("/v1/live").await.problem(503, "busy");
     open.pop();
     Feed::open(&api, "").await;
+}
+
+#[tokio::test]
+async fn a_rejection_is_not_missed_where_restored_decisions_stand_before_it() {
+    // Elsewhere: a user is created and a command on it rejected.
+    let other = Api::start();
+    some_history(&other).await;
+    let events = other
+        .get("/v1/export?reveal=true&decisions=false")
+        .await
+        .text;
+    let whole = other.get("/v1/export?reveal=true").await.text;
+
+    // Here: the same events, then more, a rejection at the head, and only then the decisions from elsewhere, which stand
+    // right after their events.
+    let api = Api::start();
+    api.post_text("/v1/import", "application/x-ndjson", &events)
+        .await
+        .ok();
+    for n in 0..10 {
+        let event = json!({"event_type": "Opened", "data": {}, "event_id": format!("door/{n}")});
+        let appended = api.append("door-1", &json!({"events": [event]})).await;
+        appended.ok();
+    }
+    let mut command = create_user("sarah");
+    command["command_id"] = json!("own");
+    let own = api.command("user-1", &command).await;
+    own.problem(422, "rejected");
+    let report = api
+        .post_text("/v1/import", "application/x-ndjson", &whole)
+        .await
+        .ok();
+    let (position, decisions) = api.head();
+    assert!(decisions > 1, "{report}");
+
+    // Whatever the feed begins after, what stands after that comes.
+    for after in 0..=position {
+        let mut feed = Feed::open(&api, &format!("?after={after}")).await;
+        let messages = feed.until_head().await;
+        let events = messages.iter().filter(|(_, kind, _)| kind == "event");
+        assert_eq!(events.count() as u64, position - after, "after {after}");
+        let rejections: Vec<_> = messages
+            .iter()
+            .filter(|(_, kind, _)| kind == "decision")
+            .map(|(_, _, decision)| decision["base_position"].as_u64().unwrap())
+            .collect();
+        assert!(
+            rejections.contains(&position),
+            "after {after}, of {position}: {rejections:?}"
+        );
+    }
 }

@@ -30,4 +30,5 @@ mod times;
 mod transfer;
 mod travel;
 mod what_if;
+mod what_if_base;
 mod write;

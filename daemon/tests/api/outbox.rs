@@ -399,6 +399,28 @@ async fn metrics_say_what_happened() {
             .unwrap()
             .starts_with("application/openmetrics-text; version=1.0.0")
     );
+    let plain = request("GET", "/metrics")
+        .header("accept", "text/plain; version=0.0.4, */*; q=0.1")
+        .body(Body::empty())
+        .unwrap();
+    let plain = api.send(plain).await;
+    assert_eq!(
+        plain.headers["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    for line in [
+        "# TYPE whodunit_events_appended_total counter",
+        "# TYPE whodunit_build_info gauge",
+        "# TYPE process_cpu_seconds_total counter",
+        "# TYPE process_resident_memory_bytes gauge",
+    ] {
+        assert!(
+            plain.text.lines().any(|own| own == line),
+            "{line}\n{}",
+            plain.text
+        );
+    }
+    assert!(!plain.text.contains("# EOF"));
     for line in [
         "whodunit_appends_total{outcome=\"stored\"} 2",
         "whodunit_events_appended_total 1",

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use whodunit_core::ids::Position;
 use whodunit_core::keys::UniqueKey;
 
-use crate::support::{Api, create_user, suspend};
+use axum::body::Body;
+
+use crate::support::{Api, create_user, request, suspend};
 
 #[tokio::test]
 async fn a_command_is_decided_recorded_and_answered() {
@@ -167,6 +169,73 @@ async fn the_same_command_id_again_gets_the_recorded_answer() {
         .await
         .problem(409, "command_id_conflict");
     assert_eq!(api.head(), (2, 3));
+}
+
+/// The same command with one field of its body, or of its payload, set otherwise.
+fn altered(command: &Value, field: &str, value: Value) -> Value {
+    let mut other = command.clone();
+    match field.strip_prefix("payload/") {
+        Some(name) => other["payload"][name] = value,
+        None => other[field] = value,
+    }
+    other
+}
+
+#[tokio::test]
+async fn a_command_repeats_another_only_as_a_whole() {
+    let api = Api::start();
+    let mut create = create_user("sarah");
+    create["command_id"] = json!("create-1");
+    create["causation_id"] = json!("form-7");
+    create["expected_revision"] = json!("no_stream");
+    api.command("user-1", &create).await.ok();
+    for (field, value) in [
+        ("payload/password", json!("another password")),
+        ("payload/username", json!("Sarah")),
+        ("causation_id", json!("form-8")),
+        ("causation_id", Value::Null),
+        ("correlation_id", json!("other")),
+        ("expected_revision", json!(3)),
+    ] {
+        let other = altered(&create, field, value);
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.command("user-1", &create).await.ok()["repeated"], true);
+
+    let password = create["payload"]["password"].clone();
+    let change = json!({"type": "ChangePassword", "actor": "sarah", "command_id": "change-1",
+        "payload": {"current_password": password, "new_password": "a new password"}});
+    api.command("user-1", &change).await.ok();
+    for field in ["payload/current_password", "payload/new_password"] {
+        let other = altered(&change, field, json!("something else"));
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.command("user-1", &change).await.ok()["repeated"], true);
+
+    // A refusal of a wrong password is not the answer to the right one.
+    let mut wrong = altered(&change, "payload/current_password", json!("no idea at all"));
+    wrong["command_id"] = json!("change-2");
+    api.command("user-1", &wrong).await.problem(422, "rejected");
+    api.command("user-1", &wrong).await.problem(422, "rejected");
+    let right = altered(&wrong, "payload/current_password", json!("a new password"));
+    api.command("user-1", &right)
+        .await
+        .problem(409, "command_id_conflict");
+
+    let name = json!({"type": "ChangeName", "actor": "sarah", "command_id": "name-1",
+        "payload": {"first_name": "S", "last_name": "K"}});
+    api.command("user-1", &name).await.ok();
+    for part in [json!({}), json!({"first_name": "S"})] {
+        let other = altered(&name, "payload", part);
+        api.command("user-1", &other)
+            .await
+            .problem(409, "command_id_conflict");
+    }
+    assert_eq!(api.head(), (3, 4));
 }
 
 #[tokio::test]
@@ -510,4 +579,82 @@ async fn a_batch_is_judged_as_its_events_would_be_one_by_one_so_its_export_resto
         let hold = hold.map(|hold| (hold.since, hold.until));
         assert_eq!(hold, Some((Position(3), Some(Position(4)))));
     }
+}
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[tokio::test]
+async fn a_requests_trace_is_kept_with_its_events_and_its_id_comes_back() {
+    let api = Api::start();
+    let send = |path: &str, body: Value, id: &'static str, trace: &'static str| {
+        let request = request("POST", path)
+            .header("content-type", "application/json")
+            .header("x-request-id", id)
+            .header("traceparent", trace);
+        api.send(request.body(Body::from(body.to_string())).unwrap())
+    };
+    let trace = json!({"request_id": "req-7", "traceparent": TRACEPARENT});
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    let reply = send(
+        "/v1/streams/user-1/commands",
+        create_user("sarah"),
+        "req-7",
+        TRACEPARENT,
+    )
+    .await;
+    assert_eq!(reply.headers["x-request-id"], "req-7");
+    let event = reply.ok()["events"][0].clone();
+    assert_eq!(
+        (&event["metadata"], &event["correlation_id"]),
+        (&trace, &json!(trace_id))
+    );
+
+    // Raw events keep their own metadata beside it; those that name their ids are kept as they were given.
+    let body = json!({"events": [
+        {"event_type": "A", "data": {}, "metadata": {"ip": "::1"}},
+        {"event_type": "B", "data": {}, "event_id": "mine", "metadata": {"ip": "::1"}},
+    ]});
+    let events = send("/v1/streams/door-1/events", body, "req-7", TRACEPARENT)
+        .await
+        .ok()["events"]
+        .clone();
+    assert_eq!(
+        events[0]["metadata"],
+        json!({"ip": "::1", "request_id": "req-7", "traceparent": TRACEPARENT})
+    );
+    assert_eq!(events[1]["metadata"], json!({"ip": "::1"}));
+
+    // A command that is sent again, in another request, is the same command.
+    let mut again = create_user("john");
+    again["command_id"] = "c-1".into();
+    let first = send(
+        "/v1/streams/user-2/commands",
+        again.clone(),
+        "req-8",
+        TRACEPARENT,
+    )
+    .await
+    .ok();
+    let second = send("/v1/streams/user-2/commands", again, "req-9", TRACEPARENT)
+        .await
+        .ok();
+    assert_eq!(
+        (&second["repeated"], &second["events"]),
+        (&json!(true), &first["events"])
+    );
+    assert_eq!(first["events"][0]["correlation_id"], "c-1");
+
+    for (id, trace, field) in [
+        ("a b", TRACEPARENT, "x-request-id"),
+        ("a", "00-0-0-0", "traceparent"),
+    ] {
+        let problem = send("/v1/streams/user-3/commands", create_user("x"), id, trace)
+            .await
+            .problem(400, "bad_parameter");
+        assert_eq!(problem["field"], field);
+    }
+    // A request without an id gets one to be found by in the daemon's log.
+    let reply = api.get("/v1/health").await;
+    assert_eq!(reply.headers["x-request-id"].len(), 36);
 }

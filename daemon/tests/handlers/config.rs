@@ -48,7 +48,10 @@ fn a_whole_file() {
         events = ["*"]
     "#;
     let env = [
-        ("CRM_WEBHOOK_SECRET", "s"),
+        (
+            "CRM_WEBHOOK_SECRET",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ),
         ("WHODUNIT_SMTP_USERNAME", "u"),
         ("WHODUNIT_SMTP_PASSWORD", "p"),
     ];
@@ -244,6 +247,15 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             hook("secret_env = 'CRM'"),
             vec![("CRM", "")],
             vec!["`CRM` is not set"],
+        ),
+        (
+            hook("secret_env = 'CRM'"),
+            vec![("CRM", "a plain key")],
+            vec![
+                "no Standard Webhooks secret",
+                "begins with `whsec_`",
+                "openssl",
+            ],
         ),
         (
             hook("timeout_seconds = 61"),

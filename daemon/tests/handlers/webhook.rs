@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -14,7 +16,7 @@ use whodunit_daemon::outbox::Handler;
 use crate::receiver::{Receiver, Reply};
 use crate::support::{Authority, NOW, Names, configure, created, failure, log, set_up};
 
-const SECRET: &str = "a-secret-that-two-parties-share";
+const SECRET: &str = "whsec_YS1zZWNyZXQtdGhhdC10d28tcGFydGllcy1zaGFyZQ==";
 
 fn config(allow: &[&str], url: &str, more: &str) -> Result<PipelineConfig, String> {
     let folder = TempDir::new().unwrap();
@@ -43,7 +45,7 @@ fn local(receiver: &Receiver, more: &str) -> Arc<dyn Handler> {
 }
 
 /// HMAC-SHA-256 by its definition (RFC 2104), from nothing but the hash.
-fn hmac(key: &[u8], text: &[u8]) -> String {
+fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     assert!(key.len() <= 64);
     let mut block = [0u8; 64];
     block[..key.len()].copy_from_slice(key);
@@ -55,7 +57,7 @@ fn hmac(key: &[u8], text: &[u8]) -> String {
         .chain_update(block.map(|byte| byte ^ 0x5c))
         .chain_update(inner)
         .finalize();
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
+    outer.to_vec()
 }
 
 #[tokio::test]
@@ -80,17 +82,29 @@ async fn a_delivery_says_what_happened() {
         ("POST", "/x?key=capability")
     );
     assert_eq!(got.header("host"), format!("127.0.0.1:{}", receiver.port));
-    assert_eq!(got.header("content-type"), "application/json");
     assert_eq!(
-        got.header("whodunit-delivery"),
+        got.header("content-type"),
+        "application/cloudevents+json; charset=utf-8"
+    );
+    assert_eq!(
+        got.header("webhook-id"),
         "webhook:crm:0195c8a0-0000-7000-8000-000000000001"
     );
-    assert_eq!(got.header("whodunit-timestamp"), NOW.to_string());
-    assert!(got.headers.get("whodunit-signature").is_none());
+    assert_eq!(got.header("webhook-timestamp"), NOW.to_string());
+    assert!(got.headers.get("webhook-signature").is_none());
     let event = serde_json::to_value(created().event).unwrap();
     assert_eq!(
         got.json(),
-        json!({"handler": "webhook:crm", "attempt": 1, "event": event})
+        json!({
+            "specversion": "1.0",
+            "id": event["event_id"],
+            "source": format!("/v1/streams/{}", created().event.stream),
+            "type": event["event_type"],
+            "subject": event["stream"],
+            "time": event["recorded_at"],
+            "datacontenttype": "application/json",
+            "data": {"handler": "webhook:crm", "event": event},
+        })
     );
 }
 
@@ -102,7 +116,10 @@ async fn the_state_goes_along_when_asked_for() {
         .await
         .unwrap();
     let body = receiver.received()[0].json();
-    assert_eq!(body["state"], serde_json::Value::Object(created().state));
+    assert_eq!(
+        body["data"]["state"],
+        serde_json::Value::Object(created().state)
+    );
 }
 
 #[tokio::test]
@@ -116,27 +133,26 @@ async fn a_signature_is_what_the_receiver_computes() {
     }
     let received = receiver.received();
     for got in &received {
-        let signed = [got.header("whodunit-timestamp").as_bytes(), b".", &got.body].concat();
+        let (id, at) = (got.header("webhook-id"), got.header("webhook-timestamp"));
+        let signed = [format!("{id}.{at}.").as_bytes(), &got.body].concat();
+        let signature = |key: &[u8]| format!("v1,{}", STANDARD.encode(hmac(key, &signed)));
         assert_eq!(
-            got.header("whodunit-signature"),
-            format!("v1={}", hmac(SECRET.as_bytes(), &signed))
+            got.header("webhook-signature"),
+            signature(b"a-secret-that-two-parties-share")
         );
         assert_ne!(
-            got.header("whodunit-signature"),
-            format!("v1={}", hmac(b"another secret", &signed))
+            got.header("webhook-signature"),
+            signature(b"another secret")
         );
     }
     assert_eq!(
-        received[0].header("whodunit-delivery"),
-        received[1].header("whodunit-delivery")
+        received[0].header("webhook-id"),
+        received[1].header("webhook-id")
     );
-    assert_eq!(
-        (
-            received[0].json()["attempt"].as_u64(),
-            received[1].json()["attempt"].as_u64()
-        ),
-        (Some(1), Some(2))
-    );
+    // A repetition is the same message: only a header tells that it is one.
+    assert_eq!(received[0].body, received[1].body);
+    let attempts = received.iter().map(|got| got.header("whodunit-attempt"));
+    assert_eq!(attempts.collect::<Vec<_>>(), ["1", "2"]);
 }
 
 #[tokio::test]
@@ -146,16 +162,14 @@ async fn an_id_of_any_characters_is_one_header() {
     for (id, header) in [
         ("a b%20c", "a%20b%2520c"),
         ("bestellung-ß", "bestellung-%C3%9F"),
+        ("order.1", "order%2E1"),
     ] {
         let mut delivery = created();
         delivery.event.event_id = id.to_owned();
         handler.handle(delivery).await.unwrap();
         let got = receiver.received().pop().unwrap();
-        assert_eq!(
-            got.header("whodunit-delivery"),
-            format!("webhook:crm:{header}")
-        );
-        assert_eq!(got.json()["event"]["event_id"], id);
+        assert_eq!(got.header("webhook-id"), format!("webhook:crm:{header}"));
+        assert_eq!(got.json()["id"], id);
     }
 }
 

@@ -20,6 +20,12 @@ const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 pub struct ImportQuery {
     /// Whether to stop at the first bad record.
     pub strict: bool,
+    /// Whether events that cannot keep their own revision get the next one.
+    pub renumber: bool,
+    /// Whether a redacted export may go into a log that holds other history.
+    pub allow_redacted: bool,
+    /// Whether to import nothing and tell what would be.
+    pub dry_run: bool,
     /// A mapping (TOML), for records that are not in our own export format.
     pub mapping: Option<String>,
 }

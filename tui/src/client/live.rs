@@ -119,7 +119,8 @@ impl Live {
 
 fn read(message: &Message, before: LiveCursor) -> Result<Option<LiveMessage>, String> {
     let item = match message.kind.as_str() {
-        "event" => LiveItem::Event(decode(message)?),
+        // What has no type of its own is an event.
+        "" => LiveItem::Event(decode(message)?),
         "decision" => LiveItem::Decision(decode(message)?),
         "head" => LiveItem::Head(decode(message)?),
         _ => return Ok(None),

@@ -309,6 +309,9 @@ impl Client {
     {
         let mut params = Params::new();
         params.flag("strict", query.strict);
+        params.flag("renumber", query.renumber);
+        params.flag("allow_redacted", query.allow_redacted);
+        params.flag("dry_run", query.dry_run);
         let request = self.request(Method::POST, "/v1/import", &params)?;
         import::send(self, request, query, records).await
     }

@@ -208,7 +208,7 @@ fn impossible_addresses_are_refused() {
 #[tokio::test]
 async fn the_live_feed_brings_items_with_their_cursor() {
     let body = format!(
-        ": hi\n\nevent: head\ndata: {{\"position\":1,\"decision\":0}}\n\nevent: event\nid: 2.0\ndata: {}\n\nevent: later\ndata: ?\n\n",
+        ": hi\n\nevent: head\ndata: {{\"position\":1,\"decision\":0}}\n\nid: 2.0\ndata: {}\n\nevent: later\ndata: ?\n\n",
         event(2)
     );
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
@@ -268,6 +268,7 @@ async fn an_import_streams_its_records_after_the_mapping() {
     let mapped = ImportQuery {
         strict: true,
         mapping: Some("[[rule]]".to_owned()),
+        ..ImportQuery::default()
     };
     client.import(&mapped, pieces(&["{}\n"])).await.unwrap();
 

@@ -160,9 +160,10 @@ async fn fill(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
     let query = ImportQuery {
-        strict: false,
         mapping: args.mapping.as_deref().map(import::mapping).transpose()?,
+        ..ImportQuery::default()
     };
+    import::check_format(path).await?;
     let failed = |error| CliError::File {
         place: path.display().to_string(),
         error,
@@ -171,11 +172,21 @@ async fn fill(
     let bytes = file.metadata().await.map_err(failed)?.len();
     let bar = bar(terminal, bytes);
     let report = import::send(&embedded.client, &query, file, bar).await?;
-    if report.failed > 0 {
+    if report.failed > 0 || report.missing > 0 {
+        import::print_notes(&report, terminal)?;
         terminal.warn(format!(
-            "{} of {} records could not be read; `whodunit import` says which",
+            "{} of {} records could not be read, and {} are missing at the end of the file",
             number(report.failed),
-            number(report.read)
+            number(report.read),
+            number(report.missing)
+        ))?;
+    } else if report.redacted_copy || report.clock_used > 0 || report.backwards.records > 0 {
+        import::print_notes(&report, terminal)?;
+    }
+    if report.clock_used > 0 {
+        terminal.warn(format!(
+            "{} events say no time of their own and have that of their import",
+            number(report.clock_used)
         ))?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Checked, Reading};
 use crate::handlers::settings::{WebhookSettings, Webhooks};
-use crate::handlers::webhook::AllowList;
+use crate::handlers::webhook::{AllowList, signing_key};
 use crate::limits::{WEBHOOK_LIST_MAX, WEBHOOK_TIMEOUT_DEFAULT, WEBHOOKS_MAX};
 use crate::outbox::EventPattern;
 
@@ -108,8 +108,17 @@ impl Reading<'_> {
                 )
             })
         });
+        let secret = secret.transpose()?;
+        if let (Some(secret), Some(variable)) = (&secret, &table.secret_env) {
+            signing_key(secret).map_err(|reason| {
+                self.wrong(
+                    key("secret_env"),
+                    format!("the value of `{variable}` is no Standard Webhooks secret: {reason}; make one with `echo whsec_$(openssl rand -base64 32)`"),
+                )
+            })?;
+        }
         Ok(WebhookSettings {
-            secret: secret.transpose()?,
+            secret,
             timeout: self.timeout(
                 &format!("webhook[{index}].timeout_seconds"),
                 table.timeout_seconds,

@@ -1,7 +1,7 @@
 //! Webhooks: events posted to another server.
 //!
-//! Owns what a delivery says and how it is signed. Idempotent through its `whodunit-delivery` header, which is the same for
-//! every attempt at one event: the receiver can tell that it has seen it.
+//! Owns what a delivery says, a CloudEvent, and how it is signed, by Standard Webhooks. Idempotent through its `webhook-id`
+//! header, which is the same for every attempt at one event: the receiver can tell that it has seen it.
 
 mod addresses;
 mod allow;
@@ -17,8 +17,10 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
+use whodunit_core::api::segment;
 use whodunit_core::event::Event;
 use whodunit_core::json::State;
+use whodunit_core::time::Timestamp;
 
 use super::HandlersError;
 use super::secret::Scrub;
@@ -32,13 +34,15 @@ use request::{Answer, Client};
 
 pub use allow::AllowList;
 pub use resolve::{Resolve, SystemResolver};
-pub use signature::signature;
+pub use signature::{key as signing_key, signature};
 
-const DELIVERY: HeaderName = HeaderName::from_static("whodunit-delivery");
-const TIMESTAMP: HeaderName = HeaderName::from_static("whodunit-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("whodunit-signature");
-/// What an id in a header is encoded by: `%` too, so that no two ids become the same.
-const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const ATTEMPT: HeaderName = HeaderName::from_static("whodunit-attempt");
+/// What an id in a header is encoded by: `%` too, so that no two ids become the same, and `.`, which ends it where it is
+/// signed.
+const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'.');
 
 /// A webhook as a handler.
 pub struct Webhook(Arc<Inner>);
@@ -51,11 +55,26 @@ struct Inner {
     scrub: Scrub,
 }
 
-/// The body of a delivery.
+/// The body of a delivery: a CloudEvent (1.0, structured JSON).
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: String,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    subject: &'a str,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    data: Payload<'a>,
+}
+
+/// What a delivery says of its event.
 #[derive(Serialize)]
 struct Payload<'a> {
     handler: &'a str,
-    attempt: u32,
     event: &'a Event,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'a State>,
@@ -132,7 +151,7 @@ impl fmt::Debug for Webhook {
 impl Inner {
     async fn deliver(&self, delivery: &Delivery) -> Result<(), String> {
         let body = self.body(delivery)?;
-        let headers = self.headers(&delivery.event, &body)?;
+        let headers = self.headers(delivery, &body)?;
         let limit = self.settings.timeout;
         let posted = self.client.post(&self.settings.url, headers, body);
         match tokio::time::timeout(limit, posted).await {
@@ -142,13 +161,23 @@ impl Inner {
     }
 
     fn body(&self, delivery: &Delivery) -> Result<Bytes, String> {
-        let payload = Payload {
-            handler: &self.name,
-            attempt: delivery.attempt,
-            event: &delivery.event,
-            state: self.settings.state.then_some(&delivery.state),
+        let event = &delivery.event;
+        let message = CloudEvent {
+            specversion: "1.0",
+            id: &event.event_id,
+            source: format!("/v1/streams/{}", segment(event.stream.as_str())),
+            event_type: &event.event_type,
+            subject: event.stream.as_str(),
+            time: event.recorded_at,
+            datacontenttype: "application/json",
+            traceparent: traceparent(event),
+            data: Payload {
+                handler: &self.name,
+                event,
+                state: self.settings.state.then_some(&delivery.state),
+            },
         };
-        let body = serde_json::to_vec(&payload)
+        let body = serde_json::to_vec(&message)
             .map_err(|error| format!("the delivery cannot be written as JSON: {error}"))?;
         if body.len() > WEBHOOK_BODY_BYTES_MAX {
             return Err(format!(
@@ -159,9 +188,10 @@ impl Inner {
         Ok(body.into())
     }
 
-    fn headers(&self, event: &Event, body: &[u8]) -> Result<HeaderMap, String> {
+    fn headers(&self, delivery: &Delivery, body: &[u8]) -> Result<HeaderMap, String> {
         let seconds = self.clock.now().as_micros().div_euclid(1_000_000);
-        let id = utf8_percent_encode(&event.event_id, IN_A_HEADER);
+        let id = format!("{}:{}", self.name, delivery.event.event_id);
+        let id = utf8_percent_encode(&id, IN_A_HEADER).to_string();
         let mut headers = HeaderMap::new();
         let mut set = |name: HeaderName, value: String| {
             let value = HeaderValue::from_str(&value)
@@ -169,16 +199,20 @@ impl Inner {
             headers.insert(name, value);
             Ok::<_, String>(())
         };
-        set(CONTENT_TYPE, "application/json".to_owned())?;
+        set(
+            CONTENT_TYPE,
+            "application/cloudevents+json; charset=utf-8".to_owned(),
+        )?;
         set(
             USER_AGENT,
             concat!("whodunit/", env!("CARGO_PKG_VERSION")).to_owned(),
         )?;
-        set(DELIVERY, format!("{}:{id}", self.name))?;
         set(TIMESTAMP, seconds.to_string())?;
+        set(ATTEMPT, delivery.attempt.to_string())?;
         if let Some(secret) = &self.settings.secret {
-            set(SIGNATURE, signature(secret, seconds, body))?;
+            set(SIGNATURE, signature(secret, &id, seconds, body)?)?;
         }
+        set(ID, id)?;
         Ok(headers)
     }
 
@@ -198,6 +232,12 @@ impl Inner {
             text => format!("answered {status}: {text}"),
         })
     }
+}
+
+/// The trace that the event's request belonged to, where its metadata says so.
+fn traceparent(event: &Event) -> Option<String> {
+    let metadata = event.metadata.as_ref()?.to_value();
+    Some(metadata.get("traceparent")?.as_str()?.to_owned())
 }
 
 fn seconds(limit: Duration) -> String {

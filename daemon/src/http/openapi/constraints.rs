@@ -42,6 +42,12 @@ pub(super) fn of_parameter(operation: &str, place: &str, name: &str) -> Option<V
         ("query", "wait_ms") => json!({"minimum": 0, "maximum": limits::WAIT_MS_MAX}),
         ("query", "filter") => json!({"maxItems": limits::QUERY_FILTERS_MAX}),
         ("query", "cursor") => json!({"minLength": 1, "pattern": cursor(operation)}),
+        ("header", "x-request-id") => {
+            json!({"minLength": 1, "maxLength": limits::REQUEST_ID_BYTES_MAX, "pattern": "^[!-~]+$"})
+        }
+        ("header", "traceparent") => {
+            json!({"pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"})
+        }
         ("query", "after") | ("header", "Last-Event-ID") => {
             json!({"pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["1042.17"]})
         }
@@ -76,15 +82,16 @@ pub(super) fn of_field(name: &str) -> Option<Value> {
 }
 
 /// The schemas of bodies, and what they are made of.
-pub(super) const REQUESTS: [&str; 9] = [
+pub(super) const REQUESTS: [&str; 10] = [
     "AppendIn",
     "BackfillIn",
     "CommandIn",
     "DropEdit",
-    "Given",
     "InsertEdit",
     "NewEvent",
     "ReplaceEdit",
+    "WhatIfBase",
+    "WhatIfCommand",
     "WhatIfIn",
 ];
 

@@ -71,9 +71,10 @@ pub(super) fn complete(document: &Document) -> Value {
             refer(field, &schemas);
         }
     }
+    show(&mut document);
     // Flattened into what used it.
     if let Some(all) = document["components"]["schemas"].as_object_mut() {
-        all.remove("Outcome");
+        all.shift_remove("Outcome");
     }
     for (path, item) in entries(&mut document["paths"]) {
         for (method, operation) in entries(item) {
@@ -204,6 +205,46 @@ fn flatten(schema: &mut Value, schemas: &Value) {
         schema.insert("type".to_owned(), "object".into());
         schema.insert("properties".to_owned(), properties.into());
         schema.insert("required".to_owned(), required.into());
+    }
+}
+
+/// What is shown goes by the name of what it shows: on the wire there is nothing else.
+fn show(document: &mut Value) {
+    const PREFIX: &str = "Shown_";
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
+        return;
+    };
+    let names: Vec<String> = schemas
+        .keys()
+        .filter(|name| name.contains(PREFIX))
+        .cloned()
+        .collect();
+    for name in names {
+        if let Some(mut schema) = schemas.remove(&name) {
+            let name = name.replace(PREFIX, "");
+            if let Some(plain) = schemas.get(&name) {
+                schema["description"] = plain["description"].clone();
+            }
+            schemas.insert(name, schema);
+        }
+    }
+    schemas.sort_keys();
+    rename(document, PREFIX);
+}
+
+/// Takes a prefix out of the names in references.
+fn rename(value: &mut Value, prefix: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, prefix)),
+        Value::Object(object) => {
+            if let Some(Value::String(target)) = object.get_mut("$ref") {
+                *target = target.replace(prefix, "");
+            }
+            object
+                .iter_mut()
+                .for_each(|(_, inner)| rename(inner, prefix));
+        }
+        _ => {}
     }
 }
 

@@ -6,17 +6,14 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::engine;
-use super::tables::KEYS;
+use super::tables::{Hold, HoldKey, KEYS};
 use crate::store::{KeyHold, StoreError};
 
 const DOING: &str = "reading the keys";
 
-type Table =
-    ReadOnlyTable<(&'static str, &'static str, &'static str, u64), (&'static str, u64, i64, i64)>;
-
 /// The holds of one key, in the order of the log.
 pub(super) struct KeyHolds<'a> {
-    table: Table,
+    table: ReadOnlyTable<HoldKey, Hold>,
     category: &'a str,
     key: &'a UniqueKey,
 }

@@ -57,10 +57,13 @@ pub(super) const COMMAND_IDS: TableDefinition<'static, &str, u64> =
 /// (Stream name, decision sequence) → whether it was rejected. By name: a stream may have decisions and no event.
 pub(super) const STREAM_DECISIONS: TableDefinition<'static, (&str, u64), bool> =
     TableDefinition::new("stream_decisions");
+/// Category, key name, key value, position it is held since.
+pub(super) type HoldKey = (&'static str, &'static str, &'static str, u64);
+/// Holder, position it was given up at, effective time it is held since, effective time it was given up at.
+pub(super) type Hold = (&'static str, u64, i64, i64);
 /// (Category, key name, key value, position it is held since) → (holder, position it was given up at; 0 while held,
 /// effective time it is held since, effective time it was given up at; 0 while held).
-pub(super) const KEYS: TableDefinition<'static, (&str, &str, &str, u64), (&str, u64, i64, i64)> =
-    TableDefinition::new("keys");
+pub(super) const KEYS: TableDefinition<'static, HoldKey, Hold> = TableDefinition::new("keys");
 /// (Stream number, rules hash, revision) → encoded state.
 pub(super) const SNAPSHOTS: TableDefinition<'static, (u64, &str, u64), &[u8]> =
     TableDefinition::new("snapshots");

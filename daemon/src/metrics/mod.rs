@@ -4,6 +4,9 @@
 //! that is read at each scrape, so that it is never stale. Labels are bounded: routes, categories with a model,
 //! handlers; never a stream, an actor or anything else that comes from an event.
 
+mod plain;
+mod usage;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +16,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+pub(crate) use plain::plain;
+pub(crate) use usage::Usage;
 
 /// Names and values of a time series' labels.
 type Labels = Vec<(&'static str, String)>;
@@ -155,7 +161,8 @@ impl Metrics {
     pub(crate) fn text(&self, now: &Reading) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        encode_registry(&mut text, &now.0)?;
+        encode_registry(&mut text, &now.ours)?;
+        encode_registry(&mut text, &now.process)?;
         encode_eof(&mut text)?;
         Ok(text)
     }
@@ -163,11 +170,32 @@ impl Metrics {
 
 /// Gauges, read at one moment.
 #[derive(Debug)]
-pub(crate) struct Reading(Registry);
+pub(crate) struct Reading {
+    ours: Registry,
+    /// Names without our prefix.
+    process: Registry,
+}
 
 impl Reading {
     pub(crate) fn new() -> Self {
-        Self(Registry::with_prefix("whodunit"))
+        Self {
+            ours: Registry::with_prefix("whodunit"),
+            process: Registry::default(),
+        }
+    }
+
+    /// A gauge whose name is another's convention.
+    pub(crate) fn process_gauge(&mut self, name: &'static str, help: &'static str, value: f64) {
+        let gauge = Gauge::<f64, std::sync::atomic::AtomicU64>::default();
+        gauge.set(value);
+        self.process.register(name, help, gauge);
+    }
+
+    /// The same of a counter.
+    pub(crate) fn process_counter(&mut self, name: &'static str, help: &'static str, value: f64) {
+        let counter = Counter::<f64, std::sync::atomic::AtomicU64>::default();
+        counter.inc_by(value);
+        self.process.register(name, help, counter);
     }
 
     /// One gauge with its time series.
@@ -181,6 +209,6 @@ impl Reading {
         for (labels, value) in series {
             gauges.get_or_create(&labels).set(value);
         }
-        self.0.register(name, help, gauges);
+        self.ours.register(name, help, gauges);
     }
 }
