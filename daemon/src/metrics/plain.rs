@@ -1,8 +1,8 @@
-//! The text format 0.0.4, for scrapers that do not know OpenMetrics.
+//! The text format 0.0.4, for scrapers that do not know `OpenMetrics`.
 //!
 //! Owns the differences: counters are declared by the name of their samples, and nothing marks the end.
 
-/// OpenMetrics text in the older format.
+/// `OpenMetrics` text in the older format.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut lines = text.lines().peekable();

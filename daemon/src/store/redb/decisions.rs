@@ -118,7 +118,7 @@ fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Checked<Opt
     restored.sequence = last_decision(txn)? + 1;
     match place {
         DecisionPlace::Events(ids) => beside_its_events(txn, &mut restored, &ids)?,
-        DecisionPlace::After { log, stream } => after(txn, &mut restored, log, stream)?,
+        DecisionPlace::After { log, stream } => after(txn, &mut restored, log.as_deref(), stream)?,
     }
     Ok(Some(restored))
 }
@@ -188,10 +188,10 @@ fn beside_its_events(
 fn after(
     txn: &WriteTransaction,
     restored: &mut Decision,
-    log: Option<String>,
+    log: Option<&str>,
     stream: Option<String>,
 ) -> Checked<()> {
-    let base_position = match &log {
+    let base_position = match log {
         Some(id) => named(txn, id)?.position,
         None => Position::ZERO,
     };
