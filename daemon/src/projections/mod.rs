@@ -299,9 +299,9 @@ impl Projections {
     ) -> Result<DocumentPage, RequestError> {
         let runner = self.answering(name)?;
         let page = blocking_until(move |stop| {
-            let projection = runner.rules.projection.as_ref();
             let (found, checkpoint) = runner.read(|read_view| {
-                let found = query::page(read_view, projection, &query, stop)?;
+                let store = runner.store.as_ref();
+                let found = query::page(read_view, &runner.rules, store, &query, stop)?;
                 Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();

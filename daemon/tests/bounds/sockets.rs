@@ -203,7 +203,7 @@ fn heads_that_are_refused_get_problem_documents_too() {
 fn stalled_readers_are_closed() {
     let daemon = Daemon::start();
     // More than the system's own buffers take.
-    for n in 0..60 {
+    for n in 0..150 {
         daemon.wide_stream(&format!("wide-{n}"), 800 << 10);
     }
     let get = |path: &str| {
