@@ -29,7 +29,7 @@ pub(super) async fn receive(
     next: Next,
 ) -> Response {
     if let Err(error) = check_coding(request.headers()) {
-        return error;
+        return with_accepted_coding(error);
     }
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -45,15 +45,17 @@ pub(super) async fn receive(
 pub(super) async fn uncompressed(request: Request, next: Next) -> Response {
     match check_coding(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(error) => {
-            let mut response = error.into_response();
-            let taken = HeaderValue::from_static("identity");
-            response
-                .headers_mut()
-                .insert(header::ACCEPT_ENCODING, taken);
-            response
-        }
+        Err(error) => with_accepted_coding(error),
     }
+}
+
+fn with_accepted_coding(error: ApiError) -> Response {
+    let mut response = error.into_response();
+    let taken = HeaderValue::from_static("identity");
+    response
+        .headers_mut()
+        .insert(header::ACCEPT_ENCODING, taken);
+    response
 }
 
 fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::same::same_text;
 use whodunit_core::shown::Reveal;

@@ -2,6 +2,8 @@
 //!
 //! Owns the differences: counters are declared by the name of their samples, and nothing marks the end.
 
+use std::fmt::Write;
+
 /// `OpenMetrics` text in the older format.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -22,7 +24,8 @@ pub(crate) fn plain(text: &str) -> String {
         let is_counter = line == counter || lines.peek().is_some_and(|next| **next == counter);
         let word = if is_type { "TYPE" } else { "HELP" };
         let suffix = if is_counter { "_total" } else { "" };
-        out.push_str(&format!("# {word} {name}{suffix} {rest}\n"));
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "# {word} {name}{suffix} {rest}");
     }
     out
 }
