@@ -118,7 +118,9 @@ fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Checked<Opt
     restored.sequence = last_decision(txn)? + 1;
     match place {
         DecisionPlace::Events(ids) => beside_its_events(txn, &mut restored, &ids)?,
-        DecisionPlace::After { log, stream } => after(txn, &mut restored, log.as_deref(), stream)?,
+        DecisionPlace::After { log, stream } => {
+            after(txn, &mut restored, log.as_deref(), stream.as_deref())?;
+        }
     }
     Ok(Some(restored))
 }
@@ -189,7 +191,7 @@ fn after(
     txn: &WriteTransaction,
     restored: &mut Decision,
     log: Option<&str>,
-    stream: Option<String>,
+    stream: Option<&str>,
 ) -> Checked<()> {
     let base_position = match log {
         Some(id) => named(txn, id)?.position,
@@ -198,14 +200,16 @@ fn after(
     let base_revision = match stream {
         None => Revision::ZERO,
         Some(id) => {
-            let event = named(txn, &id)?;
+            let event = named(txn, id)?;
+            let other = |what| NotItsEvents::Other {
+                event_id: id.to_owned(),
+                what,
+            };
             if event.stream != restored.stream {
-                let what = "of another stream";
-                return Err(NotItsEvents::Other { event_id: id, what }.into());
+                return Err(other("of another stream").into());
             }
             if event.position > base_position {
-                let what = "later than the last event of the log before it";
-                return Err(NotItsEvents::Other { event_id: id, what }.into());
+                return Err(other("later than the last event of the log before it").into());
             }
             event.revision
         }
