@@ -236,7 +236,7 @@ fn drop_event(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         screen.change(|scenario| {
             scenario
                 .edits
-                .retain(|other| edited(other) != Some(revision))
+                .retain(|other| edited(other) != Some(revision));
         });
     } else {
         make_edit(
