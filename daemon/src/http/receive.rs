@@ -29,7 +29,7 @@ pub(super) async fn receive(
     next: Next,
 ) -> Response {
     if let Err(error) = check_coding(request.headers()) {
-        return error;
+        return with_accepted_coding(error);
     }
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -45,23 +45,27 @@ pub(super) async fn receive(
 pub(super) async fn uncompressed(request: Request, next: Next) -> Response {
     match check_coding(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(error) => error,
+        Err(error) => with_accepted_coding(error),
     }
 }
 
-fn check_coding(headers: &HeaderMap) -> Result<(), Response> {
+fn with_accepted_coding(error: ApiError) -> Response {
+    let mut response = error.into_response();
+    let taken = HeaderValue::from_static("identity");
+    response
+        .headers_mut()
+        .insert(header::ACCEPT_ENCODING, taken);
+    response
+}
+
+fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Ok(());
     }
     let detail = "the body is compressed (`Content-Encoding`), which is not taken";
     let problem = Problem::new(Code::UnsupportedMediaType, detail);
-    let mut response = ApiError::from(problem.hint("send it as it is")).into_response();
-    let taken = HeaderValue::from_static("identity");
-    response
-        .headers_mut()
-        .insert(header::ACCEPT_ENCODING, taken);
-    Err(response)
+    Err(problem.hint("send it as it is").into())
 }
 
 /// The bytes of a body and their share of the memory for bodies.

@@ -315,6 +315,25 @@ fn by_key(read_view: &ReadView, walk: &mut Walk<'_>) -> Result<(), ProjectionErr
 /// The places of an index's walk.
 type IndexPlace<'a> = (&'a str, &'a [u8], &'a str);
 
+/// Of the documents that changed meanwhile, those whose place lies in the range; the next one to be shown is the last.
+fn moved_within(
+    range: &(Bound<IndexPlace<'_>>, Bound<IndexPlace<'_>>),
+    name: &str,
+    moved: Option<Vec<Place>>,
+    order: Direction,
+) -> Vec<Place> {
+    let mut here: Vec<Place> = moved
+        .into_iter()
+        .flatten()
+        .filter(|(value, key)| contains(range, &(name, value.as_slice(), key.as_str())))
+        .collect();
+    here.sort_unstable();
+    if order == Direction::Forward {
+        here.reverse();
+    }
+    here
+}
+
 fn by_index(
     read_view: &ReadView,
     name: &'static str,
@@ -345,26 +364,13 @@ fn by_index(
         cursor,
         query.order,
     );
-    let mut moved_here = Vec::new();
     let looks_back = moved.is_some();
-    for (value, key) in moved.into_iter().flatten() {
-        if contains(&range, &(name, value.as_slice(), key.as_str())) {
-            moved_here.push((value, key));
-        }
+    let mut moved_here = moved_within(&range, name, moved, query.order);
+    let mut entries = None;
+    if !is_empty(&range) {
+        let found = index.range::<IndexPlace<'_>>(range);
+        entries = Some(found.map_err(engine(doing))?);
     }
-    moved_here.sort_unstable();
-    // The next one is taken off the end.
-    if query.order == Direction::Forward {
-        moved_here.reverse();
-    }
-    let mut entries = match is_empty(&range) {
-        true => None,
-        false => Some(
-            index
-                .range::<IndexPlace<'_>>(range)
-                .map_err(engine(doing))?,
-        ),
-    };
     let mut still = move || -> Result<Option<Place>, ProjectionError> {
         let entry = match (&mut entries, query.order) {
             (None, _) => None,
