@@ -40,6 +40,11 @@ pub fn name_form(text: &str) -> String {
     form.trim().to_owned()
 }
 
+/// The form in which two texts that a reader takes for one another are equal (UTS #39).
+pub fn skeleton(text: &str) -> String {
+    unicode_security::skeleton(text).collect()
+}
+
 fn ascii_lower(text: &str) -> Cow<'_, str> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(text.to_ascii_lowercase())

@@ -200,13 +200,17 @@ pub(crate) fn diff(terminal: &Terminal<'_>, entries: &[DiffEntry], indent: usize
             (Some(before), None) => ("-", Token::Removed, value(before)),
             (Some(before), Some(after)) => {
                 let change = format!("{} → {}", value(before), value(after));
+                let change = match &entry.note {
+                    Some(note) => format!("{change} ({note})"),
+                    None => change,
+                };
                 ("~", Token::Changed, change)
             }
             (None, None) => ("~", Token::Changed, String::new()),
         };
         table.row([
             Cell::new(mark, token),
-            path(&entry.path).into(),
+            path(entry.label.as_ref().unwrap_or(&entry.path)).into(),
             Cell::new(change, token),
         ]);
     }
