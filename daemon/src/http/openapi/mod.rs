@@ -277,7 +277,6 @@ fn free_objects(value: &mut Value) {
 }
 
 /// The bounds that a caller can meet, from the one place that has them.
-#[expect(clippy::too_many_lines, reason = "one list, a line or two an entry")]
 fn bounds() -> String {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     let requests = [
