@@ -30,7 +30,6 @@ macro_rules! requests {
         pub(crate) enum Slot { $($name,)* }
 
         /// What the daemon replied. Always boxed where it waits.
-        #[expect(clippy::large_enum_variant, reason = "a message carries it in a box")]
         #[derive(Debug, Clone, PartialEq)]
         #[expect(clippy::large_enum_variant, reason = "a reply is moved once, into its screen")]
         pub(crate) enum Reply { $($name($reply),)* }
