@@ -202,9 +202,11 @@ fn alike(before: &Value, after: &Value) -> Option<&'static str> {
         (Value::String(a), Value::String(b)) => (a, b),
         (Value::String(text), other) | (other, Value::String(text)) => {
             let is_text = before.is_string();
-            return (*text == other.to_string()).then_some(match (is_text, other) {
-                (true, _) => "a text before, none after",
-                (false, _) => "no text before, a text after",
+            let written = other.to_string();
+            return (*text == written).then_some(if is_text {
+                "a text before, none after"
+            } else {
+                "no text before, a text after"
             });
         }
         _ => return None,

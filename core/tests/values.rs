@@ -1,6 +1,14 @@
 //! Numbers, sameness, diffs and search over 10,000 random histories, against an account of their own: a JSON of its own,
 //! decimals as lists of digits that are added up column by column, and a search through every text there is.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::explicit_counter_loop,
+    reason = "an oracle of its own, as plain as it can be; in a test, a failure is the message"
+)]
+
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
@@ -432,4 +440,19 @@ fn values_mean_what_an_account_of_their_own_says() {
         check_numbers(&mut random);
         check_history(&mut random);
     }
+}
+
+#[test]
+fn a_mapped_number_keeps_its_digits() {
+    let mapping = whodunit_core::mapping::Mapping::parse(
+        "[[rule]]\nstream = \"wallet-{/w}\"\ntype = \"Changed\"\ndata = { wei = \"{/wei}\", rate = \"{/rate}\", text = \"{text(/wei)}\", limit = 0.12345678901234567890123 }",
+    )
+    .unwrap();
+    let record: Value = whodunit_core::json::read(
+        r#"{"w":"w1","wei":12345678901234567890123,"rate":0.1234567890123456789}"#,
+    )
+    .unwrap();
+    let applied = format!("{:?}", mapping.apply(&record).unwrap());
+    let data = r#"{"wei":12345678901234567890123,"rate":0.1234567890123456789,"text":"12345678901234567890123","limit":0.12345678901234567890123}"#;
+    assert!(applied.contains(data), "{applied}");
 }
