@@ -18,9 +18,10 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     let composed = nfc.normalize(text);
     let folded = CaseMapper::new().fold_string(&composed);
     let form = nfc.normalize(&folded);
-    match form.as_ref() == text {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(form.into_owned()),
+    if form.as_ref() == text {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(form.into_owned())
     }
 }
 
@@ -38,6 +39,11 @@ pub fn name_form(text: &str) -> String {
         form = nfkc.normalize(&folded).into_owned();
     }
     form.trim().to_owned()
+}
+
+/// The form in which two texts that a reader takes for one another are equal (UTS #39).
+pub fn skeleton(text: &str) -> String {
+    unicode_security::skeleton(text).collect()
 }
 
 fn ascii_lower(text: &str) -> Cow<'_, str> {

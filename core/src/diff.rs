@@ -3,16 +3,22 @@
 //! Owns the comparison and its inverse, [`apply`]. Applying a diff to the state it was taken from gives the other state
 //! exactly: the entries are in an order in which each path is right when its turn comes, as in RFC 6902.
 //!
-//! Arrays are compared by common head and tail: what differs in between is replaced item by item, and the surplus is
-//! added or removed (from the end, so that paths stay right). That is linear and shows an insertion or removal as one
-//! entry; it makes no attempt to find moved items.
+//! Lists are compared by content (see `lists`). Of a list what is gone comes first, from its end, by the places it had; then
+//! what is new or changed, from its beginning, by the places it has.
 
+mod lists;
+
+use icu_normalizer::ComposingNormalizer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::caseless;
 use crate::json::{State, pointer_token};
 use crate::same::same;
+use crate::text::is_unsafe;
+pub use lists::IDENTITIES;
+use lists::{Alignment, align, identity_of};
 
 /// What happened to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +53,12 @@ pub struct DiffEntry {
         deserialize_with = "present"
     )]
     pub after: Option<Value>,
+    /// The path for a reader, where it leads through a list whose elements have an identity: `/lines[id=7]/price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What differs, where the two values look alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A field that is there is `Some`, even when it is `null`.
@@ -54,107 +66,164 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
     Value::deserialize(deserializer).map(Some)
 }
 
-impl DiffEntry {
-    fn new(path: String, op: DiffOp, before: Option<&Value>, after: Option<&Value>) -> Self {
-        Self {
-            path,
+/// The differences from `before` to `after`, in the order of `before`'s keys, then `after`'s new ones.
+pub fn diff(before: &State, after: &State) -> Vec<DiffEntry> {
+    let mut walk = Walk::default();
+    walk.objects(before, after);
+    walk.out
+}
+
+/// Where a comparison is, and what it found.
+#[derive(Default)]
+struct Walk {
+    path: String,
+    label: String,
+    /// How many lists by identity the path leads through.
+    identities: usize,
+    out: Vec<DiffEntry>,
+}
+
+impl Walk {
+    fn found(&mut self, op: DiffOp, before: Option<&Value>, after: Option<&Value>) {
+        self.out.push(DiffEntry {
+            path: self.path.clone(),
             op,
             before: before.cloned(),
             after: after.cloned(),
+            label: (self.identities > 0).then(|| self.label.clone()),
+            note: before
+                .zip(after)
+                .and_then(|(b, a)| alike(b, a))
+                .map(str::to_owned),
+        });
+    }
+
+    /// Does something below a key.
+    fn below(&mut self, key: &str, act: impl FnOnce(&mut Self)) {
+        let token = pointer_token(key);
+        self.within(&token, &format!("/{token}"), act);
+    }
+
+    /// Does something at an element of a list.
+    fn at_element(
+        &mut self,
+        index: usize,
+        element: &Value,
+        identity: Option<&'static str>,
+        act: impl FnOnce(&mut Self),
+    ) {
+        let token = index.to_string();
+        let named = identity.and_then(|field| Some((field, identity_of(element, field)?)));
+        match named {
+            None => self.within(&token, &format!("/{token}"), act),
+            Some((field, id)) => {
+                self.identities += 1;
+                self.within(&token, &format!("[{field}={id}]"), act);
+                self.identities -= 1;
+            }
+        }
+    }
+
+    fn within(&mut self, token: &str, label: &str, act: impl FnOnce(&mut Self)) {
+        let (path, shown) = (self.path.len(), self.label.len());
+        self.path.push('/');
+        self.path.push_str(token);
+        self.label.push_str(label);
+        act(self);
+        self.path.truncate(path);
+        self.label.truncate(shown);
+    }
+
+    fn objects(&mut self, before: &State, after: &State) {
+        for (key, old) in before {
+            match after.get(key) {
+                None => self.below(key, |at| at.found(DiffOp::Remove, Some(old), None)),
+                Some(new) if same(old, new) => {}
+                Some(new) => self.below(key, |at| at.values(old, new)),
+            }
+        }
+        for (key, new) in after {
+            if !before.contains_key(key) {
+                self.below(key, |at| at.found(DiffOp::Add, None, Some(new)));
+            }
+        }
+    }
+
+    /// Two values that are not the same.
+    fn values(&mut self, before: &Value, after: &Value) {
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => self.objects(before, after),
+            (Value::Array(before), Value::Array(after)) => self.lists(before, after),
+            _ => self.found(DiffOp::Replace, Some(before), Some(after)),
+        }
+    }
+
+    fn lists(&mut self, before: &[Value], after: &[Value]) {
+        // What both begin and end with needs no aligning: most changes are at an end.
+        let head = before
+            .iter()
+            .zip(after)
+            .take_while(|(a, b)| same(a, b))
+            .count();
+        let tail = before[head..]
+            .iter()
+            .rev()
+            .zip(after[head..].iter().rev())
+            .take_while(|(a, b)| same(a, b))
+            .count();
+        let old = &before[head..before.len() - tail];
+        let new = &after[head..after.len() - tail];
+        let Alignment { pairs, identity } = align(old, new);
+        let mut kept = pairs.iter().rev().peekable();
+        for (index, element) in old.iter().enumerate().rev() {
+            if kept.next_if(|(old, _)| *old == index).is_none() {
+                let gone = |at: &mut Self| at.found(DiffOp::Remove, Some(element), None);
+                self.at_element(head + index, element, identity, gone);
+            }
+        }
+        let mut kept = pairs.iter().peekable();
+        for (index, element) in new.iter().enumerate() {
+            let paired = kept.next_if(|(_, new)| *new == index);
+            let was = paired.map(|(was, _)| &old[*was]);
+            if was.is_some_and(|was| same(was, element)) {
+                continue;
+            }
+            self.at_element(head + index, element, identity, |at| match was {
+                Some(was) => at.values(was, element),
+                None => at.found(DiffOp::Add, None, Some(element)),
+            });
         }
     }
 }
 
-/// The differences from `before` to `after`, in the order of `before`'s keys, then `after`'s new ones.
-pub fn diff(before: &State, after: &State) -> Vec<DiffEntry> {
-    let mut out = Vec::new();
-    objects(&mut String::new(), before, after, &mut out);
-    out
-}
-
-fn objects(path: &mut String, before: &State, after: &State, out: &mut Vec<DiffEntry>) {
-    for (key, old) in before {
-        let rollback = push(path, key);
-        match after.get(key) {
-            None => out.push(DiffEntry::new(
-                path.clone(),
-                DiffOp::Remove,
-                Some(old),
-                None,
-            )),
-            Some(new) => values(path, old, new, out),
+/// What differs in two values that look alike.
+fn alike(before: &Value, after: &Value) -> Option<&'static str> {
+    let (a, b) = match (before, after) {
+        (Value::String(a), Value::String(b)) => (a, b),
+        (Value::String(text), other) | (other, Value::String(text)) => {
+            let is_text = before.is_string();
+            let written = other.to_string();
+            return (*text == written).then_some(if is_text {
+                "a text before, none after"
+            } else {
+                "no text before, a text after"
+            });
         }
-        path.truncate(rollback);
+        _ => return None,
+    };
+    let nfc = ComposingNormalizer::new_nfc();
+    let seen = |text: &str| text.chars().filter(|c| !is_unsafe(*c)).collect::<String>();
+    if a.trim() == b.trim() {
+        Some("they differ in white space at an end")
+    } else if nfc.normalize(a) == nfc.normalize(b) {
+        Some("the same letters, with accents written in two ways")
+    } else if seen(a) == seen(b) {
+        Some("they differ in characters that cannot be seen")
+    } else if caseless::skeleton(a) == caseless::skeleton(b) {
+        Some("they differ in characters that look alike")
+    } else {
+        None
     }
-    for (key, new) in after {
-        if !before.contains_key(key) {
-            let rollback = push(path, key);
-            out.push(DiffEntry::new(path.clone(), DiffOp::Add, None, Some(new)));
-            path.truncate(rollback);
-        }
-    }
-}
-
-fn values(path: &mut String, before: &Value, after: &Value, out: &mut Vec<DiffEntry>) {
-    match (before, after) {
-        _ if same(before, after) => {}
-        (Value::Object(before), Value::Object(after)) => objects(path, before, after, out),
-        (Value::Array(before), Value::Array(after)) => arrays(path, before, after, out),
-        _ => out.push(DiffEntry::new(
-            path.clone(),
-            DiffOp::Replace,
-            Some(before),
-            Some(after),
-        )),
-    }
-}
-
-fn arrays(path: &mut String, before: &[Value], after: &[Value], out: &mut Vec<DiffEntry>) {
-    let head = before
-        .iter()
-        .zip(after)
-        .take_while(|(a, b)| same(a, b))
-        .count();
-    let tail = before[head..]
-        .iter()
-        .rev()
-        .zip(after[head..].iter().rev())
-        .take_while(|(a, b)| same(a, b))
-        .count();
-    let (old, new) = (
-        &before[head..before.len() - tail],
-        &after[head..after.len() - tail],
-    );
-    let common = old.len().min(new.len());
-    for index in 0..common {
-        let rollback = push(path, &(head + index).to_string());
-        values(path, &old[index], &new[index], out);
-        path.truncate(rollback);
-    }
-    for (index, value) in old.iter().enumerate().skip(common).rev() {
-        out.push(DiffEntry::new(
-            format!("{path}/{}", head + index),
-            DiffOp::Remove,
-            Some(value),
-            None,
-        ));
-    }
-    for (index, value) in new.iter().enumerate().skip(common) {
-        out.push(DiffEntry::new(
-            format!("{path}/{}", head + index),
-            DiffOp::Add,
-            None,
-            Some(value),
-        ));
-    }
-}
-
-/// Appends a key to a path; returns the length to truncate back to.
-fn push(path: &mut String, key: &str) -> usize {
-    let rollback = path.len();
-    path.push('/');
-    path.push_str(&pointer_token(key));
-    rollback
 }
 
 /// Why a diff does not apply to a state: it was not taken from it.
@@ -211,96 +280,24 @@ pub fn apply(state: &State, diff: &[DiffEntry]) -> Result<State, DoesNotFit> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    fn state(value: Value) -> State {
-        match value {
-            Value::Object(state) => state,
-            other => unreachable!("not an object: {other}"),
-        }
-    }
-
-    fn check(before: Value, after: Value, expected: &Value) {
-        let found = diff(&state(before), &state(after));
-        assert_eq!(&serde_json::to_value(found).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_changed_field_is_one_replace() {
-        check(
-            json!({"status": "active", "email": "s@x"}),
-            json!({"status": "suspended", "email": "s@x"}),
-            &json!([{"path": "/status", "op": "replace", "before": "active", "after": "suspended"}]),
-        );
-    }
-
-    #[test]
-    fn null_is_a_value_and_absence_is_not() {
-        check(
-            json!({"a": null, "b": 1}),
-            json!({"b": null}),
-            &json!([{"path": "/a", "op": "remove", "before": null}, {"path": "/b", "op": "replace", "before": 1, "after": null}]),
-        );
-        let entry: DiffEntry =
-            serde_json::from_value(json!({"path": "/a", "op": "remove", "before": null})).unwrap();
-        assert_eq!((entry.before, entry.after), (Some(Value::Null), None));
-    }
-
-    #[test]
-    fn an_insertion_in_the_middle_of_an_array_is_one_entry() {
-        check(
-            json!({"tags": [1, 2, 3]}),
-            json!({"tags": [1, 9, 2, 3]}),
-            &json!([{"path": "/tags/1", "op": "add", "after": 9}]),
-        );
-        check(
-            json!({"tags": [1, 2, 3, 4]}),
-            json!({"tags": [1, 4]}),
-            &json!([{"path": "/tags/2", "op": "remove", "before": 3}, {"path": "/tags/1", "op": "remove", "before": 2}]),
-        );
-    }
-
-    #[test]
-    fn keys_with_slashes_and_tildes_are_escaped() {
-        check(
-            json!({"a/b~c": 1}),
-            json!({"a/b~c": 2}),
-            &json!([{"path": "/a~1b~0c", "op": "replace", "before": 1, "after": 2}]),
-        );
-    }
-
-    fn any_value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            (0..4i64).prop_map(Value::from),
-            "[ab/~]{0,2}".prop_map(Value::from)
-        ];
-        leaf.prop_recursive(3, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec(("[ab/~]{0,2}", inner), 0..4)
-                    .prop_map(|pairs| pairs.into_iter().collect::<Value>())
-            ]
+/// Undoes a diff on the state it leads to, which gives the state it was taken from.
+pub fn revert(state: &State, diff: &[DiffEntry]) -> Result<State, DoesNotFit> {
+    let undone: Vec<DiffEntry> = diff
+        .iter()
+        .rev()
+        .map(|entry| DiffEntry {
+            op: match entry.op {
+                DiffOp::Add => DiffOp::Remove,
+                DiffOp::Replace => DiffOp::Replace,
+                DiffOp::Remove => DiffOp::Add,
+            },
+            before: entry.after.clone(),
+            after: entry.before.clone(),
+            ..entry.clone()
         })
-    }
-
-    fn any_state() -> impl Strategy<Value = State> {
-        prop::collection::vec(("[abc/~]{0,2}", any_value()), 0..5)
-            .prop_map(|pairs| pairs.into_iter().collect())
-    }
-
-    proptest! {
-        #[test]
-        fn applying_a_diff_gives_the_other_state(before in any_state(), after in any_state()) {
-            let forth = diff(&before, &after);
-            prop_assert_eq!(&apply(&before, &forth).unwrap(), &after);
-            prop_assert_eq!(forth.is_empty(), before == after);
-            prop_assert_eq!(apply(&after, &diff(&after, &before)).unwrap(), before);
-        }
-    }
+        .collect();
+    apply(state, &undone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::api::time_travel::{DiffOut, StateOut, Step};
 use crate::api::what_if::WhatIfOut;
 use crate::api::write::{AppendedOut, CommandAccepted};
 use crate::command::Decision;
-use crate::diff::DiffEntry;
+use crate::diff::{DiffEntry, IDENTITIES};
 use crate::event::Event;
 use crate::ids::StreamName;
 use crate::json::{Json, State, Token, pointer_token};
@@ -245,13 +245,18 @@ pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> 
     if !model.has_secrets() {
         return found;
     }
+    let tells = IDENTITIES.iter().any(|field| model.is_secret(field));
     for (index, entry) in diff.iter_mut().enumerate() {
+        if tells {
+            entry.label = None;
+        }
         let secret = is_secret_path(model, &entry.path);
         let values = [("before", &mut entry.before), ("after", &mut entry.after)];
         for (name, value) in values {
             let Some(value) = value else { continue };
             let mut path = format!("/{index}/{name}");
             if secret {
+                entry.note = None;
                 mark(value, &path, &mut found);
             } else {
                 in_value(model, value, &mut path, &mut found);

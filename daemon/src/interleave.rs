@@ -4,6 +4,8 @@
 //! feeds and exports both read through here, batch by batch, each batch from a view of its own, so that a slow reader holds
 //! nothing back.
 
+use std::sync::{Mutex, PoisonError};
+
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
@@ -131,19 +133,49 @@ fn decisions_after(
     Ok(page.decisions.into_iter().filter(within).collect())
 }
 
-/// The last decision that stands before what comes after `position`. Places never go back along the decision log, so it is
-/// found by halving.
-pub(crate) fn decision_before(view: &dyn View, position: Position) -> Result<u64, StoreError> {
-    let (mut low, mut high) = (0, view.head().decision);
-    while low < high {
-        view.stop().check()?;
-        let middle = low + (high - low).div_ceil(2);
-        let filter = DecisionFilter::default();
-        let page = view.decisions(&filter, Some(middle), Direction::Forward, 1)?;
-        match page.decisions.first() {
-            Some(decision) if place(decision) < position => low = middle,
-            _ => high = middle - 1,
+/// Decisions of one block.
+const BLOCK: usize = 1_000;
+
+/// Where decisions stand in the log, by blocks of the decision log.
+///
+/// Restored decisions may stand before others that were recorded earlier, so what stands after a position cannot be found by
+/// halving the decision log itself. The furthest place up to the end of each block never goes back; it is read once and kept.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Mutex<Vec<Position>>);
+
+impl Places {
+    /// The last decision before the first one that stands at `position` or after it: all that do come after it.
+    pub(crate) fn decision_before(
+        &self,
+        view: &dyn View,
+        position: Position,
+    ) -> Result<u64, StoreError> {
+        let blocks = {
+            let mut furthest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            while ((furthest.len() + 1) * BLOCK) as u64 <= view.head().decision {
+                let block = block(view, furthest.len())?;
+                let so_far = furthest.last().copied();
+                let here = block.iter().map(place).chain(so_far).max();
+                furthest.push(here.unwrap_or_default());
+            }
+            furthest.partition_point(|furthest| *furthest < position)
+        };
+        for index in blocks.. {
+            let block = block(view, index)?;
+            if let Some(found) = block.iter().find(|decision| place(decision) >= position) {
+                return Ok(found.sequence - 1);
+            }
+            if block.len() < BLOCK {
+                break;
+            }
         }
+        Ok(view.head().decision)
     }
-    Ok(low)
+}
+
+fn block(view: &dyn View, index: usize) -> Result<Vec<Decision>, StoreError> {
+    let filter = DecisionFilter::default();
+    let first = (index * BLOCK) as u64 + 1;
+    let page = view.decisions(&filter, Some(first), Direction::Forward, BLOCK)?;
+    Ok(page.decisions)
 }

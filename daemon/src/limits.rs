@@ -18,6 +18,9 @@ pub const PAGE_ITEMS_MAX: usize = 1_000;
 pub const PAGE_BYTES_MAX: usize = 8 << 20;
 /// Events or streams that one request looks at to fill a page; a page may end early with a cursor to go on from.
 pub const SCAN_ENTRIES_MAX: u64 = 50_000;
+/// Streams or documents that may change between the first and a later page of a list ordered by their last event. Beyond
+/// them the list must be begun again.
+pub const MOVED_MAX: usize = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
@@ -54,8 +57,9 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const REQUESTS_MAX: usize = 256;
 /// Requests' blocking reads that run at a time, for each processor. Further ones wait.
 pub const READS_PER_PROCESSOR: usize = 4;
-/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this.
-pub const HEAVY_AT_A_TIME_MAX: usize = 4;
+/// Heavy work (states, steps, differences, what-ifs) that runs at a time: as many as there are processors, at most this:
+/// each may hold several copies of a large state.
+pub const HEAVY_AT_A_TIME_MAX: usize = 2;
 /// Heavy work that waits for its turn. More is answered with 503.
 pub const HEAVY_QUEUE_MAX: usize = 64;
 /// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.

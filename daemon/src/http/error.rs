@@ -87,6 +87,16 @@ pub(crate) fn headers_too_large() -> Problem {
     Problem::new(Code::HeadersTooLarge, detail)
 }
 
+pub(crate) fn cursor_too_old() -> ApiError {
+    Problem::new(
+        Code::BadParameter,
+        "too much has changed since the first page for this list to be gone on with",
+    )
+    .field("cursor")
+    .hint("begin again without `cursor`, or order the list by name")
+    .into()
+}
+
 pub(crate) fn uri_too_long() -> Problem {
     let detail = format!("the request's path and query are longer than {URI_BYTES_MAX} bytes");
     Problem::new(Code::UriTooLong, detail)
@@ -97,6 +107,9 @@ impl From<StoreError> for ApiError {
         // Work is stopped while its caller still waits only when the daemon stops.
         if matches!(error, StoreError::Closed | StoreError::Stopped(_)) {
             return unavailable().into();
+        }
+        if matches!(error, StoreError::CursorTooOld) {
+            return cursor_too_old();
         }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::error!(%error, cause, "the store failed a request");

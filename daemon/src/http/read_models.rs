@@ -63,7 +63,9 @@ pub(crate) struct QueryParams {
     /// `/pointer=value`: a JSON Pointer and a JSON literal, or a text as it is; `null` also holds where there is nothing.
     /// The first `=` ends the pointer. May be given several times.
     filter: Option<Vec<String>>,
-    /// The order: one of the read model's `sorts`; by key when absent.
+    /// The order: one of the read model's `sorts`; by key when absent. It is the order at the first page: documents that
+    /// change between two pages are neither skipped nor repeated, and are shown as they are now; new ones are not among
+    /// them.
     sort: Option<String>,
     /// Which way the order runs; `forward` when absent.
     #[param(inline)]

@@ -2,6 +2,7 @@
 //!
 //! Owns the bound on replies that their clients have not taken yet. Large ones are written where blocking is allowed.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -13,12 +14,13 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::{Page, browse, ops, pipeline, write};
 use whodunit_core::shown::Shown;
+use whodunit_core::stop::Stop;
 
 use super::error::{ApiError, busy};
 use crate::daemon::Parts;
 use crate::memory::Memory;
 use crate::reading::read;
-use crate::store::View;
+use crate::store::{StoreError, View};
 
 /// Replies below this many bytes are not counted against the bound: connections bound them well enough.
 const COUNTED_FROM_BYTES: usize = 64 << 10;
@@ -97,9 +99,34 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
+/// Memory that is written to until it is to stop.
+struct Stoppable<'a> {
+    bytes: Vec<u8>,
+    stop: &'a Stop,
+}
+
+impl io::Write for Stoppable<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.stop.check().map_err(io::Error::other)?;
+        self.bytes.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Written {
-    fn new(value: &impl Showable, replies: &Memory) -> Result<Self, ApiError> {
-        let bytes = serde_json::to_vec(value).map_err(|error| unwritable(&error))?;
+    fn new(value: &impl Showable, replies: &Memory, stop: &Stop) -> Result<Self, ApiError> {
+        let mut out = Stoppable {
+            bytes: Vec::with_capacity(128),
+            stop,
+        };
+        let written = serde_json::to_writer(&mut out, value);
+        stop.check().map_err(StoreError::from)?;
+        written.map_err(|error| unwritable(&error))?;
+        let bytes = out.bytes;
         if bytes.len() < COUNTED_FROM_BYTES {
             return Ok(Self(bytes.into()));
         }
@@ -126,7 +153,7 @@ pub(crate) async fn answer<T: Showable>(
 ) -> Result<Written, ApiError> {
     let replies = Arc::clone(&parts.gates.replies);
     read(&parts.store, move |view| {
-        Written::new(&work(view)?, &replies)
+        Written::new(&work(view)?, &replies, view.stop())
     })
     .await
 }
@@ -141,10 +168,8 @@ pub(crate) async fn answer_heavy<T: Showable>(
     heavy
         .read(&parts.store, move |view| {
             let found = work(view)?;
-            view.stop()
-                .check()
-                .map_err(crate::store::StoreError::from)?;
-            Written::new(&found, &replies)
+            view.stop().check().map_err(StoreError::from)?;
+            Written::new(&found, &replies, view.stop())
         })
         .await
 }

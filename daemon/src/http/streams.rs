@@ -31,7 +31,8 @@ pub(crate) enum Sort {
     /// By name.
     #[default]
     Name,
-    /// By last event, newest first.
+    /// By last event, newest first, as it was when the first page was read: streams written to between two pages are
+    /// neither skipped nor repeated, and are shown as they are now. New streams are not among them.
     Recent,
 }
 
@@ -97,7 +98,7 @@ pub(crate) async fn list_streams(
 fn to_cursor(cursor: StreamCursor) -> String {
     match cursor {
         StreamCursor::AfterName(name) => format!("n{name}"),
-        StreamCursor::BeforePosition(position) => format!("r{position}"),
+        StreamCursor::BeforePosition { before, head } => format!("r{before}.{head}"),
     }
 }
 
@@ -109,8 +110,12 @@ fn from_cursor(sort: Sort, cursor: &str) -> Result<StreamCursor, ApiError> {
             .map(|name| StreamCursor::AfterName(name.into())),
         Sort::Recent => cursor
             .strip_prefix('r')
-            .and_then(|position| position.parse().ok())
-            .map(|position| StreamCursor::BeforePosition(Position(position))),
+            .and_then(|places| places.split_once('.'))
+            .and_then(|(before, head)| Some((before.parse().ok()?, head.parse().ok()?)))
+            .map(|(before, head)| StreamCursor::BeforePosition {
+                before: Position(before),
+                head: Position(head),
+            }),
     };
     found.ok_or_else(bad_cursor)
 }

@@ -231,7 +231,12 @@ impl Consumer {
                 }
                 drop(answer.send(result));
             }
-            Command::Reset(reason) => self.reset(&reason),
+            Command::Reset { reason, resets } => {
+                // Damage that was met before the last reset was made good by it.
+                if self.runner.resets.load(Ordering::SeqCst) == resets {
+                    self.reset(&reason);
+                }
+            }
         }
     }
 
@@ -320,7 +325,10 @@ impl Consumer {
             }
         };
         match made {
-            Ok(model) => self.take(model, fresh),
+            Ok(model) => {
+                self.take(model, fresh);
+                runner.resets.fetch_add(1, Ordering::SeqCst);
+            }
             Err(error) => {
                 tracing::error!(projection = runner.name(), %error, "a read model could not be reset");
             }

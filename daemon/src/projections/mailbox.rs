@@ -26,7 +26,12 @@ pub(super) enum Command {
         oneshot::Sender<Result<(), ProjectionError>>,
     ),
     /// Throw a damaged read model away.
-    Reset(String),
+    Reset {
+        /// What is wrong with it.
+        reason: String,
+        /// How often it had been reset when that was found.
+        resets: u64,
+    },
 }
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 //! Owns the read models: following the log, rebuilding, checking, and answering queries. Never writes to the log and has
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
-//! AppliedEvent point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
+//! `AppliedEvent` point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
 //! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
 mod check;
@@ -299,9 +299,9 @@ impl Projections {
     ) -> Result<DocumentPage, RequestError> {
         let runner = self.answering(name)?;
         let page = blocking_until(move |stop| {
-            let projection = runner.rules.projection.as_ref();
             let (found, checkpoint) = runner.read(|read_view| {
-                let found = query::page(read_view, projection, &query, stop)?;
+                let store = runner.store.as_ref();
+                let found = query::page(read_view, &runner.rules, store, &query, stop)?;
                 Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();

@@ -76,6 +76,8 @@ pub struct Sort {
     pub name: &'static str,
     /// The bytes by which two documents are compared.
     pub value: fn(&State, Position) -> Vec<u8>,
+    /// Whether a document keeps its value for good, so that it never moves in this order.
+    pub fixed: bool,
 }
 
 /// A field by which documents are found.

@@ -47,6 +47,8 @@ pub(super) struct ProjectionRunner {
     /// Whether a rebuild replaces following: the read model is of other rules, or far behind.
     pub(super) frozen: AtomicBool,
     model: RwLock<ReadModel>,
+    /// How often the read model was reset: several readers may meet the same damage, which asks for one reset.
+    pub(super) resets: AtomicU64,
     run_numbers: Arc<AtomicU64>,
 }
 
@@ -77,6 +79,7 @@ impl ProjectionRunner {
             threads: Mutex::new(Vec::new()),
             frozen: AtomicBool::new(false),
             model: RwLock::new(model),
+            resets: AtomicU64::new(0),
             run_numbers: Arc::clone(run_numbers),
         }
     }
@@ -116,13 +119,17 @@ impl ProjectionRunner {
         &self,
         work: impl FnOnce(&ReadView) -> Result<T, ProjectionError>,
     ) -> Result<T, ProjectionError> {
+        let resets = self.resets.load(Ordering::SeqCst);
         let model = self.model();
         let result = guarded(|| work(&model.read()?));
         if let Err(error) = &result
             && (error.is_damage() || matches!(error, ProjectionError::Panicked(_)))
         {
             // A full mailbox has this command in it already, or the daemon is about to end.
-            drop(self.mailbox.send(Command::Reset(error.to_string())));
+            drop(self.mailbox.send(Command::Reset {
+                reason: error.to_string(),
+                resets,
+            }));
         }
         result
     }

@@ -49,22 +49,27 @@ impl Projection for Users {
             Sort {
                 name: "username",
                 value: |state, _| text(username(state)),
+                fixed: false,
             },
             Sort {
                 name: "email",
                 value: |state, _| text(email(state)),
+                fixed: false,
             },
             Sort {
                 name: "name",
                 value: |state, _| text(name(state)),
+                fixed: false,
             },
             Sort {
                 name: "status",
                 value: |state, _| text(status(state)),
+                fixed: false,
             },
             Sort {
                 name: "created_at",
                 value: |state, _| created_at(state),
+                fixed: true,
             },
             POSITION,
         ]
@@ -100,6 +105,7 @@ impl Projection for Users {
 pub(super) const POSITION: Sort = Sort {
     name: "position",
     value: |_, Position(position)| position.to_be_bytes().to_vec(),
+    fixed: false,
 };
 
 fn field<'a>(state: &'a State, name: &str) -> Option<&'a str> {

@@ -119,6 +119,7 @@ mod redb_store {
         streams {
             lists_of_streams_are_filtered_ordered_and_paged,
             a_page_of_no_streams_moves_nowhere,
+            pages_by_last_event_have_every_stream_once_whatever_is_written_meanwhile,
             categories_are_counted,
             a_stream_is_read_from_anywhere_in_both_directions,
             the_nearest_snapshot_of_the_same_rules_is_found,

@@ -49,6 +49,9 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// So much was written since a list's first page that its order then can no longer be told.
+    #[error("too much has changed since the first page of this list")]
+    CursorTooOld,
     /// A read was stopped before its end: its caller left, or its time is over.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -63,6 +66,7 @@ impl StoreError {
             | Self::UnknownFormat { .. }
             | Self::Damaged { .. }
             | Self::Closed
+            | Self::CursorTooOld
             | Self::Stopped(_) => self.to_string(),
         }
     }

@@ -307,8 +307,14 @@ pub enum StreamOrder {
 pub enum StreamCursor {
     /// After this name, for [`StreamOrder::Name`].
     AfterName(String),
-    /// Before this last position, for [`StreamOrder::Recent`].
-    BeforePosition(Position),
+    /// For [`StreamOrder::Recent`]: before this position, in the order that held at this head, which is that of the first
+    /// page. Streams that have grown since are listed where they stood then.
+    BeforePosition {
+        /// The position that the last stream was listed at.
+        before: Position,
+        /// The head when the first page was read.
+        head: Position,
+    },
 }
 
 /// A page of streams.

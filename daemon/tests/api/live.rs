@@ -240,3 +240,54 @@ async fn a_feed_that_cannot_begin_says_why() {
     open.pop();
     Feed::open(&api, "").await;
 }
+
+#[tokio::test]
+async fn a_rejection_is_not_missed_where_restored_decisions_stand_before_it() {
+    // Elsewhere: a user is created and a command on it rejected.
+    let other = Api::start();
+    some_history(&other).await;
+    let events = other
+        .get("/v1/export?reveal=true&decisions=false")
+        .await
+        .text;
+    let whole = other.get("/v1/export?reveal=true").await.text;
+
+    // Here: the same events, then more, a rejection at the head, and only then the decisions from elsewhere, which stand
+    // right after their events.
+    let api = Api::start();
+    api.post_text("/v1/import", "application/x-ndjson", &events)
+        .await
+        .ok();
+    for n in 0..10 {
+        let event = json!({"event_type": "Opened", "data": {}, "event_id": format!("door/{n}")});
+        let appended = api.append("door-1", &json!({"events": [event]})).await;
+        appended.ok();
+    }
+    let mut command = create_user("sarah");
+    command["command_id"] = json!("own");
+    let own = api.command("user-1", &command).await;
+    own.problem(422, "rejected");
+    let report = api
+        .post_text("/v1/import", "application/x-ndjson", &whole)
+        .await
+        .ok();
+    let (position, decisions) = api.head();
+    assert!(decisions > 1, "{report}");
+
+    // Whatever the feed begins after, what stands after that comes.
+    for after in 0..=position {
+        let mut feed = Feed::open(&api, &format!("?after={after}")).await;
+        let messages = feed.until_head().await;
+        let events = messages.iter().filter(|(_, kind, _)| kind == "event");
+        assert_eq!(events.count() as u64, position - after, "after {after}");
+        let rejections: Vec<_> = messages
+            .iter()
+            .filter(|(_, kind, _)| kind == "decision")
+            .map(|(_, _, decision)| decision["base_position"].as_u64().unwrap())
+            .collect();
+        assert!(
+            rejections.contains(&position),
+            "after {after}, of {position}: {rejections:?}"
+        );
+    }
+}

@@ -172,7 +172,8 @@ pub(crate) fn value(value: &Value) -> String {
 /// A path for people: `/address/city` as `address/city`.
 pub(crate) fn path(pointer: &str) -> String {
     let name = pointer.strip_prefix('/').unwrap_or(pointer);
-    shown(&name.replace("~1", "/").replace("~0", "~")).into_owned()
+    // A `/` or `~` in a key stays escaped: else `x/y` would look like `y` in `x`.
+    shown(name).into_owned()
 }
 
 /// A state as a table of its fields.
@@ -200,13 +201,17 @@ pub(crate) fn diff(terminal: &Terminal<'_>, entries: &[DiffEntry], indent: usize
             (Some(before), None) => ("-", Token::Removed, value(before)),
             (Some(before), Some(after)) => {
                 let change = format!("{} → {}", value(before), value(after));
+                let change = match &entry.note {
+                    Some(note) => format!("{change} ({note})"),
+                    None => change,
+                };
                 ("~", Token::Changed, change)
             }
             (None, None) => ("~", Token::Changed, String::new()),
         };
         table.row([
             Cell::new(mark, token),
-            path(&entry.path).into(),
+            path(entry.label.as_ref().unwrap_or(&entry.path)).into(),
             Cell::new(change, token),
         ]);
     }

@@ -431,7 +431,8 @@ fn diff(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, body: Rect, scr
                 ),
             ),
         };
-        let name = fit(&safe(entry.path.trim_start_matches('/')), 20);
+        let path = entry.label.as_ref().unwrap_or(&entry.path);
+        let name = fit(&safe(path.trim_start_matches('/')), 20);
         lines.push(Line::styled(
             cut(&format!("{mark} {name} {text}"), cells),
             theme.style(token),

@@ -115,7 +115,8 @@ pub(super) fn lines(
         out.push(line(theme, mark, token, &name, &shown, cells));
     }
     for entry in removed {
-        let name = fit(&safe(entry.path.trim_start_matches('/')), column);
+        let path = entry.label.as_ref().unwrap_or(&entry.path);
+        let name = fit(&safe(path.trim_start_matches('/')), column);
         let before = entry.before.as_ref().map(text).unwrap_or_default();
         out.push(line(theme, "-", Token::Removed, &name, &before, cells));
     }

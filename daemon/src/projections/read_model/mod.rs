@@ -6,6 +6,7 @@
 pub(crate) mod apply;
 pub(crate) mod file;
 pub(crate) mod index;
+mod moved;
 pub(crate) mod query;
 mod read_view;
 pub(crate) mod record;

@@ -1,13 +1,15 @@
 //! Queries: documents of a read model, in an order, by what they say.
 //!
 //! Owns which index is walked and where a page goes on. A cursor names the sort value and key of the last document seen,
-//! so that pages neither skip nor repeat a document while others change. What is searched is what is stored, and no
+//! and how far the read model was at the first page: documents that have changed since stand where they stood then, so
+//! that pages neither skip nor repeat one, whichever changes. What is searched is what is stored, and no
 //! secret is.
 
 use std::fmt::Write;
 use std::ops::Bound;
 
 use serde_json::Value;
+use whodunit_core::ids::Position;
 use whodunit_core::json::{State, at};
 use whodunit_core::same::same;
 use whodunit_core::search::Search;
@@ -15,11 +17,13 @@ use whodunit_core::stop::Stop;
 
 use super::super::error::ProjectionError;
 use super::super::projection::{Field, Projection, SORT_BYTES_MAX};
+use super::apply::Rules;
 use super::file::{DOCUMENTS, INDEX, engine};
+use super::moved::{Place, moved_since};
 use super::read_view::ReadView;
-use super::record::{Document, decode_document};
+use super::record::{Document, decode_document, position_of};
 use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
-use crate::store::Direction;
+use crate::store::{Direction, Store};
 
 /// Which documents are wanted, in which order. Everything given must hold.
 #[derive(Debug, Clone, Default)]
@@ -51,9 +55,11 @@ pub(crate) struct Filter {
     pub(crate) value: Value,
 }
 
-/// The last document that was looked at.
+/// The last document that was looked at, by its place in the order of the first page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DocumentCursor {
+    /// The checkpoint at the first page.
+    since: Position,
     value: Vec<u8>,
     key: String,
 }
@@ -85,9 +91,10 @@ impl DocumentQuery {
         Some(value)
     }
 
-    /// A cursor as text: way, order, sort value in hexadecimal, key.
+    /// A cursor as text: way, order, checkpoint of the first page, sort value in hexadecimal, key.
     pub(crate) fn cursor_text(&self, cursor: &DocumentCursor) -> String {
         let mut text = self.cursor_head();
+        let _ = write!(text, "{}.", cursor.since);
         for byte in &cursor.value {
             // Writing into a text cannot fail.
             let _ = write!(text, "{byte:02x}");
@@ -98,7 +105,8 @@ impl DocumentQuery {
     /// Reads a cursor of this order back.
     pub(crate) fn read_cursor(&self, text: &str) -> Option<DocumentCursor> {
         let rest = text.strip_prefix(&self.cursor_head())?;
-        let (hex, key) = rest.split_once(':')?;
+        let (place, key) = rest.split_once(':')?;
+        let (since, hex) = place.split_once('.')?;
         let digits: Option<Vec<u8>> = hex
             .chars()
             .map(|digit| {
@@ -110,6 +118,7 @@ impl DocumentQuery {
         let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
         let pairs = digits.chunks_exact(2);
         Some(DocumentCursor {
+            since: Position(since.parse().ok()?),
             value: pairs.map(|pair| pair[0] << 4 | pair[1]).collect(),
             key: key.to_owned(),
         })
@@ -162,21 +171,36 @@ fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &Search
 /// The next documents that a query asks for.
 pub(crate) fn page(
     read_view: &ReadView,
-    projection: &dyn Projection,
+    rules: &Rules,
+    store: &dyn Store,
     query: &DocumentQuery,
     stop: &Stop,
 ) -> Result<Found, ProjectionError> {
+    let checkpoint = read_view.meta.checkpoint;
+    let since = query.cursor.as_ref().map_or(checkpoint, |last| last.since);
     let mut walk = Walk {
-        projection,
+        projection: rules.projection.as_ref(),
         query,
         stop,
+        since,
         found: Found::default(),
         bytes: 0,
         last: query.cursor.clone(),
     };
     match query.index() {
         None => by_key(read_view, &mut walk)?,
-        Some(index) => by_index(read_view, index, &mut walk)?,
+        Some(index) => {
+            let sort = rules.projection.sorts().iter();
+            let sort = sort.copied().find(|sort| sort.name == index);
+            // In an order that documents do not move in, they stand where they always have.
+            let moved = match sort.filter(|sort| !sort.fixed) {
+                Some(sort) if since < checkpoint => {
+                    Some(moved_since(read_view, rules, store, &sort, since, stop)?)
+                }
+                _ => None,
+            };
+            by_index(read_view, index, moved, &mut walk)?;
+        }
     }
     Ok(walk.found)
 }
@@ -185,6 +209,7 @@ struct Walk<'q> {
     projection: &'q dyn Projection,
     query: &'q DocumentQuery,
     stop: &'q Stop,
+    since: Position,
     found: Found,
     bytes: usize,
     last: Option<DocumentCursor>,
@@ -202,17 +227,24 @@ impl Walk<'_> {
         full
     }
 
-    fn look(&mut self, value: &[u8], key: &str, record: &[u8]) -> Result<(), ProjectionError> {
+    fn look(
+        &mut self,
+        value: &[u8],
+        key: &str,
+        record: &[u8],
+        wanted: bool,
+    ) -> Result<(), ProjectionError> {
         self.stop
             .check()
             .map_err(|_stopped| ProjectionError::Stopped)?;
         self.found.scanned += 1;
         let document = decode_document(key, record)?;
-        if self.query.passes(self.projection, key, &document) {
+        if wanted && self.query.passes(self.projection, key, &document) {
             self.bytes += record.len();
             self.found.documents.push((key.to_owned(), document));
         }
         self.last = Some(DocumentCursor {
+            since: self.since,
             value: value.to_owned(),
             key: key.to_owned(),
         });
@@ -275,17 +307,20 @@ fn by_key(read_view: &ReadView, walk: &mut Walk<'_>) -> Result<(), ProjectionErr
             break;
         }
         let (key, record) = entry.map_err(engine(doing))?;
-        walk.look(&[], key.value(), record.value())?;
+        walk.look(&[], key.value(), record.value(), true)?;
     }
     Ok(())
 }
 
+/// The places of an index's walk.
+type IndexPlace<'a> = (&'a str, &'a [u8], &'a str);
+
 fn by_index(
     read_view: &ReadView,
     name: &'static str,
+    moved: Option<Vec<Place>>,
     walk: &mut Walk<'_>,
 ) -> Result<(), ProjectionError> {
-    type Place<'a> = (&'a str, &'a [u8], &'a str);
     let doing = "reading an index";
     let index = read_view.txn.open_table(INDEX).map_err(engine(doing))?;
     let documents = read_view.txn.open_table(DOCUMENTS).map_err(engine(doing))?;
@@ -297,7 +332,7 @@ fn by_index(
         value.push(0);
         value
     });
-    let (low, high): (Place<'_>, Place<'_>) = match (&only, &after_value) {
+    let (low, high): (IndexPlace<'_>, IndexPlace<'_>) = match (&only, &after_value) {
         (Some(only), Some(after)) => ((name, only, ""), (name, after, "")),
         _ => ((name, &[], ""), (&after_name, &[], "")),
     };
@@ -307,25 +342,107 @@ fn by_index(
         .map(|cursor| (name, cursor.value.as_slice(), cursor.key.as_str()));
     let ends = (Bound::Included(low), Bound::Excluded(high));
     let range = bounds(ends, cursor, query.order);
-    if is_empty(&range) {
-        return Ok(());
-    }
-    let mut entries = index.range::<Place<'_>>(range).map_err(engine(doing))?;
-    while let Some(entry) = match query.order {
-        Direction::Forward => entries.next(),
-        Direction::Backward => entries.next_back(),
-    } {
-        if walk.is_full() {
+    let looks_back = moved.is_some();
+    let mut moved = moved.unwrap_or_default();
+    moved.retain(|(value, key)| contains(&range, &(name, value.as_slice(), key.as_str())));
+    let entries = if is_empty(&range) {
+        None
+    } else {
+        Some(
+            index
+                .range::<IndexPlace<'_>>(range)
+                .map_err(engine(doing))?,
+        )
+    };
+    let mut places = Places::new(entries, moved, query.order)?;
+    while places.has_more() && !walk.is_full() {
+        let Some(((value, key), has_moved)) = places.next()? else {
             break;
-        }
-        let (place, _) = entry.map_err(engine(doing))?;
-        let (_, value, key) = place.value();
-        let record = documents.get(key).map_err(engine(doing))?;
+        };
+        let record = documents.get(key.as_str()).map_err(engine(doing))?;
         let record = record.ok_or_else(|| ProjectionError::Damaged {
             place: format!("index `{name}`"),
             detail: format!("it names `{key}`, of which there is no document"),
         })?;
-        walk.look(value, key, record.value())?;
+        // Where one that has changed stands now is not where it stood.
+        let wanted = has_moved || !looks_back || position_of(record.value()) <= walk.since;
+        walk.look(&value, &key, record.value(), wanted)?;
     }
     Ok(())
+}
+
+/// The places of an index and those that documents had which have moved since, as one list in order.
+struct Places<'a> {
+    entries: Option<redb::Range<'a, IndexPlace<'static>, ()>>,
+    next_entry: Option<Place>,
+    /// The next one is the last.
+    moved: Vec<Place>,
+    order: Direction,
+}
+
+impl<'a> Places<'a> {
+    fn new(
+        entries: Option<redb::Range<'a, IndexPlace<'static>, ()>>,
+        mut moved: Vec<Place>,
+        order: Direction,
+    ) -> Result<Self, ProjectionError> {
+        moved.sort_unstable();
+        if order == Direction::Forward {
+            moved.reverse();
+        }
+        let mut places = Self {
+            entries,
+            next_entry: None,
+            moved,
+            order,
+        };
+        places.next_entry = places.entry()?;
+        Ok(places)
+    }
+
+    fn entry(&mut self) -> Result<Option<Place>, ProjectionError> {
+        let entry = match (&mut self.entries, self.order) {
+            (None, _) => None,
+            (Some(entries), Direction::Forward) => entries.next(),
+            (Some(entries), Direction::Backward) => entries.next_back(),
+        };
+        let entry = entry.transpose().map_err(engine("reading an index"))?;
+        Ok(entry.map(|(place, _)| {
+            let (_, value, key) = place.value();
+            (value.to_owned(), key.to_owned())
+        }))
+    }
+
+    fn has_more(&self) -> bool {
+        self.next_entry.is_some() || !self.moved.is_empty()
+    }
+
+    /// The next place, and whether it is one of a document that has moved.
+    fn next(&mut self) -> Result<Option<(Place, bool)>, ProjectionError> {
+        let moved_first = match (self.moved.last(), &self.next_entry) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(moved), Some(entry)) => (moved < entry) == (self.order == Direction::Forward),
+        };
+        if moved_first {
+            return Ok(self.moved.pop().map(|place| (place, true)));
+        }
+        let after = self.entry()?;
+        Ok(std::mem::replace(&mut self.next_entry, after).map(|place| (place, false)))
+    }
+}
+
+/// Whether a place lies within bounds.
+fn contains<K: Ord>((low, high): &(Bound<K>, Bound<K>), place: &K) -> bool {
+    let after_low = match low {
+        Bound::Included(low) => place >= low,
+        Bound::Excluded(low) => place > low,
+        Bound::Unbounded => true,
+    };
+    after_low
+        && match high {
+            Bound::Included(high) => place <= high,
+            Bound::Excluded(high) => place < high,
+            Bound::Unbounded => true,
+        }
 }

@@ -34,6 +34,12 @@ pub(crate) fn encode_document(document: &Document) -> Vec<u8> {
     bytes
 }
 
+/// The position that a document stands at, of its record alone.
+pub(crate) fn position_of(record: &[u8]) -> Position {
+    let bytes = record.get(16..HEADER_BYTES).unwrap_or_default();
+    Position(u64::from_le_bytes(bytes.try_into().unwrap_or_default()))
+}
+
 /// Reads a document.
 pub(crate) fn decode_document(key: &str, bytes: &[u8]) -> Result<Document, ProjectionError> {
     let damaged = |detail: String| ProjectionError::Damaged {

@@ -108,6 +108,60 @@ pub(super) async fn lists_of_streams_are_filtered_ordered_and_paged(store: &Arc<
     }
 }
 
+pub(super) async fn pages_by_last_event_have_every_stream_once_whatever_is_written_meanwhile(
+    store: &Arc<dyn Store>,
+) {
+    let mut seed = 7_u64;
+    let mut random = move |below: u64| {
+        // A linear congruential generator does: the seed is fixed, and every run the same.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    for n in 0..40 {
+        ok(store, facts(&format!("user-{n}"), &[&format!("first/{n}")])).await;
+    }
+    for round in 0..20 {
+        let everything = view(store)
+            .streams(
+                &StreamFilter::default(),
+                StreamOrder::Recent,
+                None,
+                1_000,
+                1_000,
+            )
+            .unwrap();
+        let expected: Vec<_> = everything
+            .streams
+            .into_iter()
+            .map(|info| info.stream)
+            .collect();
+        let (mut found, mut after, mut writes) = (Vec::new(), None, 0);
+        loop {
+            let limit = usize::try_from(1 + random(9)).unwrap();
+            let all = StreamFilter::default();
+            let page = view(store)
+                .streams(&all, StreamOrder::Recent, after, limit, 1 + random(12))
+                .unwrap();
+            found.extend(page.streams.into_iter().map(|info| info.stream));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+            for _ in 0..random(6) {
+                // Some are new: those are not of this list.
+                let n = random(50 + round);
+                ok(
+                    store,
+                    facts(&format!("user-{n}"), &[&format!("{round}/{writes}")]),
+                )
+                .await;
+                writes += 1;
+            }
+        }
+        assert_eq!(found, expected, "round {round}");
+    }
+}
+
 pub(super) async fn a_page_of_no_streams_moves_nowhere(store: &Arc<dyn Store>) {
     garden(store).await;
     let read_view = view(store);
@@ -119,7 +173,10 @@ pub(super) async fn a_page_of_no_streams_moves_nowhere(store: &Arc<dyn Store>) {
         ),
         (
             StreamOrder::Recent,
-            StreamCursor::BeforePosition(Position(5)),
+            StreamCursor::BeforePosition {
+                before: Position(5),
+                head: read_view.head().position,
+            },
         ),
     ] {
         let page = read_view

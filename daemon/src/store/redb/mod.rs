@@ -12,6 +12,7 @@ mod key_view;
 mod lookup;
 pub(crate) mod opening;
 mod query;
+mod recent;
 mod record;
 mod repeat;
 mod tables;

@@ -20,7 +20,7 @@ use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
 use super::tables::{
     CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, LATE_EVENTS, SNAPSHOTS,
-    STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS,
 };
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
@@ -74,7 +74,7 @@ impl RedbView {
             .map(|number| number.value()))
     }
 
-    fn info(&self, number: u64) -> StoreResult<StreamInfo> {
+    pub(super) fn info(&self, number: u64) -> StoreResult<StreamInfo> {
         let doing = "reading a stream";
         let streams = self.txn.open_table(STREAMS).map_err(engine(doing))?;
         let record = streams.get(number).map_err(engine(doing))?;
@@ -368,7 +368,9 @@ impl View for RedbView {
     ) -> StoreResult<StreamPage> {
         match order {
             StreamOrder::Name => self.streams_by_name(filter, after, limit, budget),
-            StreamOrder::Recent => self.streams_by_last(filter, after.as_ref(), limit, budget),
+            StreamOrder::Recent => {
+                super::recent::streams(&self.txn, self, filter, after.as_ref(), limit, budget)
+            }
         }
     }
 
@@ -579,7 +581,7 @@ impl RedbView {
         }
         let after = after.and_then(|cursor| match cursor {
             StreamCursor::AfterName(name) => Some(name),
-            StreamCursor::BeforePosition(_) => None,
+            StreamCursor::BeforePosition { .. } => None,
         });
         if let Some(name) = &after {
             // The smallest text after a name is the name and a zero character.
@@ -608,44 +610,9 @@ impl RedbView {
         }
         Ok(page)
     }
-
-    fn streams_by_last(
-        &self,
-        filter: &StreamFilter,
-        after: Option<&StreamCursor>,
-        limit: usize,
-        budget: u64,
-    ) -> StoreResult<StreamPage> {
-        let doing = "reading the streams";
-        let by_last = self
-            .txn
-            .open_table(STREAMS_BY_LAST)
-            .map_err(engine(doing))?;
-        let before = match after {
-            Some(StreamCursor::BeforePosition(position)) => position.0,
-            _ => u64::MAX,
-        };
-        let mut page = StreamPage::default();
-        let mut last = before;
-        for entry in by_last.range(..before).map_err(engine(doing))?.rev() {
-            self.stop.check()?;
-            let (position, number) = entry.map_err(engine(doing))?;
-            if page.streams.len() >= limit || page.scanned >= budget {
-                page.next = Some(StreamCursor::BeforePosition(Position(last)));
-                break;
-            }
-            last = position.value();
-            page.scanned += 1;
-            let info = self.info(number.value())?;
-            if stream_passes(filter, &info) {
-                page.streams.push(info);
-            }
-        }
-        Ok(page)
-    }
 }
 
-fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
+pub(super) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
     filter
         .category
         .as_deref()
