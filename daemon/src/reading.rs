@@ -304,3 +304,7 @@ fn weight(event: &Event) -> usize {
 fn before(number: u64) -> Option<u64> {
     number.checked_sub(1).filter(|before| *before > 0)
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

@@ -28,8 +28,8 @@ pub(super) async fn receive(
     request: Request,
     next: Next,
 ) -> Response {
-    if let Err(error) = check_coding(request.headers()) {
-        return error;
+    if let Some(refused) = compressed(request.headers()) {
+        return refused;
     }
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -43,16 +43,17 @@ pub(super) async fn receive(
 
 /// Refuses a body that is compressed.
 pub(super) async fn uncompressed(request: Request, next: Next) -> Response {
-    match check_coding(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error,
+    match compressed(request.headers()) {
+        None => next.run(request).await,
+        Some(refused) => refused,
     }
 }
 
-fn check_coding(headers: &HeaderMap) -> Result<(), Response> {
+/// The refusal of a body that is compressed.
+fn compressed(headers: &HeaderMap) -> Option<Response> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Ok(());
+        return None;
     }
     let detail = "the body is compressed (`Content-Encoding`), which is not taken";
     let problem = Problem::new(Code::UnsupportedMediaType, detail);
@@ -61,7 +62,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Response> {
     response
         .headers_mut()
         .insert(header::ACCEPT_ENCODING, taken);
-    Err(response)
+    Some(response)
 }
 
 /// The bytes of a body and their share of the memory for bodies.

@@ -39,6 +39,10 @@ use report::Report;
 
 /// How an import is done.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as its caller writes it"
+)]
 pub(crate) struct Options {
     /// Stop at the first bad record. Records that were on their way into the log by then stay in it.
     pub(crate) strict: bool,

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::same::same_text;
 use whodunit_core::shown::Reveal;
@@ -37,6 +37,28 @@ struct Known {
 }
 
 impl Importer {
+    /// An event whose id is in the log already.
+    fn preview_known(
+        &mut self,
+        line: u64,
+        stream: &StreamName,
+        event: &NewEvent,
+        same: &Event,
+        origin: &Origin,
+    ) {
+        let repeats = same.stream == *stream
+            && same.event_type == event.event_type
+            && same_text(&same.data, &event.data);
+        if repeats {
+            self.count(line, stream, origin, true, 0, None);
+            return;
+        }
+        let (id, at) = (&same.event_id, same.position);
+        let reason =
+            format!("event id `{id}` is already in the log at position {at} with other content");
+        self.bad(line, origin.rule, reason);
+    }
+
     /// Counts an event as it would be.
     pub(super) async fn preview(
         &mut self,
@@ -51,19 +73,7 @@ impl Importer {
         };
         let known = known(&self.parts, &stream, event.event_id.clone()).await?;
         if let Some(same) = known.same_id {
-            let id = &same.event_id;
-            let repeats = same.stream == stream
-                && same.event_type == event.event_type
-                && same_text(&same.data, &event.data);
-            if repeats {
-                self.count(line, &stream, origin, true, 0, None);
-            } else {
-                let at = same.position;
-                let reason = format!(
-                    "event id `{id}` is already in the log at position {at} with other content"
-                );
-                self.bad(line, origin.rule, reason);
-            }
+            self.preview_known(line, &stream, &event, &same, origin);
             return Ok(());
         }
         let preview = &mut self.preview;
@@ -88,39 +98,51 @@ impl Importer {
         if misplaced {
             self.report.gap(&stream, line);
         }
-        let recorded_at = event.recorded_at.unwrap_or(now);
-        let position = preview.position.unwrap_or(known.head) + 1;
-        preview.position = Some(position);
+        let at = event.recorded_at.unwrap_or(now);
+        let back = usize::from(at < effective);
+        let preview = &mut self.preview;
+        let position = Position(preview.position.unwrap_or(known.head) + 1);
+        preview.position = Some(position.0);
         if preview.streams.contains_key(&stream)
             || preview.streams.len() < IMPORT_PREVIEW_STREAMS_MAX
         {
-            let now_at = (revision.next(), effective.max(recorded_at));
-            preview.streams.insert(stream.clone(), now_at);
+            let reached = (revision.next(), effective.max(at));
+            preview.streams.insert(stream.clone(), reached);
         }
-        let back = usize::from(recorded_at < effective);
-        self.count(line, &stream, origin, false, back, Some(Position(position)));
+        self.count(line, &stream, origin, false, back, Some(position));
         let out = &mut self.report.out;
         out.streams = self.preview.streams.len() as u64;
         if out.preview.len() < IMPORT_PREVIEW_EVENTS {
-            let shown = Event {
-                position: Position(position),
-                stream,
-                revision: revision.next(),
-                event_id: event.event_id.unwrap_or_default(),
-                event_type: event.event_type,
-                schema_version: event.schema_version.unwrap_or(1),
-                recorded_at,
-                actor: event.actor,
-                reason: event.reason,
-                correlation_id: event.correlation_id,
-                causation_id: event.causation_id,
-                data: event.data,
-                metadata: event.metadata,
-            };
-            let shown = Reveal::NO.show(&self.parts.models, shown);
+            let event = would_be(stream, event, position, revision.next(), at);
+            let shown = Reveal::NO.show(&self.parts.models, event);
             out.preview.push(shown.into_inner());
         }
         Ok(())
+    }
+}
+
+/// The event as the log would have it.
+fn would_be(
+    stream: StreamName,
+    event: NewEvent,
+    position: Position,
+    revision: Revision,
+    recorded_at: Timestamp,
+) -> Event {
+    Event {
+        position,
+        stream,
+        revision,
+        event_id: event.event_id.unwrap_or_default(),
+        event_type: event.event_type,
+        schema_version: event.schema_version.unwrap_or(1),
+        recorded_at,
+        actor: event.actor,
+        reason: event.reason,
+        correlation_id: event.correlation_id,
+        causation_id: event.causation_id,
+        data: event.data,
+        metadata: event.metadata,
     }
 }
 

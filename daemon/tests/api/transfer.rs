@@ -571,9 +571,10 @@ async fn a_file_of_another_format_is_one_sentence_and_nothing_is_imported() {
         ),
     ] {
         for mapped in [false, true] {
-            let (kind, body) = match mapped {
-                true => form(&[("mapping", MAPPING), ("records", &lines)]),
-                false => (NDJSON.to_owned(), lines.clone()),
+            let (kind, body) = if mapped {
+                form(&[("mapping", MAPPING), ("records", &lines)])
+            } else {
+                (NDJSON.to_owned(), lines.clone())
             };
             let reply = api.post_text("/v1/import", &kind, &body).await;
             let problem = reply.problem(415, "unsupported_media_type");

@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+#![expect(clippy::print_stdout, reason = "the figures are the result")]
 
 mod daemon;
 mod doors;

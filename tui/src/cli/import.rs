@@ -36,6 +36,10 @@ Examples:
   whodunit import cloudtrail.ndjson --mapping cloudtrail
   whodunit import shop.ndjson --mapping shop.toml --dry-run
   zcat log.gz | whodunit import - --mapping shop.toml")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as its caller writes it"
+)]
 pub(crate) struct ImportArgs {
     /// One JSON record a line; `-` for standard input
     file: PathBuf,

@@ -17,6 +17,10 @@ const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Of `POST /v1/import`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as its caller writes it"
+)]
 pub struct ImportQuery {
     /// Whether to stop at the first bad record.
     pub strict: bool,

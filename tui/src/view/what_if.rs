@@ -67,12 +67,18 @@ fn draw_scenario(
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),
         Span::styled(
-            format!("revision {}{time}", scenario.base),
+            match scenario.decision {
+                None => format!("revision {}{time}", scenario.base),
+                Some(sequence) => format!(
+                    "just before decision {sequence}, at revision {}",
+                    scenario.base
+                ),
+            },
             theme.style(Token::Accent),
         ),
     ])];
     let then = match scenario.continuation {
-        Continuation::None => "the scenario ends here (m re-folds the rest)",
+        Continuation::None => "ends here (m re-folds the rest)",
         Continuation::Refold => "re-fold: recorded events applied, no rules run",
     };
     lines.extend(change_lines(app, screen, history, cells));

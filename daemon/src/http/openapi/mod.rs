@@ -1,4 +1,4 @@
-//! The API's description (OpenAPI 3.1).
+//! The API's description (`OpenAPI` 3.1).
 //!
 //! Owns what the handlers' annotations do not say: the title, the tags, and, for all operations and schemas by the same rules,
 //! the problems that any of them may answer with, what values may be, and that free-form objects are free.
@@ -279,7 +279,7 @@ fn free_objects(value: &mut Value) {
 /// The bounds that a caller can meet, from the one place that has them.
 fn bounds() -> String {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
-    let lines = [
+    let requests = [
         format!(
             "a request's path and query: {} KiB; its whole head: {} KiB",
             limits::URI_BYTES_MAX >> 10,
@@ -323,6 +323,19 @@ fn bounds() -> String {
             "a line of an import: {}",
             mib(limits::IMPORT_LINE_BYTES_MAX)
         ),
+    ];
+    let lines = requests.into_iter().chain(bounds_of_answers());
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "Bounds, beyond which there is a problem that names them:\n\n- {}",
+        lines.join("\n- ")
+    )
+}
+
+/// The bounds of what goes on at a time, and of answers.
+fn bounds_of_answers() -> impl Iterator<Item = String> {
+    let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    [
         format!(
             "at a time: {} connections, {} requests, {} states, steps, differences and what-ifs (further {} wait), {} live feeds, {} exports, {} imports",
             limits::CONNECTIONS_MAX,
@@ -344,11 +357,8 @@ fn bounds() -> String {
             limits::WRITE_TIMEOUT.as_secs(),
             mib(limits::REPLIES_BYTES_MAX)
         ),
-    ];
-    format!(
-        "Bounds, beyond which there is a problem that names them:\n\n- {}",
-        lines.join("\n- ")
-    )
+    ]
+    .into_iter()
 }
 
 /// Serves the document. It does not describe itself.

@@ -340,68 +340,95 @@ fn by_index(
         .cursor
         .as_ref()
         .map(|cursor| (name, cursor.value.as_slice(), cursor.key.as_str()));
-    let range = bounds(
-        (Bound::Included(low), Bound::Excluded(high)),
-        cursor,
-        query.order,
-    );
-    let mut moved_here = Vec::new();
+    let ends = (Bound::Included(low), Bound::Excluded(high));
+    let range = bounds(ends, cursor, query.order);
     let looks_back = moved.is_some();
-    for (value, key) in moved.into_iter().flatten() {
-        if contains(&range, &(name, value.as_slice(), key.as_str())) {
-            moved_here.push((value, key));
-        }
-    }
-    moved_here.sort_unstable();
-    // The next one is taken off the end.
-    if query.order == Direction::Forward {
-        moved_here.reverse();
-    }
-    let mut entries = match is_empty(&range) {
-        true => None,
-        false => Some(
+    let mut moved = moved.unwrap_or_default();
+    moved.retain(|(value, key)| contains(&range, &(name, value.as_slice(), key.as_str())));
+    let entries = if is_empty(&range) {
+        None
+    } else {
+        Some(
             index
                 .range::<IndexPlace<'_>>(range)
                 .map_err(engine(doing))?,
-        ),
+        )
     };
-    let mut still = move || -> Result<Option<Place>, ProjectionError> {
-        let entry = match (&mut entries, query.order) {
-            (None, _) => None,
-            (Some(entries), Direction::Forward) => entries.next(),
-            (Some(entries), Direction::Backward) => entries.next_back(),
+    let mut places = Places::new(entries, moved, query.order)?;
+    while places.has_more() && !walk.is_full() {
+        let Some(((value, key), has_moved)) = places.next()? else {
+            break;
         };
-        let entry = entry.transpose().map_err(engine(doing))?;
-        Ok(entry.map(|(place, _)| {
-            let (_, value, key) = place.value();
-            (value.to_owned(), key.to_owned())
-        }))
-    };
-    let mut next_still = still()?;
-    loop {
-        let from_moved = match (moved_here.last(), &next_still) {
-            (None, None) => return Ok(()),
-            (moved, None) => moved.is_some(),
-            (None, Some(_)) => false,
-            (Some(moved), Some(still)) => (moved < still) == (query.order == Direction::Forward),
-        };
-        if walk.is_full() {
-            return Ok(());
-        }
-        let place = if from_moved {
-            moved_here.pop()
-        } else {
-            std::mem::replace(&mut next_still, still()?)
-        };
-        let Some((value, key)) = place else { continue };
         let record = documents.get(key.as_str()).map_err(engine(doing))?;
         let record = record.ok_or_else(|| ProjectionError::Damaged {
             place: format!("index `{name}`"),
             detail: format!("it names `{key}`, of which there is no document"),
         })?;
         // Where one that has changed stands now is not where it stood.
-        let wanted = from_moved || !looks_back || position_of(record.value()) <= walk.since;
+        let wanted = has_moved || !looks_back || position_of(record.value()) <= walk.since;
         walk.look(&value, &key, record.value(), wanted)?;
+    }
+    Ok(())
+}
+
+/// The places of an index and those that documents had which have moved since, as one list in order.
+struct Places<'a> {
+    entries: Option<redb::Range<'a, IndexPlace<'static>, ()>>,
+    next_entry: Option<Place>,
+    /// The next one is the last.
+    moved: Vec<Place>,
+    order: Direction,
+}
+
+impl<'a> Places<'a> {
+    fn new(
+        entries: Option<redb::Range<'a, IndexPlace<'static>, ()>>,
+        mut moved: Vec<Place>,
+        order: Direction,
+    ) -> Result<Self, ProjectionError> {
+        moved.sort_unstable();
+        if order == Direction::Forward {
+            moved.reverse();
+        }
+        let mut places = Self {
+            entries,
+            next_entry: None,
+            moved,
+            order,
+        };
+        places.next_entry = places.entry()?;
+        Ok(places)
+    }
+
+    fn entry(&mut self) -> Result<Option<Place>, ProjectionError> {
+        let entry = match (&mut self.entries, self.order) {
+            (None, _) => None,
+            (Some(entries), Direction::Forward) => entries.next(),
+            (Some(entries), Direction::Backward) => entries.next_back(),
+        };
+        let entry = entry.transpose().map_err(engine("reading an index"))?;
+        Ok(entry.map(|(place, _)| {
+            let (_, value, key) = place.value();
+            (value.to_owned(), key.to_owned())
+        }))
+    }
+
+    fn has_more(&self) -> bool {
+        self.next_entry.is_some() || !self.moved.is_empty()
+    }
+
+    /// The next place, and whether it is one of a document that has moved.
+    fn next(&mut self) -> Result<Option<(Place, bool)>, ProjectionError> {
+        let moved_first = match (self.moved.last(), &self.next_entry) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(moved), Some(entry)) => (moved < entry) == (self.order == Direction::Forward),
+        };
+        if moved_first {
+            return Ok(self.moved.pop().map(|place| (place, true)));
+        }
+        let after = self.entry()?;
+        Ok(std::mem::replace(&mut self.next_entry, after).map(|place| (place, false)))
     }
 }
 

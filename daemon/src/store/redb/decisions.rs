@@ -118,7 +118,9 @@ fn to_restore(txn: &WriteTransaction, restored: RestoredDecision) -> Checked<Opt
     restored.sequence = last_decision(txn)? + 1;
     match place {
         DecisionPlace::Events(ids) => beside_its_events(txn, &mut restored, &ids)?,
-        DecisionPlace::After { log, stream } => after(txn, &mut restored, log, stream)?,
+        DecisionPlace::After { log, stream } => {
+            after(txn, &mut restored, log.as_deref(), stream.as_deref())?;
+        }
     }
     Ok(Some(restored))
 }
@@ -188,24 +190,26 @@ fn beside_its_events(
 fn after(
     txn: &WriteTransaction,
     restored: &mut Decision,
-    log: Option<String>,
-    stream: Option<String>,
+    log: Option<&str>,
+    stream: Option<&str>,
 ) -> Checked<()> {
-    let base_position = match &log {
+    let base_position = match log {
         Some(id) => named(txn, id)?.position,
         None => Position::ZERO,
     };
     let base_revision = match stream {
         None => Revision::ZERO,
         Some(id) => {
-            let event = named(txn, &id)?;
+            let event = named(txn, id)?;
+            let other = |what| NotItsEvents::Other {
+                event_id: id.to_owned(),
+                what,
+            };
             if event.stream != restored.stream {
-                let what = "of another stream";
-                return Err(NotItsEvents::Other { event_id: id, what }.into());
+                return Err(other("of another stream").into());
             }
             if event.position > base_position {
-                let what = "later than the last event of the log before it";
-                return Err(NotItsEvents::Other { event_id: id, what }.into());
+                return Err(other("later than the last event of the log before it").into());
             }
             event.revision
         }
