@@ -18,9 +18,10 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     let composed = nfc.normalize(text);
     let folded = CaseMapper::new().fold_string(&composed);
     let form = nfc.normalize(&folded);
-    match form.as_ref() == text {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(form.into_owned()),
+    if form.as_ref() == text {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(form.into_owned())
     }
 }
 

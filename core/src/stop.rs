@@ -60,10 +60,10 @@ mod tests {
     #[test]
     fn a_token_is_set_once_for_all_its_clones() {
         let stop = Stop::new();
-        let guard = stop.clone().on_drop();
+        let guard = stop.on_drop();
         assert_eq!(stop.check(), Ok(()));
         drop(guard);
         assert_eq!(stop.check(), Err(Stopped));
-        assert!(stop.clone().is_set());
+        assert!(stop.is_set());
     }
 }

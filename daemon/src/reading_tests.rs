@@ -4,7 +4,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::limits::HEAVY_QUEUE_MAX;
 use crate::store::redb::{RedbStore, StoreOptions};
 
 const SOON: Duration = Duration::from_secs(10);

@@ -237,15 +237,9 @@ async fn what_the_pipeline_makes_of_events_holds_neither_password_nor_hash() {
     );
     std::fs::write(&config, webhook).unwrap();
     let data = folder.path().join("data");
-    let args = [
-        "--listen",
-        "127.0.0.1:0",
-        "--model",
-        "users",
-        "--data",
-        data.to_str().unwrap(),
-    ];
-    let args = [&args[..], &["--pipeline", config.to_str().unwrap()]].concat();
+    let mut args = vec!["--listen", "127.0.0.1:0", "--model", "users"];
+    args.extend(["--data", data.to_str().unwrap()]);
+    args.extend(["--pipeline", config.to_str().unwrap()]);
     let daemon = Daemon::run("whodunitd", &args, None).unwrap();
     let [first, second, ..] = CANARIES;
     let user = json!({"username": "sarah", "email": "sarah@example.com", "first_name": "S", "last_name": "K", "password": first});

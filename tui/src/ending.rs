@@ -35,7 +35,7 @@ async fn hung_up() {
         }
     });
     if gone.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -15,6 +15,7 @@ use whodunit_core::api::problem::{Code, Problem, echo};
 
 use super::error::{ApiError, busy};
 use super::trace::{REQUEST_ID, request_id};
+use crate::clock::{Ids, UuidV7};
 use crate::daemon::Parts;
 use crate::limits::{COMPRESSED_BYTES_MIN, HANDLER_TIMEOUT};
 use crate::reading::as_request;
@@ -66,8 +67,7 @@ pub(super) async fn surround(
 }
 
 fn fresh_request_id() -> HeaderValue {
-    let id = uuid::Uuid::now_v7().to_string();
-    HeaderValue::try_from(id).unwrap_or_else(|_never| HeaderValue::from_static("none"))
+    HeaderValue::try_from(UuidV7.fresh()).unwrap_or_else(|_never| HeaderValue::from_static("none"))
 }
 
 /// Which answers are compressed for clients that take gzip: those of some size, and no live feed, whose messages must not

@@ -17,7 +17,7 @@ use crate::metrics::{Reading, Usage, plain};
 use crate::reading::blocking;
 use crate::store::StoreError;
 
-/// Counters, histograms and gauges, as Prometheus reads them: OpenMetrics, or the older text format 0.0.4 for a client whose
+/// Counters, histograms and gauges, as Prometheus reads them: `OpenMetrics`, or the older text format 0.0.4 for a client whose
 /// `Accept` names `text/plain` and not the former.
 #[utoipa::path(get, path = "/metrics", tag = "ops",
     responses((status = 200, content((String = "application/openmetrics-text"), (String = "text/plain")))))]

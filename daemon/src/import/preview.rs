@@ -37,6 +37,28 @@ struct Known {
 }
 
 impl Importer {
+    /// An event whose id is in the log already.
+    fn preview_known(
+        &mut self,
+        line: u64,
+        stream: &StreamName,
+        event: &NewEvent,
+        same: &Event,
+        origin: &Origin,
+    ) {
+        let repeats = same.stream == *stream
+            && same.event_type == event.event_type
+            && same_text(&same.data, &event.data);
+        if repeats {
+            self.count(line, stream, origin, true, 0, None);
+            return;
+        }
+        let (id, at) = (&same.event_id, same.position);
+        let reason =
+            format!("event id `{id}` is already in the log at position {at} with other content");
+        self.bad(line, origin.rule, reason);
+    }
+
     /// Counts an event as it would be.
     pub(super) async fn preview(
         &mut self,
@@ -51,19 +73,7 @@ impl Importer {
         };
         let known = known(&self.parts, &stream, event.event_id.clone()).await?;
         if let Some(same) = known.same_id {
-            let id = &same.event_id;
-            let repeats = same.stream == stream
-                && same.event_type == event.event_type
-                && same_text(&same.data, &event.data);
-            if repeats {
-                self.count(line, &stream, origin, true, 0, None);
-            } else {
-                let at = same.position;
-                let reason = format!(
-                    "event id `{id}` is already in the log at position {at} with other content"
-                );
-                self.bad(line, origin.rule, reason);
-            }
+            self.preview_known(line, &stream, &event, &same, origin);
             return Ok(());
         }
         let preview = &mut self.preview;

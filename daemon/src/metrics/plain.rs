@@ -1,8 +1,10 @@
-//! The text format 0.0.4, for scrapers that do not know OpenMetrics.
+//! The text format 0.0.4, for scrapers that do not know `OpenMetrics`.
 //!
 //! Owns the differences: counters are declared by the name of their samples, and nothing marks the end.
 
-/// OpenMetrics text in the older format.
+use std::fmt::Write;
+
+/// `OpenMetrics` text in the older format.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut lines = text.lines().peekable();
@@ -22,7 +24,8 @@ pub(crate) fn plain(text: &str) -> String {
         let is_counter = line == counter || lines.peek().is_some_and(|next| **next == counter);
         let word = if is_type { "TYPE" } else { "HELP" };
         let suffix = if is_counter { "_total" } else { "" };
-        out.push_str(&format!("# {word} {name}{suffix} {rest}\n"));
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "# {word} {name}{suffix} {rest}");
     }
     out
 }

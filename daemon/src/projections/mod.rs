@@ -3,7 +3,7 @@
 //! Owns the read models: following the log, rebuilding, checking, and answering queries. Never writes to the log and has
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
-//! AppliedEvent point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
+//! `AppliedEvent` point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
 //! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
 mod check;

@@ -252,7 +252,7 @@ async fn every_recorded_decision_is_made_again_just_before_it() {
     let mut rejected = 0;
     for decision in decisions {
         let id = decision["command_id"].as_str().unwrap();
-        let number: usize = id[2..].parse().unwrap();
+        let number: usize = id.split_at(2).1.parse().unwrap();
         let (user, mut command) = asked[number].clone();
         match decision["payload"]["current_password_check"].as_str() {
             Some("correct") => command["password_correct"] = json!(true),

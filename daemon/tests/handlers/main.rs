@@ -4,11 +4,7 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking, helpers of tests too"
 )]
-#![expect(
-    clippy::too_many_lines,
-    clippy::format_collect,
-    reason = "tables of cases are long, and a test may build its text the plain way"
-)]
+#![expect(clippy::too_many_lines, reason = "tables of cases are long")]
 
 mod config;
 mod folder;

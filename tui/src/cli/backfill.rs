@@ -30,6 +30,7 @@ Examples:
   whodunit backfill users --category user    re-fold the documents of a read model
   whodunit backfill                          the backfills since the daemon began"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct BackfillArgs {
     /// Handlers and projections (see `whodunit outbox` and `whodunit projections`)
     #[arg(value_name = "HANDLER")]

@@ -1,7 +1,9 @@
 //! The what-if screen: a scenario over a stream's history, and what the daemon says comes of it.
 
 use whodunit_core::api::browse::ModelOut;
-use whodunit_core::api::what_if::{Action, Continuation, Edit, WhatIfIn, WhatIfOut, WhatIfStep};
+use whodunit_core::api::what_if::{
+    Action, Continuation, DecisionRef, Edit, WhatIfIn, WhatIfOut, WhatIfStep,
+};
 use whodunit_core::ids::{Revision, StreamName};
 
 use super::stream::quote;
@@ -16,6 +18,8 @@ const UNDO_MAX: usize = 100;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scenario {
     pub(crate) base: u64,
+    /// The decision just before which the base lies, when it was opened on a rejected one: keys are asked of that moment.
+    pub(crate) decision: Option<u64>,
     pub(crate) edits: Vec<Edit>,
     pub(crate) actions: Vec<Action>,
     pub(crate) continuation: Continuation,
@@ -71,6 +75,7 @@ impl WhatIfScreen {
             head,
             scenario: Scenario {
                 base,
+                decision: None,
                 edits: Vec::new(),
                 actions: Vec::new(),
                 continuation: Continuation::None,
@@ -88,7 +93,11 @@ impl WhatIfScreen {
 
     pub(crate) fn request(&self) -> WhatIfIn {
         WhatIfIn {
-            at_revision: Some(Revision(self.scenario.base)),
+            at_revision: match self.scenario.decision {
+                None => Some(Revision(self.scenario.base)),
+                Some(_) => None,
+            },
+            at_decision: self.scenario.decision.map(DecisionRef::Sequence),
             edits: self.scenario.edits.clone(),
             actions: self.scenario.actions.clone(),
             continuation: self.scenario.continuation,
@@ -170,11 +179,11 @@ impl WhatIfScreen {
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
         use std::fmt::Write;
-        let mut call = format!(
-            "whodunit what-if {} --at-revision {}",
-            quote(self.stream.as_str()),
-            self.scenario.base
-        );
+        let base = match self.scenario.decision {
+            None => format!("--at-revision {}", self.scenario.base),
+            Some(sequence) => format!("--at-decision {sequence}"),
+        };
+        let mut call = format!("whodunit what-if {} {base}", quote(self.stream.as_str()));
         for edit in &self.scenario.edits {
             let _ = match edit {
                 Edit::Drop(edit) => write!(call, " --drop {}", edit.revision),

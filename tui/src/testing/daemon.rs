@@ -11,7 +11,7 @@ use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Str
 use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
 use whodunit_core::api::warning::{Warning, WarningCode};
-use whodunit_core::api::what_if::{Continuation, WhatIfBase, WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{Continuation, DecisionRef, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::decide::provisional;
 use whodunit_core::diff::diff;
@@ -351,7 +351,13 @@ impl Daemon {
 
     fn what_if(&self, request: &WhatIfIn) -> Result<WhatIfOut, Failure> {
         let rules = self.rules(request.stream.category());
-        let base = request.at_revision.unwrap();
+        let decided = |at: &DecisionRef| {
+            let mut decisions = self.decisions.iter();
+            let decision = decisions.find(|d| *at == DecisionRef::Sequence(d.sequence));
+            decision.map(|decision| decision.base_revision)
+        };
+        let of_decision = request.at_decision.as_ref().and_then(decided);
+        let base = request.at_revision.or(of_decision).unwrap();
         let mut events: Vec<Event> = self.history(&request.stream).into_iter().cloned().collect();
         if request.continuation == Continuation::None {
             events.retain(|event| event.revision <= base);

@@ -160,7 +160,11 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         Action::Diff => diff(app, screen),
         Action::WhatIf => {
             let (base, head) = (screen.revision(), screen.head());
-            let what_if = WhatIfScreen::new(screen.stream.clone(), base, head);
+            let mut what_if = WhatIfScreen::new(screen.stream.clone(), base, head);
+            if let Row::Rejected(index) = screen.cursor {
+                let decision = screen.rejected(index);
+                what_if.scenario.decision = decision.map(|decision| decision.sequence);
+            }
             app.deeper = Some(Deeper::WhatIf(Box::new(what_if)));
             Vec::new()
         }

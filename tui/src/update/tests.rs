@@ -206,6 +206,30 @@ fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
 }
 
 #[test]
+fn from_a_rejected_command_the_base_is_just_before_its_decision() {
+    let harness = harness().press("enter left w");
+    let screen = harness.what_if();
+    let sequence = screen
+        .scenario
+        .decision
+        .expect("the row is the rejected command's");
+    assert_eq!(
+        screen.call(),
+        format!("whodunit what-if user-sarah --at-decision {sequence}")
+    );
+    assert_eq!(screen.request().at_revision, None);
+    // Moved, it is a revision again; undone, the decision.
+    let harness = harness.press("left");
+    let moved = harness.what_if();
+    assert_eq!(
+        (moved.scenario.decision, moved.request().at_decision),
+        (None, None)
+    );
+    let harness = harness.press("u");
+    assert_eq!(harness.what_if().scenario.decision, Some(sequence));
+}
+
+#[test]
 fn a_form_with_errors_does_not_run() {
     let harness = harness().press("enter w a enter").press("ctrl-s");
     let Some(Overlay::Form(form)) = &harness.model.app.overlay else {

@@ -147,7 +147,10 @@ fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) 
         return Vec::new();
     }
     let row = selected(screen);
-    screen.change(|scenario| scenario.base = target);
+    screen.change(|scenario| {
+        scenario.base = target;
+        scenario.decision = None;
+    });
     screen.row = row.map_or(screen.row, |revision| screen.row_of(revision));
     run(app, screen)
 }
@@ -233,7 +236,7 @@ fn drop_event(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         screen.change(|scenario| {
             scenario
                 .edits
-                .retain(|other| edited(other) != Some(revision))
+                .retain(|other| edited(other) != Some(revision));
         });
     } else {
         make_edit(

@@ -67,7 +67,13 @@ fn draw_scenario(
     let mut lines = vec![Line::from(vec![
         Span::styled("from   ", theme.style(Token::Muted)),
         Span::styled(
-            format!("revision {}{time}", scenario.base),
+            match scenario.decision {
+                None => format!("revision {}{time}", scenario.base),
+                Some(sequence) => format!(
+                    "just before decision {sequence}, at revision {}",
+                    scenario.base
+                ),
+            },
             theme.style(Token::Accent),
         ),
     ])];

@@ -1,6 +1,6 @@
 //! Webhooks: events posted to another server.
 //!
-//! Owns what a delivery says, a CloudEvent, and how it is signed, by Standard Webhooks. Idempotent through its `webhook-id`
+//! Owns what a delivery says, a `CloudEvent`, and how it is signed, by Standard Webhooks. Idempotent through its `webhook-id`
 //! header, which is the same for every attempt at one event: the receiver can tell that it has seen it.
 
 mod addresses;
@@ -55,7 +55,7 @@ struct Inner {
     scrub: Scrub,
 }
 
-/// The body of a delivery: a CloudEvent (1.0, structured JSON).
+/// The body of a delivery: a `CloudEvent` (1.0, structured JSON).
 #[derive(Serialize)]
 struct CloudEvent<'a> {
     specversion: &'static str,

@@ -1,4 +1,4 @@
-//! The API's description (OpenAPI 3.1).
+//! The API's description (`OpenAPI` 3.1).
 //!
 //! Owns what the handlers' annotations do not say: the title, the tags, and, for all operations and schemas by the same rules,
 //! the problems that any of them may answer with, what values may be, and that free-form objects are free.
