@@ -196,16 +196,25 @@ impl Walk {
     }
 }
 
+/// Whether a value that is no text reads like this text.
+fn reads(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Null => text == "null",
+        Value::Bool(value) => text == if *value { "true" } else { "false" },
+        Value::Number(number) => text == number.as_str(),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
 /// What differs in two values that look alike.
 fn alike(before: &Value, after: &Value) -> Option<&'static str> {
     let (a, b) = match (before, after) {
         (Value::String(a), Value::String(b)) => (a, b),
-        (Value::String(text), other) | (other, Value::String(text)) => {
-            let is_text = before.is_string();
-            return (*text == other.to_string()).then_some(match (is_text, other) {
-                (true, _) => "a text before, none after",
-                (false, _) => "no text before, a text after",
-            });
+        (Value::String(text), other) => {
+            return reads(other, text).then_some("it was a text and is none now");
+        }
+        (other, Value::String(text)) => {
+            return reads(other, text).then_some("it was no text and is one now");
         }
         _ => return None,
     };

@@ -1,6 +1,12 @@
 //! Numbers, sameness, diffs and search over 10,000 random histories, against an account of their own: a JSON of its own,
 //! decimals as lists of digits that are added up column by column, and a search through every text there is.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and prints its seed"
+)]
+
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
@@ -102,10 +108,9 @@ impl Decimal {
     /// In units of ten to the power of -40, as a number of 120 columns.
     fn columns(&self) -> Vec<u8> {
         let mut columns = vec![0; 120];
-        let mut at = usize::try_from(self.power + 40).unwrap();
-        for digit in self.digits.iter().rev() {
+        let first = usize::try_from(self.power + 40).unwrap();
+        for (at, digit) in (first..).zip(self.digits.iter().rev()) {
             columns[at] = *digit;
-            at += 1;
         }
         columns.reverse();
         columns
@@ -142,9 +147,11 @@ impl Decimal {
         }
         out.push_str(&digits);
         if power != 0 || random.below(4) == 0 {
-            let e = random.pick(&["e", "E", "e+", "E+"]).to_string();
-            let e = if power < 0 { &e[..1] } else { &e };
-            write!(out, "{e}{power}").unwrap();
+            out.push(*random.pick(&['e', 'E']));
+            if power >= 0 && random.below(2) == 0 {
+                out.push('+');
+            }
+            write!(out, "{power}").unwrap();
         }
     }
 }
@@ -432,4 +439,19 @@ fn values_mean_what_an_account_of_their_own_says() {
         check_numbers(&mut random);
         check_history(&mut random);
     }
+}
+
+#[test]
+fn a_mapped_number_keeps_its_digits() {
+    let mapping = whodunit_core::mapping::Mapping::parse(
+        "[[rule]]\nstream = \"wallet-{/w}\"\ntype = \"Changed\"\ndata = { wei = \"{/wei}\", rate = \"{/rate}\", text = \"{text(/wei)}\", limit = 0.12345678901234567890123 }",
+    )
+    .unwrap();
+    let record: Value = whodunit_core::json::read(
+        r#"{"w":"w1","wei":12345678901234567890123,"rate":0.1234567890123456789}"#,
+    )
+    .unwrap();
+    let applied = format!("{:?}", mapping.apply(&record).unwrap());
+    let data = r#"{"wei":12345678901234567890123,"rate":0.1234567890123456789,"text":"12345678901234567890123","limit":0.12345678901234567890123}"#;
+    assert!(applied.contains(data), "{applied}");
 }

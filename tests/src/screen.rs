@@ -154,10 +154,15 @@ impl Screen {
         Ok(())
     }
 
-    /// Waits for the program to end; its exit code.
+    /// Waits for the program to end, and until all that it sent is on the screen; its exit code.
     pub fn exit_code(&mut self) -> u32 {
         let child = &mut self.child;
-        eventually("whodunit to end", || child.try_wait().ok().flatten()).exit_code()
+        let status = eventually("whodunit to end", || child.try_wait().ok().flatten());
+        // With the program gone, nothing holds the other end: the reader comes to the end of what was sent.
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+        status.exit_code()
     }
 
     /// Whether the terminal is back as it was: main screen, cursor shown, no mouse reports.

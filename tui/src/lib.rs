@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod client;
 mod launch;
+pub mod program;
 
 mod effect;
 mod ending;

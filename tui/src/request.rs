@@ -29,7 +29,7 @@ macro_rules! requests {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) enum Slot { $($name,)* }
 
-        /// What the daemon replied.
+        /// What the daemon replied. Always boxed where it waits.
         #[derive(Debug, Clone, PartialEq)]
         #[expect(clippy::large_enum_variant, reason = "a reply is moved once, into its screen")]
         pub(crate) enum Reply { $($name($reply),)* }

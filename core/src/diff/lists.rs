@@ -4,7 +4,7 @@
 //! by a longest common subsequence. The work is bounded: in lists too long for that, elements that occur once in both are
 //! the anchors. Whatever the alignment, the diff made of it is right; a worse one is only longer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -48,10 +48,10 @@ pub(super) fn identity_of(element: &Value, field: &str) -> Option<String> {
 
 /// Whether a field tells all elements apart.
 fn is_identity(field: &str, elements: &[Value]) -> bool {
-    let mut seen = HashMap::with_capacity(elements.len());
+    let mut seen = HashSet::with_capacity(elements.len());
     elements.iter().all(|element| {
         let kind = element.get(field).map(Value::is_string);
-        identity_of(element, field).is_some_and(|id| seen.insert((kind, id), ()).is_none())
+        identity_of(element, field).is_some_and(|id| seen.insert((kind, id)))
     })
 }
 
@@ -65,11 +65,11 @@ fn by_identity(field: &str, before: &[Value], after: &[Value]) -> Vec<(usize, us
         .iter()
         .enumerate()
         .filter_map(|(new, element)| Some((*old.get(&of(element))?, new)));
-    ascending(common.collect())
+    ascending(&common.collect::<Vec<_>>())
 }
 
 /// The longest part of these pairs in which the old indices ascend as the new ones do.
-fn ascending(pairs: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
+fn ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     // Patience sorting: the pair that ends the best run of each length so far, and before each pair its predecessor.
     let (mut ends, mut previous) = (Vec::<usize>::new(), vec![None; pairs.len()]);
     for (index, (old, _)) in pairs.iter().enumerate() {
@@ -101,7 +101,7 @@ fn by_content(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
     let anchors = if old.len().saturating_mul(new.len()) <= CELLS_MAX {
         longest_common(&old, &new)
     } else {
-        ascending(once_in_both(&old, &new))
+        ascending(&once_in_both(&old, &new))
     };
     fill_gaps(&anchors, old.len(), new.len())
 }

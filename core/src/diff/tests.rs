@@ -115,8 +115,8 @@ fn lists_are_compared_by_content() {
 #[test]
 fn what_looks_alike_says_what_differs() {
     for (before, after, words) in [
-        (json!("1"), json!(1), "a text before"),
-        (json!(true), json!("true"), "a text after"),
+        (json!("1"), json!(1), "was a text"),
+        (json!(true), json!("true"), "was no text"),
         (json!("Sarah"), json!("Sarah "), "white space"),
         (json!("Jos\u{e9}"), json!("Jose\u{301}"), "accents"),
         (json!("sa\u{200b}rah"), json!("sarah"), "cannot be seen"),

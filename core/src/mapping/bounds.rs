@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Bytes that a rule may make of one record: an event's data and metadata at their largest, and its names.
 pub const MADE_BYTES_MAX: usize = (2 << 20) + (64 << 10);
 /// JSON values (objects, lists and what is in them) that one record may hold, and that a rule may make of it.
-pub const VALUES_MAX: usize = 150_000;
+pub const VALUES_MAX: usize = 100_000;
 /// Characters of a value that an error repeats.
 const QUOTED_CHARS_MAX: usize = 64;
 

@@ -190,6 +190,14 @@ impl Line {
         if let Ok(text) = std::str::from_utf8(line) {
             check(text)?;
         }
+        // A list would be read as a struct's fields in their order.
+        if line.trim_ascii_start().starts_with(b"[") {
+            return Err(LineError::Misfit {
+                pointer: String::new(),
+                said: "invalid type: sequence, expected a JSON object with an event or a decision"
+                    .to_owned(),
+            });
+        }
         let inner = match serde_json::from_slice(line) {
             Ok(Probe {
                 decision: Some(inner),
@@ -276,9 +284,16 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> LineError {
         let pointer = format!("{pointer}/{}", pointer_token(name));
         return LineError::Missing { pointer };
     }
+    let number = ["invalid type: integer", "invalid type: floating point"];
+    let said = if pointer == "/recorded_at" && number.iter().any(|kind| said.starts_with(kind)) {
+        "a number may be seconds, milliseconds or less; write a time like `2025-03-24T15:47:23Z`"
+            .to_owned()
+    } else {
+        without_values(said)
+    };
     LineError::Misfit {
         pointer: pointer.to_owned(),
-        said: without_values(said),
+        said,
     }
 }
 
@@ -297,4 +312,75 @@ fn without_values(said: &str) -> String {
         }
     }
     said.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Models;
+    use crate::shown::Reveal;
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_told_without_its_values() {
+        let event = r#"{"stream":"a-1","event_type":"T","data":{}"#;
+        for (line, expected) in [
+            (
+                format!("[{event}}}]"),
+                "invalid type: sequence, expected a JSON object",
+            ),
+            (
+                format!(r#"{event},"recorded_at":1742831243}}"#),
+                "`/recorded_at`: a number may be seconds",
+            ),
+            (
+                format!(r#"{event},"event_id":42}}"#),
+                "`/event_id`: invalid type: integer, expected a string",
+            ),
+            (
+                format!(r#"{event},"colour":"red"}}"#),
+                "`/colour`: unknown field",
+            ),
+            (event.to_owned(), "it is not JSON: EOF"),
+            (
+                r#"{"stream":"a-1"}"#.to_owned(),
+                "`/event_type` is required",
+            ),
+            (
+                r#"{"export":{"redacted":true,"hunter2":1}}"#.to_owned(),
+                "`/export/hunter2`: unknown field",
+            ),
+        ] {
+            let said = Line::parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(said.starts_with(expected), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_decision_names_its_events_or_says_nothing_of_them() {
+        let of = |more: &str| {
+            let line = format!(
+                r#"{{"decision":{{"sequence":1,"command_id":"c","stream":"a-1","command_type":"T","payload":{{"n":1.0}},
+                "actor":null,"reason":null,"correlation_id":null,"causation_id":null,"base_revision":0,"base_position":0,
+                "rules_hash":"h","decided_at":"2025-01-01T00:00:00Z","outcome":"rejected","rule":"r","message":"m"{more}}}}}"#
+            );
+            match Line::parse(line.replace('\n', "").as_bytes()).unwrap() {
+                Line::Decision(line) => *line,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(of("").ids, None);
+        let after = of(r#","base_event_id":"e","base_stream_event_id":null"#);
+        let ids = DecisionIds::After {
+            base_event_id: Some("e".to_owned()),
+            base_stream_event_id: None,
+        };
+        assert_eq!(after.ids.as_ref(), Some(&ids));
+        let mut line = Vec::new();
+        let shown = Reveal::NO.show(&Models::default(), after.decision.clone());
+        decision_line(&mut line, &shown, &ids).unwrap();
+        let Line::Decision(again) = Line::parse(&line).unwrap() else {
+            panic!("{}", String::from_utf8_lossy(&line));
+        };
+        assert_eq!((again.decision, again.ids), (after.decision, after.ids));
+    }
 }

@@ -14,16 +14,16 @@ use crate::json::State;
 /// Shortest username, in characters after trimming.
 const USERNAME_CHARS_MIN: usize = 3;
 
-/// How an account stands.
+/// The status of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum AccountStatus {
     Absent,
     Active,
     Suspended,
     Deleted,
 }
 
-impl Standing {
+impl AccountStatus {
     pub(super) fn of(state: &State) -> Self {
         match state.get("status").and_then(Value::as_str) {
             _ if !state.contains_key("username") => Self::Absent,
@@ -34,9 +34,9 @@ impl Standing {
     }
 }
 
-type Answer = Result<Vec<NewEvent>, Rejection>;
+type RuleOutcome = Result<Vec<NewEvent>, Rejection>;
 
-pub(super) fn decide(state: &State, command: &Command) -> Answer {
+pub(super) fn decide(state: &State, command: &Command) -> RuleOutcome {
     let payload = &command.payload;
     match command.command_type.as_str() {
         "CreateUser" => create(state, payload),
@@ -53,8 +53,8 @@ pub(super) fn decide(state: &State, command: &Command) -> Answer {
     }
 }
 
-fn create(state: &State, payload: &Map<String, Value>) -> Answer {
-    if Standing::of(state) != Standing::Absent {
+fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
+    if AccountStatus::of(state) != AccountStatus::Absent {
         return refuse("user.exists", "this user already exists");
     }
     let username = trimmed(payload, "username");
@@ -89,7 +89,7 @@ fn create(state: &State, payload: &Map<String, Value>) -> Answer {
     )
 }
 
-fn change_name(state: &State, payload: &Map<String, Value>) -> Answer {
+fn change_name(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     must_be_active(state)?;
     let changed: Map<String, Value> = ["first_name", "last_name"]
         .into_iter()
@@ -106,7 +106,7 @@ fn change_name(state: &State, payload: &Map<String, Value>) -> Answer {
     accept("UserNameChanged", Value::Object(changed))
 }
 
-fn change_email(state: &State, payload: &Map<String, Value>) -> Answer {
+fn change_email(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     must_be_active(state)?;
     let email = valid_email(payload)?;
     if state.get("email").and_then(Value::as_str) == Some(&email) {
@@ -115,7 +115,7 @@ fn change_email(state: &State, payload: &Map<String, Value>) -> Answer {
     accept("UserEmailChanged", json!({"email": email}))
 }
 
-fn change_password(state: &State, payload: &Map<String, Value>) -> Answer {
+fn change_password(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     must_be_active(state)?;
     let check = |name: &str| payload.get(name).and_then(Value::as_str);
     if check("current_password_check") != Some("correct") {
@@ -134,44 +134,44 @@ fn change_password(state: &State, payload: &Map<String, Value>) -> Answer {
     }
 }
 
-fn suspend(state: &State, reason: Option<&str>) -> Answer {
+fn suspend(state: &State, reason: Option<&str>) -> RuleOutcome {
     must_exist(state)?;
-    if Standing::of(state) == Standing::Suspended {
+    if AccountStatus::of(state) == AccountStatus::Suspended {
         return refuse("user.suspended", "this user is already suspended");
     }
     accept("UserSuspended", json!({"reason": required(reason)?}))
 }
 
-fn reactivate(state: &State) -> Answer {
+fn reactivate(state: &State) -> RuleOutcome {
     must_exist(state)?;
-    if Standing::of(state) != Standing::Suspended {
+    if AccountStatus::of(state) != AccountStatus::Suspended {
         return refuse("user.not_suspended", "this user is not suspended");
     }
     accept("UserReactivated", json!({}))
 }
 
-fn delete(state: &State, reason: Option<&str>) -> Answer {
-    match Standing::of(state) {
-        Standing::Absent => refuse("user.not_found", "there is no such user"),
-        Standing::Deleted => refuse("user.already_deleted", "this user is already deleted"),
-        Standing::Active | Standing::Suspended => {
+fn delete(state: &State, reason: Option<&str>) -> RuleOutcome {
+    match AccountStatus::of(state) {
+        AccountStatus::Absent => refuse("user.not_found", "there is no such user"),
+        AccountStatus::Deleted => refuse("user.already_deleted", "this user is already deleted"),
+        AccountStatus::Active | AccountStatus::Suspended => {
             accept("UserDeleted", json!({"reason": required(reason)?}))
         }
     }
 }
 
 fn must_exist(state: &State) -> Result<(), Rejection> {
-    match Standing::of(state) {
-        Standing::Absent => Err(Rejection::new("user.not_found", "there is no such user")),
-        Standing::Deleted => Err(Rejection::new("user.deleted", "this user is deleted")),
-        Standing::Active | Standing::Suspended => Ok(()),
+    match AccountStatus::of(state) {
+        AccountStatus::Absent => Err(Rejection::new("user.not_found", "there is no such user")),
+        AccountStatus::Deleted => Err(Rejection::new("user.deleted", "this user is deleted")),
+        AccountStatus::Active | AccountStatus::Suspended => Ok(()),
     }
 }
 
 fn must_be_active(state: &State) -> Result<(), Rejection> {
     must_exist(state)?;
-    match Standing::of(state) {
-        Standing::Suspended => Err(Rejection::new("user.suspended", "this user is suspended")),
+    match AccountStatus::of(state) {
+        AccountStatus::Suspended => Err(Rejection::new("user.suspended", "this user is suspended")),
         _ => Ok(()),
     }
 }
@@ -227,10 +227,10 @@ fn trimmed(payload: &Map<String, Value>, name: &str) -> String {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the other half of `refuse`")]
-fn accept(event_type: &str, data: Value) -> Answer {
+fn accept(event_type: &str, data: Value) -> RuleOutcome {
     Ok(vec![NewEvent::new(event_type, data)])
 }
 
-fn refuse(rule: &str, message: impl Into<String>) -> Answer {
+fn refuse(rule: &str, message: impl Into<String>) -> RuleOutcome {
     Err(Rejection::new(rule, message))
 }

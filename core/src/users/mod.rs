@@ -17,7 +17,7 @@ use crate::json::State;
 use crate::keys::UniqueKey;
 use crate::model::{Model, ModelError, ModelSpec, Upcast, Upcaster};
 
-use decide::Standing;
+use decide::AccountStatus;
 pub use prepare::Passwords;
 
 /// The model `users`, for category `user`.
@@ -86,9 +86,9 @@ fn status_changed(data: &Map<String, Value>) -> Result<Upcast, String> {
 
 /// A live user holds its username and its email. A stream without a user, or whose user is deleted, holds nothing.
 fn unique_keys(state: &State) -> Vec<UniqueKey> {
-    match Standing::of(state) {
-        Standing::Absent | Standing::Deleted => return Vec::new(),
-        Standing::Active | Standing::Suspended => {}
+    match AccountStatus::of(state) {
+        AccountStatus::Absent | AccountStatus::Deleted => return Vec::new(),
+        AccountStatus::Active | AccountStatus::Suspended => {}
     }
     ["username", "email"]
         .into_iter()

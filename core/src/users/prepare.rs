@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::decide::Standing;
+use super::decide::AccountStatus;
 use crate::command::Command;
 use crate::decider::{Hypothesis, Prepare, PrepareError};
 use crate::json::State;
@@ -97,7 +97,7 @@ fn create(
     let password = take(payload, "password")?;
     let check = length(&password);
     // Hashing costs tens of milliseconds: not spent where the rules refuse whatever the password.
-    let hash = if check == "ok" && Standing::of(state) == Standing::Absent {
+    let hash = if check == "ok" && AccountStatus::of(state) == AccountStatus::Absent {
         Value::String(secrets.hash(&password)?)
     } else {
         Value::Null
@@ -118,7 +118,7 @@ fn change_password(
     );
     let stored = state.get("password_hash").and_then(Value::as_str);
     let (mut current_check, mut new_check, mut hash) = ("not_checked", "not_checked", Value::Null);
-    if let (Standing::Active, Some(stored)) = (Standing::of(state), stored) {
+    if let (AccountStatus::Active, Some(stored)) = (AccountStatus::of(state), stored) {
         let (is_current, is_same) = secrets.compare(&current, &new, stored)?;
         current_check = if is_current { "correct" } else { "incorrect" };
         new_check = length(&new);

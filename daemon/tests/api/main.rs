@@ -29,6 +29,7 @@ mod support;
 mod times;
 mod transfer;
 mod travel;
+mod values;
 mod what_if;
 mod what_if_base;
 mod write;

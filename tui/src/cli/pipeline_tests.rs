@@ -7,9 +7,10 @@ use whodunit_core::api::pipeline::{
 };
 use whodunit_core::api::problem::{Code, Problem};
 
+use super::Exit;
 use super::terminal::Form;
-use super::{Exit, run_line};
 use crate::client::tests::{ok, reply, server};
+use crate::program::run_line;
 use crate::testing::pipeline::{HEAD, check, document, jobs, outbox, projections, run, stalled};
 
 /// A command's exit, what it printed on standard output and error, and what it asked.

@@ -172,7 +172,8 @@ pub(crate) fn value(value: &Value) -> String {
 /// A path for people: `/address/city` as `address/city`.
 pub(crate) fn path(pointer: &str) -> String {
     let name = pointer.strip_prefix('/').unwrap_or(pointer);
-    shown(&name.replace("~1", "/").replace("~0", "~")).into_owned()
+    // A `/` or `~` in a key stays escaped: else `x/y` would look like `y` in `x`.
+    shown(name).into_owned()
 }
 
 /// A state as a table of its fields.

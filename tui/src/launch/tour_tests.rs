@@ -9,8 +9,9 @@ use whodunit_daemon::clock::Ids;
 use super::embedded::{Embedded, Mails, Plan};
 use super::play::{ScriptedIds, play};
 use super::story::{SEED_DEFAULT, story};
+use crate::cli::Exit;
 use crate::cli::terminal::Form;
-use crate::cli::{Exit, run_line};
+use crate::program::run_line;
 
 /// A daemon in a temporary folder.
 struct Stage {

@@ -91,7 +91,7 @@ pub(super) fn of_sarah() -> Vec<Event> {
 }
 
 /// Two more users: one active, one suspended, reactivated and suspended again.
-#[expect(clippy::too_many_lines, reason = "a list of events")]
+#[expect(clippy::too_many_lines, reason = "a table of fixtures")]
 pub(super) fn of_others() -> Vec<Event> {
     let change = |name: &str| json!({"first_name": name});
     let why = || Some("fraud_detected");

@@ -155,6 +155,7 @@ fn first_page(app: &mut App, screen: &mut StreamsScreen, page: Page<Stream>) -> 
     screen.selected = index.unwrap_or(screen.selected).min(last);
     let effects = selected(app, screen);
     if std::mem::take(&mut screen.open_first) {
+        app.notice = None;
         enter(app, screen);
     }
     effects

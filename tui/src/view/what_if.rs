@@ -78,7 +78,7 @@ fn draw_scenario(
         ),
     ])];
     let then = match scenario.continuation {
-        Continuation::None => "the scenario ends here (m re-folds the rest)",
+        Continuation::None => "ends here (m re-folds the rest)",
         Continuation::Refold => "re-fold: recorded events applied, no rules run",
     };
     lines.extend(change_lines(app, screen, history, cells));

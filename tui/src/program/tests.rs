@@ -114,6 +114,9 @@ fn every_command_line_of_the_readme_is_understood() {
     for line in lines.filter(|line| line.starts_with("whodunit")) {
         let mut words = words(line);
         words.retain(|word| word != "&");
+        if let Some(redirected) = words.iter().position(|word| word == ">") {
+            words.truncate(redirected);
+        }
         if words[0] == "whodunitd" {
             words.splice(..1, ["whodunit".to_owned(), "serve".to_owned()]);
         }
