@@ -1,5 +1,6 @@
 //! Memory under load, and work that ends with its client.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -126,19 +127,20 @@ fn work_ends_with_its_client() {
             daemon.computed() > before + Duration::from_millis(30)
         });
         drop(sockets);
-        let left = Instant::now();
-        let grace = Duration::from_millis(sized(1_000, 100));
-        eventually("a moment passed", grace * 2, || left.elapsed() >= grace);
-        let then = daemon.computed();
-        let pause = Duration::from_millis(500);
-        let until = Instant::now() + pause;
-        eventually("another passed", pause * 2, || Instant::now() >= until);
-        let after = daemon.computed().saturating_sub(then);
-        println!("computed {after:?} in the {pause:?} after the clients had left for {grace:?}");
-        assert!(
-            after <= Duration::from_millis(50),
-            "it computed on for {after:?}"
-        );
+        let (left, last) = (Instant::now(), Cell::new(Duration::ZERO));
+        let seen = Cell::new(daemon.computed());
+        // It rests when it has computed nothing for a while, but for what it always does now and then.
+        eventually("it rests", Duration::from_secs(30), || {
+            let now = daemon.computed();
+            if now > seen.get() + Duration::from_millis(10) {
+                last.set(left.elapsed());
+                seen.set(now);
+            }
+            left.elapsed() > last.get() + Duration::from_millis(300)
+        });
+        let last = last.get();
+        println!("it computed for {last:?} after its clients had left");
+        assert!(last <= Duration::from_millis(sized(5_000, 110)), "{last:?}");
     }
 }
 
