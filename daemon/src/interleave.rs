@@ -4,13 +4,13 @@
 //! feeds and exports both read through here, batch by batch, each batch from a view of its own, so that a slow reader holds
 //! nothing back.
 
-use std::sync::{Mutex, PoisonError};
-
-use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
-use crate::store::{DecisionFilter, Direction, Head, LogFilter, StoreError, View};
+use crate::store::{
+    DecisionFilter, Direction, Head, LogFilter, ReadDecisions, ReadEvents, StoreError,
+};
 
 /// An event or a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,17 +35,9 @@ pub(crate) struct Batch {
     pub(crate) end: Cursor,
 }
 
-/// The position that a decision stands right after.
-fn place(decision: &Decision) -> Position {
-    match decision.result {
-        Outcome::Accepted { position, .. } => position,
-        Outcome::Rejected { .. } => decision.base_position,
-    }
-}
-
 /// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions.
 pub(crate) fn batch(
-    view: &dyn View,
+    view: &(impl ReadEvents + ReadDecisions + ?Sized),
     from: Cursor,
     until: Head,
     only_rejected: bool,
@@ -58,12 +50,12 @@ pub(crate) fn batch(
     if !all_events && let Some(last) = events.last() {
         // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
         // would be to lose it.
-        let beyond = |decision: &Decision| place(decision) > last.position;
+        let beyond = |decision: &Decision| decision.place() > last.position;
         let ready = decisions.iter().position(beyond);
         decisions.truncate(ready.unwrap_or(decisions.len()));
     }
     if !all_decisions && let Some(last) = decisions.last() {
-        let bound = place(last);
+        let bound = last.place();
         events.retain(|event| event.position <= bound);
     }
     let mut batch = Batch {
@@ -74,7 +66,7 @@ pub(crate) fn batch(
     let mut events = events.into_iter().peekable();
     loop {
         let before_next = |decision: &Decision| match events.peek() {
-            Some(event) => place(decision) < event.position,
+            Some(event) => decision.place() < event.position,
             None => true,
         };
         if let Some(decision) = decisions.next_if(before_next) {
@@ -98,7 +90,7 @@ pub(crate) fn batch(
 }
 
 fn events_after(
-    view: &dyn View,
+    view: &(impl ReadEvents + ?Sized),
     from: Cursor,
     until: Head,
     limit: usize,
@@ -114,7 +106,7 @@ fn events_after(
 }
 
 fn decisions_after(
-    view: &dyn View,
+    view: &(impl ReadDecisions + ?Sized),
     from: Cursor,
     until: Head,
     only_rejected: bool,
@@ -131,51 +123,4 @@ fn decisions_after(
     let page = view.decisions(&filter, start, Direction::Forward, limit)?;
     let within = |decision: &Decision| decision.sequence <= until.decision;
     Ok(page.decisions.into_iter().filter(within).collect())
-}
-
-/// Decisions of one block.
-const BLOCK: usize = 1_000;
-
-/// Where decisions stand in the log, by blocks of the decision log.
-///
-/// Restored decisions may stand before others that were recorded earlier, so what stands after a position cannot be found by
-/// halving the decision log itself. The furthest place up to the end of each block never goes back; it is read once and kept.
-#[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Vec<Position>>);
-
-impl Places {
-    /// The last decision before the first one that stands at `position` or after it: all that do come after it.
-    pub(crate) fn decision_before(
-        &self,
-        view: &dyn View,
-        position: Position,
-    ) -> Result<u64, StoreError> {
-        let blocks = {
-            let mut furthest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            while ((furthest.len() + 1) * BLOCK) as u64 <= view.head().decision {
-                let block = block(view, furthest.len())?;
-                let so_far = furthest.last().copied();
-                let here = block.iter().map(place).chain(so_far).max();
-                furthest.push(here.unwrap_or_default());
-            }
-            furthest.partition_point(|furthest| *furthest < position)
-        };
-        for index in blocks.. {
-            let block = block(view, index)?;
-            if let Some(found) = block.iter().find(|decision| place(decision) >= position) {
-                return Ok(found.sequence - 1);
-            }
-            if block.len() < BLOCK {
-                break;
-            }
-        }
-        Ok(view.head().decision)
-    }
-}
-
-fn block(view: &dyn View, index: usize) -> Result<Vec<Decision>, StoreError> {
-    let filter = DecisionFilter::default();
-    let first = (index * BLOCK) as u64 + 1;
-    let page = view.decisions(&filter, Some(first), Direction::Forward, BLOCK)?;
-    Ok(page.decisions)
 }

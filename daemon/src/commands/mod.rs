@@ -32,8 +32,8 @@ use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
 use crate::reading::{blocking_aside, read};
 use crate::store::{
-    Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
-    View,
+    Append, AppendError, AppendResult, BoxFuture, PendingDecision, ReadEvents, ReadSnapshots,
+    ReadStreams, Store, StoreError, StreamLabel,
 };
 use crate::time_travel::TimeTravel;
 
@@ -248,7 +248,7 @@ fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, W
 
 /// The state at a stream's head.
 fn base(
-    view: &dyn View,
+    view: &(impl ReadStreams + ReadEvents + ReadSnapshots + ?Sized),
     travel: &TimeTravel,
     model: &Model,
     stream: &StreamName,

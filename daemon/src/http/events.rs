@@ -77,13 +77,13 @@ pub(crate) async fn list_events(
         correlation_id: params.correlation,
         since: params.since,
         until: params.until,
-        text: params.text.filter(|text| !text.is_empty()),
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
     answer(&parts, move |view| {
         let show = |event| reveal.show(&models, event);
-        let page = log_page(view, &filter, from, order.into(), limit, &show)?;
+        let wanted = (&filter, params.text.as_deref());
+        let page = log_page(view, wanted, from, order.into(), limit, &show)?;
         Ok(Page {
             items: page.events,
             next_cursor: page.next.map(|next| order.cursor(next.0)),

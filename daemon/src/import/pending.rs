@@ -22,9 +22,7 @@ use crate::limits::{
     ACTOR_BYTES_MAX, IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX, REASON_BYTES_MAX,
 };
 use crate::reading::read;
-use crate::store::{
-    AppendError, AppendResult, BoxFuture, DecisionPlace, Direction, RestoredDecision,
-};
+use crate::store::{AppendError, AppendResult, BoxFuture, DecisionPlace, RestoredDecision};
 
 /// Pause before the store is asked again when its queue was full.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -213,12 +211,9 @@ impl Importer {
             return Ok(Err(reason.to_owned()));
         }
         let found = read(&self.parts.store, move |view| {
-            view.stream_events(&stream, revision, Direction::Forward, 1)
+            view.event_at_revision(&stream, revision)
         });
-        let event = found.await?.into_iter().next();
-        let stream = event
-            .filter(|event| event.revision == revision)
-            .map(|event| event.event_id);
+        let stream = found.await?.map(|event| event.event_id);
         if stream.is_none() && revision != Revision::ZERO {
             let reason = "the event of its stream that it was decided on is not in this log";
             return Ok(Err(reason.to_owned()));

@@ -10,6 +10,7 @@ mod saver;
 pub mod snapshots;
 mod warnings;
 
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,10 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Model;
 use whodunit_core::time::{TimeError, Timestamp};
 
-use crate::store::{Snapshot, Store, StoreError, StreamInfo, View};
+use crate::store::{
+    ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Store, StoreError, StreamInfo,
+    View,
+};
 use saver::Saver;
 use snapshots::{Saved, Spacing};
 pub use warnings::{clock_went_back, faults, left_out, redacted_copy};
@@ -96,7 +100,7 @@ pub struct Resolved {
 
 /// Finds the revision of a point.
 pub fn resolve(
-    view: &dyn View,
+    view: &(impl ReadStreams + ReadTimes + ?Sized),
     stream: &StreamName,
     point: Point,
 ) -> Result<Resolved, TravelError> {
@@ -174,7 +178,7 @@ impl TimeTravel {
     /// The state after revision `to`, which must exist. May leave snapshots on the way.
     pub fn state(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -185,7 +189,7 @@ impl TimeTravel {
     /// The same, but leaves the store's bytes as they are.
     pub fn state_without_snapshots(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -195,7 +199,7 @@ impl TimeTravel {
 
     fn load_state(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -229,7 +233,7 @@ impl TimeTravel {
     /// Folds from a snapshot, or from the beginning. `None` when the snapshot is of another history.
     fn fold(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ?Sized),
         model: &Model,
         stream: &StreamName,
         saved: Option<Saved>,
@@ -248,7 +252,7 @@ impl TimeTravel {
         view.for_each_event(stream, from, to, &mut |event| {
             if let Some(expected) = &proof {
                 if !expected.fits(&event) {
-                    return false;
+                    return Ok(ControlFlow::Break(()));
                 }
                 proof = None;
             } else {
@@ -258,7 +262,7 @@ impl TimeTravel {
                 }
             }
             last = Some((event.position, event.recorded_at));
-            true
+            Ok(ControlFlow::Continue(()))
         })?;
         if proof.is_some() {
             return Ok(None);

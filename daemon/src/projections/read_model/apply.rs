@@ -4,6 +4,7 @@
 //! a gap is not applied at all, but the document re-folded. Commits nothing by itself.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::file::{
     ReadModel, engine, write_meta,
 };
 use super::record::{Document, decode_document, encode_document, encode_entry};
-use crate::store::{Direction, LogFilter, View};
+use crate::store::{ReadEvents, View, try_for_each_event};
 
 /// A projection and the models it folds by.
 #[derive(Clone)]
@@ -133,7 +134,7 @@ pub(crate) fn refold(
     model: &ReadModel,
     meta: &CheckpointMeta,
     rules: &Rules,
-    view: &dyn View,
+    view: &dyn ReadEvents,
     streams: &[StreamName],
 ) -> Result<CheckpointMeta, ProjectionError> {
     let category = rules.projection.category();
@@ -155,18 +156,10 @@ pub(crate) fn refold(
 
 /// The id of the event at a position.
 pub(crate) fn anchor_event(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     position: Position,
 ) -> Result<Option<String>, ProjectionError> {
-    if position == Position::ZERO {
-        return Ok(None);
-    }
-    let all = LogFilter::default();
-    let page = view.log(&all, Some(position), Direction::Forward, 1, 1)?;
-    let event = page.events.into_iter().next();
-    Ok(event
-        .filter(|event| event.position == position)
-        .map(|event| event.event_id))
+    Ok(view.event_at(position)?.map(|event| event.event_id))
 }
 
 /// A document on its way to its next version.
@@ -186,7 +179,7 @@ type Place = (&'static str, &'static [u8], &'static str);
 /// Events on their way into one transaction.
 pub(crate) struct Application<'t> {
     rules: &'t Rules,
-    view: &'t dyn View,
+    view: &'t dyn ReadEvents,
     documents: Table<'t, &'static str, &'static [u8]>,
     numbers: Table<'t, &'static str, u64>,
     log: Table<'t, u64, &'static [u8]>,
@@ -204,7 +197,7 @@ impl<'t> Application<'t> {
     pub(crate) fn begin(
         txn: &'t WriteTransaction,
         rules: &'t Rules,
-        view: &'t dyn View,
+        view: &'t dyn ReadEvents,
         meta: CheckpointMeta,
     ) -> Result<Self, ProjectionError> {
         let doing = "opening the tables";
@@ -286,23 +279,18 @@ impl<'t> Application<'t> {
         up_to: Position,
     ) -> Result<(), ProjectionError> {
         let mut state = self.rules.empty(stream);
-        let (mut last, mut failed, mut chain) = (None, None, Digest::default());
+        let (mut last, mut chain) = (None, Digest::default());
         let (rules, view) = (self.rules, self.view);
-        view.for_each_event(stream, Revision(1), Revision(u64::MAX), &mut |event| {
+        let all = (Revision(1), Revision(u64::MAX));
+        try_for_each_event(view, stream, all, |event| -> Result<_, ProjectionError> {
             if event.position > up_to {
-                return false;
+                return Ok(ControlFlow::Break(()));
             }
-            if let Err(error) = rules.apply(&mut state, &event) {
-                failed = Some(error);
-                return false;
-            }
+            rules.apply(&mut state, &event)?;
             chain = chain.chain(Digest::of_event(&event));
             last = Some((event.revision, event.position));
-            true
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         let dirty = self.dirty_document(stream)?;
         dirty.changed = true;
         let Some((revision, position)) = last else {

@@ -3,15 +3,10 @@
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
 mod apply;
-mod density;
 mod file;
-mod job_view;
-mod key_view;
 mod lookup;
 mod open_tables;
 pub(crate) mod opening;
-mod query;
-mod recent;
 mod record;
 mod tables;
 mod view;

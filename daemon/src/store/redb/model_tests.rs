@@ -394,9 +394,17 @@ fn assert_reference(reference: &Memory, view: &dyn View) {
     for (n, decision) in (1..).zip(&reference.decisions) {
         assert_eq!(view.decision(n).unwrap().as_ref(), Some(decision));
     }
+    for position in (0..=reference.events.len() as u64 + 1).map(Position) {
+        let decisions = reference.decisions.iter();
+        let before = decisions.take_while(|decision| decision.place() < position);
+        let found = view.decision_before(position).unwrap();
+        assert_eq!(found, before.count() as u64, "before {position}");
+    }
     for placed in &reference.events {
         let event = &placed.event;
         assert_eq!(view.event_at(event.position).unwrap().as_ref(), Some(event));
+        let found = view.event_at_revision(&event.stream, event.revision);
+        assert_eq!(found.unwrap().as_ref(), Some(event));
         let effective = view.effective_at(&event.stream, event.revision).unwrap();
         assert_eq!(effective, Some(placed.effective_at));
     }

@@ -68,7 +68,7 @@ async fn a_second_opener_is_refused() {
 
 #[test]
 fn a_file_of_another_format_is_refused_and_left_alone() {
-    for format in [1, 2, 99u32] {
+    for format in [1, 2, 3, 99u32] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE_NAME);
         {
