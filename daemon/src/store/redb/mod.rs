@@ -282,4 +282,6 @@ mod opening_tests;
 #[cfg(test)]
 mod query_tests;
 #[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
