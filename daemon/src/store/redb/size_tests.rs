@@ -1,6 +1,6 @@
 //! How many bytes of the file a decision takes beyond its events.
 
-use redb::{ReadableDatabase, ReadableTableMetadata, TableDefinition};
+use redb::TableDefinition;
 use serde_json::json;
 use whodunit_core::command::Command;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
