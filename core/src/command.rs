@@ -1,4 +1,4 @@
-//! Commands and decisions: what was asked for, and what the rules answered.
+//! Commands and decisions: the intent to change a stream, and the recorded outcome.
 //!
 //! Owns their shape. Never holds a plaintext secret once a command is prepared.
 
@@ -52,7 +52,7 @@ impl Rejection {
     }
 }
 
-/// What the rules answered to a command.
+/// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {

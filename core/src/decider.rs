@@ -46,12 +46,15 @@ pub enum Touched<'a> {
 
 /// Domain logic of one category.
 pub trait Decider: Send + Sync {
-    /// The state at revision 0. DESIGN: the empty object unless the domain says otherwise.
+    /// The state at revision 0: the empty object unless the domain says otherwise.
     fn initial_state(&self) -> State {
         State::new()
     }
 
-    /// Brings the state past an event. On an error the state must be left as it was.
+    /// Applies an event to the state.
+    ///
+    /// # Errors
+    /// Why the event cannot be applied, in a sentence. The state must then be as it was before.
     fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String>;
 
     /// Which part of a state [`Decider::evolve`] may change with this event: nothing else is compared to say what it did. A
@@ -60,7 +63,10 @@ pub trait Decider: Send + Sync {
         Touched::All
     }
 
-    /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
+    /// Decides a prepared command: the events it leads to.
+    ///
+    /// # Errors
+    /// The rule that rejects it.
     fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;
 }
 
@@ -84,7 +90,7 @@ pub enum PrepareError {
     Failed(String),
 }
 
-/// What a what-if knows of secrets in place of looking at them.
+/// What a what-if assumes about passwords: it never compares one with a recorded hash.
 #[derive(Debug, Default)]
 pub struct Hypothesis {
     /// Whether a password that a command gives for a recorded one is right, if the caller says so.
@@ -119,7 +125,7 @@ pub trait Prepare: Send + Sync {
 
     /// Whether a command as it was sent again is the one of which `recorded` is the prepared payload; `state` is the one it
     /// was prepared on. Of a secret nothing is kept but what preparing made of it: where that is a hash, the secret must fit
-    /// it; where it is a verdict, the secret must lead to the same one.
+    /// it; where it is the result of a check, the secret must lead to the same result.
     fn repeats(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! Events: the immutable facts of the log, and the facts that are to become events.
+//! Events: the immutable facts of the log, and new events on their way into it.
 //!
 //! Owns their shape, which is also their wire and export shape. Never assigns a position, an id or a time.
 
@@ -59,7 +59,7 @@ impl Event {
     }
 }
 
-/// A fact on its way into the log: what the store cannot know by itself.
+/// A new event: what its author provides; the store assigns the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
@@ -97,7 +97,7 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// An event of this type and payload, with nothing else said.
+    /// An event of this type and payload, with every other field absent.
     pub fn new(event_type: impl Into<String>, data: impl Into<Json>) -> Self {
         Self {
             event_type: event_type.into(),
@@ -114,7 +114,7 @@ impl NewEvent {
     }
 }
 
-/// Precondition of an append: what its author believes the stream's head to be.
+/// Precondition of an append: the revision that the client expects the stream's head to be at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExpectedRevision {
     /// No precondition.

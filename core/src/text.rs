@@ -1,4 +1,4 @@
-//! Untrusted text: what events, commands and names carry is shown, never obeyed.
+//! Untrusted text: text from events, commands and names, made safe to print on a terminal.
 //!
 //! Owns which characters could drive a terminal, disguise a text, or stand in it unseen. They are chosen by their Unicode
 //! properties, not by a list of cases.

@@ -68,7 +68,7 @@ impl FromStr for BuiltIn {
             .ok_or_else(|| {
                 let known: Vec<_> = Self::ALL.iter().map(|m| format!("`{m}`")).collect();
                 format!(
-                    "no model of that name comes with whodunit; there is {}",
+                    "whodunit has no built-in model of that name; there is {}",
                     known.join(", ")
                 )
             })

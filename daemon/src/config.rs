@@ -1,6 +1,6 @@
-//! What can be set about a daemon.
+//! Configuration of a daemon.
 //!
-//! Owns the settings and their defaults; bounds that nobody sets are in [`crate::limits`].
+//! Owns the settings and their defaults; fixed bounds are in [`crate::limits`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Config {
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.
     pub heartbeat: Duration,
-    /// Who does something about events, after the fact.
+    /// The handlers of the outbox.
     pub handlers: Handlers,
     /// How the handlers' jobs are worked on.
     pub outbox: Settings,

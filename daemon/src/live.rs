@@ -1,4 +1,4 @@
-//! Live feeds: what is committed, as it is committed.
+//! Live feeds: events and rejected decisions, sent as they are committed.
 //!
 //! Owns a feed's place in the log. A feed reads from the store and is only woken by the head, so a slow reader neither
 //! loses anything nor makes a queue grow.

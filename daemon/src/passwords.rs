@@ -31,7 +31,7 @@ pub struct Argon2id {
     freed: Condvar,
 }
 
-/// A buffer for one hash, given back when dropped.
+/// A buffer for one hash; returned to the pool when dropped.
 struct Turn<'a> {
     owner: &'a Argon2id,
     buffer: Vec<Block>,
@@ -130,7 +130,7 @@ impl Passwords for Argon2id {
         let (memory, passes) = (hash.params.m_cost(), hash.params.t_cost());
         if memory > HASH_MEMORY_KIB_MAX || memory.saturating_mul(passes) > HASH_WORK_KIB_MAX {
             return Err(format!(
-                "the stored hash takes {memory} KiB and {passes} passes to verify, more than this daemon spends on one"
+                "verifying the stored hash takes {memory} KiB and {passes} passes, more than this daemon allows"
             ));
         }
         let mut out = vec![0; hash.output.len()];
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             passwords.verify("correct horse", "not a hash"),
             Ok(false),
-            "an unreadable hash is of no password"
+            "an unreadable hash matches no password"
         );
     }
 
@@ -227,7 +227,7 @@ mod tests {
             );
             let refused = passwords.verify("x", &hash).unwrap_err();
             assert!(
-                refused.contains("more than this daemon spends"),
+                refused.contains("more than this daemon allows"),
                 "{refused}"
             );
         }

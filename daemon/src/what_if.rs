@@ -119,7 +119,10 @@ fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
         let names: Vec<_> = given.iter().map(|name| format!("`{name}`")).collect();
         let problem = Problem::new(
             Code::Malformed,
-            format!("{} are all given; a what-if has one base", names.join(", ")),
+            format!(
+                "{} cannot be combined; a what-if has one base",
+                names.join(", ")
+            ),
         );
         return Err(refused(
             problem
@@ -163,7 +166,7 @@ fn load(
             "the scenario goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail).hint(
-            "edit nearer to the base, choose a later base, or do not re-fold",
+            "edit closer to the base, choose a later base, or do not re-fold",
         )));
     }
     let mut events = Vec::new();

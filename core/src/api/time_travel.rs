@@ -8,7 +8,7 @@ use super::Page;
 use super::warning::Warning;
 use crate::diff::DiffEntry;
 use crate::event::Event;
-use crate::fold::{Effect, Fault};
+use crate::fold::{EventEffect, Fault};
 use crate::ids::{Position, Revision, StreamName};
 use crate::time::Timestamp;
 
@@ -91,7 +91,7 @@ pub struct Step {
     /// What it did to the state.
     pub diff: Vec<DiffEntry>,
     /// Whether it was applied, unknown or failed.
-    pub applied: Effect,
+    pub applied: EventEffect,
     /// The payload after upcasting, when the stored one is of an older schema version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upcast: Option<UpcastOut>,

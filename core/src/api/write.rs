@@ -70,7 +70,7 @@ pub struct AppendIn {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "no_stream")]
     pub expected_revision: Option<ExpectedRevision>,
-    /// The facts, in order; at least one.
+    /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
 }
 
@@ -196,14 +196,14 @@ pub struct ImportError {
     /// Why.
     pub reason: String,
     /// How many records it is true of.
-    #[serde(default = "one")]
+    #[serde(default = "one_record")]
     pub count: u64,
     /// Their first lines.
     #[serde(default)]
     pub lines: Vec<u64>,
 }
 
-fn one() -> u64 {
+fn one_record() -> u64 {
     1
 }
 

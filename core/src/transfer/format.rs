@@ -1,4 +1,4 @@
-//! Files of other formats, known by their first bytes.
+//! Detection of other file formats (gzip, XML, CSV, a JSON array, a pretty-printed document) by their first bytes.
 //!
 //! Owns the sentences that say what such a file is and what to do about it: an error for each line would say neither.
 

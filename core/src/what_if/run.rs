@@ -16,7 +16,7 @@ use crate::decide::{KeyChange, decide, provisional};
 use crate::decider::{Hypothesis, PrepareError};
 use crate::diff::{DiffEntry, diff};
 use crate::event::{Event, NewEvent};
-use crate::fold::{Change, Effect, step, step_with_diff};
+use crate::fold::{Change, EventEffect, step, step_with_diff};
 use crate::ids::Revision;
 use crate::json::State;
 use crate::time::Timestamp;
@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             Err(why) => {
                 made.outcome = StepOutcome::Unknown;
                 made.message = Some(format!(
-                    "{why}. Later steps go on as if this command had not been given"
+                    "{why}. Later steps continue as if this command had not been sent"
                 ));
             }
             Ok(command) => match self.decide(&command) {
@@ -390,15 +390,15 @@ impl<'a> Run<'a> {
     }
 }
 
-fn describe(effect: &Effect, event_type: &str) -> (StepOutcome, Option<String>) {
+fn describe(effect: &EventEffect, event_type: &str) -> (StepOutcome, Option<String>) {
     match effect {
-        Effect::Applied => (StepOutcome::Applied, None),
-        Effect::Unknown => (
+        EventEffect::Applied => (StepOutcome::Applied, None),
+        EventEffect::Unknown => (
             StepOutcome::Applied,
             Some(format!(
                 "`{event_type}` is unknown to the model: the state is unchanged"
             )),
         ),
-        Effect::Failed { error } => (StepOutcome::Failed, Some(error.clone())),
+        EventEffect::Failed { error } => (StepOutcome::Failed, Some(error.clone())),
     }
 }

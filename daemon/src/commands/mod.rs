@@ -111,7 +111,7 @@ impl Commands {
         self.handle_with(stream, command, now, metadata).await
     }
 
-    /// Handles a command as if it were `now`: for playing a story whose time is part of it.
+    /// Handles a command as if it were `now`: for the demo, whose events have times of their own.
     pub async fn handle_at(
         &self,
         stream: StreamName,
@@ -289,11 +289,11 @@ fn prepared(
     let mut rejection: Option<Rejection> = None;
     match decide(model, &base.state, base.revision, &command) {
         Err(refused) => rejection = Some(refused),
-        Ok(verdict) => {
-            append.fresh_ids = verdict.events.iter().map(|_| ids.fresh()).collect();
-            append.events = verdict.events;
-            append.keys = verdict.keys;
-            append.label = Some(label(model, &verdict.state));
+        Ok(accepted) => {
+            append.fresh_ids = accepted.events.iter().map(|_| ids.fresh()).collect();
+            append.events = accepted.events;
+            append.keys = accepted.keys;
+            append.label = Some(label(model, &accepted.state));
         }
     }
     append.decision = Some(PendingDecision {

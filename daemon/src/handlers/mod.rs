@@ -56,7 +56,7 @@ pub enum HandlersError {
 /// The handlers of a configuration: the mails unless they are off, then the webhooks in the order of the file.
 ///
 /// # Errors
-/// When a folder cannot be made, or when authorities to trust cannot be read. No server is spoken to.
+/// When a folder cannot be made, or when authorities to trust cannot be read. No server is contacted.
 pub fn handlers(
     config: &PipelineConfig,
     clock: &Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! What can be set about handlers, checked: a value of one of these types can be used as it is.
+//! Settings of handlers, validated: a value of one of these types can be used as it is.
 //!
 //! Owns the shapes. How they come out of a file and the environment is `config`'s.
 

@@ -1,4 +1,4 @@
-//! Backfills: begin one, see how far it is, end it.
+//! Backfills: start, progress, cancellation.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ fn refused(error: BackfillError) -> Problem {
             Problem::new(Code::BadParameter, detail).field("/to_position")
         }
         BackfillError::AlreadyRunning(id) => Problem::new(Code::AlreadyRunning, detail)
-            .hint(format!("`DELETE /v1/backfill/{id}` ends it")),
+            .hint(format!("`DELETE /v1/backfill/{id}` cancels it")),
     }
 }
 
@@ -125,7 +125,7 @@ fn found(parts: &Parts, id: &str) -> Result<Arc<Run>, ApiError> {
     let id = number("backfill", id)?;
     parts.backfills.run(id).ok_or_else(|| {
         Problem::new(Code::NoSuchRun, format!("there is no backfill {id}"))
-            .hint("`GET /v1/backfill` lists those since the daemon began")
+            .hint("`GET /v1/backfill` lists those since the daemon started")
             .into()
     })
 }

@@ -121,7 +121,7 @@ pub(crate) async fn live_events(
         NoFeed::Store(error) => ApiError::from(error),
         NoFeed::BeyondHead(head) => {
             let detail = format!(
-                "`{name}` lies beyond the head ({}.{}): this is another log, or an earlier state of it",
+                "`{name}` is beyond the head ({}.{}): this is a different log, or an older copy of it",
                 head.position, head.decision
             );
             Problem::new(Code::BadParameter, detail).field(name).into()

@@ -1,4 +1,4 @@
-//! Models and categories: what there is to ask for, and of what kind.
+//! Models and categories.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(crate) async fn get_model(
         return Ok(Reply(described(parts.models.merge())));
     }
     let Some(model) = parts.models.asked_for(&category) else {
-        let detail = format!("category `{}` has no model here", echo(&category));
+        let detail = format!("no model is in use for category `{}`", echo(&category));
         let mut hint =
             "its streams are folded by JSON Merge Patch: see `GET /v1/models/*`".to_owned();
         if let Some(model) = BuiltIn::for_category(&category) {

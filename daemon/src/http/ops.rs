@@ -1,4 +1,4 @@
-//! Operations: is it alive, does it take requests, what does its API look like.
+//! Operations: health, readiness, and the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(crate) async fn ready(
     let detail = match usable.await {
         Ok(true) => None,
         Ok(false) => Some(
-            "the disk failed a write, and the store takes no more until the daemon is started again",
+            "a write to the disk failed; the store accepts no writes until the daemon is restarted",
         ),
         Err(_) => Some("the store does not answer"),
     };

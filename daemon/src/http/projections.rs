@@ -28,10 +28,10 @@ impl From<RequestError> for ApiError {
                     .hint("`GET /v1/projections` lists what there is")
             }
             RequestError::AlreadyRunning { .. } => Problem::new(Code::AlreadyRunning, detail)
-                .hint("`GET /v1/projections` says how far it is"),
+                .hint("`GET /v1/projections` shows its progress"),
             RequestError::NotRunning { .. } => Problem::new(Code::NoSuchRun, detail),
             RequestError::NotBuilt(_) => Problem::new(Code::Unavailable, detail)
-                .hint("it is made from the log; `GET /v1/projections` says how far it is"),
+                .hint("it is made from the log; `GET /v1/projections` shows its progress"),
             RequestError::Failed(error) => failed(error),
         }
         .into()
@@ -43,12 +43,12 @@ fn failed(error: ProjectionError) -> Problem {
         ProjectionError::Store(error) => *ApiError::from(error).0,
         ProjectionError::Closed | ProjectionError::Stopped => unavailable(),
         ProjectionError::Damaged { .. } => {
-            tracing::error!(%error, "a read model is damaged and is made anew");
-            Problem::new(Code::Unavailable, "the read model is being made anew")
-                .hint("try again shortly; `GET /v1/projections` says how far it is")
+            tracing::error!(%error, "a read model is damaged and is being rebuilt");
+            Problem::new(Code::Unavailable, "the read model is being rebuilt")
+                .hint("try again shortly; `GET /v1/projections` shows its progress")
         }
         error => {
-            tracing::error!(%error, "a read model failed a request");
+            tracing::error!(%error, "a request failed in a read model");
             Problem::new(
                 Code::Internal,
                 "the read model failed; this says nothing about the log",
@@ -92,7 +92,7 @@ pub(crate) async fn get_projection(
 #[utoipa::path(post, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 202, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is already running")))]
 pub(crate) async fn rebuild_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
@@ -106,7 +106,7 @@ pub(crate) async fn rebuild_projection(
 #[utoipa::path(delete, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = RunOut),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "none is under way")))]
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "none is running")))]
 pub(crate) async fn cancel_rebuild(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
@@ -115,12 +115,12 @@ pub(crate) async fn cancel_rebuild(
     Ok(Reply(parts.projections.cancel_rebuild(&name).await?))
 }
 
-/// Compares a read model with the log: folds a shadow of every document up to the read model's checkpoint and names the
-/// first event after which the two part. Takes as long as it takes; a caller that goes away ends it.
+/// Compares a read model with the log: folds the expected state of every document up to the read model's checkpoint and names
+/// the first event after which the two diverge. Has no time-out; it ends when the client disconnects.
 #[utoipa::path(post, path = "/v1/projections/{name}/check", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = CheckOut), (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is already running")))]
 pub(crate) async fn check_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,

@@ -1,4 +1,4 @@
-//! Time travel: the state at a point, the steps to it, the difference between two.
+//! Time travel: state at a revision or time, steps, diffs.
 
 use std::sync::Arc;
 

@@ -42,7 +42,7 @@ pub(crate) async fn send_command(
     }
 }
 
-/// Appends facts that no rule looked at: all of them, or none.
+/// Appends raw events, without running rules: all of them, or none.
 #[utoipa::path(post, path = "/v1/streams/{stream}/events", tag = "write",
     params(("stream" = String, Path, description = "its name, `category-id`"),
         ("x-request-id" = Option<String>, Header, description = "kept in the events' metadata as `request_id`, and sent back"),

@@ -160,7 +160,7 @@ async fn until(store: &Arc<dyn Store>, what: &str, holds: impl Fn(&dyn View) -> 
     assert!(waited.await.is_ok(), "never: {what}");
 }
 
-fn standing(view: &dyn View) -> (u64, u64, u64, u64) {
+fn counts_by_status(view: &dyn View) -> (u64, u64, u64, u64) {
     let counts = view.job_counts().unwrap();
     counts.first().map_or((0, 0, 0, 0), |own| {
         let counts = own.counts;
@@ -182,7 +182,10 @@ async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
     for stream in ["a-2", "a-3", "a-1"] {
         append(&store, stream, 20).await;
     }
-    until(&store, "all done", |view| standing(view) == (0, 0, 80, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 80, 0)
+    })
+    .await;
     for (stream, n) in [("a-1", 40), ("a-2", 20), ("a-3", 20)] {
         let expected: Vec<_> = (1..=n).map(|revision| (revision, 1)).collect();
         assert_eq!(handler.attempts_at(stream), expected, "{stream}");
@@ -203,7 +206,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         append(&store, "a-1", 2).await;
         append(&store, "a-2", 3).await;
         until(&store, "one failed, the others done", |view| {
-            standing(view) == (1, 0, 3, 1)
+            counts_by_status(view) == (1, 0, 3, 1)
         })
         .await;
         let expected = [(1, 1), (1, 2), (1, 3), (1, 4)];
@@ -235,7 +238,10 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
             Err(RetryError::NoSuchJob(9))
         ));
         outbox.retry(1).await.unwrap();
-        until(&store, "all done", |view| standing(view) == (0, 0, 5, 0)).await;
+        until(&store, "all done", |view| {
+            counts_by_status(view) == (0, 0, 5, 0)
+        })
+        .await;
         assert_eq!(handler.attempts_at("a-1")[4..], [(1, 1), (2, 1)]);
         outbox.close().await;
     }
@@ -268,7 +274,10 @@ async fn distances_between_attempts_grow() {
     // The distance outlives a restart.
     let outbox = start(&store, &handler, settings);
     append(&store, "a-2", 1).await;
-    until(&store, "the other is done", |view| standing(view).2 == 1).await;
+    until(&store, "the other is done", |view| {
+        counts_by_status(view).2 == 1
+    })
+    .await;
     assert_eq!(handler.attempts_at("a-1").len(), 1);
     outbox.close().await;
 }
@@ -283,14 +292,17 @@ async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
     }
     let outbox = start(&store, &handler, quick());
     until(&store, "all first ones failed", |view| {
-        standing(view) == (50, 0, 0, 50)
+        counts_by_status(view) == (50, 0, 0, 50)
     })
     .await;
     for stream in &streams {
         handler.tell(stream, Act::Succeed);
     }
     assert_eq!(outbox.retry_all("told").await.unwrap(), 50);
-    until(&store, "all done", |view| standing(view) == (0, 0, 100, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 100, 0)
+    })
+    .await;
     assert_eq!(outbox.retry_all("told").await.unwrap(), 0);
     outbox.close().await;
 }
@@ -304,7 +316,10 @@ async fn the_jobs_of_a_long_stream_start_from_snapshots() {
         let long = json!({"text": "x".repeat(1_000)});
         append_of(&store, "a-1", vec![NewEvent::new("Happened", long); 20]).await;
     }
-    until(&store, "all done", |view| standing(view) == (0, 0, 200, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 200, 0)
+    })
+    .await;
     let model = Models::default().merge().rules_hash().to_owned();
     let stream = StreamName::new("a-1").unwrap();
     until(&store, "a snapshot", |view| {
@@ -322,12 +337,15 @@ async fn what_a_crash_left_under_way_is_done_again() {
     let begun = vec![JobChange::Begin { id: 1 }];
     store.change_jobs(begun, SystemClock.now()).await.unwrap();
     let outbox = start(&store, &handler, quick());
-    until(&store, "all done", |view| standing(view) == (0, 0, 2, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 2, 0)
+    })
+    .await;
     assert_eq!(handler.attempts_at("a-1"), [(1, 1), (2, 1)]);
     outbox.close().await;
 }
 
-/// Nobody works at them, so they are neither under way nor, once retried, about to be.
+/// No worker handles them, so they are neither in progress nor, once retried, about to be.
 #[tokio::test]
 async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
     let store = store();
@@ -343,7 +361,7 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
     store.change_jobs(changes, now).await.unwrap();
     let outbox = start_with(&store, Vec::new(), quick());
     until(&store, "one released", |view| {
-        standing(view) == (1, 0, 0, 1)
+        counts_by_status(view) == (1, 0, 0, 1)
     })
     .await;
     let retried = outbox.retry(fails).await;
@@ -351,7 +369,10 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
         matches!(&retried, Err(RetryError::NotSetUp { id: 2, handler }) if handler == "told"),
         "{retried:?}"
     );
-    assert_eq!(standing(store.view().unwrap().as_ref()), (1, 0, 0, 1));
+    assert_eq!(
+        counts_by_status(store.view().unwrap().as_ref()),
+        (1, 0, 0, 1)
+    );
     outbox.close().await;
 }
 
@@ -379,7 +400,7 @@ fn the_table_gives_each_event_its_handlers() {
         acts: Mutex::default(),
         diary: watch::Sender::new(Vec::new()),
     });
-    let routes = Routes::of(&[handler]);
+    let routes = Routes::for_handlers(&[handler]);
     let events = ["UserDeleted", "UserCreated"].map(|kind| NewEvent::new(kind, json!({})));
     let jobs = routes.jobs("user", &events);
     assert_eq!(jobs.len(), 1);

@@ -192,7 +192,7 @@ impl Worker {
             match self.context.store.change_jobs(changes.clone(), now).await {
                 Ok(stored) => break stored,
                 Err(error) => {
-                    tracing::warn!(handler, %error, "how a job ended could not be put on record; trying again");
+                    tracing::warn!(handler, %error, "the outcome of a job could not be recorded; trying again");
                     tokio::select! {
                         // They are released when the store is opened again: done twice, never lost.
                         () = self.stopping.cancelled() => return,
@@ -266,7 +266,7 @@ impl Worker {
         if in_time.is_err() {
             tracing::warn!(
                 handler = self.context.handler.name(),
-                "some jobs were not done in time; they are tried again at the next start"
+                "some jobs did not finish in time; they are tried again at the next start"
             );
         }
         attempts.abort_all();

@@ -1,4 +1,4 @@
-//! Following the log: one thread a projection, which alone writes to the read model that answers.
+//! Consumer of the log: one thread per projection, the only writer of the read model that answers queries.
 //!
 //! Owns the order of everything that changes it: the next events, documents re-folded, a rebuilt read model put in its
 //! place. An error or a panic does not end it: it tries again, at growing distances, and says so meanwhile.
@@ -20,7 +20,7 @@ use crate::limits::{
     PROJECTION_RETRY_FIRST, PROJECTION_RETRY_LAST,
 };
 
-/// The thread's own knowledge.
+/// State of the consumer's thread.
 pub(super) struct Consumer {
     runner: Arc<ProjectionRunner>,
     meta: CheckpointMeta,
@@ -93,7 +93,7 @@ impl Consumer {
         match result {
             Ok(level) => {
                 if self.failures > 0 {
-                    tracing::info!(projection = self.runner.name(), "the projection goes on");
+                    tracing::info!(projection = self.runner.name(), "the projection continues");
                     lock(&self.runner.progress).recovered();
                 }
                 self.failures = 0;
@@ -141,7 +141,7 @@ impl Consumer {
         let fresh = runner.rules.fresh();
         let (model, meta) = super::opening::found(&files.live, &fresh, &runner.store)?;
         tracing::info!(projection = runner.name(), checkpoint = %meta.checkpoint, "the read model's file was opened again");
-        self.take(model, meta);
+        self.go_on_with(model, meta);
         Ok(())
     }
 
@@ -297,8 +297,8 @@ impl Consumer {
         Ok(())
     }
 
-    /// Lets another read model answer, and goes on from where it is.
-    fn take(&mut self, model: ReadModel, meta: CheckpointMeta) {
+    /// Makes another read model the one that answers, and continues from its checkpoint.
+    fn go_on_with(&mut self, model: ReadModel, meta: CheckpointMeta) {
         let runner = Arc::clone(&self.runner);
         drop(runner.swap(model));
         let checkpoint = meta.checkpoint;
@@ -326,7 +326,7 @@ impl Consumer {
         };
         match made {
             Ok(model) => {
-                self.take(model, fresh);
+                self.go_on_with(model, fresh);
                 runner.resets.fetch_add(1, Ordering::SeqCst);
             }
             Err(error) => {

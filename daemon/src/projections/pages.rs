@@ -1,4 +1,4 @@
-//! Reading the log in big pages that still weigh little.
+//! Pages of the log for projections: large in events, bounded in bytes.
 //!
 //! Owns how many events are read at a time: few large ones or many small ones.
 

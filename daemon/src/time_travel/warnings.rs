@@ -77,8 +77,9 @@ pub fn faults(folded: &Folded) -> Option<Warning> {
     } else {
         ("events", "them")
     };
-    let detail =
-        format!("{total} {events} could not be applied; the state goes on as it was before {them}");
+    let detail = format!(
+        "{total} {events} could not be applied; the state is carried on as it was before {them}"
+    );
     let revisions = folded.faults.iter().map(|fault| fault.revision);
     (total > 0).then(|| Warning::new(WarningCode::Faults, detail, revisions))
 }

@@ -200,7 +200,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (
             smtp("http://mail.example.com"),
             vec![],
-            vec!["its scheme is not known"],
+            vec!["unknown scheme"],
         ),
         (
             smtp("smtps://u:hunter2@mail.example.com"),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use whodunit_core::api::time_travel::{StateOut, Step};
-use whodunit_core::fold::Effect;
+use whodunit_core::fold::EventEffect;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::text::shown;
 
@@ -175,11 +175,11 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         terminal.paint(Token::Heading, &shown(&event.event_type)),
     ))?;
     match &step.applied {
-        Effect::Applied => {}
-        Effect::Unknown => {
+        EventEffect::Applied => {}
+        EventEffect::Unknown => {
             terminal.line("      (a type the model does not know: nothing changes)")?;
         }
-        Effect::Failed { error } => {
+        EventEffect::Failed { error } => {
             let text = format!("      could not be applied: {}", shown(error));
             terminal.line(terminal.paint(Token::Error, &text))?;
         }

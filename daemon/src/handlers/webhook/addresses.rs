@@ -1,11 +1,11 @@
-//! What kind of place an IP address is.
+//! Classification of IP addresses: internet, loopback, private, forbidden.
 //!
 //! Owns the lists of addresses that a webhook never goes to, and of those it goes to only when the operator listed them. Looks
 //! through every form in which an IPv6 address carries an IPv4 one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What kind of place an address is.
+/// Classes of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// A host on the internet.

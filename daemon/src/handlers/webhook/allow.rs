@@ -52,7 +52,9 @@ impl AllowList {
             Host::Ipv6(address) => self.lists((*address).into(), port),
         };
         match literal(&host).map(place) {
-            Some(Place::Never(what)) => Err(format!("`{host}` is {what}; no webhook goes there")),
+            Some(Place::Never(what)) => {
+                Err(format!("`{host}` is {what}; webhooks are never sent there"))
+            }
             _ if listed => Ok(()),
             _ => Err(format!(
                 "its host is not on the allow-list; if it may be called, add \"{shown}\" to `allow` under `[webhooks]`"
@@ -75,7 +77,7 @@ impl AllowList {
         let kind = match place(address) {
             Place::Never(what) => {
                 return Err(format!(
-                    "`{host}` is at {address}, {what}; no webhook goes there"
+                    "`{host}` is at {address}, {what}; webhooks are never sent there"
                 ));
             }
             Place::Public => return Ok(()),
@@ -100,14 +102,14 @@ impl Entry {
     fn parse(text: &str) -> Result<Self, String> {
         let entry = Self::read(text).ok_or_else(|| {
             format!(
-                "`{text}` is no entry of an allow-list; write `hooks.example.com`, `hooks.example.com:8443`, `127.0.0.1:9000`, `[::1]:9000` or `10.0.0.0/8`, without a scheme, path or wildcard"
+                "`{text}` is not a valid allow-list entry; write `hooks.example.com`, `hooks.example.com:8443`, `127.0.0.1:9000`, `[::1]:9000` or `10.0.0.0/8`, without a scheme, path or wildcard"
             )
         })?;
         if let Self::Address { address, .. } = entry
             && let Place::Never(what) = place(address)
         {
             return Err(format!(
-                "`{text}` is {what}; no webhook goes there, listed or not"
+                "`{text}` is {what}; webhooks are never sent there, even when listed"
             ));
         }
         Ok(entry)
@@ -204,7 +206,7 @@ fn same_network(network: IpAddr, address: IpAddr, bits: u32) -> bool {
 mod tests {
     use super::*;
 
-    fn list(entries: &[&str]) -> AllowList {
+    fn allow_list(entries: &[&str]) -> AllowList {
         let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
         AllowList::parse(&entries).unwrap()
     }
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_url_needs_its_host_on_the_list() {
-        let list = list(&[
+        let list = allow_list(&[
             "hooks.example.com",
             "Other.Example:8443",
             "127.0.0.1:9000",
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn no_list_opens_an_address_that_no_webhook_goes_to() {
-        let list = list(&["169.254.0.0/16", "0.0.0.0/0", "::/0", "meta.example"]);
+        let list = allow_list(&["169.254.0.0/16", "0.0.0.0/0", "::/0", "meta.example"]);
         for bad in [
             "http://169.254.169.254/",
             "http://[::ffff:169.254.169.254]/",
@@ -262,7 +264,7 @@ mod tests {
             assert!(
                 url(&list, bad)
                     .unwrap_err()
-                    .contains("no webhook goes there"),
+                    .contains("webhooks are never sent there"),
                 "{bad}"
             );
         }
@@ -276,7 +278,7 @@ mod tests {
             let error = list
                 .check_address(&host, bad.parse().unwrap(), 80)
                 .unwrap_err();
-            assert!(error.contains("no webhook goes there"), "{error}");
+            assert!(error.contains("webhooks are never sent there"), "{error}");
         }
         let entry = ["169.254.169.254".to_owned()];
         assert!(
@@ -289,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_name_vouches_for_the_internet_only() {
-        let named = list(&["hooks.example.com", "localhost"]);
+        let named = allow_list(&["hooks.example.com", "localhost"]);
         let host = Host::Domain("hooks.example.com");
         let check = |list: &AllowList, host: &Host<&str>, at: &str| {
             list.check_address(host, at.parse().unwrap(), 80)
@@ -309,7 +311,7 @@ mod tests {
             Ok(())
         );
         assert!(check(&named, &Host::Domain("localhost"), "10.0.0.1").is_err());
-        let both = list(&[
+        let both = allow_list(&[
             "hooks.example.com",
             "10.1.0.0/16",
             "127.0.0.1:80",

@@ -234,7 +234,7 @@ impl Inner {
     }
 }
 
-/// The trace that the event's request belonged to, where its metadata says so.
+/// The `traceparent` of the request that made the event, if its metadata has one.
 fn traceparent(event: &Event) -> Option<String> {
     let metadata = event.metadata.as_ref()?.to_value();
     Some(metadata.get("traceparent")?.as_str()?.to_owned())

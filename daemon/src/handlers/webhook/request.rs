@@ -65,7 +65,7 @@ impl Client {
         let request = request(url, headers, body).map_err(|error| error.to_string())?;
         exchange(stream, request)
             .await
-            .map_err(|error| format!("`{host}` gave no answer: {}", causes(&error)))
+            .map_err(|error| format!("`{host}` did not answer: {}", causes(&error)))
     }
 
     /// The addresses of a host, each of which will do. One that will not is not passed over: a name that resolves to it is
@@ -98,14 +98,14 @@ impl Client {
         let config = self.tls.clone().ok_or("TLS is not set up")?;
         let name = match host {
             Host::Domain(name) => ServerName::try_from((*name).to_owned())
-                .map_err(|error| format!("`{name}` cannot be checked by TLS: {error}"))?,
+                .map_err(|error| format!("`{name}` is not a name that TLS can verify: {error}"))?,
             Host::Ipv4(address) => ServerName::from(IpAddr::from(*address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::from(*address)),
         };
         TlsConnector::from(config)
             .connect(name, stream)
             .await
-            .map_err(|error| format!("no TLS with `{host}`: {}", causes(&error)))
+            .map_err(|error| format!("TLS with `{host}` failed: {}", causes(&error)))
     }
 }
 

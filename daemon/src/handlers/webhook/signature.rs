@@ -30,7 +30,7 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>, String> {
         return Ok(key);
     }
     Err(format!(
-        "the key must have {} to {} bytes, and has {}",
+        "the key must be {} to {} bytes long, but has {}",
         KEY_BYTES.start(),
         KEY_BYTES.end(),
         key.len()

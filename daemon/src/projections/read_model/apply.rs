@@ -1,4 +1,4 @@
-//! Applying events: from the log to documents, indexes and log, within one transaction.
+//! Application of events to documents, indexes and the apply log, within one transaction.
 //!
 //! Owns what keeps a document true: an event at or below a document's revision is not applied again, and one that leaves
 //! a gap is not applied at all, but the document re-folded. Commits nothing by itself.
@@ -327,7 +327,7 @@ impl<'t> Application<'t> {
         self.record_entry(number, revision, position, digests, true)
     }
 
-    /// The dirty of a stream's document.
+    /// The dirty document of a stream.
     fn dirty_document(
         &mut self,
         stream: &StreamName,

@@ -142,7 +142,7 @@ impl DocumentQuery {
             && self
                 .fields
                 .iter()
-                .all(|(field, wanted)| (field.of)(state).as_ref() == Some(wanted))
+                .all(|(field, wanted)| (field.value)(state).as_ref() == Some(wanted))
             && self.filters.iter().all(|filter| filter.holds(state))
             && self
                 .text
@@ -169,7 +169,7 @@ fn mentions(projection: &dyn Projection, key: &str, state: &State, text: &Search
 }
 
 /// The next documents that a query asks for.
-pub(crate) fn page(
+pub(crate) fn documents(
     read_view: &ReadView,
     rules: &Rules,
     store: &dyn Store,

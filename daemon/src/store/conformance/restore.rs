@@ -170,7 +170,7 @@ pub(super) async fn a_decision_without_its_events_is_refused(store: &Arc<dyn Sto
 pub(super) async fn a_decision_without_events_stands_after_what_it_stood_after(
     store: &Arc<dyn Store>,
 ) {
-    // At 1 and 4 of the stream it is about, at 2 of another, at 3 somebody else's.
+    // At 1 and 4 of the stream it is about, at 2 of another, at 3 an event of a third stream.
     ok(store, facts("a-1", &["1"])).await;
     ok(store, facts("b-1", &["2"])).await;
     ok(store, facts("c-1", &["x"])).await;

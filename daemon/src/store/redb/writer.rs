@@ -2,7 +2,7 @@
 //!
 //! Owns the write transaction. It takes a waiting request, and all that wait behind it up to [`GROUP_MAX`], into one
 //! transaction, commits it durably, announces the head, and only then replies: group commit. A refused request leaves no
-//! trace in the transaction it shares. When the engine fails, nobody of the group is acknowledged.
+//! trace in the transaction it shares. When the engine fails, no request of the group is acknowledged.
 
 use redb::{Durability, ReadableTable, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -55,7 +55,7 @@ enum Reply {
     Labelled,
     Jobs {
         jobs: Vec<Option<Job>>,
-        /// Whether losing the change in a crash would make somebody do their work again for nothing.
+        /// Whether losing the change in a crash would make a handler repeat its work.
         durable: bool,
     },
 }
@@ -82,7 +82,7 @@ impl Write {
         }
     }
 
-    /// Sends the answer. That nobody listens any more is no error.
+    /// Sends the answer. A receiver that is gone is not an error.
     fn answer(self, reply: Reply) {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
@@ -222,7 +222,7 @@ fn try_group(
     }
     let head = read_head(&txn)?;
     // Snapshots are derived, and jobs that are only begun are released after a crash: losing them costs nothing, so
-    // nobody waits for the disk.
+    // no client waits for the disk.
     let durability = if facts || durable {
         options.durability()
     } else {
