@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// An event as a decider sees it: its payload decoded and brought to the current schema version.
 #[derive(Debug, Clone)]
 pub struct DecodedEvent<'a> {
-    /// What happened.
+    /// Its type in the current shape.
     pub event_type: &'a str,
     /// The payload in the current shape.
     pub data: &'a Map<String, Value>,
@@ -38,7 +38,7 @@ pub enum Evolution {
 /// Which part of a state an event may change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Touched<'a> {
-    /// Any of it.
+    /// The whole state.
     All,
     /// What a JSON Merge Patch of this shape reaches: its keys, and within objects the keys of its objects.
     Patch(&'a Map<String, Value>),

@@ -24,20 +24,20 @@ pub struct Event {
     pub revision: Revision,
     /// Unique in the log.
     pub event_id: String,
-    /// What happened, in the past tense.
+    /// The event's type: what happened, in the past tense.
     pub event_type: String,
     /// Version of this event type's payload shape, from 1.
     pub schema_version: u32,
     /// When it was recorded (UTC); for imported events the source's own time.
     #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Timestamp,
-    /// Who caused it.
+    /// The actor: the person, job or service that caused it.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What it belongs to: copied from the command that led to it.
+    /// Correlation id: what it belongs to, copied from the command that led to it.
     pub correlation_id: Option<String>,
-    /// The command or event that directly caused it.
+    /// Causation id: the command or event that directly caused it.
     pub causation_id: Option<String>,
     /// The payload: a JSON object.
     #[schema(value_type = Object)]
@@ -63,7 +63,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
-    /// What happened, in the past tense.
+    /// The event's type: what happened, in the past tense.
     pub event_type: String,
     /// The payload: a JSON object.
     #[schema(value_type = Object)]
@@ -78,16 +78,16 @@ pub struct NewEvent {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub recorded_at: Option<Timestamp>,
-    /// Who caused it.
+    /// The actor: the person, job or service that caused it.
     #[serde(default)]
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// Correlation id: what it belongs to.
     #[serde(default)]
     pub correlation_id: Option<String>,
-    /// The command or event that directly caused it.
+    /// Causation id: the command or event that directly caused it.
     #[serde(default)]
     pub causation_id: Option<String>,
     /// What surrounds the payload.

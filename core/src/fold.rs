@@ -19,13 +19,13 @@ use crate::model::{Model, Upcast};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum EventEffect {
-    /// It was applied.
+    /// The event was applied.
     Applied,
     /// Its type is unknown to the model: the state is unchanged.
     Unknown,
     /// It could not be decoded, upcast or applied: the last good state is carried on.
     Failed {
-        /// Why.
+        /// The error, in a sentence.
         error: String,
     },
 }
@@ -33,12 +33,12 @@ pub enum EventEffect {
 /// An event that could not be applied on the way to a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
-    /// Its revision.
+    /// Revision of the event.
     #[schema(value_type = u64)]
     pub revision: Revision,
-    /// Its type.
+    /// Type of the event.
     pub event_type: String,
-    /// Why.
+    /// The error, in a sentence.
     pub error: String,
 }
 
@@ -112,7 +112,7 @@ pub fn fold<'a>(model: &Model, events: impl IntoIterator<Item = &'a Event>) -> F
 pub struct Change {
     /// Whether it was applied.
     pub effect: EventEffect,
-    /// What it changed.
+    /// The differences.
     pub diff: Vec<DiffEntry>,
     /// The payload as it was read, where that is not as it is stored.
     pub upcast: Option<Upcast>,

@@ -16,7 +16,6 @@ use crate::decider::{Decider, Prepare};
 
 use crate::json::{State, at};
 use crate::keys::UniqueKey;
-use crate::merge;
 use crate::payload::{FieldError, PayloadSchema};
 
 pub use models::Models;

@@ -197,7 +197,7 @@ impl Own {
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => Self::Number(Decimal::read(number.as_str())),
             Value::String(text) => Self::Text(text.clone()),
-            Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
+            Value::Array(items) => Self::List(items.iter().map(Self::from_value).collect()),
             Value::Object(map) => Self::of_map(map),
         }
     }

@@ -86,7 +86,7 @@ pub enum RunError {
     LogFilter {
         /// What was given.
         filter: String,
-        /// Why not.
+        /// The error.
         reason: String,
     },
     /// The address is not loopback, and `--allow-remote` was not given.
@@ -102,7 +102,7 @@ pub enum RunError {
     Open {
         /// The data directory.
         data: PathBuf,
-        /// Why not.
+        /// The error.
         source: StoreError,
     },
     /// The pipeline's configuration cannot be used.
@@ -121,7 +121,7 @@ pub enum RunError {
     Listen {
         /// What was asked for.
         address: SocketAddr,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// The runtime, stdout or the signals failed.
@@ -129,7 +129,7 @@ pub enum RunError {
     System {
         /// What, as a verb phrase.
         doing: &'static str,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// The store did not close well.

@@ -38,7 +38,7 @@ impl JobStatus {
         Self::Failed,
     ];
 
-    /// The wire word.
+    /// The value as it is written in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -142,9 +142,9 @@ pub struct RetriedOut {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// Under way.
+    /// In progress.
     Running,
-    /// Done.
+    /// Completed.
     Completed,
     /// Cancelled by an operator or by the daemon's shutdown; nothing was replaced.
     Cancelled,

@@ -19,15 +19,15 @@ pub struct Problem {
     /// `urn:whodunit:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The problem in a few words.
+    /// A short title of the code.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What failed, on what.
+    /// What is wrong, in a sentence.
     pub detail: String,
-    /// What went wrong, for programs. Stable.
+    /// The stable code of the problem, for programs.
     pub code: Code,
-    /// What to do about it.
+    /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The field or parameter that is wrong: a JSON Pointer into the body, or a parameter's name.
@@ -39,7 +39,7 @@ pub struct Problem {
     /// What was expected (a revision, for `wrong_revision`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,
-    /// What is there instead.
+    /// What was found instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
     /// The stream it is about.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::write::CommandIn;
 
-use crate::event::{Event, ExpectedRevision, NewEvent};
+use crate::event::{ExpectedRevision, NewEvent};
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::Json;
 use crate::time::Timestamp;
@@ -49,10 +49,10 @@ pub struct WhatIfIn {
     /// Changes to the recorded history.
     #[serde(default)]
     pub edits: Vec<Edit>,
-    /// What happens at the base, in order.
+    /// Commands and events at the base, in order.
     #[serde(default, rename = "do")]
     pub actions: Vec<Action>,
-    /// What becomes of the history recorded after the base.
+    /// What to do with the history recorded after the base.
     #[serde(default, rename = "continue")]
     pub continuation: Continuation,
 }
@@ -108,15 +108,15 @@ impl fmt::Display for DecisionRef {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Edit {
-    /// As if this event had not happened.
+    /// Drops a recorded event.
     Drop(DropEdit),
-    /// As if this event had said something else.
+    /// Replaces the data of a recorded event.
     Replace(ReplaceEdit),
-    /// As if something more had happened.
+    /// Inserts an event.
     Insert(InsertEdit),
 }
 
-/// As if this event had not happened.
+/// Drops a recorded event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropEdit {
@@ -125,28 +125,28 @@ pub struct DropEdit {
     pub revision: Revision,
 }
 
-/// As if this event had said something else.
+/// Replaces the data of a recorded event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaceEdit {
     /// The recorded event.
     #[schema(value_type = u64)]
     pub revision: Revision,
-    /// What it would have said.
+    /// Its data.
     #[schema(value_type = Object)]
     pub data: Json,
 }
 
-/// As if something more had happened.
+/// Inserts an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InsertEdit {
-    /// Right after this recorded revision; 0 for before the first.
+    /// The recorded revision after which it is inserted; 0 for before the first.
     #[schema(value_type = u64)]
     pub after_revision: Revision,
-    /// What would have happened.
+    /// Its type.
     pub event_type: String,
-    /// What it would have said.
+    /// Its data.
     #[schema(value_type = Object)]
     pub data: Json,
 }
@@ -155,9 +155,9 @@ pub struct InsertEdit {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A command: the rules run.
+    /// A command; the rules run.
     Command(WhatIfCommand),
-    /// A raw event: no rules run.
+    /// A raw event; no rules run.
     Event(NewEvent),
 }
 
@@ -165,33 +165,33 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhatIfCommand {
-    /// What is asked for, in the imperative.
+    /// The command's type, in the imperative, such as `SuspendUser`.
     #[serde(rename = "type")]
     pub command_type: String,
-    /// Its parameters.
+    /// The command's parameters.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub payload: Map<String, Value>,
-    /// Who asks. Required, as for the real command.
+    /// The actor. Required, as for the real command.
     #[serde(default)]
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: Option<String>,
     /// Its id; one of the what-if's own when absent.
     #[serde(default)]
     pub command_id: Option<String>,
-    /// What it belongs to; the command's own id when absent.
+    /// Correlation id: what it belongs to. The command's own id when absent.
     #[serde(default)]
     pub correlation_id: Option<String>,
-    /// What directly caused it.
+    /// Causation id: the command or event that directly caused it.
     #[serde(default)]
     pub causation_id: Option<String>,
     /// What the stream's revision in the what-if must be; `any` when absent.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "any")]
     pub expected_revision: Option<ExpectedRevision>,
-    /// Whether a password that it gives for a recorded one is right.
+    /// Whether the current password that this command gives is assumed to be correct.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_correct: Option<bool>,
 }
@@ -238,7 +238,7 @@ pub enum StepSelection {
     All,
 }
 
-/// What becomes of the history recorded after the base.
+/// What to do with the history recorded after the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Continuation {

@@ -35,7 +35,7 @@ enum Piece {
 enum Expr {
     /// What stands at this JSON Pointer.
     Pointer(String),
-    /// This text.
+    /// A literal text.
     Literal(String),
     /// JSON's `null`: in a merged state it removes a field.
     Null,
@@ -108,7 +108,7 @@ impl Template {
         })
     }
 
-    /// The text.
+    /// Fills the template as a text.
     pub(super) fn text(
         &self,
         record: &Value,

@@ -27,7 +27,7 @@ pub enum PipelineConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// Something in it is wrong.

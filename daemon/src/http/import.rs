@@ -29,7 +29,7 @@ const SPOOL_PIECE_BYTES: usize = 64 << 10;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportParams {
-    /// Whether to stop at the first bad record. Records that were on their way into the log by then stay in it.
+    /// Whether to stop at the first bad record. Records already submitted by then stay in the log.
     strict: Option<bool>,
     /// Whether to take redacted records into a log that holds other history; it is labelled as a redacted copy then. An
     /// empty log takes them without asking, and is one as well.
@@ -37,7 +37,7 @@ pub(crate) struct ImportParams {
     /// Whether to give events that cannot keep their own revision the next one; theirs is then kept in their metadata
     /// (`source_revision`), and the report counts them by stream. Otherwise they are refused.
     renumber: Option<bool>,
-    /// Whether to import nothing and answer what would be: the counts, and the first events.
+    /// Whether to import nothing and report what an import would do: the counts, and the first events.
     dry_run: Option<bool>,
 }
 

@@ -92,9 +92,9 @@ impl LiveParams {
     }
 }
 
-/// What is committed, as it is committed: each event as a message without a type, which `onmessage` of an `EventSource` gets;
-/// `event: decision` with a rejected Decision; `event: head` with how far the log has come once there is nothing left to
-/// bring, repeated as heartbeat. Every message has an id to go on from. What the filter leaves out is passed over.
+/// Events and rejected decisions as they are committed: each event as a message without a type, for `onmessage` of an `EventSource`;
+/// `event: decision` with a rejected Decision; `event: head` with the position of the head once there is nothing left to
+/// send, repeated as heartbeat. Every message has an id to resume from. Entries that do not match the filters are left out.
 #[utoipa::path(get, path = "/v1/live", tag = "browse",
     params(LiveParams, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last message seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),

@@ -16,7 +16,7 @@ use crate::builtin::BuiltIn;
 use crate::daemon::Parts;
 use crate::reading::read;
 
-/// All models. The last one, of category `*`, takes every category without a model of its own.
+/// All models. The last one, of category `*`, folds every category without a model of its own.
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = Page<ModelOut>)))]
 pub(crate) async fn list_models(
     State(parts): State<Arc<Parts>>,

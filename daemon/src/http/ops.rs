@@ -1,4 +1,4 @@
-//! Operations: health, readiness, and the OpenAPI document.
+//! Operations: health, readiness, and the `OpenAPI` document.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::daemon::Parts;
 use crate::reading::blocking;
 use crate::store::StoreError;
 
-/// Whether the process answers, and what it holds.
+/// Whether the process answers, and the size of its store.
 #[utoipa::path(get, path = "/v1/health", tag = "ops", responses((status = 200, body = HealthOut)))]
 pub(crate) async fn health(
     State(parts): State<Arc<Parts>>,
@@ -43,7 +43,7 @@ pub(crate) async fn health(
     }))
 }
 
-/// Whether it takes requests: the store answers and takes writes, and the daemon is not stopping.
+/// Whether it accepts requests: the store answers and accepts writes, and the daemon is not stopping.
 #[utoipa::path(get, path = "/v1/ready", tag = "ops",
     responses((status = 200, body = HealthOut), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(

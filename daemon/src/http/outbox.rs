@@ -35,7 +35,7 @@ pub(crate) struct OutboxParams {
     /// Which way, by the jobs' numbers; `forward` when absent.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,

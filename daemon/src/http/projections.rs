@@ -58,7 +58,7 @@ fn failed(error: ProjectionError) -> Problem {
     }
 }
 
-/// All projections and how they keep up. Lag is measured against the log's head at this moment.
+/// All projections with checkpoint, lag and status. Lag is measured against the log's head at this moment.
 #[utoipa::path(get, path = "/v1/projections", tag = "pipeline", responses((status = 200, body = Page<ProjectionOut>)))]
 pub(crate) async fn list_projections(
     State(parts): State<Arc<Parts>>,
@@ -74,7 +74,7 @@ pub(crate) async fn list_projections(
     }))
 }
 
-/// One projection and how it keeps up.
+/// One projection with checkpoint, lag and status.
 #[utoipa::path(get, path = "/v1/projections/{name}", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = ProjectionOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -87,8 +87,8 @@ pub(crate) async fn get_projection(
     Ok(Reply(blocking(move || projections.status(&name)).await?))
 }
 
-/// Begins to rebuild a read model from position 0, beside the one that answers queries. It is put in its place when it has
-/// caught up with the log; a rebuild that is cut short by a stop or a crash goes on at the next start.
+/// Starts to rebuild a read model from position 0, beside the one that answers queries. It replaces that one when it has
+/// caught up with the log; a rebuild that is interrupted by a stop or a crash continues at the next start.
 #[utoipa::path(post, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 202, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -102,7 +102,7 @@ pub(crate) async fn rebuild_projection(
     Ok((StatusCode::ACCEPTED, Reply(run)).into_response())
 }
 
-/// Ends a rebuild early. The read model that answers queries stays as it is. Answers when the rebuild has ended.
+/// Cancels a rebuild. The read model that answers queries stays as it is. Answers once the rebuild has ended.
 #[utoipa::path(delete, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = RunOut),

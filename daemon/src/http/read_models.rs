@@ -25,7 +25,7 @@ use crate::daemon::Parts;
 use crate::limits::{QUERY_FILTERS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX};
 use crate::projections::{DocumentQuery, Filter, Projection, RequestError};
 
-/// The read models there are, and what can be asked of each.
+/// All read models, with the parameters of their queries.
 #[utoipa::path(get, path = "/v1/read-models", tag = "queries", responses((status = 200, body = Page<ReadModelOut>)))]
 pub(crate) async fn list_read_models(
     State(parts): State<Arc<Parts>>,
@@ -70,17 +70,17 @@ pub(crate) struct QueryParams {
     /// Which way the order runs; `forward` when absent.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
-    /// Answer only from a read model that reflects this position, such as that of the caller's own write.
+    /// Answer only once the read model reflects this position, such as that of the client's own write.
     min_position: Option<u64>,
     /// Milliseconds to wait for that, 5000 when absent, 30000 at most.
     wait_ms: Option<u64>,
 }
 
-/// Documents of a read model. With `min_position` the answer may be a 202: not yet.
+/// Documents of a read model. With `min_position` the answer may be a 202: not yet there.
 #[utoipa::path(get, path = "/v1/read-models/{name}", tag = "queries",
     params(("name" = String, Path, description = "the read model's name"), QueryParams),
     responses((status = 200, body = DocumentPage),
@@ -107,7 +107,7 @@ pub(crate) async fn query_read_model(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitParams {
-    /// Answer only from a read model that reflects this position, such as that of the caller's own write.
+    /// Answer only once the read model reflects this position, such as that of the client's own write.
     min_position: Option<u64>,
     /// Milliseconds to wait for that, 5000 when absent, 30000 at most.
     wait_ms: Option<u64>,

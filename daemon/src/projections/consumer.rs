@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use whodunit_core::ids::{Position, StreamName};
 
 use super::error::ProjectionError;
+use super::files;
 use super::mailbox::Command;
 use super::read_model::file::{guarded, make_durable, replace, try_room};
 use super::read_model::{Bounds, CheckpointMeta, Durable, ReadModel, advance, refold};
@@ -139,7 +140,7 @@ impl Consumer {
         // The engine's error about a file that it has closed is known.
         drop(runner.model().close());
         let fresh = runner.rules.fresh();
-        let (model, meta) = super::opening::found(&files.live, &fresh, &runner.store)?;
+        let (model, meta) = files::found(&files.live, &fresh, &runner.store)?;
         tracing::info!(projection = runner.name(), checkpoint = %meta.checkpoint, "the read model's file was opened again");
         self.go_on_with(model, meta);
         Ok(())
@@ -306,7 +307,7 @@ impl Consumer {
         self.durable_due = None;
         self.unwritten = false;
         self.publish(0);
-        if checkpoint == Position::ZERO && super::opening::is_far(&runner, checkpoint) {
+        if checkpoint == Position::ZERO && runner.is_far(checkpoint) {
             runner.frozen.store(true, Ordering::Relaxed);
             rebuild::start(&runner);
         }
@@ -321,7 +322,7 @@ impl Consumer {
             Some(files) => {
                 // The engine lets go of the file before it is moved.
                 drop(runner.model().close());
-                super::opening::recreate(&files.live, &fresh, reason)
+                files::recreate(&files.live, &fresh, reason)
             }
         };
         match made {

@@ -9,6 +9,7 @@
 mod check;
 mod consumer;
 mod error;
+mod files;
 mod mailbox;
 mod opening;
 mod pages;
@@ -45,7 +46,7 @@ use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
-pub use error::ProjectionError;
+pub use error::{ProjectionError, RequestError};
 pub use projection::{Field, Projection, Sort};
 pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
@@ -53,44 +54,6 @@ pub use users::Users;
 
 /// Name of the directory of read models in the data directory.
 const DIRECTORY: &str = "read-models";
-
-/// Why a request about a projection is refused or fails.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// There is no projection of this name.
-    #[error("there is no projection `{0}`")]
-    NoSuchProjection(String),
-    /// Such a run is under way.
-    #[error("a {kind} of `{name}` is already running")]
-    AlreadyRunning {
-        /// `rebuild` or `check`.
-        kind: &'static str,
-        /// The projection.
-        name: String,
-    },
-    /// No such run is under way.
-    #[error("no {kind} of `{name}` is running")]
-    NotRunning {
-        /// `rebuild` or `check`.
-        kind: &'static str,
-        /// The projection.
-        name: String,
-    },
-    /// The read model is being built for the first time, or again after damage, and nothing answers in its place: that it has
-    /// no document says nothing.
-    #[error("the read model `{0}` is not built yet")]
-    NotBuilt(String),
-    /// The projection or its read model failed.
-    #[error(transparent)]
-    Failed(#[from] ProjectionError),
-}
-
-impl From<StoreError> for RequestError {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 /// The daemon's projections.
 pub struct Projections {

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use super::error::{ProjectionError, end_of};
+use super::files::found;
 use super::mailbox::Command;
-use super::opening::found;
 use super::read_model::file::guarded;
 use super::read_model::{Bounds, CheckpointMeta, Durable, ReadModel, advance, index};
 use super::runner::{ProjectionRunner, lock};

@@ -1,21 +1,11 @@
 //! Backfills over HTTP: a plan first, then jobs for the handlers and projections that it names.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use axum::body::Body;
-use redb::backends::InMemoryBackend;
+
 use serde_json::{Value, json};
-use whodunit_daemon::Config;
-use whodunit_daemon::outbox::{
-    Delivery, EventPattern, Handler, HandlerError, Handlers, Retries, Settings,
-};
-use whodunit_daemon::store::BoxFuture;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 
 use crate::outbox::{Recorder, counts, until, with};
-use crate::support::{Api, config, request, suspend};
+use crate::support::request;
 
 #[tokio::test]
 async fn importing_the_past_brings_no_jobs_and_a_backfill_by_name_does() {

@@ -1,22 +1,14 @@
 //! Whatever is wrong with a request, the answer is a problem document and nothing is stored.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use http_body_util::BodyExt;
-use redb::backends::InMemoryBackend;
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tower::ServiceExt;
-use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
-use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View,
-};
-use whodunit_daemon::{Config, limits};
 
-use crate::support::{Api, config, request, suspend};
+use serde_json::{Value, json};
+
+use tower::ServiceExt;
+use whodunit_daemon::limits;
+
+use crate::support::{Api, request, suspend};
 
 #[tokio::test]
 async fn paths_and_methods_that_do_not_exist() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Reply, create_user, suspend};
+use crate::support::Api;
 use crate::transfer::{NDJSON, believable, counts, export, import};
 
 const MAPPING: &str = r#"

@@ -3,20 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use http_body_util::BodyExt;
-use redb::backends::InMemoryBackend;
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tower::ServiceExt;
-use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
-use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View,
-};
-use whodunit_daemon::{Config, limits};
 
-use crate::support::{Api, config, request, suspend};
+use serde_json::json;
+
+use whodunit_daemon::Config;
+
+use crate::support::{Api, config, request};
 
 async fn with(api: &Api, headers: &[(&str, &str)]) -> crate::support::Reply {
     let mut request = axum::http::Request::builder()

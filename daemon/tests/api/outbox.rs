@@ -19,7 +19,7 @@ use crate::support::{Api, config, request, suspend};
 /// Takes every user event; keeps what it was given, and fails while it is told to.
 pub(crate) struct Recorder {
     takes: [EventPattern; 1],
-    fails: AtomicBool,
+    pub(crate) fails: AtomicBool,
     given: std::sync::Mutex<Vec<Delivery>>,
 }
 
@@ -32,7 +32,7 @@ impl Recorder {
         })
     }
 
-    fn given(&self) -> Vec<Delivery> {
+    pub(crate) fn given(&self) -> Vec<Delivery> {
         self.given.lock().unwrap().clone()
     }
 }

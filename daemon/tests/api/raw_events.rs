@@ -6,7 +6,7 @@ use whodunit_core::keys::UniqueKey;
 
 use axum::body::Body;
 
-use crate::support::{Api, create_user, request, suspend};
+use crate::support::{Api, create_user, request};
 
 #[tokio::test]
 async fn raw_events_are_stored_as_given() {

@@ -19,7 +19,7 @@ use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{Append, Direction, Snapshot, Store};
 use whodunit_daemon::time_travel::{TimeTravel, snapshots};
 
-use crate::support::{Api, suspend};
+use crate::support::Api;
 
 /// What happens to a snapshot.
 #[derive(Debug, Clone)]

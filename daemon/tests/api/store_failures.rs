@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use http_body_util::BodyExt;
 use redb::backends::InMemoryBackend;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
-use tower::ServiceExt;
+
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
     Store, StoreError, StoreStats, View,
 };
-use whodunit_daemon::{Config, limits};
 
-use crate::support::{Api, config, request, suspend};
+use crate::support::{Api, suspend};
 
 /// A store that fails in the way it is told to.
 struct Failing {

@@ -1,23 +1,9 @@
 //! Time travel: the state at a revision is the same whichever way it is reached.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::test_runner::{Config as Cases, TestRunner};
-use redb::backends::InMemoryBackend;
-use serde_json::{Map, Value, json};
-use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
-use whodunit_core::fold::{Folded, fold};
-use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::merge;
-use whodunit_core::model::Model;
-use whodunit_core::same::same_object;
-use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
-use whodunit_daemon::store::{Append, Direction, Snapshot, Store};
-use whodunit_daemon::time_travel::{TimeTravel, snapshots};
+use serde_json::{Value, json};
+
+use whodunit_daemon::time_travel::snapshots;
 
 use crate::support::{Api, suspend};
 

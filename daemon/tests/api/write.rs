@@ -1,12 +1,8 @@
 //! Commands and raw events.
 
 use serde_json::{Value, json};
-use whodunit_core::ids::Position;
-use whodunit_core::keys::UniqueKey;
 
-use axum::body::Body;
-
-use crate::support::{Api, create_user, request, suspend};
+use crate::support::{Api, create_user, suspend};
 
 #[tokio::test]
 async fn a_command_is_decided_recorded_and_answered() {

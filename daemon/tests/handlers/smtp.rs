@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tempfile::TempDir;
-use whodunit_daemon::handlers::{PipelineConfig, Transport};
+use whodunit_daemon::handlers::PipelineConfig;
 use whodunit_daemon::outbox::Handler;
 
 use crate::smtp_server::{Act, Habits, SmtpServer};
 use crate::support::{Authority, Names, configure, created, delivery, failure, log, set_up};
 
 pub(crate) const USERNAME: &str = "postmaster-of-tests";
-const PASSWORD: &str = "a-very-secret-password";
-const LOGIN: [(&str, &str); 2] = [
+pub(crate) const PASSWORD: &str = "a-very-secret-password";
+pub(crate) const LOGIN: [(&str, &str); 2] = [
     ("WHODUNIT_SMTP_USERNAME", USERNAME),
     ("WHODUNIT_SMTP_PASSWORD", PASSWORD),
 ];

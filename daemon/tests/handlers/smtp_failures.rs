@@ -1,16 +1,15 @@
 //! Mail servers that fail: rejections, hangs, closed ports, and that no error shows a credential.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+
 use std::time::Duration;
 
 use tempfile::TempDir;
-use whodunit_daemon::handlers::{PipelineConfig, Transport};
-use whodunit_daemon::outbox::Handler;
+use whodunit_daemon::handlers::Transport;
 
-use crate::smtp::{USERNAME, config, doing, welcome};
+use crate::smtp::{LOGIN, PASSWORD, USERNAME, config, doing, welcome};
 use crate::smtp_server::{Act, Habits, SmtpServer};
-use crate::support::{Authority, Names, configure, created, delivery, failure, log, set_up};
+use crate::support::{Authority, created, failure, log};
 
 #[tokio::test]
 async fn what_a_server_answers_is_what_the_failure_says() {

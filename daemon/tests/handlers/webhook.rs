@@ -1,6 +1,5 @@
 //! Webhooks: what is posted, how it is signed, where it never goes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use whodunit_daemon::limits::WEBHOOK_BODY_BYTES_MAX;
 use whodunit_daemon::outbox::Handler;
 
 use crate::receiver::{Receiver, Reply};
-use crate::support::{Authority, NOW, Names, configure, created, failure, log, set_up};
+use crate::support::{NOW, Names, configure, created, failure, log, set_up};
 
 pub(crate) const SECRET: &str = "whsec_YS1zZWNyZXQtdGhhdC10d28tcGFydGllcy1zaGFyZQ==";
 

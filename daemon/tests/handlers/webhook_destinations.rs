@@ -1,21 +1,12 @@
 //! Where webhooks may go: allowed addresses, names that resolve, TLS authorities.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use whodunit_daemon::handlers::PipelineConfig;
-use whodunit_daemon::limits::WEBHOOK_BODY_BYTES_MAX;
-use whodunit_daemon::outbox::Handler;
 
 use crate::receiver::{Receiver, Reply};
-use crate::support::{Authority, NOW, Names, configure, created, failure, log, set_up};
-use crate::webhook::{SECRET, config, crm, local};
+use crate::support::{Authority, Names, configure, created, failure};
+use crate::webhook::{config, crm, local};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {

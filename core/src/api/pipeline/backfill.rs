@@ -86,6 +86,6 @@ pub struct HandlerPlan {
 pub struct EventCount {
     /// The type.
     pub event_type: String,
-    /// How many.
+    /// The count.
     pub events: u64,
 }

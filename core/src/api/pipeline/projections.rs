@@ -73,7 +73,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    /// The wire word.
+    /// The value as it is written in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Missed => "missed",
@@ -152,7 +152,7 @@ pub struct DocumentOut {
     /// Position of that revision's event.
     #[schema(value_type = u64)]
     pub position: Position,
-    /// What it says.
+    /// The content.
     #[schema(value_type = Object)]
     pub document: Map<String, Value>,
     /// Position of the last event that its read model reflects: the document is the newest as of this.
@@ -182,12 +182,12 @@ pub struct DocumentPage {
 pub struct NotYetOut {
     /// Always `not_yet`.
     pub status: String,
-    /// What was asked for.
+    /// The command's type.
     pub min_position: u64,
     /// Position of the last event that the read model reflects.
     pub checkpoint: u64,
     /// The log's head.
     pub head: u64,
-    /// What to do about it.
+    /// What to do next.
     pub hint: String,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use utoipa::ToSchema;
 
-/// What went wrong, for programs. Stable.
+/// The stable code of the problem, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -147,7 +147,7 @@ impl Code {
         }
     }
 
-    /// The problem in a few words.
+    /// A short title of the code.
     pub fn title(self) -> &'static str {
         match self {
             Self::Malformed => "malformed request",

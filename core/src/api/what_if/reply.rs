@@ -35,10 +35,10 @@ pub struct WhatIfOut {
     /// How many of them are not listed because they had the very effect that they had (`steps=changed`).
     #[serde(default)]
     pub steps_unchanged: u64,
-    /// What came of all of them.
+    /// Counts of all steps by outcome.
     #[serde(default)]
     pub outcomes: OutcomeCounts,
-    /// Give it back as `cursor` for the next page of steps; `null` at the end.
+    /// Send it as `cursor` for the next page of steps; `null` at the end.
     #[serde(default)]
     pub next_cursor: Option<String>,
     /// The state at its end.
@@ -59,7 +59,7 @@ pub struct WhatIfOut {
     /// JSON Pointers, from a state's root, of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,
-    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    /// Reasons to be careful with this answer; empty when there are none.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
@@ -80,7 +80,7 @@ pub struct WhatIfBase {
     pub decision: Option<u64>,
 }
 
-/// How many steps ended how.
+/// Counts of steps by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct OutcomeCounts {
     /// Commands that the rules accepted.
@@ -98,7 +98,7 @@ pub struct OutcomeCounts {
 }
 
 impl OutcomeCounts {
-    /// Counts one more.
+    /// Counts a step.
     pub fn add(&mut self, outcome: StepOutcome) {
         *match outcome {
             StepOutcome::Accepted => &mut self.accepted,
@@ -114,7 +114,7 @@ impl OutcomeCounts {
 /// The recorded state a what-if is compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ActualState {
-    /// The revision it stands after.
+    /// The revision.
     #[schema(value_type = u64)]
     pub revision: Revision,
     /// The state.
@@ -161,7 +161,7 @@ pub struct WhatIfStep {
     /// Type of the command or event.
     #[serde(rename = "type")]
     pub step_type: String,
-    /// What came of it.
+    /// The outcome.
     pub outcome: StepOutcome,
     /// The rule that refused the command.
     pub rule: Option<String>,
@@ -169,7 +169,7 @@ pub struct WhatIfStep {
     pub message: Option<String>,
     /// The events it led to, with the revisions they have in this scenario. Their positions are 0: they are in no log.
     pub events: Vec<Event>,
-    /// What it did to the state.
+    /// The changes to the state.
     pub diff: Vec<DiffEntry>,
     /// The scenario's revision after it.
     #[schema(value_type = u64)]

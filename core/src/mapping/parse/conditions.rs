@@ -108,7 +108,7 @@ impl Source<'_> {
         }
     }
 
-    fn literal(&self, node: &Node<'_>, field: &str) -> Result<Value, MappingError> {
+    pub(super) fn literal(&self, node: &Node<'_>, field: &str) -> Result<Value, MappingError> {
         match node.get_ref() {
             DeValue::String(text) => Ok(Value::String(text.to_string())),
             DeValue::Boolean(value) => Ok(Value::Bool(*value)),

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Checked, Reading};
+use crate::handlers::allow_list::AllowList;
 use crate::handlers::settings::{WebhookSettings, Webhooks};
-use crate::handlers::webhook::{AllowList, signing_key};
+use crate::handlers::webhook::signing_key;
 use crate::limits::{WEBHOOK_LIST_MAX, WEBHOOK_TIMEOUT_DEFAULT, WEBHOOKS_MAX};
 use crate::outbox::EventPattern;
 

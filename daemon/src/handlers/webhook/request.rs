@@ -21,8 +21,8 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Position, Url};
 
-use super::allow::AllowList;
 use super::resolve::Resolve;
+use crate::handlers::allow_list::AllowList;
 use crate::limits::{ADDRESSES_MAX, CONNECT_TIMEOUT, WEBHOOK_ANSWER_BYTES_MAX};
 
 /// What a request goes through.
