@@ -82,10 +82,10 @@ pub enum PrepareError {
         /// What is wrong with it.
         message: String,
     },
-    /// In a what-if: it depends on a secret that only the real rules may look at. Says what the caller may do.
+    /// In a what-if: the outcome depends on a recorded secret. Says what the client can assume instead.
     #[error("{0}")]
     Unknown(String),
-    /// The work itself failed (no randomness, out of memory); says nothing about the command.
+    /// The preparation itself failed (no randomness, out of memory), whatever the command.
     #[error("the command could not be prepared: {0}")]
     Failed(String),
 }
@@ -93,7 +93,7 @@ pub enum PrepareError {
 /// What a what-if assumes about passwords: it never compares one with a recorded hash.
 #[derive(Debug, Default)]
 pub struct Hypothesis {
-    /// Whether a password that a command gives for a recorded one is right, if the caller says so.
+    /// Whether the current password that a command gives is assumed to be correct; unknown when `None`.
     pub password_correct: Option<bool>,
     /// Passwords set within the what-if itself. In its states a placeholder stands for each: see [`Hypothesis::hash`].
     invented: RefCell<Vec<String>>,

@@ -56,7 +56,7 @@ pub struct Upcast {
     pub data: Map<String, Value>,
 }
 
-/// What a model says about itself.
+/// The description of a model.
 #[derive(Clone)]
 pub struct ModelSpec {
     /// Its name, by which a daemon is asked to use it.
@@ -81,18 +81,18 @@ pub struct ModelSpec {
     pub plaintext_fields: Vec<String>,
     /// JSON Pointer of the state's field that names a stream in lists.
     pub title: Option<String>,
-    /// JSON Pointer of the state's field that says how it stands (`active`, `deleted`).
+    /// JSON Pointer of the state's status field (`active`, `deleted`).
     pub status: Option<String>,
     /// The keys a state holds; no two streams may hold the same. `None` for a model that knows no such keys, whose
     /// appends then need no state.
     pub unique_keys: Option<fn(&State) -> Vec<UniqueKey>>,
 }
 
-/// Why a description makes no model.
+/// Why a model cannot be made of a description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A command's schema is no JSON Schema.
+    /// A command's schema is not a valid JSON Schema.
     #[error("model `{model}`: the schema of `{command}` is wrong: {reason}")]
     Schema {
         /// The model.
@@ -140,10 +140,10 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// Puts a model together, and compiles its commands' schemas.
+    /// Makes a model, and compiles its commands' schemas.
     ///
     /// # Errors
-    /// When a schema is none, or when two commands have the same name.
+    /// When a schema does not compile, or two commands have the same name.
     pub fn new(
         spec: ModelSpec,
         decider: Arc<dyn Decider>,
@@ -176,7 +176,7 @@ impl Model {
         Ok(Self::assemble(spec, decider, prepare, payloads))
     }
 
-    /// A model without commands, which cannot be wrong.
+    /// Makes a model without commands, so without schemas that could fail to compile.
     pub(crate) fn without_commands(mut spec: ModelSpec, decider: Arc<dyn Decider>) -> Self {
         spec.commands.clear();
         Self::assemble(spec, decider, None, Vec::new())
@@ -198,7 +198,7 @@ impl Model {
         }
     }
 
-    /// What it says about itself.
+    /// Its description.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
     }
@@ -263,12 +263,12 @@ impl Model {
         self.spec.events.get(event_type).copied().unwrap_or(1)
     }
 
-    /// How lists name a stream in this state.
+    /// The title of a stream in this state, for lists.
     pub fn title(&self, state: &State) -> Option<String> {
         text_at(state, self.spec.title.as_deref()?)
     }
 
-    /// How a stream in this state stands.
+    /// The status of a stream in this state.
     pub fn status(&self, state: &State) -> Option<String> {
         text_at(state, self.spec.status.as_deref()?)
     }

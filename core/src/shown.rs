@@ -234,7 +234,7 @@ fn below(prefix: &str, pointers: Vec<String>) -> impl Iterator<Item = String> {
 
 /// Takes the secrets out of a state; returns the JSON Pointers at which there was one.
 ///
-/// `null` stays: that there is no value is no secret.
+/// `null` stays: the absence of a value is not secret.
 pub fn redact_state(model: &Model, state: &mut State) -> Vec<String> {
     let mut found = Vec::new();
     if model.has_secrets() {

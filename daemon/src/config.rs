@@ -17,7 +17,7 @@ pub struct Config {
     pub models: Models,
     /// Names, beside loopback's, that a request's `Host` and `Origin` may have.
     pub allowed_hosts: Vec<String>,
-    /// Whether any IP address will do as `Host`, as it must when listening beyond loopback. Names still have to be
+    /// Whether any IP address is accepted as `Host`, as it must be when listening beyond loopback. Names still have to be
     /// allowed one by one: it is names that DNS rebinding uses.
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.

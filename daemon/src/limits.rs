@@ -1,7 +1,7 @@
-//! Every bound of the daemon, in one place.
+//! Limits: every bound of the daemon, in one place.
 //!
-//! Owns the numbers. A request beyond one of them is answered with a problem that names it; nothing is cut short in
-//! silence.
+//! Owns the numbers. A request beyond one of them is answered with a problem that names it; nothing is truncated
+//! silently.
 
 use std::time::Duration;
 

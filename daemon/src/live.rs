@@ -17,7 +17,7 @@ use crate::limits::LIVE_BATCH;
 use crate::reading::read;
 use crate::store::{Head, Store, StoreError};
 
-/// Where a feed is to go on, as it was asked for: `position` or `position.decision`.
+/// The cursor that a client asks to resume from: `position` or `position.decision`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct After {
     position: u64,
@@ -51,18 +51,18 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// What a feed brings.
+/// A message of a feed.
 #[derive(Debug)]
 pub(crate) enum Message {
     Entry(Entry),
-    /// The log has come this far; nothing before it is left to bring.
+    /// The head of the log: everything up to it was sent.
     Head(Head),
 }
 
-/// Why a feed does not begin.
+/// Why a feed cannot start.
 #[derive(Debug)]
 pub(crate) enum NoFeed {
-    /// It is to go on beyond the head.
+    /// The cursor is beyond the head.
     BeyondHead(Head),
     Store(StoreError),
 }
@@ -85,7 +85,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Begins after a place, or after what there is now.
+    /// Starts after a cursor, or at the current head.
     pub(crate) async fn begin(
         store: &Arc<dyn Store>,
         places: &Arc<Places>,

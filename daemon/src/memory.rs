@@ -1,6 +1,6 @@
 //! Memory budgets: how many bytes of one kind may be held at a time.
 //!
-//! Owns the counting. Never waits: what finds no room is refused by its caller, with a problem that says so.
+//! Owns the counting. Never waits: when the budget is used up, the caller refuses the request with a problem.
 
 use std::sync::Arc;
 

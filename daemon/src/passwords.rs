@@ -13,13 +13,13 @@ use whodunit_core::users::Passwords;
 
 use crate::limits::{HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX, HASHES_AT_A_TIME_MAX};
 
-/// How much work a hash takes.
+/// Cost of a password hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Cost {
     /// 19 MiB and two passes (OWASP's recommendation).
     #[default]
     Standard,
-    /// As little as the algorithm allows. Only for made-up passwords in stores that are thrown away, such as the demo's.
+    /// The algorithm's minimum. Only for made-up passwords in temporary stores, such as the demo's.
     Light,
 }
 

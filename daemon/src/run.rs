@@ -1,4 +1,4 @@
-//! Running a daemon as a program: arguments, log, signals.
+//! Running the daemon as a program: arguments, log, signals.
 //!
 //! Owns what `whodunitd` and `whodunit serve` have in common. Prints one line on stdout, where it listens, and logs to
 //! stderr only.
@@ -75,7 +75,7 @@ pub enum LogForm {
     Json,
 }
 
-/// Why a daemon did not start or did not end well.
+/// Why a daemon did not start or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -301,7 +301,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     }
 }
 
-/// The one line on stdout. The listener is bound: from here on connections are taken.
+/// Prints the one line on stdout. The listener is bound: connections are accepted from here on.
 fn announce(local: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "listening on http://{local}")?;

@@ -234,7 +234,7 @@ mod tests {
                 vec![(0, 1)],
                 Some("id"),
             ),
-            // A number and a text are not one identity, and one that occurs twice is none.
+            // A number and a text are different identities; a value that occurs twice is not an identity.
             (json!([{"id": 1}]), json!([{"id": "1"}]), vec![], Some("id")),
             (
                 json!([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]),

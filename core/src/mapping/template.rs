@@ -69,13 +69,13 @@ pub(super) enum Text {
 /// Where a text goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A name, an id, a time: an empty text says nothing, an object or list is no text.
+    /// A name, an id, a time: an empty text counts as absent, an object or list is an error.
     Name,
-    /// Words for people: an empty text says nothing.
+    /// Text for people: an empty text counts as absent.
     Words,
-    /// A key: an empty text is one.
+    /// A key: an empty text is kept.
     Key,
-    /// A part of the data: an empty text is one.
+    /// A part of the data: an empty text is kept.
     Data,
 }
 

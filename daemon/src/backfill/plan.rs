@@ -1,6 +1,6 @@
 //! The plan of a backfill: what a request selects, checked, and how many jobs it would make.
 //!
-//! Owns what makes a request valid, and the counts. Changes nothing: a plan may be made as often as one likes.
+//! Owns what makes a request valid, and the counts. Changes nothing: making a plan has no effects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The allow-list: where webhooks may go.
 //!
-//! Owns both questions: whether a URL's host is listed, asked once at start, and whether an address that its name resolves
-//! to will do, asked before every connection. A listed name vouches for hosts on the internet only; a private or loopback
+//! Owns both questions: whether a URL's host is listed, checked once at start, and whether an address that its name resolves
+//! to is allowed, checked before every connection. A listed name covers hosts on the internet only; a private or loopback
 //! address has to be listed itself, so that the owner of a name cannot point it into the network around the daemon.
 
 use std::fmt;
@@ -62,7 +62,7 @@ impl AllowList {
         }
     }
 
-    /// Whether a connection to this address, for a URL with this host, will do.
+    /// Checks whether a connection to this address is allowed, for a URL with this host.
     ///
     /// # Errors
     /// A sentence.
@@ -72,7 +72,7 @@ impl AllowList {
         address: IpAddr,
         port: u16,
     ) -> Result<(), String> {
-        // Only `localhost` says by itself that this machine is meant.
+        // Only the name `localhost` may resolve to this machine without a listed address.
         let local = matches!(host, Host::Domain(name) if *name == "localhost");
         let kind = match place(address) {
             Place::Never(what) => {

@@ -57,7 +57,7 @@ struct Allowed<'a> {
 }
 
 impl Allowed<'_> {
-    /// Whether this is a name or address of ours. `authority` may end with a port: any will do.
+    /// Whether this is a name or address of the daemon. `authority` may end with any port.
     fn has(&self, authority: &str) -> bool {
         let host = host_of(authority);
         if host.eq_ignore_ascii_case("localhost") {

@@ -174,7 +174,7 @@ impl Sending {
             if let Err(error) = self.write(&mut piece, message, cursor) {
                 return Some((Err(axum::Error::new(error)), self));
             }
-            // What the filter left out is no piece: it goes on with what comes next.
+            // Entries that do not match make no piece: continue with the next ones.
             if !piece.is_empty() && !self.feed.has_more() || piece.len() >= PIECE_BYTES {
                 return Some((Ok(piece.into()), self));
             }

@@ -16,7 +16,7 @@ use crate::reading::read;
 use crate::store::{Direction, Job, Store, StoreError};
 use crate::time_travel::TimeTravel;
 
-/// What an attempt needs beside the job.
+/// What an attempt needs in addition to the job.
 pub(super) struct JobContext {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) store: Arc<dyn Store>,
@@ -26,7 +26,7 @@ pub(super) struct JobContext {
     pub(super) limit: Duration,
 }
 
-/// Tries a job once; the error is what is put on record.
+/// Tries a job once; the error is what gets recorded.
 pub(super) async fn attempt(context: &JobContext, job: &Job) -> Result<(), String> {
     let delivery = delivery(context, job).await?;
     // A task of its own, so that a panic ends there.

@@ -1,4 +1,4 @@
-//! The worker of one handler: takes its jobs in order, some at a time, and sees each to its end.
+//! Worker of one handler: takes its jobs in order, several at a time, and records their outcomes.
 //!
 //! Owns the choice of the next job. Only the first open job of a stream is ever begun, so the jobs of one stream are handled
 //! in order, and one that failed blocks its own stream and no other. The store is the only queue: what is kept here is
@@ -21,7 +21,7 @@ use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
 use crate::reading::read;
 use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
 
-/// Why a worker looks again.
+/// Why a worker scans for jobs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WakeUp {
     /// This job is pending again.
@@ -240,7 +240,7 @@ impl Worker {
         })
         .await;
         match next {
-            // One that was not seen yet comes up by itself.
+            // A job that was not seen yet is found by the next scan.
             Ok(Some(next)) if next.status == JobStatus::Pending && next.id <= queue.seen => {
                 queue.place(&next, self.clock.now());
             }

@@ -225,7 +225,7 @@ struct Names<'a> {
     view: &'a dyn View,
     filter: StreamFilter,
     ready: VecDeque<(String, Option<u64>)>,
-    /// The last name that was gone past; `None` before the first.
+    /// The last name that was visited; `None` before the first.
     after: Option<String>,
     done: bool,
 }

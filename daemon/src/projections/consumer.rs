@@ -1,7 +1,7 @@
 //! Consumer of the log: one thread per projection, the only writer of the read model that answers queries.
 //!
 //! Owns the order of everything that changes it: the next events, documents re-folded, a rebuilt read model put in its
-//! place. An error or a panic does not end it: it tries again, at growing distances, and says so meanwhile.
+//! place. An error or a panic does not end it: it retries with back-off, and reports the error meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

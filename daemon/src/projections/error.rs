@@ -1,4 +1,4 @@
-//! What can go wrong with a projection or its read model.
+//! Errors of projections and read models.
 
 use whodunit_core::ids::Position;
 
@@ -14,7 +14,7 @@ pub enum ProjectionError {
     Engine {
         /// What was being done, as a verb phrase.
         doing: &'static str,
-        /// The engine's own word.
+        /// The engine's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -23,7 +23,7 @@ pub enum ProjectionError {
     Unwritten {
         /// What was being done, as a verb phrase.
         doing: &'static str,
-        /// The system's own word; that of the earlier failure is not known any more.
+        /// The system's error; that of an earlier failure is no longer known.
         reason: String,
     },
     /// The disk or the directory failed.
@@ -31,7 +31,7 @@ pub enum ProjectionError {
     Disk {
         /// What was being done, as a verb phrase with its object.
         doing: String,
-        /// The system's own word.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },

@@ -10,7 +10,7 @@ use whodunit_core::api::pipeline::ProjectionStatus;
 use crate::limits::PROJECTION_STALLED_AFTER;
 use crate::runs::Rate;
 
-/// A projection that is at most this far behind, and for less than [`NEARLY`], is as good as level.
+/// A projection that is at most this far behind, and for less than [`NEARLY`], counts as up to date.
 const NEARLY_EVENTS: u64 = 1_000;
 const NEARLY: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,6 @@
-//! Time travel: from a stream and a point of its history to a revision, and from a revision to the state after it.
+//! Time travel: resolves a time to a revision, and loads the state at a revision.
 //!
-//! Owns the way there: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
+//! Owns the steps: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
 //! a revision is the same whichever way it is reached; a snapshot that is missing, stale, ahead of its stream or
 //! undecodable costs time, never correctness. Never writes to the log.
 //!

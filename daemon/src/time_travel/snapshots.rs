@@ -1,4 +1,4 @@
-//! Snapshots: how a state is kept, when one is worth keeping, and how it is told from garbage.
+//! Snapshots: their encoding, when one is worth saving, and how a damaged one is recognised.
 //!
 //! Owns the encoding and the spacing. A snapshot is derived data: whatever is wrong with one, the reader folds from an
 //! earlier one or from the beginning, and says so in the log.

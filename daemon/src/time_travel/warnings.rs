@@ -1,6 +1,6 @@
-//! Warnings: what a time-travel reply must say about its own answer.
+//! Warnings of time-travel replies.
 //!
-//! Owns when there is something to say, and the words. Every lookup goes by the index of events that are out of order by
+//! Owns the conditions and the texts. Every lookup goes by the index of events that are out of order by
 //! time, so it costs nothing where a stream has none.
 
 use whodunit_core::api::warning::{WARNING_REVISIONS_MAX, Warning, WarningCode};

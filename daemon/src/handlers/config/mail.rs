@@ -12,7 +12,7 @@ use super::{Checked, Reading};
 use crate::handlers::settings::{Login, MailSettings, Security, SmtpSettings, Transport};
 use crate::limits::MAIL_TIMEOUT_DEFAULT;
 
-/// Folder of the mails, in the data directory, when nothing is said about mails.
+/// Default folder of the mails, in the data directory.
 const MAIL_FOLDER: &str = "mail";
 const DEFAULT_FROM: &str = "whodunit <whodunit@localhost>";
 const USERNAME: &str = "WHODUNIT_SMTP_USERNAME";

@@ -68,8 +68,8 @@ impl Client {
             .map_err(|error| format!("`{host}` did not answer: {}", causes(&error)))
     }
 
-    /// The addresses of a host, each of which will do. One that will not is not passed over: a name that resolves to it is
-    /// not to be trusted.
+    /// The addresses of a host, all of them allowed. One forbidden address fails the attempt: a name that resolves to it
+    /// cannot be trusted.
     async fn addresses(&self, host: &Host<&str>, port: u16) -> Result<Vec<IpAddr>, String> {
         let mut addresses = match host {
             Host::Ipv4(address) => vec![(*address).into()],
@@ -153,7 +153,7 @@ async fn exchange(
     Ok(Answer { status, body })
 }
 
-/// As much of a body as is worth quoting. One that breaks off is as good as one that ends.
+/// The first bytes of a body, for an error to quote. A body that breaks off is quoted as far as it came.
 async fn first_bytes(response: Response<Incoming>) -> Vec<u8> {
     let mut body = response.into_body();
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 //! Name resolution.
 //!
-//! Owns the seam at which a test says where a name is. Says nothing about whether an address will do.
+//! Owns the trait that tests replace. Does not check whether an address is allowed.
 
 use std::io;
 use std::net::IpAddr;

@@ -280,7 +280,7 @@ pub(crate) fn write_meta(
     Ok(())
 }
 
-/// Moves a file that cannot be used out of the way, over one that was moved there before.
+/// Moves a file that cannot be used aside, replacing one that was moved aside before.
 pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".damaged");
