@@ -1,9 +1,7 @@
-//! Models: a decider together with its command schemas, upcasters, secret fields and unique keys, for one category.
+//! Models: a decider with what surrounds it for one category.
 //!
 //! Owns the description (commands with their JSON Schema, upcasters, secret fields, unique keys), the rules hash, and
 //! the choice of the model for a category. Never decides or folds by itself.
-
-mod models;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -13,12 +11,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::decider::{Decider, Prepare};
-
+use crate::ids::StreamName;
 use crate::json::{State, at};
 use crate::keys::UniqueKey;
+use crate::merge;
 use crate::payload::{FieldError, PayloadSchema};
-
-pub use models::Models;
 
 /// What a command looks like.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +53,7 @@ pub struct Upcast {
     pub data: Map<String, Value>,
 }
 
-/// The description of a model.
+/// What a model says about itself.
 #[derive(Clone)]
 pub struct ModelSpec {
     /// Its name, by which a daemon is asked to use it.
@@ -81,18 +78,18 @@ pub struct ModelSpec {
     pub plaintext_fields: Vec<String>,
     /// JSON Pointer of the state's field that names a stream in lists.
     pub title: Option<String>,
-    /// JSON Pointer of the state's status field (`active`, `deleted`).
+    /// JSON Pointer of the state's field that says how it stands (`active`, `deleted`).
     pub status: Option<String>,
     /// The keys a state holds; no two streams may hold the same. `None` for a model that knows no such keys, whose
     /// appends then need no state.
     pub unique_keys: Option<fn(&State) -> Vec<UniqueKey>>,
 }
 
-/// Why a model cannot be made of a description.
+/// Why a description makes no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A command's schema is not a valid JSON Schema.
+    /// A command's schema is no JSON Schema.
     #[error("model `{model}`: the schema of `{command}` is wrong: {reason}")]
     Schema {
         /// The model.
@@ -140,10 +137,10 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// Makes a model, and compiles its commands' schemas.
+    /// Puts a model together, and compiles its commands' schemas.
     ///
     /// # Errors
-    /// When a schema does not compile, or two commands have the same name.
+    /// When a schema is none, or when two commands have the same name.
     pub fn new(
         spec: ModelSpec,
         decider: Arc<dyn Decider>,
@@ -176,7 +173,7 @@ impl Model {
         Ok(Self::assemble(spec, decider, prepare, payloads))
     }
 
-    /// Makes a model without commands, so without schemas that could fail to compile.
+    /// A model without commands, which cannot be wrong.
     pub(crate) fn without_commands(mut spec: ModelSpec, decider: Arc<dyn Decider>) -> Self {
         spec.commands.clear();
         Self::assemble(spec, decider, None, Vec::new())
@@ -198,7 +195,7 @@ impl Model {
         }
     }
 
-    /// Its description.
+    /// What it says about itself.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
     }
@@ -263,12 +260,12 @@ impl Model {
         self.spec.events.get(event_type).copied().unwrap_or(1)
     }
 
-    /// The title of a stream in this state, for lists.
+    /// How lists name a stream in this state.
     pub fn title(&self, state: &State) -> Option<String> {
         text_at(state, self.spec.title.as_deref()?)
     }
 
-    /// The status of a stream in this state.
+    /// How a stream in this state stands.
     pub fn status(&self, state: &State) -> Option<String> {
         text_at(state, self.spec.status.as_deref()?)
     }
@@ -344,4 +341,91 @@ fn rules_hash(spec: &ModelSpec) -> String {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
+}
+
+/// The models that a daemon was asked for, one per category, and the merge model for every other.
+#[derive(Debug, Clone)]
+pub struct Models {
+    by_category: BTreeMap<String, Model>,
+    /// Merge models of categories whose own model is known and was not asked for: its secrets stay hidden.
+    not_asked_for: BTreeMap<String, Model>,
+    merge: Model,
+}
+
+impl Default for Models {
+    /// No model was asked for: every category is folded by merge.
+    fn default() -> Self {
+        Self {
+            by_category: BTreeMap::new(),
+            not_asked_for: BTreeMap::new(),
+            merge: merge::model(),
+        }
+    }
+}
+
+impl Models {
+    /// These models, and merge for every other category.
+    ///
+    /// # Errors
+    /// When two are for the same category.
+    pub fn new(models: impl IntoIterator<Item = Model>) -> Result<Self, ModelError> {
+        let mut all = Self::default();
+        for model in models {
+            let Some(category) = model.spec.category.clone() else {
+                all.merge = model;
+                continue;
+            };
+            if let Some(first) = all.by_category.get(&category) {
+                return Err(ModelError::CategoryTwice {
+                    first: first.name().to_owned(),
+                    second: model.name().to_owned(),
+                    category,
+                });
+            }
+            all.by_category.insert(category, model);
+        }
+        Ok(all)
+    }
+
+    /// The same, where a category without a model has these fields hidden: a log that was written under a model may be read
+    /// without it, and its secrets are secrets still.
+    #[must_use]
+    pub fn hiding(mut self, category: &str, secret_fields: &[&str]) -> Self {
+        self.not_asked_for
+            .insert(category.to_owned(), merge::hiding(secret_fields));
+        self
+    }
+
+    /// The model that folds this stream.
+    pub fn for_stream(&self, stream: &StreamName) -> &Model {
+        self.for_category(stream.category())
+    }
+
+    /// The model that folds this category.
+    pub fn for_category(&self, category: &str) -> &Model {
+        self.by_category
+            .get(category)
+            .or_else(|| self.not_asked_for.get(category))
+            .unwrap_or(&self.merge)
+    }
+
+    /// The model that was asked for this category, if one was.
+    pub fn asked_for(&self, category: &str) -> Option<&Model> {
+        self.by_category.get(category)
+    }
+
+    /// Whether any of them knows secret fields: then what is shown is not all that is stored.
+    pub fn have_secrets(&self) -> bool {
+        self.all().any(Model::has_secrets)
+    }
+
+    /// All models that were asked for, by category.
+    pub fn all(&self) -> impl Iterator<Item = &Model> {
+        self.by_category.values()
+    }
+
+    /// The model of categories without one.
+    pub fn merge(&self) -> &Model {
+        &self.merge
+    }
 }

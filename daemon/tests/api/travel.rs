@@ -1,6 +1,5 @@
 //! Time travel: the state at a revision is the same whichever way it is reached.
 
-
 use serde_json::{Value, json};
 
 use whodunit_daemon::time_travel::snapshots;

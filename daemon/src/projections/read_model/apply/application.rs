@@ -6,7 +6,6 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use whodunit_core::consistency::{AppliedEvent, Digest};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::State;
 
 use super::super::file::{
     APPLY_LOG, APPLY_LOG_ROW_ENTRIES, CheckpointMeta, DOCUMENTS, INDEX, NUMBERS, engine,
