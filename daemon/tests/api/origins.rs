@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 
-use serde_json::json;
-
 use whodunit_daemon::Config;
 
+use crate::store_failures::Failing;
 use crate::support::{Api, config, request};
 
 async fn with(api: &Api, headers: &[(&str, &str)]) -> crate::support::Reply {

@@ -16,7 +16,7 @@ use whodunit_daemon::store::{
 use crate::support::{Api, suspend};
 
 /// A store that fails in the way it is told to.
-struct Failing {
+pub(crate) struct Failing {
     how: How,
     head: watch::Sender<Head>,
 }

@@ -35,7 +35,7 @@ pub(crate) fn counts(report: &Value) -> [u64; 6] {
 }
 
 /// Users, doors, rejections and old event types, so interleaved that order matters.
-async fn believable(api: &Api) {
+pub(crate) async fn believable(api: &Api) {
     for n in 0..40 {
         let stream = format!("user-{}", n % 10);
         api.clock

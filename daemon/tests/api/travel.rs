@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use whodunit_daemon::time_travel::snapshots;
-
 use crate::support::{Api, suspend};
 
 /// Sarah: created on the 1st, suspended on the 20th, deleted on the 24th at 15:47:23.

@@ -8,7 +8,7 @@ use whodunit_daemon::handlers::PipelineConfig;
 use whodunit_daemon::outbox::Handler;
 
 use crate::smtp_server::{Act, Habits, SmtpServer};
-use crate::support::{Authority, Names, configure, created, delivery, failure, log, set_up};
+use crate::support::{Authority, Names, configure, created, delivery, failure, set_up};
 
 pub(crate) const USERNAME: &str = "postmaster-of-tests";
 pub(crate) const PASSWORD: &str = "a-very-secret-password";
