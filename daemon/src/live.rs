@@ -61,13 +61,13 @@ pub(crate) enum Message {
 
 /// Why a feed cannot start.
 #[derive(Debug)]
-pub(crate) enum NoFeed {
+pub(crate) enum FeedError {
     /// The cursor is beyond the head.
     BeyondHead(Head),
     Store(StoreError),
 }
 
-impl From<StoreError> for NoFeed {
+impl From<StoreError> for FeedError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -91,7 +91,7 @@ impl Feed {
         places: &Arc<Places>,
         after: Option<After>,
         heartbeat: Duration,
-    ) -> Result<Self, NoFeed> {
+    ) -> Result<Self, FeedError> {
         // Subscribed before the first look: nothing can fall in between.
         let head = store.head();
         let places = Arc::clone(places);
@@ -107,7 +107,7 @@ impl Feed {
                 None => places.decision_before(view, Position(after.position))?,
             };
             if after.position > now.position || decision > now.decision {
-                return Err(NoFeed::BeyondHead(head));
+                return Err(FeedError::BeyondHead(head));
             }
             Ok(Cursor {
                 position: after.position,

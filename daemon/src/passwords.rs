@@ -32,12 +32,12 @@ pub struct Argon2id {
 }
 
 /// A buffer for one hash; returned to the pool when dropped.
-struct Turn<'a> {
+struct BufferGuard<'a> {
     owner: &'a Argon2id,
     buffer: Vec<Block>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for BufferGuard<'_> {
     fn drop(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
         // What a more expensive hash than ours took is not kept.
@@ -65,12 +65,12 @@ impl Argon2id {
         }
     }
 
-    fn turn(&self) -> Turn<'_> {
+    fn turn(&self) -> BufferGuard<'_> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             // The buffer used last comes first: others may never need their memory.
             if let Some(buffer) = free.pop() {
-                return Turn {
+                return BufferGuard {
                     owner: self,
                     buffer,
                 };

@@ -68,7 +68,7 @@ pub fn what_if(
     let start = travel
         .state_without_snapshots(view, model, &request.stream, from)?
         .folded;
-    let holders = HoldersThen {
+    let holders = HoldersAtBase {
         view,
         base: base.at,
         known: RefCell::default(),
@@ -192,7 +192,7 @@ fn refused(problem: Problem) -> WhatIfFailure {
 }
 
 /// Who held a key at the base, by the store: by position, or by the streams' effective times where the base is a time.
-struct HoldersThen<'a> {
+struct HoldersAtBase<'a> {
     view: &'a dyn View,
     base: WhatIfBase,
     /// What was asked before: the base does not move.
@@ -200,7 +200,7 @@ struct HoldersThen<'a> {
     failure: RefCell<Option<StoreError>>,
 }
 
-impl KeyHolders for HoldersThen<'_> {
+impl KeyHolders for HoldersAtBase<'_> {
     fn holder(&self, category: &str, key: &UniqueKey, except: &StreamName) -> Option<StreamName> {
         if let Some(known) = self.known.borrow().get(key) {
             return known.clone();

@@ -71,9 +71,7 @@ pub(super) enum Misfit {
         value: String,
     },
     /// An object or list where a text is wanted.
-    #[error(
-        "{value} is not a text; point to a value inside it, or write `text(…)` to use all of it"
-    )]
+    #[error("{value} is no text; name what is meant in it, or write `text(…)` for all of it")]
     NoText { value: String },
     /// It would be more than an event can hold.
     #[error(

@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             Err(why) => {
                 made.outcome = StepOutcome::Unknown;
                 made.message = Some(format!(
-                    "{why}. Later steps continue as if this command had not been sent"
+                    "{why}. Later steps go on as if this command had not been given"
                 ));
             }
             Ok(command) => match self.decide(&command) {

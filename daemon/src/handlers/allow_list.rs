@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::addresses::{Place, place};
+use super::addresses::{AddressClass, classify};
 
 /// Where webhooks may go.
 #[derive(Debug, Clone, Default)]
@@ -51,8 +51,8 @@ impl AllowList {
             Host::Ipv4(address) => self.lists((*address).into(), port),
             Host::Ipv6(address) => self.lists((*address).into(), port),
         };
-        match literal(&host).map(place) {
-            Some(Place::Never(what)) => {
+        match literal(&host).map(classify) {
+            Some(AddressClass::Never(what)) => {
                 Err(format!("`{host}` is {what}; webhooks are never sent there"))
             }
             _ if listed => Ok(()),
@@ -74,16 +74,16 @@ impl AllowList {
     ) -> Result<(), String> {
         // Only the name `localhost` may resolve to this machine without a listed address.
         let local = matches!(host, Host::Domain(name) if *name == "localhost");
-        let kind = match place(address) {
-            Place::Never(what) => {
+        let kind = match classify(address) {
+            AddressClass::Never(what) => {
                 return Err(format!(
                     "`{host}` is at {address}, {what}; webhooks are never sent there"
                 ));
             }
-            Place::Public => return Ok(()),
-            Place::Loopback if local => return Ok(()),
-            Place::Loopback => "this machine itself",
-            Place::Private => "not an address on the internet",
+            AddressClass::Public => return Ok(()),
+            AddressClass::Loopback if local => return Ok(()),
+            AddressClass::Loopback => "this machine itself",
+            AddressClass::Private => "not an address on the internet",
         };
         if self.lists(address, port) {
             return Ok(());
@@ -106,7 +106,7 @@ impl Entry {
             )
         })?;
         if let Self::Address { address, .. } = entry
-            && let Place::Never(what) = place(address)
+            && let AddressClass::Never(what) = classify(address)
         {
             return Err(format!(
                 "`{text}` is {what}; webhooks are never sent there, even when listed"
@@ -285,7 +285,7 @@ mod tests {
             AllowList::parse(&entry)
                 .unwrap_err()
                 .1
-                .contains("listed or not")
+                .contains("even when listed")
         );
     }
 

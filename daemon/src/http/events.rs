@@ -127,7 +127,7 @@ pub(crate) async fn get_event(
 /// What the rules answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Answered {
+pub(crate) enum OutcomeFilter {
     /// It led to events.
     Accepted,
     /// A rule refused it.
@@ -143,7 +143,7 @@ pub(crate) struct DecisionsParams {
     stream: Option<StreamName>,
     /// Only `accepted` or only `rejected` ones.
     #[param(inline)]
-    outcome: Option<Answered>,
+    outcome: Option<OutcomeFilter>,
     /// The direction: `forward` (oldest first, the default) or `backward`.
     #[param(inline)]
     order: Option<Order>,
@@ -168,7 +168,9 @@ pub(crate) async fn list_decisions(
     let from = order.read_cursor(params.cursor.as_deref())?;
     let filter = DecisionFilter {
         stream: params.stream,
-        rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),
+        rejected: params
+            .outcome
+            .map(|outcome| outcome == OutcomeFilter::Rejected),
     };
     let reveal = asked_to_reveal(
         params.reveal == Some(true),

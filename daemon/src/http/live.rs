@@ -23,7 +23,7 @@ use super::extract::Query;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry};
 use crate::limits::LIVE_RETRY;
-use crate::live::{After, Feed, Message, NoFeed};
+use crate::live::{After, Feed, FeedError, Message};
 
 /// Bytes after which what is ready is sent, though more is ready.
 const PIECE_BYTES: usize = 64 << 10;
@@ -118,8 +118,8 @@ pub(crate) async fn live_events(
     };
     let feed = Feed::begin(&parts.store, &parts.places, after, parts.config.heartbeat).await;
     let feed = feed.map_err(|error| match error {
-        NoFeed::Store(error) => ApiError::from(error),
-        NoFeed::BeyondHead(head) => {
+        FeedError::Store(error) => ApiError::from(error),
+        FeedError::BeyondHead(head) => {
             let detail = format!(
                 "`{name}` is beyond the head ({}.{}): this is a different log, or an older copy of it",
                 head.position, head.decision

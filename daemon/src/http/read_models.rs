@@ -45,7 +45,7 @@ pub(crate) async fn list_read_models(
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "it describes the parameters; they are read by `Asked::read`"
+    reason = "it describes the parameters; they are read by `ParsedQuery::read`"
 )]
 pub(crate) struct QueryParams {
     /// Occurs in a text of the document or in its key, without regard to case.
@@ -202,7 +202,7 @@ fn read_query(
     projection: &dyn Projection,
     pairs: Vec<(String, String)>,
 ) -> Result<(DocumentQuery, Wait), ApiError> {
-    let mut asked = Asked::default();
+    let mut asked = ParsedQuery::default();
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in pairs {
         if name != "filter" && seen.contains(&name) {
@@ -220,14 +220,14 @@ fn read_query(
     Ok((asked.query, Wait::from_params(&asked.wait)?))
 }
 
-struct Asked {
+struct ParsedQuery {
     query: DocumentQuery,
     wait: WaitParams,
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
-impl Default for Asked {
+impl Default for ParsedQuery {
     fn default() -> Self {
         Self {
             query: DocumentQuery::default(),
@@ -241,7 +241,7 @@ impl Default for Asked {
     }
 }
 
-impl Asked {
+impl ParsedQuery {
     fn read(
         &mut self,
         projection: &dyn Projection,

@@ -24,14 +24,14 @@ enum Act {
 }
 
 /// A handler that keeps a diary and acts as the test says, by stream.
-struct Told {
+struct Script {
     takes: Vec<EventPattern>,
     acts: Mutex<HashMap<String, Act>>,
     /// (Stream, revision, attempt) of each attempt, in the order they began.
     diary: watch::Sender<Vec<(String, u64, u32)>>,
 }
 
-impl Told {
+impl Script {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             takes: vec![EventPattern::parse("*").unwrap()],
@@ -40,7 +40,7 @@ impl Told {
         })
     }
 
-    fn tell(&self, stream: &str, act: Act) {
+    fn set_act(&self, stream: &str, act: Act) {
         let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
         acts.insert(stream.to_owned(), act);
     }
@@ -53,7 +53,7 @@ impl Told {
     }
 }
 
-impl Handler for Told {
+impl Handler for Script {
     fn name(&self) -> &'static str {
         "told"
     }
@@ -106,7 +106,7 @@ fn quick() -> Settings {
     }
 }
 
-fn start(store: &Arc<dyn Store>, handler: &Arc<Told>, settings: Settings) -> Outbox {
+fn start(store: &Arc<dyn Store>, handler: &Arc<Script>, settings: Settings) -> Outbox {
     start_with(store, vec![Arc::clone(handler) as _], settings)
 }
 
@@ -175,7 +175,7 @@ fn counts_by_status(view: &dyn View) -> (u64, u64, u64, u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     // Some before the start, some after.
     append(&store, "a-1", 20).await;
     let outbox = start(&store, &handler, quick());
@@ -196,8 +196,8 @@ async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stream_only() {
     for act in [Act::Err, Act::Panic, Act::PanicAtOnce, Act::Hang] {
-        let (store, handler) = (store(), Told::new());
-        handler.tell("a-1", act);
+        let (store, handler) = (store(), Script::new());
+        handler.set_act("a-1", act);
         let settings = Settings {
             timeout: Duration::from_millis(if act == Act::Hang { 20 } else { 60_000 }),
             ..quick()
@@ -216,7 +216,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         assert_eq!((failed.status, failed.attempts), (JobStatus::Failed, 4));
         let error = failed.last_error.unwrap();
         let said = match act {
-            Act::Hang => "not done within 0.02 s",
+            Act::Hang => "did not finish within 0.02 s",
             Act::Panic | Act::PanicAtOnce => "panicked",
             Act::Err | Act::Succeed => "told to fail",
         };
@@ -225,7 +225,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         drop(view);
 
         // One call retries it, and what it blocked follows.
-        handler.tell("a-1", Act::Succeed);
+        handler.set_act("a-1", Act::Succeed);
         assert!(matches!(
             outbox.retry(2).await,
             Err(RetryError::NotFailed {
@@ -249,8 +249,8 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn distances_between_attempts_grow() {
-    let (store, handler) = (store(), Told::new());
-    handler.tell("a-1", Act::Err);
+    let (store, handler) = (store(), Script::new());
+    handler.set_act("a-1", Act::Err);
     let settings = Settings {
         retries: Retries {
             retries: 2,
@@ -284,10 +284,10 @@ async fn distances_between_attempts_grow() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     let streams: Vec<String> = (0..50).map(|n| format!("a-{n}")).collect();
     for stream in &streams {
-        handler.tell(stream, Act::Err);
+        handler.set_act(stream, Act::Err);
         append(&store, stream, 2).await;
     }
     let outbox = start(&store, &handler, quick());
@@ -296,7 +296,7 @@ async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
     })
     .await;
     for stream in &streams {
-        handler.tell(stream, Act::Succeed);
+        handler.set_act(stream, Act::Succeed);
     }
     assert_eq!(outbox.retry_all("told").await.unwrap(), 50);
     until(&store, "all done", |view| {
@@ -310,7 +310,7 @@ async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
 /// Otherwise each of them would fold its stream from the beginning: the work would grow with the square of its length.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_jobs_of_a_long_stream_start_from_snapshots() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     let outbox = start(&store, &handler, quick());
     for _ in 0..10 {
         let long = json!({"text": "x".repeat(1_000)});
@@ -332,7 +332,7 @@ async fn the_jobs_of_a_long_stream_start_from_snapshots() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crash_left_under_way_is_done_again() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     append(&store, "a-1", 2).await;
     let begun = vec![JobChange::Begin { id: 1 }];
     store.change_jobs(begun, SystemClock.now()).await.unwrap();
@@ -378,8 +378,8 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
 
 #[tokio::test]
 async fn stopping_gives_back_what_hangs() {
-    let (store, handler) = (store(), Told::new());
-    handler.tell("a-1", Act::Hang);
+    let (store, handler) = (store(), Script::new());
+    handler.set_act("a-1", Act::Hang);
     let settings = Settings {
         shutdown_timeout: Duration::from_millis(1),
         ..quick()
@@ -395,7 +395,7 @@ async fn stopping_gives_back_what_hangs() {
 
 #[test]
 fn the_table_gives_each_event_its_handlers() {
-    let handler: Arc<dyn Handler> = Arc::new(Told {
+    let handler: Arc<dyn Handler> = Arc::new(Script {
         takes: vec![EventPattern::parse("user/UserCreated").unwrap()],
         acts: Mutex::default(),
         diary: watch::Sender::new(Vec::new()),

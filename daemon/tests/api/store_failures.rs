@@ -201,6 +201,6 @@ async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
     assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
     let problem = api.get("/v1/ready").await.problem(503, "unavailable");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("started again"), "{detail}");
+    assert!(detail.contains("restarted"), "{detail}");
     assert_eq!(api.get("/v1/events").await.status, 200);
 }

@@ -14,7 +14,7 @@ use whodunit_core::json::State;
 use whodunit_core::model::Models;
 
 use super::super::error::{ProjectionError, panicked};
-use super::super::pages::{Page, Pages, Stretch, read_ahead};
+use super::super::pages::{LogRange, Page, Pages, read_ahead};
 use super::super::projection::{Projection, rules_hash};
 use super::file::{CheckpointMeta, Durable, ReadModel, engine, write_meta};
 use crate::store::{Direction, LogFilter, View};
@@ -97,7 +97,7 @@ pub(crate) fn advance(
     let meta = {
         let mut application = Application::begin(&txn, rules, view, meta.clone())?;
         let (mut checkpoint, mut bytes) = (meta.checkpoint, 0);
-        let stretch = Stretch {
+        let range = LogRange {
             category: rules.projection.category(),
             after: checkpoint,
             until,
@@ -114,8 +114,8 @@ pub(crate) fn advance(
             Ok(bytes + application.loaded_bytes < bounds.bytes)
         };
         match ahead {
-            Some(ahead) => read_ahead(ahead, stretch, bounds.events, each)?,
-            None => Pages::new(view, stretch).for_each(bounds.events, each)?,
+            Some(ahead) => read_ahead(ahead, range, bounds.events, each)?,
+            None => Pages::new(view, range).for_each(bounds.events, each)?,
         }
         let anchor = anchor_event(view, checkpoint)?;
         application.finish(checkpoint, anchor)?
