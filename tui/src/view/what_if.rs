@@ -8,7 +8,7 @@ use whodunit_core::api::what_if::{
     Action, Continuation, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep,
 };
 
-use super::state::{FieldRow, fields};
+use super::state::{FieldRow, fields, folded};
 use super::{below, failure, first_row, loading, pane, warning_lines};
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::{WhatIfScreen, World};
@@ -78,18 +78,15 @@ fn draw_scenario(
         ),
     ])];
     let then = match scenario.continuation {
-        Continuation::None => "ends here (m re-folds the rest)",
-        Continuation::Refold => "re-fold: recorded events applied, no rules run",
+        Continuation::None => "stops here (m re-folds later events)",
+        Continuation::Refold => "re-folds later events; no rules run",
     };
     lines.extend(change_lines(app, screen, history, cells));
     if screen.changes() == 0 && inner.height > 3 {
-        lines.push(Line::styled(
-            "nothing is changed yet:",
-            theme.style(Token::Muted),
-        ));
+        lines.push(Line::styled("no changes yet:", theme.style(Token::Muted)));
         for hint in [
             "x drops the selected event",
-            "e edits what it said",
+            "e edits its data",
             "a runs a command",
             "E adds a raw event",
         ] {
@@ -315,7 +312,7 @@ fn world_lines(
         World::After(revision) => (
             revision.to_string(),
             name(*revision),
-            "(after the end)".to_owned(),
+            "(not applied)".to_owned(),
             Token::Future,
             None,
         ),
@@ -401,7 +398,9 @@ fn draw_state(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rec
     let cells = usize::from(inner.width);
     let mut lines = warning_lines(theme, &out.warnings, cells);
     lines.extend(state_lines(app, out, cells));
-    let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
+    let scroll = screen
+        .state_scroll
+        .min(lines.len().saturating_sub(usize::from(inner.height)));
     frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(
         Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
@@ -412,6 +411,8 @@ fn draw_state(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rec
 fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
     let theme = app.theme;
     let (was, then) = (fields(&out.actual.state), fields(&out.state));
+    let hidden = [&was, &then].map(|fields| fields.hidden_line(theme));
+    let (was, then) = (was.rows, then.rows);
     let value = |rows: &[FieldRow], path: &str| {
         rows.iter()
             .find(|row| row.path == path)
@@ -460,14 +461,20 @@ fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
             (Some(after), _) => after.clone(),
         };
         let before = before.unwrap_or_else(|| "(none)".to_owned());
-        let text = format!(
-            "{mark} {} {} {}",
-            fit(&safe(&row.name), column),
-            fit(&before, half),
-            cut(&after, half)
-        );
-        lines.push(Line::styled(text, theme.style(token)));
+        let (before, after) = (folded(&before, half), folded(&after, half));
+        let name = fit(&safe(&row.name), column);
+        for index in 0..before.len().max(after.len()) {
+            let part = |lines: &[String]| fit(lines.get(index).map_or("", String::as_str), half);
+            let head = if index == 0 {
+                format!("{mark} {name}")
+            } else {
+                fit("", column + 2)
+            };
+            let text = format!("{head} {} {}", part(&before), part(&after));
+            lines.push(Line::styled(text.trim_end().to_owned(), theme.style(token)));
+        }
     }
+    lines.extend(hidden.into_iter().flatten().take(1));
     let sum = summary(out);
     lines.push(Line::default());
     lines.extend(
@@ -487,7 +494,7 @@ fn summary(out: &WhatIfOut) -> String {
         .count();
     let divergence = match out.first_divergence {
         Some(at) => format!("first divergence at revision {at}"),
-        None => "no divergence: this is what happened".to_owned(),
+        None => "no divergence: same as what happened".to_owned(),
     };
     match rejected {
         0 => divergence,
