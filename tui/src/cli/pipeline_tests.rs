@@ -186,7 +186,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
         ),
         (2, 4)
     );
-    assert!(said.err.contains("there is more"), "{}", said.err);
+    assert!(said.err.contains("there are more"), "{}", said.err);
 }
 
 #[tokio::test]
