@@ -145,7 +145,7 @@ impl Zone {
     }
 
     /// What the zone's clocks showed as this time of UTC.
-    pub(crate) fn from_local(self, local: Timestamp) -> Timestamp {
+    pub(crate) fn to_utc(self, local: Timestamp) -> Timestamp {
         let back = |time| local.plus_micros(-i64::from(self.offset(time)) * 1_000_000);
         // The offset of the time that is looked for, not of the one that has the same digits in UTC.
         back(back(local))
@@ -269,7 +269,7 @@ mod tests {
         ] {
             let utc: Timestamp = utc.parse().unwrap();
             let local = utc.plus_micros(i64::from(summer_time(utc)) * 1_000_000);
-            assert_eq!(zone.from_local(local), utc);
+            assert_eq!(zone.to_utc(local), utc);
         }
     }
 }

@@ -74,7 +74,7 @@ fn zoned(text: &str, zone: Zone) -> Result<Target, String> {
     Ok(Target::Time(if suffix.is_some() {
         time
     } else {
-        zone.from_local(time)
+        zone.to_utc(time)
     }))
 }
 

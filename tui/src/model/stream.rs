@@ -370,21 +370,6 @@ pub(crate) fn quote(text: &str) -> String {
     out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_line_can_be_seen_and_means_the_same() {
-        assert_eq!(quote("user-sarah"), "user-sarah");
-        assert_eq!(quote("it's Ünïcode"), r"'it'\''s Ünïcode'");
-        assert_eq!(
-            quote("a\u{1b}'\\\u{3164}\u{e0001}é"),
-            r"$'a\x1b\'\\\u3164\U000e0001é'"
-        );
-    }
-}
-
 /// Lines that a value or a sentence takes at most.
 const LINES_MAX: usize = 8;
 /// Cells that a value has at least.
@@ -397,5 +382,20 @@ fn lines_of(value: &Value) -> usize {
         Value::Array(items) if !items.is_empty() => items.iter().map(lines_of).sum(),
         Value::String(text) => (text.len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
         other => (other.to_string().len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_seen_and_means_the_same() {
+        assert_eq!(quote("user-sarah"), "user-sarah");
+        assert_eq!(quote("it's Ünïcode"), r"'it'\''s Ünïcode'");
+        assert_eq!(
+            quote("a\u{1b}'\\\u{3164}\u{e0001}é"),
+            r"$'a\x1b\'\\\u3164\U000e0001é'"
+        );
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
     let scope = model.front.scope();
     match (overlay, &model.front) {
         (Overlay::Help { filter, scroll }, _) => {
-            help::help(app, frame, body, scope, (filter, *scroll))
+            help::help(app, frame, body, scope, (filter, *scroll));
         }
         (Overlay::Palette { filter, selected }, _) => {
             palette::palette(app, frame, body, scope, (filter, *selected));
