@@ -58,7 +58,10 @@ async fn a_number_keeps_its_digits_in_every_answer() {
     assert_eq!(diff.matches("\"path\"").count(), 1, "{diff}");
     let what_if = json!({"stream": "num-1", "at_revision": 1, "do": [{"event": {"event_type": "Set", "data": {}}}]});
     let scenario = api.post("/v1/what-if", &what_if).await.text;
-    assert!(scenario.contains(big) && scenario.contains(fine), "{scenario}");
+    assert!(
+        scenario.contains(big) && scenario.contains(fine),
+        "{scenario}"
+    );
 
     api.level().await;
     let found = async |filter: &str| {
