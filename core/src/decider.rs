@@ -79,6 +79,9 @@ pub enum PrepareError {
     /// In a what-if: it depends on a secret that only the real rules may look at. Says what the caller may do.
     #[error("{0}")]
     Unknown(String),
+    /// It depends on a secret that is not on record: the log is a redacted copy. Says nothing about the command.
+    #[error("{0}")]
+    Redacted(String),
     /// The work itself failed (no randomness, out of memory); says nothing about the command.
     #[error("the command could not be prepared: {0}")]
     Failed(String),

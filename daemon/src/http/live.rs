@@ -207,6 +207,7 @@ impl Sending {
                 let head = LiveHead {
                     position: head.position.0,
                     decision: head.decision,
+                    redacted_copy: self.parts.store.is_redacted_copy(),
                 };
                 ("event: head\n", serde_json::to_string(&head)?)
             }

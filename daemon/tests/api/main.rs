@@ -32,4 +32,5 @@ mod travel;
 mod values;
 mod what_if;
 mod what_if_base;
+mod whole_files;
 mod write;
