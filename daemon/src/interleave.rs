@@ -142,31 +142,46 @@ const BLOCK: u64 = 1_000;
 /// halving the decision log itself. The furthest place up to the end of each block never goes back; it is read once and kept.
 /// Accepted decisions do not count: a live feed does not bring them, so they do not move a rejection in it.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Vec<Position>>);
+pub(crate) struct Places(Mutex<Vec<Furthest>>);
+
+/// Of the rejections up to the end of a block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Furthest {
+    place: Position,
+    /// The last one's sequence.
+    sequence: u64,
+}
 
 impl Places {
-    /// The last decision before the first rejection that stands at `position` or after it: what comes after it is what a
-    /// feed from the beginning brings after the event at `position`.
+    /// The last rejection before the first one that stands at `position` or after it: what comes after it is what a feed
+    /// from the beginning brings after the event at `position`.
     pub(crate) fn decision_before(
         &self,
         view: &dyn View,
         position: Position,
     ) -> Result<u64, StoreError> {
         let head = view.head().decision;
-        let blocks = {
-            let mut furthest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            while (furthest.len() as u64 + 1) * BLOCK <= head {
-                let block = block(view, furthest.len() as u64)?;
-                let so_far = furthest.last().copied();
-                let here = block.iter().map(place).chain(so_far).max();
-                furthest.push(here.unwrap_or_default());
+        let (blocks, known) = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            while (known.len() as u64 + 1) * BLOCK <= head {
+                let mut furthest = known.last().copied().unwrap_or_default();
+                for decision in block(view, known.len() as u64)? {
+                    furthest.place = furthest.place.max(place(&decision));
+                    furthest.sequence = decision.sequence;
+                }
+                known.push(furthest);
             }
-            furthest.partition_point(|furthest| *furthest < position)
+            let blocks = known.partition_point(|furthest| furthest.place < position);
+            let last = blocks.checked_sub(1).and_then(|last| known.get(last));
+            (blocks, last.copied().unwrap_or_default())
         };
+        let mut before = known.sequence;
         for index in blocks as u64..=head / BLOCK {
-            let block = block(view, index)?;
-            if let Some(found) = block.iter().find(|decision| place(decision) >= position) {
-                return Ok(found.sequence - 1);
+            for decision in block(view, index)? {
+                if place(&decision) >= position {
+                    return Ok(before);
+                }
+                before = decision.sequence;
             }
         }
         Ok(head)

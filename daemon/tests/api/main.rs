@@ -13,6 +13,7 @@
 )]
 
 mod browse;
+mod forms;
 mod hygiene;
 mod live;
 mod models;

@@ -28,6 +28,13 @@ async fn redacted_export(api: &Api) -> String {
     reply.text.replace("\"id-", "\"from-source-")
 }
 
+/// All but the last line: the digest there is that of the source's own ids.
+fn records(export: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = export.lines().collect();
+    assert!(lines.pop().unwrap().starts_with(r#"{"export_end":"#));
+    lines
+}
+
 #[tokio::test]
 async fn a_redacted_export_says_so_first_and_counts_what_follows() {
     let api = source().await;
@@ -84,7 +91,7 @@ async fn into_an_empty_store_it_goes_as_a_redacted_copy_labelled_everywhere() {
         assert_eq!(reply["warnings"][0]["code"], "redacted_copy", "{path}");
     }
     // Everything in its place, out again as it came in, and redacted even where secrets are asked for.
-    assert_eq!(copy.get("/v1/export").await.text, lines);
+    assert_eq!(records(&copy.get("/v1/export").await.text), records(&lines));
     let revealed = copy.get("/v1/export?reveal=true").await;
     assert_eq!(revealed.headers["whodunit-redacted"], "true");
     assert!(revealed.text.starts_with(r#"{"export":{"redacted":true"#));
@@ -97,7 +104,10 @@ async fn into_an_empty_store_it_goes_as_a_redacted_copy_labelled_everywhere() {
     // The copy of a copy.
     let again = Api::start();
     import(&again, "", &revealed.text).await.ok();
-    assert_eq!(again.get("/v1/export").await.text, lines);
+    assert_eq!(
+        records(&again.get("/v1/export").await.text),
+        records(&lines)
+    );
 }
 
 #[tokio::test]
@@ -153,7 +163,7 @@ async fn without_its_first_line_it_still_makes_an_empty_store_a_redacted_copy() 
         (&report["failed"], &report["redacted_copy"]),
         (&json!(0), &json!(true))
     );
-    assert_eq!(copy.get("/v1/export").await.text, lines);
+    assert_eq!(records(&copy.get("/v1/export").await.text), records(&lines));
 }
 
 #[tokio::test]
@@ -165,11 +175,12 @@ async fn without_the_model_that_wrote_it_a_redacted_copy_goes_round_as_well() {
         (&report["added"], &report["decisions"], &report["failed"]),
         (&json!(4), &json!(3), &json!(0))
     );
-    assert_eq!(copy.get("/v1/export").await.text, lines);
+    assert_eq!(records(&copy.get("/v1/export").await.text), records(&lines));
     let again = plain();
     let report = import(&again, "", &lines).await.ok();
     assert_eq!(report["redacted_copy"], true);
-    assert_eq!(again.get("/v1/export?reveal=true").await.text, lines);
+    let written = again.get("/v1/export").await.text;
+    assert_eq!(records(&written), records(&lines));
 }
 
 #[tokio::test]

@@ -207,6 +207,9 @@ pub(crate) fn print_notes(
             "{records} dated after the daemon's clock{added} in line {first}; the latest time is {latest}"
         ))?;
     }
+    if report.read == 0 && !report.incomplete {
+        terminal.note("the file holds no record")?;
+    }
     if let Some(said) = incomplete(report) {
         terminal.warn(said)?;
     }
