@@ -12,26 +12,26 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandIn {
-    /// What is asked for, in the imperative.
+    /// The command's type, in the imperative, such as `SuspendUser`.
     #[serde(rename = "type")]
     pub command_type: String,
-    /// Its parameters.
+    /// The command's parameters.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub payload: Map<String, Value>,
-    /// Who asks. Required outside a what-if.
+    /// The actor: the person, job or service that sends it. Required.
     #[serde(default)]
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: Option<String>,
     /// Makes the command idempotent; assigned when absent.
     #[serde(default)]
     pub command_id: Option<String>,
-    /// What it belongs to; the command's own id when absent.
+    /// Correlation id: what it belongs to. The command's own id when absent.
     #[serde(default)]
     pub correlation_id: Option<String>,
-    /// What directly caused it.
+    /// Causation id: the command or event that directly caused it.
     #[serde(default)]
     pub causation_id: Option<String>,
     /// What the stream's head must be; `any` when absent.
@@ -71,7 +71,7 @@ pub struct AppendIn {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "no_stream")]
     pub expected_revision: Option<ExpectedRevision>,
-    /// The facts, in order; at least one.
+    /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
 }
 
@@ -95,6 +95,10 @@ pub struct AppendedOut {
 }
 
 /// 200 of `POST /v1/import`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as its reader looks for it"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportReport {
     /// Lines read, blank ones not counted.
@@ -105,9 +109,9 @@ pub struct ImportReport {
     pub repeated: u64,
     /// Decisions added to the decision log.
     pub decisions: u64,
-    /// Records that made nothing: no rule of the mapping takes them, or the one that does says to skip them.
+    /// Records that made no event: no rule of the mapping matches, or the matching rule says to skip them.
     pub skipped: u64,
-    /// Those of them that no rule takes.
+    /// Those of them that no rule matches.
     #[serde(default)]
     pub unmatched: u64,
     /// Records that could not be imported.
@@ -117,7 +121,7 @@ pub struct ImportReport {
     /// Added events whose own position could not be kept, because the log has other events before them.
     #[serde(default)]
     pub renumbered: u64,
-    /// Added events that did not say when they were recorded: they have the daemon's time.
+    /// Added events without a time of their own: `recorded_at` is the daemon's clock.
     #[serde(default)]
     pub clock_used: u64,
     /// Added events whose own time lies after the daemon's clock.
@@ -160,21 +164,21 @@ pub struct ImportReport {
     /// How many records each rule of the mapping took, in its order.
     #[serde(default)]
     pub rules: Vec<RuleCount>,
-    /// The log's head afterwards.
+    /// The log's head after the import.
     pub head: u64,
 }
 
-/// What a rule of a mapping made.
+/// Counts for one rule of a mapping.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuleCount {
     /// The rule's name.
     pub rule: String,
-    /// How many records it made an event of, those on record already included.
+    /// Records that it made into events, including events already in the log.
     pub records: u64,
-    /// How many records it took and made nothing of, as it says (`skip`).
+    /// Records that it skipped (`skip = true`).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
-    /// How many records it took and could make no event of.
+    /// Records that it matched but could not make into an event.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// How many added events have the daemon's time, because the rule gives none.
@@ -217,19 +221,19 @@ pub struct DroppedCount {
 /// Records that could not be imported, for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportError {
-    /// The first one's line, from 1.
+    /// The line of the first one, from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How many records it is true of.
-    #[serde(default = "one")]
+    /// How many records have this error.
+    #[serde(default = "one_record")]
     pub count: u64,
-    /// Their first lines.
+    /// The first of their line numbers.
     #[serde(default)]
     pub lines: Vec<u64>,
 }
 
-fn one() -> u64 {
+fn one_record() -> u64 {
     1
 }
 

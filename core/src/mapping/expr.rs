@@ -47,7 +47,7 @@ pub(super) fn first<'a>(
             Ok(Found::Empty) => empty = true,
             Ok(Found::Nothing) => {}
             Err(misfit @ (Misfit::Unusable { .. } | Misfit::Implausible { .. })) => {
-                unusable = unusable.or(Some(misfit))
+                unusable = unusable.or(Some(misfit));
             }
             Err(misfit) => return Err(misfit),
         }

@@ -75,13 +75,13 @@ impl Importer {
         {
             let ids = self.recent.up_to(position, events);
             return Ok(ids.map(DecisionPlace::Events).ok_or_else(|| {
-                "the events it led to do not stand before it in this file".to_owned()
+                "the events it led to do not come before it in this file".to_owned()
             }));
         }
         let base = decision.base_position;
         let log = self.recent.at(base).map(str::to_owned);
         if log.is_none() && base != Position::ZERO {
-            let reason = "the event it was decided after does not stand before it in this file";
+            let reason = "the event it was decided after does not come before it in this file";
             return Ok(Err(reason.to_owned()));
         }
         self.await_all().await?;

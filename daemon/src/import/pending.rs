@@ -1,7 +1,7 @@
 //! Records on their way into the log.
 //!
 //! Many appends are in flight at a time, so that they share commits; their answers are awaited in the order they were
-//! submitted. The store gives out positions in that order too, so the order of the file holds whoever writes beside it.
+//! submitted. The store gives out positions in that order too, so the order of the file is kept even while other clients write.
 
 use std::future;
 use std::task::Poll;

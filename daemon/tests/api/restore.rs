@@ -152,7 +152,7 @@ struct Log {
 }
 
 impl Log {
-    fn of(view: &dyn View) -> Self {
+    fn from_view(view: &dyn View) -> Self {
         let all = LogFilter::default();
         let page = view
             .log(&all, None, Direction::Forward, usize::MAX, u64::MAX)
@@ -355,7 +355,7 @@ async fn under_fire(query: &str, times: u64) {
     let reference = Api::start();
     let report = import(&reference, &whole_lines, false).await.unwrap();
     assert!(!told(&report), "{report}");
-    let before = Log::of(&*reference.daemon.store().view().unwrap());
+    let before = Log::from_view(&*reference.daemon.store().view().unwrap());
     let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
     assert!(before.decisions.iter().filter(rejected).count() > 10);
     let mut restored = 0;
@@ -370,7 +370,7 @@ async fn under_fire(query: &str, times: u64) {
         let beside = dice.roll(2) == 0;
         let api = Api::start();
         let report = import(&api, &lines, beside).await;
-        let after = Log::of(&*api.daemon.store().view().unwrap());
+        let after = Log::from_view(&*api.daemon.store().view().unwrap());
         let Some(report) = report else {
             // Redacted values and another writer's history do not go together; nothing of the file is in.
             let own = before.events.iter().map(|event| &event.event_id);
@@ -437,8 +437,8 @@ async fn decisions_of_exports_that_do_not_name_events_are_placed_by_position() {
     damaged.remove(at);
     let target = Api::start();
     let report = import(&target, &damaged, false).await.unwrap();
-    let before = Log::of(&*source.daemon.store().view().unwrap());
-    let after = Log::of(&*target.daemon.store().view().unwrap());
+    let before = Log::from_view(&*source.daemon.store().view().unwrap());
+    let after = Log::from_view(&*target.daemon.store().view().unwrap());
     check(&before, &after, &report, &damaged).unwrap();
     assert!(report["failed"].as_u64().unwrap() > 0);
 }
