@@ -10,6 +10,7 @@
 mod error;
 mod jobs;
 pub mod redb;
+mod wal;
 
 #[cfg(test)]
 mod conformance;
