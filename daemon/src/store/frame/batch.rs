@@ -124,7 +124,16 @@ fn read_event(
 }
 
 /// The part of a stream's record that its last event says.
-fn of_last(placed: &Placed) -> (Revision, Position, Timestamp, &str, Option<&str>, Option<&str>) {
+fn of_last(
+    placed: &Placed,
+) -> (
+    Revision,
+    Position,
+    Timestamp,
+    &str,
+    Option<&str>,
+    Option<&str>,
+) {
     let event = &placed.event;
     (
         event.revision,

@@ -17,7 +17,14 @@ use crate::store::write::{Batch, Lookup, Plan, WriteTxn, plan, plan_jobs};
 use crate::store::{Append, JobChange, NewJob, PendingDecision, StreamLabel};
 
 pub(crate) const STREAMS: [&str; 8] = [
-    "user-1", "user-2", "user-Zoë", "order-1", "order-2", "order-10", "alone", "ord-1",
+    "user-1",
+    "user-2",
+    "user-Zoë",
+    "order-1",
+    "order-2",
+    "order-10",
+    "alone",
+    "ord-1",
 ];
 pub(crate) const HANDLERS: [&str; 3] = ["mail", "webhook:a", "webhook:b"];
 
@@ -134,10 +141,13 @@ impl History {
                     taken: !random.one_in(3),
                 })
                 .collect();
-            append.jobs = (0..random.below(3))
-                .map(|_| NewJob {
+            // A handler has one job of an event.
+            append.jobs = HANDLERS[random.below(HANDLERS.len())..]
+                .iter()
+                .take(random.below(3))
+                .map(|handler| NewJob {
                     event: random.below(count),
-                    handler: (*random.of(&HANDLERS)).to_owned(),
+                    handler: (*handler).to_owned(),
                 })
                 .collect();
         }
@@ -152,14 +162,14 @@ impl History {
     }
 
     fn event(&mut self, random: &mut Random) -> NewEvent {
-        let data = [
-            r#"{}"#,
+        let data = *random.of(&[
+            "{}",
             r#"{"b":1.50,"a":[1e3,12345678901234567890123]}"#,
             r#"{"s":" \" x","é":null}"#,
-        ];
+        ]);
         NewEvent {
             event_type: (*random.of(&["Made", "Changed", "Gone"])).to_owned(),
-            data: Json::parse(random.of(&data)).unwrap(),
+            data: Json::parse(data).unwrap(),
             schema_version: random.one_in(3).then_some(70_000),
             event_id: Some(self.id("event")),
             recorded_at: random.one_in(2).then(|| random.time()),
@@ -200,7 +210,7 @@ impl History {
 
     fn jobs(&mut self, random: &mut Random) -> Batch {
         let ids: Vec<u64> = self.memory.jobs.keys().copied().collect();
-        let changes: Vec<_> = (0..1 + random.below(4))
+        let changes: Vec<_> = (0..=random.below(4))
             .map(|_| {
                 let id = if ids.is_empty() { 1 } else { *random.of(&ids) };
                 let error = "it failed".to_owned();
@@ -229,5 +239,6 @@ impl History {
 
 pub(crate) fn key(random: &mut Random) -> UniqueKey {
     let name = *random.of(&["email", "phone"]);
-    UniqueKey::caseless(name, random.of(&["a", "b", "c"]))
+    let value = *random.of(&["a", "b", "c"]);
+    UniqueKey::caseless(name, value)
 }

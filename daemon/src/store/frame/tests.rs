@@ -1,13 +1,16 @@
 //! Whatever planning comes to is read as it was written; nothing else is taken for it, and no bytes make reading panic.
 
 use sha2::{Digest, Sha256};
+use whodunit_core::json::Json;
 
 use super::samples::{History, Random};
 use super::*;
 use crate::store::chain::{decision_leaf, event_leaf};
 
 fn written(batches: &[&Batch], before: Chain) -> (Vec<u8>, Chain) {
-    let after = batches.iter().fold(before, |chain, batch| chain.after(batch));
+    let after = batches
+        .iter()
+        .fold(before, |chain, batch| chain.after(batch));
     let mut bytes = Vec::new();
     encode(batches.iter().copied(), after, &mut bytes);
     (bytes, after)
@@ -48,7 +51,10 @@ fn a_frame_is_read_as_it_was_written() {
 #[test]
 fn a_frame_on_another_ground_is_refused() {
     let history = History::new(&mut Random::new(7), 20);
-    let with_event = history.batches.iter().find(|batch| !batch.events.is_empty());
+    let with_event = history
+        .batches
+        .iter()
+        .find(|batch| !batch.events.is_empty());
     let (bytes, _) = written(&[with_event.unwrap()], Chain::START);
     let mut other = Chain([1; 32]);
     let refused = decode(4, &bytes, &mut other).unwrap_err();
@@ -71,7 +77,7 @@ fn no_bytes_make_reading_panic_and_no_change_passes_for_a_record() {
     let whole = logged(&decode(1, &bytes, &mut Chain::START.clone()).unwrap());
     for _ in 0..20_000 {
         let mut changed = bytes.clone();
-        for _ in 0..1 + random.below(3) {
+        for _ in 0..=random.below(3) {
             let at = random.below(changed.len());
             changed[at] ^= 1 << random.below(8);
         }
@@ -110,12 +116,17 @@ fn the_chain_is_what_it_is_said_to_be() {
                 bytes.extend((text.len() as u64).to_le_bytes());
                 bytes.extend(text.as_bytes());
             }
-            for text in [&event.actor, &event.reason, &event.correlation_id, &event.causation_id] {
+            for text in [
+                &event.actor,
+                &event.reason,
+                &event.correlation_id,
+                &event.causation_id,
+            ] {
                 optional(text.as_deref(), &mut bytes);
             }
             bytes.extend((event.data.as_str().len() as u64).to_le_bytes());
             bytes.extend(event.data.as_str().as_bytes());
-            optional(event.metadata.as_ref().map(|json| json.as_str()), &mut bytes);
+            optional(event.metadata.as_ref().map(Json::as_str), &mut bytes);
             let leaf: [u8; 32] = Sha256::digest(&bytes).into();
             assert_eq!(leaf, event_leaf(event));
             leaves.push(leaf);
@@ -126,7 +137,10 @@ fn the_chain_is_what_it_is_said_to_be() {
             chain = Sha256::digest(&joined).into();
         }
     }
-    let computed = history.batches.iter().fold(Chain::START, |chain, batch| chain.after(batch));
+    let computed = history
+        .batches
+        .iter()
+        .fold(Chain::START, |chain, batch| chain.after(batch));
     assert_eq!(computed, Chain(chain));
     assert_eq!(computed.to_string().len(), 64);
 }

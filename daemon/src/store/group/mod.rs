@@ -6,7 +6,14 @@
 //! does. Knows nothing of what a request says.
 
 // Not wired into the store yet.
-#![cfg_attr(not(test), expect(dead_code, reason = "the store does not stand on it yet"))]
+#![cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the store does not stand on it yet"
+    )
+)]
 
 #[cfg(test)]
 mod tests;
@@ -243,7 +250,14 @@ impl<T, C: Commit> Future for Answer<T, C> {
         let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
         match flavor {
             Ok(RuntimeFlavor::CurrentThread) => lead_elsewhere(&self.shared),
-            Ok(_) => tokio::task::block_in_place(|| self.lead()),
+            Ok(_) => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "to hand a commit to another thread costs as much as half of it; the runtime gives \
+                        the worker's other tasks to another thread meanwhile"
+                )]
+                tokio::task::block_in_place(|| self.lead());
+            }
             Err(_no_runtime) => self.lead(),
         }
         Pin::new(&mut self.answer).poll(context).map(Result::ok)

@@ -95,7 +95,8 @@ impl JobsTail {
     /// Takes a job as it was out of every index.
     fn take(&mut self, job: &Job) {
         let handler = || job.handler.clone();
-        self.by_status.remove(&(handler(), code(job.status), job.id));
+        self.by_status
+            .remove(&(handler(), code(job.status), job.id));
         self.by_stream.remove(&(job.stream.clone(), job.id));
         self.open.remove(&(handler(), job.stream.clone(), job.id));
     }
@@ -107,7 +108,8 @@ impl JobsTail {
         if job.is_open() {
             self.open.insert((handler(), job.stream.clone(), job.id));
         }
-        self.of_event.insert((job.position, handler()), job.is_open());
+        self.of_event
+            .insert((job.position, handler()), job.is_open());
         self.jobs.insert(job.id, Some(job.clone()));
     }
 

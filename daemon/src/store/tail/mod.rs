@@ -6,7 +6,14 @@
 //! decisions and counts comes on top. Looks nothing up, and knows no engine.
 
 // Not wired into the store yet.
-#![cfg_attr(not(test), expect(dead_code, reason = "the store does not stand on it yet"))]
+#![cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the store does not stand on it yet"
+    )
+)]
 
 mod jobs;
 mod records;
@@ -217,7 +224,10 @@ fn after(mut head: Head, batch: &Batch) -> Head {
 const RECORD_BYTES: usize = 400;
 
 fn event_bytes(event: &Event) -> usize {
-    let metadata = event.metadata.as_ref().map_or(0, |json| json.as_str().len());
+    let metadata = event
+        .metadata
+        .as_ref()
+        .map_or(0, |json| json.as_str().len());
     RECORD_BYTES + event.stream.as_str().len() + event.data.as_str().len() + metadata
 }
 

@@ -57,7 +57,10 @@ impl DecisionRef {
 impl Deref for DecisionRef {
     type Target = Decision;
 
-    #[expect(clippy::unreachable, reason = "made for batches that have one, and batches never change")]
+    #[expect(
+        clippy::unreachable,
+        reason = "made for batches that have one, and batches never change"
+    )]
     fn deref(&self) -> &Decision {
         match &self.0.decision {
             Some(decision) => decision,

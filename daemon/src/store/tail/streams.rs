@@ -53,7 +53,10 @@ impl StreamTail {
     }
 
     /// The last revision in the tail that fits; where one fits, so do all before it.
-    pub(crate) fn last_where(&self, fits: impl Fn((Position, Timestamp)) -> bool) -> Option<Revision> {
+    pub(crate) fn last_where(
+        &self,
+        fits: impl Fn((Position, Timestamp)) -> bool,
+    ) -> Option<Revision> {
         let (mut low, mut high) = (0, self.entries.len());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -134,7 +137,9 @@ impl StreamsTail {
     /// Those from a name on, by name.
     pub(crate) fn by_name(&self, from: Bound<&StreamName>) -> impl Iterator<Item = &StreamTail> {
         let range: (Bound<&StreamName>, Bound<&StreamName>) = (from, Bound::Unbounded);
-        self.by_name.range::<_, StreamName>(range).map(|(_, stream)| stream)
+        self.by_name
+            .range::<_, StreamName>(range)
+            .map(|(_, stream)| stream)
     }
 
     /// Those that have an event here, by the position of their last.

@@ -8,8 +8,8 @@ use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::Revision;
 
 use super::*;
-use crate::store::frame::samples::{HANDLERS, History, Random, STREAMS, key};
 use crate::store::Job;
+use crate::store::frame::samples::{HANDLERS, History, Random, STREAMS, key};
 use crate::store::tail::jobs::JobState;
 use crate::store::write::memory::Memory;
 use crate::store::write::{JobLookup, Lookup, Placed, WriteTxn};
@@ -76,7 +76,10 @@ fn events_and_decisions_are_found_by_place_and_by_id() {
         for (index, decision) in case.whole.decisions.iter().enumerate() {
             let expected = (index >= base).then_some(decision);
             assert_eq!(case.tail.decision(decision.sequence), expected);
-            assert_eq!(case.tail.decision_by_command(&decision.command_id), expected);
+            assert_eq!(
+                case.tail.decision_by_command(&decision.command_id),
+                expected
+            );
         }
         for name in names() {
             let expected = case.whole.decisions[base..]
@@ -97,7 +100,10 @@ fn events_and_decisions_are_found_by_place_and_by_id() {
 
 /// A stream's events behind the sealed ones.
 fn behind<'a>(case: &'a Case, name: &'a StreamName) -> Vec<&'a Placed> {
-    case.whole.of(name).skip(case.sealed.of(name).count()).collect()
+    case.whole
+        .of(name)
+        .skip(case.sealed.of(name).count())
+        .collect()
 }
 
 #[test]
@@ -107,7 +113,10 @@ fn streams_are_as_their_batches_left_them() {
             let events = behind(case, &name);
             let Some(stream) = case.tail.streams().get(&name) else {
                 assert!(events.is_empty());
-                assert_eq!(case.sealed.streams.get(&name), case.whole.streams.get(&name));
+                assert_eq!(
+                    case.sealed.streams.get(&name),
+                    case.whole.streams.get(&name)
+                );
                 continue;
             };
             assert_eq!(Some(stream.info()), case.whole.streams.get(&name));
@@ -116,7 +125,9 @@ fn streams_are_as_their_batches_left_them() {
             let sealed = case.sealed.of(&name).count() as u64;
             assert_eq!(stream.first(), Revision(sealed + 1));
             for revision in 0..sealed + events.len() as u64 + 2 {
-                let index = revision.checked_sub(sealed + 1).map(|at| usize::try_from(at).unwrap());
+                let index = revision
+                    .checked_sub(sealed + 1)
+                    .map(|at| usize::try_from(at).unwrap());
                 let expected = index.and_then(|index| events.get(index));
                 let expected = expected.map(|p| (p.event.position, p.effective_at));
                 assert_eq!(stream.entry(Revision(revision)), expected);
@@ -162,7 +173,9 @@ fn lists_of_streams_and_categories_are_whole() {
             .filter_map(|name| behind(case, name).last().map(|p| (p.event.position, name)))
             .collect();
         by_last.sort();
-        let found = streams.by_last().map(|(at, stream)| (at, &stream.info().stream));
+        let found = streams
+            .by_last()
+            .map(|(at, stream)| (at, &stream.info().stream));
         assert!(found.eq(by_last));
         let mut growths: BTreeMap<&str, Growth> = BTreeMap::new();
         let grown: Vec<_> = names().collect();
@@ -174,7 +187,11 @@ fn lists_of_streams_and_categories_are_whole() {
                 growth.streams += u64::from(case.sealed.of(name).count() == 0);
             }
         }
-        assert!(streams.categories().eq(growths.iter().map(|(name, growth)| (*name, *growth))));
+        assert!(
+            streams
+                .categories()
+                .eq(growths.iter().map(|(name, growth)| (*name, *growth)))
+        );
         let new = growths.values().map(|growth| growth.streams).sum::<u64>();
         assert_eq!(streams.new_streams(), new);
     });
@@ -189,8 +206,10 @@ fn holds_take_the_place_of_those_that_began_where_they_did() {
             for category in ["user", "order", "alone", "ord"] {
                 let place = (category.to_owned(), key.clone());
                 let of = |memory: &Memory| memory.holds.get(&place).cloned().unwrap_or_default();
-                let mut merged: BTreeMap<_, _> =
-                    of(&case.sealed).into_iter().map(|hold| (hold.since, hold)).collect();
+                let mut merged: BTreeMap<_, _> = of(&case.sealed)
+                    .into_iter()
+                    .map(|hold| (hold.since, hold))
+                    .collect();
                 let own = case.tail.holds(category, &key);
                 merged.extend(own.map(|hold| (hold.since, hold.clone())));
                 assert!(merged.into_values().eq(of(&case.whole)));
@@ -228,7 +247,10 @@ fn jobs_take_the_place_of_those_of_their_ids() {
                 let expected = own(&|job| job.stream == name, range);
                 assert!(jobs.of_stream(&name, range).eq(expected));
             }
-            for (handler, status) in HANDLERS.iter().flat_map(|h| JobStatus::ALL.map(|s| (*h, s))) {
+            for (handler, status) in HANDLERS
+                .iter()
+                .flat_map(|h| JobStatus::ALL.map(|s| (*h, s)))
+            {
                 let expected = own(&|job| job.handler == handler && job.status == status, range);
                 assert!(jobs.of_status(handler, status, range).eq(expected));
             }
@@ -252,9 +274,8 @@ fn counts_of_jobs_come_on_top() {
         };
         for handler in HANDLERS {
             let growth = jobs.growth_of(handler);
-            let more = |status| {
-                count(&case.whole, handler, status) - count(&case.sealed, handler, status)
-            };
+            let more =
+                |status| count(&case.whole, handler, status) - count(&case.sealed, handler, status);
             assert_eq!(growth.pending, more(JobStatus::Pending));
             assert_eq!(growth.processing, more(JobStatus::Processing));
             assert_eq!(growth.failed, more(JobStatus::Failed));
@@ -275,10 +296,18 @@ fn a_copy_stays_as_it_is_while_the_log_grows() {
     for_each_case(|case| {
         let (early, late) = case.history.batches[case.from..].split_at(20);
         let mut tail = Tail::new(case.tail.base());
-        early.iter().for_each(|batch| tail.apply(batch));
+        for batch in early {
+            tail.apply(batch);
+        }
         let copy = tail.clone();
-        let events: Vec<_> = copy.events.iter().map(|event| event.placed().clone()).collect();
-        late.iter().for_each(|batch| tail.apply(batch));
+        let events: Vec<_> = copy
+            .events
+            .iter()
+            .map(|event| event.placed().clone())
+            .collect();
+        for batch in late {
+            tail.apply(batch);
+        }
         assert_eq!(tail.head(), case.tail.head());
         assert!(copy.events.iter().map(EventRef::placed).eq(&events));
         assert_eq!(copy.batches().len(), 20);
@@ -298,12 +327,24 @@ fn without_what_is_sealed_it_is_what_it_would_be_behind_that() {
         assert_eq!(rest.base(), sealed.head().unwrap());
         assert_eq!(rest.head(), case.tail.head());
         for name in names() {
-            let count = rest.streams().get(&name).map_or(0, |stream| stream.entries().count());
-            assert_eq!(count, case.whole.of(&name).count() - sealed.of(&name).count());
+            let count = rest
+                .streams()
+                .get(&name)
+                .map_or(0, |stream| stream.entries().count());
+            assert_eq!(
+                count,
+                case.whole.of(&name).count() - sealed.of(&name).count()
+            );
         }
-        assert_eq!(case.tail.without_first(0).batches().len(), case.tail.batches().len());
+        assert_eq!(
+            case.tail.without_first(0).batches().len(),
+            case.tail.batches().len()
+        );
         let none = case.tail.without_first(case.tail.batches().len());
-        assert_eq!((none.base(), none.head()), (case.tail.head(), case.tail.head()));
+        assert_eq!(
+            (none.base(), none.head()),
+            (case.tail.head(), case.tail.head())
+        );
         assert_eq!(none.bytes(), 0);
     });
 }

@@ -141,6 +141,14 @@ pub(super) fn sectors_of(payload: usize) -> usize {
     (HEAD + payload + HASH).div_ceil(SPACE)
 }
 
+/// How many sectors the frame takes that begins with this sector, by what it says; `None` where it says nothing of the
+/// kind. Only a whole frame has really said so.
+pub(super) fn said_sectors(sector: &[u8]) -> Option<usize> {
+    let length = sector.strip_prefix(&FRAME)?.first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    (length <= PAYLOAD_MAX).then(|| sectors_of(length))
+}
+
 impl Codec {
     /// For the frames of the file with this header.
     pub(super) fn new(header: &Header) -> Self {
@@ -148,7 +156,7 @@ impl Codec {
     }
 
     /// The check at the end of a sector; never zero, so that a sector that was written is never blank.
-    fn check(&self, index: usize, space: &[u8]) -> [u8; CHECK] {
+    fn check(self, index: usize, space: &[u8]) -> [u8; CHECK] {
         let seed = self.key ^ (index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let [a, b, c, d, ..] = xxh3_64_with_seed(space, seed).to_le_bytes();
         if [a, b, c, d] == [0; CHECK] {
@@ -160,7 +168,7 @@ impl Codec {
 
     /// Appends a frame's sectors to `out`. `index` is the number of its first sector in the file.
     pub(super) fn encode(
-        &self,
+        self,
         index: usize,
         (number, previous): (u64, u64),
         payload: &[u8],
@@ -169,7 +177,11 @@ impl Codec {
         let mut joined = Vec::with_capacity(HEAD + payload.len() + HASH);
         joined.extend(FRAME);
         // A payload has at most `PAYLOAD_MAX` bytes.
-        joined.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+        joined.extend(
+            u32::try_from(payload.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes(),
+        );
         joined.extend(number.to_le_bytes());
         joined.extend(previous.to_le_bytes());
         joined.extend_from_slice(payload);
@@ -186,7 +198,7 @@ impl Codec {
     }
 
     /// What a sector of the file is.
-    pub(super) fn sector(&self, index: usize, sector: &[u8]) -> Sector {
+    pub(super) fn sector(self, index: usize, sector: &[u8]) -> Sector {
         match sector.split_at_checked(SPACE) {
             Some((space, check)) if check == self.check(index, space) => Sector::Whole,
             _ if sector.iter().all(|byte| *byte == 0) => Sector::Blank,
@@ -194,17 +206,9 @@ impl Codec {
         }
     }
 
-    /// How many sectors the frame takes that begins with this sector, by what it says; `None` where it says nothing of the
-    /// kind. Only a whole frame has really said so.
-    pub(super) fn said_sectors(&self, sector: &[u8]) -> Option<usize> {
-        let length = sector.strip_prefix(&FRAME)?.first_chunk()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        (length <= PAYLOAD_MAX).then(|| sectors_of(length))
-    }
-
     /// Reads the frame that begins with sector `index` of the file, of which `bytes` are the rest; `None` unless it is whole.
-    pub(super) fn decode(&self, index: usize, bytes: &[u8]) -> Option<Frame> {
-        let sectors = self.said_sectors(bytes)?;
+    pub(super) fn decode(self, index: usize, bytes: &[u8]) -> Option<Frame> {
+        let sectors = said_sectors(bytes)?;
         let bytes = bytes.get(..sectors.checked_mul(SECTOR)?)?;
         let mut joined = Vec::with_capacity(sectors * SPACE);
         for (index, sector) in (index..).zip(bytes.chunks_exact(SECTOR)) {

@@ -14,7 +14,14 @@
 //! The bytes are described in `format`.
 
 // Not wired into the store yet.
-#![cfg_attr(not(test), expect(dead_code, reason = "the store does not stand on it yet"))]
+#![cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the store does not stand on it yet"
+    )
+)]
 
 mod error;
 mod files;
@@ -24,9 +31,9 @@ mod recovery;
 mod scan;
 
 #[cfg(test)]
-mod disk;
-#[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod disk;
 #[cfg(test)]
 mod power_tests;
 #[cfg(test)]
@@ -178,7 +185,8 @@ impl<D: LogFolder> Wal<D> {
         let file = &self.current.file;
         file.write_all_at(&self.buffer, offset)
             .map_err(WalError::failed("writing the log"))?;
-        file.sync_data().map_err(WalError::failed("syncing the log"))
+        file.sync_data()
+            .map_err(WalError::failed("syncing the log"))
     }
 
     /// Goes on in the next file.

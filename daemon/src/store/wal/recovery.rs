@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use super::Place;
 use super::error::WalError;
 use super::files::{LogFile, LogFolder};
 use super::format::{BadHeader, Codec, FORMAT, Header, SECTOR};
 use super::keeper::{Keeper, Making, Prepared, UNFINISHED, file_name, file_number};
 use super::scan::{Ending, FIRST, Found, Scan, scan};
-use super::Place;
 
 /// A frame that was in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,7 +269,11 @@ impl<F: LogFile> Walk<F> {
     }
 
     /// Reads the file of the sealed frame.
-    fn first<D: LogFolder<File = F>>(&mut self, folder: &D, making: Making) -> Result<(), WalError> {
+    fn first<D: LogFolder<File = F>>(
+        &mut self,
+        folder: &D,
+        making: Making,
+    ) -> Result<(), WalError> {
         let Place {
             frame,
             file,
@@ -354,8 +358,8 @@ impl<F: LogFile> Walk<F> {
         let mut spare = None;
         for file in self.unused {
             let is_next = file.number() == current.number() + 1;
-            let is_usable = file.scan.ending == Ending::Clean
-                && file.prepared.header.sectors == making.sectors;
+            let is_usable =
+                file.scan.ending == Ending::Clean && file.prepared.header.sectors == making.sectors;
             if is_next && is_usable {
                 spare = Some(file.prepared);
             } else if !is_next {

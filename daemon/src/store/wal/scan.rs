@@ -4,7 +4,7 @@
 //! acknowledged. So what follows the last whole frame is nothing, or parts of the one frame that was under way when the
 //! power went; whatever else it is, it was written and has changed since.
 
-use super::format::{Codec, Frame, SECTOR, Sector};
+use super::format::{Codec, Frame, SECTOR, Sector, said_sectors};
 
 /// The sector behind the header, where a file's first frame begins.
 pub(super) const FIRST: usize = 1;
@@ -78,7 +78,7 @@ fn ending(codec: Codec, behind: &[u8], end: usize) -> Ending {
         Sector::Damaged => return Ending::Damaged(end, "the sector there has changed"),
         // Its head never reached the disk, so nothing says how long it was.
         Sector::Blank => usize::MAX,
-        Sector::Whole => match codec.said_sectors(first) {
+        Sector::Whole => match said_sectors(first) {
             Some(sectors) => end.saturating_add(sectors),
             None => return Ending::Damaged(end, "no frame begins there"),
         },

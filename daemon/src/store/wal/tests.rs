@@ -1,7 +1,6 @@
 //! The log as its caller sees it: what is written is read, in files that come and go.
 
 use super::disk::{Disk, Random};
-use super::format::SECTOR;
 use super::*;
 
 /// A file of so many sectors, one of them its header.
@@ -23,7 +22,11 @@ pub(super) fn open(disk: &Disk, sealed: Option<Place>) -> Result<(Wal<Disk>, Rec
 /// What a log that is there holds behind a place.
 pub(super) fn payloads(disk: &Disk, sealed: Place) -> Result<Vec<Vec<u8>>, WalError> {
     let (_, recovered) = open(disk, Some(sealed))?;
-    Ok(recovered.frames.into_iter().map(|frame| frame.payload).collect())
+    Ok(recovered
+        .frames
+        .into_iter()
+        .map(|frame| frame.payload)
+        .collect())
 }
 
 /// Payloads of about this many bytes.
@@ -49,10 +52,14 @@ pub(super) fn filled(payloads: &[Vec<u8>]) -> (Disk, Wal<Disk>, Vec<Place>) {
 fn what_is_written_is_read_whatever_its_length() {
     let mut random = Random::new(1);
     let mut written = some(&mut random, 60, 2 * SECTOR);
-    written.extend([0, 1, 467, 468, 469, 508, 7000, 7600, 20_000].map(|length| random.bytes(length)));
+    written
+        .extend([0, 1, 467, 468, 469, 508, 7000, 7600, 20_000].map(|length| random.bytes(length)));
     let (disk, wal, places) = filled(&written);
     assert!(places.is_sorted());
-    assert!(places.last().unwrap().file > 3, "it goes through several files");
+    assert!(
+        places.last().unwrap().file > 3,
+        "it goes through several files"
+    );
     drop(wal);
     assert_eq!(payloads(&disk, Place::START).unwrap(), written);
     // From any frame on.
@@ -94,10 +101,16 @@ fn files_that_are_sealed_are_used_again() {
     }
     drop(wal);
     let sealed = places[places.len() - 6];
-    assert_eq!(payloads(&disk, sealed).unwrap(), written[written.len() - 5..]);
+    assert_eq!(
+        payloads(&disk, sealed).unwrap(),
+        written[written.len() - 5..]
+    );
     // What is not needed any more is gone after an opening.
     let first = places[0];
-    assert!(matches!(payloads(&disk, first), Err(WalError::Missing { .. })));
+    assert!(matches!(
+        payloads(&disk, first),
+        Err(WalError::Missing { .. })
+    ));
 }
 
 #[test]
@@ -106,13 +119,22 @@ fn a_log_that_is_not_there_is_no_new_one() {
     drop(wal);
     assert!(open(&disk, None).is_err(), "it would be written over");
     let empty = Disk::default();
-    assert!(matches!(payloads(&empty, Place::START), Err(WalError::Missing { .. })));
-    assert!(matches!(payloads(&empty, places[1]), Err(WalError::Missing { .. })));
+    assert!(matches!(
+        payloads(&empty, Place::START),
+        Err(WalError::Missing { .. })
+    ));
+    assert!(matches!(
+        payloads(&empty, places[1]),
+        Err(WalError::Missing { .. })
+    ));
     // What a crash left of a log that was just being made is in nobody's way.
     let (half, wal, _) = filled(&[]);
     drop(wal);
     open(&half, None).unwrap();
-    assert_eq!(payloads(&half, Place::START).unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(
+        payloads(&half, Place::START).unwrap(),
+        Vec::<Vec<u8>>::new()
+    );
 }
 
 #[test]
@@ -128,7 +150,10 @@ fn files_of_others_are_refused() {
     let second = disk.bytes("wal-00000001");
     disk.create("wal-00000002").unwrap();
     disk.tamper("wal-00000002", |bytes| *bytes = second);
-    assert!(matches!(payloads(&disk, Place::START), Err(WalError::Damaged { .. })));
+    assert!(matches!(
+        payloads(&disk, Place::START),
+        Err(WalError::Damaged { .. })
+    ));
 }
 
 #[test]
@@ -142,7 +167,10 @@ fn a_write_that_failed_is_void_and_the_log_goes_on_in_the_next_file() {
             let failed = wal.append(&[3; 1200]);
             assert!(matches!(failed, Err(WalError::Failed { .. })), "{failed:?}");
             let refused = wal.append(&[4]);
-            assert!(matches!(refused, Err(WalError::Refused { .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(WalError::Refused { .. })),
+                "{refused:?}"
+            );
             assert!(wal.go_on().is_err(), "the disk fails still");
             disk.fail_after(None);
             assert!(wal.refuses().is_some());
@@ -157,7 +185,11 @@ fn a_write_that_failed_is_void_and_the_log_goes_on_in_the_next_file() {
                 disk
             };
             let expected = [vec![1; 600], vec![2; 600], vec![5; 700], vec![6; 700]];
-            assert_eq!(payloads(&disk, Place::START).unwrap(), expected, "seed {seed}");
+            assert_eq!(
+                payloads(&disk, Place::START).unwrap(),
+                expected,
+                "seed {seed}"
+            );
         }
     }
 }
@@ -176,8 +208,12 @@ fn without_room_for_the_next_file_nothing_is_written_and_it_is_tried_again() {
         }
     }
     assert_eq!(written, 7);
-    assert!(matches!(wal.append(&[9; 900]), Err(WalError::NoRoom { .. })));
-    assert!(wal.append(&[8]).is_ok(), "what still has room is written");
+    assert!(matches!(
+        wal.append(&[9; 900]),
+        Err(WalError::NoRoom { .. })
+    ));
+    disk.fail_after(Some(2));
+    wal.append(&[8]).unwrap();
     disk.fail_after(None);
     wal.append(&[9; 900]).unwrap();
     drop(wal);
@@ -206,7 +242,14 @@ fn a_real_folder_holds_it_with_files_made_ahead() {
     drop(wal);
     let sealed = places[places.len() - 3];
     let (wal, recovered) = Wal::open(at(), options, Some(sealed)).unwrap();
-    let found: Vec<_> = recovered.frames.iter().map(|frame| &frame.payload).collect();
-    assert_eq!(found, written[written.len() - 2..].iter().collect::<Vec<_>>());
+    let found: Vec<_> = recovered
+        .frames
+        .iter()
+        .map(|frame| &frame.payload)
+        .collect();
+    assert_eq!(
+        found,
+        written[written.len() - 2..].iter().collect::<Vec<_>>()
+    );
     assert!(wal.bytes() >= 128 << 10);
 }
