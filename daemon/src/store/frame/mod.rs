@@ -4,13 +4,10 @@
 //! was committed, on top of what it was committed on.
 
 // Not wired into the store yet.
-#![cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "the store does not stand on it yet"
-    )
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
 )]
 
 mod batch;

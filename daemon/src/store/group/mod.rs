@@ -6,13 +6,10 @@
 //! does. Knows nothing of what a request says.
 
 // Not wired into the store yet.
-#![cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "the store does not stand on it yet"
-    )
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
 )]
 
 #[cfg(test)]

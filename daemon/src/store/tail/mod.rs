@@ -6,13 +6,10 @@
 //! decisions and counts comes on top. Looks nothing up, and knows no engine.
 
 // Not wired into the store yet.
-#![cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "the store does not stand on it yet"
-    )
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
 )]
 
 mod jobs;

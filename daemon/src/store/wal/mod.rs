@@ -14,13 +14,10 @@
 //! The bytes are described in `format`.
 
 // Not wired into the store yet.
-#![cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "the store does not stand on it yet"
-    )
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
 )]
 
 mod error;
