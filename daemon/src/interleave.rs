@@ -1,8 +1,9 @@
 //! Merged reading of events and decisions, in commit order.
 //!
-//! Owns that order: a decision stands after the last event it led to; a rejection after the log's head at that time. Live
-//! feeds and exports both read through here, batch by batch, each batch from a view of its own, so that a slow reader holds
-//! nothing back.
+//! Owns that order: a decision stands after the last event it led to; a rejection after the log's head at that time. A
+//! restored decision may belong before one that was recorded earlier: then it stands right after that one, so decisions keep
+//! their own order, and none is ever passed over. Live feeds and exports both read through here, batch by batch, each batch
+//! from a view of its own, so that a slow reader holds nothing back.
 
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
@@ -54,8 +55,7 @@ pub(crate) fn batch(
         let ready = decisions.iter().position(beyond);
         decisions.truncate(ready.unwrap_or(decisions.len()));
     }
-    if !all_decisions && let Some(last) = decisions.last() {
-        let bound = last.place();
+    if !all_decisions && let Some(bound) = decisions.iter().map(Decision::place).max() {
         events.retain(|event| event.position <= bound);
     }
     let mut batch = Batch {
@@ -124,3 +124,7 @@ fn decisions_after(
     let within = |decision: &Decision| decision.sequence <= until.decision;
     Ok(page.decisions.into_iter().filter(within).collect())
 }
+
+#[cfg(test)]
+#[path = "interleave_tests.rs"]
+mod tests;

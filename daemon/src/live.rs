@@ -102,7 +102,7 @@ impl Feed {
             let Some(after) = after else { return Ok(now) };
             let decision = match after.decision {
                 Some(decision) => decision,
-                None => view.decision_before(Position(after.position))?,
+                None => view.rejection_before(Position(after.position))?,
             };
             if after.position > now.position || decision > now.decision {
                 return Err(FeedError::BeyondHead(head));

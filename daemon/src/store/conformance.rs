@@ -80,7 +80,7 @@ mod redb_store {
             a_new_command_cannot_have_led_to_old_events,
             a_command_decided_on_an_old_base_leaves_no_decision,
             pages_of_decisions_go_on_where_they_ended,
-            the_decisions_before_a_position_are_found_whatever_was_restored,
+            the_rejections_before_a_position_are_found_whatever_was_restored,
         }
         jobs {
             jobs_come_with_their_events_or_not_at_all,

@@ -8,10 +8,15 @@
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod append;
+mod chain;
 mod error;
+mod frame;
+mod group;
 mod jobs;
 mod read;
 pub mod redb;
+mod tail;
+mod wal;
 pub(crate) mod write;
 
 #[cfg(test)]

@@ -254,12 +254,12 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
     assert_eq!(page(0, Direction::Forward).decisions.len(), 23);
 }
 
-/// A restored decision may stand before others that were recorded earlier. To go on from a position may not lose any: the
+/// A restored rejection may stand before others that were recorded earlier. To go on from a position may not lose any: the
 /// answer is the same as that of a reader who goes through all of them.
-pub(super) async fn the_decisions_before_a_position_are_found_whatever_was_restored(
+pub(super) async fn the_rejections_before_a_position_are_found_whatever_was_restored(
     store: &Arc<dyn Store>,
 ) {
-    assert_eq!(view(store).decision_before(Position(1)).unwrap(), 0);
+    assert_eq!(view(store).rejection_before(Position(1)).unwrap(), 0);
     let mut head = 0;
     for n in 0..12u64 {
         let id = format!("c{n}");
@@ -294,11 +294,21 @@ pub(super) async fn the_decisions_before_a_position_are_found_whatever_was_resto
     let decisions = page.unwrap().decisions;
     assert_eq!(decisions.len() as u64, read_view.head().decision);
     for position in (0..=read_view.head().position.0 + 1).map(Position) {
-        let naive = decisions
-            .iter()
-            .take_while(|d| d.place() < position)
-            .count();
-        let found = read_view.decision_before(position).unwrap();
-        assert_eq!(found, naive as u64, "before {position}");
+        let found = read_view.rejection_before(position).unwrap();
+        let expected = naive_rejection_before(&decisions, position);
+        assert_eq!(found, expected, "before {position}");
     }
+}
+
+/// By going through all of them.
+fn naive_rejection_before(decisions: &[Decision], position: Position) -> u64 {
+    let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
+    let mut before = 0;
+    for decision in decisions.iter().filter(rejected) {
+        if decision.place() >= position {
+            return before;
+        }
+        before = decision.sequence;
+    }
+    decisions.last().map_or(0, |last| last.sequence)
 }

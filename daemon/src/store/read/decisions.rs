@@ -24,9 +24,10 @@ pub trait ReadDecisions {
     /// The recorded decision of a command.
     fn decision_by_command(&self, command_id: &str) -> Result<Option<Decision>, StoreError>;
 
-    /// The last decision before the first one that stands at `position` or after it: all that do come after it. The last
-    /// of all when none does; 0 when there is none before. Cost grows with the logarithm of the decision log's length.
-    fn decision_before(&self, position: Position) -> Result<u64, StoreError>;
+    /// The sequence of the last rejection before the first one that stands at `position` or after it: what comes after it
+    /// is what a reader of events and rejections gets after the event at `position`. The last decision's when no rejection
+    /// stands there or after; 0 when there is none before. Cost grows with the logarithm of the decision log's length.
+    fn rejection_before(&self, position: Position) -> Result<u64, StoreError>;
 }
 
 /// Which decisions are wanted. Everything given must hold.

@@ -4,10 +4,12 @@
 //! indexes and the counters. An error leaves the transaction half written, so it must be given up.
 
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::ids::{Position, StreamName};
+use whodunit_core::ids::StreamName;
 
 use super::open_tables::WriteTables;
-use super::record::{decode_furthest, encode_decision, encode_event, encode_job, encode_stream};
+use super::record::{
+    Rejections, decode_rejections, encode_decision, encode_event, encode_job, encode_stream,
+};
 use super::tables::{PRUNED, day, status_code};
 use crate::store::write::{Batch, JobWrite, KeyWrite, Placed, StreamWrite, WriteTxn, missing};
 use crate::store::{Job, Snapshot, StoreError};
@@ -111,13 +113,12 @@ impl WriteTables<'_> {
     fn write_decision(&mut self, decision: &Decision) -> StoreResult<()> {
         let sequence = decision.sequence;
         let rejected = matches!(decision.result, Outcome::Rejected { .. });
-        let furthest = match self.decisions.last()? {
-            Some((last, record)) => decode_furthest(last.value(), record.value())?,
-            None => Position::ZERO,
+        let before = match self.decisions.last()? {
+            Some((last, record)) => decode_rejections(last.value(), record.value())?,
+            None => Rejections::default(),
         };
-        let furthest = furthest.max(decision.place());
-        self.decisions
-            .insert(sequence, encode_decision(decision, furthest).as_slice())?;
+        let record = encode_decision(decision, before.and(decision));
+        self.decisions.insert(sequence, record.as_slice())?;
         self.command_ids
             .insert(decision.command_id.as_str(), sequence)?;
         self.stream_decisions

@@ -174,7 +174,12 @@ fn decision() -> Decision {
 #[test]
 fn a_decision_has_the_bytes_that_the_page_says_and_is_read_no_other_way() {
     let mut decision = decision();
-    let bytes = record::encode_decision(&decision, decision.place());
+    let rejections = record::Rejections {
+        furthest: Position(4),
+        last: 5,
+    };
+    assert_eq!(rejections.and(&decision), rejections);
+    let bytes = record::encode_decision(&decision, rejections);
     assert_eq!(bytes, example("decision"));
     assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
     decision.result = Outcome::Rejected {
@@ -183,9 +188,11 @@ fn a_decision_has_the_bytes_that_the_page_says_and_is_read_no_other_way() {
     };
     decision.correlation_id = Some("correlation".to_owned());
     decision.payload = Json::parse(r#"{"b":1.50,"a":[1e2,"\u00fc"]}"#).unwrap();
-    let bytes = record::encode_decision(&decision, Position(12));
+    let rejections = rejections.and(&decision);
+    assert_eq!((rejections.furthest, rejections.last), (Position(9), 7));
+    let bytes = record::encode_decision(&decision, rejections);
     assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
-    assert_eq!(record::decode_furthest(7, &bytes).unwrap(), Position(12));
+    assert_eq!(record::decode_rejections(7, &bytes).unwrap(), rejections);
     for length in 0..bytes.len() {
         assert!(
             record::decode_decision(7, &bytes[..length]).is_err(),
@@ -193,7 +200,7 @@ fn a_decision_has_the_bytes_that_the_page_says_and_is_read_no_other_way() {
         );
     }
     let longer = [&bytes[..], &[0]].concat();
-    let other = [&bytes[..33], &[9], &bytes[34..]].concat();
+    let other = [&bytes[..41], &[9], &bytes[42..]].concat();
     for (bytes, word) in [(longer, "too many"), (other, "outcome 9")] {
         let error = record::decode_decision(7, &bytes).unwrap_err().to_string();
         assert!(

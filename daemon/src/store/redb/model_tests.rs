@@ -6,7 +6,7 @@ mod model;
 use proptest::prelude::*;
 use redb::backends::InMemoryBackend;
 use serde_json::{Map, json};
-use whodunit_core::command::{Command, Outcome, Rejection};
+use whodunit_core::command::{Command, Decision, Outcome, Rejection};
 use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -210,10 +210,9 @@ fn assert_reference(reference: &Memory, view: &dyn View) {
         assert_eq!(view.decision(n).unwrap().as_ref(), Some(decision));
     }
     for position in (0..=reference.events.len() as u64 + 1).map(Position) {
-        let decisions = reference.decisions.iter();
-        let before = decisions.take_while(|decision| decision.place() < position);
-        let found = view.decision_before(position).unwrap();
-        assert_eq!(found, before.count() as u64, "before {position}");
+        let found = view.rejection_before(position).unwrap();
+        let expected = naive_rejection_before(&reference.decisions, position);
+        assert_eq!(found, expected, "before {position}");
     }
     for placed in &reference.events {
         let event = &placed.event;
@@ -233,6 +232,19 @@ fn assert_reference(reference: &Memory, view: &dyn View) {
             assert_eq!(found.as_ref(), expected.then_some(hold));
         }
     }
+}
+
+/// By going through all of them.
+fn naive_rejection_before(decisions: &[Decision], position: Position) -> u64 {
+    let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
+    let mut before = 0;
+    for decision in decisions.iter().filter(rejected) {
+        if decision.place() >= position {
+            return before;
+        }
+        before = decision.sequence;
+    }
+    decisions.last().map_or(0, |last| last.sequence)
 }
 
 fn assert_same_streams(model: &Model, view: &dyn View) {

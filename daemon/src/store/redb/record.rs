@@ -127,6 +127,13 @@ impl<'a> Reader<'a> {
         json(self.text()?)
     }
 
+    fn rejections(&mut self) -> Result<Rejections, String> {
+        Ok(Rejections {
+            furthest: Position(self.u64()?),
+            last: self.u64()?,
+        })
+    }
+
     fn outcome(&mut self) -> Result<Outcome, String> {
         match self.u32()? {
             REJECTED => Ok(Outcome::Rejected {
@@ -205,11 +212,33 @@ pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreEr
 const REJECTED: u32 = 0;
 const ACCEPTED: u32 = 1;
 
-/// Encodes a decision; its sequence is the key and not in the record. `furthest` is the furthest place of any decision up
-/// to this one.
-pub(super) fn encode_decision(decision: &Decision, furthest: Position) -> Vec<u8> {
+/// The rejections up to a decision, itself included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rejections {
+    /// The furthest place of any.
+    pub(super) furthest: Position,
+    /// The sequence of the last; 0 when there is none.
+    pub(super) last: u64,
+}
+
+impl Rejections {
+    /// Those up to this decision, which comes right after these.
+    pub(super) fn and(self, decision: &Decision) -> Self {
+        match decision.result {
+            Outcome::Rejected { .. } => Self {
+                furthest: self.furthest.max(decision.place()),
+                last: decision.sequence,
+            },
+            Outcome::Accepted { .. } => self,
+        }
+    }
+}
+
+/// Encodes a decision; its sequence is the key and not in the record.
+pub(super) fn encode_decision(decision: &Decision, rejections: Rejections) -> Vec<u8> {
     let mut out = Writer::new();
-    out.u64(furthest.0)
+    out.u64(rejections.furthest.0)
+        .u64(rejections.last)
         .u64(decision.base_revision.0)
         .u64(decision.base_position.0)
         .i64(decision.decided_at.as_micros());
@@ -245,7 +274,7 @@ pub(super) fn encode_decision(decision: &Decision, furthest: Position) -> Vec<u8
 pub(super) fn decode_decision(sequence: u64, bytes: &[u8]) -> Result<Decision, StoreError> {
     let decode = || {
         let mut record = Reader::new(bytes)?;
-        let _furthest = record.u64()?;
+        let _rejections = record.rejections()?;
         let base_revision = Revision(record.u64()?);
         let base_position = Position(record.u64()?);
         let decided_at = record.time()?;
@@ -273,11 +302,10 @@ pub(super) fn decode_decision(sequence: u64, bytes: &[u8]) -> Result<Decision, S
     decode().map_err(damaged(format!("decision {sequence}")))
 }
 
-/// The furthest place of any decision up to this one, without the rest of its record.
-pub(super) fn decode_furthest(sequence: u64, bytes: &[u8]) -> Result<Position, StoreError> {
-    let furthest = Reader::new(bytes).and_then(|mut record| record.u64());
-    furthest
-        .map(Position)
+/// The rejections up to a decision, without the rest of its record.
+pub(super) fn decode_rejections(sequence: u64, bytes: &[u8]) -> Result<Rejections, StoreError> {
+    Reader::new(bytes)
+        .and_then(|mut record| record.rejections())
         .map_err(damaged(format!("decision {sequence}")))
 }
 

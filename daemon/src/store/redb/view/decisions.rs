@@ -3,7 +3,7 @@
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::Position;
 
-use super::super::record::decode_furthest;
+use super::super::record::{Rejections, decode_rejections};
 use super::{RedbView, StoreResult};
 use crate::store::write::{Lookup, missing};
 use crate::store::{DecisionFilter, DecisionPage, Direction, ReadDecisions};
@@ -16,11 +16,11 @@ impl RedbView {
             .ok_or_else(|| missing(format!("decision {sequence}")))
     }
 
-    /// The furthest place of any decision up to this one.
-    fn furthest(&self, sequence: u64) -> StoreResult<Position> {
+    /// The rejections up to a decision.
+    fn rejections(&self, sequence: u64) -> StoreResult<Rejections> {
         let record = self.tables.decisions.get(sequence)?;
         let record = record.ok_or_else(|| missing(format!("decision {sequence}")))?;
-        decode_furthest(sequence, record.value())
+        decode_rejections(sequence, record.value())
     }
 }
 
@@ -96,17 +96,20 @@ impl ReadDecisions for RedbView {
             .transpose()
     }
 
-    fn decision_before(&self, position: Position) -> StoreResult<u64> {
-        // A restored decision may stand before others of a lower sequence; the furthest place so far never goes back.
+    fn rejection_before(&self, position: Position) -> StoreResult<u64> {
+        // A restored rejection may stand before others of a lower sequence; the furthest place so far never goes back.
         let (mut low, mut high) = (0, self.head.decision);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            if self.furthest(middle)? < position {
+            if self.rejections(middle)?.furthest < position {
                 low = middle;
             } else {
                 high = middle - 1;
             }
         }
-        Ok(low)
+        if low == 0 || low == self.head.decision {
+            return Ok(low);
+        }
+        Ok(self.rejections(low)?.last)
     }
 }
