@@ -222,6 +222,11 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
+    /// Whether all of them stand before a position.
+    pub(super) fn all_before(self, position: Position) -> bool {
+        self.last == 0 || self.furthest < position
+    }
+
     /// Those up to this decision, which comes right after these.
     pub(super) fn and(self, decision: &Decision) -> Self {
         match decision.result {

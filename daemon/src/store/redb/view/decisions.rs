@@ -101,7 +101,7 @@ impl ReadDecisions for RedbView {
         let (mut low, mut high) = (0, self.head.decision);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            if self.rejections(middle)?.furthest < position {
+            if self.rejections(middle)?.all_before(position) {
                 low = middle;
             } else {
                 high = middle - 1;
