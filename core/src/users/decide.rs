@@ -67,7 +67,7 @@ fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     if !spelling::is_plain(&username) {
         return refuse(
             "username.invalid",
-            "a username has no characters that cannot be seen, and letters of one script only",
+            "a username has no characters that cannot be seen, and letters of one script in general use",
         );
     }
     let email = valid_email(payload)?;

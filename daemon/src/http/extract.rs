@@ -6,10 +6,11 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::{Path as Place, Segment};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
-use whodunit_core::json::{check, pointer_token};
+use whodunit_core::json::{check, pointer_token, without_values};
 
 use super::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
@@ -64,11 +65,31 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());
-        ApiError::from(misfit(&pointer, error.inner()))
+        // Of an alternative that it does not know, serde says that it is not JSON.
+        match serde_json::from_slice::<Value>(bytes) {
+            Ok(whole) if !error.inner().is_data() => {
+                ApiError::from(no_alternative(&pointer, whole.pointer(&pointer)))
+            }
+            _ => ApiError::from(misfit(&pointer, error.inner())),
+        }
     })?;
     text.end()
         .map_err(|error| ApiError::from(misfit("", &error)))?;
     Ok(value)
+}
+
+/// A value that is one of several things, and is none of them.
+fn no_alternative(pointer: &str, value: Option<&Value>) -> Problem {
+    let said = match value {
+        Some(Value::Object(fields)) if fields.len() != 1 => {
+            let count = fields.len();
+            format!("must have exactly one key, which says what it is; it has {count}")
+        }
+        Some(Value::Object(_)) => "must have a key that says what it is".to_owned(),
+        _ => "is none of the values that it may have; leave it out for the usual one".to_owned(),
+    };
+    let problem = Problem::new(Code::Malformed, format!("`{pointer}` {said}")).field(pointer);
+    problem.hint("`GET /v1/openapi.json` lists what it may be")
 }
 
 fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
@@ -108,47 +129,6 @@ fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
     said.strip_prefix(kind)?
         .strip_prefix('`')?
         .strip_suffix('`')
-}
-
-/// Takes the offending value out of a message of serde's (`invalid type: string "hunter2", expected a map`) or of our own
-/// types (``time `hunter2` has no zone``).
-fn without_values(said: &str) -> String {
-    if let Some(rest) = said.strip_prefix("unknown variant `")
-        && let Some((_, expected)) = rest.rsplit_once("`, expected ")
-    {
-        return format!("unknown value, expected {expected}");
-    }
-    let value = said
-        .strip_prefix("time `")
-        .or_else(|| said.strip_prefix('`'));
-    for words in [
-        "has no zone",
-        "is not a time;",
-        "is outside the years",
-        "is neither `any`",
-    ] {
-        if let Some((value, rest)) = value.and_then(|value| value.rsplit_once(words))
-            && !value.chars().all(is_of_a_time)
-        {
-            return format!("the value {words}{rest}");
-        }
-    }
-    for kind in ["invalid type: ", "invalid value: "] {
-        if let Some(rest) = said.strip_prefix(kind)
-            && let (Some((found, _)), Some((_, expected))) = (
-                rest.split_once(['`', '"', ',']),
-                rest.rsplit_once(", expected "),
-            )
-        {
-            return format!("{kind}{}, expected {expected}", found.trim_end());
-        }
-    }
-    said.to_owned()
-}
-
-/// Whether a character occurs in times. What consists of nothing else may be quoted: it was meant as one.
-fn is_of_a_time(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z' | ' ' | '`')
 }
 
 fn pointer(path: &Place) -> String {
