@@ -1,4 +1,4 @@
-//! What a value may be: patterns, lengths, bounds, examples.
+//! Constraints in the `OpenAPI` document: patterns, lengths, bounds, examples.
 //!
 //! Owns the table from names of parameters and fields to what JSON Schema can say of them. JSON Schema counts characters,
 //! the daemon bytes: a text within both is taken.
@@ -60,6 +60,7 @@ fn cursor(operation: &str) -> &'static str {
     match operation {
         "list_streams" => "^(n.+|r[0-9]+)$",
         "query_read_model" => "^[fb][a-z_]+:([0-9a-f][0-9a-f])*:.+$",
+        "run_what_if" => r"^[0-9]+\.[0-9a-f]{16}$",
         _ => "^[fb][0-9]+$",
     }
 }

@@ -2,22 +2,19 @@
 //!
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
-mod append;
-mod decisions;
+mod apply;
 mod density;
 mod file;
 mod job_view;
-mod jobs;
 mod key_view;
 mod lookup;
+mod open_tables;
 pub(crate) mod opening;
 mod query;
 mod recent;
 mod record;
-mod repeat;
 mod tables;
 mod view;
-mod write;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -115,7 +112,7 @@ impl RedbStore {
                 options,
             )
         })?;
-        // Every time, not only for a new file: whoever made it may have died before its own sync.
+        // Every time, not only for a new file: the process that made it may have died before its own sync.
         opening::sync_directory(directory).map_err(at_directory)?;
         Ok(store)
     }
