@@ -1,6 +1,10 @@
 //! A password is nowhere: not in the store's bytes, not in a reply, not in the log. Its hash only on request.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a failure is the message"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
