@@ -14,6 +14,7 @@
 
 mod backfill;
 mod browse;
+mod forms;
 mod hygiene;
 mod import;
 mod live;
@@ -40,4 +41,5 @@ mod values;
 mod what_if;
 mod what_if_base;
 mod what_if_oracle;
+mod whole_files;
 mod write;

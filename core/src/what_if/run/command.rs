@@ -100,7 +100,9 @@ impl Run<'_> {
                 let prefix = format!("/do/{index}/command");
                 Err(admission::unprepared(&pointer, message, &prefix).into())
             }
-            Err(PrepareError::Failed(message)) => Err(WhatIfError::Prepare(message)),
+            Err(PrepareError::Failed(message) | PrepareError::Redacted(message)) => {
+                Err(WhatIfError::Prepare(message))
+            }
         }
     }
 
