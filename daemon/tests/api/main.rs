@@ -13,7 +13,9 @@
 )]
 
 mod browse;
+mod doors;
 mod hygiene;
+mod limits;
 mod live;
 mod models;
 mod openapi;

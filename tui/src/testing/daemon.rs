@@ -21,7 +21,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
-use whodunit_core::shown::{Redact as _, redact_state};
+use whodunit_core::shown::{Redact as _, Redaction, redact_state};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
 use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
@@ -269,7 +269,7 @@ impl Daemon {
                 applied,
                 upcast: None,
             };
-            step.redact(rules);
+            step.redact(&Redaction::of(rules));
             step
         });
         let from = query.from.map_or(1, |from| from.0);
@@ -326,7 +326,7 @@ impl Daemon {
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.position));
         let shown = events.into_iter().map(|mut event| {
-            event.redact(self.rules(event.stream.category()));
+            event.redact(&Redaction::of(self.rules(event.stream.category())));
             event
         });
         self.page(shown.collect(), query.limit, query.cursor.as_deref())
@@ -387,7 +387,7 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        out.redact(rules);
+        out.redact(&Redaction::of(rules));
         Ok(out)
     }
 
