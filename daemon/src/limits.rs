@@ -78,6 +78,12 @@ pub const EXPORTS_MAX: usize = 8;
 /// Imports at a time.
 pub const IMPORTS_MAX: usize = 2;
 
+/// Writes that share one durable commit.
+pub const GROUP_REQUESTS_MAX: usize = 512;
+/// Bytes of the writes that share one durable commit: the write that reaches them is the group's last. Bounds what a commit
+/// holds in memory, and how long those behind it wait.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;
+
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
 /// How often a command or append without an expected revision starts again because its stream has grown meanwhile.

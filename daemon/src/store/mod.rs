@@ -10,6 +10,7 @@
 mod error;
 mod jobs;
 pub mod redb;
+pub(crate) mod write;
 
 #[cfg(test)]
 mod conformance;

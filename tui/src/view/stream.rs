@@ -338,7 +338,9 @@ fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rec
             theme.style(Token::Error),
         ));
     }
-    let scroll = stream.state_scroll.min(lines.len().saturating_sub(1));
+    let scroll = stream
+        .state_scroll
+        .min(lines.len().saturating_sub(usize::from(inner.height)));
     frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }

@@ -2,22 +2,19 @@
 //!
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
-mod append;
-mod decisions;
+mod apply;
 mod density;
 mod file;
 mod job_view;
-mod jobs;
 mod key_view;
 mod lookup;
+mod open_tables;
 pub(crate) mod opening;
 mod query;
 mod recent;
 mod record;
-mod repeat;
 mod tables;
 mod view;
-mod write;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -328,3 +328,35 @@ async fn a_damaged_record_is_reported_and_harms_nobody_else() {
     );
     assert!(view.event_by_id("b-1/1").unwrap().is_some());
 }
+
+/// However many wait, a commit takes no more than its bounds say; none is left behind for good.
+#[test]
+fn a_group_is_bounded_by_requests_and_by_bytes() {
+    use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+    let groups = |bytes: usize, count: usize| {
+        let (queue, mut waiting) = mpsc::channel(count);
+        for _ in 0..count {
+            let mut append = fact("a-1", 1);
+            append.events[0].data = json!({"text": "x".repeat(bytes)}).into();
+            let (to, _answer) = oneshot::channel();
+            let write = Write::Append(Box::new(append), to);
+            assert!(queue.try_send(Request::Write(write)).is_ok());
+        }
+        let (mut sizes, mut closing) = (Vec::new(), Vec::new());
+        while let Ok(first) = waiting.try_recv() {
+            sizes.push(writer::take_group(first, &mut waiting, &mut closing).len());
+        }
+        sizes
+    };
+    let third = GROUP_BYTES_MAX / 3;
+    assert_eq!(groups(third, 7), [3, 3, 1]);
+    assert_eq!(
+        groups(2 * GROUP_BYTES_MAX, 2),
+        [1, 1],
+        "a large one goes alone"
+    );
+    assert_eq!(
+        groups(1, 2 * GROUP_REQUESTS_MAX + 1),
+        [GROUP_REQUESTS_MAX, GROUP_REQUESTS_MAX, 1]
+    );
+}
