@@ -18,7 +18,7 @@ start_daemon "$work" || { echo "skipped: there is no $WHODUNITD; build it with \
 python3 scripts/clients/seed.py "$URL"
 before=$(python3 scripts/clients/written.py "$URL")
 # `positive_data_acceptance` is left out: a schema cannot say all (bytes, cursors of another order, two bases at once).
-"$PYTHON_TOOLS/bin/schemathesis" --config-file scripts/clients/schemathesis.toml run docs/openapi.json --url "$URL" \
+SCHEMATHESIS_HOOKS=scripts/clients/hooks.py "$PYTHON_TOOLS/bin/schemathesis" --config-file scripts/clients/schemathesis.toml run docs/openapi.json --url "$URL" \
     --seed "$seed" --max-examples "$examples" --workers 2 --request-timeout 30 --no-color \
     --exclude-path /v1/live \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \

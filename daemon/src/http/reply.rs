@@ -1,4 +1,4 @@
-//! JSON on its way out.
+//! JSON replies.
 //!
 //! Owns the bound on replies that their clients have not taken yet. Large ones are written where blocking is allowed.
 
@@ -86,7 +86,7 @@ fn unwritable(error: &serde_json::Error) -> ApiError {
     Problem::new(Code::Internal, "the reply could not be written").into()
 }
 
-/// A JSON reply that is written already. Its share of the replies' memory is given back when the client has taken it.
+/// A JSON reply that is written already. Its share of the replies' memory is released when the client has received it.
 #[derive(Debug)]
 pub(crate) struct Written {
     bytes: Bytes,
@@ -160,9 +160,9 @@ impl Written {
             let bytes = bytes.into();
             return Ok(Self { bytes, is_gzip });
         }
-        let share = replies.take(bytes.capacity());
-        let share = share
-            .ok_or_else(|| busy("too many bytes of replies wait for their clients to take them"))?;
+        let share = replies.reserve(bytes.capacity());
+        let share =
+            share.ok_or_else(|| busy("too much reply data is waiting for clients to read it"))?;
         let bytes = Bytes::from_owner(Counted {
             bytes,
             _share: share,

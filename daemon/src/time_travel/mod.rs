@@ -1,6 +1,6 @@
-//! Time travel: from a stream and a point of its history to a revision, and from a revision to the state after it.
+//! Time travel: resolves a time to a revision, and loads the state at a revision.
 //!
-//! Owns the way there: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
+//! Owns the steps: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
 //! a revision is the same whichever way it is reached; a snapshot that is missing, stale, ahead of its stream or
 //! undecodable costs time, never correctness. Never writes to the log.
 //!
@@ -235,7 +235,7 @@ impl TimeTravel {
         reached.ok_or_else(|| {
             let damaged = StoreError::Damaged {
                 place: format!("stream `{stream}`"),
-                detail: "a fold from its beginning needed a snapshot".to_owned(),
+                detail: "folding it from the beginning needed a snapshot".to_owned(),
             };
             damaged.into()
         })
@@ -256,8 +256,8 @@ impl TimeTravel {
         to: Revision,
         policy: SnapshotPolicy,
     ) -> Result<Option<StateAt>, TravelError> {
-        let (mut folded, mut proof) = match saved {
-            Some(saved) => (saved.folded, Some(saved.proof)),
+        let (mut folded, mut anchor) = match saved {
+            Some(saved) => (saved.folded, Some(saved.anchor)),
             None => (Folded::start(model), None),
         };
         let start = folded.revision;
@@ -265,14 +265,14 @@ impl TimeTravel {
         let mut spacing = Spacing::start();
         let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
         let mut too_large = None;
-        // With a snapshot the event it stands after comes first: it proves that both tell the same history.
+        // With a snapshot its anchor event is read first: it must be the one that the snapshot names.
         let from = start.max(Revision(1));
         view.for_each_event(stream, from, to, &mut |event| {
-            if let Some(expected) = &proof {
+            if let Some(expected) = &anchor {
                 if !expected.fits(&event) {
                     return false;
                 }
-                proof = None;
+                anchor = None;
             } else {
                 if let Err(error) = bound.add(event.data.as_str(), || of_object(&folded.state)) {
                     too_large = Some((event.revision, error));
@@ -294,7 +294,7 @@ impl TimeTravel {
                 too_large,
             });
         }
-        if proof.is_some() {
+        if anchor.is_some() {
             return Ok(None);
         }
         if folded.revision != to {
