@@ -372,7 +372,7 @@ impl<'a> Run<'a> {
             // The scenario ends here: see `may_go_on`.
             let error = "there is no room for it".to_owned();
             return Change {
-                effect: Effect::Failed { error },
+                effect: EventEffect::Failed { error },
                 diff: Vec::new(),
                 upcast: None,
             };
