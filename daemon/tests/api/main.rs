@@ -15,6 +15,7 @@
 mod backfill;
 mod browse;
 mod doors;
+mod forms;
 mod hygiene;
 mod import;
 mod limits;
@@ -40,4 +41,5 @@ mod travel;
 mod values;
 mod what_if;
 mod what_if_base;
+mod whole_files;
 mod write;
