@@ -1,4 +1,4 @@
-//! Stop tokens: how long-running work learns that its caller no longer waits.
+//! Stop tokens: cancellation of long-running work whose caller no longer waits.
 //!
 //! Owns the token alone. Who sets it (a client that left, a time-out, a shutdown) is not known here; who works looks at
 //! it once per event or record and ends with [`Stopped`].
@@ -32,6 +32,9 @@ impl Stop {
     }
 
     /// An error once the work is to stop: for loops, as `stop.check()?`.
+    ///
+    /// # Errors
+    /// [`Stopped`], once the token is set.
     pub fn check(&self) -> Result<(), Stopped> {
         if self.is_set() { Err(Stopped) } else { Ok(()) }
     }

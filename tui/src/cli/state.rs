@@ -2,7 +2,7 @@
 
 use clap::Args;
 use whodunit_core::api::time_travel::{StateOut, Step};
-use whodunit_core::fold::Effect;
+use whodunit_core::fold::EventEffect;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::text::shown;
 
@@ -188,11 +188,11 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         terminal.paint(Token::Heading, &shown(&event.event_type)),
     ))?;
     match &step.applied {
-        Effect::Applied => {}
-        Effect::Unknown => {
+        EventEffect::Applied => {}
+        EventEffect::Unknown => {
             terminal.line("      (the model does not know this type: it changes nothing)")?;
         }
-        Effect::Failed { error } => {
+        EventEffect::Failed { error } => {
             let text = format!("      could not be applied: {}", shown(error));
             terminal.line(terminal.paint(Token::Error, &text))?;
         }

@@ -104,7 +104,7 @@ impl ReadModel {
             .create_with_backend(InMemoryBackend::new())
             .map_err(engine("making a read model in memory"))?;
         make(&database, meta)?;
-        Ok(Self::of(database))
+        Ok(Self::from_database(database))
     }
 
     /// Opens a file, making it and its directory where they are absent, and reads its meta. `fresh` is that of a new one.
@@ -128,7 +128,7 @@ impl ReadModel {
                 .create(path)
                 .map_err(engine("opening a read model"))?;
             let meta = meta_of(&database, fresh)?;
-            Ok((Self::of(database), meta))
+            Ok((Self::from_database(database), meta))
         });
         let (model, meta) = opened.map_err(|error| match error {
             ProjectionError::Panicked(_) | ProjectionError::Damaged { .. } => {
@@ -141,7 +141,7 @@ impl ReadModel {
     }
 
     /// One whose engine is set up already.
-    pub(crate) fn of(database: Database) -> Self {
+    pub(crate) fn from_database(database: Database) -> Self {
         Self(Arc::new(RwLock::new(Some(database))))
     }
 
@@ -280,7 +280,7 @@ pub(crate) fn write_meta(
     Ok(())
 }
 
-/// Moves a file that cannot be used out of the way, over one that was moved there before.
+/// Moves a file that cannot be used aside, replacing one that was moved aside before.
 pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".damaged");

@@ -112,7 +112,7 @@ impl RedbStore {
                 options,
             )
         })?;
-        // Every time, not only for a new file: whoever made it may have died before its own sync.
+        // Every time, not only for a new file: the process that made it may have died before its own sync.
         opening::sync_directory(directory).map_err(at_directory)?;
         Ok(store)
     }

@@ -210,7 +210,7 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
             match store.append(fact("a-1", n)).await {
                 Ok(appended) => acknowledged = appended.position.0,
                 Err(error) => {
-                    // Whoever runs the daemon must read why, not only that it failed.
+                    // The operator must be able to read why, not only that it failed.
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     reasons += u32::from(cause.is_some_and(|why| why.contains("the disk is gone")));
                     break;
@@ -218,7 +218,7 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
             }
         }
         failed += u32::from(acknowledged < 20);
-        // And is told so by whoever looks whether all is well.
+        // And the stats say so.
         let read_only = store.stats().unwrap().read_only;
         assert_eq!(read_only, acknowledged < 20, "budget {budget}");
         left.store(0, Ordering::SeqCst);
@@ -283,7 +283,7 @@ async fn dropping_the_store_finishes_what_was_queued_and_gives_the_file_up() {
     assert_eq!(open(directory.path()).head().borrow().position.0, 500);
 }
 
-/// A damaged record is the trouble of whoever needs it, and not of those who happen to share a commit with them.
+/// A damaged record fails the request that needs it, not other requests that share its commit.
 #[tokio::test]
 async fn a_damaged_record_is_reported_and_harms_nobody_else() {
     let directory = tempfile::tempdir().unwrap();

@@ -98,7 +98,7 @@ impl Write {
         }
     }
 
-    /// Sends the answer. That nobody listens any more is no error.
+    /// Sends the answer. A receiver that is gone is not an error.
     fn answer(self, reply: Reply) {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
@@ -237,7 +237,7 @@ fn try_group(
             txn.abort().map_err(engine("giving up an empty commit"))?;
             return Ok(None);
         }
-        // Losing it costs nothing, so nobody waits for the disk.
+        // Losing it costs nothing, so no client waits for the disk.
         Weight::Derived => Durability::None,
         Weight::Durable | Weight::Logged => options.durability(),
     };

@@ -33,7 +33,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// The events of a stream.
-    pub(crate) fn of<'a>(
+    pub(crate) fn stream_events<'a>(
         &'a self,
         stream: &'a StreamName,
     ) -> impl DoubleEndedIterator<Item = &'a Placed> {
@@ -91,7 +91,7 @@ impl Lookup for Memory {
         stream: &StreamName,
         revision: Revision,
     ) -> Result<Option<Event>, StoreError> {
-        let mut events = self.of(stream).map(|placed| &placed.event);
+        let mut events = self.stream_events(stream).map(|placed| &placed.event);
         Ok(events.find(|event| event.revision == revision).cloned())
     }
 
@@ -154,7 +154,7 @@ impl WriteTxn for Memory {
         for placed in &batch.events {
             let event = &placed.event;
             assert_eq!(event.position, self.head()?.position.next());
-            let before = self.of(&event.stream).next_back();
+            let before = self.stream_events(&event.stream).next_back();
             let revision = before.map_or(Revision::ZERO, |placed| placed.event.revision);
             assert_eq!(event.revision, revision.next());
             let effective = before.map_or(event.recorded_at, |placed| placed.effective_at);
