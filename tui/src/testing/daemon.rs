@@ -188,6 +188,7 @@ impl Daemon {
             next_cursor,
             head: HEAD,
             scanned: 0,
+            redacted_copy: false,
         }
     }
 
