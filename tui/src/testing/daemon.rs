@@ -92,6 +92,11 @@ impl Daemon {
         let mut daemon = Self::sarah();
         daemon.events.extend(history::of_orders());
         daemon.page_max = 4;
+        // A backfill and the rebuild of the last projection are under way.
+        daemon.pipeline.backfills = vec![pipeline::run("backfill", "states", RunStatus::Running)];
+        if let Some(last) = daemon.pipeline.projections.last_mut() {
+            last.rebuild = Some(pipeline::run("rebuild", &last.name, RunStatus::Running));
+        }
         daemon
     }
 
@@ -475,7 +480,11 @@ impl Daemon {
             Request::Log(query) => Reply::Log(self.log(query)),
             Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
             Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),
-            Request::Check(_) => Reply::Check(pipeline::check(self.sound)),
+            Request::Check(name) => {
+                let mut found = pipeline::check(self.sound);
+                found.projection.clone_from(name);
+                Reply::Check(found)
+            }
             Request::RetryJob(id) => {
                 let mut jobs = self.pipeline.jobs.iter();
                 let mut job = jobs.find(|job| job.id == *id).unwrap().clone();
