@@ -7,22 +7,29 @@ use std::collections::HashSet;
 
 use super::steps::Steps;
 use super::{Scenario, WhatIfError};
-use crate::admission::{self, Invalid};
-use crate::api::what_if::{ActualState, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep};
-use crate::decide::provisional;
-use crate::decider::Hypothesis;
-use crate::diff::{diff, same_diff};
+use crate::admission::{self, Admitted, Invalid};
+use crate::api::what_if::{
+    ActualState, Edit, StepKind, StepOutcome, WhatIfCommand, WhatIfOut, WhatIfStep,
+};
+use crate::command::{Command, Rejection};
+use crate::decide::{KeyChange, decide, provisional};
+use crate::decider::{Hypothesis, PrepareError};
+use crate::diff::{DiffEntry, diff, diff_within, same_diff};
 use crate::event::{Event, NewEvent};
 use crate::fold::{Change, EventEffect, step, step_with_diff};
 use crate::ids::Revision;
 use crate::json::State;
+use crate::stop::Stop;
 use crate::time::Timestamp;
-
-mod command;
+use crate::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX, StateBound, TooLarge, copy, of_object};
 
 pub(super) struct Run<'a> {
     scenario: &'a Scenario<'a>,
+    stop: &'a Stop,
     state: State,
+    /// Of the heavier one of the two states.
+    bound: StateBound,
+    too_large: Option<TooLarge>,
     revision: Revision,
     /// The recorded state, from the first edit or action on; before that it is `state`.
     actual: Option<State>,
@@ -40,10 +47,13 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(scenario: &'a Scenario<'a>) -> Self {
-        Self {
+    pub(super) fn new(scenario: &'a Scenario<'a>, stop: &'a Stop) -> Result<Self, WhatIfError> {
+        Ok(Self {
             scenario,
-            state: scenario.start.state.clone(),
+            stop,
+            state: copy(&scenario.start.state, stop)?,
+            bound: StateBound::new(STATE_WEIGHT_MAX, &scenario.start.state),
+            too_large: None,
             revision: scenario.start.revision,
             actual: None,
             actual_revision: scenario.start.revision,
@@ -54,13 +64,33 @@ impl<'a> Run<'a> {
             invented: 0,
             ids: HashSet::new(),
             hypothesis: Hypothesis::default(),
-        }
+        })
+    }
+
+    /// Whether there is still a use in going on.
+    pub(super) fn may_go_on(&self) -> Result<(), WhatIfError> {
+        self.stop.check()?;
+        self.too_large.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// The recorded state and the scenario's go separate ways from here on.
     fn split(&mut self) -> &mut State {
-        let state = &self.state;
-        self.actual.get_or_insert_with(|| state.clone())
+        let (state, stop) = (&self.state, self.stop);
+        // Where it is stopped, what it comes to is thrown away.
+        self.actual
+            .get_or_insert_with(|| copy(state, stop).unwrap_or_default())
+    }
+
+    /// Counts what an event may bring to the states; whether there is room for it.
+    fn has_room_for(&mut self, event: &Event) -> bool {
+        let weigh = || {
+            let actual = self.actual.as_ref().map(of_object);
+            actual.unwrap_or_default().max(of_object(&self.state))
+        };
+        if let Err(error) = self.bound.add(event.data.as_str(), weigh) {
+            self.too_large.get_or_insert(error);
+        }
+        self.too_large.is_none()
     }
 
     /// A recorded event's turn: as it was, dropped or replaced, and what is inserted after it.
@@ -68,6 +98,9 @@ impl<'a> Run<'a> {
         let model = self.scenario.model;
         self.actual_revision = event.revision;
         self.at = self.at.max(event.recorded_at);
+        if !self.has_room_for(event) {
+            return;
+        }
         match self.edit_of(event.revision) {
             None if self.actual.is_none() => {
                 self.revision = self.revision.next();
@@ -190,6 +223,134 @@ impl<'a> Run<'a> {
         self.steps.push(made, true);
     }
 
+    /// A command of `do`: admitted as the real endpoint does, prepared without a look at a secret, decided, and its events
+    /// applied.
+    pub(super) fn command(
+        &mut self,
+        index: usize,
+        asked: &WhatIfCommand,
+    ) -> Result<(), WhatIfError> {
+        self.split();
+        let command = self.admitted(index, asked)?;
+        let mut made = self.made(StepKind::Command, &asked.command_type, false);
+        match self.prepared(index, asked, command)? {
+            Err(why) => {
+                made.outcome = StepOutcome::Unknown;
+                made.message = Some(format!(
+                    "{why}. Later steps go on as if this command had not been given"
+                ));
+            }
+            Ok(command) => match self.decide(&command) {
+                Err(Rejection { rule, message }) => {
+                    made.outcome = StepOutcome::Rejected;
+                    (made.rule, made.message) = (Some(rule), Some(message));
+                }
+                Ok(new_events) => {
+                    made.outcome = StepOutcome::Accepted;
+                    (made.events, made.diff) = self.accepted(&new_events);
+                    made.revision = self.revision;
+                }
+            },
+        }
+        self.steps.push(made, true);
+        Ok(())
+    }
+
+    fn admitted(&mut self, index: usize, asked: &WhatIfCommand) -> Result<Command, WhatIfError> {
+        let Scenario { model, stream, .. } = *self.scenario;
+        if !model.has_commands() {
+            return Err(WhatIfError::NoModel {
+                category: stream.category().to_owned(),
+                index,
+            });
+        }
+        let prefix = format!("/do/{index}/command");
+        let Admitted {
+            command, expected, ..
+        } = admission::command(
+            model,
+            stream,
+            asked.clone().into(),
+            self.scenario.base.at,
+            || format!("what-if-command-{}", index + 1),
+            &prefix,
+        )?;
+        self.once(
+            StepKind::Command,
+            asked.command_id.as_deref(),
+            &prefix,
+            "/command_id",
+        )?;
+        if expected.admits(self.revision) {
+            Ok(command)
+        } else {
+            Err(WhatIfError::WrongRevision {
+                index,
+                expected,
+                actual: self.revision,
+            })
+        }
+    }
+
+    /// The inner error says why the outcome is unknown.
+    fn prepared(
+        &mut self,
+        index: usize,
+        asked: &WhatIfCommand,
+        command: Command,
+    ) -> Result<Result<Command, String>, WhatIfError> {
+        let Some(prepare) = self.scenario.model.prepare() else {
+            return Ok(Ok(command));
+        };
+        self.hypothesis.password_correct =
+            asked.password_correct.or(self.scenario.password_correct);
+        match prepare.suppose(&self.state, command, &self.hypothesis) {
+            Ok(command) => Ok(Ok(command)),
+            Err(PrepareError::Unknown(why)) => Ok(Err(why)),
+            Err(PrepareError::Malformed { pointer, message }) => {
+                let prefix = format!("/do/{index}/command");
+                Err(admission::unprepared(&pointer, message, &prefix).into())
+            }
+            Err(PrepareError::Failed(message) | PrepareError::Redacted(message)) => {
+                Err(WhatIfError::Prepare(message))
+            }
+        }
+    }
+
+    fn decide(&self, command: &Command) -> Result<Vec<NewEvent>, Rejection> {
+        let outcome = decide(self.scenario.model, &self.state, self.revision, command)?;
+        for KeyChange { key, .. } in outcome.keys.iter().filter(|change| change.taken) {
+            if self.is_taken(key) {
+                return Err(key.rejection());
+            }
+        }
+        Ok(outcome.events)
+    }
+
+    /// Whether another stream held a key at the base. Keys the recorded stream held then count as its own: a scenario that
+    /// dropped the event that took one may take it again.
+    fn is_taken(&self, key: &crate::keys::UniqueKey) -> bool {
+        let Scenario {
+            stream, holders, ..
+        } = *self.scenario;
+        holders.holder(stream.category(), key, stream).is_some()
+    }
+
+    /// Applies the events of a command; answers them and what they did together.
+    fn accepted(&mut self, new_events: &[NewEvent]) -> (Vec<Event>, Vec<DiffEntry>) {
+        let now = self.scenario.base.at;
+        if let [only] = new_events {
+            let (event, change) = self.invent(only, now);
+            return (vec![event], change.diff);
+        }
+        let before = self.state.clone();
+        let events = new_events
+            .iter()
+            .map(|event| self.invent(event, now).0)
+            .collect();
+        (events, diff(&before, &self.state))
+    }
+
     /// An event that never was, appended to the scenario.
     fn invent(&mut self, event: &NewEvent, at: Timestamp) -> (Event, Change) {
         let Scenario { model, stream, .. } = *self.scenario;
@@ -208,6 +369,15 @@ impl<'a> Run<'a> {
         self.matched += 1;
         if !recorded.is_some_and(|recorded| event.says_the_same_as(recorded)) {
             self.divergence.get_or_insert(event.revision);
+        }
+        if !self.has_room_for(event) {
+            // The scenario ends here: see `may_go_on`.
+            let error = "there is no room for it".to_owned();
+            return Change {
+                effect: EventEffect::Failed { error },
+                diff: Vec::new(),
+                upcast: None,
+            };
         }
         step_with_diff(self.scenario.model, &mut self.state, event)
     }
@@ -228,22 +398,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn end(mut self) -> WhatIfOut {
+    pub(super) fn end(mut self) -> Result<WhatIfOut, WhatIfError> {
+        self.may_go_on()?;
         // The scenario may also differ by ending before the history does.
         if self.revision < self.actual_revision {
             self.divergence.get_or_insert(self.revision.next());
         }
         let actual = match self.actual {
             Some(actual) => actual,
-            None => self.state.clone(),
+            None => copy(&self.state, self.stop)?,
         };
-        WhatIfOut {
+        Ok(WhatIfOut {
             mode: self.scenario.continuation,
             stream: self.scenario.stream.clone(),
             base_revision: self.scenario.base.revision,
             rules_hash: self.scenario.model.rules_hash().to_owned(),
             base: self.scenario.base,
-            diff: diff(&actual, &self.state),
+            diff: diff_within(&actual, &self.state, DIFF_WEIGHT_MAX, self.stop)?,
             steps: self.steps.listed,
             steps_total: self.steps.total,
             steps_unchanged: self.steps.unchanged,
@@ -259,7 +430,7 @@ impl<'a> Run<'a> {
             flips: Vec::new(),
             redacted: Vec::new(),
             warnings: Vec::new(),
-        }
+        })
     }
 }
 

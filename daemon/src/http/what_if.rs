@@ -17,6 +17,7 @@ use super::common::{asked_to_reveal, page_limit};
 use super::error::ApiError;
 use super::extract::{Json, Query};
 use super::reply::{Written, answer_heavy};
+use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::what_if::what_if;
 
@@ -72,7 +73,7 @@ pub(crate) async fn run_what_if(
         if let Some(place) = &mut out.next_cursor {
             *place = format!("{place}.{story}");
         }
-        Ok(reveal.show(&models, out))
+        shown_until(view, reveal, &models, out)
     })
     .await
 }
