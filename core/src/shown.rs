@@ -126,8 +126,8 @@ pub struct Redaction<'a> {
 }
 
 impl<'a> Redaction<'a> {
-    /// Of a model's secrets, to the end.
-    pub fn of(model: &'a Model) -> Self {
+    /// Redacts the secrets of a model, without a stop token of a caller.
+    pub fn new(model: &'a Model) -> Self {
         let stop = Stop::new();
         Self { model, stop }
     }
@@ -270,7 +270,7 @@ fn below(prefix: &str, pointers: Vec<String>) -> impl Iterator<Item = String> {
 ///
 /// `null` stays: that there is no value is no secret.
 pub fn redact_state(model: &Model, state: &mut State) -> Vec<String> {
-    redact_state_by(&Redaction::of(model), state)
+    redact_state_by(&Redaction::new(model), state)
 }
 
 fn redact_state_by(by: &Redaction<'_>, state: &mut State) -> Vec<String> {
