@@ -19,6 +19,11 @@ use crate::event::Event;
 use crate::ids::StreamName;
 use crate::json::{Json, State, Token, pointer_token};
 use crate::model::{Model, Models};
+use crate::stop::{Stop, Stopped};
+
+mod payload;
+
+use payload::redact_json;
 
 /// What stands where a secret stands in the store. Never a plausible value; the list beside it says where it is ours.
 pub const REDACTED: &str = "[redacted]";
@@ -75,12 +80,31 @@ impl Reveal {
     }
 
     /// A value as it may be shown.
-    pub fn show<T: Redact>(self, models: &Models, mut value: T) -> Shown<T> {
+    pub fn show<T: Redact>(self, models: &Models, value: T) -> Shown<T> {
+        self.redact(models, value, &Stop::new())
+    }
+
+    /// The same, unless it is stopped: for values that may be large.
+    pub fn show_until<T: Redact>(
+        self,
+        models: &Models,
+        value: T,
+        stop: &Stop,
+    ) -> Result<Shown<T>, Stopped> {
+        let shown = self.redact(models, value, stop);
+        // A token that is not set now was not set before: nothing was passed over.
+        stop.check().map(|()| shown)
+    }
+
+    fn redact<T: Redact>(self, models: &Models, mut value: T, stop: &Stop) -> Shown<T> {
         let redacted = if self.0 {
             Vec::new()
         } else {
             let model = models.for_stream(value.stream()).clone();
-            value.redact(&model)
+            value.redact(&Redaction {
+                model: &model,
+                stop: stop.clone(),
+            })
         };
         Shown { value, redacted }
     }
@@ -94,14 +118,29 @@ impl Reveal {
     }
 }
 
+/// What is taken out of a value, and until when.
+#[derive(Debug, Clone)]
+pub struct Redaction<'a> {
+    model: &'a Model,
+    stop: Stop,
+}
+
+impl<'a> Redaction<'a> {
+    /// Redacts the secrets of a model, without a stop token of a caller.
+    pub fn new(model: &'a Model) -> Self {
+        let stop = Stop::new();
+        Self { model, stop }
+    }
+}
+
 /// A value that may hold secrets of a category's model.
 pub trait Redact {
     /// The stream it is of.
     fn stream(&self) -> &StreamName;
 
     /// Takes the secrets out. Returns where they were, as JSON Pointers from the value's root, unless the value has a place
-    /// of its own for that.
-    fn redact(&mut self, model: &Model) -> Vec<String>;
+    /// of its own for that. Once stopped, it need not go on: the value is not shown then.
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String>;
 }
 
 impl Redact for Event {
@@ -109,10 +148,10 @@ impl Redact for Event {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        let mut found = redact_json(model, &mut self.data, "/data");
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        let mut found = redact_json(by.model, &mut self.data, "/data");
         if let Some(metadata) = &mut self.metadata {
-            found.extend(redact_json(model, metadata, "/metadata"));
+            found.extend(redact_json(by.model, metadata, "/metadata"));
         }
         found
     }
@@ -123,8 +162,8 @@ impl Redact for Decision {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_json(model, &mut self.payload, "/payload")
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_json(by.model, &mut self.payload, "/payload")
     }
 }
 
@@ -133,8 +172,8 @@ impl Redact for StateOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        self.redacted = redact_state(model, &mut self.state);
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        self.redacted = redact_state_by(by, &mut self.state);
         Vec::new()
     }
 }
@@ -144,11 +183,11 @@ impl Redact for Step {
         &self.event.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        let mut found: Vec<_> = below("/event", self.event.redact(model)).collect();
-        found.extend(below("/diff", redact_diff(model, &mut self.diff)));
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        let mut found: Vec<_> = below("/event", self.event.redact(by)).collect();
+        found.extend(below("/diff", redact_diff(by, &mut self.diff)));
         if let Some(upcast) = &mut self.upcast {
-            found.extend(below("/upcast/data", redact_state(model, &mut upcast.data)));
+            found.extend(below("/upcast/data", redact_state_by(by, &mut upcast.data)));
         }
         found
     }
@@ -159,8 +198,8 @@ impl Redact for DiffOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_diff(model, &mut self.diff);
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_diff(by, &mut self.diff);
         let marked = self.diff.iter().filter(|entry| {
             let values = [&entry.before, &entry.after];
             values.into_iter().flatten().any(is_marked)
@@ -175,16 +214,16 @@ impl Redact for WhatIfOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
         for step in &mut self.steps {
-            redact_diff(model, &mut step.diff);
+            redact_diff(by, &mut step.diff);
             for event in &mut step.events {
-                event.redact(model);
+                event.redact(by);
             }
         }
-        redact_diff(model, &mut self.diff);
-        self.redacted = redact_state(model, &mut self.state);
-        for pointer in redact_state(model, &mut self.actual.state) {
+        redact_diff(by, &mut self.diff);
+        self.redacted = redact_state_by(by, &mut self.state);
+        for pointer in redact_state_by(by, &mut self.actual.state) {
             if !self.redacted.contains(&pointer) {
                 self.redacted.push(pointer);
             }
@@ -198,8 +237,8 @@ impl Redact for CommandAccepted {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_events(model, &mut self.events)
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_events(by, &mut self.events)
     }
 }
 
@@ -208,15 +247,15 @@ impl Redact for AppendedOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_events(model, &mut self.events)
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_events(by, &mut self.events)
     }
 }
 
-fn redact_events(model: &Model, events: &mut [Event]) -> Vec<String> {
+fn redact_events(by: &Redaction<'_>, events: &mut [Event]) -> Vec<String> {
     let mut found = Vec::new();
     for (index, event) in events.iter_mut().enumerate() {
-        found.extend(below(&format!("/events/{index}"), event.redact(model)));
+        found.extend(below(&format!("/events/{index}"), event.redact(by)));
     }
     found
 }
@@ -231,17 +270,22 @@ fn below(prefix: &str, pointers: Vec<String>) -> impl Iterator<Item = String> {
 ///
 /// `null` stays: that there is no value is no secret.
 pub fn redact_state(model: &Model, state: &mut State) -> Vec<String> {
+    redact_state_by(&Redaction::new(model), state)
+}
+
+fn redact_state_by(by: &Redaction<'_>, state: &mut State) -> Vec<String> {
     let mut found = Vec::new();
-    if model.has_secrets() {
-        in_object(model, state, &mut String::new(), &mut found);
+    if by.model.has_secrets() {
+        in_object(by, state, &mut String::new(), &mut found);
     }
     found
 }
 
 /// Takes the secrets out of a diff of states: that a secret changed is shown, from what to what is not. Returns JSON
 /// Pointers into the list.
-pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> {
+pub(crate) fn redact_diff(by: &Redaction<'_>, diff: &mut [DiffEntry]) -> Vec<String> {
     let mut found = Vec::new();
+    let model = by.model;
     if !model.has_secrets() {
         return found;
     }
@@ -259,7 +303,7 @@ pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> 
                 entry.note = None;
                 mark(value, &path, &mut found);
             } else {
-                in_value(model, value, &mut path, &mut found);
+                in_value(by, value, &mut path, &mut found);
             }
         }
     }
@@ -297,165 +341,43 @@ fn mark(value: &mut Value, path: &str, found: &mut Vec<String>) {
 }
 
 fn in_object(
-    model: &Model,
+    by: &Redaction<'_>,
     object: &mut Map<String, Value>,
     path: &mut String,
     found: &mut Vec<String>,
 ) {
     for (key, value) in object {
+        if by.stop.is_set() {
+            return;
+        }
         let length = path.len();
         path.push('/');
         path.push_str(&pointer_token(key));
-        if model.is_secret(key) {
+        if by.model.is_secret(key) {
             mark(value, path, found);
         } else {
-            in_value(model, value, path, found);
+            in_value(by, value, path, found);
         }
         path.truncate(length);
     }
 }
 
-fn in_value(model: &Model, value: &mut Value, path: &mut String, found: &mut Vec<String>) {
+fn in_value(by: &Redaction<'_>, value: &mut Value, path: &mut String, found: &mut Vec<String>) {
     match value {
-        Value::Object(object) => in_object(model, object, path, found),
+        Value::Object(object) => in_object(by, object, path, found),
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
+                if by.stop.is_set() {
+                    return;
+                }
                 let length = path.len();
                 path.push('/');
                 path.push_str(&index.to_string());
-                in_value(model, item, path, found);
+                in_value(by, item, path, found);
                 path.truncate(length);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Takes the secrets out of a payload. Everything beside them keeps its spelling, to the letter.
-fn redact_json(model: &Model, json: &mut Json, root: &str) -> Vec<String> {
-    if !model.has_secrets() || !may_hold_secret(model, json.as_str()) {
-        return Vec::new();
-    }
-    let text = json.as_str();
-    let (mut out, mut copied) = (String::with_capacity(text.len()), 0);
-    let mut found = Vec::new();
-    let mut place = Place::new(root);
-    let mut tokens = json.tokens();
-    while let Some(token) = tokens.next() {
-        place.enter(token);
-        if let Token::Key(key) = token
-            && model.is_secret(&key.decoded())
-        {
-            // After the key and its colon.
-            let start = tokens.at() + 1;
-            let is_null = skip_value(&mut tokens);
-            if !is_null {
-                out.push_str(text.get(copied..start).unwrap_or_default());
-                out.push('"');
-                out.push_str(REDACTED);
-                out.push('"');
-                copied = tokens.at();
-                found.push(place.pointer());
-            }
-        }
-    }
-    if !found.is_empty() {
-        out.push_str(text.get(copied..).unwrap_or_default());
-        // What was cut out and put in are whole values, so this is JSON again; should it not be, nothing is shown.
-        *json = Json::from_compact(out).unwrap_or_else(|_error| Json::empty_object());
-    }
-    found
-}
-
-/// Whether a secret's name may stand in a text: written out, or hidden in escapes.
-fn may_hold_secret(model: &Model, text: &str) -> bool {
-    let spec = model.spec();
-    let mut names = spec.secret_fields.iter().chain(&spec.plaintext_fields);
-    text.contains('\\') || names.any(|name| text.contains(name.as_str()))
-}
-
-/// Moves past a value; returns whether it is `null`.
-fn skip_value(tokens: &mut crate::json::Tokens<'_>) -> bool {
-    let mut depth = 0_usize;
-    for token in tokens.by_ref() {
-        match token {
-            Token::Open => depth += 1,
-            Token::Close => depth = depth.saturating_sub(1),
-            Token::Word("null") if depth == 0 => return true,
-            _ => {}
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    false
-}
-
-/// Where in a payload a walk along its tokens is.
-struct Place<'a> {
-    root: &'a str,
-    /// For each open object its key, for each open array the number of its elements so far.
-    levels: Vec<Level>,
-}
-
-enum Level {
-    /// Not known yet: an empty object or array, or one just begun.
-    Begun,
-    Key(String),
-    Index(usize),
-}
-
-impl<'a> Place<'a> {
-    fn new(root: &'a str) -> Self {
-        Self {
-            root,
-            levels: Vec::new(),
-        }
-    }
-
-    fn enter(&mut self, token: Token<'_>) {
-        match token {
-            Token::Key(key) => {
-                if let Some(level) = self.levels.last_mut() {
-                    *level = Level::Key(key.decoded().into_owned());
-                }
-                return;
-            }
-            Token::Close => {
-                self.levels.pop();
-                return;
-            }
-            Token::Open | Token::Text(_) | Token::Number(_) | Token::Word(_) => {}
-        }
-        // A value: the next element, where the innermost level is an array.
-        if let Some(level) = self.levels.last_mut() {
-            match level {
-                Level::Begun => *level = Level::Index(0),
-                Level::Index(index) => *index += 1,
-                Level::Key(_) => {}
-            }
-        }
-        if token == Token::Open {
-            self.levels.push(Level::Begun);
-        }
-    }
-
-    fn pointer(&self) -> String {
-        let mut out = self.root.to_owned();
-        for level in &self.levels {
-            match level {
-                Level::Begun => {}
-                Level::Key(key) => {
-                    out.push('/');
-                    out.push_str(&pointer_token(key));
-                }
-                Level::Index(index) => {
-                    out.push('/');
-                    out.push_str(&index.to_string());
-                }
-            }
-        }
-        out
     }
 }
 

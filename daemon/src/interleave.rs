@@ -9,9 +9,14 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
+use crate::limits::BATCH_BYTES_MAX;
+use crate::reading::weight;
 use crate::store::{
     DecisionFilter, Direction, Head, LogFilter, ReadDecisions, ReadEvents, StoreError,
 };
+
+/// How many events or decisions are read before the batch is weighed again.
+const CHUNK: usize = 8;
 
 /// An event or a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +41,8 @@ pub(crate) struct Batch {
     pub(crate) end: Cursor,
 }
 
-/// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions.
+/// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions, and about
+/// [`BATCH_BYTES_MAX`] of each.
 pub(crate) fn batch(
     view: &(impl ReadEvents + ReadDecisions + ?Sized),
     from: Cursor,
@@ -44,9 +50,8 @@ pub(crate) fn batch(
     only_rejected: bool,
     limit: usize,
 ) -> Result<Batch, StoreError> {
-    let mut events = events_after(view, from, until, limit)?;
-    let mut decisions = decisions_after(view, from, until, only_rejected, limit)?;
-    let (all_events, all_decisions) = (events.len() < limit, decisions.len() < limit);
+    let (mut events, all_events) = events_after(view, from, until, limit)?;
+    let (mut decisions, all_decisions) = decisions_after(view, from, until, only_rejected, limit)?;
     // Where one of the two goes on beyond its batch, the other may not run ahead of it.
     if !all_events && let Some(last) = events.last() {
         // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
@@ -89,40 +94,67 @@ pub(crate) fn batch(
     Ok(batch)
 }
 
+/// The events after a cursor, and whether those are all.
 fn events_after(
     view: &(impl ReadEvents + ?Sized),
     from: Cursor,
     until: Head,
     limit: usize,
-) -> Result<Vec<Event>, StoreError> {
-    if from.position >= until.position.0 {
-        return Ok(Vec::new());
-    }
-    let start = Some(Position(from.position + 1));
+) -> Result<(Vec<Event>, bool), StoreError> {
     let filter = LogFilter::default();
-    let page = view.log(&filter, start, Direction::Forward, limit, limit as u64)?;
-    let within = |event: &Event| event.position <= until.position;
-    Ok(page.events.into_iter().filter(within).collect())
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    let mut next = Some(Position(from.position + 1));
+    loop {
+        let Some(start) = next.filter(|start| *start <= until.position) else {
+            return Ok((events, true));
+        };
+        if events.len() >= limit || bytes >= BATCH_BYTES_MAX {
+            return Ok((events, false));
+        }
+        let wanted = CHUNK.min(limit - events.len());
+        let page = view.log(
+            &filter,
+            Some(start),
+            Direction::Forward,
+            wanted,
+            wanted as u64,
+        )?;
+        next = page.next;
+        bytes += page.events.iter().map(weight).sum::<usize>();
+        let within = |event: &Event| event.position <= until.position;
+        events.extend(page.events.into_iter().filter(within));
+    }
 }
 
+/// The decisions after a cursor, and whether those are all.
 fn decisions_after(
     view: &(impl ReadDecisions + ?Sized),
     from: Cursor,
     until: Head,
     only_rejected: bool,
     limit: usize,
-) -> Result<Vec<Decision>, StoreError> {
-    if from.decision >= until.decision {
-        return Ok(Vec::new());
-    }
+) -> Result<(Vec<Decision>, bool), StoreError> {
     let filter = DecisionFilter {
         rejected: only_rejected.then_some(true),
         ..DecisionFilter::default()
     };
-    let start = Some(from.decision + 1);
-    let page = view.decisions(&filter, start, Direction::Forward, limit)?;
-    let within = |decision: &Decision| decision.sequence <= until.decision;
-    Ok(page.decisions.into_iter().filter(within).collect())
+    let (mut decisions, mut bytes) = (Vec::new(), 0);
+    let mut next = Some(from.decision + 1);
+    loop {
+        let Some(start) = next.filter(|start| *start <= until.decision) else {
+            return Ok((decisions, true));
+        };
+        if decisions.len() >= limit || bytes >= BATCH_BYTES_MAX {
+            return Ok((decisions, false));
+        }
+        let wanted = CHUNK.min(limit - decisions.len());
+        let page = view.decisions(&filter, Some(start), Direction::Forward, wanted)?;
+        next = page.next;
+        let length = |decision: &Decision| decision.payload.as_str().len();
+        bytes += page.decisions.iter().map(length).sum::<usize>();
+        let within = |decision: &Decision| decision.sequence <= until.decision;
+        decisions.extend(page.decisions.into_iter().filter(within));
+    }
 }
 
 #[cfg(test)]

@@ -14,11 +14,14 @@
 
 mod backfill;
 mod browse;
+mod doors;
 mod forms;
 mod hygiene;
 mod import;
+mod limits;
 mod live;
 mod models;
+mod names;
 mod openapi;
 mod origins;
 mod outbox;
@@ -39,5 +42,6 @@ mod travel;
 mod values;
 mod what_if;
 mod what_if_base;
+mod what_if_oracle;
 mod whole_files;
 mod write;
