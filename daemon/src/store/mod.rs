@@ -34,7 +34,7 @@ pub use jobs::{Job, JobChange, NewJob};
 pub use read::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, JobFilter,
     JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions, ReadEvents,
-    ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, StreamCursor,
+    ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable, StreamCursor,
     StreamFilter, StreamInfo, StreamLabel, StreamOrder, StreamPage, View, try_for_each_event,
 };
 

@@ -27,8 +27,8 @@ use whodunit_core::weight::{StateBound, TooLarge, of_object, of_value};
 
 use crate::limits::{STATE_WEIGHT_MAX, STEPS_WEIGHT_MAX};
 use crate::store::{
-    Direction, ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Store, StoreError,
-    StreamInfo, View, try_for_each_event,
+    Direction, ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable, Store,
+    StoreError, StreamInfo, View, try_for_each_event,
 };
 use saver::Saver;
 use snapshots::{Saved, Spacing, Undecoded};
@@ -194,7 +194,7 @@ impl TimeTravel {
     /// The state after revision `to`, which must exist. May leave snapshots on the way.
     pub fn state(
         &self,
-        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -205,7 +205,7 @@ impl TimeTravel {
     /// The same, but leaves the store's bytes as they are.
     pub fn state_without_snapshots(
         &self,
-        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -215,7 +215,7 @@ impl TimeTravel {
 
     fn load_state(
         &self,
-        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,

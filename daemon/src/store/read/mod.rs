@@ -26,19 +26,30 @@ pub use self::times::{Density, LateEvents, LateRange, ReadTimes};
 
 use super::Head;
 
+/// Something whose reads end early.
+pub trait Stoppable {
+    /// The token at which this view's reads end early; work on top of them looks at it too.
+    fn stop(&self) -> &Stop;
+}
+
 /// A read view: the log at one moment, consistent however long it is read. All methods block on memory or disk, never on
 /// the writer.
 ///
 /// Whatever goes through more than one record looks at the stop token at each of them, and ends with
 /// [`StoreError::Stopped`](super::StoreError::Stopped) once it is set.
 pub trait View:
-    ReadEvents + ReadTimes + ReadStreams + ReadDecisions + ReadKeys + ReadJobs + ReadSnapshots + Send
+    Stoppable
+    + ReadEvents
+    + ReadTimes
+    + ReadStreams
+    + ReadDecisions
+    + ReadKeys
+    + ReadJobs
+    + ReadSnapshots
+    + Send
 {
     /// The head this view is of.
     fn head(&self) -> Head;
-
-    /// The token at which this view's reads end early; work on top of them looks at it too.
-    fn stop(&self) -> &Stop;
 
     /// Gives the view a token of its caller's.
     fn set_stop(&mut self, stop: Stop);

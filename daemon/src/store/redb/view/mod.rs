@@ -24,7 +24,7 @@ pub(super) use self::keys::hold_of;
 use super::engine;
 use super::open_tables::OpenTables;
 use crate::store::write::Lookup;
-use crate::store::{Direction, Head, StoreError, View};
+use crate::store::{Direction, Head, Stoppable, StoreError, View};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -77,13 +77,15 @@ impl RedbView {
     }
 }
 
+impl Stoppable for RedbView {
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+}
+
 impl View for RedbView {
     fn head(&self) -> Head {
         self.head
-    }
-
-    fn stop(&self) -> &Stop {
-        &self.stop
     }
 
     fn set_stop(&mut self, stop: Stop) {
