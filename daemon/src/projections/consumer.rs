@@ -321,7 +321,7 @@ impl Consumer {
             Some(files) => {
                 // The engine lets go of the file before it is moved.
                 drop(runner.model().close());
-                super::opening::recreate(&files.live, &fresh, reason)
+                super::opening::recreate(&files.live, &fresh, runner.store.id(), reason)
             }
         };
         match made {

@@ -52,7 +52,7 @@ pub use states::States;
 pub use users::Users;
 
 /// Name of the directory of read models in the data directory.
-const DIRECTORY: &str = "read-models";
+pub(crate) const DIRECTORY: &str = "read-models";
 
 /// Why a request about a projection is refused or fails.
 #[derive(Debug, thiserror::Error)]

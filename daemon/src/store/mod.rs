@@ -7,10 +7,13 @@
 //! Writes go through [`Store::append`], which is atomic, durable when it returns, and ordered. Reads go through a
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
+pub mod disk;
 mod error;
 mod jobs;
 pub mod redb;
 
+#[cfg(test)]
+mod campaigns;
 #[cfg(test)]
 mod conformance;
 
@@ -25,6 +28,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
+pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, StoreError};
 pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
@@ -33,6 +37,9 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// An append-only event store.
 pub trait Store: Send + Sync + 'static {
+    /// Which store this is: given when it was made, and in every file that belongs to it. No other has it.
+    fn id(&self) -> StoreId;
+
     /// Appends all of the request or nothing of it, and returns once it is durable.
     ///
     /// Concurrent appends share one durable commit. Appends submitted one after another (the calls, not the awaits)
