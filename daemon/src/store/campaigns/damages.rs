@@ -49,7 +49,8 @@ fn moments() -> [Moment; 2] {
     let truth = ask(&store, APPENDS, head);
     assert!(truth.values().all(Result::is_ok));
     let killed = disk.files();
-    close(store);
+    close(&store);
+    drop(store);
     let closed = disk.files();
     // The oracle: undamaged, both say the same.
     for files in [&killed, &closed] {

@@ -39,6 +39,6 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn close(store: RedbStore) {
+fn close(store: &RedbStore) {
     wait(store.close()).unwrap();
 }

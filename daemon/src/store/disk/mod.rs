@@ -60,6 +60,10 @@ pub trait Disk: Debug + Send + Sync {
 }
 
 /// An open file. All reads and writes are whole or an error; a write that failed may have been made in part.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "of a file only its length is ever asked for"
+)]
 pub trait DiskFile: Debug + Send + Sync {
     /// Fills `out` from this place. [`io::ErrorKind::UnexpectedEof`] where the file ends before.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
@@ -73,7 +77,7 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Makes the file at least this long with zeros that do take room, so that a write there neither fails for want of it
     /// nor changes what the file system keeps about the file.
     fn preallocate(&self, len: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = self.len()?;
         while at < len {
             let part = ZEROS

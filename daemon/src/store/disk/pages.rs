@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Disk, DiskFile, Identity, Open, StoreId};
+use super::{Disk, DiskFile, Open, StoreId};
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 4096;
@@ -166,11 +166,6 @@ impl PageFile {
     /// What its header says.
     pub(crate) fn header(&self) -> PageHeader {
         self.header
-    }
-
-    /// Which file it is.
-    pub(crate) fn identity(&self) -> io::Result<Identity> {
-        self.file.identity()
     }
 
     /// How many bytes it takes on disk.

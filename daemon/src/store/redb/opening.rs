@@ -133,7 +133,8 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         names => names?,
     };
-    let read_model = names.into_iter().find(|name| name.ends_with(".redb"));
+    let is_read_model = |name: &String| Path::new(name).extension().is_some_and(|it| it == "redb");
+    let read_model = names.into_iter().find(is_read_model);
     Ok(read_model.map(|name| read_models.join(name)))
 }
 
