@@ -175,7 +175,7 @@ fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(),
             .as_deref()
             .is_none_or(|actor| actor.trim().is_empty())
         {
-            return Err(Invalid::malformed("/actor", "is required: who asks"));
+            return Err(Invalid::malformed("/actor", "is required: who sends it"));
         }
         actor(command.actor.as_deref())?;
         reason(command.reason.as_deref())?;

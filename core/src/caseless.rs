@@ -1,4 +1,4 @@
-//! Texts compared without regard to case, as Unicode means it.
+//! Case-insensitive comparison of texts by Unicode case folding.
 //!
 //! Owns the two forms in which texts are compared: one for finding a text in another, one for names that must be unique.
 //! Full case folding: `ß` is `ss`, `Σ`, `σ` and `ς` are one letter.

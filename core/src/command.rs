@@ -1,4 +1,4 @@
-//! Commands and decisions: what was asked for, and what the rules answered.
+//! Commands and decisions: the intent to change a stream, and the recorded outcome.
 //!
 //! Owns their shape. Never holds a plaintext secret once a command is prepared.
 
@@ -16,17 +16,17 @@ pub struct Command {
     pub command_id: String,
     /// The stream it is about.
     pub stream: StreamName,
-    /// What is asked for, in the imperative.
+    /// The command's type, in the imperative, such as `SuspendUser`.
     pub command_type: String,
     /// Its parameters: a JSON object. Before `prepare` it may hold plaintext secrets, after it never.
     pub payload: serde_json::Map<String, serde_json::Value>,
-    /// Who asks.
+    /// The actor: the person, job or service that sends it.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// Correlation id: what it belongs to.
     pub correlation_id: Option<String>,
-    /// What directly caused it.
+    /// Causation id: the command or event that directly caused it.
     pub causation_id: Option<String>,
     /// When it is decided: the only `now` a decider sees.
     pub issued_at: Timestamp,
@@ -52,7 +52,7 @@ impl Rejection {
     }
 }
 
-/// What the rules answered to a command.
+/// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
@@ -86,18 +86,18 @@ pub struct Decision {
     /// The stream it was about.
     #[schema(value_type = String)]
     pub stream: StreamName,
-    /// What was asked for.
+    /// The command's type.
     pub command_type: String,
     /// Its parameters after `prepare`: no plaintext secrets.
     #[schema(value_type = Object)]
     pub payload: Json,
-    /// Who asked.
+    /// The actor.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// Correlation id: what it belongs to.
     pub correlation_id: Option<String>,
-    /// What directly caused it.
+    /// Causation id: the command or event that directly caused it.
     pub causation_id: Option<String>,
     /// The revision it was decided on.
     #[schema(value_type = u64)]
@@ -110,7 +110,7 @@ pub struct Decision {
     /// When it was decided.
     #[schema(value_type = String, format = DateTime)]
     pub decided_at: Timestamp,
-    /// What the rules answered.
+    /// The outcome.
     #[serde(flatten)]
     pub result: Outcome,
 }

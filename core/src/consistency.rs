@@ -1,8 +1,8 @@
 //! Consistency check of a read model: whether a document is what the log leads to, and if not, since which event.
 //!
-//! Owns the digests of states and events, and the comparison of three accounts of one stream: its events, folded again
-//! (the expected states); the apply log, which the projection wrote as it applied them; and the stored document. Never
-//! reads any of them: they come in one by one, in order, so that a stream may be of any length.
+//! Owns the digests of states and events, and the comparison of three sources for one stream: its events, folded again
+//! (the expected states); the apply log, which the projection wrote as it applied them; and the stored document. Does no
+//! reading: the caller passes entries and events one by one, in order, so memory does not grow with the stream.
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +12,7 @@ use crate::ids::{Position, Revision};
 use crate::json::{State, Value};
 use crate::number::canonical;
 
-/// Bytes of a digest: SHA-256, cut. An event's author cannot make two states of one digest.
+/// Bytes of a digest: SHA-256, truncated to 128 bits, so that the author of an event cannot construct a collision.
 pub const DIGEST_BYTES: usize = 16;
 
 /// A stable hash of a state or an event.
@@ -183,11 +183,11 @@ impl Divergence {
                 format!("{event} was applied after a later event")
             }
             FindingKind::EventChanged => format!(
-                "{event} or an event before it that was applied with it, is not what it was when it was applied: the log was changed on disk"
+                "{event} or an event before it that was applied with it, has changed since it was applied: the log was changed on disk"
             ),
             FindingKind::RulesChanged => {
                 format!(
-                    "{event} was applied by other rules: its effect was not what it is under the current ones"
+                    "{event} was applied by other rules: its effect differs from that under the current rules"
                 )
             }
             FindingKind::Altered => format!(

@@ -108,7 +108,7 @@ pub fn state_and_keys_after(
     (after, changes)
 }
 
-/// A fact as an event that is in no log: its position is 0.
+/// A new event as a decider sees it before it is in a log: its position is 0.
 pub fn provisional(
     model: &Model,
     stream: &StreamName,

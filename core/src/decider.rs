@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// An event as a decider sees it: its payload decoded and brought to the current schema version.
 #[derive(Debug, Clone)]
 pub struct DecodedEvent<'a> {
-    /// What happened.
+    /// Its type in the current shape.
     pub event_type: &'a str,
     /// The payload in the current shape.
     pub data: &'a Map<String, Value>,
@@ -38,7 +38,7 @@ pub enum Evolution {
 /// Which part of a state an event may change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Touched<'a> {
-    /// Any of it.
+    /// The whole state.
     All,
     /// What a JSON Merge Patch of this shape reaches: its keys, and within objects the keys of its objects.
     Patch(&'a Map<String, Value>),
@@ -46,12 +46,15 @@ pub enum Touched<'a> {
 
 /// Domain logic of one category.
 pub trait Decider: Send + Sync {
-    /// The state at revision 0. DESIGN: the empty object unless the domain says otherwise.
+    /// The state at revision 0: the empty object unless the domain says otherwise.
     fn initial_state(&self) -> State {
         State::new()
     }
 
-    /// Brings the state past an event. On an error the state must be left as it was.
+    /// Applies an event to the state.
+    ///
+    /// # Errors
+    /// Why the event cannot be applied, in a sentence. The state must then be as it was before.
     fn evolve(&self, state: &mut State, event: &DecodedEvent<'_>) -> Result<Evolution, String>;
 
     /// Which part of a state [`Decider::evolve`] may change with this event: nothing else is compared to say what it did. A
@@ -60,7 +63,10 @@ pub trait Decider: Send + Sync {
         Touched::All
     }
 
-    /// What the rules answer to a prepared command: the events it leads to, or the rule that refuses it.
+    /// Decides a prepared command: the events it leads to.
+    ///
+    /// # Errors
+    /// The rule that rejects it.
     fn decide(&self, state: &State, command: &Command) -> Result<Vec<NewEvent>, Rejection>;
 }
 
@@ -76,18 +82,18 @@ pub enum PrepareError {
         /// What is wrong with it.
         message: String,
     },
-    /// In a what-if: it depends on a secret that only the real rules may look at. Says what the caller may do.
+    /// In a what-if: the outcome depends on a recorded secret. Says what the client can assume instead.
     #[error("{0}")]
     Unknown(String),
-    /// The work itself failed (no randomness, out of memory); says nothing about the command.
+    /// The preparation itself failed (no randomness, out of memory), whatever the command.
     #[error("the command could not be prepared: {0}")]
     Failed(String),
 }
 
-/// What a what-if knows of secrets in place of looking at them.
+/// What a what-if assumes about passwords: it never compares one with a recorded hash.
 #[derive(Debug, Default)]
 pub struct Hypothesis {
-    /// Whether a password that a command gives for a recorded one is right, if the caller says so.
+    /// Whether the current password that a command gives is assumed to be correct; unknown when `None`.
     pub password_correct: Option<bool>,
     /// Passwords set within the what-if itself. In its states a placeholder stands for each: see [`Hypothesis::hash`].
     invented: RefCell<Vec<String>>,
@@ -119,7 +125,7 @@ pub trait Prepare: Send + Sync {
 
     /// Whether a command as it was sent again is the one of which `recorded` is the prepared payload; `state` is the one it
     /// was prepared on. Of a secret nothing is kept but what preparing made of it: where that is a hash, the secret must fit
-    /// it; where it is a verdict, the secret must lead to the same one.
+    /// it; where it is the result of a check, the secret must lead to the same result.
     fn repeats(
         &self,
         state: &State,

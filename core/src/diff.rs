@@ -211,21 +211,21 @@ fn alike(before: &Value, after: &Value) -> Option<&'static str> {
     let (a, b) = match (before, after) {
         (Value::String(a), Value::String(b)) => (a, b),
         (Value::String(text), other) => {
-            return reads(other, text).then_some("it was a text and is none now");
+            return reads(other, text).then_some("it was a text and no longer is");
         }
         (other, Value::String(text)) => {
-            return reads(other, text).then_some("it was no text and is one now");
+            return reads(other, text).then_some("it was not a text and now is");
         }
         _ => return None,
     };
     let nfc = ComposingNormalizer::new_nfc();
     let seen = |text: &str| text.chars().filter(|c| !is_unsafe(*c)).collect::<String>();
     if a.trim() == b.trim() {
-        Some("they differ in white space at an end")
+        Some("they differ in leading or trailing white space")
     } else if nfc.normalize(a) == nfc.normalize(b) {
-        Some("the same letters, with accents written in two ways")
+        Some("the same letters, with accents encoded differently")
     } else if seen(a) == seen(b) {
-        Some("they differ in characters that cannot be seen")
+        Some("they differ in invisible characters")
     } else if caseless::skeleton(a) == caseless::skeleton(b) {
         Some("they differ in characters that look alike")
     } else {

@@ -1,4 +1,4 @@
-//! Events: the immutable facts of the log, and the facts that are to become events.
+//! Events: the immutable facts of the log, and new events on their way into it.
 //!
 //! Owns their shape, which is also their wire and export shape. Never assigns a position, an id or a time.
 
@@ -24,20 +24,20 @@ pub struct Event {
     pub revision: Revision,
     /// Unique in the log.
     pub event_id: String,
-    /// What happened, in the past tense.
+    /// The event's type: what happened, in the past tense.
     pub event_type: String,
     /// Version of this event type's payload shape, from 1.
     pub schema_version: u32,
     /// When it was recorded (UTC); for imported events the source's own time.
     #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Timestamp,
-    /// Who caused it.
+    /// The actor: the person, job or service that caused it.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What it belongs to: copied from the command that led to it.
+    /// Correlation id: what it belongs to, copied from the command that led to it.
     pub correlation_id: Option<String>,
-    /// The command or event that directly caused it.
+    /// Causation id: the command or event that directly caused it.
     pub causation_id: Option<String>,
     /// The payload: a JSON object.
     #[schema(value_type = Object)]
@@ -59,11 +59,11 @@ impl Event {
     }
 }
 
-/// A fact on its way into the log: what the store cannot know by itself.
+/// A new event: what its author provides; the store assigns the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
-    /// What happened, in the past tense.
+    /// The event's type: what happened, in the past tense.
     pub event_type: String,
     /// The payload: a JSON object.
     #[schema(value_type = Object)]
@@ -78,16 +78,16 @@ pub struct NewEvent {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub recorded_at: Option<Timestamp>,
-    /// Who caused it.
+    /// The actor: the person, job or service that caused it.
     #[serde(default)]
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// Correlation id: what it belongs to.
     #[serde(default)]
     pub correlation_id: Option<String>,
-    /// The command or event that directly caused it.
+    /// Causation id: the command or event that directly caused it.
     #[serde(default)]
     pub causation_id: Option<String>,
     /// What surrounds the payload.
@@ -97,7 +97,7 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// An event of this type and payload, with nothing else said.
+    /// An event of this type and payload, with every other field absent.
     pub fn new(event_type: impl Into<String>, data: impl Into<Json>) -> Self {
         Self {
             event_type: event_type.into(),
@@ -114,7 +114,7 @@ impl NewEvent {
     }
 }
 
-/// Precondition of an append: what its author believes the stream's head to be.
+/// Precondition of an append: the revision that the client expects the stream's head to be at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExpectedRevision {
     /// No precondition.

@@ -18,14 +18,14 @@ use crate::model::{Model, Upcast};
 /// What an event did to the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "effect", rename_all = "snake_case")]
-pub enum Effect {
-    /// It was applied.
+pub enum EventEffect {
+    /// The event was applied.
     Applied,
     /// Its type is unknown to the model: the state is unchanged.
     Unknown,
     /// It could not be decoded, upcast or applied: the last good state is carried on.
     Failed {
-        /// Why.
+        /// The error, in a sentence.
         error: String,
     },
 }
@@ -33,12 +33,12 @@ pub enum Effect {
 /// An event that could not be applied on the way to a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
-    /// Its revision.
+    /// Revision of the event.
     #[schema(value_type = u64)]
     pub revision: Revision,
-    /// Its type.
+    /// Type of the event.
     pub event_type: String,
-    /// Why.
+    /// The error, in a sentence.
     pub error: String,
 }
 
@@ -70,7 +70,7 @@ impl Folded {
     }
 
     /// Moves past the next event.
-    pub fn push(&mut self, model: &Model, event: &Event) -> Effect {
+    pub fn push(&mut self, model: &Model, event: &Event) -> EventEffect {
         let effect = step(model, &mut self.state, event);
         self.passed(event, &effect);
         effect
@@ -83,9 +83,9 @@ impl Folded {
         change
     }
 
-    fn passed(&mut self, event: &Event, effect: &Effect) {
+    fn passed(&mut self, event: &Event, effect: &EventEffect) {
         self.revision = event.revision;
-        if let Effect::Failed { error } = effect {
+        if let EventEffect::Failed { error } = effect {
             self.faults_total += 1;
             if self.faults.len() < FAULTS_MAX {
                 self.faults.push(Fault {
@@ -111,17 +111,17 @@ pub fn fold<'a>(model: &Model, events: impl IntoIterator<Item = &'a Event>) -> F
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Whether it was applied.
-    pub effect: Effect,
-    /// What it changed.
+    pub effect: EventEffect,
+    /// The differences.
     pub diff: Vec<DiffEntry>,
     /// The payload as it was read, where that is not as it is stored.
     pub upcast: Option<Upcast>,
 }
 
 /// Moves a state past one event: decode, upcast, evolve.
-pub fn step(model: &Model, state: &mut State, event: &Event) -> Effect {
+pub fn step(model: &Model, state: &mut State, event: &Event) -> EventEffect {
     match current(model, event) {
-        Err(error) => Effect::Failed { error },
+        Err(error) => EventEffect::Failed { error },
         Ok(upcast) => evolve(model, state, &decoded(event, &upcast)),
     }
 }
@@ -131,7 +131,7 @@ pub fn step_with_diff(model: &Model, state: &mut State, event: &Event) -> Change
     let upcast = match current(model, event) {
         Err(error) => {
             return Change {
-                effect: Effect::Failed { error },
+                effect: EventEffect::Failed { error },
                 diff: Vec::new(),
                 upcast: None,
             };
@@ -143,7 +143,7 @@ pub fn step_with_diff(model: &Model, state: &mut State, event: &Event) -> Change
     let before = part(state, touched);
     let effect = evolve(model, state, &seen);
     let diff = match (&effect, touched) {
-        (Effect::Failed { .. }, _) => Vec::new(),
+        (EventEffect::Failed { .. }, _) => Vec::new(),
         (_, Touched::All) => diff(&before, state),
         (_, touched @ Touched::Patch(_)) => diff(&before, &part(state, touched)),
     };
@@ -165,11 +165,11 @@ fn decoded<'a>(event: &'a Event, upcast: &'a Upcast) -> DecodedEvent<'a> {
     }
 }
 
-fn evolve(model: &Model, state: &mut State, event: &DecodedEvent<'_>) -> Effect {
+fn evolve(model: &Model, state: &mut State, event: &DecodedEvent<'_>) -> EventEffect {
     match model.decider().evolve(state, event) {
-        Ok(Evolution::Applied) => Effect::Applied,
-        Ok(Evolution::Unknown) => Effect::Unknown,
-        Err(error) => Effect::Failed { error },
+        Ok(Evolution::Applied) => EventEffect::Applied,
+        Ok(Evolution::Unknown) => EventEffect::Unknown,
+        Err(error) => EventEffect::Failed { error },
     }
 }
 

@@ -46,13 +46,13 @@ impl fmt::Display for UniqueKey {
     }
 }
 
-/// Answers who holds a key, as of the moment the asker is about.
+/// Says which stream holds a key at one moment: the head for a command, the base for a what-if.
 pub trait KeyHolders {
     /// A stream of this category, other than `except`, that holds the key, if any.
     fn holder(&self, category: &str, key: &UniqueKey, except: &StreamName) -> Option<StreamName>;
 }
 
-/// Nobody holds anything.
+/// No stream holds any key.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHolders;
 

@@ -1,4 +1,4 @@
-//! The pure heart of whodunit.
+//! The pure core of whodunit: events, deciders, fold, diff, what-if and the wire types.
 //!
 //! Owns the words (events, commands, decisions), the rules (deciders and models), and what is computed over a history
 //! (fold, diff, what-if), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async

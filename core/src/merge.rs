@@ -1,5 +1,5 @@
-//! The model of categories without a model: each event's data is a JSON Merge Patch (RFC 7396) on the state, so that
-//! every stream can be stepped. It has no commands.
+//! The merge model, for categories without a model of their own: each event's data is a JSON Merge Patch (RFC 7396) on the
+//! state, so that every stream can be folded and stepped. It has no commands.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ impl PayloadSchema {
     /// Compiles a schema.
     ///
     /// # Errors
-    /// What is wrong with the schema, when it is none.
+    /// What is wrong with the schema, when it is not a valid one.
     pub fn compile(schema: &Value) -> Result<Self, String> {
         jsonschema::draft202012::new(schema)
             .map(|validator| Self(Arc::new(validator)))

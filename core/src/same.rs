@@ -1,4 +1,4 @@
-//! Sameness: when two contents say the same.
+//! Sameness: whether two contents are equal as JSON values.
 //!
 //! Owns the one rule by which repeated appends and commands, diffs, first divergences, filters and the like are told:
 //! equal as JSON values. Order of keys, escapes, white space and the spelling of numbers make no difference; numbers are

@@ -1,4 +1,4 @@
-//! Finding a text in what a person sees: decoded, without regard to case.
+//! Text search in events and states: over decoded texts, without regard to case.
 //!
 //! Owns what is searched of an event and of JSON: keys, texts and numbers, each by itself, never the punctuation between
 //! them. What may be seen at all is decided before (see [`crate::shown`]).

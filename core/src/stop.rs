@@ -1,4 +1,4 @@
-//! Stop tokens: how long-running work learns that its caller no longer waits.
+//! Stop tokens: cancellation of long-running work whose caller no longer waits.
 //!
 //! Owns the token alone. Who sets it (a client that left, a time-out, a shutdown) is not known here; who works looks at
 //! it once per event or record and ends with [`Stopped`].

@@ -1,4 +1,4 @@
-//! Untrusted text: what events, commands and names carry is shown, never obeyed.
+//! Untrusted text: text from events, commands and names, made safe to print on a terminal.
 //!
 //! Owns which characters could drive a terminal, disguise a text, or stand in it unseen. They are chosen by their Unicode
 //! properties, not by a list of cases.
@@ -23,7 +23,7 @@ const BLANK: [char; 5] = [
 
 /// Whether a character may change how a terminal or a reader takes the text around it, or may not be seen at all: controls,
 /// format characters, line and paragraph separators, surrogates and what else is default-ignorable (fillers, joiners,
-/// variation selectors, tags), bidirectional controls, and blanks that are no spaces. A plain space is none of these.
+/// variation selectors, tags), bidirectional controls, and blanks that are not spaces. A plain space is safe.
 pub fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();

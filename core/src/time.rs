@@ -1,4 +1,4 @@
-//! Moments: UTC, microseconds, always written with a zone.
+//! Timestamps: UTC, microseconds, always written with a zone.
 //!
 //! Owns parsing and printing of times: RFC 3339, and other spellings that can mean only one moment. Never reads a clock.
 
@@ -19,7 +19,7 @@ pub struct Timestamp(i64);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
-    /// The text names a local time: which moment that is depends on where one stands.
+    /// A local time without a zone: it could be any of several moments.
     #[error("time `{0}` has no zone; add `Z` for UTC or an offset such as `+02:00`")]
     NoZone(String),
     /// The text names its zone by letters that several zones share, or whose offset depends on the date.

@@ -59,9 +59,9 @@ pub enum WhatIfError {
     /// An edit names a revision it cannot reach, or one that another edit names.
     #[error("edit {index}: {message}")]
     BadEdit {
-        /// Which edit.
+        /// Index of the edit, from 0.
         index: usize,
-        /// Why.
+        /// The reason, in a sentence.
         message: String,
     },
     /// The category has no model, so no commands.
@@ -69,7 +69,7 @@ pub enum WhatIfError {
     NoModel {
         /// The category.
         category: String,
-        /// Which action.
+        /// Index of the action, from 0.
         index: usize,
     },
     /// The request is one that the real endpoint would refuse as well: which field, and why.
@@ -78,7 +78,7 @@ pub enum WhatIfError {
     /// A command expects the stream to be elsewhere.
     #[error("the stream is at revision {actual} in this what-if, expected was {expected}")]
     WrongRevision {
-        /// Which action.
+        /// Index of the action, from 0.
         index: usize,
         /// What the command expects.
         expected: ExpectedRevision,
@@ -88,7 +88,7 @@ pub enum WhatIfError {
     /// A raw event would take a key that another stream held at the base.
     #[error("{}", key.rejection().message)]
     KeyTaken {
-        /// Which action.
+        /// Index of the action, from 0.
         index: usize,
         /// The key.
         key: UniqueKey,

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Number, Value};
 use whodunit_core::diff::{apply, diff, revert};
 use whodunit_core::event::Event;
-use whodunit_core::fold::{Effect, Folded};
+use whodunit_core::fold::{EventEffect, Folded};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 use whodunit_core::merge;
@@ -191,13 +191,13 @@ impl Own {
         Self::Object(fields)
     }
 
-    fn of(value: &Value) -> Self {
+    fn from_value(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => Self::Number(Decimal::read(number.as_str())),
             Value::String(text) => Self::Text(text.clone()),
-            Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
+            Value::Array(items) => Self::List(items.iter().map(Self::from_value).collect()),
             Value::Object(map) => Self::of_map(map),
         }
     }
@@ -205,7 +205,7 @@ impl Own {
     fn of_map(map: &Map<String, Value>) -> Self {
         Self::Object(
             map.iter()
-                .map(|(key, value)| (key.clone(), Self::of(value)))
+                .map(|(key, value)| (key.clone(), Self::from_value(value)))
                 .collect(),
         )
     }
@@ -407,7 +407,7 @@ fn check_history(random: &mut Random) {
         own.patch(&change);
         assert_eq!(
             folded.push(&model, &event(revision, at, data)),
-            Effect::Applied
+            EventEffect::Applied
         );
         assert!(Own::of_map(&folded.state).equals(&own), "{own:?}");
         states.push((folded.state.clone(), own.clone()));

@@ -89,7 +89,7 @@ fn median(values: &[f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Appends per second of many writers, each event with a job or without. Nobody works on the jobs.
+/// Appends per second of many writers, each event with a job or without. No worker handles the jobs.
 async fn appends(folder: &Path, job: bool) -> f64 {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(folder, StoreOptions::Durable).unwrap());
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The models that come with the daemon, by the names they are asked for.
+//! Built-in models, by name.
 //!
 //! Owns the list. A category is folded by a model only if the operator asked for it: streams named `user-…` may be of
 //! another system, with other rules.
@@ -20,10 +20,10 @@ pub enum BuiltIn {
 }
 
 impl BuiltIn {
-    /// All there are.
+    /// All built-in models.
     pub const ALL: [Self; 1] = [Self::Users];
 
-    /// The name it is asked for by.
+    /// Its name, as in `--model NAME`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
@@ -68,7 +68,7 @@ impl FromStr for BuiltIn {
             .ok_or_else(|| {
                 let known: Vec<_> = Self::ALL.iter().map(|m| format!("`{m}`")).collect();
                 format!(
-                    "no model of that name comes with whodunit; there is {}",
+                    "whodunit has no built-in model of that name; there is {}",
                     known.join(", ")
                 )
             })

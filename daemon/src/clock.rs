@@ -4,7 +4,7 @@
 
 use whodunit_core::time::Timestamp;
 
-/// Says what time it is.
+/// A clock: the current time.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Timestamp;

@@ -1,6 +1,6 @@
-//! What can be set about a daemon.
+//! Configuration of a daemon.
 //!
-//! Owns the settings and their defaults; bounds that nobody sets are in [`crate::limits`].
+//! Owns the settings and their defaults; fixed bounds are in [`crate::limits`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,12 +17,12 @@ pub struct Config {
     pub models: Models,
     /// Names, beside loopback's, that a request's `Host` and `Origin` may have.
     pub allowed_hosts: Vec<String>,
-    /// Whether any IP address will do as `Host`, as it must when listening beyond loopback. Names still have to be
+    /// Whether any IP address is accepted as `Host`, as it must be when listening beyond loopback. Names still have to be
     /// allowed one by one: it is names that DNS rebinding uses.
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.
     pub heartbeat: Duration,
-    /// Who does something about events, after the fact.
+    /// The handlers of the outbox.
     pub handlers: Handlers,
     /// How the handlers' jobs are worked on.
     pub outbox: Settings,

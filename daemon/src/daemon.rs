@@ -1,4 +1,4 @@
-//! The daemon as one value: the store and what works on it.
+//! The daemon: the store and everything that works on it, as one value.
 //!
 //! Owns what all parts share. Never listens; [`crate::serve`] does.
 
@@ -73,7 +73,7 @@ impl Daemon {
         Self::with(config, store, Arc::new(SystemClock), Arc::new(UuidV7))
     }
 
-    /// A daemon with another clock and id source, for tests and stories.
+    /// A daemon with another clock and id source, for tests and the demo.
     pub fn with(
         config: Config,
         store: Arc<dyn Store>,
@@ -89,7 +89,7 @@ impl Daemon {
             Arc::clone(&travel),
             Arc::clone(&clock),
             ids,
-            Routes::of(&config.handlers.0),
+            Routes::for_handlers(&config.handlers.0),
             Arc::clone(&metrics),
         );
         let dependencies = Dependencies {

@@ -1,4 +1,4 @@
-//! Events and decisions together, in the order in which they were committed.
+//! Merged reading of events and decisions, in commit order.
 //!
 //! Owns that order: a decision stands after the last event it led to; a rejection after the log's head at that time. Live
 //! feeds and exports both read through here, batch by batch, each batch from a view of its own, so that a slow reader holds

@@ -1,6 +1,6 @@
 //! The whodunit daemon as a library: everything around the event store, up to the HTTP API.
 //!
-//! Owns the way of a write (`http` → [`commands`] → [`store`]) and of a read (`http` → [`time_travel`] → [`store`]). The
+//! A write goes `http` → [`commands`] → [`store`], a read goes `http` → [`time_travel`] → [`store`]. The
 //! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
 mod backfill;

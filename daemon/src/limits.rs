@@ -1,7 +1,7 @@
-//! Every bound of the daemon, in one place.
+//! Limits: every bound of the daemon, in one place.
 //!
-//! Owns the numbers. A request beyond one of them is answered with a problem that names it; nothing is cut short in
-//! silence.
+//! Owns the numbers. A request beyond one of them is answered with a problem that names it; nothing is truncated
+//! silently.
 
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub const LIVE_FEEDS_MAX: usize = 64;
 pub const EXPORTS_MAX: usize = 8;
 /// Imports at a time.
 pub const IMPORTS_MAX: usize = 2;
+
+/// Writes that share one durable commit.
+pub const GROUP_REQUESTS_MAX: usize = 512;
+/// Bytes of the writes that share one durable commit: the write that reaches them is the group's last. Bounds what a commit
+/// holds in memory, and how long those behind it wait.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
@@ -153,7 +159,7 @@ pub const JOB_ERROR_CHARS_MAX: usize = 1_000;
 pub const OUTBOX_SCAN_JOBS: usize = 256;
 /// Jobs of one handler that wait for their next attempt, after which its worker takes no new ones until some of them ended.
 pub const OUTBOX_WAITING_MAX: usize = 100_000;
-/// Words to a worker that may wait.
+/// Wake-ups queued for a worker.
 pub const OUTBOX_WAKE_UPS_MAX: usize = 1_024;
 /// Failed jobs that are made pending in one transaction.
 pub const OUTBOX_RETRY_BATCH: usize = 1_000;
@@ -164,7 +170,7 @@ pub const OUTBOX_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Events that a backfill reads at a time.
 pub const BACKFILL_PAGE_EVENTS: usize = 1_000;
-/// Backfills whose account is kept.
+/// Backfills that are listed after they have ended.
 pub const BACKFILLS_KEPT: usize = 20;
 /// Bytes of the pipeline's configuration file.
 pub const PIPELINE_CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -217,12 +223,12 @@ pub const PROJECTION_RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const PROJECTION_RETRY_LAST: Duration = Duration::from_secs(10);
 /// Time without progress after which a projection that is behind is called stalled.
 pub const PROJECTION_STALLED_AFTER: Duration = Duration::from_secs(5);
-/// Orders that wait for a projection's thread.
+/// Commands queued for a projection's thread.
 pub const PROJECTION_COMMANDS_MAX: usize = 64;
-/// Documents folded anew in one transaction by a backfill.
+/// Documents re-folded in one transaction by a backfill.
 pub const REFOLD_STREAMS_MAX: usize = 1_000;
 
-/// Entries of the trail that a consistency check holds at a time; the trail of one stream is held as a whole.
+/// Entries of the apply log that a consistency check holds in memory; those of one stream are held together.
 pub const CHECK_ENTRIES: u64 = 1_000_000;
 /// Streams that a consistency check goes through at a time.
 pub const CHECK_STREAMS: usize = 100_000;

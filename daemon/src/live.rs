@@ -1,4 +1,4 @@
-//! Live feeds: what is committed, as it is committed.
+//! Live feeds: events and rejected decisions, sent as they are committed.
 //!
 //! Owns a feed's place in the log. A feed reads from the store and is only woken by the head, so a slow reader neither
 //! loses anything nor makes a queue grow.
@@ -17,7 +17,7 @@ use crate::limits::LIVE_BATCH;
 use crate::reading::read;
 use crate::store::{Head, Store, StoreError};
 
-/// Where a feed is to go on, as it was asked for: `position` or `position.decision`.
+/// The cursor that a client asks to resume from: `position` or `position.decision`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct After {
     position: u64,
@@ -51,23 +51,23 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// What a feed brings.
+/// A message of a feed.
 #[derive(Debug)]
 pub(crate) enum Message {
     Entry(Entry),
-    /// The log has come this far; nothing before it is left to bring.
+    /// The head of the log: everything up to it was sent.
     Head(Head),
 }
 
-/// Why a feed does not begin.
+/// Why a feed cannot start.
 #[derive(Debug)]
-pub(crate) enum NoFeed {
-    /// It is to go on beyond the head.
+pub(crate) enum FeedError {
+    /// The cursor is beyond the head.
     BeyondHead(Head),
     Store(StoreError),
 }
 
-impl From<StoreError> for NoFeed {
+impl From<StoreError> for FeedError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -85,13 +85,13 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Begins after a place, or after what there is now.
+    /// Starts after a cursor, or at the current head.
     pub(crate) async fn begin(
         store: &Arc<dyn Store>,
         places: &Arc<Places>,
         after: Option<After>,
         heartbeat: Duration,
-    ) -> Result<Self, NoFeed> {
+    ) -> Result<Self, FeedError> {
         // Subscribed before the first look: nothing can fall in between.
         let head = store.head();
         let places = Arc::clone(places);
@@ -107,7 +107,7 @@ impl Feed {
                 None => places.decision_before(view, Position(after.position))?,
             };
             if after.position > now.position || decision > now.decision {
-                return Err(NoFeed::BeyondHead(head));
+                return Err(FeedError::BeyondHead(head));
             }
             Ok(Cursor {
                 position: after.position,

@@ -1,6 +1,6 @@
 //! Memory budgets: how many bytes of one kind may be held at a time.
 //!
-//! Owns the counting. Never waits: what finds no room is refused by its caller, with a problem that says so.
+//! Owns the counting. Never waits: when the budget is used up, the caller refuses the request with a problem.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ impl Memory {
         Self(Arc::new(Semaphore::new(bytes / UNIT_BYTES)))
     }
 
-    /// A share of the budget, given back when it is dropped; `None` when there is not so much left.
-    pub(crate) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    /// Reserves bytes of the budget, released when the permit is dropped; `None` when too few are left.
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
         Arc::clone(&self.0).try_acquire_many_owned(units).ok()
     }
@@ -32,12 +32,15 @@ mod tests {
     #[test]
     fn shares_come_out_of_the_budget_and_go_back_to_it() {
         let memory = Memory::new(10 << 10);
-        let first = memory.take(6 << 10).unwrap();
-        assert!(memory.take(5 << 10).is_none());
-        let second = memory.take(4 << 10).unwrap();
-        assert!(memory.take(1).is_none(), "a started unit counts as a whole");
+        let first = memory.reserve(6 << 10).unwrap();
+        assert!(memory.reserve(5 << 10).is_none());
+        let second = memory.reserve(4 << 10).unwrap();
+        assert!(
+            memory.reserve(1).is_none(),
+            "a started unit counts as a whole"
+        );
         drop(first);
-        assert!(memory.take(6 << 10).is_some());
+        assert!(memory.reserve(6 << 10).is_some());
         drop(second);
     }
 }

@@ -13,13 +13,13 @@ use whodunit_core::users::Passwords;
 
 use crate::limits::{HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX, HASHES_AT_A_TIME_MAX};
 
-/// How much work a hash takes.
+/// Cost of a password hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Cost {
     /// 19 MiB and two passes (OWASP's recommendation).
     #[default]
     Standard,
-    /// As little as the algorithm allows. Only for made-up passwords in stores that are thrown away, such as the demo's.
+    /// The algorithm's minimum. Only for made-up passwords in temporary stores, such as the demo's.
     Light,
 }
 
@@ -31,13 +31,13 @@ pub struct Argon2id {
     freed: Condvar,
 }
 
-/// A buffer for one hash, given back when dropped.
-struct Turn<'a> {
+/// A buffer for one hash; returned to the pool when dropped.
+struct BufferGuard<'a> {
     owner: &'a Argon2id,
     buffer: Vec<Block>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for BufferGuard<'_> {
     fn drop(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
         // What a more expensive hash than ours took is not kept.
@@ -65,12 +65,12 @@ impl Argon2id {
         }
     }
 
-    fn turn(&self) -> Turn<'_> {
+    fn turn(&self) -> BufferGuard<'_> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             // The buffer used last comes first: others may never need their memory.
             if let Some(buffer) = free.pop() {
-                return Turn {
+                return BufferGuard {
                     owner: self,
                     buffer,
                 };
@@ -130,7 +130,7 @@ impl Passwords for Argon2id {
         let (memory, passes) = (hash.params.m_cost(), hash.params.t_cost());
         if memory > HASH_MEMORY_KIB_MAX || memory.saturating_mul(passes) > HASH_WORK_KIB_MAX {
             return Err(format!(
-                "the stored hash takes {memory} KiB and {passes} passes to verify, more than this daemon spends on one"
+                "verifying the stored hash takes {memory} KiB and {passes} passes, more than this daemon allows"
             ));
         }
         let mut out = vec![0; hash.output.len()];
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             passwords.verify("correct horse", "not a hash"),
             Ok(false),
-            "an unreadable hash is of no password"
+            "an unreadable hash matches no password"
         );
     }
 
@@ -227,7 +227,7 @@ mod tests {
             );
             let refused = passwords.verify("x", &hash).unwrap_err();
             assert!(
-                refused.contains("more than this daemon spends"),
+                refused.contains("more than this daemon allows"),
                 "{refused}"
             );
         }

@@ -1,4 +1,4 @@
-//! Blocking reads: off the async threads, bounded, stoppable, page by page.
+//! Blocking reads: off the async threads, bounded, cancellable, page by page.
 //!
 //! Owns the step from async to blocking and what bounds it: how much blocking work of requests runs at a time, the stop
 //! token that ends work whose caller has left, and what one page of events may weigh. A bound is held by the work itself,
@@ -149,7 +149,7 @@ fn on_view<T, E: From<StoreError>>(
 
 /// No more heavy work is taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too much heavy work (states, steps, differences, what-ifs) is under way")]
+#[error("too many heavy requests (states, steps, diffs, what-ifs) are running")]
 pub(crate) struct Overloaded;
 
 /// The pool for heavy work: what folds, compares and holds whole states. A few run at a time, some wait, the rest are

@@ -1,4 +1,4 @@
-//! Running a daemon as a program: arguments, log, signals.
+//! Running the daemon as a program: arguments, log, signals.
 //!
 //! Owns what `whodunitd` and `whodunit serve` have in common. Prints one line on stdout, where it listens, and logs to
 //! stderr only.
@@ -44,7 +44,7 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4780")]
     pub listen: SocketAddr,
-    /// Listen beyond loopback. There are no access tokens yet: whoever reaches the address may read and write everything
+    /// Listen beyond loopback. There are no access tokens yet: every client that reaches the address can read and write everything
     #[arg(long)]
     pub allow_remote: bool,
     /// A name, beside `localhost`, that requests may use for this daemon; may be given several times
@@ -75,23 +75,23 @@ pub enum LogForm {
     Json,
 }
 
-/// Why a daemon did not start or did not end well.
+/// Why a daemon did not start or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The log's filter does not parse.
     #[error(
-        "`--log-level {filter}` is no log filter: {reason}\nhint: use `info`, `debug`, or directives such as `info,whodunit_daemon=debug`"
+        "`--log-level {filter}` is not a log filter: {reason}\nhint: use `info`, `debug`, or directives such as `info,whodunit_daemon=debug`"
     )]
     LogFilter {
         /// What was given.
         filter: String,
-        /// Why not.
+        /// The error.
         reason: String,
     },
-    /// The address is not loopback and nobody allowed that.
+    /// The address is not loopback, and `--allow-remote` was not given.
     #[error(
-        "`{address}` can be reached from other machines, and there are no access tokens yet: whoever reaches it may read and write everything\nhint: listen on `127.0.0.1`, or say `--allow-remote` if the network around it is trusted"
+        "`{address}` can be reached from other machines, and there are no access tokens yet: every client that reaches it can read and write everything\nhint: listen on `127.0.0.1`, or pass `--allow-remote` if every machine on that network is trusted"
     )]
     Remote {
         /// What was asked for.
@@ -102,7 +102,7 @@ pub enum RunError {
     Open {
         /// The data directory.
         data: PathBuf,
-        /// Why not.
+        /// The error.
         source: StoreError,
     },
     /// The pipeline's configuration cannot be used.
@@ -121,7 +121,7 @@ pub enum RunError {
     Listen {
         /// What was asked for.
         address: SocketAddr,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// The runtime, stdout or the signals failed.
@@ -129,7 +129,7 @@ pub enum RunError {
     System {
         /// What, as a verb phrase.
         doing: &'static str,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// The store did not close well.
@@ -140,7 +140,7 @@ pub enum RunError {
     Interrupted,
 }
 
-/// Where data goes when nobody says: the user's own data directory.
+/// The default data directory: the user's own.
 fn default_data() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let base = std::env::var_os("XDG_DATA_HOME")
@@ -180,7 +180,7 @@ fn raise_open_files() {
         if limit.current.is_some_and(|current| current < wanted) {
             limit.current = Some(wanted);
             if let Err(error) = setrlimit(Resource::Nofile, limit) {
-                tracing::warn!(%error, "no more open files could be had");
+                tracing::warn!(%error, "the limit on open files could not be raised");
             }
         }
     }
@@ -203,7 +203,7 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
             .flatten_event(true)
             .try_init(),
     };
-    // A log that is set already, by whoever embeds this, stays.
+    // A subscriber that the embedding program has set stays.
     drop(set);
     Ok(())
 }
@@ -287,7 +287,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         source,
     })?;
     if let Some(mode) = open_to_others(&args.data) {
-        tracing::warn!(data = %args.data.display(), mode = format!("{mode:o}"), "others than its owner may look into the data directory; `chmod 700` closes it");
+        tracing::warn!(data = %args.data.display(), mode = format!("{mode:o}"), "users other than its owner can read the data directory; `chmod 700` closes it");
     }
     tracing::info!(address = %local, data = %args.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     signals.next().await;
@@ -301,7 +301,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     }
 }
 
-/// The one line on stdout. The listener is bound: from here on connections are taken.
+/// Prints the one line on stdout. The listener is bound: connections are accepted from here on.
 fn announce(local: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "listening on http://{local}")?;

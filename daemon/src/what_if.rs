@@ -68,7 +68,7 @@ pub fn what_if(
     let start = travel
         .state_without_snapshots(view, model, &request.stream, from)?
         .folded;
-    let holders = HoldersThen {
+    let holders = HoldersAtBase {
         view,
         base: base.at,
         known: RefCell::default(),
@@ -119,7 +119,10 @@ fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
         let names: Vec<_> = given.iter().map(|name| format!("`{name}`")).collect();
         let problem = Problem::new(
             Code::Malformed,
-            format!("{} are all given; a what-if has one base", names.join(", ")),
+            format!(
+                "{} cannot be combined; a what-if has one base",
+                names.join(", ")
+            ),
         );
         return Err(refused(
             problem
@@ -163,7 +166,7 @@ fn load(
             "the scenario goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail).hint(
-            "edit nearer to the base, choose a later base, or do not re-fold",
+            "edit closer to the base, choose a later base, or do not re-fold",
         )));
     }
     let mut events = Vec::new();
@@ -189,7 +192,7 @@ fn refused(problem: Problem) -> WhatIfFailure {
 }
 
 /// Who held a key at the base, by the store: by position, or by the streams' effective times where the base is a time.
-struct HoldersThen<'a> {
+struct HoldersAtBase<'a> {
     view: &'a dyn View,
     base: WhatIfBase,
     /// What was asked before: the base does not move.
@@ -197,7 +200,7 @@ struct HoldersThen<'a> {
     failure: RefCell<Option<StoreError>>,
 }
 
-impl KeyHolders for HoldersThen<'_> {
+impl KeyHolders for HoldersAtBase<'_> {
     fn holder(&self, category: &str, key: &UniqueKey, except: &StreamName) -> Option<StreamName> {
         if let Some(known) = self.known.borrow().get(key) {
             return known.clone();

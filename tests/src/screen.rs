@@ -53,19 +53,26 @@ impl Screen {
         let stop = Arc::clone(&hung_up);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while !stop.load(Ordering::SeqCst)
-                && let Ok(n @ 1..) = output.read(&mut buffer)
-            {
-                let bytes = buffer.get(..n).unwrap_or_default();
+            let mut waiting = Vec::new();
+            let show = |bytes: &[u8]| {
                 to_parser
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .process(bytes);
+            };
+            while !stop.load(Ordering::SeqCst)
+                && let Ok(n @ 1..) = output.read(&mut buffer)
+            {
+                let bytes = buffer.get(..n).unwrap_or_default();
                 to_raw
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .extend_from_slice(bytes);
+                waiting.extend_from_slice(bytes);
+                let rest = waiting.split_off(shown_at_once(&waiting));
+                show(&std::mem::replace(&mut waiting, rest));
             }
+            show(&waiting);
         });
         let keys = pair.master.take_writer()?;
         Ok(Self {
@@ -180,9 +187,50 @@ impl Screen {
     }
 }
 
+/// Between these a terminal shows nothing of what it is sent: the program draws a whole frame.
+const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
+const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
+
+/// How many of these bytes a terminal that knows synchronised updates shows: not the part of a frame whose end has not come
+/// yet, and not what may be the start of its beginning.
+fn shown_at_once(bytes: &[u8]) -> usize {
+    let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|found| found == mark);
+    match (last(FRAME_BEGINS), last(FRAME_ENDS)) {
+        (Some(begins), ends) if ends.is_none_or(|ends| ends < begins) => begins,
+        _ => {
+            let begun = (1..FRAME_BEGINS.len()).rev().find(|n| {
+                FRAME_BEGINS
+                    .get(..*n)
+                    .is_some_and(|mark| bytes.ends_with(mark))
+            });
+            bytes.len() - begun.unwrap_or(0)
+        }
+    }
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_at_once;
+
+    #[test]
+    fn a_frame_is_shown_whole_or_not_at_all() {
+        for (sent, shown) in [
+            ("plain", 5),
+            ("a\x1b[?2026hhalf a frame", 1),
+            ("a\x1b[?2026hframe\x1b[?2026lb", 23),
+            ("\x1b[?2026hframe\x1b[?2026l\x1b[?2026hnext", 21),
+            ("a\x1b[?20", 1),
+            ("a\x1b[?25h", 7),
+            ("", 0),
+        ] {
+            assert_eq!(shown_at_once(sent.as_bytes()), shown, "{sent:?}");
+        }
     }
 }

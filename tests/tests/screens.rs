@@ -108,7 +108,7 @@ async fn a_killed_daemon_leaves_a_stale_screen_that_recovers() {
     screen.wait_for("order-1");
     screen.wait_for("● live");
     daemon.kill().unwrap();
-    let shown = screen.wait_for("stale");
+    let shown = screen.wait_for("offline");
     assert!(
         shown.contains("order-1"),
         "what was there stays on screen: {shown}"

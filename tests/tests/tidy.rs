@@ -134,15 +134,137 @@ fn every_module_says_what_it_owns() {
 }
 
 #[test]
-fn no_source_file_is_a_house() {
+fn source_files_are_short() {
     for folder in ["core", "daemon", "tui", "tests"] {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(
                 lines <= 800,
-                "{} has {lines} lines; what are its rooms called?",
+                "{} has {lines} lines; split it by concept",
                 path.display()
             );
+        }
+    }
+}
+
+/// Words that name no actor, and private words for things that the field has a name for.
+const FORBIDDEN: [(&str, &str); 16] = [
+    ("whoever", "name the actor: client, handler, operator"),
+    ("somebody", "name the actor: client, handler, operator"),
+    ("nobody", "name the actor: client, handler, operator"),
+    ("anew", "rebuilt, re-folded, again"),
+    ("stands still", "stalled, or not moving"),
+    ("held still", "paused"),
+    ("give back", "release, or send"),
+    ("given back", "released"),
+    ("consistent picture", "read view"),
+    ("teller", "what-if run"),
+    ("verdict", "outcome, or result"),
+    ("spoken", "describe it"),
+    ("unfounded", "orphan"),
+    ("truth check", "consistency check"),
+    ("obey", "handle"),
+    ("a fact on its way", "new event"),
+];
+
+/// Names that say nothing about what a function does.
+const NOT_FUNCTIONS: [&str; 6] = ["of", "own", "take", "one", "list", "page"];
+
+fn words(line: &str) -> String {
+    let plain: String = line
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+        .flat_map(char::to_lowercase)
+        .collect();
+    format!(
+        " {} ",
+        plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    )
+}
+
+fn forbidden(line: &str) -> Option<(&'static str, &'static str)> {
+    let line = words(line);
+    FORBIDDEN
+        .into_iter()
+        .find(|(word, _)| line.contains(&format!(" {word} ")))
+}
+
+#[test]
+fn a_forbidden_word_is_found() {
+    assert_eq!(forbidden("/// Whoever asks.").unwrap().0, "whoever");
+    assert_eq!(forbidden("the model is made Anew;").unwrap().0, "anew");
+    assert!(forbidden("let trailing = held;").is_none());
+}
+
+/// Comments are held to the list everywhere, texts in code where a user may read them: not in tests.
+#[test]
+fn comments_and_texts_use_the_words_of_the_field() {
+    let mut found = Vec::new();
+    for folder in ["core", "daemon", "tests"] {
+        for (path, text) in sources(folder) {
+            let name = path.to_string_lossy();
+            if name.ends_with("tidy.rs") || name.contains("/target/") {
+                continue;
+            }
+            let is_test = name.contains("tests") || name.contains("store/redb");
+            for (number, line) in text.lines().enumerate() {
+                let read = if is_test {
+                    line.split_once("//").map_or("", |(_, comment)| comment)
+                } else {
+                    line
+                };
+                if let Some((word, instead)) = forbidden(read) {
+                    found.push(format!(
+                        "{}:{}: `{word}`; instead: {instead}",
+                        path.display(),
+                        number + 1
+                    ));
+                }
+            }
+        }
+    }
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/MAPPING.md",
+        "docs/PIPELINE.md",
+        "docs/READ_MODEL_FORMAT.md",
+        "docs/STORE_FORMAT.md",
+    ] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            if let Some((word, instead)) = forbidden(line) {
+                found.push(format!(
+                    "{document}:{}: `{word}`; instead: {instead}",
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn functions_have_names_that_say_what_they_do() {
+    for folder in ["core/src", "daemon/src"] {
+        for (path, text) in sources(folder) {
+            let name = path.to_string_lossy();
+            if name.contains("tests")
+                || name.contains("core/src/mapping")
+                || name.contains("store/redb")
+                || name.contains("conformance")
+            {
+                continue;
+            }
+            for short in NOT_FUNCTIONS {
+                assert!(
+                    !text.contains(&format!("fn {short}("))
+                        && !text.contains(&format!("fn {short}<")),
+                    "{} has a function `{short}`",
+                    path.display()
+                );
+            }
         }
     }
 }

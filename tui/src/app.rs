@@ -19,11 +19,12 @@ use ratatui::DefaultTerminal;
 use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc;
 use whodunit_core::ids::StreamName;
+use whodunit_core::time::Timestamp;
 
 use crate::client::Client;
 use crate::effect::Effect;
 use crate::ending::termination;
-use crate::keys::key_name;
+use crate::keys::key_names;
 use crate::model::Model;
 use crate::model::guide::Guide;
 use crate::msg::Msg;
@@ -79,13 +80,9 @@ impl Drop for Restore {
     }
 }
 
-/// The offset of the terminal's own zone from UTC, in seconds.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the offset depends on the day: summer time"
-)]
-fn local_offset() -> i32 {
-    chrono::Utc::now()
+/// The offset of the terminal's own zone from UTC at a time, in seconds.
+fn local_offset(at: Timestamp) -> i32 {
+    at.to_datetime()
         .with_timezone(&chrono::Local)
         .offset()
         .local_minus_utc()
@@ -114,12 +111,12 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
                 // The terminal is gone.
                 None => return Ok(()),
             },
-            message = messages.recv() => message,
-            _ = ticks.tick(), if model.animates() => Some(Msg::Tick(now())),
+            message = messages.recv() => message.into_iter().collect(),
+            _ = ticks.tick(), if model.animates() => vec![Msg::Tick(now())],
             () = &mut ended => return Ok(()),
         };
         let started = Instant::now();
-        if let Some(message) = first {
+        for message in first {
             turn.take(&mut model, &mut runtime, message);
         }
         // Whatever else has happened by now belongs into the same frame.
@@ -129,7 +126,7 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
             tokio::select! {
                 biased;
                 event = input.next() => match event {
-                    Some(event) => if let Some(message) = translate(&model, event?) {
+                    Some(event) => for message in translate(&model, event?) {
                         turn.take(&mut model, &mut runtime, message);
                     },
                     None => return Ok(()),
@@ -155,7 +152,7 @@ fn first_model(options: &Options, size: (u16, u16)) -> Model {
     };
     let url = options.client.url();
     let address = url.trim_start_matches("http://").to_owned();
-    let mut model = Model::new(address, size, theme, now(), local_offset());
+    let mut model = Model::new(address, size, theme, now(), local_offset);
     model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
         start_at_stream(&mut model, stream.clone(), *at);
@@ -200,20 +197,23 @@ fn draw(terminal: &mut DefaultTerminal, model: &Model, whole: bool) -> std::io::
     drawn
 }
 
-fn translate(model: &Model, event: Event) -> Option<Msg> {
+fn translate(model: &Model, event: Event) -> Vec<Msg> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => key_name(key).map(Msg::Key),
-        Event::Paste(text) => Some(Msg::Pasted(text)),
-        Event::Resize(columns, rows) => Some(Msg::Resized { columns, rows }),
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            key_names(key).into_iter().map(Msg::Key).collect()
+        }
+        Event::Paste(text) => vec![Msg::Pasted(text)],
+        Event::Resize(columns, rows) => vec![Msg::Resized { columns, rows }],
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
-                time_under(model, mouse.column, mouse.row).map(Msg::TimeClicked)
+                let time = time_under(model, mouse.column, mouse.row);
+                time.map(Msg::TimeClicked).into_iter().collect()
             }
-            MouseEventKind::ScrollUp => Some(Msg::Scrolled { up: true }),
-            MouseEventKind::ScrollDown => Some(Msg::Scrolled { up: false }),
-            _ => None,
+            MouseEventKind::ScrollUp => vec![Msg::Scrolled { up: true }],
+            MouseEventKind::ScrollDown => vec![Msg::Scrolled { up: false }],
+            _ => Vec::new(),
         },
-        _ => None,
+        _ => Vec::new(),
     }
 }
 

@@ -60,7 +60,7 @@ impl Harness {
     }
 
     pub(crate) fn with(size: (u16, u16), daemon: Daemon, theme: Theme) -> Self {
-        let model = Model::new("127.0.0.1:4780".to_owned(), size, theme, now(), 7200);
+        let model = Model::new("127.0.0.1:4780".to_owned(), size, theme, now(), |_| 7200);
         let mut harness = Self {
             model,
             daemon,

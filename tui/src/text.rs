@@ -75,6 +75,25 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
+/// The text in lines of exactly so many cells but for the last, wherever that breaks it: nothing is left out.
+pub(crate) fn chunks(text: &str, cells: usize) -> Vec<String> {
+    let cells = cells.max(2);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let wide = width(grapheme);
+        if used + wide > cells {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(grapheme);
+        }
+        used += wide;
+    }
+    lines
+}
+
 /// A number with thousands separators.
 pub(crate) fn number(n: u64) -> String {
     let digits = n.to_string();
@@ -88,21 +107,28 @@ pub(crate) fn number(n: u64) -> String {
     out
 }
 
+/// A zone's offset from UTC at a time, in seconds.
+pub(crate) type OffsetAt = fn(Timestamp) -> i32;
+
 /// In which zone times are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Zone {
     /// UTC.
     Utc,
-    /// The terminal's own zone: its offset from UTC, in seconds.
-    Local(i32),
+    /// The terminal's own zone. Its offset depends on the day: summer time.
+    Local(OffsetAt),
 }
 
 impl Zone {
-    fn at(self, time: Timestamp) -> DateTime<FixedOffset> {
-        let offset = match self {
+    fn offset(self, time: Timestamp) -> i32 {
+        match self {
             Self::Utc => 0,
-            Self::Local(seconds) => seconds,
-        };
+            Self::Local(offset_at) => offset_at(time),
+        }
+    }
+
+    fn at(self, time: Timestamp) -> DateTime<FixedOffset> {
+        let offset = self.offset(time);
         let utc: DateTime<Utc> = time.to_datetime();
         match FixedOffset::east_opt(offset) {
             Some(offset) => offset.from_utc_datetime(&utc.naive_utc()),
@@ -110,17 +136,19 @@ impl Zone {
         }
     }
 
-    /// `UTC`, or `+02:00`.
-    pub(crate) fn name(self) -> String {
+    /// `UTC`, or the offset at a time: `+02:00`.
+    pub(crate) fn name(self, time: Timestamp) -> String {
         match self {
             Self::Utc => "UTC".to_owned(),
-            Self::Local(_) => self.at(Timestamp::from_micros(0)).format("%:z").to_string(),
+            Self::Local(_) => self.at(time).format("%:z").to_string(),
         }
     }
 
-    /// The offset as it is written behind a time.
-    pub(crate) fn suffix(self) -> String {
-        self.at(Timestamp::from_micros(0)).format("%:z").to_string()
+    /// What the zone's clocks showed as this time of UTC.
+    pub(crate) fn to_utc(self, local: Timestamp) -> Timestamp {
+        let back = |time| local.plus_micros(-i64::from(self.offset(time)) * 1_000_000);
+        // The offset of the time that is looked for, not of the one that has the same digits in UTC.
+        back(back(local))
     }
 
     /// By a pattern of `chrono`.
@@ -161,7 +189,7 @@ impl Zone {
             _ => "%.6f",
         };
         let pattern = format!("%a %b %d %Y %H:%M:%S{fraction}");
-        format!("{} {}", self.format(time, &pattern), self.name())
+        format!("{} {}", self.format(time, &pattern), self.name(time))
     }
 
     /// `2025-03-24`, for completing a time of day.
@@ -194,11 +222,54 @@ mod tests {
     }
 
     #[test]
+    fn chunks_leave_nothing_out() {
+        assert_eq!(
+            chunks("18446744073709551616", 9),
+            ["184467440", "737095516", "16"]
+        );
+        assert_eq!(chunks("漢字漢", 5), ["漢字", "漢"]);
+        assert_eq!(chunks("", 5), [""]);
+    }
+
+    #[test]
     fn times_are_shown_in_the_chosen_zone() {
         let time: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         assert_eq!(Zone::Utc.long(time), "Mon Mar 24 2025 15:47:23 UTC");
-        assert_eq!(Zone::Local(7200).short(time, time), "Mar 24 17:47");
-        assert_eq!(Zone::Local(-19_800).suffix(), "-05:30");
+        assert_eq!(Zone::Local(|_| 7200).short(time, time), "Mar 24 17:47");
+        assert_eq!(Zone::Local(|_| -19_800).name(time), "-05:30");
         assert_eq!(number(1_234_567), "1,234,567");
+    }
+
+    /// As in central Europe: two hours from the last Sunday of March on, one hour before.
+    fn summer_time(time: Timestamp) -> i32 {
+        let change: Timestamp = "2025-03-30T01:00:00Z".parse().unwrap();
+        if time < change { 3600 } else { 7200 }
+    }
+
+    #[test]
+    fn each_time_is_shown_with_the_offset_of_its_own_day() {
+        let zone = Zone::Local(summer_time);
+        let cases = [
+            ("2025-03-24T15:47:23Z", "Mon Mar 24 2025 16:47:23 +01:00"),
+            ("2025-07-24T15:47:23Z", "Thu Jul 24 2025 17:47:23 +02:00"),
+        ];
+        for (utc, local) in cases {
+            assert_eq!(zone.long(utc.parse().unwrap()), local);
+        }
+    }
+
+    #[test]
+    fn a_local_time_is_read_with_the_offset_of_its_own_day() {
+        let zone = Zone::Local(summer_time);
+        for utc in [
+            "2025-03-24T15:47:23Z",
+            "2025-03-30T00:59:59Z",
+            "2025-03-30T01:00:00Z",
+            "2025-07-24T15:47:23Z",
+        ] {
+            let utc: Timestamp = utc.parse().unwrap();
+            let local = utc.plus_micros(i64::from(summer_time(utc)) * 1_000_000);
+            assert_eq!(zone.to_utc(local), utc);
+        }
     }
 }

@@ -55,21 +55,27 @@ fn names_a_minute(text: &str) -> bool {
 /// end.
 fn zoned(text: &str, zone: Zone) -> Result<Target, String> {
     let (local, suffix) = match text.strip_suffix('Z') {
-        Some(utc) => (utc, "Z".to_owned()),
+        Some(utc) => (utc, Some("Z")),
         None => match text.split_at_checked(16) {
-            Some((minute, offset)) if offset.starts_with(['+', '-']) => (minute, offset.to_owned()),
-            _ => (text, zone.suffix()),
+            Some((minute, offset)) if offset.starts_with(['+', '-']) => (minute, Some(offset)),
+            _ => (text, None),
         },
     };
     let local = local.replace(' ', "T");
+    let offset = suffix.unwrap_or("Z");
     let full = match local.len() {
-        10 => format!("{local}T23:59:59.999999{suffix}"),
-        16 => format!("{local}:59.999999{suffix}"),
-        _ => format!("{local}{suffix}"),
+        10 => format!("{local}T23:59:59.999999{offset}"),
+        16 => format!("{local}:59.999999{offset}"),
+        _ => format!("{local}{offset}"),
     };
-    full.parse().map(Target::Time).map_err(|_unreadable: TimeError| {
+    let time: Timestamp = full.parse().map_err(|_unreadable: TimeError| {
         format!("`{text}` is neither a revision nor a time; try `3`, `15:47`, `2025-03-24 15:47` or `-2d`")
-    })
+    })?;
+    Ok(Target::Time(if suffix.is_some() {
+        time
+    } else {
+        zone.to_utc(time)
+    }))
 }
 
 /// `15:47`, `15:47:23`, `3:47 PM` as `15:47` or `15:47:23`.
@@ -145,6 +151,6 @@ mod tests {
     fn a_time_without_zone_is_read_in_the_zone_shown() {
         let cursor: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         let expected = time("2025-03-24T13:46:59.999999Z");
-        assert_eq!(parse("15:46", Zone::Local(7200), cursor), Ok(expected));
+        assert_eq!(parse("15:46", Zone::Local(|_| 7200), cursor), Ok(expected));
     }
 }

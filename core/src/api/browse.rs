@@ -15,11 +15,11 @@ pub struct Stream {
     /// Its name.
     #[schema(value_type = String)]
     pub stream: StreamName,
-    /// What stands before the first `-`.
+    /// The part of the name before the first `-`; a name without `-` is its own category.
     pub category: String,
     /// The model that folds it, such as `users`; `merge` when none was asked for.
     pub model: String,
-    /// Its head.
+    /// The revision of its last event.
     #[schema(value_type = u64)]
     pub revision: Revision,
     /// Position of its first event.
@@ -36,13 +36,13 @@ pub struct Stream {
     pub last_recorded_at: Timestamp,
     /// Type of its last event.
     pub last_event_type: String,
-    /// Who caused its last event.
+    /// The actor of its last event.
     pub last_actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub last_reason: Option<String>,
-    /// For people, such as a user's email.
+    /// A title for people, such as a user's email.
     pub title: Option<String>,
-    /// Such as `active` or `deleted`.
+    /// The status, such as `active` or `deleted`.
     pub status: Option<String>,
     /// The first revision recorded earlier than its predecessor, when the stream's clock ever went backwards.
     #[schema(value_type = Option<u64>)]
@@ -69,7 +69,7 @@ pub struct ModelOut {
     pub name: String,
     /// Its category; `*` for the one that takes every category without a model.
     pub category: String,
-    /// What it models.
+    /// A description.
     pub description: String,
     /// Content hash of its rules.
     pub rules_hash: String,
@@ -77,7 +77,7 @@ pub struct ModelOut {
     pub commands: Vec<CommandOut>,
     /// The event types it knows, with their current schema version.
     pub events: BTreeMap<String, u32>,
-    /// Names of fields that hold secrets, wherever they stand.
+    /// Names of fields that hold secrets, at any depth.
     pub secrets: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ pub struct ModelOut {
 pub struct CommandOut {
     /// Its type.
     pub name: String,
-    /// What it does.
+    /// A description.
     pub description: String,
     /// Whether the rules ask for a reason.
     pub reason_required: bool,
@@ -95,16 +95,16 @@ pub struct CommandOut {
     pub schema: Value,
 }
 
-/// How events are spread over time (`GET /v1/density`, `GET /v1/streams/{stream}/density`).
+/// The number of events over time (`GET /v1/density`, `GET /v1/streams/{stream}/density`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DensityOut {
-    /// The axis's start.
+    /// Start of the time axis.
     #[schema(value_type = String, format = DateTime)]
     pub first: Timestamp,
-    /// The axis's end.
+    /// End of the time axis.
     #[schema(value_type = String, format = DateTime)]
     pub last: Timestamp,
-    /// Counts of equal parts, oldest first.
+    /// Event counts of equal intervals, oldest first.
     pub counts: Vec<u64>,
 }
 

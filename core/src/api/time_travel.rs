@@ -8,7 +8,7 @@ use super::Page;
 use super::warning::Warning;
 use crate::diff::DiffEntry;
 use crate::event::Event;
-use crate::fold::{Effect, Fault};
+use crate::fold::{EventEffect, Fault};
 use crate::ids::{Position, Revision, StreamName};
 use crate::time::Timestamp;
 
@@ -18,7 +18,7 @@ pub struct StateOut {
     /// The stream.
     #[schema(value_type = String)]
     pub stream: StreamName,
-    /// The revision it stands after; 0 is the empty state.
+    /// The revision; 0 is the empty state.
     #[schema(value_type = u64)]
     pub revision: Revision,
     /// Position of that revision's event; `null` at revision 0.
@@ -49,7 +49,7 @@ pub struct StateOut {
     /// How many events could not be applied on the way.
     #[serde(default)]
     pub faults_total: u64,
-    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    /// Reasons to be careful with this answer; empty when there are none.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
@@ -59,20 +59,20 @@ pub struct StateOut {
 pub struct StepsOut<S = Step> {
     /// The steps, in the order asked for.
     pub items: Vec<S>,
-    /// Give it back as `cursor` for the next page; `null` at the end.
+    /// Send it as `cursor` for the next page; `null` at the end.
     pub next_cursor: Option<String>,
     /// The log's head when the page was read.
     pub head: u64,
     /// How many events were looked at.
     #[serde(default)]
     pub scanned: u64,
-    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    /// Reasons to be careful with this answer; empty when there are none.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 
 impl StepsOut {
-    /// The page without its warnings.
+    /// A page without warnings.
     pub fn into_page(self) -> Page<Step> {
         Page {
             items: self.items,
@@ -88,10 +88,10 @@ impl StepsOut {
 pub struct Step {
     /// The event.
     pub event: Event,
-    /// What it did to the state.
+    /// The changes to the state.
     pub diff: Vec<DiffEntry>,
-    /// Whether it was applied, unknown or failed.
-    pub applied: Effect,
+    /// Whether the event was applied, is unknown to the model, or failed.
+    pub applied: EventEffect,
     /// The payload after upcasting, when the stored one is of an older schema version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upcast: Option<UpcastOut>,
@@ -121,12 +121,12 @@ pub struct DiffOut {
     /// The revision compared to; may be the earlier one.
     #[schema(value_type = u64)]
     pub to: Revision,
-    /// What differs.
+    /// The differences.
     pub diff: Vec<DiffEntry>,
     /// JSON Pointers of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,
-    /// What to know about this answer before it is relied on; empty when there is nothing to say.
+    /// Reasons to be careful with this answer; empty when there are none.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }

@@ -8,7 +8,7 @@ use crate::ids::Revision;
 /// How many revisions a warning names at most; its `detail` counts them all.
 pub const WARNING_REVISIONS_MAX: usize = 20;
 
-/// What a warning is about.
+/// Kinds of warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -25,10 +25,10 @@ pub enum WarningCode {
     MisplacedDecision,
 }
 
-/// Something to know about an answer before it is relied on.
+/// A reason to be careful with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Warning {
-    /// What it is about.
+    /// The kind of warning.
     pub code: WarningCode,
     /// The same in a sentence, with how many events it concerns.
     pub detail: String,

@@ -11,26 +11,26 @@ use crate::ids::{Position, Revision, StreamName};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandIn {
-    /// What is asked for, in the imperative.
+    /// The command's type, in the imperative, such as `SuspendUser`.
     #[serde(rename = "type")]
     pub command_type: String,
-    /// Its parameters.
+    /// The command's parameters.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub payload: Map<String, Value>,
-    /// Who asks. Required outside a what-if.
+    /// The actor: the person, job or service that sends it. Required.
     #[serde(default)]
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: Option<String>,
     /// Makes the command idempotent; assigned when absent.
     #[serde(default)]
     pub command_id: Option<String>,
-    /// What it belongs to; the command's own id when absent.
+    /// Correlation id: what it belongs to. The command's own id when absent.
     #[serde(default)]
     pub correlation_id: Option<String>,
-    /// What directly caused it.
+    /// Causation id: the command or event that directly caused it.
     #[serde(default)]
     pub causation_id: Option<String>,
     /// What the stream's head must be; `any` when absent.
@@ -70,7 +70,7 @@ pub struct AppendIn {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "no_stream")]
     pub expected_revision: Option<ExpectedRevision>,
-    /// The facts, in order; at least one.
+    /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
 }
 
@@ -104,9 +104,9 @@ pub struct ImportReport {
     pub repeated: u64,
     /// Decisions added to the decision log.
     pub decisions: u64,
-    /// Records that made nothing: no rule of the mapping takes them, or the one that does says to skip them.
+    /// Records that made no event: no rule of the mapping matches, or the matching rule says to skip them.
     pub skipped: u64,
-    /// Those of them that no rule takes.
+    /// Those of them that no rule matches.
     #[serde(default)]
     pub unmatched: u64,
     /// Records that could not be imported.
@@ -116,7 +116,7 @@ pub struct ImportReport {
     /// Added events whose own position could not be kept, because the log has other events before them.
     #[serde(default)]
     pub renumbered: u64,
-    /// Added events that did not say when they were recorded: they have the daemon's time.
+    /// Added events without a time of their own: `recorded_at` is the daemon's clock.
     #[serde(default)]
     pub clock_used: u64,
     /// Events with a text that was too long and was cut; the whole is in their metadata (`full_reason`, `full_actor`).
@@ -128,7 +128,7 @@ pub struct ImportReport {
     /// Added events that could not keep their own revision (`renumber`): it is in their metadata (`source_revision`).
     #[serde(default)]
     pub gaps: StreamCounts,
-    /// Lines that the file says it has and that are not there: it was cut short.
+    /// Lines that are missing compared with the counts in the file's header: the file was truncated.
     #[serde(default)]
     pub missing: u64,
     /// Whether the log is a redacted copy now.
@@ -149,21 +149,21 @@ pub struct ImportReport {
     /// How many records each rule of the mapping took, in its order.
     #[serde(default)]
     pub rules: Vec<RuleCount>,
-    /// The log's head afterwards.
+    /// The log's head after the import.
     pub head: u64,
 }
 
-/// What a rule of a mapping made.
+/// Counts for one rule of a mapping.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuleCount {
     /// The rule's name.
     pub rule: String,
-    /// How many records it made an event of, those on record already included.
+    /// Records that it made into events, including events already in the log.
     pub records: u64,
-    /// How many records it took and made nothing of, as it says (`skip`).
+    /// Records that it skipped (`skip = true`).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
-    /// How many records it took and could make no event of.
+    /// Records that it matched but could not make into an event.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// How many added events have the daemon's time, because the rule gives none.
@@ -191,19 +191,19 @@ pub struct DroppedCount {
 /// Records that could not be imported, for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportError {
-    /// The first one's line, from 1.
+    /// The line of the first one, from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How many records it is true of.
-    #[serde(default = "one")]
+    /// How many records have this error.
+    #[serde(default = "one_record")]
     pub count: u64,
-    /// Their first lines.
+    /// The first of their line numbers.
     #[serde(default)]
     pub lines: Vec<u64>,
 }
 
-fn one() -> u64 {
+fn one_record() -> u64 {
     1
 }
 

@@ -171,7 +171,7 @@ fn what_was_folded_anew_begins_again() {
     };
     let changed = compare(&[other_event], stored(2), 2);
     assert_eq!(changed, Some((FindingKind::EventChanged, 2)));
-    // Re-folded anew beyond the events there are.
+    // Re-folded past the last event.
     assert_eq!(
         compare(&[base(3)], stored(3), 2),
         Some((FindingKind::Orphan, 3))

@@ -1,7 +1,7 @@
-//! Lists by content: which elements of two lists are one and the same.
+//! List alignment: which elements of two lists are the same element.
 //!
 //! Owns the alignment. Elements that have an identity (`id`, `name`, `key`) are the same by it; others where they are equal,
-//! by a longest common subsequence. The work is bounded: in lists too long for that, elements that occur once in both are
+//! by a longest common subsequence (dynamic programming; beyond a bound, the unique-anchor step of patience diff). The work is bounded: in lists too long for that, elements that occur once in both are
 //! the anchors. Whatever the alignment, the diff made of it is right; a worse one is only longer.
 
 use std::collections::{HashMap, HashSet};
@@ -70,7 +70,8 @@ fn by_identity(field: &str, before: &[Value], after: &[Value]) -> Vec<(usize, us
 
 /// The longest part of these pairs in which the old indices ascend as the new ones do.
 fn ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
-    // Patience sorting: the pair that ends the best run of each length so far, and before each pair its predecessor.
+    // Longest increasing subsequence by patience sorting: for each length the pair that ends the best run so far, and for
+    // each pair its predecessor.
     let (mut ends, mut previous) = (Vec::<usize>::new(), vec![None; pairs.len()]);
     for (index, (old, _)) in pairs.iter().enumerate() {
         let length = ends.partition_point(|end| pairs[*end].0 < *old);
@@ -233,7 +234,7 @@ mod tests {
                 vec![(0, 1)],
                 Some("id"),
             ),
-            // A number and a text are not one identity, and one that occurs twice is none.
+            // A number and a text are different identities; a value that occurs twice is not an identity.
             (json!([{"id": 1}]), json!([{"id": "1"}]), vec![], Some("id")),
             (
                 json!([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]),

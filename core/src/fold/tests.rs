@@ -62,7 +62,7 @@ proptest! {
         for (revision, patch) in (1..).zip(&patches) {
             let before = folded.state.clone();
             let change = folded.push_with_diff(&model, &event(revision, patch));
-            prop_assert_eq!(&change.effect, &Effect::Applied);
+            prop_assert_eq!(&change.effect, &EventEffect::Applied);
             let mut plain = before.clone();
             step(&model, &mut plain, &event(revision, patch));
             prop_assert_eq!(&folded.state, &plain);

@@ -1,6 +1,6 @@
 //! One pass over a JSON text: what serde accepts and could not be kept as it stands is refused, and white space dropped.
 //!
-//! Owns the refusals: a key twice in one object, a key that our JSON library keeps for itself, half a surrogate pair, an
+//! Owns the refusals: a key twice in one object, a key that our JSON library keeps for itself, an unpaired surrogate, an
 //! exponent too long to compare, nesting too deep to read back. Never judges syntax: the parser does.
 
 use std::borrow::Cow;
@@ -33,7 +33,7 @@ pub enum Unfit {
     /// A key that cannot be told from a number or raw text.
     #[error("the key at `{0}` is reserved and cannot be stored")]
     ReservedKey(String),
-    /// A text with half a surrogate pair, which is no character.
+    /// A text with an unpaired surrogate, which is not a character.
     #[error(
         "the text at `{0}` has half a surrogate pair (`\\ud800` to `\\udfff`), which is not a character"
     )]

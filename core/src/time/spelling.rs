@@ -98,7 +98,7 @@ fn split(text: &str) -> Option<(&str, String)> {
     all_digits.then(|| (time.trim_end_matches(' '), format!("{sign}{digits}")))
 }
 
-/// With a point before the fraction and a capital `T`. A point without digits after it is none.
+/// Normalised: a point before the fraction and a capital `T`; a point without digits after it is refused.
 fn plain(time: &str) -> Option<String> {
     let time = time.replacen(',', ".", 1).replacen('t', "T", 1);
     (!time.ends_with('.')).then_some(time)

@@ -1,4 +1,4 @@
-//! Files of other formats, known by their first bytes.
+//! Detection of other file formats (gzip, XML, CSV, a JSON array, a pretty-printed document) by their first bytes.
 //!
 //! Owns the sentences that say what such a file is and what to do about it: an error for each line would say neither.
 
@@ -244,7 +244,7 @@ fn plain(
 mod tests {
     use super::*;
 
-    fn said(first: impl AsRef<[u8]>) -> String {
+    fn message_for(first: impl AsRef<[u8]>) -> String {
         foreign(first.as_ref(), true).unwrap_or_default()
     }
 
@@ -287,7 +287,7 @@ mod tests {
             (b"SQLite format 3\0", "SQLite"),
         ];
         for (first, expected) in cases {
-            let got = said(first);
+            let got = message_for(first);
             assert!(
                 got.contains(expected),
                 "{:?}: {got}",
@@ -313,7 +313,7 @@ mod tests {
             "\"text\"\n\"text\"\n",
             "not json",
         ] {
-            assert_eq!(said(first), "", "{first:?}");
+            assert_eq!(message_for(first), "", "{first:?}");
         }
         // Of a long first line only the beginning is there.
         assert_eq!(foreign(b"{\"a\":[{\"b\":", false), None);

@@ -121,7 +121,7 @@ pub enum DecisionIds {
     },
 }
 
-/// Why a line is none of ours. The message never quotes a payload: it might hold a secret.
+/// Why a line is not a line of an export. The message never quotes a payload: it might hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// It is not JSON at all.

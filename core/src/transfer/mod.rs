@@ -1,4 +1,4 @@
-//! Lines that go out of one log and into another: an event, or a decision with the events that tell its place.
+//! Export and import lines: an event, or a decision together with the ids of the events that say where it belongs.
 //!
 //! Owns the shape of our own export, line by line. Never opens a file, and never decides whether a line may go in.
 

@@ -1,7 +1,7 @@
 //! The rules of the users domain.
 //!
-//! State comes before credentials, credentials before contents, so that a refusal tells no more than it must. That a
-//! username or email is taken is not decided here: unique keys are claimed in the append.
+//! State is checked before credentials, and credentials before the payload, so that a rejection discloses as little as
+//! possible. Whether a username or email is taken is not decided here: the append claims the unique keys.
 
 use icu_normalizer::ComposingNormalizer;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ pub(super) enum AccountStatus {
 }
 
 impl AccountStatus {
-    pub(super) fn of(state: &State) -> Self {
+    pub(super) fn from_state(state: &State) -> Self {
         match state.get("status").and_then(Value::as_str) {
             _ if !state.contains_key("username") => Self::Absent,
             Some("deleted") => Self::Deleted,
@@ -54,7 +54,7 @@ pub(super) fn decide(state: &State, command: &Command) -> RuleOutcome {
 }
 
 fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
-    if AccountStatus::of(state) != AccountStatus::Absent {
+    if AccountStatus::from_state(state) != AccountStatus::Absent {
         return refuse("user.exists", "this user already exists");
     }
     let username = trimmed(payload, "username");
@@ -67,7 +67,7 @@ fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     if !spelling::is_plain(&username) {
         return refuse(
             "username.invalid",
-            "a username has no characters that cannot be seen, and letters of one script only",
+            "a username must not contain invisible characters or mix letters of several scripts",
         );
     }
     let email = valid_email(payload)?;
@@ -136,7 +136,7 @@ fn change_password(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
 
 fn suspend(state: &State, reason: Option<&str>) -> RuleOutcome {
     must_exist(state)?;
-    if AccountStatus::of(state) == AccountStatus::Suspended {
+    if AccountStatus::from_state(state) == AccountStatus::Suspended {
         return refuse("user.suspended", "this user is already suspended");
     }
     accept("UserSuspended", json!({"reason": required(reason)?}))
@@ -144,14 +144,14 @@ fn suspend(state: &State, reason: Option<&str>) -> RuleOutcome {
 
 fn reactivate(state: &State) -> RuleOutcome {
     must_exist(state)?;
-    if AccountStatus::of(state) != AccountStatus::Suspended {
+    if AccountStatus::from_state(state) != AccountStatus::Suspended {
         return refuse("user.not_suspended", "this user is not suspended");
     }
     accept("UserReactivated", json!({}))
 }
 
 fn delete(state: &State, reason: Option<&str>) -> RuleOutcome {
-    match AccountStatus::of(state) {
+    match AccountStatus::from_state(state) {
         AccountStatus::Absent => refuse("user.not_found", "there is no such user"),
         AccountStatus::Deleted => refuse("user.already_deleted", "this user is already deleted"),
         AccountStatus::Active | AccountStatus::Suspended => {
@@ -161,7 +161,7 @@ fn delete(state: &State, reason: Option<&str>) -> RuleOutcome {
 }
 
 fn must_exist(state: &State) -> Result<(), Rejection> {
-    match AccountStatus::of(state) {
+    match AccountStatus::from_state(state) {
         AccountStatus::Absent => Err(Rejection::new("user.not_found", "there is no such user")),
         AccountStatus::Deleted => Err(Rejection::new("user.deleted", "this user is deleted")),
         AccountStatus::Active | AccountStatus::Suspended => Ok(()),
@@ -170,7 +170,7 @@ fn must_exist(state: &State) -> Result<(), Rejection> {
 
 fn must_be_active(state: &State) -> Result<(), Rejection> {
     must_exist(state)?;
-    match AccountStatus::of(state) {
+    match AccountStatus::from_state(state) {
         AccountStatus::Suspended => Err(Rejection::new("user.suspended", "this user is suspended")),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! The built-in domain: users.
+//! Users: the built-in reference model.
 //!
 //! Owns the reference model of category `user`: its commands, rules, events and upcaster. Pure: passwords are hashed and
 //! verified by the [`Passwords`] that the daemon brings, in `prepare`, before the rules run.
@@ -86,7 +86,7 @@ fn status_changed(data: &Map<String, Value>) -> Result<Upcast, String> {
 
 /// A live user holds its username and its email. A stream without a user, or whose user is deleted, holds nothing.
 fn unique_keys(state: &State) -> Vec<UniqueKey> {
-    match AccountStatus::of(state) {
+    match AccountStatus::from_state(state) {
         AccountStatus::Absent | AccountStatus::Deleted => return Vec::new(),
         AccountStatus::Active | AccountStatus::Suspended => {}
     }

@@ -1,4 +1,4 @@
-//! What has to happen to a user command before the rules see it: passwords become hashes and verdicts.
+//! Prepare step of user commands: passwords become hashes and results of checks before the rules run.
 //!
 //! The prepared command says of each password only what the rules need to know (`ok`, `too_short`, …) and, where it is to
 //! be kept, its hash. The plaintext ends here.
@@ -94,10 +94,10 @@ fn create(
     state: &State,
     payload: &mut Map<String, Value>,
 ) -> Result<(), PrepareError> {
-    let password = take(payload, "password")?;
+    let password = take_text(payload, "password")?;
     let check = length(&password);
     // Hashing costs tens of milliseconds: not spent where the rules refuse whatever the password.
-    let hash = if check == "ok" && AccountStatus::of(state) == AccountStatus::Absent {
+    let hash = if check == "ok" && AccountStatus::from_state(state) == AccountStatus::Absent {
         Value::String(secrets.hash(&password)?)
     } else {
         Value::Null
@@ -113,12 +113,12 @@ fn change_password(
     payload: &mut Map<String, Value>,
 ) -> Result<(), PrepareError> {
     let (current, new) = (
-        take(payload, "current_password")?,
-        take(payload, "new_password")?,
+        take_text(payload, "current_password")?,
+        take_text(payload, "new_password")?,
     );
     let stored = state.get("password_hash").and_then(Value::as_str);
     let (mut current_check, mut new_check, mut hash) = ("not_checked", "not_checked", Value::Null);
-    if let (AccountStatus::Active, Some(stored)) = (AccountStatus::of(state), stored) {
+    if let (AccountStatus::Active, Some(stored)) = (AccountStatus::from_state(state), stored) {
         let (is_current, is_same) = secrets.compare(&current, &new, stored)?;
         current_check = if is_current { "correct" } else { "incorrect" };
         new_check = length(&new);
@@ -155,13 +155,13 @@ fn same_creation(
     given: &mut Map<String, Value>,
     kept: &mut Map<String, Value>,
 ) -> Result<bool, PrepareError> {
-    let password = take(given, "password")?;
+    let password = take_text(given, "password")?;
     let (check, hash) = (
         kept.shift_remove("password_check"),
         hash(kept, "password_hash"),
     );
-    let verdict = check.as_ref().and_then(Value::as_str) == Some(length(&password));
-    Ok(verdict && verified(passwords, &password, hash.as_deref())?)
+    let long_enough = check.as_ref().and_then(Value::as_str) == Some(length(&password));
+    Ok(long_enough && verified(passwords, &password, hash.as_deref())?)
 }
 
 /// Whether the passwords of a change are those on record. Takes them, and what is on record of them, out of the payloads.
@@ -172,11 +172,11 @@ fn same_change(
     kept: &mut Map<String, Value>,
 ) -> Result<bool, PrepareError> {
     let (current, new) = (
-        take(given, "current_password")?,
-        take(given, "new_password")?,
+        take_text(given, "current_password")?,
+        take_text(given, "new_password")?,
     );
     let mut check = |name: &str| match kept.shift_remove(name) {
-        Some(Value::String(verdict)) => verdict,
+        Some(Value::String(result)) => result,
         _ => String::new(),
     };
     let (current_check, new_check) = (check("current_password_check"), check("new_password_check"));
@@ -260,7 +260,7 @@ fn length(password: &str) -> &'static str {
 }
 
 /// Takes a plaintext out of the payload.
-fn take(payload: &mut Map<String, Value>, name: &str) -> Result<String, PrepareError> {
+fn take_text(payload: &mut Map<String, Value>, name: &str) -> Result<String, PrepareError> {
     match payload.shift_remove(name) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(PrepareError::Malformed {

@@ -16,7 +16,7 @@ use crate::decide::{KeyChange, decide, provisional};
 use crate::decider::{Hypothesis, PrepareError};
 use crate::diff::{DiffEntry, diff};
 use crate::event::{Event, NewEvent};
-use crate::fold::{Change, Effect, step, step_with_diff};
+use crate::fold::{Change, EventEffect, step, step_with_diff};
 use crate::ids::Revision;
 use crate::json::State;
 use crate::time::Timestamp;
@@ -390,15 +390,15 @@ impl<'a> Run<'a> {
     }
 }
 
-fn describe(effect: &Effect, event_type: &str) -> (StepOutcome, Option<String>) {
+fn describe(effect: &EventEffect, event_type: &str) -> (StepOutcome, Option<String>) {
     match effect {
-        Effect::Applied => (StepOutcome::Applied, None),
-        Effect::Unknown => (
+        EventEffect::Applied => (StepOutcome::Applied, None),
+        EventEffect::Unknown => (
             StepOutcome::Applied,
             Some(format!(
                 "`{event_type}` is unknown to the model: the state is unchanged"
             )),
         ),
-        Effect::Failed { error } => (StepOutcome::Failed, Some(error.clone())),
+        EventEffect::Failed { error } => (StepOutcome::Failed, Some(error.clone())),
     }
 }

@@ -8,7 +8,7 @@ pub const STEPS_BYTES_MAX: usize = 1 << 20;
 /// Which steps are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepsWanted {
-    /// Which of them.
+    /// Changed ones or all.
     pub which: StepSelection,
     /// How many of those are passed over: where the page before ended.
     pub skip: u64,

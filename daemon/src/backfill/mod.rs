@@ -44,16 +44,16 @@ pub(crate) enum BackfillError {
     #[error("`/from_position` is {from}, after `/to_position`, {to}")]
     EmptyRange { from: u64, to: u64 },
     /// The operator has not confirmed the plan.
-    #[error("the plan is to make {} jobs; nothing was started", .0.jobs)]
+    #[error("the plan is to create {} jobs; nothing was started", .0.jobs)]
     NotConfirmed(Box<BackfillPlan>),
     /// The confirmed count is not that of the plan as it is now.
-    #[error("{expected} jobs were confirmed, but the plan is to make {} now; nothing was started", .plan.jobs)]
+    #[error("{expected} jobs were confirmed, but the plan is now to create {}; nothing was started", .plan.jobs)]
     PlanChanged {
         expected: u64,
         plan: Box<BackfillPlan>,
     },
     /// One at a time.
-    #[error("backfill {0} is under way; one at a time")]
+    #[error("backfill {0} is running; only one can run at a time")]
     AlreadyRunning(u64),
     /// The log could not be read.
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! The plan of a backfill: what a request selects, checked, and how many jobs it would make.
 //!
-//! Owns what makes a request valid, and the counts. Changes nothing: a plan may be made as often as one likes.
+//! Owns what makes a request valid, and the counts. Changes nothing: making a plan has no effects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Selection {
     }
 
     /// The next selected events from a position on.
-    pub(super) async fn page(
+    pub(super) async fn next_page(
         &self,
         store: &Arc<dyn Store>,
         from: u64,
@@ -136,7 +136,7 @@ impl Selection {
         let mut counts = vec![BTreeMap::<String, u64>::new(); self.handlers.len()];
         let mut next = Some(self.from).filter(|from| *from <= self.to);
         while let Some(from) = next {
-            let page = self.page(store, from).await?;
+            let page = self.next_page(store, from).await?;
             events += page.events.len() as u64;
             for event in &page.events {
                 for (handler, counts) in self.handlers.iter().zip(&mut counts) {

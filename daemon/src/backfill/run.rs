@@ -25,7 +25,7 @@ pub(super) async fn go_through(
         if run.is_cancelled() || dependencies.stopping.is_cancelled() {
             return Ok(End::Cancelled);
         }
-        let page = selection.page(&dependencies.store, from).await;
+        let page = selection.next_page(&dependencies.store, from).await;
         let page = page.map_err(|error| error.to_string())?;
         for handler in &selection.handlers {
             through_handler(dependencies, handler.as_ref(), &page.events, run)

@@ -1,7 +1,7 @@
-//! Raw events: facts that no rule looked at.
+//! Raw appends: events that are stored without running rules.
 //!
-//! Where the category's model knows unique keys, they are kept all the same: the facts are folded to see which keys the
-//! stream takes and gives up.
+//! Unique keys are enforced all the same: where the category's model has keys, the events are folded to find which keys the
+//! stream takes and releases.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,22 +19,21 @@ use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
 use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
 
-/// Facts for one stream.
+/// Raw events for one stream.
 #[derive(Debug, Clone)]
 pub struct RawAppend {
     /// The stream that grows.
     pub stream: StreamName,
     /// What its head must be.
     pub expected: ExpectedRevision,
-    /// The facts, in order.
+    /// The events, in order.
     pub events: Vec<NewEvent>,
-    /// Whether handlers do their work on the facts. Not for what has happened elsewhere already: nobody is to get mail
-    /// about the past.
+    /// Whether jobs are created for the events. Not for imports: no user should get mail about the past.
     pub handled: bool,
 }
 
 impl Commands {
-    /// Appends facts now.
+    /// Appends events now.
     pub async fn append(&self, mut raw: RawAppend) -> Result<AppendResult, WriteError> {
         check_list(&raw.events).map_err(WriteError::refused)?;
         let model = self.models.for_stream(&raw.stream);
@@ -66,7 +65,7 @@ impl Commands {
         Err(WriteError::Append(AppendError::Busy))
     }
 
-    /// Submits checked facts of a category without a model. The call, not the await, takes the place in the queue.
+    /// Submits checked events of a category without a model. The call, not the await, takes the place in the queue.
     pub(crate) fn submit(
         &self,
         raw: RawAppend,
@@ -80,7 +79,7 @@ impl Commands {
         self.submit_append(append)
     }
 
-    /// Checked facts of a category with a model, with the keys and the label that they lead to.
+    /// Checked events of a category with a model, with the keys and the label that they lead to.
     pub(crate) async fn keyed(
         &self,
         model: &Model,

@@ -1,4 +1,4 @@
-//! What can go wrong on the write path.
+//! Errors of the write path.
 
 use whodunit_core::api::problem::Problem;
 use whodunit_core::event::ExpectedRevision;

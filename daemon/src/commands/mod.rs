@@ -1,4 +1,4 @@
-//! The write path: from a command or raw events to what the log says.
+//! Write path: from a command or raw events to the append.
 //!
 //! Owns the order of things: check, look for an earlier answer, load the state at the head, prepare, decide, append.
 //! Every decision is recorded, rejections too; a malformed command and a wrong expected revision leave nothing. Never
@@ -41,16 +41,16 @@ pub use append::RawAppend;
 pub use error::WriteError;
 use stream_locks::StreamLocks;
 
-/// What became of a command that was well formed.
+/// Result of a well-formed command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandResult {
     /// The rules accepted it.
     Accepted(Box<CommandAccepted>),
-    /// A rule refused it; on record as this decision.
+    /// A rule rejected it; recorded as this decision.
     Rejected(Box<Decision>),
 }
 
-/// Takes commands and raw events.
+/// Handles commands and raw appends.
 pub struct Commands {
     store: Arc<dyn Store>,
     models: Arc<Models>,
@@ -111,7 +111,7 @@ impl Commands {
         self.handle_with(stream, command, now, metadata).await
     }
 
-    /// Handles a command as if it were `now`: for playing a story whose time is part of it.
+    /// Handles a command as if it were `now`: for the demo, whose events have times of their own.
     pub async fn handle_at(
         &self,
         stream: StreamName,
@@ -222,7 +222,7 @@ impl Commands {
     }
 }
 
-/// What the store did, as the author is told.
+/// The result of the append, as the client receives it.
 fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, WriteError> {
     let Some(decision) = appended.decision else {
         return Err(WriteError::Store(StoreError::Damaged {
@@ -289,11 +289,11 @@ fn prepared(
     let mut rejection: Option<Rejection> = None;
     match decide(model, &base.state, base.revision, &command) {
         Err(refused) => rejection = Some(refused),
-        Ok(verdict) => {
-            append.fresh_ids = verdict.events.iter().map(|_| ids.fresh()).collect();
-            append.events = verdict.events;
-            append.keys = verdict.keys;
-            append.label = Some(label(model, &verdict.state));
+        Ok(accepted) => {
+            append.fresh_ids = accepted.events.iter().map(|_| ids.fresh()).collect();
+            append.events = accepted.events;
+            append.keys = accepted.keys;
+            append.label = Some(label(model, &accepted.state));
         }
     }
     append.decision = Some(PendingDecision {

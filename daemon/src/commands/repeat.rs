@@ -48,11 +48,11 @@ impl Commands {
         if envelope && same_payload(model, base, command, &decision).await? {
             return Ok(Some(answer));
         }
-        // With a secret in it, a command sent again is a way to try one: that leaves a trace.
+        // A repeated command with a password can be used to guess it, so every attempt is logged.
         tracing::warn!(
             stream = command.stream.as_str(),
             decision = decision.sequence,
-            "another command came with the id of one on record"
+            "a command was sent with the id of a different, recorded one"
         );
         Err(WriteError::Append(AppendError::CommandIdConflict {
             command_id: decision.command_id,

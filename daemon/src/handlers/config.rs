@@ -27,7 +27,7 @@ pub enum PipelineConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// Something in it is wrong.
@@ -136,7 +136,7 @@ impl Reading<'_> {
         })
     }
 
-    /// A secret from the environment; an empty one is as good as none.
+    /// A secret from the environment; an empty one counts as absent.
     fn secret(&self, variable: &str) -> Option<Secret> {
         (self.env)(variable)
             .filter(|value| !value.is_empty())

@@ -5,6 +5,8 @@
 //!
 //! Entry points: [`PipelineConfig::load`], then [`handlers`].
 
+mod addresses;
+mod allow_list;
 mod config;
 mod mail;
 mod secret;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::outbox::Handler;
 
+pub use allow_list::AllowList;
 pub use config::PipelineConfigError;
 pub use mail::{MailHandler, MailKind};
 pub use secret::Secret;
@@ -24,7 +27,7 @@ pub use settings::{
     Login, MailSettings, PipelineConfig, Security, SmtpSettings, Transport, WebhookSettings,
     Webhooks,
 };
-pub use webhook::{AllowList, Resolve, SystemResolver, Webhook, signature, signing_key};
+pub use webhook::{Resolve, SystemResolver, Webhook, signature, signing_key};
 
 /// Why the handlers of a configuration cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ pub enum HandlersError {
     Folder {
         /// The folder.
         folder: String,
-        /// Why not.
+        /// The error.
         source: std::io::Error,
     },
     /// The certificate authorities to trust cannot be read, or there are none.
@@ -48,7 +51,7 @@ pub enum HandlersError {
     MailServer {
         /// Its host and port.
         server: String,
-        /// Why not.
+        /// The error.
         reason: String,
     },
 }
@@ -56,7 +59,7 @@ pub enum HandlersError {
 /// The handlers of a configuration: the mails unless they are off, then the webhooks in the order of the file.
 ///
 /// # Errors
-/// When a folder cannot be made, or when authorities to trust cannot be read. No server is spoken to.
+/// When a folder cannot be made, or when authorities to trust cannot be read. No server is contacted.
 pub fn handlers(
     config: &PipelineConfig,
     clock: &Arc<dyn Clock>,

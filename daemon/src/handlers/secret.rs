@@ -1,4 +1,4 @@
-//! Secrets of handlers: held, used, and taken out of every text that others wrote.
+//! Secrets of handlers: passwords and signing keys, and their removal from quoted texts.
 //!
 //! Owns the only type in which a password or a signing key is kept. Never shows one.
 
@@ -43,21 +43,21 @@ impl Scrub {
         // Also without the prefix that says what it is.
         let bare = |text: &str| text.rsplit('_').next().unwrap_or(text).to_owned();
         let forms = secret.map(|secret| [secret.reveal().to_owned(), bare(secret.reveal())]);
-        Self::of(forms.into_iter().flatten())
+        Self::from_forms(forms.into_iter().flatten())
     }
 
     /// Of what a mail server is sent: alone, and in the forms of `AUTH LOGIN` and `AUTH PLAIN`.
     pub(super) fn login(username: &Secret, password: &Secret) -> Self {
         let (username, password) = (username.reveal(), password.reveal());
         let both = format!("\0{username}\0{password}");
-        Self::of(
+        Self::from_forms(
             [both.as_str(), password, username]
                 .into_iter()
                 .flat_map(|text| [STANDARD.encode(text), text.to_owned()]),
         )
     }
 
-    fn of(forms: impl IntoIterator<Item = String>) -> Self {
+    fn from_forms(forms: impl IntoIterator<Item = String>) -> Self {
         let mut forms: Vec<String> = forms.into_iter().filter(|form| !form.is_empty()).collect();
         // A form that holds another goes first, or a part of it would stay behind.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));

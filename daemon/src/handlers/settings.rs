@@ -1,4 +1,4 @@
-//! What can be set about handlers, checked: a value of one of these types can be used as it is.
+//! Settings of handlers, validated: a value of one of these types can be used as it is.
 //!
 //! Owns the shapes. How they come out of a file and the environment is `config`'s.
 
@@ -8,8 +8,8 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use url::Url;
 
+use super::allow_list::AllowList;
 use super::secret::Secret;
-use super::webhook::AllowList;
 use crate::outbox::EventPattern;
 
 /// How the pipeline's handlers are set up.
@@ -70,7 +70,7 @@ pub struct Login {
 /// How a connection to a mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Not at all.
+    /// Unprotected.
     Plain,
     /// By TLS after `STARTTLS`, or nothing is sent.
     StartTls,
@@ -105,7 +105,7 @@ pub struct Webhooks {
     pub allow: AllowList,
     /// Authorities to trust beside the system's, as PEM.
     pub ca_file: Option<PathBuf>,
-    /// Each of them.
+    /// The webhooks.
     pub list: Vec<WebhookSettings>,
 }
 

@@ -1,4 +1,4 @@
-//! Whom to trust: certificate authorities of the system, and those a file adds.
+//! TLS trust: the system's certificate authorities, and those that a file adds.
 //!
 //! Owns the reading of them and the TLS settings of webhooks. Never turns a check off.
 

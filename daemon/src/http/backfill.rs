@@ -1,4 +1,4 @@
-//! Backfills: begin one, see how far it is, end it.
+//! Backfills: start, progress, cancellation.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::backfill::{BackfillError, Requested};
 use crate::daemon::Parts;
 use crate::runs::Run;
 
-/// Runs a range of history through handlers again: those that are named, and no others. Through handlers with effects it is a
-/// plan first: ask with `dry_run`, then again with `confirm` and the plan's `jobs` as `expected_jobs`.
+/// Runs a range of history through the named handlers again, and no others. For handlers with effects it is a
+/// plan first: send it with `dry_run`, then again with `confirm` and the plan's `jobs` as `expected_jobs`.
 #[utoipa::path(post, path = "/v1/backfill", tag = "pipeline", request_body = BackfillIn,
     responses((status = 200, body = BackfillPlan, description = "with `dry_run`: the plan; nothing was started"),
         (status = 202, body = RunOut, description = "started"),
@@ -83,7 +83,7 @@ fn refused(error: BackfillError) -> Problem {
             Problem::new(Code::BadParameter, detail).field("/to_position")
         }
         BackfillError::AlreadyRunning(id) => Problem::new(Code::AlreadyRunning, detail)
-            .hint(format!("`DELETE /v1/backfill/{id}` ends it")),
+            .hint(format!("`DELETE /v1/backfill/{id}` cancels it")),
     }
 }
 
@@ -94,7 +94,7 @@ fn unconfirmed(detail: String, plan: Box<BackfillPlan>) -> Problem {
     }
 }
 
-/// The backfill under way and the last ones since the daemon began, newest first.
+/// The running backfill and the last ones since the daemon started, newest first.
 #[utoipa::path(get, path = "/v1/backfill", tag = "pipeline", responses((status = 200, body = Page<RunOut>)))]
 pub(crate) async fn list_backfills(
     State(parts): State<Arc<Parts>>,
@@ -125,12 +125,12 @@ fn found(parts: &Parts, id: &str) -> Result<Arc<Run>, ApiError> {
     let id = number("backfill", id)?;
     parts.backfills.run(id).ok_or_else(|| {
         Problem::new(Code::NoSuchRun, format!("there is no backfill {id}"))
-            .hint("`GET /v1/backfill` lists those since the daemon began")
+            .hint("`GET /v1/backfill` lists those since the daemon started")
             .into()
     })
 }
 
-/// Ends a backfill. Jobs that it made stay.
+/// Cancels a backfill. Jobs that it created stay.
 #[utoipa::path(delete, path = "/v1/backfill/{id}", tag = "pipeline",
     params(("id" = u64, Path, description = "its number")),
     responses((status = 200, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json")))]

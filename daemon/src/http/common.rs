@@ -1,4 +1,4 @@
-//! What the resources share: pages, orders, cursors, and showing secrets.
+//! Shared by all resources: pages, orders, cursors, and requests to reveal secrets.
 
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -58,9 +58,9 @@ impl Order {
 }
 
 pub(crate) fn bad_cursor() -> ApiError {
-    Problem::new(Code::BadParameter, "`cursor` is not of this list")
+    Problem::new(Code::BadParameter, "`cursor` belongs to a different list")
         .field("cursor")
-        .hint("give back `next_cursor` unchanged, with the same `order` and `sort`")
+        .hint("send `next_cursor` unchanged, with the same `order` and `sort`")
         .into()
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn at_most_one(
     Ok(())
 }
 
-/// Whether a reply shows secrets; leaves a trace of who asked to see them, and of what.
+/// Whether a reply shows secrets. A request for them is logged with its actor and its target.
 pub(crate) fn asked_to_reveal(reveal: bool, headers: &HeaderMap, what: &str, of: &str) -> Reveal {
     Reveal::asked(reveal, || {
         let who = headers

@@ -1,4 +1,4 @@
-//! Failures on their way out: every one becomes a problem document.
+//! Errors over HTTP: every error becomes a problem document (RFC 9457).
 //!
 //! Owns which failure of which layer is which code, and that a failure of ours is logged once, here. Never shows a
 //! client the engine's own words.
@@ -58,10 +58,7 @@ pub(crate) fn unread_answer(engine: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let problem = match text.get(..2)? {
-        "00" => Problem::new(
-            Code::Malformed,
-            "the request is not HTTP/1.1 as it should be",
-        ),
+        "00" => Problem::new(Code::Malformed, "the request is not valid HTTP/1.1"),
         "14" => uri_too_long(),
         "31" => headers_too_large(),
         _ => return None,
@@ -90,7 +87,7 @@ pub(crate) fn headers_too_large() -> Problem {
 pub(crate) fn cursor_too_old() -> ApiError {
     Problem::new(
         Code::BadParameter,
-        "too much has changed since the first page for this list to be gone on with",
+        "too much has changed since the first page to continue this list",
     )
     .field("cursor")
     .hint("begin again without `cursor`, or order the list by name")
@@ -112,7 +109,7 @@ impl From<StoreError> for ApiError {
             return cursor_too_old();
         }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "the store failed a request");
+        tracing::error!(%error, cause, "a request failed in the store");
         match error {
             StoreError::Damaged { place, .. } => {
                 Problem::new(Code::Damaged, format!("{place} is damaged"))
@@ -181,7 +178,7 @@ impl From<AppendError> for ApiError {
                 revision: Some(actual.0),
                 ..Problem::new(Code::WrongRevision, detail).stream(stream)
             }
-            .hint("read the stream again and decide anew"),
+            .hint("read the stream again, then decide again on its current state"),
             AppendError::EventIdConflict { .. } => Problem::new(Code::EventIdConflict, detail),
             AppendError::CommandIdConflict { .. } => Problem::new(Code::CommandIdConflict, detail),
             // Who holds it is not said: who may not see the other stream would learn of it.
@@ -220,14 +217,14 @@ impl From<WriteError> for ApiError {
 fn no_model(category: &str) -> Problem {
     let problem = Problem::new(
         Code::NoModel,
-        format!("category `{category}` has no model here, so no commands"),
+        format!("no model is in use for category `{category}`, so it has no commands"),
     );
     match BuiltIn::for_category(category) {
         Some(model) => problem.hint(format!(
-            "its model was not asked for: start the daemon with `--model {model}`, if these streams are of that kind"
+            "if these streams belong to the built-in model `{model}`, start the daemon with `--model {model}`"
         )),
         None => problem
-            .hint("append events to it instead, or see `GET /v1/models` for what has commands"),
+            .hint("append events instead; `GET /v1/models` lists the categories that have commands"),
     }
 }
 
@@ -235,7 +232,7 @@ fn unprepared(cause: &str) -> Problem {
     tracing::error!(cause, "a command could not be prepared");
     Problem::new(
         Code::Internal,
-        "the command could not be prepared; the rules were not asked",
+        "the command could not be prepared; the rules did not run",
     )
     .hint("the daemon's log says why")
 }

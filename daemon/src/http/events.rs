@@ -42,21 +42,21 @@ pub(crate) struct EventsParams {
     until: Option<Timestamp>,
     /// Occurs in stream, type, actor, reason, ids, data or metadata, without regard to case.
     text: Option<String>,
-    /// Which way; `forward` when absent.
+    /// The direction: `forward` (oldest first, the default) or `backward`.
     #[param(inline)]
     order: Option<Order>,
     /// The first position wanted.
     from_position: Option<u64>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent. A page may end early, with a cursor, when its events are large or far
     /// between.
     limit: Option<usize>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
-/// Events of the whole log. Everything given must hold.
+/// Events of the whole log. All given filters must match.
 #[utoipa::path(get, path = "/v1/events", tag = "browse", params(EventsParams),
     responses((status = 200, body = Page<Shown<Event>>), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list_events(
@@ -98,7 +98,7 @@ pub(crate) async fn list_events(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventParams {
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn get_event(
 /// What the rules answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Answered {
+pub(crate) enum OutcomeFilter {
     /// It led to events.
     Accepted,
     /// A rule refused it.
@@ -143,19 +143,19 @@ pub(crate) struct DecisionsParams {
     stream: Option<StreamName>,
     /// Only `accepted` or only `rejected` ones.
     #[param(inline)]
-    outcome: Option<Answered>,
-    /// Which way; `forward` when absent.
+    outcome: Option<OutcomeFilter>,
+    /// The direction: `forward` (oldest first, the default) or `backward`.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
-/// Decisions: every command and what the rules answered, rejected ones too.
+/// Decisions: every command and its outcome, rejected ones too.
 #[utoipa::path(get, path = "/v1/decisions", tag = "browse", params(DecisionsParams),
     responses((status = 200, body = Page<Shown<Decision>>), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list_decisions(
@@ -168,7 +168,9 @@ pub(crate) async fn list_decisions(
     let from = order.read_cursor(params.cursor.as_deref())?;
     let filter = DecisionFilter {
         stream: params.stream,
-        rejected: params.outcome.map(|outcome| outcome == Answered::Rejected),
+        rejected: params
+            .outcome
+            .map(|outcome| outcome == OutcomeFilter::Rejected),
     };
     let reveal = asked_to_reveal(
         params.reveal == Some(true),

@@ -80,13 +80,13 @@ pub(crate) async fn export_events(
     };
     let whole = filter == LogFilter::default();
     if !whole && params.decisions == Some(true) {
-        let detail = "`decisions` cannot be had with a filter on events";
+        let detail = "`decisions` cannot be combined with a filter on events";
         return Err(Problem::new(Code::BadParameter, detail)
             .field("decisions")
             .into());
     }
     let Ok(place) = Arc::clone(&parts.gates.exports).try_acquire_owned() else {
-        return Err(busy("too many exports are under way"));
+        return Err(busy("too many exports are running"));
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "export", "the log");
     let until = *parts.store.head().borrow();

@@ -1,4 +1,4 @@
-//! What comes in: bodies, parameters and path segments, each refused with a problem that names what is wrong.
+//! Extractors: bodies, query parameters and path segments; each error is a problem that names the field.
 //!
 //! Owns their bounds and the wording. A message names fields, lines and columns, never a value: it might be a secret.
 
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if subtype != "json" && !subtype.ends_with("+json") {
             let problem = Problem::new(
                 Code::UnsupportedMediaType,
-                "the body is not declared as JSON",
+                "the content type of the body is not JSON",
             );
             return Err(problem.hint("send `Content-Type: application/json`").into());
         }

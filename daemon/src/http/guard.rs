@@ -1,4 +1,4 @@
-//! Who may speak to the daemon from a browser: pages that the daemon itself served, and no others.
+//! Protection against foreign web pages: requests of a browser are answered for pages of this origin only.
 //!
 //! Owns the checks of `Host`, `Origin`, `Sec-Fetch-Site` and `Referer`. A page of another origin can make a browser send
 //! requests to loopback, directly (told by the last three) or under a name of its own that resolves to loopback (DNS
@@ -57,7 +57,7 @@ struct Allowed<'a> {
 }
 
 impl Allowed<'_> {
-    /// Whether this is a name or address of ours. `authority` may end with a port: any will do.
+    /// Whether this is a name or address of the daemon. `authority` may end with any port.
     fn has(&self, authority: &str) -> bool {
         let host = host_of(authority);
         if host.eq_ignore_ascii_case("localhost") {
@@ -93,15 +93,15 @@ fn host_of(authority: &str) -> &str {
 fn check(allowed: &Allowed<'_>, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = host(uri, headers)?;
     if !allowed.has(host) {
-        let detail = format!("this daemon does not go by the name `{}`", echo(host));
+        let detail = format!("this daemon is not known by the name `{}`", echo(host));
         return Err(Problem::new(Code::ForeignHost, detail)
             .hint("use `127.0.0.1` or `localhost`, or start the daemon with `--allow-host NAME`")
             .into());
     }
     if let Some(from) = foreign(host, headers) {
-        let detail = format!("a page of {from} has no business with this daemon");
+        let detail = format!("requests from a page of {from} are refused");
         return Err(Problem::new(Code::ForeignOrigin, detail)
-            .hint("only pages of this very origin may: same scheme, host and port")
+            .hint("only pages of the daemon's own origin (scheme, host and port) are answered")
             .into());
     }
     Ok(())

@@ -29,7 +29,7 @@ const SPOOL_PIECE_BYTES: usize = 64 << 10;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportParams {
-    /// Whether to stop at the first bad record. Records that were on their way into the log by then stay in it.
+    /// Whether to stop at the first bad record. Records already submitted by then stay in the log.
     strict: Option<bool>,
     /// Whether to take redacted records into a log that holds other history; it is labelled as a redacted copy then. An
     /// empty log takes them without asking, and is one as well.
@@ -37,7 +37,7 @@ pub(crate) struct ImportParams {
     /// Whether to give events that cannot keep their own revision the next one; theirs is then kept in their metadata
     /// (`source_revision`), and the report counts them by stream. Otherwise they are refused.
     renumber: Option<bool>,
-    /// Whether to import nothing and answer what would be: the counts, and the first events.
+    /// Whether to import nothing and report what an import would do: the counts, and the first events.
     dry_run: Option<bool>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn import_events(
         dry_run: params.dry_run == Some(true),
     };
     let Ok(_place) = Arc::clone(&parts.gates.imports).try_acquire_owned() else {
-        return Err(busy("too many imports are under way"));
+        return Err(busy("too many imports are running"));
     };
     match content_type(request.headers()).as_str() {
         "multipart/form-data" => parted(&parts, options, request).await,
@@ -99,7 +99,7 @@ pub(crate) async fn import_events(
         }
         _ => Err(Problem::new(
             Code::UnsupportedMediaType,
-            "the body is declared neither as NDJSON nor as a form with a mapping",
+            "the content type is neither NDJSON nor a form with a mapping",
         )
         .hint("send `Content-Type: application/x-ndjson` or `multipart/form-data`")
         .into()),
@@ -260,7 +260,7 @@ async fn spool(part: &mut Field<'_>) -> Result<tokio::fs::File, ApiError> {
             );
             let problem = Problem::new(Code::TooLarge, detail).field("records");
             return Err(problem
-                .hint("send the part `mapping` first: then there is no bound")
+                .hint("send the part `mapping` first; then there is no limit")
                 .into());
         }
         let written = file.write_all(&piece).await;
@@ -271,10 +271,10 @@ async fn spool(part: &mut Field<'_>) -> Result<tokio::fs::File, ApiError> {
 }
 
 fn spool_failed(error: &std::io::Error) -> ApiError {
-    tracing::error!(%error, "records could not be kept until their mapping comes");
+    tracing::error!(%error, "records could not be stored until their mapping arrives");
     Problem::new(
         Code::Internal,
-        "the records could not be kept until their mapping comes",
+        "the records could not be stored until their mapping arrives",
     )
     .hint("send the part `mapping` first; the daemon's log says why")
     .into()

@@ -1,4 +1,4 @@
-//! What surrounds every request: time, number, panics, headers, the log.
+//! Middleware of every request: time-out, concurrency limit, panics, headers, access log.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) async fn surround(
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    // The route, not the path: a path may hold what is nobody's business in a log.
+    // The route, not the path: a path may contain personal data, which has no place in a log.
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -83,7 +83,7 @@ impl Predicate for Compressed {
     }
 }
 
-/// A method as a label: whoever asks may make up any word.
+/// A method as a metrics label; clients may send any word, so unknown ones share one label.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -106,8 +106,11 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
     tracing::error!(said, "a request panicked");
     ApiError::from(
-        Problem::new(Code::Internal, "the daemon failed on this request")
-            .hint("the daemon's log says more; please report it"),
+        Problem::new(
+            Code::Internal,
+            "the daemon failed while handling this request",
+        )
+        .hint("see the daemon's log, and please report it"),
     )
     .into_response()
 }
@@ -120,7 +123,7 @@ pub(super) async fn one_of_many(
 ) -> Response {
     match Arc::clone(&parts.gates.requests).try_acquire_owned() {
         Ok(place) => as_request(place, &parts.gates.readers, next.run(request)).await,
-        Err(_full) => busy("too many requests are being worked on").into_response(),
+        Err(_full) => busy("too many requests are being handled").into_response(),
     }
 }
 
@@ -132,7 +135,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
             let seconds = HANDLER_TIMEOUT.as_secs();
             let detail = format!("there was no answer within {seconds} seconds");
             ApiError::from(Problem::new(Code::Timeout, detail).hint(
-                "a write may have been stored all the same: repeat it with the same ids to learn its outcome",
+                "a write may have been stored nevertheless: repeat it with the same ids to learn its outcome",
             ))
             .into_response()
         }
@@ -147,7 +150,7 @@ pub(super) async fn no_such_path(uri: Uri) -> ApiError {
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response<Body> {
-    let detail = format!("`{}` does not take {method}", echo(uri.path()));
+    let detail = format!("`{}` does not accept {method}", echo(uri.path()));
     let problem = Problem::new(Code::MethodNotAllowed, detail);
-    ApiError::from(problem.hint("the header `Allow` lists what it takes")).into_response()
+    ApiError::from(problem.hint("the header `Allow` lists the methods it accepts")).into_response()
 }

@@ -23,7 +23,7 @@ use super::extract::Query;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry};
 use crate::limits::LIVE_RETRY;
-use crate::live::{After, Feed, Message, NoFeed};
+use crate::live::{After, Feed, FeedError, Message};
 
 /// Bytes after which what is ready is sent, though more is ready.
 const PIECE_BYTES: usize = 64 << 10;
@@ -92,9 +92,9 @@ impl LiveParams {
     }
 }
 
-/// What is committed, as it is committed: each event as a message without a type, which `onmessage` of an `EventSource` gets;
-/// `event: decision` with a rejected Decision; `event: head` with how far the log has come once there is nothing left to
-/// bring, repeated as heartbeat. Every message has an id to go on from. What the filter leaves out is passed over.
+/// Events and rejected decisions as they are committed: each event as a message without a type, for `onmessage` of an `EventSource`;
+/// `event: decision` with a rejected Decision; `event: head` with the position of the head once there is nothing left to
+/// send, repeated as heartbeat. Every message has an id to resume from. Entries that do not match the filters are left out.
 #[utoipa::path(get, path = "/v1/live", tag = "browse",
     params(LiveParams, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last message seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -118,10 +118,10 @@ pub(crate) async fn live_events(
     };
     let feed = Feed::begin(&parts.store, &parts.places, after, parts.config.heartbeat).await;
     let feed = feed.map_err(|error| match error {
-        NoFeed::Store(error) => ApiError::from(error),
-        NoFeed::BeyondHead(head) => {
+        FeedError::Store(error) => ApiError::from(error),
+        FeedError::BeyondHead(head) => {
             let detail = format!(
-                "`{name}` lies beyond the head ({}.{}): this is another log, or an earlier state of it",
+                "`{name}` is beyond the head ({}.{}): this is a different log, or an older copy of it",
                 head.position, head.decision
             );
             Problem::new(Code::BadParameter, detail).field(name).into()
@@ -174,7 +174,7 @@ impl Sending {
             if let Err(error) = self.write(&mut piece, message, cursor) {
                 return Some((Err(axum::Error::new(error)), self));
             }
-            // What the filter left out is no piece: it goes on with what comes next.
+            // Entries that do not match make no piece: continue with the next ones.
             if !piece.is_empty() && !self.feed.has_more() || piece.len() >= PIECE_BYTES {
                 return Some((Ok(piece.into()), self));
             }

@@ -148,7 +148,7 @@ fn read(parts: &Parts) -> Result<Reading, StoreError> {
     process(parts, &mut reading);
     reading.gauge(
         "outbox_jobs",
-        "Jobs of the outbox; completed ones ever",
+        "Jobs of the outbox by status; completed ones since the store was created",
         series,
     );
     Ok(reading)
@@ -178,12 +178,12 @@ fn projections(parts: &Parts, reading: &mut Reading) -> Result<(), StoreError> {
     });
     each(
         "projection_lag_seconds",
-        "Seconds since it was last level with the head",
+        "Seconds since it was last at the head",
         |own| own.lag_seconds,
     );
     each(
         "projection_stalled",
-        "1 when it is behind and stands still",
+        "1 when it is behind and not moving",
         |own| f64::from(u8::from(own.status == ProjectionStatus::Stalled)),
     );
     each(

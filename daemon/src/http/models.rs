@@ -1,4 +1,4 @@
-//! Models and categories: what there is to ask for, and of what kind.
+//! Models and categories.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::builtin::BuiltIn;
 use crate::daemon::Parts;
 use crate::reading::read;
 
-/// All models. The last one, of category `*`, takes every category without a model of its own.
+/// All models. The last one, of category `*`, folds every category without a model of its own.
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = Page<ModelOut>)))]
 pub(crate) async fn list_models(
     State(parts): State<Arc<Parts>>,
@@ -45,7 +45,7 @@ pub(crate) async fn get_model(
         return Ok(Reply(described(parts.models.merge())));
     }
     let Some(model) = parts.models.asked_for(&category) else {
-        let detail = format!("category `{}` has no model here", echo(&category));
+        let detail = format!("no model is in use for category `{}`", echo(&category));
         let mut hint =
             "its streams are folded by JSON Merge Patch: see `GET /v1/models/*`".to_owned();
         if let Some(model) = BuiltIn::for_category(&category) {

@@ -1,4 +1,4 @@
-//! Operations: is it alive, does it take requests, what does its API look like.
+//! Operations: health, readiness, and the `OpenAPI` document.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::daemon::Parts;
 use crate::reading::blocking;
 use crate::store::StoreError;
 
-/// Whether the process answers, and what it holds.
+/// Whether the process answers, and the size of its store.
 #[utoipa::path(get, path = "/v1/health", tag = "ops", responses((status = 200, body = HealthOut)))]
 pub(crate) async fn health(
     State(parts): State<Arc<Parts>>,
@@ -43,7 +43,7 @@ pub(crate) async fn health(
     }))
 }
 
-/// Whether it takes requests: the store answers and takes writes, and the daemon is not stopping.
+/// Whether it accepts requests: the store answers and accepts writes, and the daemon is not stopping.
 #[utoipa::path(get, path = "/v1/ready", tag = "ops",
     responses((status = 200, body = HealthOut), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(
@@ -61,7 +61,7 @@ pub(crate) async fn ready(
     let detail = match usable.await {
         Ok(true) => None,
         Ok(false) => Some(
-            "the disk failed a write, and the store takes no more until the daemon is started again",
+            "a write to the disk failed; the store accepts no writes until the daemon is restarted",
         ),
         Err(_) => Some("the store does not answer"),
     };

@@ -1,4 +1,4 @@
-//! The outbox: its jobs, how they stand, and retrying those that failed.
+//! Outbox: jobs, their status, and retries of failed ones.
 
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ pub(crate) struct OutboxParams {
     /// Which way, by the jobs' numbers; `forward` when absent.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
 }
 
-/// Jobs, and how those of each handler stand. Everything given must hold.
+/// Jobs, and for each handler the number of jobs by status. All given filters must match.
 #[utoipa::path(get, path = "/v1/outbox", tag = "pipeline", params(OutboxParams),
     responses((status = 200, body = OutboxPage), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list_jobs(
@@ -120,11 +120,11 @@ pub(crate) async fn get_job(
 
 fn no_such_job(id: u64) -> ApiError {
     Problem::new(Code::NoSuchJob, format!("there is no job {id}"))
-        .hint("of completed jobs only the newest are kept; `GET /v1/outbox` lists what there is")
+        .hint("only the newest completed jobs are kept; `GET /v1/outbox` lists the jobs")
         .into()
 }
 
-/// Makes a failed job pending again, with all its attempts before it.
+/// Makes a failed job pending again, with its full number of attempts.
 #[utoipa::path(post, path = "/v1/outbox/{id}/retry", tag = "pipeline",
     params(("id" = u64, Path, description = "its number")),
     responses((status = 200, body = JobOut),
@@ -152,7 +152,7 @@ fn no_such_handler(detail: &str) -> ApiError {
         Code::NoSuchHandler,
         whodunit_core::text::shown(detail).into_owned(),
     )
-    .hint("`GET /v1/outbox` lists the handlers; one that is not set up cannot do its jobs")
+    .hint("`GET /v1/outbox` lists the handlers; a handler that is not set up cannot run its jobs")
     .into()
 }
 
@@ -160,7 +160,7 @@ fn no_such_handler(detail: &str) -> ApiError {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RetryParams {
-    /// Whose failed jobs.
+    /// The handler whose failed jobs are retried.
     handler: String,
 }
 

@@ -28,10 +28,10 @@ impl From<RequestError> for ApiError {
                     .hint("`GET /v1/projections` lists what there is")
             }
             RequestError::AlreadyRunning { .. } => Problem::new(Code::AlreadyRunning, detail)
-                .hint("`GET /v1/projections` says how far it is"),
+                .hint("`GET /v1/projections` shows its progress"),
             RequestError::NotRunning { .. } => Problem::new(Code::NoSuchRun, detail),
             RequestError::NotBuilt(_) => Problem::new(Code::Unavailable, detail)
-                .hint("it is made from the log; `GET /v1/projections` says how far it is"),
+                .hint("it is made from the log; `GET /v1/projections` shows its progress"),
             RequestError::Failed(error) => failed(error),
         }
         .into()
@@ -43,12 +43,12 @@ fn failed(error: ProjectionError) -> Problem {
         ProjectionError::Store(error) => *ApiError::from(error).0,
         ProjectionError::Closed | ProjectionError::Stopped => unavailable(),
         ProjectionError::Damaged { .. } => {
-            tracing::error!(%error, "a read model is damaged and is made anew");
-            Problem::new(Code::Unavailable, "the read model is being made anew")
-                .hint("try again shortly; `GET /v1/projections` says how far it is")
+            tracing::error!(%error, "a read model is damaged and is being rebuilt");
+            Problem::new(Code::Unavailable, "the read model is being rebuilt")
+                .hint("try again shortly; `GET /v1/projections` shows its progress")
         }
         error => {
-            tracing::error!(%error, "a read model failed a request");
+            tracing::error!(%error, "a request failed in a read model");
             Problem::new(
                 Code::Internal,
                 "the read model failed; this says nothing about the log",
@@ -58,7 +58,7 @@ fn failed(error: ProjectionError) -> Problem {
     }
 }
 
-/// All projections and how they keep up. Lag is measured against the log's head at this moment.
+/// All projections with checkpoint, lag and status. Lag is measured against the log's head at this moment.
 #[utoipa::path(get, path = "/v1/projections", tag = "pipeline", responses((status = 200, body = Page<ProjectionOut>)))]
 pub(crate) async fn list_projections(
     State(parts): State<Arc<Parts>>,
@@ -74,7 +74,7 @@ pub(crate) async fn list_projections(
     }))
 }
 
-/// One projection and how it keeps up.
+/// One projection with checkpoint, lag and status.
 #[utoipa::path(get, path = "/v1/projections/{name}", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = ProjectionOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -87,12 +87,12 @@ pub(crate) async fn get_projection(
     Ok(Reply(blocking(move || projections.status(&name)).await?))
 }
 
-/// Begins to rebuild a read model from position 0, beside the one that answers queries. It is put in its place when it has
-/// caught up with the log; a rebuild that is cut short by a stop or a crash goes on at the next start.
+/// Starts to rebuild a read model from position 0, beside the one that answers queries. It replaces that one when it has
+/// caught up with the log; a rebuild that is interrupted by a stop or a crash continues at the next start.
 #[utoipa::path(post, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 202, body = RunOut), (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is already running")))]
 pub(crate) async fn rebuild_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
@@ -102,11 +102,11 @@ pub(crate) async fn rebuild_projection(
     Ok((StatusCode::ACCEPTED, Reply(run)).into_response())
 }
 
-/// Ends a rebuild early. The read model that answers queries stays as it is. Answers when the rebuild has ended.
+/// Cancels a rebuild. The read model that answers queries stays as it is. Answers once the rebuild has ended.
 #[utoipa::path(delete, path = "/v1/projections/{name}/rebuild", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = RunOut),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "none is under way")))]
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "none is running")))]
 pub(crate) async fn cancel_rebuild(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,
@@ -115,12 +115,12 @@ pub(crate) async fn cancel_rebuild(
     Ok(Reply(parts.projections.cancel_rebuild(&name).await?))
 }
 
-/// Compares a read model with the log: folds a shadow of every document up to the read model's checkpoint and names the
-/// first event after which the two part. Takes as long as it takes; a caller that goes away ends it.
+/// Compares a read model with the log: folds the expected state of every document up to the read model's checkpoint and names
+/// the first event after which the two diverge. Has no time-out; it ends when the client disconnects.
 #[utoipa::path(post, path = "/v1/projections/{name}/check", tag = "pipeline",
     params(("name" = String, Path, description = "the projection's name")),
     responses((status = 200, body = CheckOut), (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is under way")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "one is already running")))]
 pub(crate) async fn check_projection(
     State(parts): State<Arc<Parts>>,
     PathText(name): PathText,

@@ -1,4 +1,4 @@
-//! Read models: what they say, in which order, as of which position.
+//! Read models: queries, single documents, and waiting for a position.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::daemon::Parts;
 use crate::limits::{QUERY_FILTERS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX};
 use crate::projections::{DocumentQuery, Filter, Projection, RequestError};
 
-/// The read models there are, and what can be asked of each.
+/// All read models, with the parameters of their queries.
 #[utoipa::path(get, path = "/v1/read-models", tag = "queries", responses((status = 200, body = Page<ReadModelOut>)))]
 pub(crate) async fn list_read_models(
     State(parts): State<Arc<Parts>>,
@@ -45,7 +45,7 @@ pub(crate) async fn list_read_models(
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "it describes the parameters; they are read by `Asked::read`"
+    reason = "it describes the parameters; they are read by `ParsedQuery::read`"
 )]
 pub(crate) struct QueryParams {
     /// Occurs in a text of the document or in its key, without regard to case.
@@ -70,21 +70,21 @@ pub(crate) struct QueryParams {
     /// Which way the order runs; `forward` when absent.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
-    /// Answer only from a read model that reflects this position, such as that of the caller's own write.
+    /// Answer only once the read model reflects this position, such as that of the client's own write.
     min_position: Option<u64>,
     /// Milliseconds to wait for that, 5000 when absent, 30000 at most.
     wait_ms: Option<u64>,
 }
 
-/// Documents of a read model. With `min_position` the answer may be a 202: not yet.
+/// Documents of a read model. With `min_position` the answer may be a 202: not yet there.
 #[utoipa::path(get, path = "/v1/read-models/{name}", tag = "queries",
     params(("name" = String, Path, description = "the read model's name"), QueryParams),
     responses((status = 200, body = DocumentPage),
-        (status = 202, body = NotYetOut, description = "the read model has not come that far within the time it was given"),
+        (status = 202, body = NotYetOut, description = "the read model did not reach that position in time"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn query_read_model(
@@ -107,7 +107,7 @@ pub(crate) async fn query_read_model(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitParams {
-    /// Answer only from a read model that reflects this position, such as that of the caller's own write.
+    /// Answer only once the read model reflects this position, such as that of the client's own write.
     min_position: Option<u64>,
     /// Milliseconds to wait for that, 5000 when absent, 30000 at most.
     wait_ms: Option<u64>,
@@ -118,7 +118,7 @@ pub(crate) struct WaitParams {
     params(("name" = String, Path, description = "the read model's name"),
         ("key" = String, Path, description = "the document's key: the stream it is made from"), WaitParams),
     responses((status = 200, body = DocumentOut),
-        (status = 202, body = NotYetOut, description = "the read model has not come that far within the time it was given"),
+        (status = 202, body = NotYetOut, description = "the read model did not reach that position in time"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "no such read model, or no such document")))]
 pub(crate) async fn get_document(
@@ -126,7 +126,7 @@ pub(crate) async fn get_document(
     PathTexts([name, key]): PathTexts<2>,
     Query(params): Query<WaitParams>,
 ) -> Result<Response, ApiError> {
-    let wait = Wait::of(&params)?;
+    let wait = Wait::from_params(&params)?;
     if let Some(not_yet) = reach(&parts, &name, wait).await? {
         return Ok(not_yet);
     }
@@ -139,7 +139,7 @@ pub(crate) async fn get_document(
                 echo(&key)
             );
             Err(Problem::new(Code::NoSuchDocument, detail)
-                .hint("with `min_position=` a read waits for a write of one's own")
+                .hint("to read your own write, pass its position as `min_position=`")
                 .into())
         }
     }
@@ -153,7 +153,7 @@ struct Wait {
 }
 
 impl Wait {
-    fn of(params: &WaitParams) -> Result<Self, ApiError> {
+    fn from_params(params: &WaitParams) -> Result<Self, ApiError> {
         let wait_ms = params.wait_ms.unwrap_or(WAIT_MS_DEFAULT);
         if wait_ms > WAIT_MS_MAX {
             let detail = format!("`wait_ms` is {wait_ms}, at most {WAIT_MS_MAX} is allowed");
@@ -185,7 +185,7 @@ async fn reach(parts: &Parts, name: &str, wait: Wait) -> Result<Option<Response>
     let hint = if min_position > head {
         "the log has no such position yet; command replies carry the position to wait for"
     } else {
-        "ask again, with a larger `wait_ms` if need be; `GET /v1/projections` says how the projection keeps up"
+        "ask again, with a larger `wait_ms` if necessary; `GET /v1/projections` shows the lag of the projection"
     };
     let not_yet = NotYetOut {
         status: "not_yet".to_owned(),
@@ -202,7 +202,7 @@ fn read_query(
     projection: &dyn Projection,
     pairs: Vec<(String, String)>,
 ) -> Result<(DocumentQuery, Wait), ApiError> {
-    let mut asked = Asked::default();
+    let mut asked = ParsedQuery::default();
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in pairs {
         if name != "filter" && seen.contains(&name) {
@@ -217,17 +217,17 @@ fn read_query(
         let cursor = asked.query.read_cursor(cursor).ok_or_else(bad_cursor)?;
         asked.query.cursor = Some(cursor);
     }
-    Ok((asked.query, Wait::of(&asked.wait)?))
+    Ok((asked.query, Wait::from_params(&asked.wait)?))
 }
 
-struct Asked {
+struct ParsedQuery {
     query: DocumentQuery,
     wait: WaitParams,
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
-impl Default for Asked {
+impl Default for ParsedQuery {
     fn default() -> Self {
         Self {
             query: DocumentQuery::default(),
@@ -241,7 +241,7 @@ impl Default for Asked {
     }
 }
 
-impl Asked {
+impl ParsedQuery {
     fn read(
         &mut self,
         projection: &dyn Projection,
@@ -297,7 +297,7 @@ fn unknown(projection: &dyn Projection, name: &str) -> ApiError {
         format!("unknown parameter `{}`", echo(name)),
     )
     .field(name)
-    .hint(format!("this read model takes {}", takes.join(", ")))
+    .hint(format!("this read model accepts {}", takes.join(", ")))
     .into()
 }
 

@@ -1,4 +1,4 @@
-//! Receiving bodies: read to their end before a request takes a place among those worked on.
+//! Reception of request bodies: each is read in full before its request counts as being worked on.
 //!
 //! Owns the bounds of a body: how large, how slow, and how many bytes of bodies are held at a time. A client that sends
 //! slowly holds its connection and nothing else.
@@ -55,7 +55,7 @@ fn compressed(headers: &HeaderMap) -> Option<Response> {
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return None;
     }
-    let detail = "the body is compressed (`Content-Encoding`), which is not taken";
+    let detail = "the body is compressed (`Content-Encoding`), which is not supported";
     let problem = Problem::new(Code::UnsupportedMediaType, detail);
     let mut response = ApiError::from(problem.hint("send it as it is")).into_response();
     let taken = HeaderValue::from_static("identity");
@@ -99,8 +99,8 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
         }
         if length > counted {
             // As much again, as the buffer grows too.
-            let more = parts.gates.bodies.take(length.max(counted));
-            let more = more.ok_or_else(|| busy("too many bytes of bodies are being received"))?;
+            let more = parts.gates.bodies.reserve(length.max(counted));
+            let more = more.ok_or_else(|| busy("too much request data is being received"))?;
             counted += length.max(counted);
             match &mut share {
                 None => share = Some(more),
@@ -131,7 +131,7 @@ fn too_large() -> ApiError {
 fn too_slow(started: Instant) -> ApiError {
     let seconds = started.elapsed().as_secs();
     let detail = format!(
-        "the body came too slowly: it was not complete after {seconds} seconds, and a body must bring at least {BODY_BYTES_PER_SECOND_MIN} bytes a second and be complete within {} seconds",
+        "the body arrived too slowly: it was not complete after {seconds} seconds, and a body must bring at least {BODY_BYTES_PER_SECOND_MIN} bytes a second and be complete within {} seconds",
         BODY_TIMEOUT.as_secs()
     );
     Problem::new(Code::Timeout, detail).into()

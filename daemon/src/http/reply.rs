@@ -1,4 +1,4 @@
-//! JSON on its way out.
+//! JSON replies.
 //!
 //! Owns the bound on replies that their clients have not taken yet. Large ones are written where blocking is allowed.
 
@@ -83,7 +83,7 @@ fn unwritable(error: &serde_json::Error) -> ApiError {
     Problem::new(Code::Internal, "the reply could not be written").into()
 }
 
-/// A JSON reply that is written already. Its share of the replies' memory is given back when the client has taken it.
+/// A JSON reply that is written already. Its share of the replies' memory is released when the client has received it.
 #[derive(Debug)]
 pub(crate) struct Written(Bytes);
 
@@ -130,9 +130,9 @@ impl Written {
         if bytes.len() < COUNTED_FROM_BYTES {
             return Ok(Self(bytes.into()));
         }
-        let share = replies.take(bytes.capacity());
-        let share = share
-            .ok_or_else(|| busy("too many bytes of replies wait for their clients to take them"))?;
+        let share = replies.reserve(bytes.capacity());
+        let share =
+            share.ok_or_else(|| busy("too much reply data is waiting for clients to read it"))?;
         Ok(Self(Bytes::from_owner(Counted {
             bytes,
             _share: share,

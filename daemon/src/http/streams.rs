@@ -49,7 +49,7 @@ pub(crate) struct StreamsParams {
     /// The order; `name` when absent.
     #[param(inline)]
     sort: Option<Sort>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
@@ -168,14 +168,14 @@ pub(crate) struct NoParams {}
 pub(crate) struct WithinParams {
     /// The first revision wanted; the stream's first, or its head when `order=backward`, when absent.
     from: Option<u64>,
-    /// Which way; `forward` when absent.
+    /// The direction: `forward` (oldest first, the default) or `backward`.
     #[param(inline)]
     order: Option<Order>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent. A page of large payloads ends early, with a cursor.
     limit: Option<usize>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     pub(crate) reveal: Option<bool>,
 }
 
@@ -256,7 +256,7 @@ pub(crate) async fn stream_events(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DensityParams {
-    /// Equal parts of the time axis: 1 to 1000, 100 when absent.
+    /// Intervals of the time axis: 1 to 1000, 100 when absent.
     buckets: Option<usize>,
 }
 
@@ -271,7 +271,7 @@ impl DensityParams {
     }
 }
 
-/// How a stream's events are spread over time.
+/// The number of a stream's events over time.
 #[utoipa::path(get, path = "/v1/streams/{stream}/density", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`"), DensityParams),
     responses((status = 200, body = DensityOut), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -288,7 +288,7 @@ pub(crate) async fn stream_density(
     .await
 }
 
-/// How the log's events are spread over time.
+/// The number of the log's events over time.
 #[utoipa::path(get, path = "/v1/density", tag = "browse", params(DensityParams),
     responses((status = 200, body = DensityOut), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn log_density(

@@ -1,4 +1,4 @@
-//! What a request says of the trace it belongs to: `x-request-id` and `traceparent` (W3C Trace Context).
+//! Trace context of a request: `x-request-id` and `traceparent` (W3C Trace Context).
 //!
 //! Owns their bounds, and where they are kept: in the metadata of the events that the request makes, as `request_id` and
 //! `traceparent`, and the trace's id as the correlation id of what has none. A request that names its own ids may be a
@@ -19,7 +19,7 @@ use crate::limits::REQUEST_ID_BYTES_MAX;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: &str = "traceparent";
 
-/// The trace that a request belongs to.
+/// The trace context of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Trace {
     request_id: Option<String>,
@@ -71,7 +71,7 @@ impl Trace {
             .and_then(text)
             .filter(|text| is_traceparent(text));
         if traceparent.is_none() && headers.contains_key(TRACEPARENT) {
-            let what = "is none of W3C Trace Context, version 00".to_owned();
+            let what = "is not a W3C Trace Context value of version 00".to_owned();
             return Err(refused(TRACEPARENT, what));
         }
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Time travel: the state at a point, the steps to it, the difference between two.
+//! Time travel: state at a revision or time, steps, diffs.
 
 use std::sync::Arc;
 
@@ -30,11 +30,11 @@ pub(crate) struct StateParams {
     /// As it was recorded at this time (RFC 3339, with a zone).
     #[param(value_type = Option<String>, format = DateTime)]
     as_of: Option<Timestamp>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
-/// The state of a stream at a point of its history.
+/// The state of a stream at a revision or time.
 #[utoipa::path(get, path = "/v1/streams/{stream}/state", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), StateParams),
     responses((status = 200, body = Shown<StateOut>), (status = 404, body = Problem, content_type = "application/problem+json",
@@ -94,7 +94,7 @@ pub(crate) async fn get_state(
     .await
 }
 
-/// A stream's events, each with what it did to the state.
+/// A stream's events, each with the changes it made to the state.
 #[utoipa::path(get, path = "/v1/streams/{stream}/steps", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
     responses((status = 200, body = StepsOut<Shown<Step>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -155,13 +155,13 @@ pub(crate) async fn get_steps(
 pub(crate) struct DiffParams {
     /// A revision or a time; 0 when absent.
     from: Option<String>,
-    /// A revision or a time, the earlier one if you like; the head when absent.
+    /// A revision or a time, possibly the earlier one; the head when absent.
     to: Option<String>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
-/// The differences between two points of a stream's history.
+/// The differences between a stream's states at two revisions or times.
 #[utoipa::path(get, path = "/v1/streams/{stream}/diff", tag = "time travel",
     params(("stream" = String, Path, description = "its name, `category-id`"), DiffParams),
     responses((status = 200, body = Shown<DiffOut>), (status = 404, body = Problem, content_type = "application/problem+json")))]

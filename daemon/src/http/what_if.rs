@@ -28,13 +28,13 @@ pub(crate) struct WhatIfParams {
     steps: Option<StepSelection>,
     /// Steps at most: 1 to 1000, 100 when absent. A page of large steps ends early, with a cursor.
     limit: Option<usize>,
-    /// `next_cursor` of the page before; the request must be the same.
+    /// The `next_cursor` of the previous page; the request must be the same.
     cursor: Option<u64>,
-    /// Whether to show secrets. Who asked is noted (`x-whodunit-actor`).
+    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
 
-/// Evaluates what would have been: history with edits and actions. Never writes.
+/// Evaluates a what-if: history with edits and actions. Never writes.
 #[utoipa::path(post, path = "/v1/what-if", tag = "what-if", params(WhatIfParams), request_body = WhatIfIn,
     responses((status = 200, body = Shown<WhatIfOut>),
         (status = 400, body = Problem, content_type = "application/problem+json"),

@@ -15,7 +15,7 @@ use super::trace::Trace;
 use crate::commands::{CommandResult, RawAppend};
 use crate::daemon::Parts;
 
-/// Hands a command to the rules of the stream's model. The decision is recorded, a rejection too.
+/// Decides a command by the rules of the stream's model. The decision is recorded, a rejection too.
 #[utoipa::path(post, path = "/v1/streams/{stream}/commands", tag = "write",
     params(("stream" = String, Path, description = "its name, `category-id`"),
         ("x-request-id" = Option<String>, Header, description = "kept in the events' metadata as `request_id`, and sent back"),
@@ -42,7 +42,7 @@ pub(crate) async fn send_command(
     }
 }
 
-/// Appends facts that no rule looked at: all of them, or none.
+/// Appends raw events, without running rules: all of them, or none.
 #[utoipa::path(post, path = "/v1/streams/{stream}/events", tag = "write",
     params(("stream" = String, Path, description = "its name, `category-id`"),
         ("x-request-id" = Option<String>, Header, description = "kept in the events' metadata as `request_id`, and sent back"),

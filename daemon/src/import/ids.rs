@@ -1,4 +1,4 @@
-//! Ids of the events that an import has read lately.
+//! Ids of the events that an import has read recently.
 //!
 //! Owns a bounded memory. An export of ours names the events that tell a decision's place; older ones did not, but wrote
 //! each decision right after its events, by their positions.

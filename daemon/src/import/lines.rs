@@ -1,4 +1,4 @@
-//! Lines out of pieces of a body.
+//! Line splitter for a body that arrives in chunks.
 //!
 //! Owns a bounded buffer. Knows that a file may begin with a byte order mark and that lines may end with `\r\n`.
 
@@ -23,7 +23,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes bytes up to the end of a line. Returns the line once it is complete, and what is left of the bytes.
-    pub(super) fn take<'a>(&mut self, bytes: &'a [u8]) -> (Option<Line>, &'a [u8]) {
+    pub(super) fn next_line<'a>(&mut self, bytes: &'a [u8]) -> (Option<Line>, &'a [u8]) {
         match bytes.iter().position(|byte| *byte == b'\n') {
             None => {
                 self.push(bytes);
@@ -77,7 +77,7 @@ mod tests {
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let (line, left) = lines.take(rest);
+                let (line, left) = lines.next_line(rest);
                 found.extend(line);
                 rest = left;
             }

@@ -154,10 +154,10 @@ impl Importer {
 
     async fn feed_lines(&mut self, mut bytes: &[u8]) -> Result<(), ImportFailure> {
         while !bytes.is_empty() && !self.report.out.stopped {
-            let (line, rest) = self.lines.take(bytes);
+            let (line, rest) = self.lines.next_line(bytes);
             bytes = rest;
             if let Some(line) = line {
-                self.take(line).await?;
+                self.take_line(line).await?;
             }
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Importer {
         if !self.report.out.stopped
             && let Some(line) = self.lines.end()
         {
-            self.take(line).await?;
+            self.take_line(line).await?;
         }
         self.await_all().await?;
         let mut report = self.report.done();
@@ -181,7 +181,7 @@ impl Importer {
         Ok(report)
     }
 
-    async fn take(&mut self, line: Line) -> Result<(), ImportFailure> {
+    async fn take_line(&mut self, line: Line) -> Result<(), ImportFailure> {
         if self.parts.stopping.is_cancelled() {
             return Err(ImportFailure::Stopping);
         }
@@ -202,7 +202,7 @@ impl Importer {
         };
         let record = match &self.mapping {
             Some(mapping) => record::mapped(&text, mapping),
-            None => record::own(&text, &self.parts.models),
+            None => record::export_line(&text, &self.parts.models),
         };
         let useless = matches!(record, Err(_) | Ok(Record::Skipped(None)));
         if useless

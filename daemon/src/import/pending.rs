@@ -1,7 +1,7 @@
 //! Records on their way into the log.
 //!
 //! Many appends are in flight at a time, so that they share commits; their answers are awaited in the order they were
-//! submitted. The store gives out positions in that order too, so the order of the file holds whoever writes beside it.
+//! submitted. The store gives out positions in that order too, so the order of the file is kept even while other clients write.
 
 use std::future;
 use std::task::Poll;
@@ -197,7 +197,7 @@ impl Importer {
         {
             let ids = self.recent.up_to(position, events);
             return Ok(ids.map(DecisionPlace::Events).ok_or_else(|| {
-                "the events it led to do not stand before it in this file".to_owned()
+                "the events it led to do not come before it in this file".to_owned()
             }));
         }
         let base = decision.base_position;

@@ -1,7 +1,7 @@
 //! Dry runs: what an import would do, without doing it.
 //!
-//! Owns a bounded picture of the streams as they would be. Checks everything but who holds which unique key, and which
-//! events decisions name: that takes the log itself.
+//! Owns a bounded model of the streams after the import. Checks everything except unique keys and the events that
+//! decisions name: those need the log itself.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! What a line says: an event, a decision, or a record that a mapping knows how to read.
+//! Parsed import lines: an event, a decision, or a record read through a mapping.
 //!
 //! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
@@ -50,7 +50,7 @@ pub(super) struct EventRecord {
 }
 
 /// Reads a line of our own export.
-pub(super) fn own(line: &[u8], models: &Models) -> Result<Record, BadRecord> {
+pub(super) fn export_line(line: &[u8], models: &Models) -> Result<Record, BadRecord> {
     match Line::parse(line).map_err(|error| error.to_string())? {
         Line::Header(header) => Ok(Record::Header(header)),
         Line::Decision(line) => {

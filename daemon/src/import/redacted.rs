@@ -1,4 +1,4 @@
-//! Redacted exports: they go into an empty log, which is a redacted copy from then on, or nowhere.
+//! Import of redacted exports: only into an empty log, unless allowed; the log is labelled as a redacted copy.
 
 use whodunit_core::transfer::ExportHeader;
 

@@ -1,4 +1,4 @@
-//! What an import tells when it is done.
+//! Report of an import.
 //!
 //! Owns the counting: equal errors together, streams by name, all of it bounded, with totals that are not.
 

@@ -97,10 +97,10 @@ impl Metrics {
         );
         registry.register(
             "http_request_duration_seconds",
-            "Time to the head of a reply",
+            "Time until the headers of a reply are sent",
             self.request_seconds.clone(),
         );
-        registry.register("appends", "Appends by how they ended", self.appends.clone());
+        registry.register("appends", "Appends by outcome", self.appends.clone());
         registry.register(
             "append_duration_seconds",
             "Time from handing an append to the store until it is durable",

@@ -1,6 +1,6 @@
-//! What the process uses, as the kernel says.
+//! Process metrics: memory, processor time and open files, from `/proc/self`.
 //!
-//! Owns the reading of `/proc/self`. Where there is none, nothing is said.
+//! Owns the reading of `/proc/self`. On systems without it, nothing is reported.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! One attempt at a job.
 //!
-//! Owns what a handler is given, and that nothing a handler does reaches further than its own attempt: an error, a panic and
-//! a hang are all the same, a sentence.
+//! Owns what a handler receives, and isolates its failures: an error, a panic and a time-out all become one sentence on
+//! the job.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::reading::read;
 use crate::store::{Direction, Job, Store, StoreError};
 use crate::time_travel::TimeTravel;
 
-/// What an attempt needs beside the job.
+/// What an attempt needs in addition to the job.
 pub(super) struct JobContext {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) store: Arc<dyn Store>,
@@ -26,7 +26,7 @@ pub(super) struct JobContext {
     pub(super) limit: Duration,
 }
 
-/// Tries a job once; the error is what is put on record.
+/// Tries a job once; the error is what gets recorded.
 pub(super) async fn attempt(context: &JobContext, job: &Job) -> Result<(), String> {
     let delivery = delivery(context, job).await?;
     // A task of its own, so that a panic ends there.
@@ -39,11 +39,11 @@ pub(super) async fn attempt(context: &JobContext, job: &Job) -> Result<(), Strin
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(stopped)) => {
             tracing::error!(handler = context.handler.name(), job = job.id, %stopped, "a handler panicked");
-            Err("the handler panicked; the daemon's log says more".to_owned())
+            Err("the handler panicked; see the daemon's log".to_owned())
         }
         Err(_elapsed) => {
             let seconds = context.limit.as_secs_f64();
-            Err(format!("the handler was not done within {seconds} s"))
+            Err(format!("the handler did not finish within {seconds} s"))
         }
     };
     outcome.map_err(|error| bounded(&error))

@@ -1,22 +1,22 @@
-//! How long to wait before a job is tried again.
+//! Back-off: how long to wait before a job is retried.
 //!
-//! Owns the distances. The jitter is drawn from the job's own number, so that a distance is known beforehand and jobs
-//! that failed together are not tried together.
+//! Owns the delays: exponential, with jitter. The jitter is derived from the job's number, so that delays are reproducible and
+//! jobs that failed together are not retried together.
 
 use std::time::Duration;
 
-/// How often and how far apart a job is tried.
+/// How many retries a job gets, and how far apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
     /// Retries after the first attempt.
     pub retries: u32,
-    /// Distance to the first retry; each further one is four times as far.
+    /// Delay of the first retry; each further delay is four times as long.
     pub first: Duration,
 }
 
-/// By how much distances grow.
+/// Factor between two delays.
 const FACTOR: u32 = 4;
-/// By how many hundredths of itself a distance may be longer.
+/// Largest jitter, in percent of the delay.
 const JITTER_PERCENT: u64 = 25;
 
 impl Default for Retries {
@@ -29,7 +29,7 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// How long to wait after this attempt (from 1); `None` when it was the last.
+    /// The delay after this attempt (from 1); `None` when it was the last.
     pub fn after(self, job: u64, attempt: u32) -> Option<Duration> {
         if attempt > self.retries {
             return None;

@@ -1,4 +1,4 @@
-//! Handlers: who does something about events, after the fact.
+//! Handlers: effects outside the daemon, such as mails and webhooks, after an event is committed.
 //!
 //! Owns the trait and what a handler is given. A handler is idempotent per (handler, event): the same delivery may come
 //! again after a crash. It decides nothing and writes nothing to the log.
@@ -57,7 +57,7 @@ impl EventPattern {
         let (category, event_type) = text.split_once('/').unwrap_or(("*", text));
         let part = |part: &str| match part.trim() {
             "" => Err(format!(
-                "`{text}` is no event pattern; use `EventType`, `category/EventType` or `category/*`"
+                "`{text}` is not an event pattern; use `EventType`, `category/EventType` or `category/*`"
             )),
             "*" => Ok(None),
             name => Ok(Some(name.to_owned())),

@@ -1,4 +1,4 @@
-//! The outbox: what is to be done about events beyond the log, and by whom.
+//! Outbox: jobs of handlers, stored with the events that caused them.
 //!
 //! Owns the table from event types to handlers, the workers, and the order of a job's life. A job is stored with its event;
 //! it is handled at least once, in order within its stream and handler. Never writes events.
@@ -261,10 +261,10 @@ impl Outbox {
             return;
         };
         if running.wake_ups.try_send(wake_up).is_err() {
-            // Too much to say at once: the worker finds all of it when it looks at every job again.
+            // Too many wake-ups: the worker finds all of the jobs when it scans them again.
             let (wake_ups, tracker) = (running.wake_ups.clone(), self.workers.clone());
             tracker.spawn(async move {
-                // A worker that is gone needs no telling.
+                // A worker that has ended needs no wake-up.
                 let _ = wake_ups.send(WakeUp::LookAgain).await;
             });
         }

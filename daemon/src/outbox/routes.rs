@@ -1,4 +1,4 @@
-//! The table from event types to handlers.
+//! Routes: the table from event types to handlers.
 //!
 //! Owns which jobs an append brings. Knows handlers by name only, so that the write path never waits for one.
 
@@ -15,7 +15,7 @@ pub struct Routes(Vec<(String, Vec<EventPattern>)>);
 
 impl Routes {
     /// The table of these handlers.
-    pub fn of(handlers: &[Arc<dyn Handler>]) -> Self {
+    pub fn for_handlers(handlers: &[Arc<dyn Handler>]) -> Self {
         let row =
             |handler: &Arc<dyn Handler>| (handler.name().to_owned(), handler.takes().to_vec());
         Self(handlers.iter().map(row).collect())

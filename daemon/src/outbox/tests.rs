@@ -24,14 +24,14 @@ enum Act {
 }
 
 /// A handler that keeps a diary and acts as the test says, by stream.
-struct Told {
+struct Script {
     takes: Vec<EventPattern>,
     acts: Mutex<HashMap<String, Act>>,
     /// (Stream, revision, attempt) of each attempt, in the order they began.
     diary: watch::Sender<Vec<(String, u64, u32)>>,
 }
 
-impl Told {
+impl Script {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             takes: vec![EventPattern::parse("*").unwrap()],
@@ -40,7 +40,7 @@ impl Told {
         })
     }
 
-    fn tell(&self, stream: &str, act: Act) {
+    fn set_act(&self, stream: &str, act: Act) {
         let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
         acts.insert(stream.to_owned(), act);
     }
@@ -53,7 +53,7 @@ impl Told {
     }
 }
 
-impl Handler for Told {
+impl Handler for Script {
     fn name(&self) -> &'static str {
         "told"
     }
@@ -106,7 +106,7 @@ fn quick() -> Settings {
     }
 }
 
-fn start(store: &Arc<dyn Store>, handler: &Arc<Told>, settings: Settings) -> Outbox {
+fn start(store: &Arc<dyn Store>, handler: &Arc<Script>, settings: Settings) -> Outbox {
     start_with(store, vec![Arc::clone(handler) as _], settings)
 }
 
@@ -160,7 +160,7 @@ async fn until(store: &Arc<dyn Store>, what: &str, holds: impl Fn(&dyn View) -> 
     assert!(waited.await.is_ok(), "never: {what}");
 }
 
-fn standing(view: &dyn View) -> (u64, u64, u64, u64) {
+fn counts_by_status(view: &dyn View) -> (u64, u64, u64, u64) {
     let counts = view.job_counts().unwrap();
     counts.first().map_or((0, 0, 0, 0), |own| {
         let counts = own.counts;
@@ -175,14 +175,17 @@ fn standing(view: &dyn View) -> (u64, u64, u64, u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     // Some before the start, some after.
     append(&store, "a-1", 20).await;
     let outbox = start(&store, &handler, quick());
     for stream in ["a-2", "a-3", "a-1"] {
         append(&store, stream, 20).await;
     }
-    until(&store, "all done", |view| standing(view) == (0, 0, 80, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 80, 0)
+    })
+    .await;
     for (stream, n) in [("a-1", 40), ("a-2", 20), ("a-3", 20)] {
         let expected: Vec<_> = (1..=n).map(|revision| (revision, 1)).collect();
         assert_eq!(handler.attempts_at(stream), expected, "{stream}");
@@ -193,8 +196,8 @@ async fn jobs_of_a_stream_are_handled_in_order_and_each_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stream_only() {
     for act in [Act::Err, Act::Panic, Act::PanicAtOnce, Act::Hang] {
-        let (store, handler) = (store(), Told::new());
-        handler.tell("a-1", act);
+        let (store, handler) = (store(), Script::new());
+        handler.set_act("a-1", act);
         let settings = Settings {
             timeout: Duration::from_millis(if act == Act::Hang { 20 } else { 60_000 }),
             ..quick()
@@ -203,7 +206,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         append(&store, "a-1", 2).await;
         append(&store, "a-2", 3).await;
         until(&store, "one failed, the others done", |view| {
-            standing(view) == (1, 0, 3, 1)
+            counts_by_status(view) == (1, 0, 3, 1)
         })
         .await;
         let expected = [(1, 1), (1, 2), (1, 3), (1, 4)];
@@ -213,7 +216,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         assert_eq!((failed.status, failed.attempts), (JobStatus::Failed, 4));
         let error = failed.last_error.unwrap();
         let said = match act {
-            Act::Hang => "not done within 0.02 s",
+            Act::Hang => "did not finish within 0.02 s",
             Act::Panic | Act::PanicAtOnce => "panicked",
             Act::Err | Act::Succeed => "told to fail",
         };
@@ -222,7 +225,7 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
         drop(view);
 
         // One call retries it, and what it blocked follows.
-        handler.tell("a-1", Act::Succeed);
+        handler.set_act("a-1", Act::Succeed);
         assert!(matches!(
             outbox.retry(2).await,
             Err(RetryError::NotFailed {
@@ -235,7 +238,10 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
             Err(RetryError::NoSuchJob(9))
         ));
         outbox.retry(1).await.unwrap();
-        until(&store, "all done", |view| standing(view) == (0, 0, 5, 0)).await;
+        until(&store, "all done", |view| {
+            counts_by_status(view) == (0, 0, 5, 0)
+        })
+        .await;
         assert_eq!(handler.attempts_at("a-1")[4..], [(1, 1), (2, 1)]);
         outbox.close().await;
     }
@@ -243,8 +249,8 @@ async fn a_job_that_always_fails_is_tried_four_times_and_holds_back_its_own_stre
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn distances_between_attempts_grow() {
-    let (store, handler) = (store(), Told::new());
-    handler.tell("a-1", Act::Err);
+    let (store, handler) = (store(), Script::new());
+    handler.set_act("a-1", Act::Err);
     let settings = Settings {
         retries: Retries {
             retries: 2,
@@ -268,29 +274,35 @@ async fn distances_between_attempts_grow() {
     // The distance outlives a restart.
     let outbox = start(&store, &handler, settings);
     append(&store, "a-2", 1).await;
-    until(&store, "the other is done", |view| standing(view).2 == 1).await;
+    until(&store, "the other is done", |view| {
+        counts_by_status(view).2 == 1
+    })
+    .await;
     assert_eq!(handler.attempts_at("a-1").len(), 1);
     outbox.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     let streams: Vec<String> = (0..50).map(|n| format!("a-{n}")).collect();
     for stream in &streams {
-        handler.tell(stream, Act::Err);
+        handler.set_act(stream, Act::Err);
         append(&store, stream, 2).await;
     }
     let outbox = start(&store, &handler, quick());
     until(&store, "all first ones failed", |view| {
-        standing(view) == (50, 0, 0, 50)
+        counts_by_status(view) == (50, 0, 0, 50)
     })
     .await;
     for stream in &streams {
-        handler.tell(stream, Act::Succeed);
+        handler.set_act(stream, Act::Succeed);
     }
     assert_eq!(outbox.retry_all("told").await.unwrap(), 50);
-    until(&store, "all done", |view| standing(view) == (0, 0, 100, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 100, 0)
+    })
+    .await;
     assert_eq!(outbox.retry_all("told").await.unwrap(), 0);
     outbox.close().await;
 }
@@ -298,13 +310,16 @@ async fn all_failed_jobs_of_a_handler_are_retried_at_once() {
 /// Otherwise each of them would fold its stream from the beginning: the work would grow with the square of its length.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_jobs_of_a_long_stream_start_from_snapshots() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     let outbox = start(&store, &handler, quick());
     for _ in 0..10 {
         let long = json!({"text": "x".repeat(1_000)});
         append_of(&store, "a-1", vec![NewEvent::new("Happened", long); 20]).await;
     }
-    until(&store, "all done", |view| standing(view) == (0, 0, 200, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 200, 0)
+    })
+    .await;
     let model = Models::default().merge().rules_hash().to_owned();
     let stream = StreamName::new("a-1").unwrap();
     until(&store, "a snapshot", |view| {
@@ -317,17 +332,20 @@ async fn the_jobs_of_a_long_stream_start_from_snapshots() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crash_left_under_way_is_done_again() {
-    let (store, handler) = (store(), Told::new());
+    let (store, handler) = (store(), Script::new());
     append(&store, "a-1", 2).await;
     let begun = vec![JobChange::Begin { id: 1 }];
     store.change_jobs(begun, SystemClock.now()).await.unwrap();
     let outbox = start(&store, &handler, quick());
-    until(&store, "all done", |view| standing(view) == (0, 0, 2, 0)).await;
+    until(&store, "all done", |view| {
+        counts_by_status(view) == (0, 0, 2, 0)
+    })
+    .await;
     assert_eq!(handler.attempts_at("a-1"), [(1, 1), (2, 1)]);
     outbox.close().await;
 }
 
-/// Nobody works at them, so they are neither under way nor, once retried, about to be.
+/// No worker handles them, so they are neither in progress nor, once retried, about to be.
 #[tokio::test]
 async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
     let store = store();
@@ -343,7 +361,7 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
     store.change_jobs(changes, now).await.unwrap();
     let outbox = start_with(&store, Vec::new(), quick());
     until(&store, "one released", |view| {
-        standing(view) == (1, 0, 0, 1)
+        counts_by_status(view) == (1, 0, 0, 1)
     })
     .await;
     let retried = outbox.retry(fails).await;
@@ -351,14 +369,17 @@ async fn jobs_of_a_handler_that_is_not_set_up_any_more_stand_where_they_are() {
         matches!(&retried, Err(RetryError::NotSetUp { id: 2, handler }) if handler == "told"),
         "{retried:?}"
     );
-    assert_eq!(standing(store.view().unwrap().as_ref()), (1, 0, 0, 1));
+    assert_eq!(
+        counts_by_status(store.view().unwrap().as_ref()),
+        (1, 0, 0, 1)
+    );
     outbox.close().await;
 }
 
 #[tokio::test]
 async fn stopping_gives_back_what_hangs() {
-    let (store, handler) = (store(), Told::new());
-    handler.tell("a-1", Act::Hang);
+    let (store, handler) = (store(), Script::new());
+    handler.set_act("a-1", Act::Hang);
     let settings = Settings {
         shutdown_timeout: Duration::from_millis(1),
         ..quick()
@@ -374,12 +395,12 @@ async fn stopping_gives_back_what_hangs() {
 
 #[test]
 fn the_table_gives_each_event_its_handlers() {
-    let handler: Arc<dyn Handler> = Arc::new(Told {
+    let handler: Arc<dyn Handler> = Arc::new(Script {
         takes: vec![EventPattern::parse("user/UserCreated").unwrap()],
         acts: Mutex::default(),
         diary: watch::Sender::new(Vec::new()),
     });
-    let routes = Routes::of(&[handler]);
+    let routes = Routes::for_handlers(&[handler]);
     let events = ["UserDeleted", "UserCreated"].map(|kind| NewEvent::new(kind, json!({})));
     let jobs = routes.jobs("user", &events);
     assert_eq!(jobs.len(), 1);

@@ -1,4 +1,4 @@
-//! The worker of one handler: takes its jobs in order, some at a time, and sees each to its end.
+//! Worker of one handler: takes its jobs in order, several at a time, and records their outcomes.
 //!
 //! Owns the choice of the next job. Only the first open job of a stream is ever begun, so the jobs of one stream are handled
 //! in order, and one that failed blocks its own stream and no other. The store is the only queue: what is kept here is
@@ -21,7 +21,7 @@ use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
 use crate::reading::read;
 use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
 
-/// Why a worker looks again.
+/// Why a worker scans for jobs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WakeUp {
     /// This job is pending again.
@@ -192,7 +192,7 @@ impl Worker {
             match self.context.store.change_jobs(changes.clone(), now).await {
                 Ok(stored) => break stored,
                 Err(error) => {
-                    tracing::warn!(handler, %error, "how a job ended could not be put on record; trying again");
+                    tracing::warn!(handler, %error, "the outcome of a job could not be recorded; trying again");
                     tokio::select! {
                         // They are released when the store is opened again: done twice, never lost.
                         () = self.stopping.cancelled() => return,
@@ -240,7 +240,7 @@ impl Worker {
         })
         .await;
         match next {
-            // One that was not seen yet comes up by itself.
+            // A job that was not seen yet is found by the next scan.
             Ok(Some(next)) if next.status == JobStatus::Pending && next.id <= queue.seen => {
                 queue.place(&next, self.clock.now());
             }
@@ -266,7 +266,7 @@ impl Worker {
         if in_time.is_err() {
             tracing::warn!(
                 handler = self.context.handler.name(),
-                "some jobs were not done in time; they are tried again at the next start"
+                "some jobs did not finish in time; they are tried again at the next start"
             );
         }
         attempts.abort_all();

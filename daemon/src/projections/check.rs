@@ -1,6 +1,6 @@
 //! The consistency check: is the read model what the log leads to, and if not, since which event?
 //!
-//! Owns the walk: every stream of the log and every document, each with its log, in stretches of bounded memory. What is
+//! Owns the iteration: every stream of the log and every document, each with its apply log, in chunks of bounded memory. What is
 //! wrong with a document is decided by `core::consistency`. Reads one read view of the read model, and the log up to its
 //! checkpoint, however both grow meanwhile. Memory grows with the longest stream: its apply log is held as a whole.
 
@@ -23,7 +23,7 @@ const PAGE: usize = 1_000;
 /// Checks a projection's read model.
 pub(super) fn check(runner: &ProjectionRunner, run: &Run) -> Result<CheckOut, ProjectionError> {
     runner.read(|read_view| {
-        // Taken after the read_view, so that the log reaches at least as far as the read model.
+        // Taken after the read view, so that the log reaches at least as far as the read model.
         let view = runner.store.view()?;
         let mut check = Check {
             runner,
@@ -166,7 +166,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Folds the expected of a document, event by event, for as long as the comparer needs to see more.
+    /// Folds the expected state of a document, event by event, for as long as the comparer needs more of them.
     fn events(
         &mut self,
         stream: &StreamName,
@@ -225,7 +225,7 @@ struct Names<'a> {
     view: &'a dyn View,
     filter: StreamFilter,
     ready: VecDeque<(String, Option<u64>)>,
-    /// The last name that was gone past; `None` before the first.
+    /// The last name that was visited; `None` before the first.
     after: Option<String>,
     done: bool,
 }

@@ -1,7 +1,7 @@
-//! Following the log: one thread a projection, which alone writes to the read model that answers.
+//! Consumer of the log: one thread per projection, the only writer of the read model that answers queries.
 //!
 //! Owns the order of everything that changes it: the next events, documents re-folded, a rebuilt read model put in its
-//! place. An error or a panic does not end it: it tries again, at growing distances, and says so meanwhile.
+//! place. An error or a panic does not end it: it retries with back-off, and reports the error meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use whodunit_core::ids::{Position, StreamName};
 
 use super::error::ProjectionError;
+use super::files;
 use super::mailbox::Command;
 use super::read_model::file::{guarded, make_durable, replace, try_room};
 use super::read_model::{Bounds, CheckpointMeta, Durable, ReadModel, advance, refold};
@@ -20,7 +21,7 @@ use crate::limits::{
     PROJECTION_RETRY_FIRST, PROJECTION_RETRY_LAST,
 };
 
-/// The thread's own knowledge.
+/// State of the consumer's thread.
 pub(super) struct Consumer {
     runner: Arc<ProjectionRunner>,
     meta: CheckpointMeta,
@@ -93,7 +94,7 @@ impl Consumer {
         match result {
             Ok(level) => {
                 if self.failures > 0 {
-                    tracing::info!(projection = self.runner.name(), "the projection goes on");
+                    tracing::info!(projection = self.runner.name(), "the projection continues");
                     lock(&self.runner.progress).recovered();
                 }
                 self.failures = 0;
@@ -139,9 +140,9 @@ impl Consumer {
         // The engine's error about a file that it has closed is known.
         drop(runner.model().close());
         let fresh = runner.rules.fresh();
-        let (model, meta) = super::opening::found(&files.live, &fresh, &runner.store)?;
+        let (model, meta) = files::found(&files.live, &fresh, &runner.store)?;
         tracing::info!(projection = runner.name(), checkpoint = %meta.checkpoint, "the read model's file was opened again");
-        self.take(model, meta);
+        self.go_on_with(model, meta);
         Ok(())
     }
 
@@ -297,8 +298,8 @@ impl Consumer {
         Ok(())
     }
 
-    /// Lets another read model answer, and goes on from where it is.
-    fn take(&mut self, model: ReadModel, meta: CheckpointMeta) {
+    /// Makes another read model the one that answers, and continues from its checkpoint.
+    fn go_on_with(&mut self, model: ReadModel, meta: CheckpointMeta) {
         let runner = Arc::clone(&self.runner);
         drop(runner.swap(model));
         let checkpoint = meta.checkpoint;
@@ -306,7 +307,7 @@ impl Consumer {
         self.durable_due = None;
         self.unwritten = false;
         self.publish(0);
-        if checkpoint == Position::ZERO && super::opening::is_far(&runner, checkpoint) {
+        if checkpoint == Position::ZERO && runner.is_far(checkpoint) {
             runner.frozen.store(true, Ordering::Relaxed);
             rebuild::start(&runner);
         }
@@ -321,12 +322,12 @@ impl Consumer {
             Some(files) => {
                 // The engine lets go of the file before it is moved.
                 drop(runner.model().close());
-                super::opening::recreate(&files.live, &fresh, runner.store.id(), reason)
+                files::recreate(&files.live, &fresh, runner.store.id(), reason)
             }
         };
         match made {
             Ok(model) => {
-                self.take(model, fresh);
+                self.go_on_with(model, fresh);
                 runner.resets.fetch_add(1, Ordering::SeqCst);
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! What can go wrong with a projection or its read model.
+//! Errors of projections and read models.
 
 use whodunit_core::ids::Position;
 
@@ -14,7 +14,7 @@ pub enum ProjectionError {
     Engine {
         /// What was being done, as a verb phrase.
         doing: &'static str,
-        /// The engine's own word.
+        /// The engine's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -23,7 +23,7 @@ pub enum ProjectionError {
     Unwritten {
         /// What was being done, as a verb phrase.
         doing: &'static str,
-        /// The system's own word; that of the earlier failure is not known any more.
+        /// The system's error; that of an earlier failure is no longer known.
         reason: String,
     },
     /// The disk or the directory failed.
@@ -31,7 +31,7 @@ pub enum ProjectionError {
     Disk {
         /// What was being done, as a verb phrase with its object.
         doing: String,
-        /// The system's own word.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
@@ -86,4 +86,42 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> ProjectionError {
     let said = panic.downcast_ref::<String>().cloned();
     let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
     ProjectionError::Panicked(said.unwrap_or_else(|| "without a word".to_owned()))
+}
+
+/// Why a request about a projection is refused or fails.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// There is no projection of this name.
+    #[error("there is no projection `{0}`")]
+    NoSuchProjection(String),
+    /// Such a run is under way.
+    #[error("a {kind} of `{name}` is already running")]
+    AlreadyRunning {
+        /// `rebuild` or `check`.
+        kind: &'static str,
+        /// The projection.
+        name: String,
+    },
+    /// No such run is under way.
+    #[error("no {kind} of `{name}` is running")]
+    NotRunning {
+        /// `rebuild` or `check`.
+        kind: &'static str,
+        /// The projection.
+        name: String,
+    },
+    /// The read model is being built for the first time, or again after damage, and nothing answers in its place: that it has
+    /// no document says nothing.
+    #[error("the read model `{0}` is not built yet")]
+    NotBuilt(String),
+    /// The projection or its read model failed.
+    #[error(transparent)]
+    Failed(#[from] ProjectionError),
+}
+
+impl From<StoreError> for RequestError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }

@@ -1,4 +1,4 @@
-//! How a consumer is woken, given commands, and ended.
+//! Mailbox of a consumer: wake-ups, commands, and its end.
 //!
 //! Owns one bounded queue and one condition. A consumer is a thread of its own: it needs no runtime to wait.
 

@@ -1,14 +1,15 @@
-//! Projections: read models made from the log, behind the writers' backs.
+//! Projections: read models made from the log, asynchronously.
 //!
 //! Owns the read models: following the log, rebuilding, checking, and answering queries. Never writes to the log and has
 //! no effect beyond its own files, which are derived data and can be thrown away at any time.
 //!
-//! `AppliedEvent` point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
+//! Entry point: [`Projections::start`]. One projection's life is in `runner` (what is seen of it) and `consumer` (the
 //! thread that alone changes it); `read_model::apply` is how an event gets into a document.
 
 mod check;
 mod consumer;
 mod error;
+mod files;
 mod mailbox;
 mod opening;
 mod pages;
@@ -45,7 +46,7 @@ use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
-pub use error::ProjectionError;
+pub use error::{ProjectionError, RequestError};
 pub use projection::{Field, Projection, Sort};
 pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
@@ -54,44 +55,6 @@ pub use users::Users;
 /// Name of the directory of read models in the data directory.
 pub(crate) const DIRECTORY: &str = "read-models";
 
-/// Why a request about a projection is refused or fails.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// There is no projection of this name.
-    #[error("there is no projection `{0}`")]
-    NoSuchProjection(String),
-    /// Such a run is under way.
-    #[error("a {kind} of `{name}` is under way")]
-    AlreadyRunning {
-        /// `rebuild` or `check`.
-        kind: &'static str,
-        /// The projection.
-        name: String,
-    },
-    /// No such run is under way.
-    #[error("no {kind} of `{name}` is under way")]
-    NotRunning {
-        /// `rebuild` or `check`.
-        kind: &'static str,
-        /// The projection.
-        name: String,
-    },
-    /// The read model is being built for the first time, or again after damage, and nothing answers in its place: that it has
-    /// no document says nothing.
-    #[error("the read model `{0}` is not built yet")]
-    NotBuilt(String),
-    /// The projection or its read model failed.
-    #[error(transparent)]
-    Failed(#[from] ProjectionError),
-}
-
-impl From<StoreError> for RequestError {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 /// The daemon's projections.
 pub struct Projections {
     runners: Vec<Arc<ProjectionRunner>>,
@@ -99,8 +62,8 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Starts the projections there are; `users` only if its model was asked for. Read models are kept below the data directory; in memory without one. Must be
-    /// called within a tokio runtime.
+    /// Starts the built-in projections; `users` only if its model was asked for. Read models are kept below the data
+    /// directory, or in memory without one. Must be called within a tokio runtime.
     pub fn start(
         store: &Arc<dyn Store>,
         models: &Arc<Models>,
@@ -142,7 +105,7 @@ impl Projections {
         Arc::new(Self { runners, listener })
     }
 
-    fn of(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
+    fn runner(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
         let mut runners = self.runners.iter();
         let found = runners.find(|runner| runner.name() == name);
         found
@@ -152,7 +115,7 @@ impl Projections {
 
     /// The same, when its read model can answer.
     fn answering(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
-        let runner = self.of(name)?;
+        let runner = self.runner(name)?;
         if runner.is_not_built() {
             return Err(RequestError::NotBuilt(name.to_owned()));
         }
@@ -167,13 +130,13 @@ impl Projections {
 
     /// The projection of this name.
     pub(crate) fn projection(&self, name: &str) -> Option<Arc<dyn Projection>> {
-        let runner = self.of(name).ok()?;
+        let runner = self.runner(name).ok()?;
         Some(Arc::clone(&runner.rules.projection))
     }
 
     /// How a projection keeps up. Blocks for a moment.
     pub fn status(&self, name: &str) -> Result<ProjectionOut, RequestError> {
-        Ok(self.of(name)?.status()?)
+        Ok(self.runner(name)?.status()?)
     }
 
     /// How all of them keep up. Blocks for a moment.
@@ -185,7 +148,7 @@ impl Projections {
 
     /// Position of the last event that a read model reflects.
     pub fn checkpoint(&self, name: &str) -> Result<Position, RequestError> {
-        Ok(*self.of(name)?.checkpoint.borrow())
+        Ok(*self.runner(name)?.checkpoint.borrow())
     }
 
     /// Waits until a read model reflects a position, at most so long. Returns the position that it reflects, which is
@@ -196,7 +159,7 @@ impl Projections {
         position: Position,
         at_most: Duration,
     ) -> Result<Position, RequestError> {
-        let mut checkpoint = self.of(name)?.checkpoint.subscribe();
+        let mut checkpoint = self.runner(name)?.checkpoint.subscribe();
         let reached = checkpoint.wait_for(|checkpoint| *checkpoint >= position);
         // The position it reached is returned below, whether the time was enough or not.
         drop(tokio::time::timeout(at_most, reached).await);
@@ -206,7 +169,7 @@ impl Projections {
 
     /// Begins to rebuild a read model beside the one that answers. Must be called within a tokio runtime.
     pub fn rebuild(&self, name: &str) -> Result<RunOut, RequestError> {
-        let runner = self.of(name)?;
+        let runner = self.runner(name)?;
         if runner.is_stopping() {
             return Err(ProjectionError::Stopped.into());
         }
@@ -219,7 +182,7 @@ impl Projections {
 
     /// Ends a rebuild early and waits until it has ended. The read model stays as it was.
     pub async fn cancel_rebuild(&self, name: &str) -> Result<RunOut, RequestError> {
-        let running = self.of(name)?.rebuilding();
+        let running = self.runner(name)?.rebuilding();
         let run = running.ok_or_else(|| RequestError::NotRunning {
             kind: "rebuild",
             name: name.to_owned(),
@@ -231,7 +194,7 @@ impl Projections {
 
     /// Waits until the rebuild under way, if there is one, has ended.
     pub async fn rebuilt(&self, name: &str) -> Result<(), RequestError> {
-        if let Some(run) = self.of(name)?.rebuilding() {
+        if let Some(run) = self.runner(name)?.rebuilding() {
             run.ended().await;
         }
         Ok(())
@@ -239,7 +202,7 @@ impl Projections {
 
     /// Compares a read model with the log. Dropping the future ends the check.
     pub async fn check(&self, name: &str) -> Result<CheckOut, RequestError> {
-        let runner = self.of(name)?;
+        let runner = self.runner(name)?;
         let run =
             runner
                 .begin(&runner.check, "check")
@@ -261,7 +224,7 @@ impl Projections {
 
     /// Re-folds the documents of these streams from the log, in their turn with the events that arrive meanwhile.
     pub async fn refold(&self, name: &str, streams: &[StreamName]) -> Result<(), RequestError> {
-        let runner = self.of(name)?;
+        let runner = self.runner(name)?;
         for streams in streams.chunks(REFOLD_STREAMS_MAX) {
             let (to, answer) = oneshot::channel();
             if runner
@@ -301,7 +264,7 @@ impl Projections {
         let page = blocking_until(move |stop| {
             let (found, checkpoint) = runner.read(|read_view| {
                 let store = runner.store.as_ref();
-                let found = query::page(read_view, &runner.rules, store, &query, stop)?;
+                let found = query::documents(read_view, &runner.rules, store, &query, stop)?;
                 Ok((found, read_view.meta.checkpoint))
             })?;
             let documents = found.documents.into_iter();
@@ -381,7 +344,7 @@ fn end(runner: &ProjectionRunner) {
     }
 }
 
-/// Ends a check whose asker has gone.
+/// Ends a check whose client has disconnected.
 struct CancelOnDrop(Arc<Run>);
 
 impl Drop for CancelOnDrop {

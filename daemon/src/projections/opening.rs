@@ -11,13 +11,12 @@ use whodunit_core::ids::Position;
 
 use super::consumer::Consumer;
 use super::error::ProjectionError;
-use super::read_model::file::move_aside;
-use super::read_model::{CheckpointMeta, ReadModel, Rules, Unusable, anchor_event};
+use super::files::found;
+use super::read_model::{ReadModel, Rules};
 use super::rebuild;
 use super::runner::{Files, ProjectionRunner, lock};
 use crate::clock::Clock;
-use crate::limits::PROJECTION_FOLLOW_MAX;
-use crate::store::{Store, StoreId};
+use crate::store::Store;
 
 /// Opens a projection's read model and begins to follow the log.
 ///
@@ -63,7 +62,7 @@ pub(super) fn open(
         progress.failed(note);
         progress.recovered();
     }
-    let frozen = outdated || checkpoint == Position::ZERO && is_far(&runner, checkpoint);
+    let frozen = outdated || checkpoint == Position::ZERO && runner.is_far(checkpoint);
     runner.frozen.store(frozen, Ordering::Relaxed);
     if outdated {
         tracing::info!(
@@ -84,65 +83,4 @@ pub(super) fn open(
         rebuild::start(&runner);
     }
     Ok(runner)
-}
-
-/// Whether the log's head is so far ahead that building beside is quicker than following.
-pub(super) fn is_far(runner: &ProjectionRunner, checkpoint: Position) -> bool {
-    runner.head().0.saturating_sub(checkpoint.0) > PROJECTION_FOLLOW_MAX
-}
-
-/// Opens a file that is there, or makes one. A file that cannot be used is moved aside.
-pub(super) fn found(
-    path: &Path,
-    fresh: &CheckpointMeta,
-    store: &Arc<dyn Store>,
-) -> Result<(ReadModel, CheckpointMeta), ProjectionError> {
-    match ReadModel::open(path, fresh, store.id()) {
-        Ok((model, meta)) => {
-            if is_of_this_log(&meta, store)? {
-                return Ok((model, meta));
-            }
-            model.close()?;
-            let model = recreate(path, fresh, store.id(), "it is of another log")?;
-            Ok((model, fresh.clone()))
-        }
-        Err(Unusable::File(reason)) => {
-            Ok((recreate(path, fresh, store.id(), &reason)?, fresh.clone()))
-        }
-        Err(Unusable::Disk(error)) => Err(error),
-    }
-}
-
-/// Moves a file aside where there is one, and makes an empty read model in its place.
-pub(super) fn recreate(
-    path: &Path,
-    fresh: &CheckpointMeta,
-    store: StoreId,
-    reason: &str,
-) -> Result<ReadModel, ProjectionError> {
-    aside(path, reason)?;
-    match ReadModel::open(path, fresh, store) {
-        Ok((model, _)) => Ok(model),
-        Err(Unusable::Disk(error)) => Err(error),
-        Err(Unusable::File(detail)) => Err(ProjectionError::Damaged {
-            place: "a new file".to_owned(),
-            detail,
-        }),
-    }
-}
-
-/// Whether the event at the checkpoint is the one that the read model was made from.
-fn is_of_this_log(meta: &CheckpointMeta, store: &Arc<dyn Store>) -> Result<bool, ProjectionError> {
-    let view = store.view()?;
-    Ok(meta.checkpoint <= view.head().position
-        && anchor_event(view.as_ref(), meta.checkpoint)? == meta.anchor)
-}
-
-/// Moves the file at `path` aside where there is one.
-fn aside(path: &Path, reason: &str) -> Result<(), ProjectionError> {
-    if path.exists() {
-        let aside = move_aside(path)?;
-        tracing::warn!(file = %path.display(), aside = %aside.display(), reason, "a read model could not be used and was moved aside");
-    }
-    Ok(())
 }

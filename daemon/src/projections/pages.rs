@@ -1,4 +1,4 @@
-//! Reading the log in big pages that still weigh little.
+//! Pages of the log for projections: large in events, bounded in bytes.
 //!
 //! Owns how many events are read at a time: few large ones or many small ones.
 
@@ -26,7 +26,7 @@ pub(super) struct Page {
     pub(super) up_to: Position,
 }
 
-/// A stretch of the log, page by page.
+/// A range of the log, page by page.
 pub(super) struct Pages<'v> {
     view: &'v dyn View,
     filter: LogFilter,
@@ -37,13 +37,13 @@ pub(super) struct Pages<'v> {
 }
 
 impl<'v> Pages<'v> {
-    /// The events of a stretch.
-    pub(super) fn new(view: &'v dyn View, stretch: Stretch<'_>) -> Self {
-        let Stretch {
+    /// The events of a range.
+    pub(super) fn new(view: &'v dyn View, range: LogRange<'_>) -> Self {
+        let LogRange {
             category,
             after,
             until,
-        } = stretch;
+        } = range;
         Self {
             view,
             filter: LogFilter {
@@ -100,9 +100,9 @@ impl<'v> Pages<'v> {
     }
 }
 
-/// A stretch of the log.
+/// A range of the log.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stretch<'s> {
+pub(super) struct LogRange<'s> {
     /// The one category that is wanted; `None` for all.
     pub(super) category: Option<&'s str>,
     pub(super) after: Position,
@@ -112,7 +112,7 @@ pub(super) struct Stretch<'s> {
 /// As [`Pages::for_each`], on a thread that reads the next pages while one is worked on. Takes a view of its own.
 pub(super) fn read_ahead(
     view: Box<dyn View>,
-    stretch: Stretch<'_>,
+    range: LogRange<'_>,
     events: usize,
     mut each: impl FnMut(Page) -> Result<bool, ProjectionError>,
 ) -> Result<(), ProjectionError> {
@@ -121,7 +121,7 @@ pub(super) fn read_ahead(
         let reader = std::thread::Builder::new().name("read-ahead".to_owned());
         let reading = reader.spawn_scoped(scope, move || {
             // When the receiver is gone, the rest is not wanted.
-            Pages::new(view.as_ref(), stretch).for_each(events, |page| Ok(to.send(page).is_ok()))
+            Pages::new(view.as_ref(), range).for_each(events, |page| Ok(to.send(page).is_ok()))
         });
         let reading = reading.map_err(|source| ProjectionError::Disk {
             doing: "starting to read ahead".to_owned(),

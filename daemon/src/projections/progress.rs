@@ -1,4 +1,4 @@
-//! How a projection keeps up, as it is seen from outside.
+//! Lag and status of a projection.
 //!
 //! Owns lag and status. Lag is measured against the log's head at the moment of asking; one that is behind and does
 //! not move is stalled, whatever it says of itself.
@@ -10,11 +10,11 @@ use whodunit_core::api::pipeline::ProjectionStatus;
 use crate::limits::PROJECTION_STALLED_AFTER;
 use crate::runs::Rate;
 
-/// A projection that is at most this far behind, and for less than [`NEARLY`], is as good as level.
+/// A projection that is at most this far behind, and for less than [`NEARLY`], counts as up to date.
 const NEARLY_EVENTS: u64 = 1_000;
 const NEARLY: Duration = Duration::from_secs(1);
 
-/// What a consumer leaves behind for those who ask.
+/// What a consumer publishes about its progress.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// When the log's head went past the checkpoint; `None` while level.

@@ -1,4 +1,4 @@
-//! What a projection is: which events it takes, and what it keeps of them.
+//! Projection trait: which events a projection takes, and what its documents contain.
 //!
 //! Owns the trait. A projection is pure: it gets a state and an event and changes the state; where documents are kept,
 //! how far it has come and what is wrong with them is the engine's business.
@@ -85,10 +85,10 @@ pub struct Sort {
 pub struct Field {
     /// Its name, which is the parameter's and that of the [`Sort`] whose index finds it.
     pub name: &'static str,
-    /// The form in which a value that was asked for is compared with [`Field::of`].
+    /// The form in which a value that was asked for is compared with [`Field::value`].
     pub wanted: fn(&str) -> String,
     /// The document's value, in that form; `None` when it has none.
-    pub of: fn(&State) -> Option<String>,
+    pub value: fn(&State) -> Option<String>,
 }
 
 /// The rules that a read model was made by: the projection's code and the models it folds by.

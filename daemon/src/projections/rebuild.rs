@@ -8,15 +8,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use super::error::{ProjectionError, end_of};
+use super::files::found;
 use super::mailbox::Command;
-use super::opening::found;
 use super::read_model::file::guarded;
 use super::read_model::{Bounds, CheckpointMeta, Durable, ReadModel, advance, index};
 use super::runner::{ProjectionRunner, lock};
 use crate::limits::{PROJECTION_BATCH_EVENTS, PROJECTION_REBUILD_BYTES, PROJECTION_REBUILD_EVENTS};
 use crate::runs::{End, Run};
 
-/// Begins a rebuild, or goes on with one that was cut short. `None` when one is under way, or the daemon is
+/// Begins a rebuild, or goes on with one that was cut short. `None` when one is already running, or the daemon is
 /// about to end.
 pub(super) fn start(runner: &Arc<ProjectionRunner>) -> Option<Arc<Run>> {
     if runner.is_stopping() {
@@ -61,7 +61,7 @@ fn finish(runner: &Arc<ProjectionRunner>, run: &Arc<Run>, result: &Result<(), Pr
     if let Err(error) = result
         && runner.frozen.load(Ordering::Relaxed)
     {
-        let why = format!("the rebuild that it waits for did not end well: {error}");
+        let why = format!("the rebuild it waits for failed: {error}");
         lock(&runner.progress).failed(why);
     }
     run.end(end_of(result));

@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::read_model::file::guarded;
 use super::read_model::{ReadModel, ReadView, Rules};
 use crate::clock::Clock;
+use crate::limits::PROJECTION_FOLLOW_MAX;
 use crate::runs::Run;
 use crate::store::Store;
 
@@ -86,6 +87,11 @@ impl ProjectionRunner {
 
     pub(super) fn name(&self) -> &'static str {
         self.rules.projection.name()
+    }
+
+    /// Whether the log's head is so far ahead that building a new read model is quicker than following.
+    pub(super) fn is_far(&self, checkpoint: Position) -> bool {
+        self.head().0.saturating_sub(checkpoint.0) > PROJECTION_FOLLOW_MAX
     }
 
     /// The log's head.

@@ -80,22 +80,22 @@ impl Projection for Users {
             Field {
                 name: "username",
                 wanted: |text| caseless(text),
-                of: username,
+                value: username,
             },
             Field {
                 name: "email",
                 wanted: |text| caseless(text),
-                of: email,
+                value: email,
             },
             Field {
                 name: "name",
                 wanted: |text| caseless(text),
-                of: name,
+                value: name,
             },
             Field {
                 name: "status",
                 wanted: str::to_owned,
-                of: status,
+                value: status,
             },
         ]
     }

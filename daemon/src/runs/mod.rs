@@ -1,4 +1,4 @@
-//! Long runs: what is known of one while it goes on and after it has ended.
+//! Long runs (rebuild, check, backfill): their progress, and their result once they have ended.
 //!
 //! Owns progress, rate, time left, and the way to end one early. Shared by rebuilds, consistency checks and backfills; does no
 //! work itself.
@@ -32,7 +32,7 @@ pub(crate) enum End {
 pub(crate) struct Run {
     id: u64,
     kind: &'static str,
-    of: String,
+    target: String,
     started_at: Timestamp,
     clock: Arc<dyn Clock>,
     cancelled: AtomicBool,
@@ -55,7 +55,7 @@ impl Run {
     /// Begins one.
     pub(crate) fn begin(
         kind: &'static str,
-        of: &str,
+        target: &str,
         clock: &Arc<dyn Clock>,
         numbers: &AtomicU64,
     ) -> Arc<Self> {
@@ -63,7 +63,7 @@ impl Run {
         Arc::new(Self {
             id: numbers.fetch_add(1, Ordering::Relaxed) + 1,
             kind,
-            of: of.to_owned(),
+            target: target.to_owned(),
             started_at: clock.now(),
             clock: Arc::clone(clock),
             cancelled: AtomicBool::new(false),
@@ -169,7 +169,7 @@ impl Run {
         RunOut {
             kind: self.kind.to_owned(),
             id: self.id,
-            of: self.of.clone(),
+            of: self.target.clone(),
             status: state.status,
             done: state.done,
             total: state.total,

@@ -1,6 +1,6 @@
-//! Bodies as they pass between a connection and the API.
+//! Request and response bodies between a connection and the API.
 //!
-//! Owns what the connection is told of them, and what becomes of a request's body that nobody reads to its end: a bounded
+//! Owns what the connection is told of them, and what happens to a request's body that no handler reads to its end: a bounded
 //! part of it is read and thrown away, so that a client that is still sending sees the answer.
 
 use std::pin::Pin;

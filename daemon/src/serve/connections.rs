@@ -1,4 +1,4 @@
-//! Open connections: what each is doing, and which one is closed for a newcomer.
+//! Connection limit: what each open connection is doing, and which one is closed when a new one needs its slot.
 //!
 //! Owns the bound on open connections. When it is reached, the connection that has rested longest is closed; where none
 //! rests, the one that has kept us waiting longest for a request's body. One that is being answered is never closed for
@@ -96,7 +96,7 @@ struct Open {
     by_number: HashMap<u64, Arc<Connection>>,
 }
 
-/// A connection's place among the open ones, given back when dropped.
+/// A slot among the open connections; released when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     all: Arc<Connections>,
@@ -118,7 +118,7 @@ impl Connections {
             if let Some(place) = self.try_admit() {
                 return place;
             }
-            // Woken by a place given back; a connection may also have begun to rest.
+            // Woken by a released slot; a connection may also have become idle.
             let woken = tokio::time::timeout(LOOK_AGAIN, self.changed.notified()).await;
             drop(woken);
         }

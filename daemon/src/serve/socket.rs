@@ -1,4 +1,4 @@
-//! A connection's socket, as HTTP is spoken over it.
+//! The socket of an HTTP connection, with a write time-out and a bound on a request's head.
 //!
 //! Owns two things that the HTTP engine leaves open: a client that takes nothing for too long is cut off, and what the
 //! engine refuses by itself (heads that are too large or no HTTP) is answered with a problem document as everything is.
@@ -64,7 +64,7 @@ impl Socket {
                 match clock.as_mut().poll(cx) {
                     Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
                         io::ErrorKind::TimedOut,
-                        "the client takes nothing",
+                        "the client does not read its reply",
                     ))),
                     Poll::Pending => Poll::Pending,
                 }

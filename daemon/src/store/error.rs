@@ -102,7 +102,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What failed and why, in one line: for whoever runs the store. Who merely asks it is told the first half.
+    /// What failed and why, in one line: for the operator. Clients see the first half only.
     pub fn with_cause(&self) -> String {
         match self {
             Self::Engine { source, .. } => format!("{self}: {source}"),
@@ -123,13 +123,13 @@ impl StoreError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotItsEvents {
     /// The log has no such event.
-    #[error("event `{event_id}`, which tells its place, is not in this log")]
+    #[error("event `{event_id}`, which says where it belongs, is not in this log")]
     Missing {
         /// The id.
         event_id: String,
     },
     /// The log has it, but elsewhere or by another cause.
-    #[error("event `{event_id}`, which tells its place, is {what} in this log")]
+    #[error("event `{event_id}`, which says where it belongs, is {what} in this log")]
     Other {
         /// The id.
         event_id: String,

@@ -49,6 +49,13 @@ pub struct Job {
     pub blocked_by: Option<u64>,
 }
 
+impl Job {
+    /// Whether there is still something to do about it: it holds back the later jobs of its stream and handler.
+    pub fn is_open(&self) -> bool {
+        self.status != JobStatus::Completed
+    }
+}
+
 /// A change of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobChange {

@@ -1,6 +1,6 @@
 //! The store seam: what the rest of the daemon may ask of an event store.
 //!
-//! Owns the trait and the words spoken across it; `redb/` is the embedded implementation and `conformance` the suite
+//! Owns the trait and its types; `redb/` is the embedded implementation and `conformance` the suite
 //! that every implementation must pass. Never knows a model, a rule or HTTP: unique keys, titles and rules hashes come
 //! in as values.
 //!
@@ -11,6 +11,7 @@ pub mod disk;
 mod error;
 mod jobs;
 pub mod redb;
+pub(crate) mod write;
 
 #[cfg(test)]
 mod campaigns;
@@ -32,7 +33,7 @@ pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, StoreError};
 pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
-/// A future owned by nobody but its awaiter: the trait stays usable as `dyn Store`.
+/// A boxed future, so that the trait stays usable as `dyn Store`.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// An append-only event store.

@@ -1,6 +1,6 @@
-//! Time travel: from a stream and a point of its history to a revision, and from a revision to the state after it.
+//! Time travel: resolves a time to a revision, and loads the state at a revision.
 //!
-//! Owns the way there: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
+//! Owns the steps: resolve the point, start from the nearest snapshot of the same rules, fold the tail. The state at
 //! a revision is the same whichever way it is reached; a snapshot that is missing, stale, ahead of its stream or
 //! undecodable costs time, never correctness. Never writes to the log.
 //!
@@ -217,7 +217,7 @@ impl TimeTravel {
         let reached = self.fold(view, model, stream, None, to, policy)?;
         reached.ok_or_else(|| StoreError::Damaged {
             place: format!("stream `{stream}`"),
-            detail: "a fold from its beginning needed a snapshot".to_owned(),
+            detail: "folding it from the beginning needed a snapshot".to_owned(),
         })
     }
 
@@ -236,21 +236,21 @@ impl TimeTravel {
         to: Revision,
         policy: SnapshotPolicy,
     ) -> Result<Option<StateAt>, StoreError> {
-        let (mut folded, mut proof) = match saved {
-            Some(saved) => (saved.folded, Some(saved.proof)),
+        let (mut folded, mut anchor) = match saved {
+            Some(saved) => (saved.folded, Some(saved.anchor)),
             None => (Folded::start(model), None),
         };
         let start = folded.revision;
         let mut last = None;
         let mut spacing = Spacing::start();
-        // With a snapshot the event it stands after comes first: it proves that both tell the same history.
+        // With a snapshot its anchor event is read first: it must be the one that the snapshot names.
         let from = start.max(Revision(1));
         view.for_each_event(stream, from, to, &mut |event| {
-            if let Some(expected) = &proof {
+            if let Some(expected) = &anchor {
                 if !expected.fits(&event) {
                     return false;
                 }
-                proof = None;
+                anchor = None;
             } else {
                 folded.push(model, &event);
                 if policy == SnapshotPolicy::Offer && spacing.add(&event) {
@@ -260,7 +260,7 @@ impl TimeTravel {
             last = Some((event.position, event.recorded_at));
             true
         })?;
-        if proof.is_some() {
+        if anchor.is_some() {
             return Ok(None);
         }
         if folded.revision != to {

@@ -1,7 +1,7 @@
-//! Saves snapshots behind the readers' backs.
+//! Snapshot saver: stores snapshots asynchronously.
 //!
 //! Owns a bounded queue and the task that empties it. A reader never waits: when the queue is full the snapshot is not
-//! saved now, and a later read comes by again.
+//! saved; a later read offers it again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Snapshots: how a state is kept, when one is worth keeping, and how it is told from garbage.
+//! Snapshots: their encoding, when one is worth saving, and how a damaged one is recognised.
 //!
 //! Owns the encoding and the spacing. A snapshot is derived data: whatever is wrong with one, the reader folds from an
 //! earlier one or from the beginning, and says so in the log.
@@ -28,7 +28,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use crate::store::Snapshot;
 
 const FORMAT: u8 = 2;
-const SEAL_BYTES: usize = 8;
+const CHECKSUM_BYTES: usize = 8;
 
 /// Payload bytes between two snapshots, at least.
 pub const SPACING_BYTES_MIN: usize = 4 << 10;
@@ -44,22 +44,22 @@ struct Body {
     faults_total: u64,
 }
 
-/// A snapshot that decodes. Whether it is of this history, the event it stands after must prove.
+/// A decoded snapshot. It is used only if its anchor event is the one that the log has at that revision.
 #[derive(Debug)]
 pub(super) struct Saved {
     pub(super) folded: Folded,
-    pub(super) proof: Proof,
+    pub(super) anchor: AnchorEvent,
 }
 
-/// The event that a snapshot stands after.
+/// The anchor event of a snapshot: the last one folded into it.
 #[derive(Debug)]
-pub(super) struct Proof {
+pub(super) struct AnchorEvent {
     revision: Revision,
     position: Position,
     event_id: String,
 }
 
-impl Proof {
+impl AnchorEvent {
     /// Whether it is this very event.
     pub(super) fn fits(&self, event: &Event) -> bool {
         (event.revision, event.position) == (self.revision, self.position)
@@ -85,9 +85,9 @@ pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapsho
         faults_total: folded.faults_total,
     })
     .map_err(|error| error.to_string())?;
-    let mut state = Vec::with_capacity(1 + SEAL_BYTES + body.len());
+    let mut state = Vec::with_capacity(1 + CHECKSUM_BYTES + body.len());
     state.push(FORMAT);
-    state.extend(seal(&last.stream, rules_hash, folded.revision, &body));
+    state.extend(checksum(&last.stream, rules_hash, folded.revision, &body));
     state.extend(body);
     Ok(Snapshot {
         stream: last.stream.clone(),
@@ -101,10 +101,10 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
     let [FORMAT, rest @ ..] = snapshot.state.as_slice() else {
         return Err("it is of an unknown format".to_owned());
     };
-    let Some((found, body)) = rest.split_at_checked(SEAL_BYTES) else {
+    let Some((found, body)) = rest.split_at_checked(CHECKSUM_BYTES) else {
         return Err("it is cut short".to_owned());
     };
-    let expected = seal(
+    let expected = checksum(
         &snapshot.stream,
         &snapshot.rules_hash,
         snapshot.revision,
@@ -121,7 +121,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
             faults: body.faults,
             faults_total: body.faults_total,
         },
-        proof: Proof {
+        anchor: AnchorEvent {
             revision: snapshot.revision,
             position: body.position,
             event_id: body.event_id,
@@ -129,24 +129,24 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
     })
 }
 
-/// Ties the bytes to their place: a snapshot moved to another stream, revision or rules hash does not fit.
-fn seal(
+/// Checksum over the snapshot and its key: a snapshot moved to another stream, revision or rules hash does not match.
+fn checksum(
     stream: &StreamName,
     rules_hash: &str,
     revision: Revision,
     body: &[u8],
-) -> [u8; SEAL_BYTES] {
+) -> [u8; CHECKSUM_BYTES] {
     let mut hash = Sha256::new();
     for part in [stream.as_str().as_bytes(), rules_hash.as_bytes(), body] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
     hash.update(revision.0.to_le_bytes());
-    let mut seal = [0; SEAL_BYTES];
-    for (to, from) in seal.iter_mut().zip(hash.finalize()) {
+    let mut checksum = [0; CHECKSUM_BYTES];
+    for (to, from) in checksum.iter_mut().zip(hash.finalize()) {
         *to = from;
     }
-    seal
+    checksum
 }
 
 /// Says when a snapshot is due.

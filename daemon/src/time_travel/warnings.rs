@@ -1,6 +1,6 @@
-//! Warnings: what a time-travel reply must say about its own answer.
+//! Warnings of time-travel replies.
 //!
-//! Owns when there is something to say, and the words. Every lookup goes by the index of events that are out of order by
+//! Owns the conditions and the texts. Every lookup goes by the index of events that are out of order by
 //! time, so it costs nothing where a stream has none.
 
 use whodunit_core::api::warning::{WARNING_REVISIONS_MAX, Warning, WarningCode};
@@ -77,8 +77,9 @@ pub fn faults(folded: &Folded) -> Option<Warning> {
     } else {
         ("events", "them")
     };
-    let detail =
-        format!("{total} {events} could not be applied; the state goes on as it was before {them}");
+    let detail = format!(
+        "{total} {events} could not be applied; the state is carried on as it was before {them}"
+    );
     let revisions = folded.faults.iter().map(|fault| fault.revision);
     (total > 0).then(|| Warning::new(WarningCode::Faults, detail, revisions))
 }

@@ -12,19 +12,25 @@
     reason = "tables of cases are long, and a test may build its text the plain way"
 )]
 
+mod backfill;
 mod browse;
 mod hygiene;
+mod import;
 mod live;
 mod models;
 mod openapi;
+mod origins;
 mod outbox;
 mod program;
 mod projections;
 mod races;
+mod raw_events;
 mod read_models;
 mod redacted;
 mod restore;
 mod secrets;
+mod state_paths;
+mod store_failures;
 mod support;
 mod times;
 mod transfer;

@@ -223,7 +223,7 @@ async fn stopping_ends_feeds_and_nobody_listens_any_more() {
     while feed.chunk().await.unwrap().is_some() {}
     assert!(
         reqwest::get(format!("{url}/v1/health")).await.is_err(),
-        "nobody listens any more"
+        "the daemon no longer listens"
     );
 }
 

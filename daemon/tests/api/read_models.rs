@@ -242,3 +242,20 @@ async fn what_a_query_cannot_say_is_refused_by_name() {
     let broken = api.get("/v1/read-models/users?match=%zz").await;
     broken.problem(400, "bad_parameter");
 }
+
+#[tokio::test]
+async fn a_category_holds_the_stream_of_its_own_name_too() {
+    let api = Api::start();
+    for stream in ["order", "order-1", "order.x", "orders-1"] {
+        api.fact(stream, "Placed", json!({"n": 1})).await;
+    }
+    api.level().await;
+    for (order, wanted) in [
+        ("forward", ["order", "order-1"]),
+        ("backward", ["order-1", "order"]),
+    ] {
+        let path = format!("/v1/read-models/states?category=order&order={order}");
+        let page = api.get(&path).await.ok();
+        assert_eq!(keys(&page), wanted, "{order}");
+    }
+}

@@ -131,7 +131,7 @@ struct Log {
 }
 
 impl Log {
-    fn of(view: &dyn View) -> Self {
+    fn from_view(view: &dyn View) -> Self {
         let all = LogFilter::default();
         let page = view
             .log(&all, None, Direction::Forward, usize::MAX, u64::MAX)
@@ -316,7 +316,7 @@ async fn a_damaged_export_never_leads_to_a_wrong_decision_nor_to_a_silent_loss()
         false,
     )
     .await;
-    let before = Log::of(&*reference.daemon.store().view().unwrap());
+    let before = Log::from_view(&*reference.daemon.store().view().unwrap());
     let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
     assert!(before.decisions.iter().filter(rejected).count() > 10);
     let mut restored = 0;
@@ -328,7 +328,7 @@ async fn a_damaged_export_never_leads_to_a_wrong_decision_nor_to_a_silent_loss()
         let beside = dice.roll(2) == 0;
         let api = Api::start();
         let report = import(&api, &lines, beside).await;
-        let after = Log::of(&*api.daemon.store().view().unwrap());
+        let after = Log::from_view(&*api.daemon.store().view().unwrap());
         if let Err(wrong) = check(&before, &after, &report, lines.len()) {
             panic!("seed {seed}, {done:?}, beside {beside}: {wrong}\n{report}");
         }
@@ -373,8 +373,8 @@ async fn decisions_of_exports_that_do_not_name_events_are_placed_by_position() {
     damaged.remove(at);
     let target = Api::start();
     let report = import(&target, &damaged, false).await;
-    let before = Log::of(&*source.daemon.store().view().unwrap());
-    let after = Log::of(&*target.daemon.store().view().unwrap());
+    let before = Log::from_view(&*source.daemon.store().view().unwrap());
+    let after = Log::from_view(&*target.daemon.store().view().unwrap());
     check(&before, &after, &report, damaged.len()).unwrap();
     assert!(report["failed"].as_u64().unwrap() > 0);
 }

@@ -19,7 +19,7 @@ use whodunit_daemon::store::Store;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::{Config, Daemon, http};
 
-/// A clock that stands still until it is set.
+/// A clock that does not move until it is set.
 #[derive(Debug)]
 pub(crate) struct TestClock(AtomicI64);
 

@@ -91,7 +91,7 @@ async fn a_base_is_given_once_and_exists() {
         two["detail"]
             .as_str()
             .unwrap()
-            .starts_with("`at_position`, `at_decision` are all given"),
+            .starts_with("`at_position`, `at_decision` cannot be combined"),
         "{two}"
     );
     let beyond = on(json!({"at_position": 2}), 404, "position_beyond_head").await;

@@ -175,7 +175,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (
             "[mail]\nfolder = 'x'\nsmtp = 'smtp://x'".into(),
             vec![],
-            vec!["exclude each other"],
+            vec!["cannot both be set"],
         ),
         (
             "[mail]\nsmtp = 'smtp://x'".into(),
@@ -200,7 +200,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (
             smtp("http://mail.example.com"),
             vec![],
-            vec!["its scheme is not known"],
+            vec!["unknown scheme"],
         ),
         (
             smtp("smtps://u:hunter2@mail.example.com"),
@@ -216,7 +216,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (
             smtp("smtp://mail.example.com"),
             vec![user, password],
-            vec!["in the clear"],
+            vec!["unencrypted"],
         ),
         (
             smtp("smtps://mail.example.com"),
@@ -252,7 +252,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             hook("secret_env = 'CRM'"),
             vec![("CRM", "a plain key")],
             vec![
-                "no Standard Webhooks secret",
+                "not a Standard Webhooks secret",
                 "begins with `whsec_`",
                 "openssl",
             ],

@@ -1,4 +1,4 @@
-//! Mails as files: whole, the same every time, and to nobody but whom they are for.
+//! Mails as files: complete, the same every time, and only to their recipient.
 
 use std::fs;
 use std::path::Path;

@@ -10,6 +10,8 @@ mod config;
 mod folder;
 mod receiver;
 mod smtp;
+mod smtp_failures;
 mod smtp_server;
 mod support;
 mod webhook;
+mod webhook_destinations;

@@ -125,7 +125,7 @@ pub(crate) async fn failure(handler: &Arc<dyn Handler>, delivery: Delivery) -> S
     text
 }
 
-/// An authority that nobody else knows.
+/// A certificate authority of this test alone.
 pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,

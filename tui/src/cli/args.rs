@@ -2,7 +2,7 @@
 
 use clap::Args;
 use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::time::Timestamp;
+use whodunit_core::time::{TimeError, Timestamp};
 
 use crate::client::At;
 use crate::runtime::now;
@@ -16,9 +16,9 @@ pub(crate) const PAGE_ITEMS: usize = 500;
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct AtArgs {
     /// After this revision; 0 is the empty stream before its first event
-    #[arg(long, value_name = "REV", conflicts_with = "as_of")]
+    #[arg(long, value_name = "REV", conflicts_with = "as_of", value_parser = whole, allow_negative_numbers = true)]
     pub(crate) at_revision: Option<u64>,
-    /// As it was recorded at this time
+    /// As recorded at this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) as_of: Option<Timestamp>,
 }
@@ -37,13 +37,13 @@ impl AtArgs {
 /// How much of a list.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PageArgs {
-    /// Items at most
+    /// At most so many items
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     pub(crate) limit: usize,
-    /// All of it; with `--json` one item a line
+    /// Everything; with `--json`, one item per line
     #[arg(long, conflicts_with_all = ["limit", "cursor"])]
     pub(crate) all: bool,
-    /// Go on where an earlier list ended
+    /// Continue where an earlier list ended
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
 }
@@ -52,7 +52,10 @@ pub(crate) struct PageArgs {
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     match ago(text) {
         Some(micros) => Ok(now().plus_micros(-micros)),
-        None => text.parse::<Timestamp>().map_err(|error| error.to_string()),
+        None => text.parse::<Timestamp>().map_err(|error| match error {
+            TimeError::NoZone(_) => error.to_string(),
+            other => format!("{other}, or as how long ago: `90s`, `15m`, `2h`, `7d`"),
+        }),
     }
 }
 
@@ -85,10 +88,27 @@ pub(crate) fn point(text: &str) -> Result<At, String> {
     }
 }
 
-pub(super) fn limit(text: &str) -> Result<usize, String> {
+/// Reads a text that is not empty: a filter by nothing is a script's unset variable.
+pub(crate) fn given(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a revision, a position, a number of a job or a run.
+pub(crate) fn whole(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|error: std::num::ParseIntError| match error.kind() {
+            std::num::IntErrorKind::PosOverflow => "it is too large".to_owned(),
+            _ => "a whole number is needed".to_owned(),
+        })
+}
+
+pub(crate) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=100_000).contains(&n) => Ok(n),
-        _ => Err("a number from 1 to 100000 is needed; for everything there is `--all`".to_owned()),
+        _ => Err("a number from 1 to 100000 is needed; use `--all` for everything".to_owned()),
     }
 }
 
@@ -106,6 +126,14 @@ mod tests {
         assert!((six_days - 6 * 86_400_000_000).abs() < 60_000_000);
         assert!(time("d").is_err());
         assert!(time("99999999999999999d").is_err());
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused_in_plain_words() {
+        assert_eq!(whole("3"), Ok(3));
+        assert_eq!(whole("-1").unwrap_err(), "a whole number is needed");
+        let huge = whole("99999999999999999999").unwrap_err();
+        assert_eq!(huge, "it is too large");
     }
 
     #[test]

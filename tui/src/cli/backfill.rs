@@ -6,7 +6,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
 
-use super::args::time;
+use super::args::{given, time, whole};
 use super::exit::{CliError, Exit};
 use super::progress::{self, Watched};
 use super::show::{number, text};
@@ -19,27 +19,27 @@ use crate::humanize;
 /// Arguments of `whodunit backfill`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Only the handlers named do anything: their mails are sent and their webhooks called, for every event in the
-range. So without `--yes` the command only shows the plan, with its counts, and starts nothing. All conditions given
-must hold. Ctrl-C stops the watching, not the backfill.
+    after_help = "Only the handlers named do anything: their mails are sent and their webhooks called, for every event in the \
+range. So without `--yes` the command only shows the plan, with its counts, and starts nothing. All conditions given \
+must hold. Ctrl-C stops watching; the backfill goes on.
 
 Examples:
   whodunit backfill send_welcome_email --since 2d --type UserCreated --dry-run
   whodunit backfill send_welcome_email --since 2d --type UserCreated --yes
   whodunit backfill webhook:crm --from-position 1000 --to-position 2000 --yes
   whodunit backfill users --category user    re-fold the documents of a read model
-  whodunit backfill                          the backfills since the daemon began"
+  whodunit backfill                          the backfills since the daemon started"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct BackfillArgs {
     /// Handlers and projections (see `whodunit outbox` and `whodunit projections`)
-    #[arg(value_name = "HANDLER")]
+    #[arg(value_name = "HANDLER", value_parser = given)]
     handlers: Vec<String>,
-    /// Not before this position
-    #[arg(long, value_name = "POS", requires = "handlers")]
+    /// From this position on
+    #[arg(long, value_name = "POS", requires = "handlers", value_parser = whole)]
     from_position: Option<u64>,
-    /// Not after this position; the log's head when left out
-    #[arg(long, value_name = "POS", requires = "handlers")]
+    /// Up to this position [default: the log's head]
+    #[arg(long, value_name = "POS", requires = "handlers", value_parser = whole)]
     to_position: Option<u64>,
     /// Not before this time, such as `2025-03-20T00:00:00Z` or `2h` (ago)
     #[arg(long, value_name = "TIME", value_parser = time, requires = "handlers")]
@@ -48,12 +48,12 @@ pub(crate) struct BackfillArgs {
     #[arg(long, value_name = "TIME", value_parser = time, requires = "handlers")]
     until: Option<Timestamp>,
     /// Only this category
-    #[arg(long, requires = "handlers")]
+    #[arg(long, requires = "handlers", value_parser = given)]
     category: Option<String>,
     /// Only these event types; may be given several times
-    #[arg(long = "type", value_name = "TYPE", requires = "handlers")]
+    #[arg(long = "type", value_name = "TYPE", requires = "handlers", value_parser = given)]
     event_types: Vec<String>,
-    /// The whole log; handlers with effects need a range or this
+    /// The whole log (handlers with effects need a range, or this)
     #[arg(long, requires = "handlers", conflicts_with_all = ["from_position", "to_position", "since", "until"])]
     all_history: bool,
     /// Show the plan with its counts, and start nothing
@@ -62,11 +62,11 @@ pub(crate) struct BackfillArgs {
     /// Start what the plan says: send the mails, call the webhooks
     #[arg(long, requires = "handlers")]
     yes: bool,
-    /// Start it and come back at once
+    /// Start it and return at once
     #[arg(long, requires = "handlers")]
     no_wait: bool,
-    /// End the backfill of this number; the jobs it has made stay
-    #[arg(long, value_name = "ID", conflicts_with = "handlers")]
+    /// Cancel this backfill; the jobs it has made stay
+    #[arg(long, value_name = "ID", conflicts_with = "handlers", value_parser = whole)]
     cancel: Option<u64>,
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn run(
     if let Watched::Ended(run) = &watched
         && run.jobs > 0
     {
-        terminal.note("hint: `whodunit outbox` shows how the jobs get on")?;
+        terminal.note("hint: `whodunit outbox` shows the jobs")?;
     }
     Ok(exit)
 }
@@ -166,11 +166,12 @@ fn not_confirmed(
     }
     if yes {
         terminal.note(format!("error: {}", shown(&problem.detail)))?;
-        terminal.note("hint: the log has grown meanwhile; try again, or set `--to-position`")?;
+        terminal
+            .note("hint: the log has grown in the meantime; try again, or set `--to-position`")?;
         return Ok(Exit::Conflict);
     }
     terminal.note("nothing was started")?;
-    terminal.note("hint: the same command with `--yes` starts it")?;
+    terminal.note("hint: add `--yes` to start it")?;
     Ok(Exit::Usage)
 }
 
@@ -235,7 +236,7 @@ async fn show_all(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, 
     if terminal.form.json {
         terminal.document(&page)?;
     } else if page.items.is_empty() {
-        terminal.note("no backfill since the daemon began")?;
+        terminal.note("no backfill since the daemon started")?;
     } else {
         let table = table(&page.items, terminal.form);
         terminal.table(&table)?;

@@ -19,16 +19,16 @@ use crate::client::{Client, DecisionsQuery, Order};
   whodunit decisions --outcome rejected --newest
   whodunit decisions --stream user-7f3c…")]
 pub(crate) struct DecisionsArgs {
-    /// Only about this stream
+    /// Only for this stream
     #[arg(long, value_parser = stream)]
     stream: Option<StreamName>,
-    /// Only these
+    /// Only this outcome
     #[arg(long, value_enum)]
     outcome: Option<Wanted>,
-    /// The newest first
+    /// Newest first
     #[arg(long)]
     newest: bool,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
     #[command(flatten)]
@@ -38,9 +38,9 @@ pub(crate) struct DecisionsArgs {
 /// An outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Wanted {
-    /// The rules let it through
+    /// The rules accepted it
     Accepted,
-    /// A rule refused it
+    /// A rule rejected it
     Rejected,
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(
         };
         async move { client.decisions(&query).await }
     };
-    let nothing = "no decision fits";
+    let nothing = "no decision matches";
     pages::list(
         terminal,
         &args.page,

@@ -29,28 +29,28 @@ pub(crate) struct DoArgs {
     /// The stream
     #[arg(value_parser = stream)]
     stream: StreamName,
-    /// What is asked for, such as `SuspendUser` (see `whodunit models user`)
+    /// The command, such as `SuspendUser` (see `whodunit models user`)
     #[arg(value_name = "COMMAND")]
     command: String,
-    /// Its parameters: `FIELD=TEXT`, `FIELD:=JSON`, or `FIELD=-` for a line of standard input
+    /// Its fields: `FIELD=TEXT`, `FIELD:=JSON`, or `FIELD=-` for a line of standard input
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
-    /// Who asks
+    /// Who sends it
     #[arg(long, env = "WHODUNIT_ACTOR")]
     actor: Option<String>,
-    /// Why
+    /// The reason
     #[arg(long)]
     reason: Option<String>,
-    /// What the stream's head must be: `any`, `no_stream`, `stream_exists` or a revision
+    /// Only if the stream's head is: `any`, `no_stream`, `stream_exists` or a revision
     #[arg(long, value_name = "REV")]
     expected_revision: Option<ExpectedRevision>,
-    /// Makes the command idempotent: sent twice, it is done once
+    /// Makes the command idempotent: sent twice, it runs once
     #[arg(long, value_name = "ID")]
     command_id: Option<String>,
-    /// What it belongs to
+    /// Correlation id, shared by everything that belongs together
     #[arg(long, value_name = "ID")]
     correlation: Option<String>,
-    /// What directly caused it
+    /// Id of the event or command that caused it
     #[arg(long, value_name = "ID")]
     causation: Option<String>,
 }
@@ -67,8 +67,8 @@ pub(crate) async fn run(
         .or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
     let Some(actor) = actor else {
         return Err(CliError::usage(
-            "who asks?",
-            "say so with `--actor NAME`, or set `WHODUNIT_ACTOR`",
+            "no actor was given",
+            "give `--actor NAME`, or set `WHODUNIT_ACTOR`",
         ));
     };
     let fields = args
@@ -177,7 +177,7 @@ fn payload(
             Given::Value(value) => {
                 if secrets.iter().any(|secret| secret.name == name) {
                     terminal.note(format!(
-                        "hint: `{}` is a secret and is in your shell's history now; left out, it is asked for",
+                        "hint: `{}` is a secret, and is in your shell's history now; leave it out to be asked for it",
                         shown(&name)
                     ))?;
                 }

@@ -6,6 +6,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
+use super::args::given;
 use super::exit::{CliError, Exit};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -23,8 +24,9 @@ const DECISIONS_MAX: usize = 500;
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
     /// The event's id
+    #[arg(value_parser = given)]
     event_id: String,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
 }

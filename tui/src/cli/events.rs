@@ -9,7 +9,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use super::args::{PageArgs, stream, time};
+use super::args::{PageArgs, given, stream, time};
 use super::exit::{CliError, Exit};
 use super::follow;
 use super::pages;
@@ -28,18 +28,18 @@ const REJECTED_MAX: usize = 500;
   whodunit events user-7f3c…                                one stream, with the commands that were rejected (✗)
   whodunit events --follow --category user                  as they happen")]
 pub(crate) struct EventsArgs {
-    /// Only this stream, with the commands that were rejected
+    /// Only this stream, including its rejected commands
     #[arg(value_parser = stream)]
     pub(crate) stream: Option<StreamName>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// The newest first
+    /// Newest first
     #[arg(long)]
     pub(crate) newest: bool,
-    /// Show the last ones, and then what comes, until interrupted
+    /// Show the latest events, then new ones as they arrive
     #[arg(long, short, conflicts_with_all = ["all", "cursor", "newest", "until"])]
     pub(crate) follow: bool,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     pub(crate) reveal: bool,
     #[command(flatten)]
@@ -50,16 +50,16 @@ pub(crate) struct EventsArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FilterArgs {
     /// Only this category
-    #[arg(long)]
+    #[arg(long, value_parser = given)]
     pub(crate) category: Option<String>,
     /// Only this event type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = given)]
     pub(crate) event_type: Option<String>,
-    /// Only this actor's
-    #[arg(long)]
+    /// Only by this actor
+    #[arg(long, value_parser = given)]
     pub(crate) actor: Option<String>,
-    /// Only of this correlation id
-    #[arg(long, value_name = "ID")]
+    /// Only this correlation id
+    #[arg(long, value_name = "ID", value_parser = given)]
     pub(crate) correlation: Option<String>,
     /// Not before this time, such as `2025-03-20T00:00:00Z` or `2h` (ago)
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -67,8 +67,8 @@ pub(crate) struct FilterArgs {
     /// Not after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) until: Option<Timestamp>,
-    /// With this anywhere in it, without regard to case
-    #[arg(long)]
+    /// Only events that contain this text, ignoring case
+    #[arg(long, value_parser = given)]
     pub(crate) text: Option<String>,
 }
 
@@ -112,8 +112,8 @@ pub(crate) async fn run(
         Some(stream) => {
             if !args.filter.is_empty() {
                 return Err(CliError::usage(
-                    "a stream's history is not filtered",
-                    "leave the stream out, and name it with `--text`",
+                    "filters do not apply to one stream's history",
+                    "leave out the stream to filter the whole log",
                 ));
             }
             of_stream(stream, args, client, terminal).await
@@ -145,7 +145,7 @@ async fn of_log(
     let nothing = if args.filter.is_empty() {
         "the log is empty"
     } else {
-        "no event fits"
+        "no event matches"
     };
     pages::list(terminal, &args.page, fetch, rows, nothing).await?;
     Ok(Exit::Ok)

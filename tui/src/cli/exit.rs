@@ -50,6 +50,14 @@ pub enum CliError {
         /// What to write instead.
         hint: String,
     },
+    /// There is no such thing.
+    #[error("{message}")]
+    NotThere {
+        /// What there is not.
+        message: String,
+        /// Where to look for it.
+        hint: &'static str,
+    },
     /// A file could not be read or written.
     #[error("{place}: {error}")]
     File {
@@ -94,6 +102,7 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
+            Self::NotThere { .. } => Exit::NotFound,
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
             Self::Client(error) => match error {
@@ -120,6 +129,7 @@ impl CliError {
                 .or_else(|| problem.hint.clone()),
             Self::Client(error) => error.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::NotThere { hint, .. } => Some((*hint).to_owned()),
             Self::Daemon { hint, .. } => hint.clone(),
             Self::File { .. } | Self::Output(_) => None,
         }
@@ -187,7 +197,7 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
             "`whodunit projections` shows rebuilds and checks, `whodunit backfill` the backfills",
         ),
         Code::AlreadyRunning => Some(
-            "`whodunit projections` and `whodunit backfill` show how far it is; `--cancel` ends a rebuild or a backfill",
+            "`whodunit projections` and `whodunit backfill` show its progress; `--cancel` ends a rebuild or a backfill",
         ),
         Code::NotConfirmed => {
             Some("`whodunit backfill --dry-run` shows the plan, `--yes` starts it")

@@ -14,7 +14,7 @@ use crate::client::Client;
 /// Arguments of `whodunit models`.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
-    /// Only this category's, with its commands
+    /// Only this category, with its commands
     category: Option<String>,
 }
 
@@ -52,7 +52,7 @@ fn models_table(models: &[ModelOut]) -> Table {
         Column::new("rules hash"),
         Column::new("commands").right(),
         Column::new("events").right(),
-        Column::new("what it is").shrinks_to(20),
+        Column::new("description").shrinks_to(20),
     ]);
     for model in models {
         table.row([
@@ -155,7 +155,7 @@ pub(crate) async fn run_health(
         );
     }
     add("store", format!("{} bytes", number(health.store_bytes)));
-    add("up", format!("{} s", number(health.uptime_seconds)));
+    add("uptime", format!("{} s", number(health.uptime_seconds)));
     let widths = table.widths(None);
     let colours = terminal.form.colours;
     for line in table.lines(&widths, colours) {

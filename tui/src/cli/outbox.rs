@@ -6,7 +6,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
-use super::args::{PAGE_ITEMS, PageArgs, stream};
+use super::args::{PAGE_ITEMS, PageArgs, given, stream, whole};
 use super::exit::{CliError, Exit};
 use super::pages;
 use super::show::{number, text};
@@ -21,33 +21,33 @@ use crate::client::{Client, ClientError, Order, OutboxQuery};
     after_help = "Without `--status`, `--stream`, `--all` or `--cursor`: the jobs that are not done, failed ones first.
 
 Examples:
-  whodunit outbox                            how the handlers get on, and what failed or waits
-  whodunit outbox --stream user-7f3c…        what is done and what is still under way for this user
+  whodunit outbox                            each handler, and what failed or waits
+  whodunit outbox --stream user-7f3c…        done and open jobs for this user
   whodunit outbox 8812                       everything about one job
-  whodunit outbox --retry 8812               try a failed one again
+  whodunit outbox --retry 8812               retry a failed job
   whodunit outbox --retry-all send_welcome_email"
 )]
 pub(crate) struct OutboxArgs {
-    /// Everything about this job
-    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "newest"])]
+    /// Show everything about this job
+    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "newest"], value_parser = whole)]
     id: Option<u64>,
-    /// Only this handler's
-    #[arg(long)]
+    /// Only for this handler
+    #[arg(long, value_parser = given)]
     handler: Option<String>,
-    /// Only those that stand so
+    /// Only with this status
     #[arg(long, value_enum)]
     status: Option<Wanted>,
-    /// Only those of this stream
+    /// Only for this stream
     #[arg(long, value_parser = stream)]
     stream: Option<StreamName>,
-    /// The newest first
+    /// Newest first
     #[arg(long)]
     newest: bool,
-    /// Try this failed job again
-    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "handler", "status", "stream", "retry_all"])]
+    /// Retry this failed job
+    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "handler", "status", "stream", "retry_all"], value_parser = whole)]
     retry: Option<u64>,
-    /// Try all failed jobs of a handler again
-    #[arg(long, value_name = "HANDLER", conflicts_with_all = ["id", "handler", "status", "stream"])]
+    /// Retry all failed jobs of a handler
+    #[arg(long, value_name = "HANDLER", conflicts_with_all = ["id", "handler", "status", "stream"], value_parser = given)]
     retry_all: Option<String>,
     #[command(flatten)]
     page: PageArgs,
@@ -56,13 +56,13 @@ pub(crate) struct OutboxArgs {
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Wanted {
-    /// It waits
+    /// Waiting
     Pending,
-    /// A worker is at it
+    /// Being worked on
     Processing,
-    /// Its handler is done
+    /// Done
     Completed,
-    /// Given up until somebody retries it
+    /// Given up, until it is retried
     Failed,
 }
 
@@ -97,7 +97,7 @@ impl OutboxArgs {
         }
     }
 
-    /// Whether nothing says which jobs: those that need somebody's eye, then.
+    /// Whether no filter was given: then the jobs that need attention are listed.
     fn is_open(&self) -> bool {
         self.status.is_none()
             && self.stream.is_none()
@@ -153,7 +153,7 @@ pub(crate) async fn run(
         &args.page,
         fetch,
         |_, jobs| table(jobs, &handlers, form),
-        "no job fits",
+        "no job matches",
     )
     .await?;
     Ok(Exit::Ok)
@@ -182,7 +182,7 @@ async fn retry_all(
     } else {
         let jobs = if retried.retried == 1 { "job" } else { "jobs" };
         terminal.line(format!(
-            "{} failed {jobs} of {} pending again",
+            "retrying {} failed {jobs} of {}",
             number(retried.retried),
             shown(handler)
         ))?;
@@ -203,18 +203,18 @@ async fn open(
     } else {
         counts(&page.handlers, args.handler.as_deref(), terminal)?;
         if page.items.is_empty() {
-            terminal.note("nothing waits, and nothing has failed")?;
+            terminal.note("no job is waiting, and none has failed")?;
         } else {
             let table = table(&page.items, &page.handlers, terminal.form);
             terminal.table(&table)?;
         }
     }
     if more {
-        terminal.note("hint: there is more: `--status failed`, `--status pending`, or `--all`")?;
+        terminal.note("hint: there are more: `--status failed`, `--status pending`, or `--all`")?;
     }
     if page.items.iter().any(|job| job.status == JobStatus::Failed) && !terminal.form.json {
         terminal.note(
-            "hint: `whodunit outbox ID` shows an error in full, `--retry ID` and `--retry-all HANDLER` try again",
+            "hint: `whodunit outbox ID` shows an error in full; `--retry ID` or `--retry-all HANDLER` retries",
         )?;
     }
     Ok(Exit::Ok)
@@ -382,7 +382,7 @@ fn show(job: &JobOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     add("handler", Token::Plain, &job.handler);
     add("status", token, &format!("{sign} {}", job.status.as_str()));
     if let Some(by) = job.blocked_by {
-        add("held by", Token::Changed, &format!("job {by}"));
+        add("blocked by", Token::Changed, &format!("job {by}"));
     }
     let event = format!("{} revision {}", job.stream, job.revision);
     add("event", Token::Plain, &job.event_type);
@@ -404,7 +404,7 @@ fn show(job: &JobOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     }
     if job.status == JobStatus::Failed {
         terminal.note(format!(
-            "hint: `whodunit outbox --retry {}` tries it again",
+            "hint: `whodunit outbox --retry {}` retries it",
             job.id
         ))?;
     }

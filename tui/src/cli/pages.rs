@@ -112,7 +112,7 @@ where
     match page.next_cursor() {
         None => Ok(()),
         Some(cursor) => terminal.note(format!(
-            "hint: there is more: `--all`, or go on with `--cursor {cursor}`"
+            "hint: there are more: `--all` shows them, `--cursor {cursor}` continues"
         )),
     }
 }

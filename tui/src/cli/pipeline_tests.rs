@@ -72,7 +72,7 @@ fn page(items: impl serde::Serialize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_projection_that_stands_still_stands_out() {
+async fn a_stalled_projection_stands_out() {
     let mut list = stalled();
     list[0].rebuild = Some(run("rebuild", "users", RunStatus::Running));
     let said = say("projections", vec![page(list)]).await;
@@ -81,7 +81,7 @@ async fn a_projection_that_stands_still_stands_out() {
     let said = say("projections", vec![page([(); 0])]).await;
     assert_eq!(
         (said.out.as_str(), said.err.as_str()),
-        ("", "there is no projection\n")
+        ("", "there are no projections\n")
     );
 }
 
@@ -161,7 +161,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
         said.asked
     );
     let said = say("outbox", not_done(&[])).await;
-    assert!(said.err.contains("nothing has failed"), "{}", said.err);
+    assert!(said.err.contains("none has failed"), "{}", said.err);
     for line in ["outbox --handler nobody", "outbox --handler nobody --json"] {
         let said = say(line, not_done(&[])).await;
         assert_eq!(
@@ -186,7 +186,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
         ),
         (2, 4)
     );
-    assert!(said.err.contains("there is more"), "{}", said.err);
+    assert!(said.err.contains("there are more"), "{}", said.err);
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn a_job_in_full_and_tried_again() {
         vec![ok(&json!({"retried": 1}))],
     )
     .await;
-    assert_eq!(said.out, "1 failed job of webhook:crm pending again\n");
+    assert_eq!(said.out, "retrying 1 failed job of webhook:crm\n");
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Arguments of `whodunit projections`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A consistency check folds the log a second time and compares: it names, per document, the first event after which
-read model and log part. Exit code 1 when it finds anything.
+    after_help = "A consistency check folds the log a second time and compares: it names, per document, the first event after which \
+read model and log differ. Exit code 1 when it finds anything.
 
 Examples:
   whodunit projections                       how far each has come, and what it lags behind
@@ -80,7 +80,7 @@ async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliE
         return Ok(Exit::Ok);
     }
     if page.items.is_empty() {
-        terminal.note("there is no projection")?;
+        terminal.note("there are no projections")?;
         return Ok(Exit::Ok);
     }
     let table = table(&page.items, terminal.form);
@@ -241,7 +241,7 @@ async fn check_all(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit,
     if terminal.form.json {
         terminal.document(&serde_json::json!({ "items": checks }))?;
     } else if checks.is_empty() {
-        terminal.note("there is no projection")?;
+        terminal.note("there are no projections")?;
     }
     Ok(exit)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, NotYetOut, ReadModelOut};
 use whodunit_core::text::shown;
 
-use super::args::{PAGE_ITEMS, PageArgs};
+use super::args::{PAGE_ITEMS, PageArgs, given, whole};
 use super::exit::{CliError, Exit};
 use super::pages;
 use super::show::{number, state, value};
@@ -16,7 +16,7 @@ use crate::client::{Client, ClientError, DocumentsQuery, Order, Reached, Wait};
 /// Arguments of `whodunit read-model`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A read model follows the log after the fact. `--min-position` waits until it reflects a position, such as the
+    after_help = "A read model follows the log after the fact. `--min-position` waits until it reflects a position, such as the \
 one that `whodunit do` answered with; exit code 1 when it has not come that far in time.
 
 Examples:
@@ -28,30 +28,30 @@ Examples:
 )]
 pub(crate) struct ReadModelArgs {
     /// The read model
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = given)]
     name: Option<String>,
     /// One document: the stream that it is made from
-    #[arg(value_name = "KEY", requires = "name", conflicts_with_all = ["matching", "filters", "fields", "sort", "reverse", "all", "cursor"])]
+    #[arg(value_name = "KEY", requires = "name", conflicts_with_all = ["matching", "filters", "fields", "sort", "reverse", "all", "cursor"], value_parser = given)]
     key: Option<String>,
-    /// Only documents with this in a field that is searched, without regard to case
+    /// Only documents with this in a searched field, ignoring case
     #[arg(long = "match", value_name = "PART", requires = "name")]
     matching: Option<String>,
     /// Only documents with this value there, such as `/address/city=Kyoto`; may be given several times
     #[arg(long = "filter", value_name = "/PATH=VALUE", value_parser = filter, requires = "name")]
     filters: Vec<String>,
-    /// Only documents with this in one of the read model's own fields, such as `status=active`; several times, too
+    /// Only documents with this in one of the read model's own fields, such as `status=active`; may be given several times
     #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = field, requires = "name")]
     fields: Vec<(String, String)>,
     /// The field to sort by
-    #[arg(long, value_name = "FIELD", requires = "name")]
+    #[arg(long, value_name = "FIELD", requires = "name", value_parser = given)]
     sort: Option<String>,
-    /// The other way round
+    /// Reverse the order
     #[arg(long, requires = "name")]
     reverse: bool,
-    /// Only when it reflects this position
-    #[arg(long, value_name = "POS", requires = "name")]
+    /// Only once it reflects this position
+    #[arg(long, value_name = "POS", requires = "name", value_parser = whole)]
     min_position: Option<u64>,
-    /// Wait so long for that, in seconds, 30 at most; the daemon says how long by itself
+    /// How long to wait for that, up to 30 seconds [default: the daemon's own]
     #[arg(long, value_name = "SECONDS", requires = "min_position", value_parser = clap::value_parser!(u64).range(0..=30))]
     wait: Option<u64>,
     #[command(flatten)]
@@ -123,7 +123,7 @@ async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliE
     if terminal.form.json {
         terminal.document(&page)?;
     } else if page.items.is_empty() {
-        terminal.note("there is no read model")?;
+        terminal.note("there are no read models")?;
     } else {
         let table = models(&page.items);
         terminal.table(&table)?;
@@ -191,7 +191,7 @@ async fn documents(
         &args.page,
         fetch,
         |_, items| table(items),
-        "no document fits",
+        "no document matches",
     )
     .await?;
     if !terminal.form.json && checkpoint < head {
@@ -254,7 +254,7 @@ fn show(document: &DocumentOut, terminal: &mut Terminal<'_>) -> Result<Exit, Cli
         document.position,
         number(document.checkpoint)
     ))?;
-    let table = state(&document.document);
+    let table = state(terminal, &document.document);
     terminal.table(&table)?;
     Ok(Exit::Ok)
 }
@@ -276,7 +276,7 @@ fn not_yet(name: &str, behind: &NotYetOut, terminal: &mut Terminal<'_>) -> Resul
         "no event has that position yet".to_owned()
     } else {
         format!(
-            "wait longer with `--wait SECONDS`; `whodunit projections {}` shows how it gets on",
+            "wait longer with `--wait SECONDS`; `whodunit projections {}` shows its progress",
             shown(name)
         )
     };

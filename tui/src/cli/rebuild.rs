@@ -11,22 +11,22 @@ use crate::client::Client;
 /// Arguments of `whodunit rebuild`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The read model answers as before until the new one takes its place. No mail is sent, no webhook called.
-Ctrl-C stops the watching, not the rebuild.
+    after_help = "The read model answers as before until the new one takes its place. No mail is sent, no webhook called. \
+Ctrl-C stops watching; the rebuild goes on.
 
 Examples:
-  whodunit rebuild users                     with how far it is, and how long it takes yet
-  whodunit rebuild users --no-wait           start it, and look with `whodunit projections users`
+  whodunit rebuild users                     and show its progress
+  whodunit rebuild users --no-wait           start it; watch it with `whodunit projections users`
   whodunit rebuild users --cancel            the read model stays as it is"
 )]
 pub(crate) struct RebuildArgs {
     /// The projection (see `whodunit projections`)
     #[arg(value_name = "NAME")]
     name: String,
-    /// Start it and come back at once
+    /// Start it and return at once
     #[arg(long)]
     no_wait: bool,
-    /// End the one under way
+    /// Cancel the rebuild that is running
     #[arg(long, conflicts_with = "no_wait")]
     cancel: bool,
 }

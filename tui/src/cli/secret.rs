@@ -74,7 +74,7 @@ fn read_hidden() -> Result<String, CliError> {
             Step::Given => {
                 return Err(CliError::usage(
                     "nothing was sent",
-                    "the question was left with Ctrl-C",
+                    "interrupted at the prompt",
                 ));
             }
         }

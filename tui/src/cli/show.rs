@@ -10,8 +10,11 @@ use whodunit_core::time::Timestamp;
 
 use super::exit::CliError;
 use super::style::Token;
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Table, cut};
 use super::terminal::{Form, Terminal, Times};
+
+/// Lines of a terminal that a value takes at most.
+const VALUE_LINES: usize = 8;
 
 /// What stands before a rejected command.
 pub(crate) const REJECTED: &str = "✗";
@@ -177,24 +180,27 @@ pub(crate) fn path(pointer: &str) -> String {
 }
 
 /// A state as a table of its fields.
-pub(crate) fn state(fields: &Map<String, Value>) -> Table {
-    let mut table = Table::new([
-        Column::new("field").shrinks_to(12),
-        Column::new("value").shrinks_to(20),
-    ]);
+pub(crate) fn state(terminal: &Terminal<'_>, fields: &Map<String, Value>) -> Table {
+    let mut table = Table::new([Column::new("field"), Column::new("value")]);
     for (name, field) in fields {
-        table.row([Cell::new(name, Token::Muted), value(field).into()]);
+        let value = within(terminal, &value(field));
+        table.row([Cell::new(name, Token::Muted), value.into()]);
     }
     table
 }
 
+/// On a terminal, so much of a value as is still read; a terminal breaks its lines by itself, so no digit is lost.
+fn within(terminal: &Terminal<'_>, value: &str) -> String {
+    match terminal.form.width {
+        Some(width) => cut(value, width * VALUE_LINES),
+        None => value.to_owned(),
+    }
+}
+
 /// The lines of a difference: `~ status  active → suspended`.
 pub(crate) fn diff(terminal: &Terminal<'_>, entries: &[DiffEntry], indent: usize) -> Vec<String> {
-    let mut table = Table::new([
-        Column::new(""),
-        Column::new("").shrinks_to(12),
-        Column::new("").shrinks_to(20),
-    ]);
+    let mut table = Table::new([Column::new(""), Column::new(""), Column::new("")]);
+    let value = |field: &Value| within(terminal, &value(field));
     for entry in entries {
         let (mark, token, change) = match (&entry.before, &entry.after) {
             (None, Some(after)) => ("+", Token::Added, value(after)),

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use whodunit_core::api::time_travel::{StateOut, Step};
-use whodunit_core::fold::Effect;
+use whodunit_core::fold::EventEffect;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::text::shown;
 
-use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, point, stream};
+use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, stream, whole};
 use super::exit::{CliError, Exit};
 use super::show;
 use super::style::Token;
@@ -25,7 +25,7 @@ pub(crate) struct StateArgs {
     stream: StreamName,
     #[command(flatten)]
     at: AtArgs,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
 }
@@ -66,7 +66,7 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
     if out.state.is_empty() {
         terminal.line("(empty)")?;
     } else {
-        let table = show::state(&out.state);
+        let table = show::state(terminal, &out.state);
         let widths = table.widths(terminal.form.width);
         let colours = terminal.form.colours;
         for line in table.lines(&widths, colours) {
@@ -92,18 +92,18 @@ pub(crate) struct StepsArgs {
     #[arg(value_parser = stream)]
     stream: StreamName,
     /// The first revision
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
-    /// Steps at most
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
+    /// At most so many steps
+    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
-    /// All of them; with `--json` one a line
+    /// All of them; with `--json`, one per line
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// The newest first
+    /// Newest first
     #[arg(long)]
     newest: bool,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
 }
@@ -126,6 +126,18 @@ pub(crate) async fn run_steps(
         reveal: args.reveal,
     };
     let mut left = if args.all { usize::MAX } else { args.limit };
+    if let Some(from) = args.from {
+        let head = client.stream(&args.stream).await?.revision;
+        if from > head.0 {
+            return Err(CliError::NotThere {
+                message: format!(
+                    "stream `{}` is at revision {head}; there is no revision {from} yet",
+                    args.stream
+                ),
+                hint: "`whodunit events STREAM` shows its revisions and their times",
+            });
+        }
+    }
     loop {
         query.limit = Some(left.min(PAGE_ITEMS));
         let page = client.steps(&args.stream, &query).await?;
@@ -151,7 +163,8 @@ pub(crate) async fn run_steps(
                 query.cursor = Some(next);
             }
             Some(_) => {
-                terminal.note("hint: there is more: `--all`, or go on with `--from REV`")?;
+                terminal
+                    .note("hint: there are more: `--all` shows them, `--from REV` continues")?;
                 return Ok(Exit::Ok);
             }
             None => return Ok(Exit::Ok),
@@ -175,11 +188,11 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         terminal.paint(Token::Heading, &shown(&event.event_type)),
     ))?;
     match &step.applied {
-        Effect::Applied => {}
-        Effect::Unknown => {
-            terminal.line("      (a type the model does not know: nothing changes)")?;
+        EventEffect::Applied => {}
+        EventEffect::Unknown => {
+            terminal.line("      (the model does not know this type: it changes nothing)")?;
         }
-        Effect::Failed { error } => {
+        EventEffect::Failed { error } => {
             let text = format!("      could not be applied: {}", shown(error));
             terminal.line(terminal.paint(Token::Error, &text))?;
         }
@@ -207,13 +220,13 @@ pub(crate) struct DiffArgs {
     /// The stream
     #[arg(value_parser = stream)]
     stream: StreamName,
-    /// Compared from: a revision, a time, or the head
+    /// From: a revision, a time, or `head`
     #[arg(value_parser = point)]
     from: At,
-    /// Compared to: a revision, a time, or the head
+    /// To: a revision, a time, or `head`
     #[arg(value_parser = point, default_value = "head")]
     to: At,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
 }

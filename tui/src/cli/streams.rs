@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use whodunit_core::api::browse::Stream;
 
-use super::args::PageArgs;
+use super::args::{PageArgs, given};
 use super::exit::{CliError, Exit};
 use super::pages;
 use super::show::text;
@@ -18,20 +18,20 @@ const MODEL_WIDTH_MIN: usize = 140;
 /// Arguments of `whodunit streams`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit streams sarah                     whose name or title has `sarah` in it
+  whodunit streams sarah                     with `sarah` in the name or title
   whodunit streams --category user --status suspended --sort recent
   whodunit streams --all --json | jq -r .stream")]
 pub(crate) struct StreamsArgs {
-    /// Only streams with this in their name or title, without regard to case
+    /// Only streams with this in their name or title, ignoring case
     #[arg(value_name = "MATCH")]
     matching: Option<String>,
     /// Only this category
-    #[arg(long)]
+    #[arg(long, value_parser = given)]
     category: Option<String>,
-    /// Only streams that stand so, such as `suspended`
-    #[arg(long)]
+    /// Only streams with this status, such as `suspended`
+    #[arg(long, value_parser = given)]
     status: Option<String>,
-    /// The order
+    /// Sort order
     #[arg(long, value_enum, default_value_t = Sort::Name)]
     sort: Sort,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct StreamsArgs {
 enum Sort {
     /// By name
     Name,
-    /// Last changed first
+    /// By last change, the latest first
     Recent,
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn run(
         };
         async move { client.streams(&query).await }
     };
-    let nothing = "no stream fits";
+    let nothing = "no stream matches";
     pages::list(
         terminal,
         &args.page,

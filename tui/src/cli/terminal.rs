@@ -199,8 +199,10 @@ impl<'a> Terminal<'a> {
         Ok(())
     }
 
-    /// A message for the person.
+    /// A message for the person, below what was answered before it.
     pub(crate) fn note(&mut self, message: impl AsRef<str>) -> Result<(), CliError> {
+        // Where that fails, the flush at the end fails too and is reported.
+        let _ = self.out.flush();
         writeln!(self.err, "{}", message.as_ref())?;
         Ok(())
     }

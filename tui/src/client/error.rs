@@ -45,7 +45,7 @@ pub enum ClientError {
         reason: String,
     },
     /// The source of a body that was being sent could not be read.
-    #[error("cannot read what is to be sent: {0}")]
+    #[error("cannot read the input: {0}")]
     Source(String),
 }
 
@@ -72,7 +72,7 @@ impl ClientError {
                     .to_owned(),
             ),
             Self::Timeout { .. } => {
-                Some("see whether the daemon is busy: `whodunit health`".to_owned())
+                Some("the daemon may be busy: `whodunit health` shows it".to_owned())
             }
             Self::BadReply { .. } => {
                 Some("is another program listening there, or a daemon of another version?".to_owned())

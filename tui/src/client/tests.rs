@@ -296,8 +296,5 @@ async fn a_source_that_fails_is_named() {
         .import(&ImportQuery::default(), broken)
         .await
         .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot read what is to be sent: disk on fire"
-    );
+    assert_eq!(error.to_string(), "cannot read the input: disk on fire");
 }

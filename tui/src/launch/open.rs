@@ -185,7 +185,7 @@ async fn fill(
     }
     if report.clock_used > 0 {
         terminal.warn(format!(
-            "{} events say no time of their own and have that of their import",
+            "{} events have no time of their own and were given the import's",
             number(report.clock_used)
         ))?;
     }

@@ -51,7 +51,7 @@ pub(super) async fn play(
             .commands()
             .handle_at(stream, command, scene.at)
             .await
-            .map_err(|error| CliError::daemon(format!("the story cannot be played: {error}")))?;
+            .map_err(|error| CliError::daemon(format!("the demo could not be played: {error}")))?;
         after_each(&scene, &answer);
     }
     // A rejected last command leaves its event's id behind.

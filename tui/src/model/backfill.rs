@@ -13,18 +13,22 @@ pub(crate) const FIELDS: [(&str, bool, &str); 7] = [
     (
         "handlers",
         true,
-        "handlers and projections, with commas; only these act",
+        "handlers or projections, separated by commas",
     ),
     (
         "from position",
         false,
-        "1 for the whole log; mails and webhooks need a range",
+        "1: the whole log; mails and webhooks need a range",
     ),
-    ("to position", false, "the log's head when empty"),
-    ("since", false, "a time with its zone, or like 2h"),
-    ("until", false, "a time with its zone, or like 2h"),
-    ("category", false, "all when empty"),
-    ("types", false, "event types, with commas; all when empty"),
+    ("to position", false, "empty: the log's head"),
+    ("since", false, "a time with a zone, or 2h (ago)"),
+    ("until", false, "a time with a zone, or 2h (ago)"),
+    ("category", false, "empty: all"),
+    (
+        "types",
+        false,
+        "event types, separated by commas; empty: all",
+    ),
 ];
 
 /// Checks a field that is not empty; times are relative to now.

@@ -138,7 +138,7 @@ impl Form {
             earlier.and_then(|c| get(c).clone()).unwrap_or_default()
         };
         let rule = if command.reason_required {
-            "the rules ask for one"
+            "required by the rules"
         } else {
             ""
         };
@@ -155,10 +155,10 @@ impl Form {
             ACTOR,
             Kind::Text,
             false,
-            "who would ask",
+            "who sends it",
             &of(|command| &command.actor),
         ));
-        let title = format!("{} · command: the rules decide", command.name);
+        let title = format!("{} · the rules decide", command.name);
         Self::new(Purpose::Command(command.clone(), index), title, fields)
     }
 
@@ -192,14 +192,14 @@ impl Form {
     /// A form for another payload of a recorded event.
     pub(crate) fn replace(revision: u64, event_type: &str, data: &str) -> Self {
         let fields = vec![field("", DATA, Kind::Json, true, "a JSON object", data)];
-        let title = format!("as if {event_type} (revision {revision}) had said");
+        let title = format!("change revision {revision}: {event_type}");
         Self::new(Purpose::Replace(revision), title, fields)
     }
 
     /// A form for an event after a recorded revision.
     pub(crate) fn insert(after: u64) -> Self {
         let mut form = Self::event("", "", None);
-        form.title = format!("as if this had happened after revision {after}");
+        form.title = format!("insert an event after revision {after}");
         form.purpose = Purpose::Insert(after);
         form
     }
@@ -213,7 +213,7 @@ impl Form {
                 field("", title, Kind::Text, *required, rule, value)
             })
             .collect();
-        let title = "backfill · history through handlers again".to_owned();
+        let title = "backfill · run history through handlers again".to_owned();
         Self::new(Purpose::Backfill(now), title, fields)
     }
 

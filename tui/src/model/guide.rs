@@ -28,7 +28,7 @@ impl Guide {
         ),
         (
             Self::StepBack,
-            "who, when, why: all here. press ← to step to before the deletion",
+            "who, when, why: all here. press ← to go back before the deletion",
         ),
         (
             Self::WhatIf,

@@ -251,7 +251,7 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         return Ok(now.plus_micros(-micros));
     }
     text.parse::<Timestamp>()
-        .map_err(|error| format!("{error}, or like `2h` for two hours ago"))
+        .map_err(|error| format!("{error}, or `2h` for two hours ago"))
 }
 
 /// Microseconds of a duration like `2h`.

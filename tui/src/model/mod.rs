@@ -23,7 +23,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
 use crate::effect::{Ticket, Tickets};
-use crate::text::Zone;
+use crate::text::{OffsetAt, Zone};
 use crate::theme::Theme;
 
 use form::Form;
@@ -122,7 +122,7 @@ pub(crate) struct App {
     pub(crate) size: (u16, u16),
     pub(crate) theme: Theme,
     pub(crate) zone: Zone,
-    pub(crate) local_offset: i32,
+    pub(crate) local_offset: OffsetAt,
     pub(crate) now: Timestamp,
     pub(crate) connection: Connection,
     pub(crate) head: LiveHead,
@@ -177,7 +177,7 @@ impl Model {
         size: (u16, u16),
         theme: Theme,
         now: Timestamp,
-        local_offset: i32,
+        local_offset: OffsetAt,
     ) -> Self {
         let app = App {
             address,

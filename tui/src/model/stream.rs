@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::api::warning::Warning;
@@ -58,6 +59,8 @@ pub(crate) struct StreamScreen {
     /// How far jobs and projections are with the stream's events, and when that was asked last.
     pub(crate) status: Remote<StreamStatus>,
     pub(crate) status_asked_at: Option<Timestamp>,
+    /// The moment that was asked for last.
+    pub(crate) going_to: Option<Timestamp>,
     pub(crate) mark: Option<u64>,
     pub(crate) diff: Remote<DiffOut>,
     pub(crate) pane: usize,
@@ -86,6 +89,7 @@ impl StreamScreen {
             steps_warnings: Vec::new(),
             status: Remote::Absent,
             status_asked_at: None,
+            going_to: None,
             mark: None,
             diff: Remote::Absent,
             pane: 0,
@@ -203,6 +207,18 @@ impl StreamScreen {
 
     pub(crate) fn state(&self) -> Option<&StateOut> {
         self.states.get(&self.revision())
+    }
+
+    /// How many lines the state at the cursor may take: never fewer than it does.
+    pub(crate) fn state_lines(&self) -> usize {
+        let Some(state) = self.state() else {
+            return 0;
+        };
+        let values = state.state.values().map(lines_of).sum::<usize>();
+        let changes = self.step().map_or(&[][..], |step| &step.diff);
+        let before = changes.iter().filter_map(|entry| entry.before.as_ref());
+        let notes = self.warnings().len() + state.faults.len();
+        values + before.map(lines_of).sum::<usize>() + notes * LINES_MAX + 1
     }
 
     pub(crate) fn add_state(&mut self, state: StateOut) {
@@ -352,6 +368,21 @@ pub(crate) fn quote(text: &str) -> String {
     }
     out.push('\'');
     out
+}
+
+/// Lines that a value or a sentence takes at most.
+const LINES_MAX: usize = 8;
+/// Cells that a value has at least.
+const VALUE_CELLS_MIN: usize = 10;
+
+/// How many lines a value may take.
+fn lines_of(value: &Value) -> usize {
+    match value {
+        Value::Object(map) if !map.is_empty() => map.values().map(lines_of).sum(),
+        Value::Array(items) if !items.is_empty() => items.iter().map(lines_of).sum(),
+        Value::String(text) => (text.len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
+        other => (other.to_string().len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
+    }
 }
 
 #[cfg(test)]

@@ -54,13 +54,13 @@ struct Global {
     /// The daemon's address
     #[arg(long, global = true, help_heading = "Everywhere", env = "WHODUNIT_DAEMON", value_name = "URL", default_value = DAEMON_DEFAULT)]
     daemon: String,
-    /// One JSON document instead of text (a line an item for lists with `--all`)
+    /// Print one JSON document instead of text (lists with `--all`: one line per item)
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
-    /// Times in this machine's zone instead of UTC
+    /// Show times in this machine's zone instead of UTC
     #[arg(long, global = true, help_heading = "Everywhere")]
     local: bool,
-    /// Screens drawn with ASCII only
+    /// Draw the screens with ASCII only
     #[arg(long, global = true, help_heading = "Everywhere")]
     ascii: bool,
 }
@@ -68,45 +68,45 @@ struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Which streams there are, and how they stand
+    /// List streams, with their status
     Streams(streams::StreamsArgs),
-    /// The log, or one stream's history
+    /// Show the log, or one stream's history
     Events(events::EventsArgs),
-    /// Everything about one event
+    /// Show one event, and the chain of its causes
     Event(event::EventArgs),
-    /// The state of a stream at a revision or a time
+    /// Show a stream's state, at a revision or a time
     State(state::StateArgs),
-    /// Each event of a stream, and what it changed
+    /// Show each event of a stream, and what it changed
     Steps(state::StepsArgs),
-    /// What differs between two points of a stream's history
+    /// Compare two points of a stream's history
     Diff(state::DiffArgs),
-    /// What was asked for, and what the rules answered
+    /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
-    /// What would have happened; nothing is written
+    /// Try what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
-    /// Do something, for real: send a command
+    /// Send a command, for real
     Do(do_command::DoArgs),
-    /// Which models and commands the daemon knows
+    /// List the models in use, and their commands
     Models(models::ModelsArgs),
-    /// Records from a file into the log
+    /// Import records from a file
     Import(import::ImportArgs),
-    /// The log as NDJSON
+    /// Export the log as NDJSON
     Export(export::ExportArgs),
-    /// How far the projections have come; whether their read models match the log
+    /// Show how far the projections are, or check their read models
     Projections(projections::ProjectionsArgs),
-    /// The handlers' jobs: what is done, what waits, what failed
+    /// List the handlers' jobs, or retry failed ones
     Outbox(outbox::OutboxArgs),
-    /// A read model anew from the log
+    /// Rebuild a read model from the log
     Rebuild(rebuild::RebuildArgs),
-    /// A range of history through handlers again
+    /// Run a range of history through handlers again
     Backfill(backfill::BackfillArgs),
-    /// What the read models hold
+    /// Query the read models
     ReadModel(read_model::ReadModelArgs),
-    /// How the daemon is, and what it holds
+    /// Show the daemon's health, and how much it holds
     Health,
-    /// A made-up month of a user service, with an incident to solve
+    /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),
-    /// The screens on a store or an export, without a daemon beside
+    /// Open the screens on a store or a file, without a running daemon
     Open(launch::open::OpenArgs),
     /// Run a daemon (as `whodunitd` does)
     Serve(launch::serve::ServeArgs),

@@ -61,7 +61,7 @@ pub(super) fn show(model: &mut Model, top: Top) -> Effects {
 /// One level back; the screen there is as it was left.
 pub(super) fn back(model: &mut Model) -> Effects {
     if model.under.is_empty() {
-        model.app.say("this is the top; q quits");
+        model.app.say("this is the top level; q quits");
         return Vec::new();
     }
     leave(model);
@@ -77,7 +77,7 @@ pub(super) fn back(model: &mut Model) -> Effects {
 /// Back to where one was before.
 pub(super) fn earlier(model: &mut Model) -> Effects {
     let Some(place) = model.been.pop() else {
-        model.app.say("there is nothing further back");
+        model.app.say("there is no earlier place");
         return Vec::new();
     };
     model.ahead.push(model.front.place());
@@ -87,7 +87,7 @@ pub(super) fn earlier(model: &mut Model) -> Effects {
 /// Forward to where one came back from.
 pub(super) fn later(model: &mut Model) -> Effects {
     let Some(place) = model.ahead.pop() else {
-        model.app.say("there is nothing further on");
+        model.app.say("there is no later place");
         return Vec::new();
     };
     model.been.push(model.front.place());

@@ -293,12 +293,14 @@ fn shared(app: &mut App, action: Action) {
             });
         }
         _ => {
-            app.zone = if app.zone == Zone::Utc {
-                Zone::Local(app.local_offset)
-            } else {
-                Zone::Utc
+            app.zone = match app.zone {
+                Zone::Utc => Zone::Local(app.local_offset),
+                Zone::Local(_) => Zone::Utc,
             };
-            let name = app.zone.name();
+            let name = match app.zone {
+                Zone::Utc => "UTC".to_owned(),
+                Zone::Local(_) => format!("local time (now {})", app.zone.name(app.now)),
+            };
             app.say(format!("times are shown in {name}"));
         }
     }

@@ -100,9 +100,9 @@ fn enter(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         Pane::Projections if screen.current_projection().is_some() => {
             app.overlay = Some(Overlay::Projection { scroll: 0 });
         }
-        Pane::Projections => app.complain("there is no projection"),
+        Pane::Projections => app.complain("there are no projections"),
         Pane::Handlers if screen.jobs().is_empty() => {
-            app.say("it has no job waiting, and none has failed");
+            app.say("no job of it is waiting, and none has failed");
         }
         Pane::Handlers => screen.pane = Pane::Jobs,
         Pane::Jobs => match screen.current_job() {
@@ -138,13 +138,13 @@ fn do_it(app: &mut App, screen: &mut PipelineScreen, what: String, request: Requ
 
 fn retry_job(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     let Some(job) = screen.current_job() else {
-        app.complain("there is no job to try again");
+        app.complain("there is no job to retry");
         return Vec::new();
     };
     let (id, status) = (job.id, job.status);
     if status != JobStatus::Failed {
         let text = format!(
-            "job {id} is {}; only a failed one can be tried again",
+            "job {id} is {}; only a failed job can be retried",
             status.as_str()
         );
         app.complain(text);
@@ -204,7 +204,7 @@ fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         .filter(|projection| is_running(projection.rebuild.as_ref()))
         .map(|projection| projection.name.clone());
     if let Some(name) = rebuilt {
-        let what = format!("the end of the rebuild of {name}");
+        let what = format!("cancelling the rebuild of {name}");
         return do_it(app, screen, what, Request::CancelRebuild(name));
     }
     let backfill = screen.all.value().and_then(|all| {
@@ -213,7 +213,7 @@ fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
             .map(|run| run.id)
     });
     if let Some(id) = backfill {
-        let what = format!("the end of backfill {id}");
+        let what = format!("cancelling backfill {id}");
         return do_it(app, screen, what, Request::CancelBackfill(id));
     }
     app.complain("no rebuild of this projection and no backfill is under way");
@@ -245,7 +245,7 @@ fn check(app: &mut App, screen: &mut PipelineScreen) -> Effects {
 /// A filled form asks what the backfill would do: nothing is started yet.
 pub(super) fn backfill(app: &mut App, screen: &mut PipelineScreen, body: BackfillIn) -> Effects {
     screen.planned = Some(body.clone());
-    let what = "the plan of the backfill".to_owned();
+    let what = "the backfill plan".to_owned();
     do_it(app, screen, what, Request::PlanBackfill(body))
 }
 
@@ -258,7 +258,7 @@ fn planned(app: &mut App, screen: &mut PipelineScreen, plan: BackfillPlan) -> Ef
         return start(app, screen, body, &plan);
     }
     if app.overlay.is_some() {
-        app.say("the plan of the backfill is ready; ask for it again to see it");
+        app.say("the backfill plan is ready; press b again to see it");
         return Vec::new();
     }
     let planned = Box::new(PlannedBackfill { body, plan });
@@ -331,7 +331,7 @@ pub(super) fn findings_key(
                     app.deeper = Some(Deeper::Stream(stream, at));
                     return Vec::new();
                 }
-                Err(_) => app.complain("this document's key is no stream's name"),
+                Err(_) => app.complain("this document's key is not a stream name"),
             }
         }
         _ => {}
@@ -371,7 +371,7 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
         Reply::RetryJob(job) => app.say(format!("job {} is {} again", job.id, job.status.as_str())),
         Reply::RetryFailed(retried) => {
             let n = number(retried.retried);
-            app.say(format!("{n} failed jobs are pending again"));
+            app.say(format!("retrying {n} failed jobs"));
         }
         Reply::Rebuild(run)
         | Reply::CancelRebuild(run)
@@ -379,7 +379,7 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
         | Reply::CancelBackfill(run) => {
             let text = match run.status {
                 RunStatus::Running => {
-                    format!("the {} of {} has begun; K ends it", run.kind, run.of)
+                    format!("the {} of {} has started; K cancels it", run.kind, run.of)
                 }
                 RunStatus::Completed => format!("the {} of {} is done", run.kind, run.of),
                 RunStatus::Cancelled => format!("the {} of {} is cancelled", run.kind, run.of),

@@ -5,7 +5,7 @@ use whodunit_core::api::warning::WarningCode;
 use whodunit_core::ids::Revision;
 use whodunit_core::time::Timestamp;
 
-use super::{Effects, complain};
+use super::{Effects, complain, moved};
 use crate::client::{At, DecisionsQuery, StreamEventsQuery};
 use crate::effect::Failure;
 use crate::keys::Action;
@@ -108,6 +108,7 @@ fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
 
 /// Moves the cursor to the state as it was recorded at a time.
 pub(super) fn go_to_time(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
+    screen.going_to = Some(time);
     let request = Request::StateAsOf(screen.stream.clone(), time);
     vec![
         screen
@@ -121,8 +122,15 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         app.complain("the stream is not loaded; r loads it again");
         return Vec::new();
     }
+    let page = app.page();
+    if screen.pane == 1
+        && let Some(scroll) = moved(screen.state_scroll, screen.state_lines(), page, action)
+    {
+        screen.state_scroll = scroll;
+        return Vec::new();
+    }
     let index = screen.index_of(screen.cursor);
-    let (page, last) = (app.page(), screen.rows().saturating_sub(1));
+    let last = screen.rows().saturating_sub(1);
     let target = match action {
         Action::StepBack | Action::Up => Some(index.saturating_sub(1)),
         Action::StepForward | Action::Down => Some(index + 1),
@@ -153,7 +161,7 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
             let revision = screen.revision();
             screen.mark = Some(revision);
             app.say(format!(
-                "revision {revision} is marked; go to another and press d to compare"
+                "revision {revision} is marked; go to another one and press d to compare"
             ));
             Vec::new()
         }
@@ -202,13 +210,22 @@ fn along(app: &mut App, screen: &mut StreamScreen, sign: i64) -> Effects {
     if to < first {
         return go_to(app, screen, Row::Revision(0));
     }
+    // Where nothing happened for longer than a step, the next event is one.
+    let next = screen.revision() + 1;
+    let is_gap = screen
+        .steps
+        .get(&next)
+        .is_some_and(|step| step.event.recorded_at.as_micros() > to);
+    if sign > 0 && is_gap {
+        return go_to(app, screen, Row::Revision(next));
+    }
     go_to_time(app, screen, Timestamp::from_micros(to.min(last)))
 }
 
 fn diff(app: &mut App, screen: &mut StreamScreen) -> Effects {
     let (from, to) = diff_ends(screen);
     if from == to {
-        app.complain("this is the marked revision; go to another to compare");
+        app.complain("this is the marked revision; go to another one to compare");
         return Vec::new();
     }
     screen.diff = Remote::Loading(None);
@@ -290,6 +307,11 @@ pub(super) fn take(app: &mut App, screen: &mut StreamScreen, reply: Reply) -> Ef
             }
             let effects = go_to(app, screen, Row::Revision(revision));
             screen.left_out = left_out;
+            // A time of day was completed with the cursor's day: which moment it came to is said.
+            if let Some(time) = screen.going_to.take() {
+                let moment = app.zone.long(time);
+                app.say(format!("as of {moment}: revision {revision}"));
+            }
             return effects;
         }
         Reply::Diff(diff) => screen.diff = Remote::Ready(diff),

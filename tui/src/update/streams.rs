@@ -99,7 +99,7 @@ pub(super) fn act(app: &mut App, screen: &mut StreamsScreen, action: Action) -> 
 fn enter(app: &mut App, screen: &mut StreamsScreen) {
     if screen.is_outdated() && screen.asked.has(Slot::Streams) {
         screen.open_first = true;
-        app.say("opens the first match as soon as the list is there");
+        app.say("opening the first match as soon as the list is loaded");
         return;
     }
     match screen.current() {

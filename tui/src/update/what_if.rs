@@ -143,7 +143,7 @@ fn selected(screen: &WhatIfScreen) -> Option<u64> {
 fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) -> Effects {
     let target = to(screen.scenario.base, screen.head);
     if target == screen.scenario.base {
-        app.say("the base is at the end of the history already");
+        app.say("the base cannot move further");
         return Vec::new();
     }
     let row = selected(screen);
@@ -276,7 +276,7 @@ fn edit(app: &mut App, screen: &mut WhatIfScreen, history: Option<&StreamScreen>
     let form = Form::replace(revision, &step.event.event_type, &data);
     app.overlay = Some(Overlay::Form(Box::new(form)));
     if redacted {
-        app.say("this event has redacted fields: in the scenario they hold what the form says");
+        app.say("this event has redacted fields: the what-if will use what the form says");
     }
     Vec::new()
 }
@@ -312,7 +312,7 @@ fn edit_change(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     };
     match form {
         Some(form) => app.overlay = Some(Overlay::Form(Box::new(form))),
-        None => app.complain("this change has nothing to edit; Delete removes it"),
+        None => app.complain("this change cannot be edited; Delete removes it"),
     }
     Vec::new()
 }
@@ -330,7 +330,7 @@ fn add_command(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         None if !no_model => app.complain("the model is not loaded; r loads it again"),
         Some(_) | None => {
             app.complain(format!(
-                "category `{category}` has no model, so no commands; E adds a raw event"
+                "category `{category}` has no model here, so no commands; E adds a raw event"
             ));
         }
     }

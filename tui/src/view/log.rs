@@ -112,10 +112,10 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
         let (what, hint) = if filtered {
             (
                 "no event matches this filter",
-                "press / and Esc to clear it",
+                "press /, then Esc, to clear it",
             )
         } else {
-            ("the log is empty", "new events will show up here")
+            ("the log is empty", "new events appear here")
         };
         return centred(
             frame,

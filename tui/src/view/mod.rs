@@ -48,7 +48,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < COLUMNS_MIN || area.height < ROWS_MIN {
         frame.render_widget(
-            Paragraph::new(format!("whodunit needs {COLUMNS_MIN}x{ROWS_MIN} cells")),
+            Paragraph::new(format!("whodunit needs at least {COLUMNS_MIN}x{ROWS_MIN}")),
             area,
         );
         return;
@@ -198,7 +198,7 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
             };
             let (stale, wait) = (seconds(*since, app.now), seconds(app.now, *retry_at));
             let text = format!(
-                "{} stale {stale} s, retrying in {wait} s",
+                "{} offline {stale} s, retrying in {wait} s",
                 theme.glyph(Glyph::Stale)
             );
             Span::styled(text, theme.style(Token::Warn))
@@ -279,9 +279,9 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
     let enter = match overlay {
         Overlay::Palette { .. } | Overlay::Category { .. } | Overlay::Commands { .. } => "choose",
         Overlay::GoTo { .. } => "go",
-        Overlay::Form(_) => "next, then run",
+        Overlay::Form(_) => "next field, or run",
         Overlay::Findings { .. } => "open",
-        Overlay::Confirm(_) => "do it",
+        Overlay::Confirm(_) => "confirm",
         Overlay::Help { .. }
         | Overlay::Detail { .. }
         | Overlay::Diff { .. }

@@ -288,12 +288,12 @@ fn plan(plan: &BackfillPlan) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     let shown = if shown.is_empty() {
-        "no event in the range is for them".to_owned()
+        "no event in the range concerns them".to_owned()
     } else {
         shown
     };
     format!(
-        "Positions {} to {}: {shown}{more}. Mails are sent and webhooks called once more.",
+        "Positions {} to {}: {shown}{more}. Mails are sent and webhooks called again.",
         number(plan.from_position),
         number(plan.to_position)
     )
@@ -333,7 +333,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
             .map(|line| (line, Style::new())),
     );
     lines.push((
-        "Enter does it · Esc does not".to_owned(),
+        "Enter: confirm · Esc: cancel".to_owned(),
         theme.style(Token::Key),
     ));
     let lines: Vec<Line<'_>> = lines

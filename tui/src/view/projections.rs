@@ -33,7 +33,7 @@ pub(super) fn draw(
     frame.render_widget(block, area);
     let cells = usize::from(inner.width);
     if all.projections.is_empty() && all.backfills.is_empty() {
-        let text = "there is no projection".to_owned();
+        let text = "there are no projections".to_owned();
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
     }
     let mut lines = Vec::new();

@@ -89,7 +89,7 @@ fn axis(
     let marks: Vec<(usize, Timestamp)> = (0..cells)
         .step_by(step)
         .take(count)
-        .map(|cell| (cell, time_of(density, cell, cells)))
+        .map(|cell| (cell, label_time(density, cell, cells)))
         .collect();
     let label = labels(app, density, &marks);
     for (cell, time) in marks {
@@ -146,20 +146,35 @@ fn resample(counts: &[u64], cells: usize) -> Vec<u64> {
     out
 }
 
+/// The cell of the bar that a moment is counted in: the daemon counts by equal parts of the time between the first and the
+/// last event, and [`resample`] puts these into cells.
 fn cell_of(density: &DensityOut, at: Timestamp, cells: usize) -> usize {
     let (first, last) = (density.first.as_micros(), density.last.as_micros());
-    let span = i128::from(last - first).max(1);
-    let offset = i128::from((at.as_micros() - first).clamp(0, last - first));
-    let last_cell = cells.saturating_sub(1);
-    usize::try_from(offset * last_cell as i128 / span)
-        .unwrap_or(last_cell)
-        .min(last_cell)
+    let buckets = density.counts.len().max(1);
+    let span = i128::from(last) - i128::from(first) + 1;
+    let offset = i128::from(at.as_micros().clamp(first, last)) - i128::from(first);
+    let bucket = usize::try_from(offset * buckets as i128 / span).unwrap_or(0);
+    bucket.min(buckets - 1) * cells / buckets
 }
 
-fn time_of(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
+/// The moment that a label under a cell names.
+fn label_time(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
     let (first, last) = (density.first.as_micros(), density.last.as_micros());
     let offset = i128::from(last - first) * cell as i128 / cells.saturating_sub(1).max(1) as i128;
     Timestamp::from_micros(first + i64::try_from(offset).unwrap_or(0))
+}
+
+/// The last moment that is counted in a cell or in one before it: the state then is that after all its events.
+fn time_of(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
+    let (first, last) = (density.first.as_micros(), density.last.as_micros());
+    let buckets = density.counts.len().max(1);
+    // The first part that lies in a later cell, and its first moment.
+    let next = ((cell + 1) * buckets).div_ceil(cells.max(1)).min(buckets);
+    let span = i128::from(last) - i128::from(first) + 1;
+    let begins = (next as i128 * span).div_euclid(buckets as i128)
+        + i128::from((next as i128 * span).rem_euclid(buckets as i128) > 0);
+    let end = i64::try_from(i128::from(first) + begins - 1).unwrap_or(last);
+    Timestamp::from_micros(end.clamp(first, last))
 }
 
 /// The time under a cell of the scrubber, if the cell is on it.
@@ -195,16 +210,49 @@ mod tests {
         }
     }
 
-    #[test]
-    fn cells_and_times_go_both_ways() {
-        let density = DensityOut {
+    fn density(counts: usize) -> DensityOut {
+        DensityOut {
             first: "2025-03-01T00:00:00Z".parse().unwrap(),
             last: "2025-03-31T00:00:00Z".parse().unwrap(),
-            counts: vec![1; 240],
-        };
-        for cell in [0, 1, 40, 79] {
-            assert!(cell_of(&density, time_of(&density, cell, 80), 80).abs_diff(cell) <= 1);
+            counts: vec![1; counts],
         }
-        assert_eq!(cell_of(&density, Timestamp::MAX, 80), 79);
+    }
+
+    #[test]
+    fn the_cursor_stands_at_the_bar_that_counts_its_event() {
+        let mut one = density(240);
+        let span = one.last.as_micros() - one.first.as_micros();
+        for cells in [38, 78, 118, 240, 300] {
+            for part in 0..=1_000 {
+                let at = one.first.plus_micros(span / 1_000 * part);
+                let bucket = usize::try_from(
+                    i128::from(at.as_micros() - one.first.as_micros()) * 240 / i128::from(span + 1),
+                )
+                .unwrap();
+                one.counts = vec![0; 240];
+                one.counts[bucket] = 1;
+                let bar = resample(&one.counts, cells)
+                    .iter()
+                    .position(|count| *count > 0);
+                assert_eq!(bar, Some(cell_of(&one, at, cells)), "{part} of {cells}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_click_on_a_bar_comes_after_its_last_event() {
+        for counts in [1, 7, 240] {
+            let density = density(counts);
+            for cells in [38, 78, 118, 240, 300] {
+                for part in 0..=1_000 {
+                    let span = density.last.as_micros() - density.first.as_micros();
+                    let at = density.first.plus_micros(span / 1_000 * part);
+                    let cell = cell_of(&density, at, cells);
+                    let clicked = time_of(&density, cell, cells);
+                    assert!(clicked >= at, "{part} of {cells}");
+                    assert_eq!(cell_of(&density, clicked, cells), cell, "{part} of {cells}");
+                }
+            }
+        }
     }
 }

@@ -7,11 +7,15 @@ use serde_json::{Map, Value};
 use whodunit_core::diff::{DiffEntry, DiffOp};
 use whodunit_core::json::pointer_token;
 
-use crate::text::{cut, fit, safe, width};
+use crate::text::{chunks, cut, fit, number, safe, width};
 use crate::theme::{Theme, Token};
 
-/// Rows shown of a state at most: beyond, a person searches, not reads.
+/// Fields shown of a state at most: beyond, a person searches, not reads.
 const ROWS_MAX: usize = 2_000;
+/// Lines that a value takes at most; one that is longer is cut.
+const VALUE_LINES: usize = 4;
+/// Letters shown before the first one that differs, where what is the same before it is left out.
+const COMMON_SHOWN: usize = 8;
 
 /// A field of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +28,24 @@ pub(super) struct FieldRow {
     pub(super) value: Option<String>,
 }
 
+/// The leaves of a state, and how many more there are than are shown.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub(super) rows: Vec<FieldRow>,
+    hidden: u64,
+}
+
+impl Fields {
+    /// Says how many fields are not shown, where there are any.
+    pub(super) fn hidden_line(&self, theme: Theme) -> Option<Line<'static>> {
+        let text = format!("… {} more fields are not shown", number(self.hidden));
+        (self.hidden > 0).then(|| Line::styled(text, theme.style(Token::Warn)))
+    }
+}
+
 /// The leaves of a state.
-pub(super) fn fields(state: &Map<String, Value>) -> Vec<FieldRow> {
-    fn walk(path: &str, value: &Value, out: &mut Vec<FieldRow>) {
-        if out.len() >= ROWS_MAX {
-            return;
-        }
+pub(super) fn fields(state: &Map<String, Value>) -> Fields {
+    fn walk(path: &str, value: &Value, out: &mut Fields) {
         match value {
             Value::Object(map) if !map.is_empty() => {
                 for (key, value) in map {
@@ -41,14 +57,15 @@ pub(super) fn fields(state: &Map<String, Value>) -> Vec<FieldRow> {
                     walk(&format!("{path}/{index}"), value, out);
                 }
             }
-            _ => out.push(FieldRow {
+            _ if out.rows.len() >= ROWS_MAX => out.hidden += 1,
+            _ => out.rows.push(FieldRow {
                 path: path.to_owned(),
                 name: path.trim_start_matches('/').to_owned(),
                 value: Some(text(value)),
             }),
         }
     }
-    let mut out = Vec::new();
+    let mut out = Fields::default();
     for (key, value) in state {
         walk(&format!("/{}", pointer_token(key)), value, &mut out);
     }
@@ -63,6 +80,59 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// A value in lines of at most so many cells: what is too long for [`VALUE_LINES`] of them ends with an ellipsis.
+pub(super) fn folded(value: &str, cells: usize) -> Vec<String> {
+    chunks(&cut(value, VALUE_LINES * cells), cells)
+        .into_iter()
+        .take(VALUE_LINES)
+        .collect()
+}
+
+/// A value with what differs in it, where it looks as it did before.
+pub(super) fn noted(value: &str, entry: &DiffEntry) -> String {
+    match &entry.note {
+        Some(note) => format!("{value} ({})", safe(note)),
+        None => value.to_owned(),
+    }
+}
+
+/// What a field was and what it became: in one line where there is room, else one below the other.
+pub(super) fn changed(theme: Theme, before: &str, after: &str, cells: usize) -> Vec<String> {
+    let arrow = if theme.ascii { "->" } else { "→" };
+    let one_line = format!("{before} {arrow} {after}");
+    if width(&one_line) <= cells {
+        return vec![one_line];
+    }
+    let long = VALUE_LINES * cells;
+    let (before, after) = if width(before) + 3 > long || width(after) + 3 > long {
+        from_difference(before, after)
+    } else {
+        (before.to_owned(), after.to_owned())
+    };
+    let one_line = format!("{before} {arrow} {after}");
+    if width(&one_line) <= cells {
+        return vec![one_line];
+    }
+    let mut lines = folded(&before, cells);
+    lines.extend(folded(&format!("{arrow} {after}"), cells));
+    lines
+}
+
+/// Two long texts from shortly before the first letter that differs.
+fn from_difference(before: &str, after: &str) -> (String, String) {
+    let common = before
+        .chars()
+        .zip(after.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let skipped = common.saturating_sub(COMMON_SHOWN);
+    if skipped == 0 {
+        return (before.to_owned(), after.to_owned());
+    }
+    let rest = |text: &str| format!("…{}", text.chars().skip(skipped).collect::<String>());
+    (rest(before), rest(after))
+}
+
 /// The lines of a state, with what an event changed in it marked and what it removed still named.
 pub(super) fn lines(
     theme: Theme,
@@ -70,7 +140,8 @@ pub(super) fn lines(
     diff: &[DiffEntry],
     cells: usize,
 ) -> Vec<Line<'static>> {
-    let rows = fields(state);
+    let fields = fields(state);
+    let rows = &fields.rows;
     let removed = diff.iter().filter(|entry| entry.op == DiffOp::Remove);
     let names = rows
         .iter()
@@ -93,61 +164,128 @@ pub(super) fn lines(
                 .map(|(_, e)| *e)
         })
     };
+    let room = cells.saturating_sub(column + 4);
     let mut out = Vec::new();
-    for row in &rows {
+    for row in rows {
         let name = fit(&safe(&row.name), column);
         let value = row.value.clone().unwrap_or_default();
         let (mark, token, shown) = match change(&row.path) {
-            None => (" ", Token::Plain, value),
+            None => (" ", Token::Plain, folded(&value, room)),
             Some(entry) => match (entry.op, &entry.before) {
                 (DiffOp::Replace, Some(before)) if entry.path == row.path => {
-                    let arrow = if theme.ascii { "->" } else { "→" };
-                    (
-                        "~",
-                        Token::Changed,
-                        format!("{} {arrow} {value}", text(before)),
-                    )
+                    let after = noted(&value, entry);
+                    let shown = changed(theme, &text(before), &after, room);
+                    ("~", Token::Changed, shown)
                 }
-                (DiffOp::Replace, _) => ("~", Token::Changed, value),
-                (DiffOp::Add | DiffOp::Remove, _) => ("+", Token::Added, value),
+                (DiffOp::Replace, _) => ("~", Token::Changed, folded(&value, room)),
+                (DiffOp::Add | DiffOp::Remove, _) => ("+", Token::Added, folded(&value, room)),
             },
         };
-        out.push(line(theme, mark, token, &name, &shown, cells));
+        out.extend(field_lines(theme, mark, token, &name, &shown));
     }
     for entry in removed {
         let path = entry.label.as_ref().unwrap_or(&entry.path);
         let name = fit(&safe(path.trim_start_matches('/')), column);
         let before = entry.before.as_ref().map(text).unwrap_or_default();
-        out.push(line(theme, "-", Token::Removed, &name, &before, cells));
+        let shown = folded(&before, room);
+        out.extend(field_lines(theme, "-", Token::Removed, &name, &shown));
     }
+    out.extend(fields.hidden_line(theme));
     out
 }
 
-fn line(
+/// A field: its name, and its value in as many lines as it takes.
+fn field_lines(
     theme: Theme,
     mark: &str,
     token: Token,
     name: &str,
-    value: &str,
-    cells: usize,
-) -> Line<'static> {
-    let name_token = if token == Token::Plain {
-        Token::Muted
-    } else {
-        token
+    value: &[String],
+) -> Vec<Line<'static>> {
+    let name_token = match token {
+        Token::Plain | Token::Removed => Token::Muted,
+        other => other,
     };
-    let room = cells.saturating_sub(width(name) + 4);
-    Line::from(vec![
-        Span::styled(format!("{mark} "), theme.style(token)),
-        Span::styled(
-            name.to_owned(),
-            if token == Token::Removed {
-                theme.style(Token::Muted)
-            } else {
-                theme.style(name_token)
-            },
-        ),
-        Span::raw("  "),
-        Span::styled(cut(value, room), theme.style(token)),
-    ])
+    let line = |(index, part): (usize, &String)| {
+        let (mark, name) = if index == 0 {
+            (mark, name.to_owned())
+        } else {
+            (" ", fit("", width(name)))
+        };
+        Line::from(vec![
+            Span::styled(format!("{mark} "), theme.style(token)),
+            Span::styled(name, theme.style(name_token)),
+            Span::raw("  "),
+            Span::styled(part.clone(), theme.style(token)),
+        ])
+    };
+    value.iter().enumerate().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const THEME: Theme = Theme {
+        colour: false,
+        ascii: false,
+    };
+
+    fn shown(state: &Value, diff: &[DiffEntry], cells: usize) -> Vec<String> {
+        lines(THEME, state.as_object().unwrap(), diff, cells)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    fn replaced(path: &str, before: &str, after: &str) -> DiffEntry {
+        let entry = json!({"path": path, "op": "replace", "before": before, "after": after});
+        serde_json::from_value(entry).unwrap()
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_however_narrow_the_pane() {
+        let state: Value =
+            serde_json::from_str(r#"{"balance": 123456789012345678901234567890}"#).unwrap();
+        let text: String = shown(&state, &[], 24)
+            .iter()
+            .map(|line| line.get(12..).unwrap_or_default().trim_end())
+            .collect();
+        assert_eq!(text, "123456789012345678901234567890");
+    }
+
+    #[test]
+    fn what_a_change_led_to_is_in_sight() {
+        let (before, after) = ("2025-03-20T03:00:00Z", "2025-03-24T15:47:23Z");
+        let diff = [replaced("/updated_at", before, after)];
+        let lines = shown(&json!({"updated_at": after}), &diff, 38);
+        assert_eq!(
+            lines,
+            [
+                "~ updated_at  2025-03-20T03:00:00Z",
+                "              → 2025-03-24T15:47:23Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn of_long_texts_the_part_that_differs_is_shown() {
+        let long = "x".repeat(10_000);
+        let (before, after) = (format!("{long}one"), format!("{long}two"));
+        let diff = [replaced("/note", &before, &after)];
+        let lines = shown(&json!({"note": after}), &diff, 40);
+        assert_eq!(lines, ["~ note      …xxxxxxxxone → …xxxxxxxxtwo"]);
+    }
+
+    #[test]
+    fn fields_beyond_the_bound_are_counted() {
+        let state: Map<String, Value> = (0..ROWS_MAX + 3)
+            .map(|n| (format!("f{n}"), json!(n)))
+            .collect();
+        let lines = lines(THEME, &state, &[], 40);
+        assert_eq!(lines.len(), ROWS_MAX + 1);
+        let last = lines.last().unwrap().to_string();
+        assert_eq!(last, "… 3 more fields are not shown");
+    }
 }

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::time_travel::Step;
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::fold::Effect;
+use whodunit_core::fold::EventEffect;
 use whodunit_core::time::Timestamp;
 
 use super::{below, failure, first_row, loading, pane, scrubber, state, status, warning_lines};
@@ -177,9 +177,9 @@ fn event_cells(app: &App, step: &Step, pattern: Pattern) -> Cells {
     let event = &step.event;
     let refused = is_refused(step);
     let (note, token) = match &step.applied {
-        Effect::Failed { .. } => (" !", Some(Token::Error)),
-        Effect::Unknown => (" ?", None),
-        Effect::Applied => ("", None),
+        EventEffect::Failed { .. } => (" !", Some(Token::Error)),
+        EventEffect::Unknown => (" ?", None),
+        EventEffect::Applied => ("", None),
     };
     Cells {
         label: if refused {
@@ -338,7 +338,9 @@ fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rec
             theme.style(Token::Error),
         ));
     }
-    let scroll = stream.state_scroll.min(lines.len().saturating_sub(1));
+    let scroll = stream
+        .state_scroll
+        .min(lines.len().saturating_sub(usize::from(inner.height)));
     frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
     frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
 }
@@ -419,13 +421,13 @@ fn event_facts(
         ));
     }
     match &step.applied {
-        Effect::Applied => {}
-        Effect::Unknown => facts.push((
+        EventEffect::Applied => {}
+        EventEffect::Unknown => facts.push((
             "note",
             "unknown event type: the state is unchanged".to_owned(),
             Token::Warn,
         )),
-        Effect::Failed { error } => {
+        EventEffect::Failed { error } => {
             facts.push((
                 "error",
                 format!("{}; the last good state is carried on", safe(error)),

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::Stream;
 
-use super::{centred, failure, first_row, loading, pane, state};
+use super::{below, centred, failure, first_row, loading, pane, state};
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Remote};
 use crate::text::{cut, fit, safe, width, wrap};
@@ -222,7 +222,7 @@ fn empty(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect, c
                 app.theme.style(Token::Title),
             ),
             (
-                "press / and Esc to clear the filter, c to choose another category".to_owned(),
+                "press /, then Esc, to clear the filter; c to choose another category".to_owned(),
                 muted,
             ),
         ]
@@ -236,33 +236,36 @@ fn draw_preview(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: 
         frame.render_widget(pane(theme, "now", false), area);
         return;
     };
-    let title = format!(
-        "{} · now",
-        cut(
-            &safe(stream.stream.as_str()),
-            usize::from(area.width).saturating_sub(12)
-        )
-    );
-    let block = pane(theme, &title, false);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+    let framed = |below: &str| {
+        let cells = usize::from(area.width).saturating_sub(12 + width(below));
+        let name = cut(&safe(stream.stream.as_str()), cells);
+        pane(theme, &format!("{name} · now{below}"), false)
+    };
+    let inner = framed("").inner(area);
     let last = last_event(app, stream, usize::from(inner.width));
     let rows = u16::try_from(last.len()).unwrap_or(4).min(inner.height);
     let [top, bottom] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
-    match &screen.preview {
-        Remote::Failed(why) => failure(app, frame, top, why),
-        preview => {
-            // The preview of another stream is not shown as if it were this one's.
-            let state = preview
-                .value()
-                .filter(|state| state.stream == stream.stream);
-            if let Some(state) = state {
-                let lines = state::lines(theme, &state.state, &[], usize::from(top.width));
-                frame.render_widget(Paragraph::new(lines), top);
-            }
+    // The preview of another stream is not shown as if it were this one's.
+    let state = screen
+        .preview
+        .value()
+        .filter(|state| state.stream == stream.stream);
+    let muted = |text: &str| vec![Line::styled(text.to_owned(), theme.style(Token::Muted))];
+    let lines = match (&screen.preview, state) {
+        (Remote::Failed(why), _) => {
+            frame.render_widget(framed(""), area);
+            failure(app, frame, top, why);
+            frame.render_widget(Paragraph::new(last), bottom);
+            return;
         }
-    }
+        (_, Some(state)) if state.state.is_empty() => muted("(the state is empty)"),
+        (_, Some(state)) => state::lines(theme, &state.state, &[], usize::from(top.width)),
+        (Remote::Absent, None) => Vec::new(),
+        (_, None) => muted("loading the state …"),
+    };
+    frame.render_widget(framed(&below(&lines, 0, top.height)), area);
+    frame.render_widget(Paragraph::new(lines), top);
     frame.render_widget(Paragraph::new(last), bottom);
 }
 

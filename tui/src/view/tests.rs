@@ -324,7 +324,7 @@ fn the_what_if_screen_says_so_at_every_width() {
             let top = screen.lines().next().unwrap();
             assert!(top.contains("WHAT-IF"), "{columns} columns: {top}");
             assert!(top.contains("user-"), "{columns} columns: {top}");
-            let connection = if gone { "stale 12 s" } else { "live" };
+            let connection = if gone { "offline 12 s" } else { "live" };
             assert!(top.contains(connection), "{columns} columns: {top}");
         }
     }

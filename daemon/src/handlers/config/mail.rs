@@ -12,7 +12,7 @@ use super::{Checked, Reading};
 use crate::handlers::settings::{Login, MailSettings, Security, SmtpSettings, Transport};
 use crate::limits::MAIL_TIMEOUT_DEFAULT;
 
-/// Folder of the mails, in the data directory, when nothing is said about mails.
+/// Default folder of the mails, in the data directory.
 const MAIL_FOLDER: &str = "mail";
 const DEFAULT_FROM: &str = "whodunit <whodunit@localhost>";
 const USERNAME: &str = "WHODUNIT_SMTP_USERNAME";
@@ -39,7 +39,7 @@ impl Reading<'_> {
         if table.folder.is_some() && table.smtp.is_some() {
             return Err(self.wrong(
                 "`[mail]`",
-                "`folder` and `smtp` exclude each other; keep the one that mails are to go to",
+                "`folder` and `smtp` cannot both be set; keep the one that mails should go to",
             ));
         }
         let transport = match &table.smtp {
@@ -70,7 +70,7 @@ impl Reading<'_> {
         text.parse().map_err(|_no_mailbox| {
             self.wrong(
                 format!("`mail.{key}`"),
-                format!("`{text}` is no sender; write `Accounts <accounts@example.com>` or `accounts@example.com`"),
+                format!("`{text}` is not a valid sender; write `Accounts <accounts@example.com>` or `accounts@example.com`"),
             )
         })
     }
@@ -83,7 +83,7 @@ impl Reading<'_> {
             if set {
                 return Err(self.wrong(
                     format!("`mail.{key}`"),
-                    "this is about a mail server, and there is none; add `smtp` or leave it out",
+                    "this setting is for a mail server, and none is configured; add `smtp`, or remove the setting",
                 ));
             }
         }
@@ -99,13 +99,13 @@ impl Reading<'_> {
                 format!("{what}; write `smtp+starttls://mail.example.com:587`, `smtps://…` or `smtp://…`, and give credentials as {USERNAME} and {PASSWORD} in the environment"),
             )
         };
-        let url = Url::parse(address).map_err(|_no_url| wrong("this is no address of a server"))?;
+        let url = Url::parse(address).map_err(|_no_url| wrong("this is not a server address"))?;
         let security = [Security::Plain, Security::StartTls, Security::Tls]
             .into_iter()
             .find(|security| security.scheme() == url.scheme())
-            .ok_or_else(|| wrong("its scheme is not known"))?;
+            .ok_or_else(|| wrong("unknown scheme"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("credentials do not belong into the file"));
+            return Err(wrong("credentials do not belong in the file"));
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("nothing may follow host and port"));
@@ -119,7 +119,7 @@ impl Reading<'_> {
         let login = self.login()?;
         if login.is_some() && security == Security::Plain && !is_here(&host) {
             return Err(wrong(&format!(
-                "{PASSWORD} is set, and over `smtp://` it would cross the network in the clear"
+                "{PASSWORD} is set, but `smtp://` would send it over the network unencrypted"
             )));
         }
         if security == Security::Plain && table.ca_file.is_some() {

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Checked, Reading};
+use crate::handlers::allow_list::AllowList;
 use crate::handlers::settings::{WebhookSettings, Webhooks};
-use crate::handlers::webhook::{AllowList, signing_key};
+use crate::handlers::webhook::signing_key;
 use crate::limits::{WEBHOOK_LIST_MAX, WEBHOOK_TIMEOUT_DEFAULT, WEBHOOKS_MAX};
 use crate::outbox::EventPattern;
 
@@ -93,7 +94,7 @@ impl Reading<'_> {
         if !(1..=WEBHOOK_LIST_MAX).contains(&table.events.len()) {
             return Err(self.wrong(
                 key("events"),
-                format!("name 1 to {WEBHOOK_LIST_MAX} kinds of events, such as `user/UserCreated` or `order/*`"),
+                format!("name 1 to {WEBHOOK_LIST_MAX} event patterns, such as `user/UserCreated` or `order/*`"),
             ));
         }
         let events = table.events.iter().map(|text| {
@@ -113,7 +114,7 @@ impl Reading<'_> {
             signing_key(secret).map_err(|reason| {
                 self.wrong(
                     key("secret_env"),
-                    format!("the value of `{variable}` is no Standard Webhooks secret: {reason}; make one with `echo whsec_$(openssl rand -base64 32)`"),
+                    format!("the value of `{variable}` is not a Standard Webhooks secret: {reason}; make one with `echo whsec_$(openssl rand -base64 32)`"),
                 )
             })?;
         }
@@ -145,7 +146,7 @@ impl Reading<'_> {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong(
-                "credentials do not belong into a URL; sign with `secret_env`",
+                "credentials do not belong in a URL; sign with `secret_env`",
             ));
         }
         if url.fragment().is_some() {

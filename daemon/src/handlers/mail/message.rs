@@ -1,4 +1,4 @@
-//! Mails in the form in which they travel.
+//! Mail messages (RFC 5322): headers and body as they are sent.
 //!
 //! Owns the headers. `Date`, `Message-ID` and the file's name come from the handler and the event alone, so that a mail
 //! that is made again is the same mail.

@@ -57,10 +57,10 @@ pub struct MailHandler {
 /// Who mails are from and which way they go.
 struct Post {
     settings: MailSettings,
-    way: Way,
+    destination: Destination,
 }
 
-enum Way {
+enum Destination {
     Folder(Folder),
     Smtp(Box<Smtp>),
 }
@@ -71,13 +71,13 @@ impl MailHandler {
     /// # Errors
     /// When the folder cannot be made, or the mail server's settings are of no use.
     pub fn all(settings: &MailSettings) -> Result<Vec<Self>, HandlersError> {
-        let way = match &settings.transport {
-            Transport::Folder(path) => Way::Folder(Folder::open(path)?),
-            Transport::Smtp(server) => Way::Smtp(Box::new(Smtp::new(server)?)),
+        let destination = match &settings.transport {
+            Transport::Folder(path) => Destination::Folder(Folder::open(path)?),
+            Transport::Smtp(server) => Destination::Smtp(Box::new(Smtp::new(server)?)),
         };
         let post = Arc::new(Post {
             settings: settings.clone(),
-            way,
+            destination,
         });
         let handler = |kind: MailKind| Self {
             kind,
@@ -98,9 +98,9 @@ impl Handler for MailHandler {
     }
 
     fn target(&self) -> String {
-        match &self.post.way {
-            Way::Folder(folder) => folder.target(),
-            Way::Smtp(smtp) => smtp.target(),
+        match &self.post.destination {
+            Destination::Folder(folder) => folder.target(),
+            Destination::Smtp(smtp) => smtp.target(),
         }
     }
 
@@ -114,9 +114,9 @@ impl Handler for MailHandler {
             let sent = async {
                 let letter = texts::letter(kind, &delivery)?;
                 let mail = message::mail(kind, &delivery.event, letter, &post.settings)?;
-                match &post.way {
-                    Way::Folder(folder) => folder.put(mail).await,
-                    Way::Smtp(smtp) => smtp.send(&mail).await,
+                match &post.destination {
+                    Destination::Folder(folder) => folder.put(mail).await,
+                    Destination::Smtp(smtp) => smtp.send(&mail).await,
                 }
             };
             sent.await.map_err(HandlerError)

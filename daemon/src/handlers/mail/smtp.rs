@@ -138,7 +138,7 @@ impl Smtp {
                     .await
                     .map_err(|error| format!("cannot connect: {}", say(&error)))?;
                 let upgraded = connection.starttls(tls.clone(), &hello).await;
-                upgraded.map_err(|error| format!("no TLS by STARTTLS: {}", say(&error)))?;
+                upgraded.map_err(|error| format!("STARTTLS failed: {}", say(&error)))?;
                 return Ok(connection);
             }
         };

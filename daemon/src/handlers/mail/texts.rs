@@ -1,4 +1,4 @@
-//! What mails say.
+//! Texts of mails.
 //!
 //! Owns the words. Names and addresses come from events, that is, from outside: they are put on one line, kept short, and a
 //! name that is a link in disguise is not said.
@@ -35,9 +35,9 @@ pub(super) fn letter(kind: MailKind, delivery: &Delivery) -> Result<Letter, Stri
 
 fn welcome(delivery: &Delivery) -> Result<Letter, String> {
     let Value::Object(data) = delivery.event.data.to_value() else {
-        return Err("the event's data is no object".to_owned());
+        return Err("the event's data is not an object".to_owned());
     };
-    let person = Person::of(&data, "the event's data")?;
+    let person = Person::from_fields(&data, "the event's data")?;
     let at = moment(delivery.event.recorded_at);
     let text = format!(
         "{greeting}\n\
@@ -49,9 +49,9 @@ fn welcome(delivery: &Delivery) -> Result<Letter, String> {
          \x20   Created:    {at}\n\
          \n\
          You can sign in with your user name and the password that you chose.\n\
-         Nobody will ever ask you for that password by mail.\n\
+         You will never be asked for that password by mail.\n\
          \n\
-         If you did not create this account, somebody has probably mistyped\n\
+         If you did not create this account, someone has probably mistyped\n\
          their address. You need not do anything; if it bothers you, answer\n\
          this mail and we will look into it.\n",
         greeting = person.greeting(),
@@ -66,7 +66,7 @@ fn welcome(delivery: &Delivery) -> Result<Letter, String> {
 }
 
 fn security(delivery: &Delivery) -> Result<Letter, String> {
-    let person = Person::of(&delivery.state, "the user's state")?;
+    let person = Person::from_fields(&delivery.state, "the user's state")?;
     let at = moment(delivery.event.recorded_at);
     let text = format!(
         "{greeting}\n\
@@ -78,13 +78,13 @@ fn security(delivery: &Delivery) -> Result<Letter, String> {
          \n\
          If it was you, all is well and there is nothing to do.\n\
          \n\
-         If it was not you, somebody else may have access to your account:\n\
+         If it was not you, someone else may have access to your account:\n\
          \n\
          \x20 1. Reset your password now, to one that you use nowhere else.\n\
          \x20 2. Change the password of this mailbox too if it was the same.\n\
          \x20 3. Answer this mail and tell us, so that we can look into it.\n\
          \n\
-         Nobody will ever ask you for your password by mail.\n",
+         You will never be asked for your password by mail.\n",
         greeting = person.greeting(),
         username = person.username,
     );
@@ -100,7 +100,7 @@ struct Person {
 }
 
 impl Person {
-    fn of(fields: &Map<String, Value>, place: &str) -> Result<Self, String> {
+    fn from_fields(fields: &Map<String, Value>, place: &str) -> Result<Self, String> {
         let email = match fields.get("email") {
             Some(Value::String(email)) => email,
             Some(_) => {

@@ -3,8 +3,6 @@
 //! Owns what a delivery says, a `CloudEvent`, and how it is signed, by Standard Webhooks. Idempotent through its `webhook-id`
 //! header, which is the same for every attempt at one event: the receiver can tell that it has seen it.
 
-mod addresses;
-mod allow;
 mod request;
 mod resolve;
 mod signature;
@@ -32,7 +30,6 @@ use crate::outbox::{Delivery, EventPattern, Handler, HandlerError};
 use crate::store::BoxFuture;
 use request::{Answer, Client};
 
-pub use allow::AllowList;
 pub use resolve::{Resolve, SystemResolver};
 pub use signature::{key as signing_key, signature};
 
@@ -234,7 +231,7 @@ impl Inner {
     }
 }
 
-/// The trace that the event's request belonged to, where its metadata says so.
+/// The `traceparent` of the request that made the event, if its metadata has one.
 fn traceparent(event: &Event) -> Option<String> {
     let metadata = event.metadata.as_ref()?.to_value();
     Some(metadata.get("traceparent")?.as_str()?.to_owned())

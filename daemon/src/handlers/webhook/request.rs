@@ -21,8 +21,8 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Position, Url};
 
-use super::allow::AllowList;
 use super::resolve::Resolve;
+use crate::handlers::allow_list::AllowList;
 use crate::limits::{ADDRESSES_MAX, CONNECT_TIMEOUT, WEBHOOK_ANSWER_BYTES_MAX};
 
 /// What a request goes through.
@@ -65,11 +65,11 @@ impl Client {
         let request = request(url, headers, body).map_err(|error| error.to_string())?;
         exchange(stream, request)
             .await
-            .map_err(|error| format!("`{host}` gave no answer: {}", causes(&error)))
+            .map_err(|error| format!("`{host}` did not answer: {}", causes(&error)))
     }
 
-    /// The addresses of a host, each of which will do. One that will not is not passed over: a name that resolves to it is
-    /// not to be trusted.
+    /// The addresses of a host, all of them allowed. One forbidden address fails the attempt: a name that resolves to it
+    /// cannot be trusted.
     async fn addresses(&self, host: &Host<&str>, port: u16) -> Result<Vec<IpAddr>, String> {
         let mut addresses = match host {
             Host::Ipv4(address) => vec![(*address).into()],
@@ -98,14 +98,14 @@ impl Client {
         let config = self.tls.clone().ok_or("TLS is not set up")?;
         let name = match host {
             Host::Domain(name) => ServerName::try_from((*name).to_owned())
-                .map_err(|error| format!("`{name}` cannot be checked by TLS: {error}"))?,
+                .map_err(|error| format!("`{name}` is not a name that TLS can verify: {error}"))?,
             Host::Ipv4(address) => ServerName::from(IpAddr::from(*address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::from(*address)),
         };
         TlsConnector::from(config)
             .connect(name, stream)
             .await
-            .map_err(|error| format!("no TLS with `{host}`: {}", causes(&error)))
+            .map_err(|error| format!("TLS with `{host}` failed: {}", causes(&error)))
     }
 }
 
@@ -153,7 +153,7 @@ async fn exchange(
     Ok(Answer { status, body })
 }
 
-/// As much of a body as is worth quoting. One that breaks off is as good as one that ends.
+/// The first bytes of a body, for an error to quote. A body that breaks off is quoted as far as it came.
 async fn first_bytes(response: Response<Incoming>) -> Vec<u8> {
     let mut body = response.into_body();
     let mut bytes = Vec::new();

@@ -1,13 +1,13 @@
-//! Names to addresses.
+//! Name resolution.
 //!
-//! Owns the seam at which a test says where a name is. Says nothing about whether an address will do.
+//! Owns the trait that tests replace. Does not check whether an address is allowed.
 
 use std::io;
 use std::net::IpAddr;
 
 use crate::store::BoxFuture;
 
-/// Says where a name is.
+/// Resolves host names.
 pub trait Resolve: Send + Sync + 'static {
     /// The addresses of a host's name.
     fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>>;

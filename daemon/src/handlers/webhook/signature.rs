@@ -30,7 +30,7 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>, String> {
         return Ok(key);
     }
     Err(format!(
-        "the key must have {} to {} bytes, and has {}",
+        "the key must be {} to {} bytes long, but has {}",
         KEY_BYTES.start(),
         KEY_BYTES.end(),
         key.len()
@@ -42,7 +42,7 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>, String> {
 /// # Errors
 /// When the secret is not of the form.
 pub fn signature(secret: &Secret, id: &str, timestamp: i64, body: &[u8]) -> Result<String, String> {
-    // A key of any length will do for HMAC.
+    // HMAC takes a key of any length.
     let mut mac = Hmac::<Sha256>::new_from_slice(&key(secret)?)
         .map_err(|error| format!("the key cannot be used: {error}"))?;
     mac.update(format!("{id}.{timestamp}.").as_bytes());

@@ -1,4 +1,4 @@
-//! What a value may be: patterns, lengths, bounds, examples.
+//! Constraints in the `OpenAPI` document: patterns, lengths, bounds, examples.
 //!
 //! Owns the table from names of parameters and fields to what JSON Schema can say of them. JSON Schema counts characters,
 //! the daemon bytes: a text within both is taken.

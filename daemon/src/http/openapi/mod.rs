@@ -53,7 +53,7 @@ pub(super) fn complete(document: &Document) -> Value {
     document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     document["info"]["license"]["identifier"] = "MIT OR Apache-2.0".into();
     document["info"]["contact"] = json!({"name": "whodunit"});
-    // There is no authentication: who may connect is who may ask.
+    // There is no authentication: every client that can connect may send requests.
     document["security"] = json!([]);
     document["servers"] =
         json!([{"url": "http://127.0.0.1:4780", "description": "the default address"}]);
@@ -90,7 +90,7 @@ pub(super) fn complete(document: &Document) -> Value {
     document
 }
 
-/// The members of an object, of which there are none in anything else.
+/// The members of an object; none for any other value.
 fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
@@ -256,7 +256,7 @@ fn resolved<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
     name.and_then(|name| schemas.get(name)).unwrap_or(schema)
 }
 
-/// Objects of which nothing is said may have any member: it is said, since some generators take silence for "none".
+/// Declares that free-form objects may have any member; some generators read a missing declaration as "none".
 fn free_objects(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(free_objects),

@@ -1,6 +1,6 @@
 //! The responses of every operation: a description for each, and the problems that its layers may answer with.
 //!
-//! Owns what is true of whole groups of operations. What one operation answers is said at its handler.
+//! Owns what is true of whole groups of operations. The responses of a single operation are declared at its handler.
 
 use serde_json::{Map, Value, json};
 

@@ -108,7 +108,7 @@ impl ReadModel {
             .create_with_backend(InMemoryBackend::new())
             .map_err(engine("making a read model in memory"))?;
         make(&database, meta)?;
-        Ok(Self::of(database))
+        Ok(Self::from_database(database))
     }
 
     /// Opens a file of this store, making it and its directory where they are absent, and reads its meta. `fresh` is that of a
@@ -143,7 +143,7 @@ impl ReadModel {
     }
 
     /// One whose engine is set up already.
-    pub(crate) fn of(database: Database) -> Self {
+    pub(crate) fn from_database(database: Database) -> Self {
         Self(Arc::new(RwLock::new(Some(database))))
     }
 
@@ -253,7 +253,7 @@ fn on_pages(
             .create_with_backend(PageBackend(Arc::clone(&pages)))
             .map_err(engine("opening a read model"))?;
         let meta = meta_of(&database, fresh)?;
-        Ok((ReadModel::of(database), meta))
+        Ok((ReadModel::from_database(database), meta))
     });
     opened.map_err(|error| match (error, pages.damage()) {
         (_, Some((place, detail))) => Unusable::File(format!("{place}: {detail}")),
@@ -347,7 +347,7 @@ pub(crate) fn write_meta(
     Ok(())
 }
 
-/// Moves a file that cannot be used out of the way, over one that was moved there before.
+/// Moves a file that cannot be used aside, replacing one that was moved aside before.
 pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".damaged");

@@ -43,7 +43,7 @@ pub(super) fn moved_since(
         let key = entry.map_err(engine(doing))?.0.value().2.to_owned();
         let then = match &mut then {
             Some(then) => then,
-            none => none.insert(Then::at(rules, store, sort, since, stop)?),
+            none => none.insert(DocumentsAt::new(rules, store, sort, since, stop)?),
         };
         if places.len() >= MOVED_MAX {
             return Err(StoreError::CursorTooOld.into());
@@ -56,7 +56,7 @@ pub(super) fn moved_since(
 }
 
 /// Documents as they were at a position of the log.
-struct Then<'a> {
+struct DocumentsAt<'a> {
     view: Box<dyn View>,
     rules: &'a Rules,
     sort: &'a Sort,
@@ -65,8 +65,8 @@ struct Then<'a> {
     folded: u64,
 }
 
-impl<'a> Then<'a> {
-    fn at(
+impl<'a> DocumentsAt<'a> {
+    fn new(
         rules: &'a Rules,
         store: &dyn Store,
         sort: &'a Sort,

@@ -325,7 +325,7 @@ async fn a_check_at_a_time_and_none_after_it_was_given_up() {
             second,
             Err(RequestError::AlreadyRunning { kind: "check", .. })
         ));
-        lock(&projections.of("users").unwrap().check)
+        lock(&projections.runner("users").unwrap().check)
             .clone()
             .unwrap()
     };

@@ -191,7 +191,7 @@ async fn damage_found_while_reading_is_made_good() {
         history(&store, &mut Random(8), 60).await;
         let projections = start_with(both(), &store, data);
         level(&projections, &store).await;
-        let model = projections.of("users").unwrap().model();
+        let model = projections.runner("users").unwrap().model();
         let txn = model.write(Durable::Now).unwrap();
         {
             let mut documents = txn.open_table(DOCUMENTS).unwrap();
@@ -271,7 +271,7 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
     history(&store, &mut Random(9), 30).await;
     let projections = start_in(&store, folder.path());
     level(&projections, &store).await;
-    let runner = projections.of("users").unwrap();
+    let runner = projections.runner("users").unwrap();
     runner.model().close().unwrap();
     let full = Arc::new(AtomicBool::new(false));
     let backend = Filling {
@@ -279,7 +279,7 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
         full: Arc::clone(&full),
     };
     let database = redb::Database::builder().create_with_backend(backend);
-    drop(runner.swap(ReadModel::of(database.unwrap())));
+    drop(runner.swap(ReadModel::from_database(database.unwrap())));
     // The next file is to find no room either: there is a directory where it would be tried.
     let tried = folder.path().join("read-models/users.redb.room");
     std::fs::create_dir(&tried).unwrap();

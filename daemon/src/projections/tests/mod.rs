@@ -225,7 +225,7 @@ fn log(read_view: &ReadView) -> Vec<u64> {
 }
 
 fn read_view(projections: &Projections, name: &str) -> ReadView {
-    projections.of(name).unwrap().model().read().unwrap()
+    projections.runner(name).unwrap().model().read().unwrap()
 }
 
 /// A projection that can be made to fail, panic, wait, or do something else.

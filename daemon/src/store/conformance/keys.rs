@@ -98,7 +98,7 @@ pub(super) async fn the_history_of_a_key_is_kept(store: &Arc<dyn Store>) {
     ok(store, claiming(facts("a-1", &["3"]), &["bob"], &["eve"])).await; // 3: changed
     ok(store, facts("b-1", &["4"])).await; // 4
     ok(store, claiming(facts("a-2", &["5", "6"]), &["eve"], &[])).await; // 6: taken by another
-    // Releasing what one does not hold is no error and takes it from nobody.
+    // Releasing a key that the stream does not hold is no error and changes no other stream's hold.
     ok(store, claiming(facts("a-1", &["7"]), &[], &["eve", "none"])).await; // 7
     ok(store, claiming(facts("a-2", &["8"]), &["eve"], &["eve"])).await; // 8: given up and taken again
     ok(store, claiming(facts("a-2", &["9"]), &[], &["eve"])).await; // 9

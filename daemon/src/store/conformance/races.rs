@@ -71,7 +71,7 @@ pub(super) async fn racers_with_exact_expectations_share_the_revisions(store: &A
     assert_eq!((won.len() as u64, distinct.len() as u64), (total, total));
     assert!(
         outcomes.iter().any(|(_, lost)| *lost > 0),
-        "nobody ever lost: there was no race"
+        "no append ever lost: there was no race"
     );
     let read_view = view(store);
     assert_eq!(read_view.head(), head(total, 0), "no loser is stored");

@@ -130,27 +130,27 @@ pub(super) async fn a_decision_without_its_events_is_refused(store: &Arc<dyn Sto
         (
             &["1", "9"],
             2,
-            "event `9`, which tells its place, is not in",
+            "event `9`, which says where it belongs, is not in",
         ),
         (
             &["1", "3"],
             2,
-            "`3`, which tells its place, is of another stream",
+            "`3`, which says where it belongs, is of another stream",
         ),
         (
             &["1", "2", "4"],
             3,
-            "`4`, which tells its place, is of another cause",
+            "`4`, which says where it belongs, is of another cause",
         ),
         (
             &["2", "1"],
             2,
-            "`1`, which tells its place, is not right after",
+            "`1`, which says where it belongs, is not right after",
         ),
         (
             &["2", "5"],
             2,
-            "`5`, which tells its place, is not right after",
+            "`5`, which says where it belongs, is not right after",
         ),
         (&["1", "2"], 3, "it led to 3 events, and names 2"),
         (&["1", "2"], 1, "it led to 1 events, and names 2"),
@@ -170,7 +170,7 @@ pub(super) async fn a_decision_without_its_events_is_refused(store: &Arc<dyn Sto
 pub(super) async fn a_decision_without_events_stands_after_what_it_stood_after(
     store: &Arc<dyn Store>,
 ) {
-    // At 1 and 4 of the stream it is about, at 2 of another, at 3 somebody else's.
+    // At 1 and 4 of the stream it is about, at 2 of another, at 3 an event of a third stream.
     ok(store, facts("a-1", &["1"])).await;
     ok(store, facts("b-1", &["2"])).await;
     ok(store, facts("c-1", &["x"])).await;
@@ -201,7 +201,11 @@ pub(super) async fn a_decision_without_events_stands_after_what_it_stood_after(
         }
     }
     let wrong = [
-        (Some("9"), None, "`9`, which tells its place, is not in"),
+        (
+            Some("9"),
+            None,
+            "`9`, which says where it belongs, is not in",
+        ),
         (Some("2"), None, "other events in this log"),
         (Some("3"), Some("1"), "other events in this log"),
         (Some("2"), Some("3"), "is later than"),

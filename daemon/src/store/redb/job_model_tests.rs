@@ -1,5 +1,5 @@
-//! Random changes of the outbox, with the store closed and opened again in between, against a list in memory: the records
-//! and every index of them agree.
+//! Random changes of the outbox, with the store closed and opened again in between, against a list in memory and against the
+//! same plans applied to lists in memory: the records and every index of them agree.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use whodunit_core::ids::{Position, StreamName};
 
 use super::tests::Shared;
 use super::*;
+use crate::store::write::{self, memory::Memory};
 use crate::store::{Direction, JobFilter, NewJob};
 
 const HANDLERS: [&str; 2] = ["mail", "mail/2"];
@@ -68,6 +69,7 @@ struct Model {
     jobs: Vec<Known>,
     /// The stream of each event.
     events: Vec<StreamName>,
+    reference: Memory,
 }
 
 impl Model {
@@ -126,10 +128,12 @@ fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseEr
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let change = |change| {
-        runtime
-            .block_on(store.change_jobs(vec![change], now))
-            .unwrap()
+    let change = |reference: &mut Memory, change: JobChange| {
+        let changes = vec![change];
+        let (planned, _) = write::change_jobs(reference, &changes, now).unwrap();
+        let changed = runtime.block_on(store.change_jobs(changes, now)).unwrap();
+        assert_eq!(changed, planned.unwrap());
+        changed
     };
     match op {
         Op::Append(stream, bits) => {
@@ -149,16 +153,18 @@ fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseEr
                         .push((handler, name(*stream), position, JobStatus::Pending, 0));
                 }
             }
-            runtime.block_on(store.append(append)).unwrap();
+            let (planned, _) = write::append(&mut model.reference, &append).unwrap();
+            let appended = runtime.block_on(store.append(append)).unwrap();
+            prop_assert_eq!(planned.unwrap(), appended);
         }
         Op::Change(job, how) if !model.jobs.is_empty() => {
             let index = usize::from(*job) % model.jobs.len();
-            let changed = change(change_of(index as u64 + 1, *how));
+            let changed = change(&mut model.reference, change_of(index as u64 + 1, *how));
             prop_assert_eq!(changed[0].is_some(), model.change(index, *how));
         }
         Op::Change(..) => {}
         Op::ReleaseAll => {
-            change(JobChange::ReleaseAll);
+            change(&mut model.reference, JobChange::ReleaseAll);
             for index in 0..model.jobs.len() {
                 model.change(index, How::Release);
             }
@@ -169,10 +175,13 @@ fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseEr
             let open = model.jobs.iter().any(|(own, _, at, status, _)| {
                 *own == handler && *at == position && *status != JobStatus::Completed
             });
-            let made = change(JobChange::Add {
-                handler: handler.to_owned(),
-                position: Position(position),
-            });
+            let made = change(
+                &mut model.reference,
+                JobChange::Add {
+                    handler: handler.to_owned(),
+                    position: Position(position),
+                },
+            );
             prop_assert_eq!(made[0].is_some(), !open);
             if !open {
                 let stream = model.events[index].clone();
@@ -203,6 +212,13 @@ fn compare(store: &RedbStore, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(job.blocked_by, held);
     }
     prop_assert_eq!(view.job(model.jobs.len() as u64 + 1).unwrap(), None);
+    for (id, job) in &model.reference.jobs {
+        let found = view.job(*id).unwrap().map(|found| Job {
+            blocked_by: None,
+            ..found
+        });
+        prop_assert_eq!(found.as_ref(), Some(job));
+    }
     let mut counts: BTreeMap<&str, JobCounts> = BTreeMap::new();
     for (handler, _, _, status, _) in &model.jobs {
         let counts = counts.entry(handler).or_default();

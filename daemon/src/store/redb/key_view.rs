@@ -57,21 +57,29 @@ impl<'a> KeyHolds<'a> {
             .map_err(engine(DOING))?;
         for entry in holds.rev() {
             let (place, hold) = entry.map_err(engine(DOING))?;
-            let (holder, until, since_at, until_at) = hold.value();
-            let hold = KeyHold {
-                stream: StreamName::new(holder).map_err(|error| StoreError::Damaged {
-                    place: self.key.to_string(),
-                    detail: error.to_string(),
-                })?,
-                since: Position(place.value().3),
-                until: Some(until).filter(|&until| until != 0).map(Position),
-                since_at: Timestamp::from_micros(since_at),
-                until_at: (until != 0).then(|| Timestamp::from_micros(until_at)),
-            };
+            let hold = hold_of(self.key, place.value(), hold.value())?;
             if fits(&hold) {
                 return Ok(Some(hold));
             }
         }
         Ok(None)
     }
+}
+
+/// A hold of a key as the table has it.
+pub(super) fn hold_of(
+    key: &UniqueKey,
+    (.., since): (&str, &str, &str, u64),
+    (holder, until, since_at, until_at): (&str, u64, i64, i64),
+) -> Result<KeyHold, StoreError> {
+    Ok(KeyHold {
+        stream: StreamName::new(holder).map_err(|error| StoreError::Damaged {
+            place: key.to_string(),
+            detail: error.to_string(),
+        })?,
+        since: Position(since),
+        until: (until != 0).then_some(Position(until)),
+        since_at: Timestamp::from_micros(since_at),
+        until_at: (until != 0).then(|| Timestamp::from_micros(until_at)),
+    })
 }

@@ -1,136 +1,144 @@
-//! Single records, read inside the write transaction: what earlier appends of the same transaction wrote is there already.
+//! Single records, read inside a write transaction: what earlier batches of the same group wrote is there already.
 
-use redb::{ReadableTable, WriteTransaction};
+use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::keys::UniqueKey;
 
-use super::engine;
-use super::record::{decode_decision, decode_event, decode_stream};
-use super::tables::{
-    COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS,
-};
-use crate::store::{StoreError, StreamInfo};
+use super::key_view::hold_of;
+use super::open_tables::OpenTables;
+use super::record::{decode_decision, decode_event, decode_job, decode_stream};
+use super::tables::{PRUNED, status_code};
+use crate::store::write::{JobLookup, Lookup, missing};
+use crate::store::{Head, Job, KeyHold, StoreError, StreamInfo};
 
-/// The position of the last event.
-pub(super) fn head(txn: &WriteTransaction) -> Result<Position, StoreError> {
-    let events = txn
-        .open_table(EVENTS)
-        .map_err(engine("opening the events"))?;
-    let last = events.last().map_err(engine("reading the head"))?;
-    Ok(Position(last.map_or(0, |(position, _)| position.value())))
-}
+type StoreResult<T> = Result<T, StoreError>;
 
-/// The sequence of the last decision.
-pub(super) fn last_decision(txn: &WriteTransaction) -> Result<u64, StoreError> {
-    let decisions = txn
-        .open_table(DECISIONS)
-        .map_err(engine("opening the decisions"))?;
-    let last = decisions
-        .last()
-        .map_err(engine("reading the last decision"))?;
-    Ok(last.map_or(0, |(sequence, _)| sequence.value()))
-}
+impl OpenTables<'_> {
+    /// A stream's number.
+    pub(super) fn number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
+        let number = self.stream_numbers.get(stream.as_str())?;
+        Ok(number.map(|number| number.value()))
+    }
 
-/// The position of the event with this id.
-pub(super) fn position_of(
-    txn: &WriteTransaction,
-    event_id: &str,
-) -> Result<Option<u64>, StoreError> {
-    let ids = txn
-        .open_table(EVENT_IDS)
-        .map_err(engine("opening the event ids"))?;
-    let position = ids.get(event_id).map_err(engine("reading an event id"))?;
-    Ok(position.map(|position| position.value()))
-}
-
-/// The sequence of the decision on this command.
-pub(super) fn sequence_of(
-    txn: &WriteTransaction,
-    command_id: &str,
-) -> Result<Option<u64>, StoreError> {
-    let ids = txn
-        .open_table(COMMAND_IDS)
-        .map_err(engine("opening the command ids"))?;
-    let sequence = ids
-        .get(command_id)
-        .map_err(engine("reading a command id"))?;
-    Ok(sequence.map(|sequence| sequence.value()))
-}
-
-pub(super) fn decision(txn: &WriteTransaction, sequence: u64) -> Result<Decision, StoreError> {
-    let decisions = txn
-        .open_table(DECISIONS)
-        .map_err(engine("opening the decisions"))?;
-    let record = decisions
-        .get(sequence)
-        .map_err(engine("reading a decision"))?;
-    let record = record.ok_or_else(|| missing(format!("decision {sequence}")))?;
-    decode_decision(sequence, record.value())
-}
-
-pub(super) fn event_at(
-    txn: &WriteTransaction,
-    stream: &StreamName,
-    revision: Revision,
-) -> Result<Event, StoreError> {
-    let place = || format!("revision {revision} of `{stream}`");
-    let numbers = txn
-        .open_table(STREAM_NUMBERS)
-        .map_err(engine("opening the streams"))?;
-    let number = numbers
-        .get(stream.as_str())
-        .map_err(engine("reading a stream"))?
-        .ok_or_else(|| missing(place()))?;
-    let index = txn
-        .open_table(STREAM_EVENTS)
-        .map_err(engine("opening the stream index"))?;
-    let entry = index
-        .get((number.value(), revision.0))
-        .map_err(engine("reading the stream index"))?;
-    let (position, _) = entry.ok_or_else(|| missing(place()))?.value();
-    event(txn, position)
-}
-
-pub(super) fn event(txn: &WriteTransaction, position: u64) -> Result<Event, StoreError> {
-    let events = txn
-        .open_table(EVENTS)
-        .map_err(engine("opening the events"))?;
-    let record = events.get(position).map_err(engine("reading an event"))?;
-    decode_event(
-        position,
-        record
-            .ok_or_else(|| missing(format!("the event at position {position}")))?
-            .value(),
-    )
-}
-
-pub(super) fn missing(place: String) -> StoreError {
-    StoreError::Damaged {
-        place,
-        detail: "an index names it, but it is not there".to_owned(),
+    /// How many jobs of a handler are of a status, or under [`PRUNED`] were pruned.
+    pub(super) fn job_count(&self, handler: &str, status: u8) -> StoreResult<u64> {
+        let count = self.job_counts.get((handler, status))?;
+        Ok(count.map_or(0, |count| count.value()))
     }
 }
 
-/// A stream's number and record.
-pub(super) fn load_stream(
-    txn: &WriteTransaction,
-    stream: &StreamName,
-) -> Result<Option<(u64, StreamInfo)>, StoreError> {
-    let numbers = txn
-        .open_table(STREAM_NUMBERS)
-        .map_err(engine("opening the streams"))?;
-    let Some(number) = numbers
-        .get(stream.as_str())
-        .map_err(engine("reading a stream"))?
-    else {
-        return Ok(None);
-    };
-    let number = number.value();
-    let streams = txn
-        .open_table(STREAMS)
-        .map_err(engine("opening the streams"))?;
-    let record = streams.get(number).map_err(engine("reading a stream"))?;
-    let record = record.ok_or_else(|| missing(format!("the record of `{stream}`")))?;
-    Ok(Some((number, decode_stream(number, record.value())?)))
+impl Lookup for OpenTables<'_> {
+    fn head(&self) -> StoreResult<Head> {
+        let position = self.events.last()?.map_or(0, |(key, _)| key.value());
+        let decision = self.decisions.last()?.map_or(0, |(key, _)| key.value());
+        Ok(Head {
+            position: Position(position),
+            decision,
+        })
+    }
+
+    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        let record = self.streams.get(number)?;
+        let record = record.ok_or_else(|| missing(format!("the record of `{stream}`")))?;
+        decode_stream(number, record.value()).map(Some)
+    }
+
+    fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {
+        let record = self.events.get(position.0)?;
+        record
+            .map(|record| decode_event(position.0, record.value()))
+            .transpose()
+    }
+
+    fn event_at_revision(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> StoreResult<Option<Event>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        match self.stream_events.get((number, revision.0))? {
+            Some(entry) => self.event_at(Position(entry.value().0)),
+            None => Ok(None),
+        }
+    }
+
+    fn position_of(&self, event_id: &str) -> StoreResult<Option<Position>> {
+        let position = self.event_ids.get(event_id)?;
+        Ok(position.map(|position| Position(position.value())))
+    }
+
+    fn decision(&self, sequence: u64) -> StoreResult<Option<Decision>> {
+        let record = self.decisions.get(sequence)?;
+        record
+            .map(|record| decode_decision(sequence, record.value()))
+            .transpose()
+    }
+
+    fn sequence_of(&self, command_id: &str) -> StoreResult<Option<u64>> {
+        let sequence = self.command_ids.get(command_id)?;
+        Ok(sequence.map(|sequence| sequence.value()))
+    }
+
+    fn last_hold(&self, category: &str, key: &UniqueKey) -> StoreResult<Option<KeyHold>> {
+        let (name, value) = (key.name.as_str(), key.value.as_str());
+        let range = (category, name, value, 0)..=(category, name, value, u64::MAX);
+        match self.keys.range(range)?.next_back().transpose()? {
+            Some((place, hold)) => hold_of(key, place.value(), hold.value()).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl JobLookup for OpenTables<'_> {
+    fn job(&self, id: u64) -> StoreResult<Option<Job>> {
+        let record = self.jobs.get(id)?;
+        record
+            .map(|record| decode_job(id, record.value()))
+            .transpose()
+    }
+
+    fn last_job(&self) -> StoreResult<u64> {
+        Ok(self.jobs.last()?.map_or(0, |(id, _)| id.value()))
+    }
+
+    fn has_open_job(&self, position: Position, handler: &str) -> StoreResult<bool> {
+        let open = self.jobs_open_by_event.get((position.0, handler))?;
+        Ok(open.is_some())
+    }
+
+    fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {
+        let processing = status_code(JobStatus::Processing);
+        let mut ids = Vec::new();
+        for entry in self.job_counts.iter()? {
+            let (key, _) = entry?;
+            let (handler, status) = key.value();
+            if status != processing {
+                continue;
+            }
+            let range = (handler, processing, 0)..=(handler, processing, u64::MAX);
+            for job in self.jobs_by_handler.range(range)? {
+                ids.push(job?.0.value().2);
+            }
+        }
+        Ok(ids)
+    }
+
+    fn completed_kept(&self, handler: &str) -> StoreResult<u64> {
+        let completed = self.job_count(handler, status_code(JobStatus::Completed))?;
+        Ok(completed.saturating_sub(self.job_count(handler, PRUNED)?))
+    }
+
+    fn oldest_completed(&self, handler: &str, limit: usize) -> StoreResult<Vec<u64>> {
+        let completed = status_code(JobStatus::Completed);
+        let range = (handler, completed, 0)..=(handler, completed, u64::MAX);
+        let oldest = self.jobs_by_handler.range(range)?.take(limit);
+        oldest.map(|entry| Ok(entry?.0.value().2)).collect()
+    }
 }

@@ -2,24 +2,21 @@
 //!
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
-mod append;
+mod apply;
 pub(crate) mod backend;
-mod decisions;
 mod density;
 mod file;
 mod guarded_view;
 mod job_view;
-mod jobs;
 mod key_view;
 mod lookup;
+mod open_tables;
 pub(crate) mod opening;
 mod query;
 mod recent;
 mod record;
-mod repeat;
 mod tables;
 mod view;
-mod write;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Random operations on a store that is closed and opened again in between, against a plain model in memory.
+//! Random operations on a store that is closed and opened again in between, against a plain model of what they promise, and
+//! against the same plans applied to lists in memory: those must agree to the letter.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +14,7 @@ use whodunit_core::keys::UniqueKey;
 
 use super::tests::Shared;
 use super::*;
+use crate::store::write::{self, Lookup, memory::Memory};
 use crate::store::{
     DecisionFilter, Direction, LogFilter, PendingDecision, StreamFilter, StreamOrder,
 };
@@ -355,8 +357,9 @@ fn end(answer: &Result<AppendResult, AppendError>) -> End {
     }
 }
 
-/// Everything a view says, beside everything the model says.
-fn assert_same(model: &Model, view: &dyn View) {
+/// Everything a view says, beside everything the model and the reference say.
+fn assert_same(model: &Model, reference: &Memory, view: &dyn View) {
+    assert_reference(reference, view);
     let head = Head {
         position: Position(model.log.len() as u64),
         decision: model.decisions.len() as u64,
@@ -384,6 +387,29 @@ fn assert_same(model: &Model, view: &dyn View) {
     assert_eq!(decisions, model.decisions);
     assert_same_streams(model, view);
     assert_lookups(model, view);
+}
+
+fn assert_reference(reference: &Memory, view: &dyn View) {
+    assert_eq!(view.head(), reference.head().unwrap());
+    for (n, decision) in (1..).zip(&reference.decisions) {
+        assert_eq!(view.decision(n).unwrap().as_ref(), Some(decision));
+    }
+    for placed in &reference.events {
+        let event = &placed.event;
+        assert_eq!(view.event_at(event.position).unwrap().as_ref(), Some(event));
+        let effective = view.effective_at(&event.stream, event.revision).unwrap();
+        assert_eq!(effective, Some(placed.effective_at));
+    }
+    for (name, info) in &reference.streams {
+        assert_eq!(view.stream(name).unwrap().as_ref(), Some(info));
+    }
+    for ((category, key), holds) in &reference.holds {
+        for hold in holds {
+            let found = view.key_holder(category, key, Some(hold.since)).unwrap();
+            let expected = hold.until != Some(hold.since);
+            assert_eq!(found.as_ref(), expected.then_some(hold));
+        }
+    }
 }
 
 fn assert_same_streams(model: &Model, view: &dyn View) {
@@ -493,7 +519,7 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
         let backend = Shared(Arc::clone(&memory));
         RedbStore::open_backend(backend, StoreOptions::Durable).unwrap()
     };
-    let (mut store, mut model) = (open(), Model::default());
+    let (mut store, mut model, mut reference) = (open(), Model::default(), Memory::default());
     for (n, op) in ops.into_iter().enumerate() {
         match op {
             Op::Append(asked) => {
@@ -503,7 +529,12 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                     decision: model.decisions.len() as u64,
                 };
                 let expected = model.append(&append);
+                let (planned, _) = write::append(&mut reference, &append).unwrap();
                 let answer = runtime.block_on(store.append(append));
+                prop_assert_eq!(end(&planned), end(&answer), "operation {}", n);
+                if let (Ok(planned), Ok(answer)) = (&planned, &answer) {
+                    prop_assert_eq!(planned, answer, "operation {}: {:?}", n, asked);
+                }
                 prop_assert_eq!(end(&answer), expected, "operation {}: {:?}", n, asked);
                 if !matches!(&answer, Ok(appended) if !appended.repeated) {
                     prop_assert_eq!(*store.head().borrow(), before);
@@ -531,14 +562,14 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                 }
                 drop(store);
                 store = open();
-                assert_same(&model, &*store.view().unwrap());
+                assert_same(&model, &reference, &*store.view().unwrap());
             }
         }
         if n % 10 == 0 {
-            assert_same(&model, &*store.view().unwrap());
+            assert_same(&model, &reference, &*store.view().unwrap());
         }
     }
-    assert_same(&model, &*store.view().unwrap());
+    assert_same(&model, &reference, &*store.view().unwrap());
     Ok(())
 }
 

@@ -251,7 +251,7 @@ pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
     sync_directory(above.unwrap_or(Path::new(".")))
 }
 
-/// Makes a directory that only its owner may look into: what a store holds (hashes, names, addresses) is nobody else's.
+/// Makes a directory that only its owner can read: a store holds password hashes, names and addresses.
 fn create_private(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
@@ -260,7 +260,7 @@ fn create_private(directory: &Path) -> std::io::Result<()> {
 }
 
 /// Makes a file that only its owner may read or write where it is absent, and keeps one that is there to its owner: what
-/// we write is nobody else's, whatever the directory around it allows.
+/// we write can be read by its owner only, whatever the directory around it allows.
 pub(crate) fn make_private_file(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);

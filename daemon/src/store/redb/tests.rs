@@ -220,7 +220,7 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
             match store.append(fact("a-1", n)).await {
                 Ok(appended) => acknowledged = appended.position.0,
                 Err(error) => {
-                    // Whoever runs the daemon must read why, not only that it failed.
+                    // The operator must be able to read why, not only that it failed.
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     reasons += u32::from(cause.is_some_and(|why| why.contains("the disk is gone")));
                     break;
@@ -228,7 +228,7 @@ async fn whatever_write_fails_the_acknowledged_events_survive() {
             }
         }
         failed += u32::from(acknowledged < 20);
-        // And is told so by whoever looks whether all is well.
+        // And the stats say so.
         let read_only = store.stats().unwrap().read_only;
         assert_eq!(read_only, acknowledged < 20, "budget {budget}");
         left.store(0, Ordering::SeqCst);
@@ -293,7 +293,7 @@ async fn dropping_the_store_finishes_what_was_queued_and_gives_the_file_up() {
     assert_eq!(open(directory.path()).head().borrow().position.0, 500);
 }
 
-/// A damaged record is the trouble of whoever needs it, and not of those who happen to share a commit with them.
+/// A damaged record fails the request that needs it, not other requests that share its commit.
 #[tokio::test]
 async fn a_damaged_record_is_reported_and_harms_nobody_else() {
     let directory = tempfile::tempdir().unwrap();
@@ -338,4 +338,36 @@ async fn a_damaged_record_is_reported_and_harms_nobody_else() {
         "the event at position 1 is damaged: record version 9 is unknown"
     );
     assert!(view.event_by_id("b-1/1").unwrap().is_some());
+}
+
+/// However many wait, a commit takes no more than its bounds say; none is left behind for good.
+#[test]
+fn a_group_is_bounded_by_requests_and_by_bytes() {
+    use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+    let groups = |bytes: usize, count: usize| {
+        let (queue, mut waiting) = mpsc::channel(count);
+        for _ in 0..count {
+            let mut append = fact("a-1", 1);
+            append.events[0].data = json!({"text": "x".repeat(bytes)}).into();
+            let (to, _answer) = oneshot::channel();
+            let write = Write::Append(Box::new(append), to);
+            assert!(queue.try_send(Request::Write(write)).is_ok());
+        }
+        let (mut sizes, mut closing) = (Vec::new(), Vec::new());
+        while let Ok(first) = waiting.try_recv() {
+            sizes.push(writer::take_group(first, &mut waiting, &mut closing).len());
+        }
+        sizes
+    };
+    let third = GROUP_BYTES_MAX / 3;
+    assert_eq!(groups(third, 7), [3, 3, 1]);
+    assert_eq!(
+        groups(2 * GROUP_BYTES_MAX, 2),
+        [1, 1],
+        "a large one goes alone"
+    );
+    assert_eq!(
+        groups(1, 2 * GROUP_REQUESTS_MAX + 1),
+        [GROUP_REQUESTS_MAX, GROUP_REQUESTS_MAX, 1]
+    );
 }

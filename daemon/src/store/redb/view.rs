@@ -15,13 +15,13 @@ use whodunit_core::time::Timestamp;
 use super::engine;
 use super::job_view;
 use super::key_view::KeyHolds;
-use super::lookup::missing;
 use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
 use super::tables::{
     CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, LATE_EVENTS, SNAPSHOTS,
     STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS,
 };
+use crate::store::write::missing;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
     JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, Snapshot, StoreError,

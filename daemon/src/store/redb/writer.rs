@@ -1,32 +1,31 @@
 //! The one thread that writes.
 //!
-//! Owns the write transaction. It takes a waiting request, and all that wait behind it up to [`GROUP_MAX`], into one
-//! transaction, commits it durably, announces the head, and only then replies: group commit. A refused request leaves no
-//! trace in the transaction it shares. When the engine fails, nobody of the group is acknowledged.
+//! Owns the write transaction. It takes a waiting request, and those that wait behind it up to [`GROUP_REQUESTS_MAX`] and
+//! [`GROUP_BYTES_MAX`], into one transaction, commits it durably, announces the head, and only then replies: group commit.
+//! What a request comes to is planned by [`write`](crate::store::write); a refused one leaves no trace in the transaction it
+//! shares. When the engine fails, no request of the group is acknowledged.
 
-use redb::{Durability, ReadableTable, WriteTransaction};
+use redb::{Durability, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
-use super::append::append;
-use super::decisions::restore_decision;
 use super::file::{File, label_redacted_copy};
-use super::jobs;
-use super::lookup::{head, last_decision};
-use super::tables::{SNAPSHOTS, STREAM_NUMBERS};
+use super::open_tables::OpenTables;
 use super::{StoreOptions, engine};
+use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+use crate::store::write::{self, Lookup, Weight};
 use crate::store::{
     Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, Snapshot, StoreError,
 };
 
-/// How many requests share a commit at most.
-const GROUP_MAX: usize = 512;
-
 /// What the writer is asked for.
 pub(super) enum Request {
     Write(Write),
-    Close(oneshot::Sender<Result<(), StoreError>>),
+    Close(Closing),
 }
+
+/// Where the answer to closing the store goes.
+pub(super) type Closing = oneshot::Sender<Result<(), StoreError>>;
 
 /// Something to write, and where the answer goes.
 pub(super) enum Write {
@@ -53,43 +52,60 @@ enum Reply {
     Restore(Result<bool, AppendError>),
     Snapshot,
     Labelled,
-    Jobs {
-        jobs: Vec<Option<Job>>,
-        /// Whether losing the change in a crash would make somebody do their work again for nothing.
-        durable: bool,
-    },
+    Jobs(Result<Vec<Option<Job>>, StoreError>),
 }
 
 impl Write {
     /// Writes into the transaction. An error here means that the transaction must be given up; that a request was refused
     /// is a reply like any other.
-    fn apply(&self, txn: &WriteTransaction) -> Result<Reply, StoreError> {
-        match self {
-            Self::Append(request, _) => {
-                append(txn, request).map(|result| Reply::Append(Box::new(result)))
+    fn apply(
+        &self,
+        txn: &WriteTransaction,
+        tables: &mut OpenTables<'_>,
+    ) -> Result<(Reply, Weight), StoreError> {
+        Ok(match self {
+            Self::Append(append, _) => {
+                let (result, weight) = write::append(tables, append)?;
+                (Reply::Append(Box::new(result)), weight)
             }
             Self::RestoreDecision(decision, _) => {
-                restore_decision(txn, RestoredDecision::clone(decision)).map(Reply::Restore)
+                let (result, weight) = write::restore_decision(tables, decision)?;
+                (Reply::Restore(result), weight)
             }
-            Self::Snapshot(snapshot, _) => save(txn, snapshot).map(|()| Reply::Snapshot),
-            Self::LabelRedactedCopy(_) => label_redacted_copy(txn).map(|()| Reply::Labelled),
+            Self::Snapshot(snapshot, _) => {
+                tables.save_snapshot(snapshot)?;
+                (Reply::Snapshot, Weight::Derived)
+            }
+            Self::LabelRedactedCopy(_) => {
+                label_redacted_copy(txn)?;
+                (Reply::Labelled, Weight::Durable)
+            }
             Self::Jobs { changes, at, .. } => {
-                let durable = !changes
-                    .iter()
-                    .all(|change| matches!(change, JobChange::Begin { .. }));
-                jobs::change(txn, changes, *at).map(|jobs| Reply::Jobs { jobs, durable })
+                let (result, weight) = write::change_jobs(tables, changes, *at)?;
+                (Reply::Jobs(result), weight)
             }
+        })
+    }
+
+    /// About how many bytes it brings.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Append(append, _) => append.bytes(),
+            Self::RestoreDecision(restored, _) => restored.bytes(),
+            Self::Snapshot(snapshot, _) => snapshot.state.len(),
+            Self::LabelRedactedCopy(_) => 0,
+            Self::Jobs { changes, .. } => changes.iter().map(JobChange::bytes).sum(),
         }
     }
 
-    /// Sends the answer. That nobody listens any more is no error.
+    /// Sends the answer. A receiver that is gone is not an error.
     fn answer(self, reply: Reply) {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
             (Self::RestoreDecision(_, to), Reply::Restore(result)) => drop(to.send(result)),
             (Self::Snapshot(_, to), Reply::Snapshot)
             | (Self::LabelRedactedCopy(to), Reply::Labelled) => drop(to.send(Ok(()))),
-            (Self::Jobs { to, .. }, Reply::Jobs { jobs, .. }) => drop(to.send(Ok(jobs))),
+            (Self::Jobs { to, .. }, Reply::Jobs(result)) => drop(to.send(result)),
             // `apply` gives each request a reply of its own kind.
             (write, _) => write.fail("its reply is of another request"),
         }
@@ -116,19 +132,7 @@ pub(super) fn run(
 ) {
     let mut closing = Vec::new();
     while let Some(first) = requests.blocking_recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP_MAX
-            && let Ok(next) = requests.try_recv()
-        {
-            group.push(next);
-        }
-        let mut writes = Vec::with_capacity(group.len());
-        for request in group {
-            match request {
-                Request::Write(write) => writes.push(write),
-                Request::Close(reply) => closing.push(reply),
-            }
-        }
+        let writes = take_group(first, &mut requests, &mut closing);
         commit_group(file, options, writes, announce);
         if !closing.is_empty() {
             // What is queued already is still written; nothing more gets in.
@@ -142,6 +146,28 @@ pub(super) fn run(
     for reply in closing {
         drop(reply.send(outcome.clone().map_err(|cause| failed("closing", cause))));
     }
+}
+
+/// The writes that share a commit: the first, and those that wait behind it up to the bounds of a group.
+pub(super) fn take_group(
+    first: Request,
+    requests: &mut mpsc::Receiver<Request>,
+    closing: &mut Vec<Closing>,
+) -> Vec<Write> {
+    let (mut writes, mut bytes) = (Vec::new(), 0);
+    let mut next = Some(first);
+    while let Some(request) = next {
+        match request {
+            Request::Write(write) => {
+                bytes += write.bytes();
+                writes.push(write);
+            }
+            Request::Close(reply) => closing.push(reply),
+        }
+        let full = writes.len() >= GROUP_REQUESTS_MAX || bytes >= GROUP_BYTES_MAX;
+        next = if full { None } else { requests.try_recv().ok() };
+    }
+    writes
 }
 
 fn failed(doing: &'static str, cause: String) -> StoreError {
@@ -196,8 +222,8 @@ fn commit_group(
     }
 }
 
-/// Writes and commits a group; the new head when anything but snapshots was written. An error means that nothing was
-/// acknowledged, and nothing is, except perhaps by the disk when the commit itself failed.
+/// Writes and commits a group; the new head when the log has grown. An error means that nothing was acknowledged, and
+/// nothing is, except perhaps by the disk when the commit itself failed.
 fn try_group(
     file: &File,
     options: StoreOptions,
@@ -205,67 +231,26 @@ fn try_group(
     replies: &mut Vec<Reply>,
 ) -> Result<Option<Head>, StoreError> {
     let mut txn = file.with(|database| database.begin_write().map_err(engine("beginning")))?;
-    // What the log has more of; what else must outlive a crash; what need not.
-    let (mut facts, mut durable, mut derived) = (false, false, false);
+    let mut tables = OpenTables::new(&txn);
+    let mut heaviest = Weight::Nothing;
     for write in group {
-        let reply = write.apply(&txn)?;
-        match &reply {
-            Reply::Append(result) => {
-                facts |= result.as_ref().as_ref().is_ok_and(|done| !done.repeated);
-            }
-            Reply::Restore(Ok(written)) => facts |= written,
-            Reply::Snapshot => derived = true,
-            Reply::Labelled => durable = true,
-            Reply::Jobs { durable: now, .. } => {
-                durable |= now;
-                derived |= !now;
-            }
-            Reply::Restore(Err(_)) => {}
-        }
+        let (reply, weight) = write.apply(&txn, &mut tables)?;
+        heaviest = heaviest.max(weight);
         replies.push(reply);
     }
-    if !facts && !durable && !derived {
-        txn.abort().map_err(engine("giving up an empty commit"))?;
-        return Ok(None);
-    }
-    let head = read_head(&txn)?;
-    // Snapshots are derived, and jobs that are only begun are released after a crash: losing them costs nothing, so
-    // nobody waits for the disk.
-    let durability = if facts || durable {
-        options.durability()
-    } else {
-        Durability::None
+    let head = tables.head()?;
+    drop(tables);
+    let durability = match heaviest {
+        Weight::Nothing => {
+            txn.abort().map_err(engine("giving up an empty commit"))?;
+            return Ok(None);
+        }
+        // Losing it costs nothing, so no client waits for the disk.
+        Weight::Derived => Durability::None,
+        Weight::Durable | Weight::Logged => options.durability(),
     };
     txn.set_durability(durability)
         .map_err(engine("choosing how durable a commit is"))?;
     txn.commit().map_err(engine("committing"))?;
-    Ok(facts.then_some(head))
-}
-
-fn read_head(txn: &WriteTransaction) -> Result<Head, StoreError> {
-    Ok(Head {
-        position: head(txn)?,
-        decision: last_decision(txn)?,
-    })
-}
-
-fn save(txn: &WriteTransaction, snapshot: &Snapshot) -> Result<(), StoreError> {
-    let doing = "saving a snapshot";
-    let numbers = txn.open_table(STREAM_NUMBERS).map_err(engine(doing))?;
-    let Some(number) = numbers
-        .get(snapshot.stream.as_str())
-        .map_err(engine(doing))?
-    else {
-        return Ok(());
-    };
-    let mut snapshots = txn.open_table(SNAPSHOTS).map_err(engine(doing))?;
-    let key = (
-        number.value(),
-        snapshot.rules_hash.as_str(),
-        snapshot.revision.0,
-    );
-    snapshots
-        .insert(key, snapshot.state.as_slice())
-        .map_err(engine(doing))?;
-    Ok(())
+    Ok((heaviest == Weight::Logged).then_some(head))
 }

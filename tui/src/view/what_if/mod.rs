@@ -1,5 +1,7 @@
 //! The what-if screen: the scenario, the two worlds side by side, and the state at its end.
 
+mod state;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -8,8 +10,7 @@ use whodunit_core::api::what_if::{
     Action, Continuation, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep,
 };
 
-use super::state::{FieldRow, fields};
-use super::{below, failure, first_row, loading, pane, warning_lines};
+use super::{failure, first_row, pane};
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::{WhatIfScreen, World};
 use crate::model::{App, Remote};
@@ -32,7 +33,7 @@ pub(super) fn draw(
         .areas(area);
         draw_scenario(app, screen, history, frame, scenario);
         draw_worlds(app, screen, history, frame, worlds);
-        draw_state(app, screen, frame, state);
+        state::draw(app, screen, frame, state);
     } else {
         let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4;
         let [scenario, worlds, state] = Layout::vertical([
@@ -43,7 +44,7 @@ pub(super) fn draw(
         .areas(area);
         draw_scenario(app, screen, history, frame, scenario);
         draw_worlds(app, screen, history, frame, worlds);
-        draw_state(app, screen, frame, state);
+        state::draw(app, screen, frame, state);
     }
 }
 
@@ -78,18 +79,15 @@ fn draw_scenario(
         ),
     ])];
     let then = match scenario.continuation {
-        Continuation::None => "ends here (m re-folds the rest)",
-        Continuation::Refold => "re-fold: recorded events applied, no rules run",
+        Continuation::None => "stops here (m re-folds later events)",
+        Continuation::Refold => "re-folds later events; no rules run",
     };
     lines.extend(change_lines(app, screen, history, cells));
     if screen.changes() == 0 && inner.height > 3 {
-        lines.push(Line::styled(
-            "nothing is changed yet:",
-            theme.style(Token::Muted),
-        ));
+        lines.push(Line::styled("no changes yet:", theme.style(Token::Muted)));
         for hint in [
             "x drops the selected event",
-            "e edits what it said",
+            "e edits its data",
             "a runs a command",
             "E adds a raw event",
         ] {
@@ -315,7 +313,7 @@ fn world_lines(
         World::After(revision) => (
             revision.to_string(),
             name(*revision),
-            "(after the end)".to_owned(),
+            "(not applied)".to_owned(),
             Token::Future,
             None,
         ),
@@ -371,126 +369,5 @@ fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
         (StepKind::Event, _) => (format!("{name} (event)"), Token::Added),
         (StepKind::Recorded, _) if step.edited => ("(replaced)".to_owned(), Token::Changed),
         (StepKind::Recorded, _) => ("= re-folded".to_owned(), Token::Plain),
-    }
-}
-
-fn draw_state(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = app.theme;
-    let title = match screen.result.value() {
-        Some(out) => format!(
-            "state · was {} | what if {}",
-            out.actual.revision, out.revision
-        ),
-        None => "state at the end".to_owned(),
-    };
-    let framed = |below: &str| {
-        let title = cut(
-            &format!("{title}{below}"),
-            usize::from(area.width).saturating_sub(5),
-        );
-        pane(theme, &title, screen.pane == 2)
-    };
-    let inner = framed("").inner(area);
-    let Some(out) = screen.result.value() else {
-        frame.render_widget(framed(""), area);
-        if screen.result.failure().is_none() {
-            loading(app, frame, inner, "the what-if");
-        }
-        return;
-    };
-    let cells = usize::from(inner.width);
-    let mut lines = warning_lines(theme, &out.warnings, cells);
-    lines.extend(state_lines(app, out, cells));
-    let scroll = screen.state_scroll.min(lines.len().saturating_sub(1));
-    frame.render_widget(framed(&below(&lines, scroll, inner.height)), area);
-    frame.render_widget(
-        Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
-        inner,
-    );
-}
-
-fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
-    let theme = app.theme;
-    let (was, then) = (fields(&out.actual.state), fields(&out.state));
-    let value = |rows: &[FieldRow], path: &str| {
-        rows.iter()
-            .find(|row| row.path == path)
-            .and_then(|row| row.value.clone())
-    };
-    let changed = |path: &str| {
-        out.diff.iter().any(|entry| {
-            path == entry.path
-                || path
-                    .strip_prefix(entry.path.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    let mut paths: Vec<&FieldRow> = was.iter().collect();
-    paths.extend(
-        then.iter()
-            .filter(|row| !was.iter().any(|other| other.path == row.path)),
-    );
-    let column = paths
-        .iter()
-        .map(|row| width(&safe(&row.name)))
-        .max()
-        .unwrap_or(0)
-        .clamp(6, (cells / 3).max(6));
-    let half = cells.saturating_sub(column + 4) / 2;
-    let mut lines = vec![Line::styled(
-        format!(
-            "  {} {} {}",
-            fit("", column),
-            fit("as it was", half),
-            cut("what if", half)
-        ),
-        theme.style(Token::Muted),
-    )];
-    for row in paths {
-        let (before, after) = (value(&was, &row.path), value(&then, &row.path));
-        let (mark, token) = match (&before, &after) {
-            (None, _) => ("+", Token::Added),
-            (_, None) => ("-", Token::Rejected),
-            _ if changed(&row.path) => ("~", Token::Changed),
-            _ => (" ", Token::Plain),
-        };
-        let after = match (&after, token) {
-            (_, Token::Plain) => theme.glyph(Glyph::Same).to_owned(),
-            (None, _) => "(none)".to_owned(),
-            (Some(after), _) => after.clone(),
-        };
-        let before = before.unwrap_or_else(|| "(none)".to_owned());
-        let text = format!(
-            "{mark} {} {} {}",
-            fit(&safe(&row.name), column),
-            fit(&before, half),
-            cut(&after, half)
-        );
-        lines.push(Line::styled(text, theme.style(token)));
-    }
-    let sum = summary(out);
-    lines.push(Line::default());
-    lines.extend(
-        wrap(&sum, cells)
-            .into_iter()
-            .map(|line| Line::styled(line, theme.style(Token::Accent))),
-    );
-    lines
-}
-
-/// The scenario's outcome in one line.
-fn summary(out: &WhatIfOut) -> String {
-    let rejected = out
-        .steps
-        .iter()
-        .filter(|step| step.outcome == StepOutcome::Rejected)
-        .count();
-    let divergence = match out.first_divergence {
-        Some(at) => format!("first divergence at revision {at}"),
-        None => "no divergence: this is what happened".to_owned(),
-    };
-    match rejected {
-        0 => divergence,
-        _ => format!("{divergence} · {rejected} rejected"),
     }
 }

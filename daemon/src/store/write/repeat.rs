@@ -2,27 +2,27 @@
 
 use std::collections::HashSet;
 
-use redb::WriteTransaction;
 use whodunit_core::command::Outcome;
 use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::Revision;
 use whodunit_core::same::{same_optional, same_text};
 
-use super::append::Checked;
-use super::lookup::{decision, event, event_at, head, position_of, sequence_of};
+use super::Checked;
+use super::lookup::{Lookup, named_decision, named_event, recorded_event};
 use crate::store::{Append, AppendError, AppendResult, PendingDecision};
 
+/// A command that is on record gets the recorded outcome. Under its id another command is a conflict.
 pub(super) fn repeated_command(
-    txn: &WriteTransaction,
+    lookup: &impl Lookup,
     append: &Append,
 ) -> Checked<Option<AppendResult>> {
     let Some(PendingDecision { command, .. }) = &append.decision else {
         return Ok(None);
     };
-    let Some(sequence) = sequence_of(txn, &command.command_id)? else {
+    let Some(sequence) = lookup.sequence_of(&command.command_id)? else {
         return Ok(None);
     };
-    let decision = decision(txn, sequence)?;
+    let decision = named_decision(lookup, sequence)?;
     if decision.stream != command.stream || decision.command_type != command.command_type {
         let (command_id, sequence) = (command.command_id.clone(), decision.sequence);
         return Err(AppendError::CommandIdConflict {
@@ -39,7 +39,7 @@ pub(super) fn repeated_command(
         } => {
             let count = u64::from(*events);
             let events = (revision.0 + 1 - count.min(revision.0)..=revision.0)
-                .map(|revision| event_at(txn, &decision.stream, Revision(revision)))
+                .map(|revision| recorded_event(lookup, &decision.stream, Revision(revision)))
                 .collect::<Result<_, _>>()?;
             (*revision, *position, events)
         }
@@ -57,7 +57,7 @@ pub(super) fn repeated_command(
 /// An append whose event ids are all on record, in order, with the same content, is a repetition. One of whose ids any is
 /// on record otherwise is a conflict.
 pub(super) fn repeated_events(
-    txn: &WriteTransaction,
+    lookup: &impl Lookup,
     append: &Append,
 ) -> Checked<Option<AppendResult>> {
     let mut given = HashSet::new();
@@ -67,11 +67,11 @@ pub(super) fn repeated_events(
             continue;
         };
         if !given.insert(event_id) {
-            let (event_id, position) = (event_id.to_owned(), head(txn)?.next());
+            let (event_id, position) = (event_id.to_owned(), lookup.head()?.position.next());
             return Err(AppendError::EventIdConflict { event_id, position });
         }
-        if let Some(position) = position_of(txn, event_id)? {
-            let event = event(txn, position)?;
+        if let Some(position) = lookup.position_of(event_id)? {
+            let event = named_event(lookup, position)?;
             // A new command cannot have led to old events: its decision would be lost in a repetition.
             let decided = append.decision.is_some();
             if decided || event.stream != append.stream || !same_fact(new, &event) {

@@ -1,7 +1,7 @@
 //! The allow-list: where webhooks may go.
 //!
-//! Owns both questions: whether a URL's host is listed, asked once at start, and whether an address that its name resolves
-//! to will do, asked before every connection. A listed name vouches for hosts on the internet only; a private or loopback
+//! Owns both questions: whether a URL's host is listed, checked once at start, and whether an address that its name resolves
+//! to is allowed, checked before every connection. A listed name covers hosts on the internet only; a private or loopback
 //! address has to be listed itself, so that the owner of a name cannot point it into the network around the daemon.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::addresses::{Place, place};
+use super::addresses::{AddressClass, classify};
 
 /// Where webhooks may go.
 #[derive(Debug, Clone, Default)]
@@ -51,8 +51,10 @@ impl AllowList {
             Host::Ipv4(address) => self.lists((*address).into(), port),
             Host::Ipv6(address) => self.lists((*address).into(), port),
         };
-        match literal(&host).map(place) {
-            Some(Place::Never(what)) => Err(format!("`{host}` is {what}; no webhook goes there")),
+        match literal(&host).map(classify) {
+            Some(AddressClass::Never(what)) => {
+                Err(format!("`{host}` is {what}; webhooks are never sent there"))
+            }
             _ if listed => Ok(()),
             _ => Err(format!(
                 "its host is not on the allow-list; if it may be called, add \"{shown}\" to `allow` under `[webhooks]`"
@@ -60,7 +62,7 @@ impl AllowList {
         }
     }
 
-    /// Whether a connection to this address, for a URL with this host, will do.
+    /// Checks whether a connection to this address is allowed, for a URL with this host.
     ///
     /// # Errors
     /// A sentence.
@@ -70,18 +72,18 @@ impl AllowList {
         address: IpAddr,
         port: u16,
     ) -> Result<(), String> {
-        // Only `localhost` says by itself that this machine is meant.
+        // Only the name `localhost` may resolve to this machine without a listed address.
         let local = matches!(host, Host::Domain(name) if *name == "localhost");
-        let kind = match place(address) {
-            Place::Never(what) => {
+        let kind = match classify(address) {
+            AddressClass::Never(what) => {
                 return Err(format!(
-                    "`{host}` is at {address}, {what}; no webhook goes there"
+                    "`{host}` is at {address}, {what}; webhooks are never sent there"
                 ));
             }
-            Place::Public => return Ok(()),
-            Place::Loopback if local => return Ok(()),
-            Place::Loopback => "this machine itself",
-            Place::Private => "not an address on the internet",
+            AddressClass::Public => return Ok(()),
+            AddressClass::Loopback if local => return Ok(()),
+            AddressClass::Loopback => "this machine itself",
+            AddressClass::Private => "not an address on the internet",
         };
         if self.lists(address, port) {
             return Ok(());
@@ -100,14 +102,14 @@ impl Entry {
     fn parse(text: &str) -> Result<Self, String> {
         let entry = Self::read(text).ok_or_else(|| {
             format!(
-                "`{text}` is no entry of an allow-list; write `hooks.example.com`, `hooks.example.com:8443`, `127.0.0.1:9000`, `[::1]:9000` or `10.0.0.0/8`, without a scheme, path or wildcard"
+                "`{text}` is not a valid allow-list entry; write `hooks.example.com`, `hooks.example.com:8443`, `127.0.0.1:9000`, `[::1]:9000` or `10.0.0.0/8`, without a scheme, path or wildcard"
             )
         })?;
         if let Self::Address { address, .. } = entry
-            && let Place::Never(what) = place(address)
+            && let AddressClass::Never(what) = classify(address)
         {
             return Err(format!(
-                "`{text}` is {what}; no webhook goes there, listed or not"
+                "`{text}` is {what}; webhooks are never sent there, even when listed"
             ));
         }
         Ok(entry)
@@ -204,7 +206,7 @@ fn same_network(network: IpAddr, address: IpAddr, bits: u32) -> bool {
 mod tests {
     use super::*;
 
-    fn list(entries: &[&str]) -> AllowList {
+    fn allow_list(entries: &[&str]) -> AllowList {
         let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
         AllowList::parse(&entries).unwrap()
     }
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_url_needs_its_host_on_the_list() {
-        let list = list(&[
+        let list = allow_list(&[
             "hooks.example.com",
             "Other.Example:8443",
             "127.0.0.1:9000",
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn no_list_opens_an_address_that_no_webhook_goes_to() {
-        let list = list(&["169.254.0.0/16", "0.0.0.0/0", "::/0", "meta.example"]);
+        let list = allow_list(&["169.254.0.0/16", "0.0.0.0/0", "::/0", "meta.example"]);
         for bad in [
             "http://169.254.169.254/",
             "http://[::ffff:169.254.169.254]/",
@@ -262,7 +264,7 @@ mod tests {
             assert!(
                 url(&list, bad)
                     .unwrap_err()
-                    .contains("no webhook goes there"),
+                    .contains("webhooks are never sent there"),
                 "{bad}"
             );
         }
@@ -276,20 +278,20 @@ mod tests {
             let error = list
                 .check_address(&host, bad.parse().unwrap(), 80)
                 .unwrap_err();
-            assert!(error.contains("no webhook goes there"), "{error}");
+            assert!(error.contains("webhooks are never sent there"), "{error}");
         }
         let entry = ["169.254.169.254".to_owned()];
         assert!(
             AllowList::parse(&entry)
                 .unwrap_err()
                 .1
-                .contains("listed or not")
+                .contains("even when listed")
         );
     }
 
     #[test]
     fn a_name_vouches_for_the_internet_only() {
-        let named = list(&["hooks.example.com", "localhost"]);
+        let named = allow_list(&["hooks.example.com", "localhost"]);
         let host = Host::Domain("hooks.example.com");
         let check = |list: &AllowList, host: &Host<&str>, at: &str| {
             list.check_address(host, at.parse().unwrap(), 80)
@@ -309,7 +311,7 @@ mod tests {
             Ok(())
         );
         assert!(check(&named, &Host::Domain("localhost"), "10.0.0.1").is_err());
-        let both = list(&[
+        let both = allow_list(&[
             "hooks.example.com",
             "10.1.0.0/16",
             "127.0.0.1:80",

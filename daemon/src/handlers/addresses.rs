@@ -1,13 +1,13 @@
-//! What kind of place an IP address is.
+//! Classification of IP addresses: internet, loopback, private, forbidden.
 //!
 //! Owns the lists of addresses that a webhook never goes to, and of those it goes to only when the operator listed them. Looks
 //! through every form in which an IPv6 address carries an IPv4 one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What kind of place an address is.
+/// Classes of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AddressClass {
     /// A host on the internet.
     Public,
     /// This machine.
@@ -33,7 +33,7 @@ const METADATA_V6: [Ipv6Addr; 3] = [
 const METADATA: &str = "a cloud's metadata service";
 
 /// What kind of place an address is.
-pub(super) fn place(address: IpAddr) -> Place {
+pub(super) fn classify(address: IpAddr) -> AddressClass {
     match address {
         IpAddr::V4(address) => place_v4(address),
         IpAddr::V6(address) => match embedded(address) {
@@ -43,44 +43,48 @@ pub(super) fn place(address: IpAddr) -> Place {
     }
 }
 
-fn place_v4(address: Ipv4Addr) -> Place {
+fn place_v4(address: Ipv4Addr) -> AddressClass {
     let [a, b, c, _] = address.octets();
     if METADATA_V4.contains(&address) {
-        return Place::Never(METADATA);
+        return AddressClass::Never(METADATA);
     }
     match (a, b, c) {
-        (0, ..) => Place::Never("no host's address"),
-        (127, ..) => Place::Loopback,
-        (169, 254, _) => Place::Never("a link-local address, where clouds keep their metadata"),
-        (224..=239, ..) => Place::Never("a multicast address"),
-        (240..=255, ..) => Place::Never("a broadcast or reserved address"),
-        (10, ..) | (172, 16..=31, _) | (192, 168, _) => Place::Private,
+        (0, ..) => AddressClass::Never("no host's address"),
+        (127, ..) => AddressClass::Loopback,
+        (169, 254, _) => {
+            AddressClass::Never("a link-local address, where clouds keep their metadata")
+        }
+        (224..=239, ..) => AddressClass::Never("a multicast address"),
+        (240..=255, ..) => AddressClass::Never("a broadcast or reserved address"),
+        (10, ..) | (172, 16..=31, _) | (192, 168, _) => AddressClass::Private,
         // Shared by carriers, protocol assignments, examples of documents, benchmarks: none is a host on the internet.
         (100, 64..=127, _)
         | (192, 0, 0 | 2)
         | (198, 18 | 19, _)
         | (198, 51, 100)
-        | (203, 0, 113) => Place::Private,
-        _ => Place::Public,
+        | (203, 0, 113) => AddressClass::Private,
+        _ => AddressClass::Public,
     }
 }
 
-fn place_v6(address: Ipv6Addr) -> Place {
+fn place_v6(address: Ipv6Addr) -> AddressClass {
     if METADATA_V6.contains(&address) {
-        return Place::Never(METADATA);
+        return AddressClass::Never(METADATA);
     }
     if address.is_unspecified() {
-        return Place::Never("no host's address");
+        return AddressClass::Never("no host's address");
     }
     if address.is_loopback() {
-        return Place::Loopback;
+        return AddressClass::Loopback;
     }
     match address.segments() {
-        [0xfe80..=0xfebf, ..] => Place::Never("a link-local address"),
-        [0xff00..=0xffff, ..] => Place::Never("a multicast address"),
-        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Place::Private,
-        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] | [0x100, 0, 0, 0, ..] => Place::Private,
-        _ => Place::Public,
+        [0xfe80..=0xfebf, ..] => AddressClass::Never("a link-local address"),
+        [0xff00..=0xffff, ..] => AddressClass::Never("a multicast address"),
+        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => AddressClass::Private,
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] | [0x100, 0, 0, 0, ..] => {
+            AddressClass::Private
+        }
+        _ => AddressClass::Public,
     }
 }
 
@@ -104,8 +108,8 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
-    fn kind(text: &str) -> Place {
-        place(text.parse().unwrap())
+    fn kind(text: &str) -> AddressClass {
+        classify(text.parse().unwrap())
     }
 
     #[test]
@@ -132,7 +136,7 @@ mod tests {
             "fd00:42::42",
         ] {
             assert!(
-                matches!(kind(text), Place::Never(_)),
+                matches!(kind(text), AddressClass::Never(_)),
                 "{text}: {:?}",
                 kind(text)
             );
@@ -153,14 +157,14 @@ mod tests {
             "::ffff:255.255.255.255",
         ] {
             assert!(
-                matches!(kind(text), Place::Never(_)),
+                matches!(kind(text), AddressClass::Never(_)),
                 "{text}: {:?}",
                 kind(text)
             );
         }
-        assert_eq!(kind("::ffff:127.0.0.1"), Place::Loopback);
-        assert_eq!(kind("::ffff:10.0.0.1"), Place::Private);
-        assert_eq!(kind("64:ff9b::8.8.8.8"), Place::Public);
+        assert_eq!(kind("::ffff:127.0.0.1"), AddressClass::Loopback);
+        assert_eq!(kind("::ffff:10.0.0.1"), AddressClass::Private);
+        assert_eq!(kind("64:ff9b::8.8.8.8"), AddressClass::Public);
     }
 
     #[test]
@@ -178,10 +182,10 @@ mod tests {
             "fec0::1",
             "2001:db8::1",
         ] {
-            assert_eq!(kind(text), Place::Private, "{text}");
+            assert_eq!(kind(text), AddressClass::Private, "{text}");
         }
         for text in ["127.0.0.1", "127.255.0.1", "::1"] {
-            assert_eq!(kind(text), Place::Loopback, "{text}");
+            assert_eq!(kind(text), AddressClass::Loopback, "{text}");
         }
         for text in [
             "8.8.8.8",
@@ -192,7 +196,7 @@ mod tests {
             "2606:4700::1",
             "2001:4860::8",
         ] {
-            assert_eq!(kind(text), Place::Public, "{text}");
+            assert_eq!(kind(text), AddressClass::Public, "{text}");
         }
     }
 }

@@ -1,0 +1,61 @@
+//! The key table: no key means two things, and the README shows it.
+
+use super::*;
+
+#[test]
+fn no_key_means_two_things_in_one_scope() {
+    for (index, binding) in BINDINGS.iter().enumerate() {
+        for key in binding.keys {
+            let again = BINDINGS
+                .iter()
+                .skip(index + 1)
+                .find(|b| b.scope == binding.scope && b.keys.contains(key));
+            assert!(
+                again.is_none(),
+                "`{key}` is bound twice in {:?}",
+                binding.scope
+            );
+        }
+        assert!(!binding.help.is_empty());
+        assert!(
+            !binding.hint || !binding.label.is_empty(),
+            "{:?} hints without a label",
+            binding.action
+        );
+    }
+}
+
+#[test]
+fn a_scope_goes_before_everywhere() {
+    assert_eq!(action(Scope::Stream, "left"), Some(Action::StepBack));
+    assert_eq!(action(Scope::Stream, "?"), Some(Action::Help));
+    assert_eq!(action(Scope::Streams, "up"), Some(Action::Up));
+    assert_eq!(action(Scope::Streams, "F5"), None);
+}
+
+#[test]
+fn key_presses_have_the_names_of_the_table() {
+    let press = |code, modifiers| key_names(KeyEvent::new(code, modifiers)).join(" ");
+    assert_eq!(press(KeyCode::Char('G'), KeyModifiers::SHIFT), "G");
+    assert_eq!(press(KeyCode::Char('r'), KeyModifiers::CONTROL), "ctrl-r");
+    assert_eq!(press(KeyCode::Left, KeyModifiers::SHIFT), "shift-left");
+    assert_eq!(press(KeyCode::Left, KeyModifiers::ALT), "alt-left");
+    // Esc and a key that arrive together.
+    assert_eq!(press(KeyCode::Char('/'), KeyModifiers::ALT), "esc /");
+    assert_eq!(press(KeyCode::Enter, KeyModifiers::ALT), "esc enter");
+}
+
+#[test]
+fn the_readme_shows_this_table() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme
+        .split_once("<!-- keys:begin -->\n")
+        .expect("a beginning");
+    let (table, _) = rest.split_once("<!-- keys:end -->").expect("an end");
+    assert_eq!(
+        table,
+        markdown(),
+        "copy this into the README:\n{}",
+        markdown()
+    );
+}
