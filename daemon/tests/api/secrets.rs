@@ -95,11 +95,11 @@ async fn a_password_is_nowhere() {
             .post("/streams/user-1/events", &json!({"events": [event]}))
             .await,
     );
-    let story =
+    let scenario =
         json!({"stream": "user-1", "do": [{"command": change(SECOND, FIRST)}, {"event": event}]});
-    replies.push(daemon.post("/what-if", &story).await);
-    let story = json!({"stream": "user-1", "do": [{"command": change(SECOND, FIRST)}]});
-    replies.push(daemon.post("/what-if?reveal=true", &story).await);
+    replies.push(daemon.post("/what-if", &scenario).await);
+    let scenario = json!({"stream": "user-1", "do": [{"command": change(SECOND, FIRST)}]});
+    replies.push(daemon.post("/what-if?reveal=true", &scenario).await);
     let line = json!({"stream": "user-1", "event_type": "X", "data": {"new_password": SECOND}})
         .to_string();
     let import = daemon.client.post(format!("{}/import", daemon.url));
