@@ -7,10 +7,15 @@
 //! Writes go through [`Store::append`], which is atomic, durable when it returns, and ordered. Reads go through a
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
+mod chain;
 pub mod disk;
 mod error;
+mod frame;
+mod group;
 mod jobs;
 pub mod redb;
+mod tail;
+mod wal;
 pub(crate) mod write;
 
 #[cfg(test)]

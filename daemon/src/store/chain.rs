@@ -1,0 +1,159 @@
+//! The log's chain: one hash that says what every event and every decision was, and in which order they were written.
+//!
+//! Owns its definition, so that another program can compute it from an export:
+//!
+//! - The *leaf* of an event is the SHA-256 of: the byte 1, then position and revision, the time it was recorded (microseconds
+//!   since 1970), the schema version, then stream, id, type, actor, reason, correlation id, causation id, data and metadata.
+//! - The leaf of a decision is the SHA-256 of: the byte 2, then sequence, base revision, base position, the time it was decided,
+//!   then command id, stream, command type, payload, actor, reason, correlation id, causation id and rules hash; then the byte
+//!   0 with revision, position and number of events where it was accepted, the byte 1 with rule and message where it was
+//!   rejected.
+//! - Numbers are eight bytes, little endian, times signed. A text is its length in bytes as such a number, and its UTF-8. A text that
+//!   may be absent is the byte 0 where it is, else the byte 1 before it. JSON is the text as it was recorded, to the letter.
+//! - The chain's value is 32 zero bytes before the first record; behind a record, the SHA-256 of the value before it and its
+//!   leaf. Records count in the order they were written; the decision of an append behind its events.
+//!
+//! Jobs, labels and keys are not in the chain: they are made from events, or are no history.
+
+// Not wired into the store yet.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
+)]
+
+use sha2::{Digest, Sha256};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::event::Event;
+use whodunit_core::json::Json;
+
+use super::write::Batch;
+
+/// Hash of one record.
+pub(crate) type Leaf = [u8; 32];
+
+/// The chain's value behind some record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Chain(pub(crate) [u8; 32]);
+
+impl Chain {
+    /// Before the first record.
+    pub(crate) const START: Self = Self([0; 32]);
+
+    /// Behind one more record.
+    #[must_use]
+    pub(crate) fn with(self, leaf: Leaf) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(leaf);
+        Self(hash.finalize().into())
+    }
+
+    /// Behind all records of a batch.
+    #[must_use]
+    pub(crate) fn after(self, batch: &Batch) -> Self {
+        let events = batch.events.iter().map(|placed| event_leaf(&placed.event));
+        let decision = batch.decision.iter().map(decision_leaf);
+        events.chain(decision).fold(self, Self::with)
+    }
+}
+
+impl std::fmt::Display for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Chain({self})")
+    }
+}
+
+struct Record(Sha256);
+
+impl Record {
+    fn of_kind(kind: u8) -> Self {
+        Self(Sha256::new_with_prefix([kind]))
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.0.update(number.to_le_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.number(text.len() as u64);
+        self.0.update(text);
+        self
+    }
+
+    fn optional(&mut self, text: Option<&str>) -> &mut Self {
+        self.0.update([u8::from(text.is_some())]);
+        if let Some(text) = text {
+            self.text(text);
+        }
+        self
+    }
+
+    fn leaf(self) -> Leaf {
+        self.0.finalize().into()
+    }
+}
+
+/// The leaf of an event.
+pub(crate) fn event_leaf(event: &Event) -> Leaf {
+    let mut record = Record::of_kind(1);
+    record
+        .number(event.position.0)
+        .number(event.revision.0)
+        .number(event.recorded_at.as_micros().cast_unsigned())
+        .number(u64::from(event.schema_version))
+        .text(event.stream.as_str())
+        .text(&event.event_id)
+        .text(&event.event_type)
+        .optional(event.actor.as_deref())
+        .optional(event.reason.as_deref())
+        .optional(event.correlation_id.as_deref())
+        .optional(event.causation_id.as_deref())
+        .text(event.data.as_str())
+        .optional(event.metadata.as_ref().map(Json::as_str));
+    record.leaf()
+}
+
+/// The leaf of a decision.
+pub(crate) fn decision_leaf(decision: &Decision) -> Leaf {
+    let mut record = Record::of_kind(2);
+    record
+        .number(decision.sequence)
+        .number(decision.base_revision.0)
+        .number(decision.base_position.0)
+        .number(decision.decided_at.as_micros().cast_unsigned())
+        .text(&decision.command_id)
+        .text(decision.stream.as_str())
+        .text(&decision.command_type)
+        .text(decision.payload.as_str())
+        .optional(decision.actor.as_deref())
+        .optional(decision.reason.as_deref())
+        .optional(decision.correlation_id.as_deref())
+        .optional(decision.causation_id.as_deref())
+        .text(&decision.rules_hash);
+    match &decision.result {
+        Outcome::Accepted {
+            revision,
+            position,
+            events,
+        } => {
+            record.0.update([0]);
+            record
+                .number(revision.0)
+                .number(position.0)
+                .number(u64::from(*events));
+        }
+        Outcome::Rejected { rule, message } => {
+            record.0.update([1]);
+            record.text(rule).text(message);
+        }
+    }
+    record.leaf()
+}

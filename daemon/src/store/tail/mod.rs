@@ -1,0 +1,233 @@
+//! The tail: the end of the log that is not sealed yet, in memory.
+//!
+//! Owns the batches behind the sealed head, in order, and what can be asked of them. A tail is a persistent value: a copy
+//! of it takes no time and stays as it is while the log grows, so a view holds one. It is nothing but its batches, laid over
+//! each other: what it says of a stream, a hold or a job takes the place of what is sealed; what it says of events,
+//! decisions and counts comes on top. Looks nothing up, and knows no engine.
+
+// Not wired into the store yet.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the store does not stand on it yet"
+)]
+
+mod jobs;
+mod records;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, Vector};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, StreamName};
+use whodunit_core::keys::UniqueKey;
+use whodunit_core::time::Timestamp;
+
+use super::write::{Batch, KeyWrite};
+use super::{Head, KeyHold};
+
+pub(crate) use self::jobs::JobsTail;
+pub(crate) use self::records::{DecisionRef, EventRef};
+pub(crate) use self::streams::{Growth, StreamTail, StreamsTail};
+
+use self::records::Ids;
+
+/// A key within its category.
+type KeyPlace = (String, UniqueKey);
+
+/// The end of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Tail {
+    base: Head,
+    batches: Vector<Arc<Batch>>,
+    events: Vector<EventRef>,
+    decisions: Vector<DecisionRef>,
+    ids: Ids<EventRef>,
+    commands: Ids<DecisionRef>,
+    /// Sequences of a stream's decisions, and whether each is a rejection.
+    of_stream: OrdMap<StreamName, Vector<(u64, bool)>>,
+    /// Holds by where they began; each takes the place of the sealed one that began there.
+    holds: OrdMap<KeyPlace, OrdMap<Position, KeyHold>>,
+    streams: StreamsTail,
+    jobs: JobsTail,
+    bytes: usize,
+}
+
+impl Tail {
+    /// Nothing behind a sealed head.
+    pub(crate) fn new(base: Head) -> Self {
+        Self {
+            base,
+            batches: Vector::new(),
+            events: Vector::new(),
+            decisions: Vector::new(),
+            ids: Ids::default(),
+            commands: Ids::default(),
+            of_stream: OrdMap::new(),
+            holds: OrdMap::new(),
+            streams: StreamsTail::default(),
+            jobs: JobsTail::default(),
+            bytes: 0,
+        }
+    }
+
+    /// Lays a batch over it. Its events and its decision must be the next ones.
+    pub(crate) fn apply(&mut self, batch: &Arc<Batch>) {
+        for index in 0..batch.events.len() {
+            let event = EventRef::new(batch, index);
+            self.bytes += event_bytes(&event.placed().event);
+            self.ids.insert(event.clone());
+            self.events.push_back(event);
+        }
+        self.streams.apply(batch);
+        for write in &batch.keys {
+            self.hold(write);
+        }
+        if let Some(decision) = DecisionRef::new(batch) {
+            self.decide(decision);
+        }
+        for write in &batch.jobs {
+            self.jobs.apply(write);
+        }
+        self.batches.push_back(Arc::clone(batch));
+    }
+
+    fn hold(&mut self, write: &KeyWrite) {
+        let place = (write.category().to_owned(), write.key.clone());
+        let holds = self.holds.entry(place).or_default();
+        holds.insert(write.hold.since, write.hold.clone());
+    }
+
+    fn decide(&mut self, decision: DecisionRef) {
+        let rejected = matches!(decision.result, Outcome::Rejected { .. });
+        let of_stream = self.of_stream.entry(decision.stream.clone()).or_default();
+        of_stream.push_back((decision.sequence, rejected));
+        self.bytes += decision_bytes(&decision);
+        self.commands.insert(decision.clone());
+        self.decisions.push_back(decision);
+    }
+
+    /// Without its first batches, which are sealed by now.
+    #[must_use]
+    pub(crate) fn without_first(&self, batches: usize) -> Self {
+        let mut base = self.base;
+        for batch in self.batches.iter().take(batches) {
+            base = after(base, batch);
+        }
+        let mut rest = Self::new(base);
+        for batch in self.batches.iter().skip(batches) {
+            rest.apply(batch);
+        }
+        rest
+    }
+
+    /// The head that it stands behind.
+    pub(crate) fn base(&self) -> Head {
+        self.base
+    }
+
+    /// The head with it.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            position: Position(self.base.position.0 + self.events.len() as u64),
+            decision: self.base.decision + self.decisions.len() as u64,
+        }
+    }
+
+    /// Its batches, in order.
+    pub(crate) fn batches(&self) -> &Vector<Arc<Batch>> {
+        &self.batches
+    }
+
+    /// About how many bytes it holds, counted by its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The event at a position, with its effective time.
+    pub(crate) fn event(&self, position: Position) -> Option<&EventRef> {
+        let index = position.0.checked_sub(self.base.position.0 + 1)?;
+        self.events.get(usize::try_from(index).ok()?)
+    }
+
+    /// The event with this id.
+    pub(crate) fn event_by_id(&self, event_id: &str) -> Option<&EventRef> {
+        self.ids.get(event_id)
+    }
+
+    /// The decision of a sequence.
+    pub(crate) fn decision(&self, sequence: u64) -> Option<&Decision> {
+        let index = sequence.checked_sub(self.base.decision + 1)?;
+        let decision = self.decisions.get(usize::try_from(index).ok()?);
+        decision.map(|decision| &**decision)
+    }
+
+    /// The decision of a command.
+    pub(crate) fn decision_by_command(&self, command_id: &str) -> Option<&Decision> {
+        self.commands.get(command_id).map(|decision| &**decision)
+    }
+
+    /// Sequences of a stream's decisions, ascending, and whether each is a rejection.
+    pub(crate) fn decisions_of(
+        &self,
+        stream: &StreamName,
+    ) -> impl DoubleEndedIterator<Item = (u64, bool)> + '_ {
+        self.of_stream.get(stream).into_iter().flatten().copied()
+    }
+
+    /// The holds of a key that it has a say in, by where they began.
+    pub(crate) fn holds(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+    ) -> impl DoubleEndedIterator<Item = &KeyHold> {
+        let place = (category.to_owned(), key.clone());
+        let holds = self.holds.get(&place);
+        holds.into_iter().flat_map(|holds| holds.values())
+    }
+
+    /// Its streams.
+    pub(crate) fn streams(&self) -> &StreamsTail {
+        &self.streams
+    }
+
+    /// Its jobs.
+    pub(crate) fn jobs(&self) -> &JobsTail {
+        &self.jobs
+    }
+
+    /// The first and last time at which its events were recorded.
+    pub(crate) fn recorded(&self) -> Option<(Timestamp, Timestamp)> {
+        let mut times = self.events.iter().map(|event| event.recorded_at);
+        let first = times.next()?;
+        Some(times.fold((first, first), |(low, high), at| {
+            (low.min(at), high.max(at))
+        }))
+    }
+}
+
+/// The head after a batch.
+fn after(mut head: Head, batch: &Batch) -> Head {
+    head.position.0 += batch.events.len() as u64;
+    head.decision += u64::from(batch.decision.is_some());
+    head
+}
+
+/// About how many bytes an event takes beside its texts.
+const RECORD_BYTES: usize = 400;
+
+fn event_bytes(event: &Event) -> usize {
+    let metadata = event
+        .metadata
+        .as_ref()
+        .map_or(0, |json| json.as_str().len());
+    RECORD_BYTES + event.stream.as_str().len() + event.data.as_str().len() + metadata
+}
+
+fn decision_bytes(decision: &Decision) -> usize {
+    RECORD_BYTES + decision.stream.as_str().len() + decision.payload.as_str().len()
+}

@@ -1,0 +1,383 @@
+//! Opening the log: which of its frames there are, and where it goes on.
+//!
+//! Owns what is believed of the files after a crash. Reads the file of the last frame that is sealed, from there on, and
+//! those after it. Changes nothing before everything is read and found in order; then it clears what was left of a frame that
+//! was under way, and syncs what it read, which a process that was killed may not have.
+
+use std::sync::Arc;
+
+use super::Place;
+use super::error::WalError;
+use super::files::{LogFile, LogFolder};
+use super::format::{BadHeader, Codec, FORMAT, Header, SECTOR};
+use super::keeper::{Keeper, Making, Prepared, UNFINISHED, file_name, file_number};
+use super::scan::{Ending, FIRST, Found, Scan, scan};
+
+/// A frame that was in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecoveredFrame {
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// What it carries.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// The frames behind the sealed one, in order, all durable.
+    pub(crate) frames: Vec<RecoveredFrame>,
+    /// What else there was, for the operator: nothing that was ever acknowledged.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A log to go on with.
+pub(super) struct Opened<F> {
+    /// The file that takes the next frame, at sector `end`.
+    pub(super) current: Prepared<F>,
+    /// See `current`.
+    pub(super) end: usize,
+    /// The number of the last frame.
+    pub(super) last: u64,
+    /// Files before the current one that are needed.
+    pub(super) behind: Vec<u64>,
+    /// Files that are not.
+    pub(super) old: Vec<u64>,
+    /// The file after the current one, where it was made already.
+    pub(super) spare: Option<Prepared<F>>,
+    /// What was found.
+    pub(super) recovered: Recovered,
+}
+
+/// Opens what is in the folder; see [`Wal::open`](super::Wal::open).
+pub(super) fn recover<D: LogFolder>(
+    folder: &Arc<D>,
+    making: Making,
+    sealed: Option<Place>,
+) -> Result<Opened<D::File>, WalError> {
+    let doing = "reading the log's folder";
+    let names = folder.names().map_err(WalError::failed(doing))?;
+    if names.iter().any(|name| name == UNFINISHED) {
+        let removed = folder.remove(UNFINISHED);
+        removed.map_err(WalError::failed("removing an unfinished file"))?;
+    }
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| file_number(name)).collect();
+    numbers.sort_unstable();
+    match sealed {
+        None => create(folder, making, &numbers),
+        Some(sealed) => {
+            let needed = numbers.partition_point(|number| *number < sealed.file);
+            let old = numbers.drain(..needed).collect();
+            let walk = Walk::through(folder.as_ref(), making, sealed, &numbers)?;
+            walk.finish(folder.as_ref(), making, old)
+        }
+    }
+}
+
+/// Makes the log of a new store.
+fn create<D: LogFolder>(
+    folder: &Arc<D>,
+    making: Making,
+    numbers: &[u64],
+) -> Result<Opened<D::File>, WalError> {
+    for &number in numbers {
+        let file = ReadFile::read(folder.as_ref(), making, number, FIRST, None)?;
+        if !file.scan.frames.is_empty() || file.damage().is_some() {
+            return Err(file.damaged(FIRST, "it holds a log, and the store beside it is new"));
+        }
+        let removed = folder.remove(&file_name(number));
+        removed.map_err(WalError::failed("removing an unused file of the log"))?;
+    }
+    let keeper = Keeper::new(Arc::clone(folder), making, 1, None, false);
+    let made = keeper.make(1, making.sectors, None);
+    Ok(Opened {
+        current: made.map_err(WalError::failed("making the log's first file"))?,
+        end: FIRST,
+        last: 0,
+        behind: Vec::new(),
+        old: Vec::new(),
+        spare: None,
+        recovered: Recovered::default(),
+    })
+}
+
+/// A file and what its bytes say.
+struct ReadFile<F> {
+    prepared: Prepared<F>,
+    scan: Scan,
+}
+
+impl<F: LogFile> ReadFile<F> {
+    /// Reads a file from a sector on, behind the frame `last` (`None`: whichever it was).
+    fn read<D: LogFolder<File = F>>(
+        folder: &D,
+        making: Making,
+        number: u64,
+        from: usize,
+        last: Option<u64>,
+    ) -> Result<Self, WalError> {
+        let doing = "reading the log";
+        let name = file_name(number);
+        let at_start = |detail: &str| WalError::Damaged {
+            file: name.clone(),
+            byte: 0,
+            detail: detail.to_owned(),
+        };
+        let file = folder.open(&name).map_err(WalError::failed(doing))?;
+        let mut sector = vec![0; SECTOR];
+        let read = file
+            .read_at(&mut sector, 0)
+            .map_err(WalError::failed(doing))?;
+        let header = match Header::decode(sector.get(..read).unwrap_or_default()) {
+            Ok(header) => header,
+            Err(BadHeader::Damaged) => return Err(at_start("its header has changed")),
+            Err(BadHeader::Format(found)) => {
+                return Err(WalError::Format {
+                    file: name,
+                    found,
+                    known: FORMAT,
+                });
+            }
+        };
+        if header.store != making.store {
+            return Err(WalError::Foreign { file: name });
+        }
+        if header.number != number {
+            return Err(at_start("its name and its header differ"));
+        }
+        let length = file.len().map_err(WalError::failed(doing))?;
+        if header.sectors.checked_mul(SECTOR as u64) != Some(length) {
+            return Err(at_start("it is not as long as it was made"));
+        }
+        let start = (from * SECTOR) as u64;
+        let rest = usize::try_from(length.saturating_sub(start)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; rest];
+        let read = file
+            .read_at(&mut bytes, start)
+            .map_err(WalError::failed(doing))?;
+        bytes.truncate(read);
+        let scan = scan(Codec::new(&header), &bytes, from, last);
+        let prepared = Prepared { header, file };
+        Ok(Self { prepared, scan })
+    }
+
+    fn number(&self) -> u64 {
+        self.prepared.header.number
+    }
+
+    fn damaged(&self, sector: usize, detail: &str) -> WalError {
+        WalError::Damaged {
+            file: file_name(self.number()),
+            byte: (sector * SECTOR) as u64,
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn damage(&self) -> Option<WalError> {
+        match self.scan.ending {
+            Ending::Damaged(sector, detail) => Some(self.damaged(sector, detail)),
+            Ending::Clean | Ending::Torn(_) | Ending::Stray(_) => None,
+        }
+    }
+
+    /// Takes the frames out.
+    fn frames(&mut self) -> impl Iterator<Item = RecoveredFrame> + use<F> {
+        let file = self.number();
+        let frames = std::mem::take(&mut self.scan.frames);
+        frames.into_iter().map(move |Found { sector, frame }| {
+            let place = Place {
+                frame: frame.number,
+                file,
+                sector: sector as u64,
+            };
+            RecoveredFrame {
+                place,
+                payload: frame.payload,
+            }
+        })
+    }
+
+    /// Fills what is left of a frame that was under way with zeros, and makes all that was read durable.
+    fn settle(&self, notes: &mut Vec<String>) -> Result<(), WalError> {
+        let (end, what) = match self.scan.ending {
+            Ending::Torn(end) => (end, "a write that was under way, and never acknowledged,"),
+            Ending::Stray(end) => (end, "bytes that no write left"),
+            Ending::Clean | Ending::Damaged(..) => (self.scan.end, ""),
+        };
+        let file = &self.prepared.file;
+        if end > self.scan.end {
+            let from = (self.scan.end * SECTOR) as u64;
+            notes.push(format!(
+                "{what} cleared from byte {from} of `{}`",
+                file_name(self.number())
+            ));
+            file.write_all_at(&vec![0; (end - self.scan.end) * SECTOR], from)
+                .map_err(WalError::failed("clearing the end of the log"))?;
+        }
+        file.sync_data()
+            .map_err(WalError::failed("syncing the log that was read"))
+    }
+}
+
+/// The log as far as it was read.
+struct Walk<F> {
+    /// The frame that it was read behind.
+    sealed: Place,
+    frames: Vec<RecoveredFrame>,
+    /// Number of the last frame.
+    last: u64,
+    /// Files with frames; the last of them is where the log goes on.
+    files: Vec<ReadFile<F>>,
+    /// Files behind them.
+    unused: Vec<ReadFile<F>>,
+    notes: Vec<String>,
+}
+
+impl<F: LogFile> Walk<F> {
+    fn through<D: LogFolder<File = F>>(
+        folder: &D,
+        making: Making,
+        sealed: Place,
+        numbers: &[u64],
+    ) -> Result<Self, WalError> {
+        let missing = |number| WalError::Missing {
+            file: file_name(number),
+        };
+        if numbers.first() != Some(&sealed.file) {
+            return Err(missing(sealed.file));
+        }
+        let mut walk = Self {
+            sealed,
+            frames: Vec::new(),
+            last: sealed.frame,
+            files: Vec::new(),
+            unused: Vec::new(),
+            notes: Vec::new(),
+        };
+        for (&number, expected) in numbers.iter().zip(sealed.file..) {
+            if number != expected {
+                return Err(missing(expected));
+            }
+            if number == sealed.file {
+                walk.first(folder, making)?;
+            } else {
+                let file = ReadFile::read(folder, making, number, FIRST, None)?;
+                walk.further(file)?;
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Reads the file of the sealed frame.
+    fn first<D: LogFolder<File = F>>(
+        &mut self,
+        folder: &D,
+        making: Making,
+    ) -> Result<(), WalError> {
+        let Place {
+            frame,
+            file,
+            sector,
+        } = self.sealed;
+        let is_start = frame == 0;
+        let from = usize::try_from(sector).unwrap_or(usize::MAX / SECTOR);
+        let last = is_start.then_some(0);
+        let mut file = ReadFile::read(folder, making, file, from, last)?;
+        let mut frames = file.frames();
+        if !is_start && frames.next().is_none_or(|found| found.place != self.sealed) {
+            let detail = format!("frame {frame}, which the store was sealed up to, is not there");
+            return Err(file.damaged(from, &detail));
+        }
+        self.frames.extend(frames);
+        self.last = self.frames.last().map_or(frame, |last| last.place.frame);
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Takes a further file.
+    fn further(&mut self, mut file: ReadFile<F>) -> Result<(), WalError> {
+        let Some(first) = file.scan.frames.first() else {
+            return match file.damage() {
+                Some(damage) => Err(damage),
+                None => {
+                    self.unused.push(file);
+                    Ok(())
+                }
+            };
+        };
+        let previous = first.frame.previous;
+        if previous != self.last && !self.revoke(previous, first.frame.number) {
+            return Err(file.damaged(FIRST, "frames before it are missing"));
+        }
+        // What stands behind the frame that it follows is void, whatever it is.
+        self.files.append(&mut self.unused);
+        self.frames.extend(file.frames());
+        self.last = self.frames.last().map_or(previous, |last| last.place.frame);
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Whether the last frame is one that failed and was never acknowledged: the next one follows the frame before it. It is
+    /// dropped then.
+    fn revoke(&mut self, previous: u64, next: u64) -> bool {
+        let before = match self.frames.as_slice() {
+            [] => return false,
+            [_] => self.sealed.frame,
+            [.., before, _] => before.place.frame,
+        };
+        if before != previous || next <= self.last {
+            return false;
+        }
+        self.frames.pop();
+        self.notes.push(format!(
+            "frame {} left out: its write had failed, and the log went on without it",
+            self.last
+        ));
+        self.last = previous;
+        true
+    }
+
+    fn finish<D: LogFolder<File = F>>(
+        mut self,
+        folder: &D,
+        making: Making,
+        old: Vec<u64>,
+    ) -> Result<Opened<F>, WalError> {
+        let missing = || WalError::Missing {
+            file: file_name(self.sealed.file),
+        };
+        let current = self.files.pop().ok_or_else(missing)?;
+        if let Some(damage) = current.damage() {
+            return Err(damage);
+        }
+        for file in &self.files {
+            let synced = file.prepared.file.sync_data();
+            synced.map_err(WalError::failed("syncing the log that was read"))?;
+        }
+        current.settle(&mut self.notes)?;
+        let mut spare = None;
+        for file in self.unused {
+            let is_next = file.number() == current.number() + 1;
+            let is_usable =
+                file.scan.ending == Ending::Clean && file.prepared.header.sectors == making.sectors;
+            if is_next && is_usable {
+                spare = Some(file.prepared);
+            } else if !is_next {
+                let removed = folder.remove(&file_name(file.number()));
+                removed.map_err(WalError::failed("removing an unused file of the log"))?;
+            }
+        }
+        Ok(Opened {
+            end: current.scan.end,
+            current: current.prepared,
+            last: self.last,
+            behind: self.files.iter().map(ReadFile::number).collect(),
+            old,
+            spare,
+            recovered: Recovered {
+                frames: self.frames,
+                notes: self.notes,
+            },
+        })
+    }
+}
