@@ -275,7 +275,7 @@ impl Daemon {
                 applied,
                 upcast: None,
             };
-            step.redact(&Redaction::of(rules));
+            step.redact(&Redaction::new(rules));
             step
         });
         let from = query.from.map_or(1, |from| from.0);
@@ -332,7 +332,7 @@ impl Daemon {
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.position));
         let shown = events.into_iter().map(|mut event| {
-            event.redact(&Redaction::of(self.rules(event.stream.category())));
+            event.redact(&Redaction::new(self.rules(event.stream.category())));
             event
         });
         self.page(shown.collect(), query.limit, query.cursor.as_deref())
@@ -393,7 +393,7 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        out.redact(&Redaction::of(rules));
+        out.redact(&Redaction::new(rules));
         Ok(out)
     }
 
