@@ -68,6 +68,21 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
     Value::deserialize(deserializer).map(Some)
 }
 
+/// Whether two diffs say the same: see [`crate::same`].
+pub(crate) fn same_diff(a: &[DiffEntry], b: &[DiffEntry]) -> bool {
+    let value = |a: &Option<Value>, b: &Option<Value>| match (a, b) {
+        (Some(a), Some(b)) => same(a, b),
+        (None, None) => true,
+        _ => false,
+    };
+    let entry = |(a, b): (&DiffEntry, &DiffEntry)| {
+        (a.op, &a.path) == (b.op, &b.path)
+            && value(&a.before, &b.before)
+            && value(&a.after, &b.after)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(entry)
+}
+
 /// The differences from `before` to `after`, in the order of `before`'s keys, then `after`'s new ones.
 pub fn diff(before: &State, after: &State) -> Vec<DiffEntry> {
     let mut walk = Walk::new(usize::MAX, None);

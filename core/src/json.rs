@@ -5,6 +5,7 @@
 
 mod scan;
 mod tokens;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ pub use serde_json::{Map, Value};
 
 pub use scan::{DEPTH_MAX, Unfit};
 pub use tokens::{Quoted, Token, Tokens};
+pub use words::without_values;
 
 /// The state of a stream: a JSON object. Revision 0 is the empty object.
 pub type State = Map<String, Value>;

@@ -67,7 +67,7 @@ fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     if !spelling::is_plain(&username) {
         return refuse(
             "username.invalid",
-            "a username must not contain invisible characters or mix letters of several scripts",
+            "a username must not contain invisible characters, mix letters of several scripts, or use letters that are not in general use",
         );
     }
     let email = valid_email(payload)?;

@@ -1,8 +1,10 @@
 //! How names are spelt: without what deceives a reader.
 //!
 //! Owns the check of names that must be told apart by eye: nothing that cannot be seen, and no letters of several scripts in
-//! one name (UTS #39, "highly restrictive": Latin beside Chinese, Japanese or Korean is fine).
+//! one name (UTS #39, "highly restrictive": Latin beside Chinese, Japanese or Korean is fine; letters that are not in general
+//! use, such as those of phonetic alphabets, are not).
 
+use icu_normalizer::ComposingNormalizer;
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection};
 
 use crate::text::is_unsafe;
@@ -18,8 +20,10 @@ pub(super) fn is_plain(name: &str) -> bool {
     {
         return false;
     }
-    // Scripts are a matter of letters; spaces, hyphens and the like stand beside any.
-    let letters: String = name
+    // As names are compared: a full-width letter or a ligature is what it stands for. Scripts are a matter of letters;
+    // spaces, hyphens and the like stand beside any.
+    let letters: String = ComposingNormalizer::new_nfkc()
+        .normalize(name)
         .chars()
         .filter(|c| !c.is_ascii() || c.is_ascii_alphabetic())
         .collect();
@@ -48,6 +52,9 @@ mod tests {
             "محمد",
             "เอก",
             "Ngọc",
+            "ﬁnley",
+            "Ｓarah",
+            "\u{212a}im",
         ] {
             assert!(is_plain(name), "{name}");
         }
@@ -70,6 +77,10 @@ mod tests {
             "s\u{430}rah",
             "раураl",
             "sαrah",
+            // Letters that are not in general use.
+            "s\u{251}rah",
+            "\u{1d00}nna",
+            "ᏣᎳᎩ",
         ] {
             assert!(!is_plain(name), "{name:?}");
         }

@@ -14,7 +14,7 @@ use crate::api::what_if::{
 use crate::command::{Command, Rejection};
 use crate::decide::{KeyChange, decide, provisional};
 use crate::decider::{Hypothesis, PrepareError};
-use crate::diff::{DiffEntry, diff, diff_within};
+use crate::diff::{DiffEntry, diff, diff_within, same_diff};
 use crate::event::{Event, NewEvent};
 use crate::fold::{Change, EventEffect, step, step_with_diff};
 use crate::ids::Revision;
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         self.revision = self.revision.next();
         event.revision = self.revision;
         let change = self.append(&event);
-        let changed = edited || (&change.effect, &change.diff) != (&was.effect, &was.diff);
+        let changed = edited || change.effect != was.effect || !same_diff(&change.diff, &was.diff);
         let mut made = self.made(StepKind::Recorded, &event.event_type, edited);
         (made.outcome, made.message) = describe(&change.effect, &event.event_type);
         made.diff = change.diff;

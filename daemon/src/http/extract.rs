@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path as Place, Segment};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
-use whodunit_core::json::{Value, check, pointer_token};
+use whodunit_core::json::{Value, check, pointer_token, without_values};
 use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
@@ -74,6 +74,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());
+        // Of an alternative that it does not know, serde says that it is not JSON.
+        if !error.inner().is_data()
+            && let Ok(whole) = serde_json::from_slice::<Value>(bytes)
+        {
+            return ApiError::from(no_alternative(&pointer, whole.pointer(&pointer)));
+        }
         let refused = || {
             serde_json::from_slice::<Value>(bytes)
                 .ok()?
@@ -86,6 +92,20 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     text.end()
         .map_err(|error| ApiError::from(misfit("", &error)))?;
     Ok(value)
+}
+
+/// A value that is one of several things, and is none of them.
+fn no_alternative(pointer: &str, value: Option<&Value>) -> Problem {
+    let said = match value {
+        Some(Value::Object(fields)) if fields.len() != 1 => {
+            let count = fields.len();
+            format!("must have exactly one key, which says what it is; it has {count}")
+        }
+        Some(Value::Object(_)) => "must have a key that says what it is".to_owned(),
+        _ => "is none of the values that it may have; leave it out for the usual one".to_owned(),
+    };
+    let problem = Problem::new(Code::Malformed, format!("`{pointer}` {said}")).field(pointer);
+    problem.hint("`GET /v1/openapi.json` lists what it may be")
 }
 
 fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
@@ -128,27 +148,6 @@ fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
     said.strip_prefix(kind)?
         .strip_prefix('`')?
         .strip_suffix('`')
-}
-
-/// Takes the offending value out of a message of serde's, such as `invalid type: string "hunter2", expected a map`. Messages are
-/// all that a format's error has: what our own types refuse is told by [`refused_by_type`].
-fn without_values(said: &str) -> String {
-    if let Some(rest) = said.strip_prefix("unknown variant `")
-        && let Some((_, expected)) = rest.rsplit_once("`, expected ")
-    {
-        return format!("unknown value, expected {expected}");
-    }
-    for kind in ["invalid type: ", "invalid value: "] {
-        if let Some(rest) = said.strip_prefix(kind)
-            && let (Some((found, _)), Some((_, expected))) = (
-                rest.split_once(['`', '"', ',']),
-                rest.rsplit_once(", expected "),
-            )
-        {
-            return format!("{kind}{}, expected {expected}", found.trim_end());
-        }
-    }
-    said.to_owned()
 }
 
 fn pointer(path: &Place) -> String {

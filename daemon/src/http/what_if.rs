@@ -1,12 +1,14 @@
 //! The what-if endpoint.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
-use whodunit_core::api::problem::Problem;
+use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::what_if::{StepSelection, WhatIfIn, WhatIfOut};
 use whodunit_core::shown::Shown;
 use whodunit_core::what_if::StepsWanted;
@@ -29,8 +31,9 @@ pub(crate) struct WhatIfParams {
     steps: Option<StepSelection>,
     /// Steps at most: 1 to 1000, 100 when absent. A page of large steps ends early, with a cursor.
     limit: Option<usize>,
-    /// The `next_cursor` of the previous page; the request must be the same.
-    cursor: Option<u64>,
+    /// The `next_cursor` of the previous page. The request must be the same, and so must what was recorded; otherwise it is
+    /// refused.
+    cursor: Option<String>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
 }
@@ -51,15 +54,67 @@ pub(crate) async fn run_what_if(
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "what-if", stream);
     let models = Arc::clone(&parts.models);
     let model = models.for_stream(&request.stream).clone();
+    let cursor = params.cursor.as_deref().map(Cursor::read).transpose()?;
     let wanted = StepsWanted {
         which: params.steps.unwrap_or_default(),
-        skip: params.cursor.unwrap_or_default(),
+        skip: cursor.as_ref().map_or(0, |cursor| cursor.place),
         limit: page_limit(params.limit)?,
     };
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     answer_heavy(&parts, move |view| {
-        let scenario = what_if(view, &travel, &model, &request, wanted, now)?;
-        shown_until(view, reveal, &models, scenario)
+        let mut out = what_if(view, &travel, &model, &request, wanted, now)?;
+        let story = digest(&request, wanted.which, &out);
+        if cursor.is_some_and(|cursor| cursor.story != story) {
+            let problem = bad_cursor(
+                "is of another what-if, or of one whose recorded history has changed since",
+            );
+            return Err(problem.hint("ask without it for the first page").into());
+        }
+        if let Some(place) = &mut out.next_cursor {
+            *place = format!("{place}.{story}");
+        }
+        shown_until(view, reveal, &models, out)
     })
     .await
+}
+
+/// Where a page of steps ended, and of what.
+struct Cursor {
+    place: u64,
+    story: String,
+}
+
+impl Cursor {
+    fn read(text: &str) -> Result<Self, ApiError> {
+        let parts = text.split_once('.');
+        let cursor = parts.and_then(|(place, story)| {
+            let (place, story) = (place.parse().ok()?, story.to_owned());
+            Some(Self { place, story })
+        });
+        cursor.ok_or_else(|| bad_cursor("is not one of a page of steps").into())
+    }
+}
+
+fn bad_cursor(why: &str) -> Problem {
+    Problem::new(Code::BadParameter, format!("`cursor` {why}")).field("cursor")
+}
+
+/// Tells what-ifs apart whose pages do not belong together.
+fn digest(request: &WhatIfIn, which: StepSelection, out: &WhatIfOut) -> String {
+    let told = (
+        (
+            request,
+            which,
+            out.base.revision,
+            &out.rules_hash,
+            out.actual.revision,
+        ),
+        (out.steps_total, out.steps_unchanged, out.outcomes),
+    );
+    let hash = Sha256::digest(serde_json::to_vec(&told).unwrap_or_default());
+    let mut hex = String::with_capacity(16);
+    for byte in hash.iter().take(8) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }

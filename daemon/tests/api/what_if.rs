@@ -191,6 +191,36 @@ async fn a_story_that_cannot_be_told_says_why() {
             json!("/edits/0"),
         ),
         (
+            json!({"stream": "user-1", "edits": [{}]}),
+            400,
+            "malformed",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "edits": [{"drop": {"revision": 1}, "insert": {}}]}),
+            400,
+            "malformed",
+            json!("/edits/0"),
+        ),
+        (
+            json!({"stream": "user-1", "continue": null}),
+            400,
+            "malformed",
+            json!("/continue"),
+        ),
+        (
+            json!({"stream": "user-1", "at_decision": 1.5}),
+            400,
+            "malformed",
+            json!("/at_decision"),
+        ),
+        (
+            json!({"stream": "user-1", "at_revision": -1}),
+            400,
+            "malformed",
+            json!("/at_revision"),
+        ),
+        (
             json!({"stream": "user-1", "at_revision": 1, "edits": [{"drop": {"revision": 2}}]}),
             400,
             "bad_edit",
@@ -253,7 +283,56 @@ async fn a_story_that_cannot_be_told_says_why() {
     ] {
         let problem = ask(&api, &scenario).await.problem(status, code);
         assert_eq!(problem["field"], field, "{scenario}");
+        let detail = problem["detail"].as_str().unwrap();
+        for words in ["not JSON", "WhatIfIn", "DecisionRef", "untagged"] {
+            assert!(!detail.contains(words), "{scenario}: {detail}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_page_of_steps_belongs_to_its_what_if() {
+    let api = Api::start();
+    let events: Vec<_> = (0..5)
+        .map(|n| json!({"event_type": "T", "data": {"n": n}}))
+        .collect();
+    api.append("door-1", &json!({ "events": events }))
+        .await
+        .ok();
+    let drop = |revision: u64| json!({"stream": "door-1", "edits": [{"drop": {"revision": revision}}], "continue": "refold"});
+    let page = async |query: &str, what_if: &Value| {
+        api.post(&format!("/v1/what-if?steps=all&limit=2{query}"), what_if)
+            .await
+    };
+    let (mut seen, mut query) = (Vec::new(), String::new());
+    let mut last = String::new();
+    loop {
+        let out = page(&query, &drop(1)).await.ok();
+        let steps = out["steps"].as_array().unwrap().iter();
+        seen.extend(steps.map(|step| step["recorded_revision"].as_u64().unwrap()));
+        let Some(cursor) = out["next_cursor"].as_str() else {
+            break;
+        };
+        query = format!("&cursor={cursor}");
+        last.clone_from(&query);
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5]);
+    for bad in [
+        "&cursor=x",
+        "&cursor=2",
+        "&cursor=",
+        "&cursor=99.0123456789abcdef",
+    ] {
+        let problem = page(bad, &drop(1)).await.problem(400, "bad_parameter");
+        assert_eq!(problem["field"], "cursor", "{bad}");
+    }
+    // Another request, and a history that went on.
+    page(&last, &drop(2)).await.problem(400, "bad_parameter");
+    page(&last, &drop(1)).await.ok();
+    api.append("door-1", &json!({ "events": [events[0]] }))
+        .await
+        .ok();
+    page(&last, &drop(1)).await.problem(400, "bad_parameter");
 }
 
 #[tokio::test]

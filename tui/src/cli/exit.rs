@@ -174,6 +174,10 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::NoSuchStream => {
             Some("`whodunit streams PART` finds streams by a part of their name or title")
         }
+        Code::NoSuchDecision => {
+            Some("`whodunit decisions` lists them, with the ids of their commands")
+        }
+        Code::NoModel => Some("`whodunit models` lists the categories that have commands"),
         Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by what they say"),
         Code::NoSuchModel | Code::UnknownCommand => {
             Some("`whodunit models` lists models, `whodunit models CATEGORY` its commands")

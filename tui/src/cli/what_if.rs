@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 use serde_json::{Map, Value};
 use whodunit_core::api::what_if::{
-    Action, Continuation, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepKind,
-    StepOutcome, StepSelection, WhatIfCommand, WhatIfIn, WhatIfOut, WhatIfStep,
+    Action, Continuation, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepSelection,
+    WhatIfCommand, WhatIfIn,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::Json;
+use whodunit_core::json::{Json, without_values};
 
 use super::args::{AtArgs, LIMIT_DEFAULT, limit, stream};
 use super::exit::{CliError, Exit};
-use super::show::{self, REJECTED, value};
-use super::style::Token;
-use super::table::{Cell, Column, Table};
+use super::show;
 use super::terminal::Terminal;
 use crate::client::{Client, WhatIfQuery};
+
+mod print;
+
+use print::print;
 
 /// Arguments of `whodunit what-if`.
 #[derive(Debug, Args)]
@@ -52,17 +54,17 @@ pub(crate) struct WhatIfArgs {
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
     /// As if this recorded event had said something else
-    #[arg(long, value_name = "REV=JSON", value_parser = replace)]
-    replace: Vec<ReplaceEdit>,
+    #[arg(long, value_name = "REV=JSON")]
+    replace: Vec<String>,
     /// As if something more had happened after this recorded revision
-    #[arg(long, value_name = "REV:TYPE[=JSON]", value_parser = insert)]
-    insert: Vec<InsertEdit>,
+    #[arg(long, value_name = "REV:TYPE[=JSON]")]
+    insert: Vec<String>,
     /// Then, this command (the rules run)
-    #[arg(long, value_name = "TYPE[=JSON]", value_parser = typed)]
-    command: Vec<Typed>,
+    #[arg(long, value_name = "TYPE[=JSON]")]
+    command: Vec<String>,
     /// Then, this event (no rules run)
-    #[arg(long, value_name = "TYPE[=JSON]", value_parser = typed)]
-    event: Vec<Typed>,
+    #[arg(long, value_name = "TYPE[=JSON]")]
+    event: Vec<String>,
     /// Who asks, in the what-if
     #[arg(long, default_value = "what-if")]
     actor: String,
@@ -135,7 +137,11 @@ fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliEr
     let text = super::files::read_text(path)?;
     let story: WhatIfIn = whodunit_core::json::read(&text).map_err(|error| {
         CliError::usage(
-            format!("`{}` is not a what-if: {error}", path.display()),
+            format!(
+                "`{}` is not a what-if: {}",
+                path.display(),
+                without_values(&error.to_string())
+            ),
             "it is the body that `POST /v1/what-if` takes: {\"stream\": …, \"edits\": […], \"do\": […]}",
         )
     })?;
@@ -161,9 +167,13 @@ fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliErr
             revision: Revision(*revision),
         })
     }));
-    edits.extend(args.replace.iter().cloned().map(Edit::Replace));
-    edits.extend(args.insert.iter().cloned().map(Edit::Insert));
-    let actions = in_order(args, matches);
+    for text in &args.replace {
+        edits.push(Edit::Replace(read("--replace", text, replace)?));
+    }
+    for text in &args.insert {
+        edits.push(Edit::Insert(read("--insert", text, insert)?));
+    }
+    let actions = in_order(args, matches)?;
     if edits.is_empty() && actions.is_empty() {
         return Err(CliError::usage(
             "what if what?",
@@ -187,20 +197,37 @@ fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliErr
     })
 }
 
+/// Reads a value of an option. Not done by the parser of arguments, which would print what it refuses: it may hold a password.
+fn read<T>(
+    option: &str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, Misfit>,
+) -> Result<T, CliError> {
+    parse(text).map_err(|(message, form)| {
+        CliError::usage(
+            format!("`{option}`: {message}"),
+            format!("it is of the form {form}"),
+        )
+    })
+}
+
 /// Commands and events as they were given one after the other on the command line.
-fn in_order(args: &WhatIfArgs, matches: &ArgMatches) -> Vec<Action> {
+fn in_order(args: &WhatIfArgs, matches: &ArgMatches) -> Result<Vec<Action>, CliError> {
     let places = |id: &str| -> Vec<usize> {
         matches
             .indices_of(id)
             .map(Iterator::collect)
             .unwrap_or_default()
     };
-    let commands = args.command.iter().map(|typed| command(args, typed));
-    let events = args.event.iter().map(|typed| event(args, typed));
-    let mut all: Vec<(usize, Action)> = places("command").into_iter().zip(commands).collect();
-    all.extend(places("event").into_iter().zip(events));
+    let mut all: Vec<(usize, Action)> = Vec::new();
+    for (place, text) in places("command").into_iter().zip(&args.command) {
+        all.push((place, command(args, &read("--command", text, typed)?)));
+    }
+    for (place, text) in places("event").into_iter().zip(&args.event) {
+        all.push((place, event(args, &read("--event", text, typed)?)));
+    }
     all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, action)| action).collect()
+    Ok(all.into_iter().map(|(_, action)| action).collect())
 }
 
 fn command(args: &WhatIfArgs, typed: &Typed) -> Action {
@@ -241,23 +268,28 @@ fn selection(text: &str) -> Result<StepSelection, String> {
     }
 }
 
+/// What is wrong with a value, which is never quoted, and the form that it should have.
+type Misfit = (String, &'static str);
+
+const TYPED: &str = "`TYPE` or `TYPE=JSON`, such as `ChangeEmail={\"email\": \"x@example.com\"}`";
+const REPLACE: &str = "`REV=JSON`, such as `3={\"email\": \"x@example.com\"}`";
+const INSERT: &str = "`REV:TYPE` or `REV:TYPE=JSON`, such as `2:UserSuspended={}`";
+
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     match whodunit_core::json::read(text) {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(format!(
-            "`{text}` is JSON, but not an object like {{\"field\": 1}}"
-        )),
-        Err(error) => Err(format!("`{text}` is not JSON: {error}")),
+        Ok(_) => Err("what follows `=` is JSON, but not an object like {\"field\": 1}".to_owned()),
+        Err(error) => Err(format!("what follows `=` is not JSON: {error}")),
     }
 }
 
-fn typed(text: &str) -> Result<Typed, String> {
+fn typed(text: &str) -> Result<Typed, Misfit> {
     let (name, fields) = match text.split_once('=') {
         None => (text, Map::new()),
-        Some((name, json)) => (name, object(json)?),
+        Some((name, json)) => (name, object(json).map_err(|message| (message, TYPED))?),
     };
     if name.is_empty() {
-        return Err("a type is needed, such as `SuspendUser`".to_owned());
+        return Err(("a type is needed".to_owned(), TYPED));
     }
     Ok(Typed {
         name: name.to_owned(),
@@ -265,174 +297,36 @@ fn typed(text: &str) -> Result<Typed, String> {
     })
 }
 
-fn revision(text: &str) -> Result<Revision, String> {
-    text.parse()
-        .map(Revision)
-        .map_err(|_not_a_number| format!("`{text}` is not a revision"))
-}
-
-fn replace(text: &str) -> Result<ReplaceEdit, String> {
-    let (at, json) = text
-        .split_once('=')
-        .ok_or("it must be of the form `REV=JSON`, such as `3={\"email\": \"x@example.com\"}`")?;
-    Ok(ReplaceEdit {
-        revision: revision(at)?,
-        data: Json::from(&Value::Object(object(json)?)),
+fn revision(text: &str, form: &'static str) -> Result<Revision, Misfit> {
+    text.parse().map(Revision).map_err(|_not_a_number| {
+        let message = "it does not begin with a revision, which is a whole number";
+        (message.to_owned(), form)
     })
 }
 
-fn insert(text: &str) -> Result<InsertEdit, String> {
+fn replace(text: &str) -> Result<ReplaceEdit, Misfit> {
+    let (at, json) = text
+        .split_once('=')
+        .ok_or(("a revision and its new data are needed".to_owned(), REPLACE))?;
+    Ok(ReplaceEdit {
+        revision: revision(at, REPLACE)?,
+        data: Json::from(&Value::Object(
+            object(json).map_err(|message| (message, REPLACE))?,
+        )),
+    })
+}
+
+fn insert(text: &str) -> Result<InsertEdit, Misfit> {
     let (at, rest) = text
         .split_once(':')
-        .ok_or("it must be of the form `REV:TYPE=JSON`, such as `2:UserSuspended={}`")?;
-    let Typed { name, fields } = typed(rest)?;
+        .ok_or(("a revision and a type are needed".to_owned(), INSERT))?;
+    let at = revision(at, INSERT)?;
+    let Typed { name, fields } = typed(rest).map_err(|(message, _)| (message, INSERT))?;
     Ok(InsertEdit {
-        after_revision: revision(at)?,
+        after_revision: at,
         event_type: name,
         data: Json::from(&Value::Object(fields)),
     })
-}
-
-fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let mode = match out.mode {
-        Continuation::None => "",
-        Continuation::Refold => ", later events re-folded",
-    };
-    let decision = out.base.decision.map_or_else(String::new, |sequence| {
-        format!(", just before decision {sequence}")
-    });
-    let heading = format!(
-        "what if: {} from revision {}{decision}{mode} (nothing is written)",
-        out.stream, out.base_revision
-    );
-    terminal.line(terminal.paint(Token::Heading, &heading))?;
-    show::warnings(terminal, &out.warnings)?;
-    terminal.line("")?;
-    terminal.table(&steps(out))?;
-    if out.steps_unchanged > 0 {
-        terminal.line(format!(
-            "{} recorded events had the effect that they had, and are not listed (`--steps all`)",
-            show::number(out.steps_unchanged)
-        ))?;
-    }
-    if let Some(cursor) = &out.next_cursor {
-        terminal.line(format!(
-            "there are more steps: go on with `--cursor {cursor}`"
-        ))?;
-    }
-    terminal.line("")?;
-    terminal.line(match out.first_divergence {
-        Some(revision) => format!("first divergence at revision {revision}"),
-        None => "no divergence: the events are those that happened".to_owned(),
-    })?;
-    terminal.line("")?;
-    terminal.table(&worlds(out))
-}
-
-fn steps(out: &WhatIfOut) -> Table {
-    let mut table = Table::new([
-        Column::new(""),
-        Column::new("rev").right(),
-        Column::new("type").shrinks_to(14),
-        Column::new("as"),
-        Column::new("outcome").shrinks_to(20),
-    ]);
-    for step in &out.steps {
-        let (mark, token) = verdict_token(step);
-        let rev = match step.outcome {
-            StepOutcome::Rejected | StepOutcome::Dropped | StepOutcome::Unknown => String::new(),
-            StepOutcome::Accepted | StepOutcome::Applied | StepOutcome::Failed => {
-                step.revision.to_string()
-            }
-        };
-        table.row([
-            Cell::new(mark, token),
-            rev.into(),
-            Cell::new(&step.step_type, token),
-            Cell::new(kind(step), Token::Muted),
-            Cell::new(outcome(step), token),
-        ]);
-    }
-    table
-}
-
-/// What ran: never to be confused.
-fn kind(step: &WhatIfStep) -> &'static str {
-    match (step.kind, step.edited) {
-        (StepKind::Command, _) => "command (rules ran)",
-        (StepKind::Event, _) => "event (no rules ran)",
-        (StepKind::Recorded, false) => "recorded (no rules ran)",
-        (StepKind::Recorded, true) => "recorded, edited",
-    }
-}
-
-fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
-    match step.outcome {
-        StepOutcome::Accepted => ("+", Token::Added),
-        StepOutcome::Applied if step.kind == StepKind::Event => ("+", Token::Added),
-        StepOutcome::Applied if step.edited => ("~", Token::Changed),
-        StepOutcome::Applied => ("", Token::Plain),
-        StepOutcome::Dropped => ("-", Token::Removed),
-        StepOutcome::Rejected => (REJECTED, Token::Rejected),
-        StepOutcome::Failed => ("!", Token::Error),
-        StepOutcome::Unknown => ("?", Token::Error),
-    }
-}
-
-fn outcome(step: &WhatIfStep) -> String {
-    let said = || {
-        let message = step.message.clone().unwrap_or_default();
-        match &step.rule {
-            Some(rule) => format!("{rule}: {message}"),
-            None => message,
-        }
-    };
-    match step.outcome {
-        StepOutcome::Accepted => {
-            let types: Vec<&str> = step.events.iter().map(|e| e.event_type.as_str()).collect();
-            if types.is_empty() {
-                "accepted, without an event".to_owned()
-            } else {
-                format!("accepted → {}", types.join(", "))
-            }
-        }
-        StepOutcome::Rejected => format!("rejected  {}", said()),
-        StepOutcome::Applied => "applied".to_owned(),
-        StepOutcome::Dropped => "dropped".to_owned(),
-        StepOutcome::Failed => format!("failed  {}", said()),
-        StepOutcome::Unknown => format!("unknown  {}", said()),
-    }
-}
-
-/// The state at the end, beside the one that really was.
-fn worlds(out: &WhatIfOut) -> Table {
-    let mut table = Table::new([
-        Column::new(""),
-        Column::new("field").shrinks_to(10),
-        Column::new("as it was").shrinks_to(12),
-        Column::new("what if").shrinks_to(12),
-    ]);
-    let actual = &out.actual.state;
-    let fields = actual
-        .keys()
-        .chain(out.state.keys().filter(|key| !actual.contains_key(*key)));
-    for field in fields {
-        let show = |side: Option<&Value>| side.map_or_else(|| "(none)".to_owned(), value);
-        let (was, would) = (actual.get(field), out.state.get(field));
-        let (mark, token, what_if) = match (was, would) {
-            (was, would) if was == would => ("", Token::Muted, "=".to_owned()),
-            (None, would) => ("+", Token::Added, show(would)),
-            (_, None) => ("-", Token::Removed, show(None)),
-            (_, would) => ("~", Token::Changed, show(would)),
-        };
-        table.row([
-            Cell::new(mark, token),
-            field.as_str().into(),
-            show(was).into(),
-            Cell::new(what_if, token),
-        ]);
-    }
-    table
 }
 
 #[cfg(test)]

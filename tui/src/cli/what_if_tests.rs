@@ -3,6 +3,8 @@
 use clap::{CommandFactory, FromArgMatches, Parser};
 use serde_json::json;
 
+use whodunit_core::api::what_if::WhatIfOut;
+
 use super::*;
 use crate::cli::terminal::Form;
 
@@ -77,11 +79,20 @@ fn commands_and_events_keep_their_order() {
 
 #[test]
 fn what_does_not_fit_is_said_where_it_stands() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["user-1"], "what if what?"),
         (&["user-1", "--command=X=1"], "not an object"),
-        (&["user-1", "--replace=3"], "of the form `REV=JSON`"),
-        (&["user-1", "--insert=x:T"], "`x` is not a revision"),
+        (
+            &["user-1", "--replace=3"],
+            "a revision and its new data are needed",
+        ),
+        (
+            &["user-1", "--insert=x:T"],
+            "does not begin with a revision",
+        ),
+        (&["user-1", "--insert=1:"], "a type is needed"),
+        (&["user-1", "--event=={}"], "a type is needed"),
+        (&["user-1", "--command=X={"], "what follows `=` is not JSON"),
         (
             &["user-1", "--at-revision=1", "--as-of=2025-03-01T00:00:00Z"],
             "cannot be used with",
@@ -91,6 +102,35 @@ fn what_does_not_fit_is_said_where_it_stands() {
     for (line, expected) in cases {
         let error = story(line).unwrap_err();
         assert!(error.contains(expected), "{line:?}: {error}");
+    }
+}
+
+#[test]
+fn a_password_in_what_does_not_fit_is_not_printed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        file.path(),
+        r#"{"stream":"user-1","do":[{"command":{"type":"ChangePassword","payload":"hunter2"}}]}"#,
+    )
+    .unwrap();
+    let path = file.path().to_str().unwrap();
+    assert!(
+        !from_file(path.as_ref(), None)
+            .unwrap_err()
+            .to_string()
+            .contains("hunter2")
+    );
+    for given in [
+        r#"--command=ChangePassword={"current_password": "hunter2"#,
+        r#"--command=ChangePassword="hunter2""#,
+        r#"--event=Changed={"password": hunter2}"#,
+        r#"--replace=hunter2={"password": "hunter2"}"#,
+        r#"--replace=1="hunter2""#,
+        r#"--insert=1:Changed=["hunter2"]"#,
+        "--insert=hunter2",
+    ] {
+        let error = story(&["user-1", given]).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 

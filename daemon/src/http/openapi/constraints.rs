@@ -63,6 +63,7 @@ fn cursor(operation: &str) -> &'static str {
     match operation {
         "list_streams" => "^(n.+|r[0-9]+)$",
         "query_read_model" => "^[fb][a-z_]+:([0-9a-f][0-9a-f])*:.+$",
+        "run_what_if" => r"^[0-9]+\.[0-9a-f]{16}$",
         _ => "^[fb][0-9]+$",
     }
 }
