@@ -322,7 +322,7 @@ impl Consumer {
             Some(files) => {
                 // The engine lets go of the file before it is moved.
                 drop(runner.model().close());
-                files::recreate(&files.live, &fresh, reason)
+                files::recreate(&files.live, &fresh, runner.store.id(), reason)
             }
         };
         match made {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::ProjectionError;
 use super::read_model::file::move_aside;
 use super::read_model::{CheckpointMeta, ReadModel, Unusable, anchor_event};
-use crate::store::Store;
+use crate::store::{Store, StoreId};
 
 /// Opens a file that is there, or makes one. A file that cannot be used is moved aside.
 pub(super) fn found(
@@ -16,16 +16,18 @@ pub(super) fn found(
     fresh: &CheckpointMeta,
     store: &Arc<dyn Store>,
 ) -> Result<(ReadModel, CheckpointMeta), ProjectionError> {
-    match ReadModel::open(path, fresh) {
+    match ReadModel::open(path, fresh, store.id()) {
         Ok((model, meta)) => {
             if is_of_this_log(&meta, store)? {
                 return Ok((model, meta));
             }
             model.close()?;
-            let model = recreate(path, fresh, "it is of another log")?;
+            let model = recreate(path, fresh, store.id(), "it is of another log")?;
             Ok((model, fresh.clone()))
         }
-        Err(Unusable::File(reason)) => Ok((recreate(path, fresh, &reason)?, fresh.clone())),
+        Err(Unusable::File(reason)) => {
+            Ok((recreate(path, fresh, store.id(), &reason)?, fresh.clone()))
+        }
         Err(Unusable::Disk(error)) => Err(error),
     }
 }
@@ -34,10 +36,11 @@ pub(super) fn found(
 pub(super) fn recreate(
     path: &Path,
     fresh: &CheckpointMeta,
+    store: StoreId,
     reason: &str,
 ) -> Result<ReadModel, ProjectionError> {
     aside(path, reason)?;
-    match ReadModel::open(path, fresh) {
+    match ReadModel::open(path, fresh, store) {
         Ok((model, _)) => Ok(model),
         Err(Unusable::Disk(error)) => Err(error),
         Err(Unusable::File(detail)) => Err(ProjectionError::Damaged {

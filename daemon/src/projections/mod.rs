@@ -53,7 +53,7 @@ pub use states::States;
 pub use users::Users;
 
 /// Name of the directory of read models in the data directory.
-const DIRECTORY: &str = "read-models";
+pub(crate) const DIRECTORY: &str = "read-models";
 
 /// The daemon's projections.
 pub struct Projections {

@@ -5,6 +5,8 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::stop::Stopped;
 
+use super::disk::StoreId;
+
 /// The store could not do its work. None of these says anything about the data asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +30,48 @@ pub enum StoreError {
         found: String,
         /// What this build reads.
         known: u32,
+    },
+    /// The store ends before what was acknowledged, by the file that notes it.
+    #[error(
+        "`{path}` ends at position {found} with {found_decisions} decisions, but position {acknowledged} and {acknowledged_decisions} decisions were acknowledged: what lies between is lost; restore the store from a backup, or remove `{noted_in}` to go on without it"
+    )]
+    Behind {
+        /// The file.
+        path: String,
+        /// Its last position.
+        found: u64,
+        /// How many decisions it has.
+        found_decisions: u64,
+        /// The last position that was acknowledged.
+        acknowledged: u64,
+        /// How many decisions were acknowledged.
+        acknowledged_decisions: u64,
+        /// The file that says so.
+        noted_in: String,
+    },
+    /// A file of the data directory belongs to another store.
+    #[error(
+        "`{path}` belongs to the store {found}, but `{other}` to the store {expected}: the data directory is mixed up; put the files of one store together, or remove `{other}` to go on without it"
+    )]
+    Foreign {
+        /// The file of the log.
+        path: String,
+        /// The store it says it belongs to.
+        found: StoreId,
+        /// The file that does not belong to it.
+        other: String,
+        /// The store that one says it belongs to.
+        expected: StoreId,
+    },
+    /// The log is not there, but other files of a store are.
+    #[error(
+        "`{path}` is missing or empty, but `{left}` is there: this is no new store; put the file back, restore it from a backup, or insist on a new and empty store with `--create`"
+    )]
+    Missing {
+        /// The file of the log.
+        path: String,
+        /// What is left of the store.
+        left: String,
     },
     /// A record does not decode.
     #[error("{place} is damaged: {detail}")]
@@ -64,6 +108,9 @@ impl StoreError {
             Self::Engine { source, .. } => format!("{self}: {source}"),
             Self::InUse { .. }
             | Self::UnknownFormat { .. }
+            | Self::Behind { .. }
+            | Self::Foreign { .. }
+            | Self::Missing { .. }
             | Self::Damaged { .. }
             | Self::Closed
             | Self::CursorTooOld

@@ -9,6 +9,7 @@
 
 mod append;
 mod chain;
+pub mod disk;
 mod error;
 mod frame;
 mod group;
@@ -20,6 +21,8 @@ mod wal;
 pub(crate) mod write;
 
 #[cfg(test)]
+mod campaigns;
+#[cfg(test)]
 mod conformance;
 
 use std::pin::Pin;
@@ -29,6 +32,7 @@ use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
 pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
+pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
 pub use read::{
@@ -43,6 +47,9 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// An append-only event store.
 pub trait Store: Send + Sync + 'static {
+    /// Which store this is: given when it was made, and in every file that belongs to it. No other has it.
+    fn id(&self) -> StoreId;
+
     /// Appends all of the request or nothing of it, and returns once it is durable.
     ///
     /// Concurrent appends share one durable commit. Appends submitted one after another (the calls, not the awaits)

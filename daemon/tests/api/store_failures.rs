@@ -10,7 +10,7 @@ use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View,
+    Store, StoreError, StoreId, StoreStats, View,
 };
 
 use crate::support::{Api, suspend};
@@ -61,6 +61,10 @@ impl Failing {
 }
 
 impl Store for Failing {
+    fn id(&self) -> StoreId {
+        StoreId([0; 16])
+    }
+
     fn append(&self, _append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         let error = self.error();
         Box::pin(async { Err(error.into()) })
@@ -144,6 +148,10 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 struct ReadOnly(RedbStore);
 
 impl Store for ReadOnly {
+    fn id(&self) -> StoreId {
+        self.0.id()
+    }
+
     fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         self.0.append(append)
     }

@@ -17,10 +17,14 @@ use super::super::error::{ProjectionError, panicked};
 use super::super::projection::Projection;
 use super::read_view::ReadView;
 use crate::limits::{READ_MODEL_CACHE_BYTES, READ_MODEL_ROOM_BYTES};
-use crate::store::redb::opening::{make_directory, make_private_file, sync_directory};
+use crate::store::StoreId;
+use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
+use crate::store::disk::{Disk, RealDisk};
+use crate::store::redb::backend::PageBackend;
+use crate::store::redb::opening::{make_private_file, sync_directory, unfinished};
 
 /// Format number of the file.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// `format` → [`FORMAT`] as four bytes, little endian; `checkpoint` → the [`CheckpointMeta`] as JSON.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -107,11 +111,14 @@ impl ReadModel {
         Ok(Self::from_database(database))
     }
 
-    /// Opens a file, making it and its directory where they are absent, and reads its meta. `fresh` is that of a new one.
+    /// Opens a file of this store, making it and its directory where they are absent, and reads its meta. `fresh` is that of a
+    /// new one.
     pub(crate) fn open(
         path: &Path,
         fresh: &CheckpointMeta,
+        store: StoreId,
     ) -> Result<(Self, CheckpointMeta), Unusable> {
+        let disk = &RealDisk;
         let directory = path.parent().unwrap_or(Path::new("."));
         let on_disk = |source: std::io::Error| {
             Unusable::Disk(ProjectionError::Disk {
@@ -119,25 +126,20 @@ impl ReadModel {
                 source,
             })
         };
-        make_directory(directory).map_err(on_disk)?;
-        // Where this fails, opening says better why.
-        drop(make_private_file(path));
-        let opened = guarded(|| {
-            let database = Database::builder()
-                .set_cache_size(READ_MODEL_CACHE_BYTES)
-                .create(path)
-                .map_err(engine("opening a read model"))?;
-            let meta = meta_of(&database, fresh)?;
-            Ok((Self::from_database(database), meta))
-        });
-        let (model, meta) = opened.map_err(|error| match error {
-            ProjectionError::Panicked(_) | ProjectionError::Damaged { .. } => {
-                Unusable::File(error.to_string())
-            }
-            error => Unusable::Disk(error),
-        })?;
-        sync_directory(directory).map_err(on_disk)?;
-        Ok((model, meta))
+        disk.make_directory(directory).map_err(on_disk)?;
+        let is_there = disk.identity(path).map_err(on_disk)?.is_some();
+        let opened = if is_there {
+            open_pages(disk, path, store).and_then(|pages| on_pages(pages, fresh))
+        } else {
+            make_pages(disk, path, store).and_then(|pages| {
+                let made = on_pages(pages, fresh)?;
+                disk.rename(&unfinished(path), path).map_err(on_disk)?;
+                Ok(made)
+            })
+        };
+        let opened = opened?;
+        disk.sync_directory(directory).map_err(on_disk)?;
+        Ok(opened)
     }
 
     /// One whose engine is set up already.
@@ -195,6 +197,71 @@ impl ReadModel {
             database.close().map_err(engine("closing a read model"))
         })
     }
+}
+
+/// Opens the pages of a file that is there.
+fn open_pages(disk: &dyn Disk, path: &Path, store: StoreId) -> Result<PageFile, Unusable> {
+    let pages = PageFile::open(disk, path, Kind::ReadModel, FORMAT)
+        .map_err(|error| unusable(path, error))?;
+    let of = pages.header().store;
+    if of != store {
+        return Err(Unusable::File(format!("it belongs to the store {of}")));
+    }
+    Ok(pages)
+}
+
+/// Makes the pages of a file that is not there, under the name that it has until it is whole.
+fn make_pages(disk: &dyn Disk, path: &Path, store: StoreId) -> Result<PageFile, Unusable> {
+    let header = PageHeader {
+        format: FORMAT,
+        kind: Kind::ReadModel,
+        store,
+    };
+    PageFile::make(disk, &unfinished(path), path, header).map_err(|error| unusable(path, error))
+}
+
+/// The storage under a file that is closed, to look into it or to stand something else between.
+#[cfg(test)]
+pub(crate) fn storage(path: &Path) -> PageBackend {
+    let pages = PageFile::open(&RealDisk, path, Kind::ReadModel, FORMAT).unwrap();
+    PageBackend(Arc::new(pages))
+}
+
+fn unusable(path: &Path, error: OpenError) -> Unusable {
+    match error {
+        OpenError::Disk(source) => Unusable::Disk(ProjectionError::Disk {
+            doing: format!("opening `{}`", path.display()),
+            source,
+        }),
+        OpenError::InUse => Unusable::Disk(ProjectionError::Disk {
+            doing: format!("opening `{}`", path.display()),
+            source: std::io::Error::other(error.to_string()),
+        }),
+        error => Unusable::File(error.to_string()),
+    }
+}
+
+/// Sets the engine up on pages and reads the meta, or makes it in new ones.
+fn on_pages(
+    pages: PageFile,
+    fresh: &CheckpointMeta,
+) -> Result<(ReadModel, CheckpointMeta), Unusable> {
+    let pages = Arc::new(pages);
+    let opened = guarded(|| {
+        let database = Database::builder()
+            .set_cache_size(READ_MODEL_CACHE_BYTES)
+            .create_with_backend(PageBackend(Arc::clone(&pages)))
+            .map_err(engine("opening a read model"))?;
+        let meta = meta_of(&database, fresh)?;
+        Ok((ReadModel::from_database(database), meta))
+    });
+    opened.map_err(|error| match (error, pages.damage()) {
+        (_, Some((place, detail))) => Unusable::File(format!("{place}: {detail}")),
+        (error @ (ProjectionError::Panicked(_) | ProjectionError::Damaged { .. }), None) => {
+            Unusable::File(error.to_string())
+        }
+        (error, None) => Unusable::Disk(error),
+    })
 }
 
 /// Makes everything committed so far durable.

@@ -1,11 +1,12 @@
 //! Files: what is in them, and what becomes of those that cannot be used.
 
 use redb::StorageBackend;
-use redb::backends::FileBackend;
+
 use whodunit_core::api::pipeline::ProjectionStatus;
 
-use super::super::read_model::file::ReadModel;
+use super::super::read_model::file::{ReadModel, storage};
 use super::*;
+use crate::store::redb::backend::PageBackend;
 
 const USERS: &str = "read-models/users.redb";
 
@@ -107,7 +108,7 @@ async fn what_was_not_durable_yet_is_applied_again() {
             std::fs::copy(folder.path().join(&file), data.join(&file)).unwrap();
         }
         let fresh = Rules::new(Arc::new(Users), models()).fresh();
-        let (model, meta) = ReadModel::open(&data.join(USERS), &fresh).unwrap();
+        let (model, meta) = ReadModel::open(&data.join(USERS), &fresh, store.id()).unwrap();
         behind |= meta.checkpoint < store.head().borrow().position;
         model.close().unwrap();
         let again = start_in(&store, &data);
@@ -220,7 +221,7 @@ async fn damage_found_while_reading_is_made_good() {
 /// A file on a disk that fills up.
 #[derive(Debug)]
 struct Filling {
-    file: FileBackend,
+    file: PageBackend,
     full: Arc<AtomicBool>,
 }
 
@@ -272,14 +273,9 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
     level(&projections, &store).await;
     let runner = projections.runner("users").unwrap();
     runner.model().close().unwrap();
-    let file = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(folder.path().join(USERS))
-        .unwrap();
     let full = Arc::new(AtomicBool::new(false));
     let backend = Filling {
-        file: FileBackend::new(file).unwrap(),
+        file: storage(&folder.path().join(USERS)),
         full: Arc::clone(&full),
     };
     let database = redb::Database::builder().create_with_backend(backend);

@@ -133,7 +133,7 @@ fn begun(store: &Arc<dyn Store>, rules: &Rules, data: &Path, until: u64) {
         indexed: false,
         ..rules.fresh()
     };
-    let (model, meta) = ReadModel::open(&building(data), &fresh).unwrap();
+    let (model, meta) = ReadModel::open(&building(data), &fresh, store.id()).unwrap();
     let view = store.view().unwrap();
     let bounds = Bounds {
         events: usize::MAX,

@@ -1,27 +1,40 @@
 //! The file: opening it, refusing what is not ours, and closing it while readers may still ask.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
 use super::{engine, tables};
-use crate::store::StoreError;
+use crate::store::disk::head::HeadFile;
+use crate::store::disk::pages::PageFile;
+use crate::store::{Head, StoreError};
 
 /// The database until it is closed. Locked only for as long as it takes to begin a transaction.
 pub(super) struct File {
     database: RwLock<Option<Database>>,
+    /// What it is kept in, unless that is memory.
+    pages: Option<Arc<PageFile>>,
+    /// Where the acknowledged head is noted.
+    acknowledged: Option<HeadFile>,
     /// Whether a write failed in such a way that the engine takes no more.
     refuses: AtomicBool,
     redacted_copy: AtomicBool,
 }
 
 impl File {
-    pub(super) fn new(database: Database) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        database: Database,
+        pages: Option<Arc<PageFile>>,
+        acknowledged: Option<HeadFile>,
+    ) -> Result<Self, StoreError> {
         let redacted = is_redacted_copy(&database)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
+            pages,
+            acknowledged,
             refuses: AtomicBool::new(false),
             redacted_copy: AtomicBool::new(redacted),
         })
@@ -44,6 +57,26 @@ impl File {
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         act(database.as_ref().ok_or(StoreError::Closed)?)
+    }
+
+    /// Notes beside the store that everything up to here is acknowledged.
+    pub(super) fn acknowledge(&self, head: Head) {
+        if let Some(acknowledged) = &self.acknowledged {
+            acknowledged.acknowledge(head);
+        }
+    }
+
+    /// The file of pages, unless the store is in memory.
+    pub(super) fn pages(&self) -> Option<&PageFile> {
+        self.pages.as_deref()
+    }
+
+    /// Does something that may come upon a damaged page: see [`guarded`].
+    pub(super) fn guarded<T>(
+        &self,
+        act: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        guarded(self.pages(), act)
     }
 
     /// After a failed commit: looks whether the engine takes writes still. It does not when the disk failed it.
@@ -73,9 +106,44 @@ impl File {
                 .unwrap_or_else(PoisonError::into_inner);
             database.take()
         };
-        database.map_or(Ok(()), |database| {
-            database.close().map_err(engine("closing"))
-        })
+        let Some(database) = database else {
+            return Ok(());
+        };
+        if let Some(acknowledged) = &self.acknowledged {
+            acknowledged
+                .sync()
+                .map_err(|error| engine("closing")(redb::Error::Io(error)))?;
+        }
+        database.close().map_err(engine("closing"))
+    }
+}
+
+/// Does something that may come upon a damaged page. Where it does, the error names the page, whatever the engine made of it.
+pub(super) fn guarded<T>(
+    pages: Option<&PageFile>,
+    act: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let damage = || {
+        let (place, detail) = pages?.damage()?;
+        Some(StoreError::Damaged { place, detail })
+    };
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(Err(error)) if is_corruption(&error) => Err(damage().unwrap_or(error)),
+        Ok(done) => done,
+        Err(panic) => Err(damage().unwrap_or_else(|| resume_unwind(panic))),
+    }
+}
+
+/// Whether the engine says that its file contradicts itself, which is what it makes of a damaged page.
+fn is_corruption(error: &StoreError) -> bool {
+    match error {
+        StoreError::Engine { source, .. } => {
+            matches!(
+                source.downcast_ref::<redb::Error>(),
+                Some(redb::Error::Corrupted(_))
+            )
+        }
+        _ => false,
     }
 }
 

@@ -63,13 +63,14 @@ fn fact() -> Append {
     append
 }
 
-/// A closed store with one event, opened as plain redb.
+/// A closed store with one event, opened as plain redb on its pages.
 async fn one_event() -> (tempfile::TempDir, Database) {
     let directory = tempfile::tempdir().unwrap();
     let store = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap();
     store.append(fact()).await.unwrap();
     store.close().await.unwrap();
-    let database = Database::open(directory.path().join(FILE_NAME)).unwrap();
+    let storage = opening::storage(&directory.path().join(FILE_NAME));
+    let database = Database::builder().create_with_backend(storage).unwrap();
     (directory, database)
 }
 

@@ -3,7 +3,9 @@
 //! Owns opening and closing the file. Its layout is described in `tables` and, byte by byte, in `docs/STORE_FORMAT.md`.
 
 mod apply;
+pub(crate) mod backend;
 mod file;
+mod guarded_view;
 mod lookup;
 mod open_tables;
 pub(crate) mod opening;
@@ -21,8 +23,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
 use self::file::{File, check_format, open_error};
+use self::guarded_view::GuardedView;
+pub use self::opening::NewStore;
+use self::opening::Opened;
 use self::view::RedbView;
 use self::writer::{Request, Write};
+use super::disk::pages::PageFile;
+use super::disk::{Disk, RealDisk, StoreId};
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
     Store, StoreError, StoreStats, View,
@@ -30,6 +37,8 @@ use super::{
 
 /// Name of the store's file in its data directory.
 pub const FILE_NAME: &str = "events.redb";
+/// Name of the file beside it that notes what was acknowledged.
+pub const HEAD_NAME: &str = "events.head";
 /// How many writes may wait; one more is answered with [`AppendError::Busy`].
 const QUEUE_MAX: usize = 4096;
 /// Memory for pages, in bytes: beyond this the operating system's cache does as well.
@@ -57,6 +66,7 @@ impl StoreOptions {
 /// A store in a redb file.
 pub struct RedbStore {
     file: Arc<File>,
+    id: StoreId,
     path: PathBuf,
     requests: mpsc::Sender<Request>,
     head: watch::Receiver<Head>,
@@ -88,28 +98,24 @@ impl RedbStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has it open, [`StoreError::UnknownFormat`] when the file is of another
-    /// format or not ours at all.
+    /// format or not ours at all, [`StoreError::Damaged`] when it is too damaged to be opened, [`StoreError::Missing`],
+    /// [`StoreError::Behind`] and [`StoreError::Foreign`] when the files of the directory contradict each other.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        let at_directory = |error: std::io::Error| StoreError::Engine {
-            doing: "making the data directory",
-            source: format!("{}: {error}", directory.display()).into(),
-        };
-        opening::make_directory(directory).map_err(at_directory)?;
-        let path = directory.join(FILE_NAME);
-        opening::make_private_file(&path).map_err(at_directory)?;
-        let store = opening::guarded(&path, || {
-            let database = Database::builder()
-                .set_cache_size(CACHE_BYTES)
-                .create(&path);
-            Self::start(
-                database.map_err(|error| open_error(&path, error))?,
-                path.clone(),
-                options,
-            )
-        })?;
-        // Every time, not only for a new file: the process that made it may have died before its own sync.
-        opening::sync_directory(directory).map_err(at_directory)?;
-        Ok(store)
+        Self::open_on(&RealDisk, directory, options, NewStore::WhereNothingIsLeft)
+    }
+
+    /// Opens the store in a data directory of any disk.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_on(
+        disk: &dyn Disk,
+        directory: &Path,
+        options: StoreOptions,
+        new: NewStore,
+    ) -> Result<Self, StoreError> {
+        let opened = opening::open(disk, directory, new)?;
+        opening::guarded(&opened.path.clone(), || Self::start(opened, options))
     }
 
     /// Opens a new store in memory, gone when it is closed.
@@ -126,19 +132,36 @@ impl RedbStore {
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend);
-        Self::start(
-            database.map_err(|error| open_error(&path, error))?,
+        let database = database.map_err(|error| open_error(&path, error))?;
+        check_format(&database, &path)?;
+        let head = RedbView::open(&database)?.head();
+        let id = StoreId::random().map_err(|error| StoreError::Engine {
+            doing: "making a store id",
+            source: error.into(),
+        })?;
+        let opened = Opened {
+            database,
+            pages: None,
+            acknowledged: None,
+            head,
+            id,
             path,
-            options,
-        )
+        };
+        Self::start(opened, options)
     }
 
-    fn start(database: Database, path: PathBuf, options: StoreOptions) -> Result<Self, StoreError> {
-        check_format(&database, &path)?;
-        let current = RedbView::open(&database)?.head();
+    fn start(opened: Opened, options: StoreOptions) -> Result<Self, StoreError> {
+        let Opened {
+            database,
+            pages,
+            acknowledged,
+            head: current,
+            id,
+            path,
+        } = opened;
         let (announce, head) = watch::channel(current);
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let file = Arc::new(File::new(database)?);
+        let file = Arc::new(File::new(database, pages, acknowledged)?);
         let shared = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -149,6 +172,7 @@ impl RedbStore {
             })?;
         Ok(Self {
             file,
+            id,
             path,
             requests,
             head,
@@ -190,6 +214,10 @@ impl From<AppendError> for StoreError {
 }
 
 impl Store for RedbStore {
+    fn id(&self) -> StoreId {
+        self.id
+    }
+
     fn append(&self, append: Append) -> BoxFuture<Result<AppendResult, AppendError>> {
         self.request(|to| Request::Write(Write::Append(Box::new(append), to)))
     }
@@ -199,7 +227,8 @@ impl Store for RedbStore {
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {
-        Ok(Box::new(self.file.with(RedbView::open)?))
+        let view = self.file.guarded(|| self.file.with(RedbView::open))?;
+        Ok(Box::new(GuardedView::new(view, Arc::clone(&self.file))))
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {
@@ -220,16 +249,23 @@ impl Store for RedbStore {
 
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let doing = "counting";
-        let txn = self
-            .file
-            .with(|database| database.begin_read().map_err(engine(doing)))?;
-        let streams = txn.open_table(tables::STREAMS).map_err(engine(doing))?;
-        let snapshots = txn.open_table(tables::SNAPSHOTS).map_err(engine(doing))?;
+        let (streams, snapshots) = self.file.guarded(|| {
+            let txn = self
+                .file
+                .with(|database| database.begin_read().map_err(engine(doing)))?;
+            let streams = txn.open_table(tables::STREAMS).map_err(engine(doing))?;
+            let snapshots = txn.open_table(tables::SNAPSHOTS).map_err(engine(doing))?;
+            Ok((
+                streams.len().map_err(engine(doing))?,
+                snapshots.len().map_err(engine(doing))?,
+            ))
+        })?;
+        let on_disk = self.file.pages().map(PageFile::bytes_on_disk);
         Ok(StoreStats {
             head: *self.head.borrow(),
-            streams: streams.len().map_err(engine(doing))?,
-            snapshots: snapshots.len().map_err(engine(doing))?,
-            file_bytes: std::fs::metadata(&self.path).map_or(0, |meta| meta.len()),
+            streams,
+            snapshots,
+            file_bytes: on_disk.map_or(0, |bytes| bytes.unwrap_or(0)),
             read_only: self.file.refuses(),
         })
     }

@@ -1,11 +1,197 @@
-//! Making the data directory and opening the file in it, so that neither a power cut nor a damaged file surprises anyone.
+//! Making the data directory and opening the files in it, so that neither a power cut nor a damaged file surprises anyone.
 //!
-//! Never looks at what the file holds.
+//! Owns which files belong together: the log, and beside it the acknowledged head. Refuses to begin where they contradict
+//! each other. Never looks at what the log holds, but for its end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::store::StoreError;
+use redb::Database;
+
+use super::backend::PageBackend;
+use super::file::{check_format, guarded as naming_damage, open_error};
+use super::view::RedbView;
+use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
+use crate::store::disk::head::{Acknowledged, HeadFile};
+use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
+use crate::store::disk::{Disk, StoreId};
+use crate::store::{Head, StoreError, View as _};
+
+/// When a store that is not there is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NewStore {
+    /// Where nothing of an older one is left.
+    #[default]
+    WhereNothingIsLeft,
+    /// In any case: the operator insists.
+    Insist,
+}
+
+/// The open files of a store.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    /// What the database is kept in, unless that is memory.
+    pub(super) pages: Option<Arc<PageFile>>,
+    /// Where the acknowledged head is noted, unless the store is in memory.
+    pub(super) acknowledged: Option<HeadFile>,
+    pub(super) head: Head,
+    pub(super) id: StoreId,
+    pub(super) path: PathBuf,
+}
+
+/// Opens the store of a data directory, or makes it.
+pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Opened, StoreError> {
+    let at_directory = |error: std::io::Error| StoreError::Engine {
+        doing: "opening the data directory",
+        source: format!("{}: {error}", directory.display()).into(),
+    };
+    disk.make_directory(directory).map_err(at_directory)?;
+    let path = directory.join(FILE_NAME);
+    let noted_in = directory.join(HEAD_NAME);
+    let noted = HeadFile::read(disk, &noted_in).map_err(at_directory)?;
+    let (database, pages) = if has_bytes(disk, &path).map_err(at_directory)? {
+        open_file(disk, &path)?
+    } else {
+        if new == NewStore::WhereNothingIsLeft
+            && let Some(left) = left_over(disk, directory).map_err(at_directory)?
+        {
+            let (path, left) = (path.display().to_string(), left.display().to_string());
+            return Err(StoreError::Missing { path, left });
+        }
+        make_file(disk, &path)?
+    };
+    // Every time, not only for a new file: its maker may have died before its own sync. Before the head is noted, too:
+    // where it is noted, there is a store.
+    disk.sync_directory(directory).map_err(at_directory)?;
+    let head = guarded(&path, || {
+        naming_damage(Some(&pages), || Ok(RedbView::open(&database)?.head()))
+    })?;
+    let id = pages.header().store;
+    let now = Acknowledged { store: id, head };
+    if new == NewStore::WhereNothingIsLeft
+        && let Some(noted) = noted
+    {
+        compare(noted, now, &path, &noted_in)?;
+    }
+    let acknowledged = HeadFile::begin(disk, &noted_in, now).map_err(at_directory)?;
+    disk.sync_directory(directory).map_err(at_directory)?;
+    Ok(Opened {
+        database,
+        pages: Some(pages),
+        acknowledged: Some(acknowledged),
+        head,
+        id,
+        path,
+    })
+}
+
+/// Refuses a log that ends before what was acknowledged, or is another.
+fn compare(
+    noted: Acknowledged,
+    now: Acknowledged,
+    path: &Path,
+    noted_in: &Path,
+) -> Result<(), StoreError> {
+    let (path, noted_in) = (path.display().to_string(), noted_in.display().to_string());
+    if noted.store != now.store {
+        return Err(StoreError::Foreign {
+            path,
+            found: now.store,
+            other: noted_in,
+            expected: noted.store,
+        });
+    }
+    if noted.head.position > now.head.position || noted.head.decision > now.head.decision {
+        return Err(StoreError::Behind {
+            path,
+            found: now.head.position.0,
+            found_decisions: now.head.decision,
+            acknowledged: noted.head.position.0,
+            acknowledged_decisions: noted.head.decision,
+            noted_in,
+        });
+    }
+    Ok(())
+}
+
+fn has_bytes(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
+    if disk.identity(path)?.is_none() {
+        return Ok(false);
+    }
+    Ok(disk.open(path, crate::store::disk::Open::Existing)?.len()? > 0)
+}
+
+/// What is in a data directory that only a store can have left there.
+fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBuf>> {
+    let noted_in = directory.join(HEAD_NAME);
+    if disk.identity(&noted_in)?.is_some() {
+        return Ok(Some(noted_in));
+    }
+    let read_models = directory.join(crate::projections::DIRECTORY);
+    let names = match disk.list(&read_models) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let is_read_model = |name: &String| Path::new(name).extension().is_some_and(|it| it == "redb");
+    let read_model = names.into_iter().find(is_read_model);
+    Ok(read_model.map(|name| read_models.join(name)))
+}
+
+fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
+    let pages = PageFile::open(disk, path, Kind::Events, tables::FORMAT)
+        .map_err(|error| page_error(path, tables::FORMAT, error))?;
+    open_pages(path, Arc::new(pages))
+}
+
+/// Makes the file under another name, and gives it its own once it is whole: no file of that name is ever half made.
+fn make_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
+    let failed = |error: std::io::Error| page_error(path, tables::FORMAT, error.into());
+    let present = unfinished(path);
+    let header = PageHeader {
+        format: tables::FORMAT,
+        kind: Kind::Events,
+        store: StoreId::random().map_err(failed)?,
+    };
+    let pages = PageFile::make(disk, &present, path, header)
+        .map_err(|error| page_error(path, tables::FORMAT, error))?;
+    if has_bytes(disk, path).map_err(failed)? {
+        // Another process was quicker: it gave the file that both began with its name.
+        drop(pages);
+        return open_file(disk, path);
+    }
+    let made = open_pages(path, Arc::new(pages))?;
+    disk.rename(&present, path).map_err(failed)?;
+    Ok(made)
+}
+
+/// The storage under a file that is closed, to look into it.
+#[cfg(test)]
+pub(super) fn storage(path: &Path) -> PageBackend {
+    let pages = PageFile::open(
+        &crate::store::disk::RealDisk,
+        path,
+        Kind::Events,
+        tables::FORMAT,
+    );
+    PageBackend(Arc::new(pages.unwrap()))
+}
+
+fn open_pages(path: &Path, pages: Arc<PageFile>) -> Result<(Database, Arc<PageFile>), StoreError> {
+    let opened = guarded(path, || {
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(PageBackend(Arc::clone(&pages)))
+            .map_err(|error| open_error(path, error))?;
+        check_format(&database, path)?;
+        Ok(database)
+    });
+    match (opened, pages.damage()) {
+        (Ok(database), _) => Ok((database, pages)),
+        (Err(_), Some((place, detail))) => Err(StoreError::Damaged { place, detail }),
+        (Err(error), None) => Err(error),
+    }
+}
 
 /// Opens, up to the first read, with the engine's panics, which a damaged file can cause, turned into an error.
 pub(crate) fn guarded<T>(
@@ -18,6 +204,32 @@ pub(crate) fn guarded<T>(
             detail: "the engine gave up reading it; restore it from a backup".to_owned(),
         })
     })
+}
+
+/// Why a file of pages could not be opened, or made.
+pub(super) fn page_error(path: &Path, known: u32, error: OpenError) -> StoreError {
+    let path = path.display().to_string();
+    let unknown = |path, found| StoreError::UnknownFormat { path, found, known };
+    match error {
+        OpenError::InUse => StoreError::InUse { path },
+        OpenError::Format(found) => unknown(path, found),
+        OpenError::NotOurs => unknown(path, "none (it is no store, or it is damaged)".to_owned()),
+        OpenError::Damaged(detail) => StoreError::Damaged {
+            place: format!("`{path}`"),
+            detail: format!("{detail}; restore it from a backup"),
+        },
+        OpenError::Disk(error) => StoreError::Engine {
+            doing: "opening the store",
+            source: format!("{path}: {error}").into(),
+        },
+    }
+}
+
+/// The name of a file while it is made.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
 }
 
 /// Makes the directory and those above it where they are absent, each durably.
@@ -54,7 +266,11 @@ pub(crate) fn make_private_file(path: &Path) -> std::io::Result<()> {
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    keep_private(&options.open(path)?)
+}
+
+/// Keeps a file that others than its owner may read or write to its owner.
+pub(crate) fn keep_private(file: &std::fs::File) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -63,6 +279,8 @@ pub(crate) fn make_private_file(path: &Path) -> std::io::Result<()> {
             file.set_permissions(std::fs::Permissions::from_mode(mode & !0o077))?;
         }
     }
+    #[cfg(not(unix))]
+    let _ = file;
     Ok(())
 }
 

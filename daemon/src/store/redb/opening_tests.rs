@@ -39,7 +39,7 @@ async fn a_damaged_file_is_answered_with_an_error_never_a_panic() {
     let mut damaged: Vec<Vec<u8>> = cut.iter().map(|&at| good[..at].to_vec()).collect();
     for page in (0..good.len()).step_by(4096) {
         let mut bytes = good.clone();
-        bytes[page..page + 4096].fill(0);
+        bytes[page..(page + 4096).min(good.len())].fill(0);
         damaged.push(bytes);
         let mut bytes = good.clone();
         bytes[page + 3] ^= 0x55;

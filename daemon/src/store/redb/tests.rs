@@ -8,6 +8,7 @@ use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
+use crate::store::disk::pages::{Kind, PageHeader};
 use crate::store::{Direction, LogFilter};
 
 fn fact(stream: &str, n: u64) -> Append {
@@ -68,10 +69,17 @@ async fn a_second_opener_is_refused() {
 
 #[test]
 fn a_file_of_another_format_is_refused_and_left_alone() {
-    for format in [1, 2, 3, 99u32] {
+    for (format, found_format) in [(1u32, "3 or older"), (3, "3 or older"), (99, "99")] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE_NAME);
-        {
+        if format > 3 {
+            let header = PageHeader {
+                format,
+                kind: Kind::Events,
+                store: StoreId([7; 16]),
+            };
+            PageFile::make(&RealDisk, &path, &path, header).unwrap();
+        } else {
             let database = Database::create(&path).unwrap();
             let txn = database.begin_write().unwrap();
             txn.open_table(tables::META)
@@ -80,11 +88,13 @@ fn a_file_of_another_format_is_refused_and_left_alone() {
                 .unwrap();
             txn.commit().unwrap();
         }
+        let before = std::fs::read(&path).unwrap();
         let error = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap_err();
         assert!(
-            matches!(&error, StoreError::UnknownFormat { found, known: tables::FORMAT, .. } if *found == format.to_string()),
+            matches!(&error, StoreError::UnknownFormat { found, known: tables::FORMAT, .. } if *found == found_format),
             "{error}"
         );
+        assert_eq!(std::fs::read(&path).unwrap(), before, "left alone");
         let said = error.to_string();
         assert!(
             said.contains("export with the version that wrote it"),
@@ -292,7 +302,8 @@ async fn a_damaged_record_is_reported_and_harms_nobody_else() {
     store.append(fact("b-1", 1)).await.unwrap();
     store.close().await.unwrap();
     {
-        let database = Database::create(directory.path().join(FILE_NAME)).unwrap();
+        let storage = opening::storage(&directory.path().join(FILE_NAME));
+        let database = Database::builder().create_with_backend(storage).unwrap();
         let txn = database.begin_write().unwrap();
         let damage: &[(u64, &[u8])] = &[(1, &[1, 2, 3]), (2, &[])];
         for (number, bytes) in damage {

@@ -187,9 +187,10 @@ fn commit_group(
         return;
     }
     let mut replies = Vec::with_capacity(group.len());
-    match try_group(file, options, &group, &mut replies) {
+    match file.guarded(|| try_group(file, options, &group, &mut replies)) {
         Ok(head) => {
             if let Some(head) = head {
+                file.acknowledge(head);
                 announce.send_replace(head);
             }
             for (write, reply) in group.into_iter().zip(replies) {
@@ -207,6 +208,13 @@ fn commit_group(
                 "a commit failed; its writes are not acknowledged"
             );
             file.look_again();
+            if matches!(error, StoreError::Damaged { .. }) && group.len() > 1 {
+                // What is damaged is the trouble of the request that needs it, not of those that share a commit with it.
+                for write in group {
+                    commit_group(file, options, vec![write], announce);
+                }
+                return;
+            }
             for write in group {
                 write.fail(&cause);
             }

@@ -1,0 +1,264 @@
+//! Damage to any file of a store is said, and never answered with something that is not true.
+//!
+//! Full campaign: `WHODUNIT_DAMAGES=20000 cargo test --release -p whodunit-daemon --lib damages -- --nocapture`.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::answers::{Answers, ask};
+use super::work::{self, Work};
+use super::{DATA, cases, close, open, wait};
+use crate::store::disk::simulated::{Random, SimulatedDisk};
+use crate::store::{Head, Store};
+
+const APPENDS: u64 = 120;
+/// Bytes of a page with its checksum, and of the header before the first.
+const FRAME: usize = 4096 + 16;
+const HEADER: usize = 4096;
+const SECTOR: usize = 512;
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The files of one moment, and what is true then.
+struct Moment {
+    name: &'static str,
+    files: Files,
+    /// The same files, earlier.
+    older: Files,
+    head: Head,
+    truth: Answers,
+}
+
+/// A store with a history, after it was closed and after it was killed.
+fn moments() -> [Moment; 2] {
+    let disk = SimulatedDisk::default();
+    let store = open(&disk).unwrap();
+    let (mut work, mut random) = (Work::new(1, 1_500), Random::new(1));
+    let mut older = Files::new();
+    for number in 0..APPENDS {
+        work.append(&store).unwrap();
+        if number % 10 == 0 {
+            wait(store.save_snapshot(work::snapshot(&mut random, number / 10))).unwrap();
+        }
+        if number == APPENDS / 2 {
+            older = disk.files();
+        }
+    }
+    let head = *store.head().borrow();
+    let truth = ask(&store, APPENDS, head);
+    assert!(truth.values().all(Result::is_ok));
+    let killed = disk.files();
+    close(&store);
+    drop(store);
+    let closed = disk.files();
+    // The oracle: undamaged, both say the same.
+    for files in [&killed, &closed] {
+        let store = open(&SimulatedDisk::with_files(files)).unwrap();
+        assert_eq!(ask(&store, APPENDS, head), truth);
+    }
+    let moment = |name, files| Moment {
+        name,
+        files,
+        older: older.clone(),
+        head,
+        truth: truth.clone(),
+    };
+    [
+        moment("after closing", closed),
+        moment("after a kill", killed),
+    ]
+}
+
+const KINDS: [&str; 11] = [
+    "a bit flipped",
+    "a byte changed",
+    "cut short",
+    "a sector zeroed",
+    "a page zeroed",
+    "two pages swapped",
+    "a page repeated",
+    "two sectors swapped",
+    "a sector of garbage",
+    "made longer",
+    "a file of an older moment",
+];
+
+/// A place in the file, in what it holds rather than in room that was never used.
+fn place(random: &mut Random, bytes: &[u8], unit: usize, from: usize) -> usize {
+    let units = (bytes.len() - from).div_ceil(unit);
+    let mut start = 0;
+    for _ in 0..20 {
+        start = from + random.index(units) * unit;
+        let end = (start + unit).min(bytes.len());
+        if bytes[start..end].iter().any(|&byte| byte != 0) {
+            break;
+        }
+    }
+    start
+}
+
+fn two(random: &mut Random, bytes: &[u8], unit: usize, from: usize) -> (usize, usize) {
+    let (a, b) = (
+        place(random, bytes, unit, from),
+        place(random, bytes, unit, from),
+    );
+    let last = bytes.len().saturating_sub(unit);
+    (a.min(last), b.min(last))
+}
+
+/// Damages a file; `false` where that left it as it was.
+fn damage(random: &mut Random, kind: usize, path: &Path, files: &mut Files, older: &Files) -> bool {
+    let before = files[path].clone();
+    let from = if before.len() > HEADER { HEADER } else { 0 };
+    let bytes = files.get_mut(path).unwrap();
+    let frame = FRAME.min(bytes.len());
+    match kind {
+        0 | 1 => {
+            let start = place(random, bytes, SECTOR, 0);
+            let at = (start + random.index(SECTOR)).min(bytes.len() - 1);
+            bytes[at] ^= if kind == 0 {
+                1 << random.below(8)
+            } else {
+                u8::try_from(1 + random.below(255)).unwrap()
+            };
+        }
+        2 => bytes.truncate(random.index(before.len())),
+        3 | 8 => {
+            let start = place(random, bytes, SECTOR, 0);
+            let end = (start + SECTOR).min(bytes.len());
+            for byte in &mut bytes[start..end] {
+                *byte = if kind == 3 {
+                    0
+                } else {
+                    u8::try_from(random.below(256)).unwrap()
+                };
+            }
+        }
+        4 => {
+            let start = place(random, bytes, frame, from);
+            let end = (start + frame).min(bytes.len());
+            bytes[start..end].fill(0);
+        }
+        5 | 7 => {
+            let (unit, from) = if kind == 5 {
+                (frame, from)
+            } else {
+                (SECTOR.min(frame), 0)
+            };
+            let (a, b) = two(random, &before, unit, from);
+            bytes[a..a + unit].copy_from_slice(&before[b..b + unit]);
+            bytes[b..b + unit].copy_from_slice(&before[a..a + unit]);
+        }
+        6 => {
+            let (a, b) = two(random, &before, frame, from);
+            bytes[b..b + frame].copy_from_slice(&before[a..a + frame]);
+        }
+        9 => bytes.resize(before.len() + 1 + random.index(20_000), 0),
+        _ => bytes.clone_from(&older[path]),
+    }
+    *bytes != before
+}
+
+/// What came of a damage.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    refused: u64,
+    said: u64,
+    harmless: u64,
+}
+
+/// Opens damaged files and asks everything. What it says must be true, or be said to be damaged.
+fn try_damaged(moment: &Moment, files: &Files, case: &str, counts: &mut Counts) {
+    let store = match open(&SimulatedDisk::with_files(files)) {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(
+                error.to_string().contains("events."),
+                "{case}: {error} names no file"
+            );
+            counts.refused += 1;
+            return;
+        }
+    };
+    let answers = ask(&store, APPENDS, moment.head);
+    let mut said = false;
+    for (question, truth) in &moment.truth {
+        match answers.get(question).or(answers.get("view")) {
+            Some(Err(error)) => {
+                said = true;
+                assert!(
+                    error.contains("is damaged") && error.contains("events.redb"),
+                    "{case}: {question}: {error}"
+                );
+            }
+            answer => assert_eq!(answer, Some(truth), "{case}: {question}"),
+        }
+    }
+    // It may go on to be written: either as it should, or not at all.
+    let mut work = Work::new(9, 100);
+    work.number = APPENDS;
+    if let Ok(Some(appended)) = work.append(&store) {
+        assert_eq!(
+            appended.position.0,
+            moment.head.position.0 + appended.events.len() as u64,
+            "{case}"
+        );
+    }
+    if said {
+        counts.said += 1;
+    } else {
+        counts.harmless += 1;
+    }
+}
+
+#[test]
+fn damages_are_said_and_never_served() {
+    let moments = moments();
+    let mut counts = [Counts::default(); KINDS.len()];
+    let mut seed = 0;
+    let mut left = cases("WHODUNIT_DAMAGES", 300);
+    while left > 0 {
+        seed += 1;
+        let mut random = Random::new(seed);
+        let moment = &moments[random.index(2)];
+        let kind = random.index(KINDS.len());
+        let mut files = moment.files.clone();
+        let paths: Vec<_> = files.keys().cloned().collect();
+        let log = Path::new(DATA).join("events.redb");
+        let path = if random.below(8) == 0 {
+            paths[random.index(paths.len())].clone()
+        } else {
+            log
+        };
+        if !damage(&mut random, kind, &path, &mut files, &moment.older) {
+            continue;
+        }
+        left -= 1;
+        let case = format!(
+            "seed {seed}, {}, {} of {}",
+            moment.name,
+            KINDS[kind],
+            path.display()
+        );
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            try_damaged(moment, &files, &case, &mut counts[kind]);
+        }));
+        assert!(tried.is_ok(), "{case}: see above");
+    }
+    println!(
+        "{:<28} {:>8} {:>8} {:>8}",
+        "", "refused", "said", "harmless"
+    );
+    for (
+        kind,
+        Counts {
+            refused,
+            said,
+            harmless,
+        },
+    ) in KINDS.iter().zip(counts)
+    {
+        println!("{kind:<28} {refused:>8} {said:>8} {harmless:>8}");
+    }
+}
