@@ -94,7 +94,7 @@ impl Write {
             Self::RestoreDecision(restored, _) => restored.bytes(),
             Self::Snapshot(snapshot, _) => snapshot.state.len(),
             Self::LabelRedactedCopy(_) => 0,
-            Self::Jobs { changes, .. } => changes.iter().map(JobChange::bytes).sum(),
+            Self::Jobs { changes, .. } => write::bytes_of_changes(changes),
         }
     }
 
