@@ -8,6 +8,7 @@
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod chain;
+pub mod engine;
 mod error;
 mod frame;
 mod group;

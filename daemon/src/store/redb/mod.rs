@@ -13,6 +13,7 @@ pub(crate) mod opening;
 mod query;
 mod recent;
 mod record;
+pub(crate) mod sealed;
 mod tables;
 mod view;
 mod writer;
@@ -25,8 +26,11 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, Storag
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
+pub(crate) use self::density::bucket;
 use self::file::{File, check_format, open_error};
+pub(crate) use self::query::passes;
 use self::view::RedbView;
+pub(crate) use self::view::stream_passes;
 use self::writer::{Request, Write};
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,

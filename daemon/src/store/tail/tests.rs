@@ -101,8 +101,8 @@ fn events_and_decisions_are_found_by_place_and_by_id() {
 /// A stream's events behind the sealed ones.
 fn behind<'a>(case: &'a Case, name: &'a StreamName) -> Vec<&'a Placed> {
     case.whole
-        .of(name)
-        .skip(case.sealed.of(name).count())
+        .stream_events(name)
+        .skip(case.sealed.stream_events(name).count())
         .collect()
 }
 
@@ -122,7 +122,7 @@ fn streams_are_as_their_batches_left_them() {
             assert_eq!(Some(stream.info()), case.whole.streams.get(&name));
             let entries = events.iter().map(|p| (p.event.position, p.effective_at));
             assert!(stream.entries().eq(entries));
-            let sealed = case.sealed.of(&name).count() as u64;
+            let sealed = case.sealed.stream_events(&name).count() as u64;
             assert_eq!(stream.first(), Revision(sealed + 1));
             for revision in 0..sealed + events.len() as u64 + 2 {
                 let index = revision
@@ -184,7 +184,7 @@ fn lists_of_streams_and_categories_are_whole() {
             if events > 0 {
                 let growth = growths.entry(name.category()).or_default();
                 growth.events += events;
-                growth.streams += u64::from(case.sealed.of(name).count() == 0);
+                growth.streams += u64::from(case.sealed.stream_events(name).count() == 0);
             }
         }
         assert!(
@@ -333,7 +333,7 @@ fn without_what_is_sealed_it_is_what_it_would_be_behind_that() {
                 .map_or(0, |stream| stream.entries().count());
             assert_eq!(
                 count,
-                case.whole.of(&name).count() - sealed.of(&name).count()
+                case.whole.stream_events(&name).count() - sealed.stream_events(&name).count()
             );
         }
         assert_eq!(
