@@ -196,6 +196,9 @@ fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(),
 }
 
 /// Checks an event on its way into the log, and gives it the schema version that it leaves open.
+///
+/// # Errors
+/// The field that does not fit, with its JSON Pointer.
 pub fn event(model: &Model, event: &mut NewEvent) -> Result<(), Invalid> {
     check_id(&event.event_type)
         .map_err(|error| Invalid::malformed("/event_type", error.to_string()))?;

@@ -36,6 +36,9 @@ pub struct KeyChange {
 }
 
 /// Runs the rules on a prepared command. `revision` is the one that `state` stands after.
+///
+/// # Errors
+/// The rule that rejects the command.
 pub fn decide(
     model: &Model,
     state: &State,

@@ -85,6 +85,9 @@ pub enum PrepareError {
     /// In a what-if: the outcome depends on a recorded secret. Says what the client can assume instead.
     #[error("{0}")]
     Unknown(String),
+    /// It depends on a secret that is not on record: the log is a redacted copy. Says nothing about the command.
+    #[error("{0}")]
+    Redacted(String),
     /// The preparation itself failed (no randomness, out of memory), whatever the command.
     #[error("the command could not be prepared: {0}")]
     Failed(String),

@@ -244,6 +244,9 @@ pub struct DoesNotFit {
 }
 
 /// Applies a diff to the state it was taken from.
+///
+/// # Errors
+/// The first entry that does not fit the state.
 pub fn apply(state: &State, diff: &[DiffEntry]) -> Result<State, DoesNotFit> {
     let mut root = Value::Object(state.clone());
     for entry in diff {
@@ -288,6 +291,9 @@ pub fn apply(state: &State, diff: &[DiffEntry]) -> Result<State, DoesNotFit> {
 }
 
 /// Undoes a diff on the state it leads to, which gives the state it was taken from.
+///
+/// # Errors
+/// The first entry that does not fit the state.
 pub fn revert(state: &State, diff: &[DiffEntry]) -> Result<State, DoesNotFit> {
     let undone: Vec<DiffEntry> = diff
         .iter()

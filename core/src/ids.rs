@@ -65,6 +65,9 @@ pub struct StreamName(String);
 
 impl StreamName {
     /// Checks and wraps a name.
+    ///
+    /// # Errors
+    /// Why the text is not a stream name.
     pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
         let name = name.into();
         check_text(&name, STREAM_NAME_BYTES_MAX)?;
@@ -129,6 +132,9 @@ impl From<StreamName> for String {
 }
 
 /// Checks an event, command, correlation or causation id: 1 to [`ID_BYTES_MAX`] bytes, no control characters.
+///
+/// # Errors
+/// Why the text is not an id.
 pub fn check_id(id: &str) -> Result<(), NameError> {
     check_text(id, ID_BYTES_MAX)
 }

@@ -31,12 +31,18 @@ pub struct Json(Arc<RawValue>);
 
 impl Json {
     /// Checks that `text` is one JSON value without a repeated key and takes it over, without its white space.
+    ///
+    /// # Errors
+    /// When the text is not one JSON value, or one that [`check`] refuses.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let raw: &RawValue = serde_json::from_str(text)?;
         Self::from_raw(raw)
     }
 
     /// Takes over a text that [`Json::as_str`] gave earlier: checked once more, but not made compact again.
+    ///
+    /// # Errors
+    /// As for [`Json::parse`].
     pub fn from_compact(text: String) -> Result<Self, serde_json::Error> {
         Ok(Self(Arc::from(RawValue::from_string(text)?)))
     }
@@ -117,6 +123,9 @@ impl<'de> Deserialize<'de> for Json {
 
 /// Checks a JSON text for what a parser would let pass and we do not, such as a key twice in one object. Syntax is left to
 /// the parser.
+///
+/// # Errors
+/// What is refused, with its JSON Pointer; see [`Unfit`].
 pub fn check(text: &str) -> Result<(), Unfit> {
     match scan::compact(text) {
         Ok(_) | Err(Unfit::Syntax) => Ok(()),
@@ -125,6 +134,9 @@ pub fn check(text: &str) -> Result<(), Unfit> {
 }
 
 /// Reads JSON, as [`serde_json::from_str`] does, and refuses what [`check`] refuses.
+///
+/// # Errors
+/// The parser's error, or what [`check`] refuses.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     check(text).map_err(serde::de::Error::custom)?;
     serde_json::from_str(text)

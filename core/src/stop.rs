@@ -32,6 +32,9 @@ impl Stop {
     }
 
     /// An error once the work is to stop: for loops, as `stop.check()?`.
+    ///
+    /// # Errors
+    /// [`Stopped`], once the token is set.
     pub fn check(&self) -> Result<(), Stopped> {
         if self.is_set() { Err(Stopped) } else { Ok(()) }
     }

@@ -1,8 +1,9 @@
 //! Merged reading of events and decisions, in commit order.
 //!
-//! Owns that order: a decision stands after the last event it led to; a rejection after the log's head at that time. Live
-//! feeds and exports both read through here, batch by batch, each batch from a view of its own, so that a slow reader holds
-//! nothing back.
+//! Owns that order: a decision stands after the last event it led to; a rejection after the log's head at that time. A
+//! restored decision may belong before one that was recorded earlier: then it stands right after that one, so decisions keep
+//! their own order, and none is ever passed over. Live feeds and exports both read through here, batch by batch, each batch
+//! from a view of its own, so that a slow reader holds nothing back.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -62,8 +63,7 @@ pub(crate) fn batch(
         let ready = decisions.iter().position(beyond);
         decisions.truncate(ready.unwrap_or(decisions.len()));
     }
-    if !all_decisions && let Some(last) = decisions.last() {
-        let bound = place(last);
+    if !all_decisions && let Some(bound) = decisions.iter().map(place).max() {
         events.retain(|event| event.position <= bound);
     }
     let mut batch = Batch {
@@ -134,48 +134,69 @@ fn decisions_after(
 }
 
 /// Decisions of one block.
-const BLOCK: usize = 1_000;
+const BLOCK: u64 = 1_000;
 
-/// Where decisions stand in the log, by blocks of the decision log.
+/// Where rejections stand in the log, by blocks of the decision log.
 ///
 /// Restored decisions may stand before others that were recorded earlier, so what stands after a position cannot be found by
 /// halving the decision log itself. The furthest place up to the end of each block never goes back; it is read once and kept.
+/// Accepted decisions do not count: a live feed does not bring them, so they do not move a rejection in it.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Vec<Position>>);
+pub(crate) struct Places(Mutex<Vec<Furthest>>);
+
+/// Of the rejections up to the end of a block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Furthest {
+    place: Position,
+    /// The last one's sequence.
+    sequence: u64,
+}
 
 impl Places {
-    /// The last decision before the first one that stands at `position` or after it: all that do come after it.
+    /// The last rejection before the first one that stands at `position` or after it: what comes after it is what a feed
+    /// from the beginning brings after the event at `position`.
     pub(crate) fn decision_before(
         &self,
         view: &dyn View,
         position: Position,
     ) -> Result<u64, StoreError> {
-        let blocks = {
-            let mut furthest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            while ((furthest.len() + 1) * BLOCK) as u64 <= view.head().decision {
-                let block = block(view, furthest.len())?;
-                let so_far = furthest.last().copied();
-                let here = block.iter().map(place).chain(so_far).max();
-                furthest.push(here.unwrap_or_default());
+        let head = view.head().decision;
+        let (blocks, known) = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            while (known.len() as u64 + 1) * BLOCK <= head {
+                let mut furthest = known.last().copied().unwrap_or_default();
+                for decision in block(view, known.len() as u64)? {
+                    furthest.place = furthest.place.max(place(&decision));
+                    furthest.sequence = decision.sequence;
+                }
+                known.push(furthest);
             }
-            furthest.partition_point(|furthest| *furthest < position)
+            let blocks = known.partition_point(|furthest| furthest.place < position);
+            let last = blocks.checked_sub(1).and_then(|last| known.get(last));
+            (blocks, last.copied().unwrap_or_default())
         };
-        for index in blocks.. {
-            let block = block(view, index)?;
-            if let Some(found) = block.iter().find(|decision| place(decision) >= position) {
-                return Ok(found.sequence - 1);
-            }
-            if block.len() < BLOCK {
-                break;
+        let mut before = known.sequence;
+        for index in blocks as u64..=head / BLOCK {
+            for decision in block(view, index)? {
+                if place(&decision) >= position {
+                    return Ok(before);
+                }
+                before = decision.sequence;
             }
         }
-        Ok(view.head().decision)
+        Ok(head)
     }
 }
 
-fn block(view: &dyn View, index: usize) -> Result<Vec<Decision>, StoreError> {
+/// The rejections of a block.
+fn block(view: &dyn View, index: u64) -> Result<Vec<Decision>, StoreError> {
     let filter = DecisionFilter::default();
-    let first = (index * BLOCK) as u64 + 1;
-    let page = view.decisions(&filter, Some(first), Direction::Forward, BLOCK)?;
-    Ok(page.decisions)
+    let limit = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+    let page = view.decisions(&filter, Some(index * BLOCK + 1), Direction::Forward, limit)?;
+    let rejected = |decision: &Decision| matches!(decision.result, Outcome::Rejected { .. });
+    Ok(page.decisions.into_iter().filter(rejected).collect())
 }
+
+#[cfg(test)]
+#[path = "interleave_tests.rs"]
+mod tests;

@@ -135,8 +135,8 @@ async fn an_export_imported_into_an_empty_store_is_the_same_log() {
     let exported = run(&daemon, &["export", "--reveal"], 0);
     assert_eq!(
         exported.lines().count(),
-        5,
-        "three events and two decisions:\n{exported}"
+        7,
+        "three events and two decisions between the first line and the last:\n{exported}"
     );
     let file = first.path().join("log.ndjson");
     std::fs::write(&file, &exported).unwrap();

@@ -77,6 +77,7 @@ impl Harness {
             harness.model.app.head = LiveHead {
                 position: 18_204,
                 decision: 9,
+                redacted_copy: false,
             };
         }
         let effects = start(&mut harness.model);

@@ -109,10 +109,13 @@ pub struct DensityOut {
 }
 
 /// Data of a `head` message of `GET /v1/live`: how far the log has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct LiveHead {
     /// The log's head.
     pub position: u64,
     /// Sequence of the last decision.
     pub decision: u64,
+    /// Whether the log is a redacted copy: some of what its events say is not what was recorded. Absent where it is not.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub redacted_copy: bool,
 }

@@ -29,6 +29,17 @@ pub struct Page<T> {
     /// How many entries were looked at to find these.
     #[serde(default)]
     pub scanned: u64,
+    /// Whether the log is a redacted copy: some of what its events say is not what was recorded. Absent where it is not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub redacted_copy: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Percent-encodes one segment of a path.

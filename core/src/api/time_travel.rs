@@ -79,6 +79,7 @@ impl StepsOut {
             next_cursor: self.next_cursor,
             head: self.head,
             scanned: self.scanned,
+            redacted_copy: false,
         }
     }
 }

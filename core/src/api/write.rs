@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::event::{Event, ExpectedRevision, NewEvent};
 use crate::ids::{Position, Revision, StreamName};
+use crate::time::Timestamp;
 
 /// Body of `POST /v1/streams/{stream}/commands`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -94,6 +95,10 @@ pub struct AppendedOut {
 }
 
 /// 200 of `POST /v1/import`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as its reader looks for it"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportReport {
     /// Lines read, blank ones not counted.
@@ -119,6 +124,9 @@ pub struct ImportReport {
     /// Added events without a time of their own: `recorded_at` is the daemon's clock.
     #[serde(default)]
     pub clock_used: u64,
+    /// Added events whose own time lies after the daemon's clock.
+    #[serde(default)]
+    pub future: FutureCount,
     /// Events with a text that was too long and was cut; the whole is in their metadata (`full_reason`, `full_actor`).
     #[serde(default)]
     pub texts_cut: u64,
@@ -128,9 +136,16 @@ pub struct ImportReport {
     /// Added events that could not keep their own revision (`renumber`): it is in their metadata (`source_revision`).
     #[serde(default)]
     pub gaps: StreamCounts,
-    /// Lines that are missing compared with the counts in the file's header: the file was truncated.
+    /// Records that the file says it has and that are not there, as far as it says how many.
     #[serde(default)]
     pub missing: u64,
+    /// Whether the file is an export that is not whole: records that it announces, its first or its last line are not
+    /// there. What is there was imported; importing the whole file adds the rest.
+    #[serde(default)]
+    pub incomplete: bool,
+    /// Whether the lines of the file are not those that were exported: some were changed, moved, added or taken out since.
+    #[serde(default)]
+    pub changed: bool,
     /// Whether the log is a redacted copy now.
     #[serde(default)]
     pub redacted_copy: bool,
@@ -169,12 +184,27 @@ pub struct RuleCount {
     /// How many added events have the daemon's time, because the rule gives none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_used: u64,
+    /// How many added events have a time of their own that lies after the daemon's clock.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub future: u64,
     /// How many events have a text that was cut.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub texts_cut: u64,
     /// Lists of which the rule names some elements and leaves out others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<DroppedCount>,
+}
+
+/// Events dated after the daemon's clock: a clock that is wrong, a unit that was misread, or plans among facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FutureCount {
+    /// How many.
+    pub records: u64,
+    /// Their first lines.
+    pub lines: Vec<u64>,
+    /// The latest of their times.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub latest: Option<Timestamp>,
 }
 
 /// Elements of a list in the records that a rule does not look at.

@@ -70,6 +70,13 @@ pub(super) enum Misfit {
         function: &'static str,
         value: String,
     },
+    /// A number that is no count of this unit, unless something happened when nothing does.
+    #[error("`{unit}` of {value}: {why}; is it in another unit?")]
+    Implausible {
+        unit: &'static str,
+        value: String,
+        why: String,
+    },
     /// An object or list where a text is wanted.
     #[error("{value} is no text; name what is meant in it, or write `text(…)` for all of it")]
     NoText { value: String },
@@ -85,6 +92,14 @@ impl Misfit {
         Self::Unusable {
             function,
             value: quoted(value),
+        }
+    }
+
+    pub(super) fn implausible(unit: &'static str, value: &Value, why: String) -> Self {
+        Self::Implausible {
+            unit,
+            value: quoted(value),
+            why,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::template::lookup;
+use super::expr::lookup;
 use crate::same::same;
 
 /// A condition on a record.

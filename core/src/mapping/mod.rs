@@ -7,14 +7,18 @@
 
 mod bounds;
 mod condition;
+mod expr;
+mod function;
+mod lists;
+mod moment;
 mod parse;
+mod reader;
 mod shape;
 mod template;
+mod when;
 
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -26,8 +30,10 @@ use crate::time::Timestamp;
 use bounds::{Budget, cut, values_in};
 pub use bounds::{MADE_BYTES_MAX, VALUES_MAX};
 use condition::Condition;
+use expr::lookup;
+use lists::List;
 use shape::Shape;
-use template::{Template, Text, Use, lookup};
+use template::{Template, Text, Use};
 
 /// Largest mapping file, in bytes.
 pub const MAPPING_BYTES_MAX: usize = 1024 * 1024;
@@ -149,13 +155,6 @@ struct Build {
     data: Shape,
     metadata: Option<Shape>,
     lists: Vec<List>,
-}
-
-/// A list of which a rule looks at single elements.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct List {
-    pointer: String,
-    elements: BTreeSet<usize>,
 }
 
 impl Mapping {

@@ -2,16 +2,16 @@
 //!
 //! Owns the names of keys. Unknown ones are refused: a misspelt `corelation` must not be silence.
 
-use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::condition::{Condition, Test};
+use super::condition::Condition;
+use super::lists::List;
 use super::shape::Shape;
-use super::template::{Template, check_pointer};
-use super::{Build, List, MAPPING_BYTES_MAX, Mapping, MappingError, RULES_MAX, Rule};
+use super::template::Template;
+use super::{Build, MAPPING_BYTES_MAX, Mapping, MappingError, RULES_MAX, Rule};
 
-type Node<'i> = Spanned<DeValue<'i>>;
+pub(super) type Node<'i> = Spanned<DeValue<'i>>;
 
 /// Keys of a rule that hold a template.
 const TEXTS: [&str; 8] = [
@@ -41,7 +41,7 @@ pub(super) fn mapping(text: &str) -> Result<Mapping, MappingError> {
     source.document(document.get_ref())
 }
 
-struct Source<'i> {
+pub(super) struct Source<'i> {
     text: &'i str,
 }
 
@@ -56,7 +56,7 @@ struct Fields<'a, 'i> {
 }
 
 impl Source<'_> {
-    fn error(&self, at: usize, field: &str, message: impl Into<String>) -> MappingError {
+    pub(super) fn error(&self, at: usize, field: &str, message: impl Into<String>) -> MappingError {
         let before = self.text.get(..at).unwrap_or_default();
         MappingError {
             line: before.matches('\n').count() + 1,
@@ -65,7 +65,7 @@ impl Source<'_> {
         }
     }
 
-    fn wrong<T>(
+    pub(super) fn wrong<T>(
         &self,
         node: &Node<'_>,
         field: &str,
@@ -286,128 +286,8 @@ impl Source<'_> {
             },
             lists: Vec::new(),
         };
-        build.lists = lists(&build);
+        build.lists = List::of(&build);
         Ok(build)
-    }
-
-    fn condition(&self, node: &Node<'_>, field: &str) -> Result<Condition, MappingError> {
-        let mut all = Vec::new();
-        for (key, value) in self.table(node, field)? {
-            let name = key.get_ref().as_ref();
-            let field = format!("{field} / {name}");
-            match name {
-                "all" => all.push(Condition::All(self.conditions(value, &field)?)),
-                "any" => all.push(Condition::Any(self.conditions(value, &field)?)),
-                "not" => all.push(Condition::Not(Box::new(self.condition(value, &field)?))),
-                pointer => {
-                    check_pointer(pointer).map_err(|_not_one| {
-                        self.error(
-                            key.span().start,
-                            &field,
-                            "a condition is about a JSON Pointer such as \"/user/name\", or is `all`, `any` or `not`",
-                        )
-                    })?;
-                    self.tests(pointer, value, &field, &mut all)?;
-                }
-            }
-        }
-        match all.pop() {
-            Some(only) if all.is_empty() => Ok(only),
-            Some(last) => {
-                all.push(last);
-                Ok(Condition::All(all))
-            }
-            None => Ok(Condition::All(all)),
-        }
-    }
-
-    fn conditions(&self, node: &Node<'_>, field: &str) -> Result<Vec<Condition>, MappingError> {
-        match node.get_ref() {
-            DeValue::Array(list) if !list.is_empty() => list
-                .iter()
-                .map(|item| self.condition(item, field))
-                .collect(),
-            _ => self.wrong(node, field, "must be a list of conditions: [{ … }, { … }]"),
-        }
-    }
-
-    /// `"/pointer" = value`, or `"/pointer" = { test = …, … }`.
-    fn tests(
-        &self,
-        pointer: &str,
-        node: &Node<'_>,
-        field: &str,
-        out: &mut Vec<Condition>,
-    ) -> Result<(), MappingError> {
-        let at = |test| Condition::At(pointer.to_owned(), test);
-        let not = |test| Condition::Not(Box::new(at(test)));
-        let DeValue::Table(tests) = node.get_ref() else {
-            out.push(at(Test::OneOf(vec![self.literal(node, field)?])));
-            return Ok(());
-        };
-        for (key, value) in tests {
-            let name = key.get_ref().as_ref();
-            let field = format!("{field} / {name}");
-            out.push(match name {
-                "exists" => match value.get_ref() {
-                    DeValue::Boolean(wanted) => at(Test::Exists(*wanted)),
-                    _ => return self.wrong(value, &field, "must be `true` or `false`"),
-                },
-                "equals" => at(Test::OneOf(vec![self.literal(value, &field)?])),
-                "not" => not(Test::OneOf(vec![self.literal(value, &field)?])),
-                "one_of" => at(Test::OneOf(self.literals(value, &field)?)),
-                "none_of" => not(Test::OneOf(self.literals(value, &field)?)),
-                "starts_with" => at(Test::StartsWith(self.string(value, &field)?.to_owned())),
-                "ends_with" => at(Test::EndsWith(self.string(value, &field)?.to_owned())),
-                "contains" => at(Test::Contains(self.string(value, &field)?.to_owned())),
-                other => {
-                    return Err(self.error(
-                        key.span().start,
-                        &field,
-                        format!(
-                            "`{other}` is no test; there are exists, equals, not, one_of, none_of, starts_with, \
-                             ends_with, contains"
-                        ),
-                    ));
-                }
-            });
-        }
-        Ok(())
-    }
-
-    fn literals(&self, node: &Node<'_>, field: &str) -> Result<Vec<Value>, MappingError> {
-        match node.get_ref() {
-            DeValue::Array(list) if !list.is_empty() => {
-                list.iter().map(|item| self.literal(item, field)).collect()
-            }
-            _ => self.wrong(node, field, "must be a list of values"),
-        }
-    }
-
-    fn literal(&self, node: &Node<'_>, field: &str) -> Result<Value, MappingError> {
-        match node.get_ref() {
-            DeValue::String(text) => Ok(Value::String(text.to_string())),
-            DeValue::Boolean(value) => Ok(Value::Bool(*value)),
-            DeValue::Integer(number) => {
-                match i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()) {
-                    Ok(number) => Ok(Value::from(number)),
-                    Err(_too_large) => self.wrong(node, field, "is not a 64-bit integer"),
-                }
-            }
-            DeValue::Float(number) => {
-                let text = number.as_str().replace('_', "");
-                match text.trim_start_matches('+').parse::<serde_json::Number>() {
-                    Ok(number) => Ok(Value::Number(number)),
-                    Err(_not_finite) => {
-                        self.wrong(node, field, "is not a number that JSON can hold")
-                    }
-                }
-            }
-            DeValue::Datetime(time) => Ok(Value::String(time.to_string())),
-            DeValue::Array(_) | DeValue::Table(_) => {
-                self.wrong(node, field, "must be a text, number or boolean")
-            }
-        }
     }
 
     fn shape(&self, node: &Node<'_>, field: &str) -> Result<Shape, MappingError> {
@@ -440,7 +320,11 @@ impl Source<'_> {
             .map_err(|message| self.error(node.span().start, field, message))
     }
 
-    fn string<'a>(&self, node: &'a Node<'_>, field: &str) -> Result<&'a str, MappingError> {
+    pub(super) fn string<'a>(
+        &self,
+        node: &'a Node<'_>,
+        field: &str,
+    ) -> Result<&'a str, MappingError> {
         match node.get_ref() {
             DeValue::String(text) => Ok(text),
             other => self.wrong(
@@ -451,7 +335,7 @@ impl Source<'_> {
         }
     }
 
-    fn table<'a, 'i>(
+    pub(super) fn table<'a, 'i>(
         &self,
         node: &'a Node<'i>,
         field: &str,
@@ -465,52 +349,6 @@ impl Source<'_> {
             ),
         }
     }
-}
-
-/// Lists of which a rule looks at single elements (`/events/0/type`), and nowhere at the whole.
-fn lists(build: &Build) -> Vec<List> {
-    let mut pointers = Vec::new();
-    for template in [&build.stream, &build.event_type]
-        .into_iter()
-        .chain(&build.id)
-        .chain(&build.time)
-        .chain(&build.actor)
-        .chain(&build.reason)
-        .chain(&build.correlation)
-        .chain(&build.causation)
-    {
-        pointers.extend(template.pointers());
-    }
-    build.data.pointers(&mut pointers);
-    if let Some(metadata) = &build.metadata {
-        metadata.pointers(&mut pointers);
-    }
-    let mut found: Vec<List> = Vec::new();
-    for pointer in &pointers {
-        for (at, _) in pointer.match_indices('/') {
-            let (list, rest) = pointer.split_at(at);
-            let token = rest.get(1..).unwrap_or_default();
-            let token = token.split('/').next().unwrap_or_default();
-            let Some(element) = token.parse::<usize>().ok().filter(|_| !list.is_empty()) else {
-                continue;
-            };
-            let covers = |whole: &&str| {
-                list.strip_prefix(*whole)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
-            if pointers.iter().any(covers) {
-                continue;
-            }
-            match found.iter_mut().find(|known| known.pointer == list) {
-                Some(known) => drop(known.elements.insert(element)),
-                None => found.push(List {
-                    pointer: list.to_owned(),
-                    elements: [element].into(),
-                }),
-            }
-        }
-    }
-    found
 }
 
 fn known(is_rule: bool) -> String {

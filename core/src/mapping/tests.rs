@@ -201,7 +201,7 @@ fn a_value_that_no_alternative_can_use_is_an_error_with_the_value() {
         (
             "time = \"{millis(/t)}\"",
             json!({"t": 1_736_900_000_123_456_u64}),
-            "`time`: `millis` cannot use `1736900000123456`",
+            "`time`: `millis` of `1736900000123456`: it would be outside the years 1 to 9999",
         ),
         (
             "time = \"{millis(/t)}\"",
@@ -415,7 +415,7 @@ fn functions_of_values() {
     let record = json!({
         "arn": "arn:aws:iam::1:user/path/Bert", "queue": "arn:aws:sqs:eu:1:jobs", "doc": "{\"a\":[1]}", "n": 1_688_991_036,
         "ms": 1_688_991_036_782_i64, "f": 1_688_991_036.25, "s": "1688991036.5", "e": "", "o": {"b": 1}, "a|b": "pipe",
-        "exp": "1.7e9", "neg": -6_795_364_578.871, "fine": "1700000000.1234567", "half": " 1700000000123.5 "
+        "exp": "1.7e9", "neg": -1_000_000_000.871, "fine": "1700000000.1234567", "half": " 1700000000123.5 "
     });
     let cases = [
         ("{last(/arn)}", json!("Bert")),
@@ -436,7 +436,7 @@ fn functions_of_values() {
         ("{/e | /n}", json!(1_688_991_036)),
         ("a{/e}b", json!("ab")),
         ("{seconds(/exp)}", json!("2023-11-14T22:13:20Z")),
-        ("{seconds(/neg)}", json!("1754-08-30T22:43:41.129Z")),
+        ("{seconds(/neg)}", json!("1938-04-24T22:13:19.129Z")),
         ("{seconds(/fine)}", json!("2023-11-14T22:13:20.123457Z")),
         ("{millis(/half)}", json!("2023-11-14T22:13:20.123500Z")),
         ("", json!("")),

@@ -9,8 +9,12 @@ use serde_json::Value;
 pub const SNIFFED_BYTES: usize = 64 << 10;
 /// The share of a record, in percent, that a list must be for the record to be a document around it.
 const LIST_PERCENT: usize = 60;
+/// The same, where the list does not stand in the record itself.
+const DEEP_LIST_PERCENT: usize = 80;
+/// How deep in a document its list of records may stand to be found.
+const DOCUMENT_DEPTH_MAX: usize = 4;
 /// Formats by the bytes they begin with.
-const MAGIC: [(&[u8], &str); 15] = [
+const MAGIC: [(&[u8], &str); 20] = [
     (
         b"\x1f\x8b",
         "the file is compressed with gzip: unpack it first, as in `gunzip -c FILE | whodunit import -`",
@@ -34,6 +38,26 @@ const MAGIC: [(&[u8], &str); 15] = [
     (
         b"PK\x03\x04",
         "the file is a zip archive: unpack it first, and import the files in it",
+    ),
+    (
+        b"PK\x05\x06",
+        "the file is a zip archive without anything in it",
+    ),
+    (
+        b"Rar!",
+        "the file is a RAR archive: unpack it first, and import the files in it",
+    ),
+    (
+        b"\x1f\x9d",
+        "the file is compressed with compress: unpack it first, as in `uncompress -c FILE | whodunit import -`",
+    ),
+    (
+        b"LZIP",
+        "the file is compressed with lzip: unpack it first, as in `lzip -dc FILE | whodunit import -`",
+    ),
+    (
+        b"PGDMP",
+        "the file is a dump of a PostgreSQL database: write its rows as JSON first, one a line, as in `COPY (SELECT row_to_json(e) FROM events e) TO STDOUT`",
     ),
     (
         b"7z\xbc\xaf\x27\x1c",
@@ -73,6 +97,21 @@ const MAGIC: [(&[u8], &str); 15] = [
     ),
 ];
 const UTF_16: &str = "the file is UTF-16: convert it first, as in `iconv -f UTF-16 -t UTF-8 FILE | whodunit import -`";
+const UTF_32: &str = "the file is UTF-32: convert it first, as in `iconv -f UTF-32 -t UTF-8 FILE | whodunit import -`";
+const ZEROS: &str = "the file begins with zero bytes: its beginning was lost, or it is no text";
+const TAR: &str = "the file is a tar archive: unpack it first, and import the files in it, as in `tar -xOf FILE | whodunit import -`";
+const BINARY: &str =
+    "the file is binary, in a format that is not known here: records must be JSON, one a line";
+const SEQUENCE: &str = "the file is a JSON text sequence (RFC 7464): take its marks out first, as in \
+     `tr -d '\\036' < FILE | whodunit import -`";
+const CONCATENATED: &str = "the file has several JSON values on one line: write each on a line of its own first, as in \
+     `jq -c . FILE | whodunit import -`";
+const COMMAS: &str = "the lines of the file end with commas: take them away first, as in \
+     `sed 's/,[[:space:]]*$//' FILE | whodunit import -`";
+const CARRIAGE_RETURNS: &str = "the lines of the file end with carriage returns alone: convert them first, as in \
+     `tr '\\r' '\\n' < FILE | whodunit import -`";
+/// Where the name of its format stands in a tar archive.
+const TAR_NAME: std::ops::Range<usize> = 257..262;
 const XML: &str = "the file is XML or HTML: records must be JSON, one a line";
 const ARRAY: &str = "the file is one JSON array: write its elements one a line first, as in `jq -c '.[]' FILE | whodunit import -`";
 const PRETTY: &str = "the file is JSON spread over several lines: write each record on one line first, as in \
@@ -86,6 +125,15 @@ pub fn foreign(first: &[u8], whole: bool) -> Option<String> {
     if let Some((_, said)) = MAGIC.iter().find(|(magic, _)| first.starts_with(magic)) {
         return Some((*said).to_owned());
     }
+    if first.get(TAR_NAME) == Some(b"ustar".as_slice()) {
+        return Some(TAR.to_owned());
+    }
+    if first.len() >= 16 && first.iter().take(16).all(|byte| *byte == 0) {
+        return Some(ZEROS.to_owned());
+    }
+    if first.starts_with(b"\xff\xfe\0\0") || first.starts_with(b"\0\0\xfe\xff") {
+        return Some(UTF_32.to_owned());
+    }
     if is_utf_16(first) {
         return Some(UTF_16.to_owned());
     }
@@ -96,7 +144,9 @@ pub fn foreign(first: &[u8], whole: bool) -> Option<String> {
     let one = lines.next()?;
     let two = lines.next();
     match one.text.chars().next()? {
-        '<' => Some(XML.to_owned()),
+        '\u{1e}' => Some(SEQUENCE.to_owned()),
+        '<' if is_markup(one.text) => Some(XML.to_owned()),
+        _ if is_binary(one.text) => Some(BINARY.to_owned()),
         '[' => array(one, two),
         '{' => object(text, one, two),
         _ => plain(one, two, lines.next()),
@@ -168,16 +218,46 @@ fn array(one: FirstLine<'_>, two: Option<FirstLine<'_>>) -> Option<String> {
     plain(one, two, None)
 }
 
+/// Whether a text that begins with `<` goes on as XML and HTML do.
+fn is_markup(line: &str) -> bool {
+    let name = |c: char| c.is_alphabetic() || matches!(c, '?' | '!' | '_');
+    line.get(1..).is_some_and(|rest| rest.starts_with(name))
+}
+
+/// Whether a line has control characters that texts do not have, near its beginning, where JSON would be broken by one.
+fn is_binary(line: &str) -> bool {
+    let odd = |c: char| c.is_control() && !c.is_whitespace();
+    !line.starts_with('{') && line.chars().take(512).any(odd)
+}
+
 fn object(text: &str, one: FirstLine<'_>, two: Option<FirstLine<'_>>) -> Option<String> {
-    if !one.complete || one.is_json() {
+    if one.is_json() {
         return None;
+    }
+    let several = several(one.text);
+    if several.is_some() || !one.complete {
+        return several;
     }
     let cut = serde_json::from_str::<IgnoredAny>(one.text).is_err_and(|error| error.is_eof());
     // The next record begins a line of its own: then this one is only damaged.
     let list = first_list(text);
     let goes_on =
         two.is_some_and(|two| !two.text.starts_with('{') || (list.is_some() && !two.is_json()));
-    (cut && goes_on).then(|| list.map_or_else(|| PRETTY.to_owned(), document))
+    (cut && goes_on).then(|| list.map_or_else(|| PRETTY.to_owned(), |key| document(&step(key))))
+}
+
+/// What a line is that begins with a whole JSON value and goes on after it.
+fn several(line: &str) -> Option<String> {
+    let mut values = serde_json::Deserializer::from_str(line).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let rest = line.get(values.byte_offset()..)?;
+    let said = match rest.trim_start().chars().next()? {
+        ',' if rest.trim() == "," => COMMAS,
+        '{' if rest.starts_with('\r') => CARRIAGE_RETURNS,
+        '{' => CONCATENATED,
+        _ => return None,
+    };
+    Some(said.to_owned())
 }
 
 /// The first key of an object, when a list of objects stands under it.
@@ -189,35 +269,64 @@ fn first_list(text: &str) -> Option<&str> {
     (inner.starts_with('{') && !key.contains('\\')).then_some(key)
 }
 
-fn document(key: &str) -> String {
-    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let path = if plain {
-        format!(".{key}[]")
-    } else {
-        ".LIST[]".to_owned()
-    };
+fn document(path: &str) -> String {
     format!(
         "the file is a JSON document with its records in a list: write them one a line first, as in \
-         `jq -c '{path}' FILE | whodunit import -`"
+         `jq -c '{path}[]' FILE | whodunit import -`"
     )
 }
 
-/// What the first record is when it is a document around a list of records.
+/// What the first record is when it is a document around a list of records, at whatever depth that stands.
 pub fn document_around_a_list(line: &[u8], record: &Value) -> Option<String> {
-    let fields = record.as_object()?;
-    let is_list = |value: &Value| {
-        let items = value.as_array().filter(|items| !items.is_empty());
-        items.is_some_and(|items| items.iter().all(Value::is_object))
-    };
-    let (key, list) = fields.iter().find(|(_, value)| is_list(value))?;
+    let (path, list) = largest_list(record, String::new(), DOCUMENT_DEPTH_MAX)?;
     let share = list.to_string().len().saturating_mul(100) / line.len().max(1);
-    (share >= LIST_PERCENT).then(|| document(key))
+    // Deep in a record, a long list may well be a part of it.
+    let least = if path.matches('.').count() > 1 {
+        DEEP_LIST_PERCENT
+    } else {
+        LIST_PERCENT
+    };
+    (share >= least).then(|| document(&path))
+}
+
+/// The longest list of objects within objects, and where it stands.
+fn largest_list(value: &Value, path: String, depth: usize) -> Option<(String, &Value)> {
+    let items = match value {
+        Value::Array(items) => items,
+        Value::Object(fields) => {
+            let depth = depth.checked_sub(1)?;
+            let mut largest: Option<(String, &Value)> = None;
+            let length = |(_, list): &(String, &Value)| list.as_array().map_or(0, Vec::len);
+            for (key, value) in fields {
+                let found = largest_list(value, format!("{path}{}", step(key)), depth);
+                let more = found.as_ref().map_or(0, length) > largest.as_ref().map_or(0, length);
+                if more {
+                    largest = found;
+                }
+            }
+            return largest;
+        }
+        _ => return None,
+    };
+    let list = !path.is_empty() && !items.is_empty() && items.iter().all(Value::is_object);
+    list.then_some((path, value))
+}
+
+/// A key as a step of a path of `jq`.
+fn step(key: &str) -> String {
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let plain = plain && !key.starts_with(|c: char| c.is_ascii_digit());
+    if plain {
+        format!(".{key}")
+    } else {
+        ".LIST".to_owned()
+    }
 }
 
 /// What a first line too long to be a record is, when it is the beginning of a document.
 pub fn long_document(first: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(first);
-    first_list(text.trim_start()).map(document)
+    first_list(text.trim_start()).map(|key| document(&step(key)))
 }
 
 fn plain(
@@ -230,107 +339,18 @@ fn plain(
     if !no_json(&one) || !no_json(&two) {
         return None;
     }
+    // Of what a log says in its own words, commas say nothing.
+    let is_head = !one.text.contains(['{', '(']) && !one.text.contains(": ");
     let counts = |mark: char| {
         let count = one.text.matches(mark).count();
         count > 0 && count == two.text.matches(mark).count()
     };
-    if [',', ';', '\t'].into_iter().any(counts) {
+    if is_head && [',', ';', '\t'].into_iter().any(counts) {
         return Some(CSV.to_owned());
     }
     three.filter(no_json).map(|_| TEXT.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message_for(first: impl AsRef<[u8]>) -> String {
-        foreign(first.as_ref(), true).unwrap_or_default()
-    }
-
-    #[test]
-    fn files_of_other_formats_are_known_by_their_first_bytes() {
-        let utf_16: Vec<u8> = "{\"a\":1}"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let cases: [(&[u8], &str); 21] = [
-            (b"\x1f\x8b\x08\0", "gzip"),
-            (b"PK\x03\x04", "zip archive"),
-            (b"PAR1\x15", "Parquet"),
-            (&utf_16, "UTF-16"),
-            (b"\xff\xfe{\0", "UTF-16"),
-            (b"<?xml version=\"1.0\"?><a/>", "XML"),
-            (b"[{\"a\":1},{\"a\":2}]", "array"),
-            (b"\xef\xbb\xbf [\n  {\"a\":1},\n", "array"),
-            (b"[1,2]\n", "array"),
-            (b"[]", "array"),
-            (b"{\n  \"a\": 1\n}\n", "several lines"),
-            (
-                b"{ \"a\": 1,\n  \"b\": 2 }\n{ \"a\": 2,\n \"b\": 3 }",
-                "several lines",
-            ),
-            (b"{\n  \"Records\": [\n    {\n", "jq -c '.Records[]'"),
-            (b"{\"va-lue\":[{\"a\":1},\n{\"a\":2}]}", "jq -c '.LIST[]'"),
-            (b"id,name\n1,ann\n", "CSV"),
-            (b"\"id\";\"name\"\n\"1\";\"ann\"\n", "CSV"),
-            (b"id\tname\n1\tann\n", "CSV"),
-            (
-                b"Jan 1 a started\nJan 1 b started\nJan 1 c\n",
-                "text, but not JSON",
-            ),
-            (
-                b"[2025-01-01 10:00] started, ok\n[2025-01-01 10:01] stopped, ok\n",
-                "CSV",
-            ),
-            (b"---\na: 1\n", "YAML"),
-            (b"SQLite format 3\0", "SQLite"),
-        ];
-        for (first, expected) in cases {
-            let got = message_for(first);
-            assert!(
-                got.contains(expected),
-                "{:?}: {got}",
-                String::from_utf8_lossy(first)
-            );
-        }
-    }
-
-    #[test]
-    fn files_of_records_are_left_alone() {
-        for first in [
-            "",
-            "\n\n",
-            "{\"a\":1}",
-            "{\"a\":1}\n{\"a\":2}\n",
-            "\u{feff}{\"a\":1}\r\n",
-            // A damaged first line is an error of that line.
-            "{\"a\":1,\"b\n{\"a\":2}\n",
-            "not json\n{\"a\":2}\n",
-            "{\"a\":1}\nnot json\nnor this\n",
-            "[1,\"a\"]\n[2,\"b\"]\n",
-            "1\n2\n3\n",
-            "\"text\"\n\"text\"\n",
-            "not json",
-        ] {
-            assert_eq!(message_for(first), "", "{first:?}");
-        }
-        // Of a long first line only the beginning is there.
-        assert_eq!(foreign(b"{\"a\":[{\"b\":", false), None);
-        assert!(long_document(b"{\"Records\":[{\"b\":").is_some());
-    }
-
-    #[test]
-    fn a_record_that_is_mostly_a_list_is_a_document() {
-        let of = |text: &str| {
-            let record: Value = serde_json::from_str(text).unwrap();
-            document_around_a_list(text.as_bytes(), &record)
-        };
-        let found = of(r#"{"Records":[{"eventName":"CreateUser","eventID":"e-1"}]}"#).unwrap();
-        assert!(found.contains("jq -c '.Records[]'"), "{found}");
-        assert!(of(r#"{"next":null,"the items":[{"a":12345678901234567890},{"b":12345678901234567890}]}"#).is_some());
-        assert_eq!(of(r#"{"id":"1234567890123456789","tags":[{"a":1}]}"#), None);
-        assert_eq!(of(r#"{"a":[1,2,3]}"#), None);
-        assert_eq!(of(r#"{"a":[]}"#), None);
-    }
-}
+#[path = "format_tests.rs"]
+mod tests;

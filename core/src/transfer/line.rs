@@ -20,9 +20,11 @@ pub enum Line {
     Event(Box<EventLine>),
     /// A decision.
     Decision(Box<DecisionLine>),
+    /// What the file says of itself, after everything else.
+    End(ExportEnd),
 }
 
-/// What an export says of itself in its first line. Only redacted ones have such a line: one without is whole, or by hand.
+/// What an export says of itself in its first line. A file without one is not an export, or has lost its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportHeader {
@@ -32,6 +34,18 @@ pub struct ExportHeader {
     pub events: Option<u64>,
     /// How many decisions follow, if that was known beforehand.
     pub decisions: Option<u64>,
+}
+
+/// What an export says of itself in its last line. An export without one was cut short.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportEnd {
+    /// How many events stand before it.
+    pub events: u64,
+    /// How many decisions stand before it.
+    pub decisions: u64,
+    /// SHA-256 of the lines before it, each with `\n` at its end, in hexadecimal.
+    pub sha256: String,
 }
 
 /// An event as it was exported. What a log assigns may be absent.
@@ -157,19 +171,27 @@ fn place(pointer: &str) -> String {
     }
 }
 
-/// Tells a decision's and a header's line from an event's by their one key.
+/// Tells a decision's line, and the first and last of an export, from an event's by their one key.
 #[derive(Debug, Deserialize)]
 struct Probe<'a> {
     #[serde(borrow)]
     decision: Option<&'a RawValue>,
     #[serde(borrow)]
     export: Option<&'a RawValue>,
+    #[serde(borrow)]
+    export_end: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeaderLine {
     export: ExportHeader,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndLine {
+    export_end: ExportEnd,
 }
 
 /// What an export says beside a decision: which of its values were taken out.
@@ -206,6 +228,10 @@ impl Line {
             Ok(Probe {
                 export: Some(_), ..
             }) => return parse(line).map(|HeaderLine { export }| Self::Header(export)),
+            Ok(Probe {
+                export_end: Some(_),
+                ..
+            }) => return parse(line).map(|EndLine { export_end }| Self::End(export_end)),
             _ => return parse(line).map(|event| Self::Event(Box::new(event))),
         };
         let Wrapped { decision } = parse(line)?;
@@ -236,6 +262,11 @@ struct Inner<'a> {
 /// The first line of an export, without its end.
 pub fn header_line(out: &mut Vec<u8>, export: ExportHeader) -> Result<(), serde_json::Error> {
     serde_json::to_writer(out, &HeaderLine { export })
+}
+
+/// The last line of an export, without its end.
+pub fn end_line(out: &mut Vec<u8>, export_end: ExportEnd) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(out, &EndLine { export_end })
 }
 
 /// The line of a decision, without its end.

@@ -12,6 +12,7 @@ use crate::command::Command;
 use crate::decider::{Hypothesis, Prepare, PrepareError};
 use crate::json::State;
 use crate::same::same_object;
+use crate::shown::REDACTED;
 
 /// Shortest password, in characters.
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -56,7 +57,7 @@ impl Secrets for dyn Passwords {
         new: &str,
         stored: &str,
     ) -> Result<(bool, bool), PrepareError> {
-        let matches = |text: &str| self.verify(text, stored).map_err(PrepareError::Failed);
+        let matches = |text: &str| verified(self, text, stored);
         let is_current = matches(current)?;
         Ok((is_current, length(new) == "ok" && matches(new)?))
     }
@@ -161,7 +162,7 @@ fn same_creation(
         hash(kept, "password_hash"),
     );
     let long_enough = check.as_ref().and_then(Value::as_str) == Some(length(&password));
-    Ok(long_enough && verified(passwords, &password, hash.as_deref())?)
+    Ok(long_enough && fits(passwords, &password, hash.as_deref())?)
 }
 
 /// Whether the passwords of a change are those on record. Takes them, and what is on record of them, out of the payloads.
@@ -183,7 +184,7 @@ fn same_change(
     let kept_hash = hash(kept, "new_password_hash");
     let stored = state.get("password_hash").and_then(Value::as_str);
     let matches = |text: &str| match stored {
-        Some(stored) => passwords.verify(text, stored).map_err(PrepareError::Failed),
+        Some(stored) => verified(passwords, text, stored),
         None => Ok(false),
     };
     let same_current = match current_check.as_str() {
@@ -196,7 +197,7 @@ fn same_change(
         "ok" | "too_short" => new_check == length(&new),
         _ => true,
     };
-    Ok(same_current && same_new && verified(passwords, &new, kept_hash.as_deref())?)
+    Ok(same_current && same_new && fits(passwords, &new, kept_hash.as_deref())?)
 }
 
 fn hash(kept: &mut Map<String, Value>, name: &str) -> Option<String> {
@@ -207,16 +208,25 @@ fn hash(kept: &mut Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// Whether a password fits a hash on record, if there is one.
-fn verified(
+fn fits(
     passwords: &dyn Passwords,
     password: &str,
     hash: Option<&str>,
 ) -> Result<bool, PrepareError> {
-    hash.map_or(Ok(true), |hash| {
-        passwords
-            .verify(password, hash)
-            .map_err(PrepareError::Failed)
-    })
+    hash.map_or(Ok(true), |hash| verified(passwords, password, hash))
+}
+
+/// Whether a hash is of this password. Of a redacted one it cannot be told, which is not a "no".
+fn verified(passwords: &dyn Passwords, password: &str, hash: &str) -> Result<bool, PrepareError> {
+    if hash == REDACTED {
+        return Err(PrepareError::Redacted(
+            "the recorded password is not in this log, which is a redacted copy: no password can be compared with it"
+                .to_owned(),
+        ));
+    }
+    passwords
+        .verify(password, hash)
+        .map_err(PrepareError::Failed)
 }
 
 impl Prepare for PrepareUsers {

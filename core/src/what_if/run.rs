@@ -279,7 +279,9 @@ impl<'a> Run<'a> {
                 let prefix = format!("/do/{index}/command");
                 Err(admission::unprepared(&pointer, message, &prefix).into())
             }
-            Err(PrepareError::Failed(message)) => Err(WhatIfError::Prepare(message)),
+            Err(PrepareError::Failed(message) | PrepareError::Redacted(message)) => {
+                Err(WhatIfError::Prepare(message))
+            }
         }
     }
 

@@ -22,6 +22,9 @@ pub enum WriteError {
     /// The step before deciding failed; says nothing about the command.
     #[error("{0}")]
     Prepare(String),
+    /// It depends on a secret that this log, a redacted copy, does not hold; says nothing about the command.
+    #[error("{0}")]
+    Redacted(String),
     /// The store refused the append.
     #[error(transparent)]
     Append(#[from] AppendError),

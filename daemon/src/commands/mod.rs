@@ -310,6 +310,7 @@ fn unprepared(error: PrepareError) -> WriteError {
         PrepareError::Malformed { pointer, message } => {
             WriteError::refused(admission::unprepared(&pointer, message, ""))
         }
+        PrepareError::Redacted(message) => WriteError::Redacted(message),
         error => WriteError::Prepare(error.to_string()),
     }
 }

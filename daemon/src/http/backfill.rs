@@ -105,6 +105,7 @@ pub(crate) async fn list_backfills(
         scanned: items.len() as u64,
         items,
         next_cursor: None,
+        redacted_copy: parts.store.is_redacted_copy(),
         head: parts.store.head().borrow().position.0,
     })
 }

@@ -208,6 +208,9 @@ impl From<WriteError> for ApiError {
             WriteError::Refused(problem) => (*problem).into(),
             WriteError::NoModel { stream } => no_model(stream.category()).into(),
             WriteError::Prepare(cause) => unprepared(&cause).into(),
+            WriteError::Redacted(detail) => Problem::new(Code::RedactedCopy, detail)
+                .hint("send it to the daemon with the original log; a what-if can suppose the password: `password_correct`")
+                .into(),
             WriteError::Append(error) => error.into(),
             WriteError::Store(error) => error.into(),
         }

@@ -81,10 +81,12 @@ pub(crate) async fn list_events(
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
+    let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
         let show = |event| reveal.show(&models, event);
         let page = log_page(view, &filter, from, order.into(), limit, &show)?;
         Ok(Page {
+            redacted_copy,
             items: page.events,
             next_cursor: page.next.map(|next| order.cursor(next.0)),
             head: view.head().position.0,
@@ -179,9 +181,11 @@ pub(crate) async fn list_decisions(
         "the log",
     );
     let models = Arc::clone(&parts.models);
+    let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
         let page = view.decisions(&filter, from, order.into(), limit)?;
         Ok(Page {
+            redacted_copy,
             scanned: page.decisions.len() as u64,
             items: reveal.show_all(&models, page.decisions),
             next_cursor: page.next.map(|next| order.cursor(next)),

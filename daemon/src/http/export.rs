@@ -18,7 +18,9 @@ use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
-use whodunit_core::transfer::{DecisionIds, ExportHeader, decision_line, header_line};
+use whodunit_core::transfer::{
+    DecisionIds, ExportEnd, ExportHeader, LinesDigest, decision_line, end_line, header_line,
+};
 
 use super::common::asked_to_reveal;
 use super::error::{ApiError, busy};
@@ -58,9 +60,12 @@ pub(crate) struct ExportParams {
 }
 
 /// The log as NDJSON: one Event a line, or `{"decision": Decision}`, in the order they were committed, up to the head at
-/// the time of asking. With `reveal=true` it imports into an empty store as it was. Where secrets were left out, the header
-/// `whodunit-redacted` says so, and so does a first line `{"export": {"redacted": true, "events": …, "decisions": …}}`: such an
-/// export imports as a redacted copy.
+/// the time of asking. With `reveal=true` it imports into an empty store as it was. Before them stands a line
+/// `{"export": {"redacted": …, "events": …, "decisions": …}}` (the counts are `null` where a filter decides what follows), and
+/// after them `{"export_end": {"events": …, "decisions": …, "sha256": …}}`, so that a file that was cut short or changed
+/// is known as one.
+/// Where secrets were left out, `redacted` says so, and so does the header `whodunit-redacted`: such an export imports as a
+/// redacted copy.
 #[utoipa::path(get, path = "/v1/export", tag = "ops", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
@@ -97,20 +102,21 @@ pub(crate) async fn export_events(
     };
     let redacted =
         parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
-    let header = if redacted {
-        Some(header_of(&what, until)?)
-    } else {
-        None
-    };
+    let header = header_of(&what, until, redacted)?;
+    let mut digest = LinesDigest::default();
+    digest.lines(&header);
     let export = Export {
         parts,
         reveal,
         until,
         what: Some(what),
+        events: 0,
+        decisions: 0,
+        digest,
         _place: place,
     };
     let pieces = stream::unfold(export, Export::piece);
-    let body = Body::from_stream(stream::iter(header.map(Ok)).chain(pieces).fuse());
+    let body = Body::from_stream(stream::iter([Ok(header)]).chain(pieces).fuse());
     let redacted = HeaderValue::from_static(if redacted { "true" } else { "false" });
     let head = HeaderValue::from(until.position.0);
     let headers = [
@@ -139,8 +145,8 @@ async fn hides_something(parts: &Parts) -> Result<bool, StoreError> {
     .await
 }
 
-/// The first line of a redacted export: that it is one, and how much follows, where that is known.
-fn header_of(what: &What, until: Head) -> Result<Bytes, StoreError> {
+/// The first line of an export: whether it is redacted, and how much follows, where that is known.
+fn header_of(what: &What, until: Head, redacted: bool) -> Result<Bytes, StoreError> {
     let (events, decisions) = match what {
         What::EventsAndDecisions(_) => (Some(until.position.0), Some(until.decision)),
         What::Events(_, filter) if **filter == LogFilter::default() => {
@@ -150,7 +156,7 @@ fn header_of(what: &What, until: Head) -> Result<Bytes, StoreError> {
     };
     let mut line = Vec::new();
     let header = ExportHeader {
-        redacted: true,
+        redacted,
         events,
         decisions,
     };
@@ -170,6 +176,10 @@ struct Export {
     reveal: Reveal,
     until: Head,
     what: Option<What>,
+    // What was written so far, for the last line.
+    events: u64,
+    decisions: u64,
+    digest: LinesDigest,
     _place: OwnedSemaphorePermit,
 }
 
@@ -184,17 +194,48 @@ impl Export {
         let lines = read(&self.parts.store, move |view| {
             lines(view, what, until, &models, reveal)
         });
-        match lines.await {
-            Ok((lines, rest)) => {
-                self.what = rest;
-                Some((Ok(lines.into()), self))
-            }
+        match lines.await.and_then(|piece| self.with_end(piece)) {
+            Ok(lines) => Some((Ok(lines.into()), self)),
             Err(error) => {
                 tracing::error!(error = error.with_cause(), "an export was cut short");
                 Some((Err(io::Error::other("the store failed")), self))
             }
         }
     }
+
+    /// Counts the lines of a piece; after the last of them stands the export's own.
+    fn with_end(&mut self, piece: Piece) -> Result<Vec<u8>, StoreError> {
+        let Piece {
+            mut lines,
+            events,
+            decisions,
+            rest,
+        } = piece;
+        self.events += events;
+        self.decisions += decisions;
+        self.digest.lines(&lines);
+        self.what = rest;
+        if self.what.is_none() {
+            let end = ExportEnd {
+                events: self.events,
+                decisions: self.decisions,
+                sha256: self.digest.hex(),
+            };
+            end_line(&mut lines, end).map_err(unwritten)?;
+            lines.push(b'\n');
+        }
+        Ok(lines)
+    }
+}
+
+/// Some lines of an export.
+#[derive(Default)]
+struct Piece {
+    lines: Vec<u8>,
+    events: u64,
+    decisions: u64,
+    /// What is left to export after them.
+    rest: Option<What>,
 }
 
 fn lines(
@@ -203,9 +244,9 @@ fn lines(
     until: Head,
     models: &Models,
     reveal: Reveal,
-) -> Result<(Vec<u8>, Option<What>), StoreError> {
-    let mut lines = Vec::new();
-    let rest = match what {
+) -> Result<Piece, StoreError> {
+    let mut piece = Piece::default();
+    match what {
         What::EventsAndDecisions(from) => {
             let found = batch(view, from, until, false, PIECE_EVENTS)?;
             let mut last = None;
@@ -213,33 +254,36 @@ fn lines(
                 match entry {
                     Entry::Event(event) => {
                         last = Some((event.position, event.event_id.clone()));
-                        line(&mut lines, &reveal.show(models, *event))?;
+                        line(&mut piece.lines, &reveal.show(models, *event))?;
+                        piece.events += 1;
                     }
                     Entry::Decision(decision) => {
                         let ids = place(view, &decision, last.as_ref())?;
                         let decision = reveal.show(models, *decision);
-                        decision_line(&mut lines, &decision, &ids).map_err(unwritten)?;
-                        lines.push(b'\n');
+                        decision_line(&mut piece.lines, &decision, &ids).map_err(unwritten)?;
+                        piece.lines.push(b'\n');
+                        piece.decisions += 1;
                     }
                 }
             }
             let done =
                 found.end.position >= until.position.0 && found.end.decision >= until.decision;
-            (!done).then_some(What::EventsAndDecisions(found.end))
+            piece.rest = (!done).then_some(What::EventsAndDecisions(found.end));
         }
         What::Events(from, filter) => {
             let show = |event| reveal.show(models, event);
             let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
             for event in page.events {
                 if event.position <= until.position {
-                    line(&mut lines, &event)?;
+                    line(&mut piece.lines, &event)?;
+                    piece.events += 1;
                 }
             }
             let next = page.next.filter(|next| *next <= until.position);
-            next.map(|next| What::Events(Some(next), filter))
+            piece.rest = next.map(|next| What::Events(Some(next), filter));
         }
-    };
-    Ok((lines, rest))
+    }
+    Ok(piece)
 }
 
 /// Which events tell a decision's place. The last event written is looked at first: mostly it is the one.

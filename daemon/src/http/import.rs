@@ -22,6 +22,9 @@ use crate::limits::{
     BODY_DISCARD_BYTES_MAX, BODY_TIMEOUT, IMPORT_MAPPING_BYTES_MAX, IMPORT_SPOOL_BYTES_MAX,
 };
 
+/// What became of an import whose body did not come to its end.
+const ADDS_THE_REST: &str =
+    "what was read before may be in the log; importing the file again adds only the rest";
 /// Bytes of spooled records that are read at a time.
 const SPOOL_PIECE_BYTES: usize = 64 << 10;
 
@@ -168,12 +171,12 @@ impl Form {
         part: &mut Field<'_>,
     ) -> Result<(), ApiError> {
         let result = match name {
-            "mapping" if self.mapping.is_some() => {
-                Err(malformed("the form has two parts `mapping`"))
-            }
-            "mapping" if self.report.is_some() => {
-                Err(malformed("the form has two parts `mapping`"))
-            }
+            "mapping" if self.report.is_some() => Err(malformed(
+                "the form has two parts `mapping`; its records were imported by the first, the second was not read",
+            )),
+            "mapping" if self.mapping.is_some() => Err(malformed(
+                "the form has two parts `mapping`; nothing was imported",
+            )),
             "mapping" => {
                 let mapping = read_mapping(part).await?;
                 mapping.map(|mapping| self.mapping = Some(mapping))
@@ -201,9 +204,15 @@ impl Form {
                 }
                 None => spool(part).await.map(|file| self.records = Some(file)),
             },
-            _ => Err(malformed(
-                "the form has a part that is neither `mapping` nor `records`",
-            )),
+            _ => {
+                let imported = match self.report {
+                    Some(_) => "the records before it were imported",
+                    None => "nothing was imported",
+                };
+                Err(malformed(&format!(
+                    "the form has a part that is neither `mapping` nor `records`; {imported}"
+                )))
+            }
         };
         if result.is_err() {
             while next_piece(part).await?.is_some() {}
@@ -319,13 +328,15 @@ async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, ApiError> {
             let seconds = BODY_TIMEOUT.as_secs();
             let detail = format!("nothing more of the body arrived within {seconds} seconds");
             Problem::new(Code::Timeout, detail)
-            .hint("what was read before is in the log; importing the file again adds only the rest")
-            .into()
+                .hint(ADDS_THE_REST)
+                .into()
         })
 }
 
 fn broken<E>(_error: E) -> ApiError {
-    malformed("the body ended before it was complete")
+    Problem::new(Code::Malformed, "the body ended before it was complete")
+        .hint(ADDS_THE_REST)
+        .into()
 }
 
 fn malformed(detail: &str) -> ApiError {

@@ -33,7 +33,9 @@ const PIECE_BYTES: usize = 64 << 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveParams {
     /// Begin after this: a position, or the id of the last message seen (`position.decision`). Without it, and without the
-    /// header `Last-Event-ID`, the feed begins with what comes next.
+    /// header `Last-Event-ID`, the feed begins with what comes next. An id stands for exactly what was sent before it. A
+    /// position alone stands for the place right after its event in a feed from the beginning: of rejections that were
+    /// restored since, those that belong before it do not come.
     after: Option<String>,
     /// Exactly this category.
     category: Option<String>,
@@ -207,6 +209,7 @@ impl Sending {
                 let head = LiveHead {
                     position: head.position.0,
                     decision: head.decision,
+                    redacted_copy: self.parts.store.is_redacted_copy(),
                 };
                 ("event: head\n", serde_json::to_string(&head)?)
             }

@@ -26,6 +26,7 @@ pub(crate) async fn list_models(
     let items: Vec<_> = models.map(described).collect();
     Reply(Page {
         next_cursor: None,
+        redacted_copy: parts.store.is_redacted_copy(),
         head: parts.store.head().borrow().position.0,
         scanned: items.len() as u64,
         items,
@@ -82,6 +83,7 @@ pub(crate) async fn list_categories(
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Page<Category>>, ApiError> {
     let models = Arc::clone(&parts.models);
+    let redacted_copy = parts.store.is_redacted_copy();
     read(&parts.store, move |view| {
         let items: Vec<_> = view
             .categories()?
@@ -95,6 +97,7 @@ pub(crate) async fn list_categories(
             .collect();
         Ok(Reply(Page {
             next_cursor: None,
+            redacted_copy,
             head: view.head().position.0,
             scanned: items.len() as u64,
             items,

@@ -68,6 +68,7 @@ pub(crate) async fn list_projections(
     let items = blocking(move || projections.statuses()).await?;
     Ok(Reply(Page {
         next_cursor: None,
+        redacted_copy: parts.store.is_redacted_copy(),
         head: parts.store.head().borrow().position.0,
         scanned: items.len() as u64,
         items,

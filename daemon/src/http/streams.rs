@@ -79,9 +79,11 @@ pub(crate) async fn list_streams(
         Sort::Recent => StreamOrder::Recent,
     };
     let models = Arc::clone(&parts.models);
+    let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
         let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
         Ok(Page {
+            redacted_copy,
             items: page
                 .streams
                 .into_iter()
@@ -240,9 +242,11 @@ pub(crate) async fn stream_events(
         stream.as_str(),
     );
     let models = Arc::clone(&parts.models);
+    let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
         let (events, next_cursor) = within.load(view, &stream)?;
         Ok(Page {
+            redacted_copy,
             scanned: events.len() as u64,
             items: reveal.show_all(&models, events),
             next_cursor,

@@ -8,6 +8,8 @@
 //! in only with its own events. So into an empty log our own export comes back as it was, and a damaged one as far as it
 //! is whole.
 
+mod decisions;
+mod extent;
 mod ids;
 mod lines;
 mod pending;
@@ -15,6 +17,7 @@ mod preview;
 mod record;
 mod redacted;
 mod report;
+mod texts;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use whodunit_core::transfer::format::{
 use crate::daemon::Parts;
 use crate::limits::IMPORT_LINE_BYTES_MAX;
 use crate::store::StoreError;
+use extent::Extent;
 use ids::RecentIds;
 use lines::{Line, Lines};
 use pending::Pending;
@@ -82,8 +86,8 @@ pub(crate) struct Importer {
     recent: RecentIds,
     /// What the file is if its first line turns out to be too long.
     begins_as_document: Option<String>,
-    /// How many lines the file's headers say that it has; `None` where one does not say.
-    promised: Option<u64>,
+    /// How much the file says there is of it.
+    extent: Extent,
     /// Streams of which an event was refused.
     holed: HashSet<StreamName>,
     preview: Preview,
@@ -115,7 +119,7 @@ impl Importer {
             line: 0,
             recent: RecentIds::default(),
             begins_as_document: None,
-            promised: Some(0),
+            extent: Extent::default(),
             holed: HashSet::new(),
             preview: Preview::default(),
             pending: VecDeque::new(),
@@ -175,7 +179,12 @@ impl Importer {
         }
         self.await_all().await?;
         let mut report = self.report.done();
-        report.missing = self.promised.unwrap_or(0).saturating_sub(report.read);
+        if !report.stopped {
+            let found = self.extent.done();
+            report.missing = found.missing;
+            report.incomplete = found.incomplete;
+            report.changed = found.changed;
+        }
         report.redacted_copy = self.parts.store.is_redacted_copy();
         report.head = self.parts.store.head().borrow().position.0;
         Ok(report)
@@ -193,6 +202,7 @@ impl Importer {
                     return Err(ImportFailure::Format(said));
                 }
                 self.report.out.read += 1;
+                self.extent.record(&[]);
                 let reason = format!("is longer than {IMPORT_LINE_BYTES_MAX} bytes");
                 self.bad(number, None, reason);
                 return Ok(());
@@ -212,10 +222,16 @@ impl Importer {
         {
             return Err(ImportFailure::Format(said));
         }
-        if let Ok(Record::Header(header)) = record {
-            return self.header(header).await;
+        match record {
+            Ok(Record::Header(header)) => return self.header(header, &text).await,
+            Ok(Record::End(end)) => {
+                self.extent.end(&end);
+                return Ok(());
+            }
+            _ => {}
         }
         self.report.out.read += 1;
+        self.extent.record(&text);
         let redacted = match &record {
             Ok(Record::Event(event)) => !event.redacted.is_empty(),
             Ok(Record::Decision(line)) => !line.redacted.is_empty(),
@@ -227,7 +243,7 @@ impl Importer {
             return Ok(());
         }
         match record {
-            Ok(Record::Header(_)) => {}
+            Ok(Record::Header(_) | Record::End(_)) => {}
             Err(bad) => self.bad(number, bad.rule, bad.reason),
             Ok(Record::Skipped(rule)) => self.report.skipped(rule),
             Ok(Record::Event(event)) => self.event(number, *event, text.len()).await?,

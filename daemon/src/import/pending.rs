@@ -7,41 +7,36 @@ use std::future;
 use std::task::Poll;
 use std::time::Duration;
 
-use serde_json::Value;
 use whodunit_core::admission;
-use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::{Json, Map};
-use whodunit_core::transfer::{DecisionIds, DecisionLine};
+use whodunit_core::time::Timestamp;
 
 use super::record::EventRecord;
+use super::texts::{shorten, with_source_revision};
 use super::{ImportFailure, Importer};
 use crate::commands::{RawAppend, WriteError};
-use crate::limits::{
-    ACTOR_BYTES_MAX, IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX, REASON_BYTES_MAX,
-};
-use crate::reading::read;
-use crate::store::{
-    AppendError, AppendResult, BoxFuture, DecisionPlace, Direction, RestoredDecision,
-};
+use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
+use crate::store::{AppendError, AppendResult, BoxFuture, RestoredDecision};
 
 /// Pause before the store is asked again when its queue was full.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// A record whose answer is awaited.
 pub(super) struct Pending {
-    line: u64,
-    bytes: usize,
-    what: What,
+    pub(super) line: u64,
+    pub(super) bytes: usize,
+    pub(super) what: What,
 }
 
-enum What {
+/// What it is.
+pub(super) enum What {
     Event(Box<PendingEvent>),
     Decision(Box<RestoredDecision>, BoxFuture<Result<bool, AppendError>>),
 }
 
-struct PendingEvent {
+/// An event on its way.
+pub(super) struct PendingEvent {
     /// What was submitted, to be submitted again if need be.
     raw: RawAppend,
     origin: Origin,
@@ -57,8 +52,10 @@ pub(super) struct Origin {
     pub(super) rule: Option<usize>,
     /// Elements of lists that the rule left out.
     dropped: Vec<(usize, usize)>,
-    /// Whether it brings its own time.
-    timed: bool,
+    /// The time that it brings of its own.
+    at: Option<Timestamp>,
+    /// Whether that lies after the daemon's clock.
+    future: bool,
     /// Whether a text of it was cut.
     cut: bool,
 }
@@ -86,12 +83,15 @@ impl Importer {
         if self.is_full(bytes) || (keyed && self.streams_in_flight.contains(&record.stream)) {
             self.await_all().await?;
         }
+        let now = self.parts.clock.now();
+        let at = record.event.recorded_at;
         let origin = Origin {
             position: record.position,
             revision: record.revision,
             rule: record.rule,
             dropped: record.dropped,
-            timed: record.event.recorded_at.is_some(),
+            at,
+            future: at.is_some_and(|at| at > now),
             cut,
         };
         let raw = RawAppend {
@@ -100,7 +100,6 @@ impl Importer {
             events: vec![record.event],
             handled: false,
         };
-        let now = self.parts.clock.now();
         if self.options.dry_run {
             return self.preview(line, raw, &origin, now).await;
         }
@@ -134,104 +133,12 @@ impl Importer {
         Ok(())
     }
 
-    /// Submits a decision.
-    pub(super) async fn decision(
-        &mut self,
-        line: u64,
-        record: DecisionLine,
-        bytes: usize,
-    ) -> Result<(), ImportFailure> {
-        if self.options.dry_run {
-            self.report.out.decisions += 1;
-            return Ok(());
-        }
-        if self.is_full(bytes) {
-            self.await_all().await?;
-        }
-        let place = match record.ids {
-            Some(DecisionIds::Events { event_ids }) => DecisionPlace::Events(event_ids),
-            Some(DecisionIds::After {
-                base_event_id,
-                base_stream_event_id,
-            }) => DecisionPlace::After {
-                log: base_event_id,
-                stream: base_stream_event_id,
-            },
-            None => match self.place_by_position(&record.decision).await? {
-                Ok(place) => place,
-                Err(reason) => {
-                    self.bad(line, None, reason);
-                    return Ok(());
-                }
-            },
-        };
-        let restored = RestoredDecision {
-            decision: record.decision,
-            place,
-        };
-        let answer = loop {
-            let mut answer = self.parts.store.restore_decision(restored.clone());
-            match first_look(&mut answer).await {
-                Some(Err(AppendError::Busy)) => {
-                    self.await_all().await?;
-                    tokio::time::sleep(BUSY_PAUSE).await;
-                }
-                Some(result) => break Box::pin(future::ready(result)) as BoxFuture<_>,
-                None => break answer,
-            }
-        };
-        let what = What::Decision(Box::new(restored), answer);
-        self.push(Pending { line, bytes, what });
-        Ok(())
-    }
-
-    /// The events that tell the place of a decision whose line does not name them, as older exports wrote them.
-    async fn place_by_position(
-        &mut self,
-        decision: &Decision,
-    ) -> Result<Result<DecisionPlace, String>, ImportFailure> {
-        if let Outcome::Accepted {
-            position, events, ..
-        } = decision.result
-            && events > 0
-        {
-            let ids = self.recent.up_to(position, events);
-            return Ok(ids.map(DecisionPlace::Events).ok_or_else(|| {
-                "the events it led to do not come before it in this file".to_owned()
-            }));
-        }
-        let base = decision.base_position;
-        let log = self.recent.at(base).map(str::to_owned);
-        if log.is_none() && base != Position::ZERO {
-            let reason = "the event it was decided after does not stand before it in this file";
-            return Ok(Err(reason.to_owned()));
-        }
-        self.await_all().await?;
-        let (stream, revision) = (decision.stream.clone(), decision.base_revision);
-        if self.holed.contains(&stream) {
-            let reason = "an earlier event of its stream is not in this log";
-            return Ok(Err(reason.to_owned()));
-        }
-        let found = read(&self.parts.store, move |view| {
-            view.stream_events(&stream, revision, Direction::Forward, 1)
-        });
-        let event = found.await?.into_iter().next();
-        let stream = event
-            .filter(|event| event.revision == revision)
-            .map(|event| event.event_id);
-        if stream.is_none() && revision != Revision::ZERO {
-            let reason = "the event of its stream that it was decided on is not in this log";
-            return Ok(Err(reason.to_owned()));
-        }
-        Ok(Ok(DecisionPlace::After { log, stream }))
-    }
-
-    fn is_full(&self, bytes: usize) -> bool {
+    pub(super) fn is_full(&self, bytes: usize) -> bool {
         self.pending.len() >= IMPORT_IN_FLIGHT_MAX
             || self.bytes_in_flight + bytes > IMPORT_IN_FLIGHT_BYTES_MAX
     }
 
-    fn push(&mut self, pending: Pending) {
+    pub(super) fn push(&mut self, pending: Pending) {
         self.bytes_in_flight += pending.bytes;
         self.pending.push_back(pending);
     }
@@ -313,9 +220,12 @@ impl Importer {
                 self.report.dropped(rule, *list, *elements);
             }
         }
+        if let Some(at) = origin.at.filter(|_| origin.future && !repeated) {
+            self.report.future(origin.rule, line, at);
+        }
         let out = &mut self.report.out;
         let rule = origin.rule.and_then(|rule| out.rules.get_mut(rule));
-        let clock_used = u64::from(!origin.timed && !repeated);
+        let clock_used = u64::from(origin.at.is_none() && !repeated);
         if let Some(rule) = rule {
             rule.records += 1;
             rule.clock_used += clock_used;
@@ -354,71 +264,6 @@ impl Importer {
         self.bad(line, origin.rule, reason);
         Ok(())
     }
-
-    async fn await_decision(
-        &mut self,
-        line: u64,
-        restored: RestoredDecision,
-        result: Result<bool, AppendError>,
-    ) -> Result<(), ImportFailure> {
-        let result = match result {
-            // Its events may have needed a second attempt themselves; by now they are in or refused.
-            Err(AppendError::NotItsEvents(_) | AppendError::Busy) => {
-                self.parts.store.restore_decision(restored).await
-            }
-            result => result,
-        };
-        match result {
-            Ok(true) => self.report.out.decisions += 1,
-            Ok(false) => self.report.out.repeated += 1,
-            Err(AppendError::Store(error)) => return Err(error.into()),
-            Err(AppendError::Closed) => return Err(ImportFailure::Stopping),
-            Err(error) => self.bad(line, None, error.to_string()),
-        }
-        Ok(())
-    }
-}
-
-/// Cuts an actor or a reason that is too long, and keeps the whole in the metadata. Whether anything was cut.
-fn shorten(event: &mut NewEvent) -> bool {
-    if event
-        .metadata
-        .as_ref()
-        .is_some_and(|json| !json.is_object())
-    {
-        return false;
-    }
-    let mut whole = Map::new();
-    for (name, text, max) in [
-        ("full_actor", &mut event.actor, ACTOR_BYTES_MAX),
-        ("full_reason", &mut event.reason, REASON_BYTES_MAX),
-    ] {
-        if let Some(text) = text
-            && text.len() > max
-        {
-            let end = text.floor_char_boundary(max - '…'.len_utf8());
-            let beginning = format!("{}…", text.get(..end).unwrap_or_default());
-            let whole_text = std::mem::replace(text, beginning);
-            whole.insert(name.to_owned(), whole_text.into());
-        }
-    }
-    if whole.is_empty() {
-        return false;
-    }
-    add_metadata(event, whole);
-    true
-}
-
-/// Adds to an event's metadata; what the event itself says there stands.
-fn add_metadata(event: &mut NewEvent, more: Map<String, Value>) {
-    let mut metadata = match event.metadata.as_ref().map(Json::to_value) {
-        Some(Value::Object(metadata)) => metadata,
-        _ => Map::new(),
-    };
-    for (name, value) in more {
-        metadata.entry(name).or_insert(value);
-    }
-    event.metadata = Some(Json::from(Value::Object(metadata)));
 }
 
 /// What the stream's head must be, so that an event keeps its revision.
@@ -426,16 +271,6 @@ fn expected(revision: Option<Revision>) -> ExpectedRevision {
     revision.map_or(ExpectedRevision::Any, |revision| {
         ExpectedRevision::Exact(Revision(revision.0.saturating_sub(1)))
     })
-}
-
-/// An event that takes whatever revision comes, and says which one it had.
-fn with_source_revision(mut raw: RawAppend, revision: Revision) -> RawAppend {
-    raw.expected = ExpectedRevision::Any;
-    for event in &mut raw.events {
-        let own = ("source_revision".to_owned(), revision.0.into());
-        add_metadata(event, Map::from_iter([own]));
-    }
-    raw
 }
 
 /// Why an event cannot have the revision that its line says. The same words for all that come after a hole.
@@ -458,7 +293,7 @@ pub(super) fn out_of_place(
 }
 
 /// Looks once whether the answer is there already: a full queue refuses at once.
-async fn first_look<T>(answer: &mut BoxFuture<T>) -> Option<T> {
+pub(super) async fn first_look<T>(answer: &mut BoxFuture<T>) -> Option<T> {
     future::poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
         Poll::Pending => Poll::Ready(None),

@@ -7,15 +7,17 @@ use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
 use whodunit_core::mapping::{Applied, Mapping, record};
 use whodunit_core::model::Models;
-use whodunit_core::transfer::{DecisionLine, ExportHeader, Line};
+use whodunit_core::transfer::{DecisionLine, ExportEnd, ExportHeader, Line};
 
 /// A line's content.
 #[derive(Debug)]
 pub(super) enum Record {
     Event(Box<EventRecord>),
     Decision(Box<DecisionLine>),
-    /// What the file says of itself.
+    /// What the file says of itself, first.
     Header(ExportHeader),
+    /// What the file says of itself, last.
+    End(ExportEnd),
     /// It makes nothing: no rule of the mapping takes it (`None`), or this one says to skip it.
     Skipped(Option<usize>),
 }
@@ -53,6 +55,7 @@ pub(super) struct EventRecord {
 pub(super) fn export_line(line: &[u8], models: &Models) -> Result<Record, BadRecord> {
     match Line::parse(line).map_err(|error| error.to_string())? {
         Line::Header(header) => Ok(Record::Header(header)),
+        Line::End(end) => Ok(Record::End(end)),
         Line::Decision(line) => {
             check_decision(&line.decision, models)?;
             Ok(Record::Decision(line))

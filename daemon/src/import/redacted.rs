@@ -14,13 +14,12 @@ pub(crate) const HINT: &str = "import it into an empty store, which becomes a re
 
 impl Importer {
     /// Takes what a file says of itself.
-    pub(super) async fn header(&mut self, header: ExportHeader) -> Result<(), ImportFailure> {
-        for count in [header.events, header.decisions] {
-            match (count, &mut self.promised) {
-                (Some(count), Some(promised)) => *promised += count,
-                _ => self.promised = None,
-            }
-        }
+    pub(super) async fn header(
+        &mut self,
+        header: ExportHeader,
+        line: &[u8],
+    ) -> Result<(), ImportFailure> {
+        self.extent.header(header, line);
         if header.redacted && !self.may_be_redacted().await? {
             return Err(ImportFailure::Redacted);
         }

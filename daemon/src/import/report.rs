@@ -8,6 +8,7 @@ use whodunit_core::api::write::{
     DroppedCount, ImportError, ImportReport, StreamCount, StreamCounts,
 };
 use whodunit_core::ids::StreamName;
+use whodunit_core::time::Timestamp;
 
 use crate::limits::{
     IMPORT_ERROR_LINES_MAX, IMPORT_ERRORS_MAX, IMPORT_STREAMS_COUNTED_MAX, IMPORT_STREAMS_NAMED_MAX,
@@ -61,6 +62,19 @@ impl Report {
         self.out.texts_cut += 1;
         if let Some(rule) = rule.and_then(|rule| self.out.rules.get_mut(rule)) {
             rule.texts_cut += 1;
+        }
+    }
+
+    /// An event dated after the daemon's clock.
+    pub(super) fn future(&mut self, rule: Option<usize>, line: u64, at: Timestamp) {
+        let future = &mut self.out.future;
+        future.records += 1;
+        if future.lines.len() < IMPORT_ERROR_LINES_MAX {
+            future.lines.push(line);
+        }
+        future.latest = future.latest.max(Some(at));
+        if let Some(rule) = rule.and_then(|rule| self.out.rules.get_mut(rule)) {
+            rule.future += 1;
         }
     }
 

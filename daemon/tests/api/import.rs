@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::Api;
-use crate::transfer::{NDJSON, believable, counts, export, import};
+use crate::transfer::{NDJSON, believable, counts, export, import, records};
 
 const MAPPING: &str = r#"
 [[rule]]
@@ -283,7 +283,7 @@ async fn a_dry_run_tells_what_would_be_and_imports_nothing() {
     assert_eq!(dry["head"], 0);
     assert_eq!(dry["streams"], 14);
     assert_eq!(dry["preview"].as_array().unwrap().len(), 5);
-    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let first: Value = serde_json::from_str(records(&lines).next().unwrap()).unwrap();
     let preview = &dry["preview"][0];
     assert_eq!(preview["event_id"], first["event_id"]);
     assert_eq!(preview["data"]["password_hash"], "[redacted]");
@@ -292,8 +292,7 @@ async fn a_dry_run_tells_what_would_be_and_imports_nothing() {
     }
     // What is on record already is known; so are holes, and ids that come twice.
     let head = api.head();
-    let hole = lines
-        .lines()
+    let hole = records(&lines)
         .next_back()
         .unwrap()
         .replace("\"revision\":1,", "\"revision\":7,");

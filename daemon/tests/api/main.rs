@@ -14,6 +14,7 @@
 
 mod backfill;
 mod browse;
+mod forms;
 mod hygiene;
 mod import;
 mod live;
@@ -38,4 +39,5 @@ mod travel;
 mod values;
 mod what_if;
 mod what_if_base;
+mod whole_files;
 mod write;

@@ -12,7 +12,7 @@ use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use crate::support::{Api, create_user};
 
 /// A daemon that was asked for no model.
-fn plain() -> Api {
+pub(crate) fn plain() -> Api {
     let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
     Api::with(Config::default(), Arc::new(store))
 }
@@ -72,8 +72,8 @@ async fn a_command_without_a_model_says_how_to_ask_for_one() {
         problem["hint"].as_str().unwrap().contains("--model users"),
         "{problem}"
     );
-    let story = json!({"stream": "user-1", "at_revision": 0, "do": [{"command": command}]});
-    let problem = api.post("/v1/what-if", &story).await;
+    let scenario = json!({"stream": "user-1", "at_revision": 0, "do": [{"command": command}]});
+    let problem = api.post("/v1/what-if", &scenario).await;
     let problem = problem.problem(400, "no_model");
     assert!(
         problem["hint"].as_str().unwrap().contains("--model users"),

@@ -57,8 +57,11 @@ async fn a_number_keeps_its_digits_in_every_answer() {
     );
     assert_eq!(diff.matches("\"path\"").count(), 1, "{diff}");
     let what_if = json!({"stream": "num-1", "at_revision": 1, "do": [{"event": {"event_type": "Set", "data": {}}}]});
-    let story = api.post("/v1/what-if", &what_if).await.text;
-    assert!(story.contains(big) && story.contains(fine), "{story}");
+    let scenario = api.post("/v1/what-if", &what_if).await.text;
+    assert!(
+        scenario.contains(big) && scenario.contains(fine),
+        "{scenario}"
+    );
 
     api.level().await;
     let found = async |filter: &str| {

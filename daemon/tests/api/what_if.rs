@@ -25,7 +25,7 @@ async fn sarah(api: &Api) {
 }
 
 #[tokio::test]
-async fn the_founding_question_as_a_command_and_as_an_event() {
+async fn a_suspension_as_a_command_and_as_an_event() {
     let api = Api::start();
     sarah(&api).await;
     let command = json!({"stream": "user-1", "as_of": "2025-03-24T15:47:00Z",

@@ -7,16 +7,12 @@ use clap::Args;
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use whodunit_core::api::write::{ImportReport, RuleCount};
-use whodunit_core::event::Event;
+use whodunit_core::api::write::ImportReport;
 use whodunit_core::mapping::Mapping;
-use whodunit_core::text::shown;
 use whodunit_core::transfer::format::{SNIFFED_BYTES, foreign};
 
 use super::exit::{CliError, Exit};
-use super::show::number;
-use super::style::Token;
-use super::table::{Cell, Column, Table};
+use super::import_report::{exit, print};
 use super::terminal::Terminal;
 use crate::client::{Client, ImportQuery};
 
@@ -188,209 +184,9 @@ fn spinner(terminal: &Terminal<'_>) -> ProgressBar {
     ProgressBar::new_spinner().with_style(style)
 }
 
-/// A record that could not be imported is a finding.
-fn exit(report: &ImportReport) -> Exit {
-    if report.failed > 0 || report.missing > 0 || report.stopped {
-        Exit::No
-    } else {
-        Exit::Ok
-    }
-}
-
-fn print(report: &ImportReport, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    if terminal.form.json {
-        return terminal.document(report);
-    }
-    let mut table = Table::new([Column::new(""), Column::new("").right(), Column::new("")]);
-    for (name, count, note) in counts(report) {
-        let note = Cell::new(note, Token::Muted);
-        table.row([name.into(), number(count).into(), note]);
-    }
-    let widths = table.widths(None);
-    let colours = terminal.form.colours;
-    for line in table.lines(&widths, colours) {
-        terminal.line(line)?;
-    }
-    print_rules(report, terminal)?;
-    if !report.preview.is_empty() {
-        terminal.line("")?;
-        terminal.line("the first events would be")?;
-        for event in &report.preview {
-            terminal.line(preview(event))?;
-        }
-    }
-    print_notes(report, terminal)
-}
-
-/// What was counted; what is zero and says nothing is left out.
-fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
-    let (added, decisions) = if report.dry_run {
-        ("events to add", "decisions to add")
-    } else {
-        ("events added", "decisions added")
-    };
-    let mut rows = vec![("records read", report.read, ""), (added, report.added, "")];
-    let mut some = |name, count, note| {
-        if count > 0 {
-            rows.push((name, count, note));
-        }
-    };
-    some("streams", report.streams, "they go to");
-    some(decisions, report.decisions, "");
-    some("repeated", report.repeated, "on record already");
-    some(
-        "skipped",
-        report.skipped - report.unmatched.min(report.skipped),
-        "a rule says to skip them",
-    );
-    some("unmatched", report.unmatched, "no rule takes them");
-    some(
-        "daemon's time",
-        report.clock_used,
-        "they say no time of their own",
-    );
-    some(
-        "texts cut",
-        report.texts_cut,
-        "too long; the whole is in the metadata",
-    );
-    some(
-        "new positions",
-        report.renumbered,
-        "theirs was not the next one",
-    );
-    some(
-        "new revisions",
-        report.gaps.records,
-        "theirs is in the metadata",
-    );
-    some(
-        "back in time",
-        report.backwards.records,
-        "earlier than an event before them in their stream",
-    );
-    some("missing", report.missing, "the file was cut short");
-    rows.push(("failed", report.failed, ""));
-    rows.push(("head", report.head, ""));
-    rows
-}
-
-fn print_rules(report: &ImportReport, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let used = |rule: &&RuleCount| rule.records + rule.skipped + rule.failed > 0;
-    let used: Vec<_> = report.rules.iter().filter(used).collect();
-    if used.is_empty() {
-        return Ok(());
-    }
-    let mut rules = Table::new([
-        Column::new("rule").shrinks_to(20),
-        Column::new("records").right(),
-        Column::new(""),
-    ]);
-    for rule in used {
-        let note = Cell::new(note(rule), Token::Muted);
-        rules.row([Cell::from(&rule.rule), number(rule.records).into(), note]);
-    }
-    terminal.line("")?;
-    terminal.table(&rules)
-}
-
-/// What a rule did beside making events.
-fn note(rule: &RuleCount) -> String {
-    let mut parts = Vec::new();
-    for (count, what) in [
-        (rule.skipped, "skipped"),
-        (rule.failed, "failed"),
-        (rule.clock_used, "with the daemon's time"),
-        (rule.texts_cut, "with a text cut"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{} {what}", number(count)));
-        }
-    }
-    for dropped in &rule.dropped {
-        parts.push(format!(
-            "{} of `{}` left out in {} records",
-            number(dropped.elements),
-            dropped.list,
-            number(dropped.records)
-        ));
-    }
-    parts.join(", ")
-}
-
-/// An event of a dry run on one line.
-fn preview(event: &Event) -> String {
-    shown(&format!(
-        "  {} {} {} by {} at {}: {}",
-        event.stream,
-        event.revision,
-        event.event_type,
-        event.actor.as_deref().unwrap_or("-"),
-        event.recorded_at,
-        event.data.as_str().chars().take(200).collect::<String>()
-    ))
-    .into_owned()
-}
-
-/// What a person has to know beside the counts.
-pub(crate) fn print_notes(
-    report: &ImportReport,
-    terminal: &mut Terminal<'_>,
-) -> Result<(), CliError> {
-    for error in &report.errors {
-        let also = match error.count {
-            0 | 1 => String::new(),
-            count => format!(" ({} records, the first of them)", number(count)),
-        };
-        let reason = shown(&error.reason);
-        terminal.note(format!("line {}: {reason}{also}", error.line))?;
-    }
-    let named: u64 = report.errors.iter().map(|error| error.count).sum();
-    if report.failed > named {
-        let more = number(report.failed - named);
-        terminal.note(format!("… and {more} more, for other reasons"))?;
-    }
-    for (counts, what) in [
-        (&report.backwards, "go back in time"),
-        (&report.gaps, "have new revisions"),
-    ] {
-        for count in &counts.first {
-            let (stream, records) = (shown(&count.stream), number(count.records));
-            terminal.note(format!(
-                "`{stream}`: {records} {what}, from line {}",
-                count.line
-            ))?;
-        }
-        let unnamed = counts.streams - counts.first.len() as u64;
-        if unnamed > 0 {
-            let more = if counts.more { " or more" } else { "" };
-            let unnamed = number(unnamed);
-            terminal.note(format!("… and {unnamed}{more} more streams {what}"))?;
-        }
-    }
-    if report.redacted_copy {
-        terminal.note(
-            "this log is a redacted copy: values shown as `[redacted]` are not what was recorded",
-        )?;
-    }
-    if report.stopped {
-        terminal.note(
-            "stopped at the first bad record, as `--strict` asks; what came before it is stored",
-        )?;
-    }
-    if report.dry_run {
-        terminal.note(
-            "a dry run: nothing was imported; unique keys, and the events that decisions name, are looked at only then",
-        )?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::terminal::Form;
-    use serde_json::json;
 
     #[test]
     fn built_in_mappings_fit() {
@@ -399,42 +195,5 @@ mod tests {
         }
         let error = mapping(Path::new("no/such.toml")).unwrap_err();
         assert_eq!(error.exit(), Exit::NotFound);
-    }
-
-    #[test]
-    fn a_report_is_a_table_and_bad_records_are_messages() {
-        let report: ImportReport = serde_json::from_value(json!({
-            "read": 2900, "added": 570, "repeated": 3, "decisions": 0, "skipped": 2326, "unmatched": 6,
-            "failed": 3, "clock_used": 2,
-            "errors": [{"line": 7, "reason": "not JSON\u{1b}"}, {"line": 9, "reason": "no", "count": 2, "lines": [9, 11]}],
-            "stopped": false, "head": 574,
-            "backwards": {"records": 5, "streams": 2, "more": false, "first": [{"stream": "a-1", "line": 4, "records": 5}]},
-            "rules": [{"rule": "reads", "records": 0}, {"rule": "IAM users: deleted", "records": 4, "clock_used": 2,
-                "dropped": [{"list": "/events", "records": 1, "elements": 3}]}]
-        }))
-        .unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut terminal = Terminal::new(Form::default(), &mut out, &mut err);
-        print(&report, &mut terminal).unwrap();
-        assert_eq!(exit(&report), Exit::No);
-        assert_eq!(
-            String::from_utf8(err).unwrap(),
-            "line 7: not JSON␛\nline 9: no (2 records, the first of them)\n\
-             `a-1`: 5 go back in time, from line 4\n… and 1 more streams go back in time\n"
-        );
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-        records read   2,900
-        events added     570
-        repeated           3  on record already
-        skipped        2,320  a rule says to skip them
-        unmatched          6  no rule takes them
-        daemon's time      2  they say no time of their own
-        back in time       5  earlier than an event before them in their stream
-        failed             3
-        head             574
-
-        rule                records
-        IAM users: deleted        4  2 with the daemon's time, 3 of `/events` left out in 1 records
-        ");
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod export;
 mod files;
 mod follow;
 pub(crate) mod import;
+pub(crate) mod import_report;
 pub(crate) mod models;
 pub(crate) mod outbox;
 mod pages;

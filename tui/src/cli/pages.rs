@@ -10,6 +10,10 @@ use super::table::{Table, Widths};
 use super::terminal::Terminal;
 use crate::client::ClientError;
 
+/// What is said beside an answer out of a redacted copy.
+pub(crate) const REDACTED_COPY: &str =
+    "this log is a redacted copy: values shown as `[redacted]` are not what was recorded";
+
 /// A page of a list, whatever stands beside its items.
 pub(crate) trait Paged: Serialize {
     /// What it lists.
@@ -23,6 +27,11 @@ pub(crate) trait Paged: Serialize {
 
     /// Takes the page that follows behind its own items.
     fn absorb(&mut self, next: Self);
+
+    /// Whether it says that the log is a redacted copy.
+    fn redacted_copy(&self) -> bool {
+        false
+    }
 }
 
 impl<T: Serialize> Paged for Page<T> {
@@ -41,6 +50,11 @@ impl<T: Serialize> Paged for Page<T> {
         self.next_cursor = next.next_cursor;
         self.head = next.head;
         self.scanned += next.scanned;
+        self.redacted_copy |= next.redacted_copy;
+    }
+
+    fn redacted_copy(&self) -> bool {
+        self.redacted_copy
     }
 }
 
@@ -101,6 +115,9 @@ where
         return everything(terminal, fetch, rows, nothing).await;
     }
     let page = some(args, &mut fetch).await?;
+    if page.redacted_copy() {
+        terminal.warn(REDACTED_COPY)?;
+    }
     if terminal.form.json {
         return terminal.document(&page);
     }
@@ -148,9 +165,12 @@ where
 {
     let mut cursor = None;
     let mut widths: Option<Widths> = None;
-    let mut any = false;
+    let (mut any, mut warned) = (false, false);
     loop {
         let page = fetch(cursor.take(), PAGE_ITEMS).await?;
+        if page.redacted_copy() && !std::mem::replace(&mut warned, true) {
+            terminal.warn(REDACTED_COPY)?;
+        }
         any |= !page.items().is_empty();
         if terminal.form.json {
             for item in page.items() {
@@ -211,6 +231,7 @@ mod tests {
             next_cursor: if cut { Some("cut") } else { next }.map(str::to_owned),
             head: 5,
             scanned: 3,
+            redacted_copy: false,
         }
     }
 

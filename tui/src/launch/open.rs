@@ -11,6 +11,7 @@ use whodunit_daemon::store::redb::FILE_NAME;
 use super::embedded::{Embedded, Plan, asked_to_end};
 use super::screens;
 use crate::cli::import;
+use crate::cli::import_report;
 use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
@@ -172,16 +173,21 @@ async fn fill(
     let bytes = file.metadata().await.map_err(failed)?.len();
     let bar = bar(terminal, bytes);
     let report = import::send(&embedded.client, &query, file, bar).await?;
-    if report.failed > 0 || report.missing > 0 {
-        import::print_notes(&report, terminal)?;
+    if report.failed > 0 {
+        import_report::print_notes(&report, terminal)?;
         terminal.warn(format!(
-            "{} of {} records could not be read, and {} are missing at the end of the file",
+            "{} of {} records could not be read",
             number(report.failed),
-            number(report.read),
-            number(report.missing)
+            number(report.read)
         ))?;
-    } else if report.redacted_copy || report.clock_used > 0 || report.backwards.records > 0 {
-        import::print_notes(&report, terminal)?;
+    } else if report.incomplete
+        || report.changed
+        || report.future.records > 0
+        || report.redacted_copy
+        || report.clock_used > 0
+        || report.backwards.records > 0
+    {
+        import_report::print_notes(&report, terminal)?;
     }
     if report.clock_used > 0 {
         terminal.warn(format!(

@@ -187,10 +187,7 @@ impl Model {
             local_offset,
             now,
             connection: Connection::Connecting,
-            head: LiveHead {
-                position: 0,
-                decision: 0,
-            },
+            head: LiveHead::default(),
             overlay: None,
             notice: None,
             guide: None,

@@ -183,6 +183,7 @@ impl Daemon {
             next_cursor,
             head: HEAD,
             scanned: 0,
+            redacted_copy: false,
         }
     }
 

@@ -18,16 +18,20 @@ pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
     let mut rows = Vec::new();
     let mut touched = false;
     for message in messages {
-        let LiveHead { position, decision } = model.app.head;
+        let LiveHead {
+            position, decision, ..
+        } = model.app.head;
         model.app.head = LiveHead {
             position: position.max(message.cursor.position),
             decision: decision.max(message.cursor.decision),
+            ..model.app.head
         };
         match message.item {
             LiveItem::Head(head) => {
                 model.app.head = LiveHead {
                     position: head.position.max(model.app.head.position),
                     decision: head.decision.max(model.app.head.decision),
+                    redacted_copy: head.redacted_copy,
                 };
             }
             LiveItem::Event(event) => {

@@ -181,6 +181,13 @@ fn connection(model: &Model) -> Vec<Span<'static>> {
             theme.style(Token::Muted),
         ));
     }
+    if app.head.redacted_copy {
+        out.push(Span::styled(
+            " redacted copy ",
+            theme.style(Token::Selected),
+        ));
+        out.push(Span::raw("  "));
+    }
     out.push(match &app.connection {
         Connection::Live => Span::styled(
             format!("{} live", theme.glyph(Glyph::Live)),

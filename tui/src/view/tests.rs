@@ -2,8 +2,10 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
+use whodunit_core::api::browse::LiveHead;
 use whodunit_core::json::Json;
 
+use crate::client::{LiveCursor, LiveItem, LiveMessage};
 use crate::keys::Scope;
 use crate::model::{Model, Overlay, Screen};
 use crate::msg::Msg;
@@ -431,4 +433,27 @@ fn a_screen_drawn_twice_is_the_same() {
         harness.model.app.overlay,
         Some(Overlay::Help { .. })
     ));
+}
+
+#[test]
+fn every_screen_of_a_redacted_copy_says_so_in_its_top_line() {
+    for size in SIZES {
+        for (screen, _) in SCREENS {
+            let mut harness = Harness::new(size, Daemon::sarah()).press(way_to(screen));
+            let top = |harness: &Harness| harness.screen().lines().next().unwrap().to_owned();
+            assert!(!top(&harness).contains("redacted copy"));
+            let cursor = LiveCursor::default();
+            let head = LiveHead {
+                redacted_copy: true,
+                ..harness.model.app.head
+            };
+            let item = LiveItem::Head(head);
+            harness.send(Msg::Live(vec![LiveMessage { item, cursor }]));
+            assert!(
+                top(&harness).contains("redacted copy"),
+                "{}",
+                harness.screen()
+            );
+        }
+    }
 }

@@ -69,6 +69,8 @@ pub enum Code {
     KeyTaken,
     /// 409: a redacted export, and the log holds other history.
     RedactedExport,
+    /// 409: it depends on what this log, a redacted copy, does not hold.
+    RedactedCopy,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -133,6 +135,7 @@ impl Code {
             | Self::CommandIdConflict
             | Self::KeyTaken
             | Self::RedactedExport
+            | Self::RedactedCopy
             | Self::AlreadyRunning
             | Self::NotFailed
             | Self::NotConfirmed => 409,
@@ -180,6 +183,7 @@ impl Code {
             Self::CommandIdConflict => "command id already used",
             Self::KeyTaken => "unique key already held",
             Self::RedactedExport => "redacted export refused",
+            Self::RedactedCopy => "not in this redacted copy",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",

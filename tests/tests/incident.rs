@@ -1,4 +1,4 @@
-//! The founding question, over HTTP: what was the user's state at 3:47 PM, and would the rules have allowed a suspension?
+//! The incident, over HTTP: what was the user's state at 3:47 PM, and would the rules have allowed a suspension?
 
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
 
@@ -22,8 +22,8 @@ async fn history(daemon: &Daemon) {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one story")]
-async fn one_call_answers_the_founding_question() {
+#[expect(clippy::too_many_lines, reason = "one scenario")]
+async fn one_call_answers_what_the_state_was_and_what_the_rules_allow() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(&folder.path().join("data")).unwrap();
     history(&daemon).await;
@@ -49,29 +49,29 @@ async fn one_call_answers_the_founding_question() {
     let suspend =
         json!({"command": {"type": "SuspendUser", "actor": "analyst", "reason": "fraud_detected"}});
     let ask = |as_of: &str, action: &Value| json!({"stream": "user-sarah", "as_of": as_of, "do": [action]});
-    let (status, story) = daemon
+    let (status, reply) = daemon
         .post("/v1/what-if", &ask("2025-03-24T15:47:00Z", &suspend))
         .await
         .unwrap();
-    assert_eq!(status, 200, "{story}");
-    assert_eq!(story["base_revision"], 2);
-    let step = &story["steps"][0];
+    assert_eq!(status, 200, "{reply}");
+    assert_eq!(reply["base_revision"], 2);
+    let step = &reply["steps"][0];
     assert_eq!(
         (&step["kind"], &step["outcome"]),
         (&json!("command"), &json!("accepted"))
     );
     assert_eq!(
         (
-            &story["state"]["status"],
-            &story["actual"]["state"]["status"]
+            &reply["state"]["status"],
+            &reply["actual"]["state"]["status"]
         ),
         (&json!("suspended"), &json!("active"))
     );
-    let (_, story) = daemon
+    let (_, reply) = daemon
         .post("/v1/what-if", &ask("2025-03-24T16:00:00Z", &suspend))
         .await
         .unwrap();
-    let step = &story["steps"][0];
+    let step = &reply["steps"][0];
     assert_eq!(
         (&step["outcome"], &step["rule"]),
         (&json!("rejected"), &json!("user.deleted"))
@@ -80,16 +80,16 @@ async fn one_call_answers_the_founding_question() {
     // As a raw event no rule is asked, and the answer says so.
     let event =
         json!({"event": {"event_type": "UserSuspended", "data": {"reason": "fraud_detected"}}});
-    let (_, story) = daemon
+    let (_, reply) = daemon
         .post("/v1/what-if", &ask("2025-03-24T16:00:00Z", &event))
         .await
         .unwrap();
-    let step = &story["steps"][0];
+    let step = &reply["steps"][0];
     assert_eq!(
         (&step["kind"], &step["outcome"]),
         (&json!("event"), &json!("applied"))
     );
-    assert_eq!(story["state"]["status"], "suspended");
+    assert_eq!(reply["state"]["status"], "suspended");
 
     // And nothing was written.
     let (_, health) = daemon.get("/v1/health").await.unwrap();
