@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 use crate::caseless;
 use crate::json::{State, pointer_token};
 use crate::same::same;
+use crate::stop::Stop;
 use crate::text::is_unsafe;
+use crate::weight::{self, TooLarge, Unfinished};
 pub use lists::IDENTITIES;
 use lists::{Alignment, align, identity_of};
 
@@ -68,14 +70,40 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 
 /// The differences from `before` to `after`, in the order of `before`'s keys, then `after`'s new ones.
 pub fn diff(before: &State, after: &State) -> Vec<DiffEntry> {
-    let mut walk = Walk::default();
+    let mut walk = Walk::new(usize::MAX, None);
     walk.objects(before, after);
     walk.out
 }
 
+/// The same, unless it is stopped, or weighs more than this.
+pub fn diff_within(
+    before: &State,
+    after: &State,
+    max: usize,
+    stop: &Stop,
+) -> Result<Vec<DiffEntry>, Unfinished> {
+    let mut walk = Walk::new(max, Some(stop));
+    walk.objects(before, after);
+    stop.check()?;
+    if walk.left.is_none() {
+        let what = "the difference";
+        return Err(TooLarge { what, max }.into());
+    }
+    Ok(walk.out)
+}
+
+/// What a merge patch changed: `before` is what it may touch, as it was; `after` is the whole state.
+pub(crate) fn diff_of_patch(before: &State, after: &State, patch: &State) -> Vec<DiffEntry> {
+    let mut walk = Walk::new(usize::MAX, None);
+    walk.touched(before, after, patch);
+    walk.out
+}
+
 /// Where a comparison is, and what it found.
-#[derive(Default)]
-struct Walk {
+struct Walk<'a> {
+    /// What more it may weigh; `None` once it was too much.
+    left: Option<usize>,
+    stop: Option<&'a Stop>,
     path: String,
     label: String,
     /// How many lists by identity the path leads through.
@@ -83,8 +111,34 @@ struct Walk {
     out: Vec<DiffEntry>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn new(max: usize, stop: Option<&'a Stop>) -> Self {
+        Self {
+            left: Some(max),
+            stop,
+            path: String::new(),
+            label: String::new(),
+            identities: 0,
+            out: Vec::new(),
+        }
+    }
+
+    /// Whether it goes on no longer.
+    fn is_over(&self) -> bool {
+        self.left.is_none() || self.stop.is_some_and(Stop::is_set)
+    }
+
     fn found(&mut self, op: DiffOp, before: Option<&Value>, after: Option<&Value>) {
+        if self.left != Some(usize::MAX) {
+            let values = before.into_iter().chain(after);
+            let weight = size_of::<DiffEntry>()
+                + 2 * self.path.len()
+                + values.map(weight::of_value).sum::<usize>();
+            self.left = self.left.and_then(|left| left.checked_sub(weight));
+            if self.left.is_none() {
+                return;
+            }
+        }
         self.out.push(DiffEntry {
             path: self.path.clone(),
             op,
@@ -136,14 +190,44 @@ impl Walk {
 
     fn objects(&mut self, before: &State, after: &State) {
         for (key, old) in before {
-            match after.get(key) {
-                None => self.below(key, |at| at.found(DiffOp::Remove, Some(old), None)),
-                Some(new) if same(old, new) => {}
-                Some(new) => self.below(key, |at| at.values(old, new)),
+            if self.is_over() {
+                return;
+            }
+            match (old, after.get(key)) {
+                (_, None) => self.below(key, |at| at.found(DiffOp::Remove, Some(old), None)),
+                // Looked through once: what is the same in them is passed over there.
+                (Value::Object(old), Some(Value::Object(new))) => {
+                    self.below(key, |at| at.objects(old, new));
+                }
+                (_, Some(new)) if same(old, new) => {}
+                (_, Some(new)) => self.below(key, |at| at.values(old, new)),
             }
         }
         for (key, new) in after {
+            if self.is_over() {
+                return;
+            }
             if !before.contains_key(key) {
+                self.below(key, |at| at.found(DiffOp::Add, None, Some(new)));
+            }
+        }
+    }
+
+    /// Two objects, where a patch touched them.
+    fn touched(&mut self, before: &State, after: &State, patch: &State) {
+        for (key, change) in patch {
+            let Some(old) = before.get(key) else { continue };
+            match (old, after.get(key), change) {
+                (_, None, _) => self.below(key, |at| at.found(DiffOp::Remove, Some(old), None)),
+                (Value::Object(old), Some(Value::Object(new)), Value::Object(change)) => {
+                    self.below(key, |at| at.touched(old, new, change));
+                }
+                (_, Some(new), _) if same(old, new) => {}
+                (_, Some(new), _) => self.below(key, |at| at.values(old, new)),
+            }
+        }
+        for key in patch.keys().filter(|key| !before.contains_key(*key)) {
+            if let Some(new) = after.get(key) {
                 self.below(key, |at| at.found(DiffOp::Add, None, Some(new)));
             }
         }
@@ -173,9 +257,15 @@ impl Walk {
             .count();
         let old = &before[head..before.len() - tail];
         let new = &after[head..after.len() - tail];
+        if self.is_over() {
+            return;
+        }
         let Alignment { pairs, identity } = align(old, new);
         let mut kept = pairs.iter().rev().peekable();
         for (index, element) in old.iter().enumerate().rev() {
+            if self.is_over() {
+                return;
+            }
             if kept.next_if(|(old, _)| *old == index).is_none() {
                 let gone = |at: &mut Self| at.found(DiffOp::Remove, Some(element), None);
                 self.at_element(head + index, element, identity, gone);
@@ -183,6 +273,9 @@ impl Walk {
         }
         let mut kept = pairs.iter().peekable();
         for (index, element) in new.iter().enumerate() {
+            if self.is_over() {
+                return;
+            }
             let paired = kept.next_if(|(_, new)| *new == index);
             let was = paired.map(|(was, _)| &old[*was]);
             if was.is_some_and(|was| same(was, element)) {

@@ -151,10 +151,15 @@ impl std::fmt::Display for ExpectedRevision {
     }
 }
 
-impl std::str::FromStr for ExpectedRevision {
-    type Err = String;
+/// A text or value is no expected revision. Does not say which: it may be anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value is neither `any`, `no_stream`, `stream_exists` nor a revision")]
+pub struct NoExpectedRevision;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl std::str::FromStr for ExpectedRevision {
+    type Err = NoExpectedRevision;
+
+    fn from_str(text: &str) -> Result<Self, NoExpectedRevision> {
         match text {
             "any" => Ok(Self::Any),
             "no_stream" => Ok(Self::NoStream),
@@ -162,11 +167,7 @@ impl std::str::FromStr for ExpectedRevision {
             number => number
                 .parse()
                 .map(|n| Self::Exact(Revision(n)))
-                .map_err(|_not_a_number| {
-                    format!(
-                        "`{number}` is neither `any`, `no_stream`, `stream_exists` nor a revision"
-                    )
-                }),
+                .map_err(|_not_a_number| NoExpectedRevision),
         }
     }
 }
@@ -187,9 +188,7 @@ impl<'de> Deserialize<'de> for ExpectedRevision {
             serde_json::Value::Number(number) if number.is_u64() => {
                 Ok(Self::Exact(Revision(number.as_u64().unwrap_or_default())))
             }
-            other => Err(serde::de::Error::custom(format!(
-                "`{other}` is neither `any`, `no_stream`, `stream_exists` nor a revision"
-            ))),
+            _ => Err(serde::de::Error::custom(NoExpectedRevision)),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::decider::{DecodedEvent, Evolution, Touched};
-use crate::diff::{DiffEntry, diff};
+use crate::diff::{DiffEntry, diff, diff_of_patch};
 use crate::event::Event;
 use crate::ids::Revision;
 use crate::json::State;
@@ -145,7 +145,7 @@ pub fn step_with_diff(model: &Model, state: &mut State, event: &Event) -> Change
     let diff = match (&effect, touched) {
         (EventEffect::Failed { .. }, _) => Vec::new(),
         (_, Touched::All) => diff(&before, state),
-        (_, touched @ Touched::Patch(_)) => diff(&before, &part(state, touched)),
+        (_, Touched::Patch(patch)) => diff_of_patch(&before, state, patch),
     };
     let is_newer = (upcast.event_type.as_str(), upcast.schema_version)
         != (event.event_type.as_str(), event.schema_version);

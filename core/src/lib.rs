@@ -33,4 +33,5 @@ pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod users;
+pub mod weight;
 pub mod what_if;

@@ -215,6 +215,11 @@ impl Model {
         self.spec.unique_keys.is_some()
     }
 
+    /// Whether the store keeps something that is derived from states: unique keys, a title, a status.
+    pub fn derives_from_states(&self) -> bool {
+        self.has_unique_keys() || self.spec.title.is_some() || self.spec.status.is_some()
+    }
+
     /// The domain logic.
     pub fn decider(&self) -> &dyn Decider {
         self.decider.as_ref()

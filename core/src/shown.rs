@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::ids::StreamName;
 use crate::json::{Json, State, Token, pointer_token};
 use crate::model::{Model, Models};
+use crate::stop::{Stop, Stopped};
 
 /// What stands where a secret stands in the store. Never a plausible value; the list beside it says where it is ours.
 pub const REDACTED: &str = "[redacted]";
@@ -75,12 +76,31 @@ impl Reveal {
     }
 
     /// A value as it may be shown.
-    pub fn show<T: Redact>(self, models: &Models, mut value: T) -> Shown<T> {
+    pub fn show<T: Redact>(self, models: &Models, value: T) -> Shown<T> {
+        self.redact(models, value, &Stop::new())
+    }
+
+    /// The same, unless it is stopped: for values that may be large.
+    pub fn show_until<T: Redact>(
+        self,
+        models: &Models,
+        value: T,
+        stop: &Stop,
+    ) -> Result<Shown<T>, Stopped> {
+        let shown = self.redact(models, value, stop);
+        // A token that is not set now was not set before: nothing was passed over.
+        stop.check().map(|()| shown)
+    }
+
+    fn redact<T: Redact>(self, models: &Models, mut value: T, stop: &Stop) -> Shown<T> {
         let redacted = if self.0 {
             Vec::new()
         } else {
             let model = models.for_stream(value.stream()).clone();
-            value.redact(&model)
+            value.redact(&Redaction {
+                model: &model,
+                stop: stop.clone(),
+            })
         };
         Shown { value, redacted }
     }
@@ -94,14 +114,29 @@ impl Reveal {
     }
 }
 
+/// What is taken out of a value, and until when.
+#[derive(Debug, Clone)]
+pub struct Redaction<'a> {
+    model: &'a Model,
+    stop: Stop,
+}
+
+impl<'a> Redaction<'a> {
+    /// Of a model's secrets, to the end.
+    pub fn of(model: &'a Model) -> Self {
+        let stop = Stop::new();
+        Self { model, stop }
+    }
+}
+
 /// A value that may hold secrets of a category's model.
 pub trait Redact {
     /// The stream it is of.
     fn stream(&self) -> &StreamName;
 
     /// Takes the secrets out. Returns where they were, as JSON Pointers from the value's root, unless the value has a place
-    /// of its own for that.
-    fn redact(&mut self, model: &Model) -> Vec<String>;
+    /// of its own for that. Once stopped, it need not go on: the value is not shown then.
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String>;
 }
 
 impl Redact for Event {
@@ -109,10 +144,10 @@ impl Redact for Event {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        let mut found = redact_json(model, &mut self.data, "/data");
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        let mut found = redact_json(by.model, &mut self.data, "/data");
         if let Some(metadata) = &mut self.metadata {
-            found.extend(redact_json(model, metadata, "/metadata"));
+            found.extend(redact_json(by.model, metadata, "/metadata"));
         }
         found
     }
@@ -123,8 +158,8 @@ impl Redact for Decision {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_json(model, &mut self.payload, "/payload")
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_json(by.model, &mut self.payload, "/payload")
     }
 }
 
@@ -133,8 +168,8 @@ impl Redact for StateOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        self.redacted = redact_state(model, &mut self.state);
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        self.redacted = redact_state_by(by, &mut self.state);
         Vec::new()
     }
 }
@@ -144,11 +179,11 @@ impl Redact for Step {
         &self.event.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        let mut found: Vec<_> = below("/event", self.event.redact(model)).collect();
-        found.extend(below("/diff", redact_diff(model, &mut self.diff)));
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        let mut found: Vec<_> = below("/event", self.event.redact(by)).collect();
+        found.extend(below("/diff", redact_diff(by, &mut self.diff)));
         if let Some(upcast) = &mut self.upcast {
-            found.extend(below("/upcast/data", redact_state(model, &mut upcast.data)));
+            found.extend(below("/upcast/data", redact_state_by(by, &mut upcast.data)));
         }
         found
     }
@@ -159,8 +194,8 @@ impl Redact for DiffOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_diff(model, &mut self.diff);
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_diff(by, &mut self.diff);
         let marked = self.diff.iter().filter(|entry| {
             let values = [&entry.before, &entry.after];
             values.into_iter().flatten().any(is_marked)
@@ -175,16 +210,16 @@ impl Redact for WhatIfOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
         for step in &mut self.steps {
-            redact_diff(model, &mut step.diff);
+            redact_diff(by, &mut step.diff);
             for event in &mut step.events {
-                event.redact(model);
+                event.redact(by);
             }
         }
-        redact_diff(model, &mut self.diff);
-        self.redacted = redact_state(model, &mut self.state);
-        for pointer in redact_state(model, &mut self.actual.state) {
+        redact_diff(by, &mut self.diff);
+        self.redacted = redact_state_by(by, &mut self.state);
+        for pointer in redact_state_by(by, &mut self.actual.state) {
             if !self.redacted.contains(&pointer) {
                 self.redacted.push(pointer);
             }
@@ -198,8 +233,8 @@ impl Redact for CommandAccepted {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_events(model, &mut self.events)
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_events(by, &mut self.events)
     }
 }
 
@@ -208,15 +243,15 @@ impl Redact for AppendedOut {
         &self.stream
     }
 
-    fn redact(&mut self, model: &Model) -> Vec<String> {
-        redact_events(model, &mut self.events)
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_events(by, &mut self.events)
     }
 }
 
-fn redact_events(model: &Model, events: &mut [Event]) -> Vec<String> {
+fn redact_events(by: &Redaction<'_>, events: &mut [Event]) -> Vec<String> {
     let mut found = Vec::new();
     for (index, event) in events.iter_mut().enumerate() {
-        found.extend(below(&format!("/events/{index}"), event.redact(model)));
+        found.extend(below(&format!("/events/{index}"), event.redact(by)));
     }
     found
 }
@@ -231,17 +266,22 @@ fn below(prefix: &str, pointers: Vec<String>) -> impl Iterator<Item = String> {
 ///
 /// `null` stays: that there is no value is no secret.
 pub fn redact_state(model: &Model, state: &mut State) -> Vec<String> {
+    redact_state_by(&Redaction::of(model), state)
+}
+
+fn redact_state_by(by: &Redaction<'_>, state: &mut State) -> Vec<String> {
     let mut found = Vec::new();
-    if model.has_secrets() {
-        in_object(model, state, &mut String::new(), &mut found);
+    if by.model.has_secrets() {
+        in_object(by, state, &mut String::new(), &mut found);
     }
     found
 }
 
 /// Takes the secrets out of a diff of states: that a secret changed is shown, from what to what is not. Returns JSON
 /// Pointers into the list.
-pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> {
+pub(crate) fn redact_diff(by: &Redaction<'_>, diff: &mut [DiffEntry]) -> Vec<String> {
     let mut found = Vec::new();
+    let model = by.model;
     if !model.has_secrets() {
         return found;
     }
@@ -259,7 +299,7 @@ pub(crate) fn redact_diff(model: &Model, diff: &mut [DiffEntry]) -> Vec<String> 
                 entry.note = None;
                 mark(value, &path, &mut found);
             } else {
-                in_value(model, value, &mut path, &mut found);
+                in_value(by, value, &mut path, &mut found);
             }
         }
     }
@@ -297,33 +337,39 @@ fn mark(value: &mut Value, path: &str, found: &mut Vec<String>) {
 }
 
 fn in_object(
-    model: &Model,
+    by: &Redaction<'_>,
     object: &mut Map<String, Value>,
     path: &mut String,
     found: &mut Vec<String>,
 ) {
     for (key, value) in object {
+        if by.stop.is_set() {
+            return;
+        }
         let length = path.len();
         path.push('/');
         path.push_str(&pointer_token(key));
-        if model.is_secret(key) {
+        if by.model.is_secret(key) {
             mark(value, path, found);
         } else {
-            in_value(model, value, path, found);
+            in_value(by, value, path, found);
         }
         path.truncate(length);
     }
 }
 
-fn in_value(model: &Model, value: &mut Value, path: &mut String, found: &mut Vec<String>) {
+fn in_value(by: &Redaction<'_>, value: &mut Value, path: &mut String, found: &mut Vec<String>) {
     match value {
-        Value::Object(object) => in_object(model, object, path, found),
+        Value::Object(object) => in_object(by, object, path, found),
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
+                if by.stop.is_set() {
+                    return;
+                }
                 let length = path.len();
                 path.push('/');
                 path.push_str(&index.to_string());
-                in_value(model, item, path, found);
+                in_value(by, item, path, found);
                 path.truncate(length);
             }
         }

@@ -40,6 +40,25 @@ pub enum TimeError {
     OutOfRange(String),
 }
 
+impl TimeError {
+    /// The same without the text that was meant as a time, unless it has only what times are made of: anything may have been
+    /// given by mistake, a password too.
+    #[must_use]
+    pub fn without_secret(mut self) -> Self {
+        let (Self::NoZone(text)
+        | Self::ZoneName(text)
+        | Self::Count(text)
+        | Self::Malformed(text)
+        | Self::OutOfRange(text)) = &mut self;
+        let of_a_time =
+            |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z' | ' ');
+        if !text.chars().all(of_a_time) {
+            "…".clone_into(text);
+        }
+        self
+    }
+}
+
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
@@ -163,6 +182,7 @@ mod tests {
             let error = text.parse::<Timestamp>().unwrap_err();
             assert_eq!(error, TimeError::NoZone(text.to_owned()));
             assert!(error.to_string().contains("add `Z`"));
+            assert_eq!(error.clone().without_secret(), error);
         }
         assert!(matches!(
             "3:47 PM".parse::<Timestamp>(),

@@ -19,6 +19,7 @@ use crate::keys::{KeyHolders, UniqueKey};
 use crate::model::Model;
 use crate::stop::{Stop, Stopped};
 use crate::time::Timestamp;
+use crate::weight::{TooLarge, Unfinished};
 
 use run::Run;
 pub use steps::{STEPS_BYTES_MAX, StepsWanted};
@@ -99,6 +100,18 @@ pub enum WhatIfError {
     /// The caller no longer waits for the answer.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// A state of it, or the difference at its end, is too large.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+impl From<Unfinished> for WhatIfError {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::Stopped(stopped) => stopped.into(),
+            Unfinished::TooLarge(too_large) => too_large.into(),
+        }
+    }
 }
 
 impl From<Box<Problem>> for WhatIfError {
@@ -112,10 +125,11 @@ pub fn evaluate(scenario: &Scenario<'_>) -> Result<WhatIfOut, WhatIfError> {
     evaluate_until(scenario, &Stop::new())
 }
 
-/// Evaluates the scenario, unless it is stopped: the token is looked at before each step.
+/// Evaluates the scenario, unless it is stopped: the token is looked at before each step, and where whole states are copied
+/// or compared.
 pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut, WhatIfError> {
     scenario.check_edits()?;
-    let mut run = Run::new(scenario);
+    let mut run = Run::new(scenario, stop)?;
     let (before_base, after_base) = scenario.events.split_at(
         scenario
             .events
@@ -123,11 +137,11 @@ pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut,
     );
     run.inserts_after(scenario.start.revision);
     for event in before_base {
-        stop.check()?;
+        run.may_go_on()?;
         run.recorded(event);
     }
     for (index, action) in scenario.actions.iter().enumerate() {
-        stop.check()?;
+        run.may_go_on()?;
         match action {
             Action::Command(command) => run.command(index, command)?,
             Action::Event(event) => run.raw(index, event)?,
@@ -135,12 +149,11 @@ pub fn evaluate_until(scenario: &Scenario<'_>, stop: &Stop) -> Result<WhatIfOut,
     }
     if scenario.continuation == Continuation::Refold {
         for event in after_base {
-            stop.check()?;
+            run.may_go_on()?;
             run.recorded(event);
         }
     }
-    stop.check()?;
-    Ok(run.end())
+    run.end()
 }
 
 impl Scenario<'_> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use whodunit_core::model::Models;
 
-use crate::limits::LIVE_HEARTBEAT;
+use crate::limits::{BODY_GRACE, BODY_TIMEOUT, HEADER_TIMEOUT, LIVE_HEARTBEAT, WRITE_TIMEOUT};
 use crate::outbox::{Handlers, Settings};
 
 /// Settings of a daemon.
@@ -22,12 +22,39 @@ pub struct Config {
     pub allow_remote: bool,
     /// Time between two heads of an idle live feed.
     pub heartbeat: Duration,
+    /// How long clients are waited for.
+    pub timeouts: Timeouts,
     /// The handlers of the outbox.
     pub handlers: Handlers,
     /// How the handlers' jobs are worked on.
     pub outbox: Settings,
     /// The data directory, in which read models are kept; without one they are kept in memory.
     pub data: Option<PathBuf>,
+}
+
+/// How long clients are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a request's head; also how long a connection may rest between two requests.
+    pub head: Duration,
+    /// For a request's body; of an import for its next piece.
+    pub body: Duration,
+    /// Before a body must bring a number of bytes each second, and before a connection that brings none may be closed for
+    /// another.
+    pub body_grace: Duration,
+    /// For a part of an answer to be taken.
+    pub write: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: HEADER_TIMEOUT,
+            body: BODY_TIMEOUT,
+            body_grace: BODY_GRACE,
+            write: WRITE_TIMEOUT,
+        }
+    }
 }
 
 impl Default for Config {
@@ -37,6 +64,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             allow_remote: false,
             heartbeat: LIVE_HEARTBEAT,
+            timeouts: Timeouts::default(),
             handlers: Handlers::default(),
             outbox: Settings::default(),
             data: None,

@@ -22,7 +22,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::projections::Projections;
-use crate::reading::{HeavyPool, readers};
+use crate::reading::{HeavyPool, decision_page, readers};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
 
@@ -170,7 +170,13 @@ impl Daemon {
     pub fn forgotten_models(&self) -> Result<Vec<BuiltIn>, StoreError> {
         let view = self.parts.store.view()?;
         let filter = DecisionFilter::default();
-        let page = view.decisions(&filter, None, Direction::Backward, DECISIONS_LOOKED_AT)?;
+        let page = decision_page(
+            view.as_ref(),
+            &filter,
+            None,
+            Direction::Backward,
+            DECISIONS_LOOKED_AT,
+        )?;
         let mut forgotten = Vec::new();
         for decision in page.decisions {
             let category = decision.stream.category();

@@ -11,7 +11,12 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
+use crate::limits::BATCH_BYTES_MAX;
+use crate::reading::weight;
 use crate::store::{DecisionFilter, Direction, Head, LogFilter, StoreError, View};
+
+/// How many events or decisions are read before the batch is weighed again.
+const CHUNK: usize = 8;
 
 /// An event or a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +49,8 @@ fn place(decision: &Decision) -> Position {
     }
 }
 
-/// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions.
+/// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions, and about
+/// [`BATCH_BYTES_MAX`] of each.
 pub(crate) fn batch(
     view: &dyn View,
     from: Cursor,
@@ -52,9 +58,8 @@ pub(crate) fn batch(
     only_rejected: bool,
     limit: usize,
 ) -> Result<Batch, StoreError> {
-    let mut events = events_after(view, from, until, limit)?;
-    let mut decisions = decisions_after(view, from, until, only_rejected, limit)?;
-    let (all_events, all_decisions) = (events.len() < limit, decisions.len() < limit);
+    let (mut events, all_events) = events_after(view, from, until, limit)?;
+    let (mut decisions, all_decisions) = decisions_after(view, from, until, only_rejected, limit)?;
     // Where one of the two goes on beyond its batch, the other may not run ahead of it.
     if !all_events && let Some(last) = events.last() {
         // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
@@ -97,40 +102,67 @@ pub(crate) fn batch(
     Ok(batch)
 }
 
+/// The events after a cursor, and whether those are all.
 fn events_after(
     view: &dyn View,
     from: Cursor,
     until: Head,
     limit: usize,
-) -> Result<Vec<Event>, StoreError> {
-    if from.position >= until.position.0 {
-        return Ok(Vec::new());
-    }
-    let start = Some(Position(from.position + 1));
+) -> Result<(Vec<Event>, bool), StoreError> {
     let filter = LogFilter::default();
-    let page = view.log(&filter, start, Direction::Forward, limit, limit as u64)?;
-    let within = |event: &Event| event.position <= until.position;
-    Ok(page.events.into_iter().filter(within).collect())
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    let mut next = Some(Position(from.position + 1));
+    loop {
+        let Some(start) = next.filter(|start| *start <= until.position) else {
+            return Ok((events, true));
+        };
+        if events.len() >= limit || bytes >= BATCH_BYTES_MAX {
+            return Ok((events, false));
+        }
+        let wanted = CHUNK.min(limit - events.len());
+        let page = view.log(
+            &filter,
+            Some(start),
+            Direction::Forward,
+            wanted,
+            wanted as u64,
+        )?;
+        next = page.next;
+        bytes += page.events.iter().map(weight).sum::<usize>();
+        let within = |event: &Event| event.position <= until.position;
+        events.extend(page.events.into_iter().filter(within));
+    }
 }
 
+/// The decisions after a cursor, and whether those are all.
 fn decisions_after(
     view: &dyn View,
     from: Cursor,
     until: Head,
     only_rejected: bool,
     limit: usize,
-) -> Result<Vec<Decision>, StoreError> {
-    if from.decision >= until.decision {
-        return Ok(Vec::new());
-    }
+) -> Result<(Vec<Decision>, bool), StoreError> {
     let filter = DecisionFilter {
         rejected: only_rejected.then_some(true),
         ..DecisionFilter::default()
     };
-    let start = Some(from.decision + 1);
-    let page = view.decisions(&filter, start, Direction::Forward, limit)?;
-    let within = |decision: &Decision| decision.sequence <= until.decision;
-    Ok(page.decisions.into_iter().filter(within).collect())
+    let (mut decisions, mut bytes) = (Vec::new(), 0);
+    let mut next = Some(from.decision + 1);
+    loop {
+        let Some(start) = next.filter(|start| *start <= until.decision) else {
+            return Ok((decisions, true));
+        };
+        if decisions.len() >= limit || bytes >= BATCH_BYTES_MAX {
+            return Ok((decisions, false));
+        }
+        let wanted = CHUNK.min(limit - decisions.len());
+        let page = view.decisions(&filter, Some(start), Direction::Forward, wanted)?;
+        next = page.next;
+        let length = |decision: &Decision| decision.payload.as_str().len();
+        bytes += page.decisions.iter().map(length).sum::<usize>();
+        let within = |decision: &Decision| decision.sequence <= until.decision;
+        decisions.extend(page.decisions.into_iter().filter(within));
+    }
 }
 
 /// Decisions of one block.
@@ -165,9 +197,9 @@ impl Places {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             while (known.len() as u64 + 1) * BLOCK <= head {
                 let mut furthest = known.last().copied().unwrap_or_default();
-                for decision in block(view, known.len() as u64)? {
-                    furthest.place = furthest.place.max(place(&decision));
-                    furthest.sequence = decision.sequence;
+                for (sequence, place) in block(view, known.len() as u64)? {
+                    furthest.place = furthest.place.max(place);
+                    furthest.sequence = sequence;
                 }
                 known.push(furthest);
             }
@@ -177,24 +209,33 @@ impl Places {
         };
         let mut before = known.sequence;
         for index in blocks as u64..=head / BLOCK {
-            for decision in block(view, index)? {
-                if place(&decision) >= position {
+            for (sequence, place) in block(view, index)? {
+                if place >= position {
                     return Ok(before);
                 }
-                before = decision.sequence;
+                before = sequence;
             }
         }
         Ok(head)
     }
 }
 
-/// The rejections of a block.
-fn block(view: &dyn View, index: u64) -> Result<Vec<Decision>, StoreError> {
+/// Sequences and places of the rejections of a block, without their payloads.
+fn block(view: &dyn View, index: u64) -> Result<Vec<(u64, Position)>, StoreError> {
     let filter = DecisionFilter::default();
     let limit = usize::try_from(BLOCK).unwrap_or(usize::MAX);
-    let page = view.decisions(&filter, Some(index * BLOCK + 1), Direction::Forward, limit)?;
-    let rejected = |decision: &Decision| matches!(decision.result, Outcome::Rejected { .. });
-    Ok(page.decisions.into_iter().filter(rejected).collect())
+    let (mut next, mut read) = (Some(index * BLOCK + 1), 0);
+    let mut block = Vec::new();
+    while read < limit && next.is_some() {
+        let wanted = CHUNK.min(limit - read);
+        let page = view.decisions(&filter, next, Direction::Forward, wanted)?;
+        next = page.next;
+        read += page.decisions.len();
+        let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
+        let places = page.decisions.iter().filter(rejected);
+        block.extend(places.map(|decision| (decision.sequence, place(decision))));
+    }
+    Ok(block)
 }
 
 #[cfg(test)]

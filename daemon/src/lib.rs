@@ -15,6 +15,7 @@ mod import;
 mod interleave;
 pub mod limits;
 mod live;
+mod log;
 mod memory;
 mod metrics;
 pub mod outbox;

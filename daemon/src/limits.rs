@@ -10,6 +10,9 @@ pub use whodunit_core::admission::{
     REASON_BYTES_MAX,
 };
 
+pub use whodunit_core::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
+pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
+
 /// Items of a page when the request does not say.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of a page at most (`limit=`).
@@ -62,8 +65,12 @@ pub const READS_PER_PROCESSOR: usize = 4;
 pub const HEAVY_AT_A_TIME_MAX: usize = 2;
 /// Heavy work that waits for its turn. More is answered with 503.
 pub const HEAVY_QUEUE_MAX: usize = 64;
+/// Weight in memory of the steps of a page, after which it ends early, with a cursor to go on from.
+pub const STEPS_WEIGHT_MAX: usize = 32 << 20;
+/// Bytes of one reply. A larger one is refused.
+pub const REPLY_BYTES_MAX: usize = 64 << 20;
 /// Bytes of large replies that wait for their clients to take them. Further ones are answered with 503.
-pub const REPLIES_BYTES_MAX: usize = 256 << 20;
+pub const REPLIES_BYTES_MAX: usize = 192 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
 /// Exports at a time.
@@ -134,6 +141,8 @@ pub const DENSITY_BUCKETS_MAX: usize = 1_000;
 
 /// Events that a live feed reads at a time.
 pub const LIVE_BATCH: usize = 256;
+/// Bytes of payloads after which a feed or an export reads no more before those were sent.
+pub const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a request's id (`x-request-id`).
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Time after which a client of a live feed that lost its connection comes back (`retry:`).

@@ -4,9 +4,10 @@
 //! token that ends work whose caller has left, and what one page of events may weigh. A bound is held by the work itself,
 //! not by the request that waits for it: a request that is given up frees nothing before its work has ended. Never writes.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -17,10 +18,10 @@ use whodunit_core::stop::Stop;
 use crate::limits::{
     HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR, SCAN_ENTRIES_MAX,
 };
-use crate::store::{Direction, LogFilter, Store, StoreError, View};
+use crate::store::{DecisionFilter, DecisionPage, Direction, LogFilter, Store, StoreError, View};
 
-/// How many events are read before the page is weighed again.
-const CHUNK: usize = 64;
+/// How many events or decisions are read before the page is weighed again: each may be as large as an event may be.
+const CHUNK: usize = 16;
 
 tokio::task_local! {
     /// The request on whose behalf the task runs; unset for the daemon's own work.
@@ -31,17 +32,27 @@ tokio::task_local! {
 struct Ticket {
     _place: OwnedSemaphorePermit,
     readers: Arc<Semaphore>,
+    takes_gzip: bool,
+}
+
+/// Whether the client of the request on whose behalf this task runs takes a compressed answer.
+pub(crate) fn takes_gzip() -> bool {
+    REQUEST
+        .try_with(|ticket| ticket.takes_gzip)
+        .unwrap_or(false)
 }
 
 /// Runs a request. Its place is free again once it and all blocking work begun by it have ended.
 pub(crate) async fn as_request<T>(
     place: OwnedSemaphorePermit,
     readers: &Arc<Semaphore>,
+    takes_gzip: bool,
     request: impl Future<Output = T>,
 ) -> T {
     let ticket = Ticket {
         _place: place,
         readers: Arc::clone(readers),
+        takes_gzip,
     };
     REQUEST.scope(Arc::new(ticket), request).await
 }
@@ -152,9 +163,19 @@ fn on_view<T, E: From<StoreError>>(
 #[error("too many heavy requests (states, steps, diffs, what-ifs) are running")]
 pub(crate) struct Overloaded;
 
+/// A piece of heavy work.
+type Job = Box<dyn FnOnce() + Send>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The pool for heavy work: what folds, compares and holds whole states. A few run at a time, some wait, the rest are
 /// refused. It stops at once when the daemon does.
+///
+/// Its threads are its own: what the allocator keeps of freed memory, it keeps for each thread that freed any.
 pub(crate) struct HeavyPool {
+    jobs: mpsc::Sender<Job>,
     running: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     stopping: CancellationToken,
@@ -162,8 +183,26 @@ pub(crate) struct HeavyPool {
 
 impl HeavyPool {
     pub(crate) fn new(stopping: CancellationToken) -> Self {
+        let at_a_time = processors().min(HEAVY_AT_A_TIME_MAX);
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 1..=at_a_time {
+            let waiting = Arc::clone(&waiting);
+            let thread = std::thread::Builder::new().name(format!("heavy-{number}"));
+            // Where there is no thread to be had, the others do its work.
+            let started = thread.spawn(move || {
+                while let Ok(job) = { lock(&waiting).recv() } {
+                    // A panic is told to who waits for the job: its result never comes.
+                    drop(catch_unwind(AssertUnwindSafe(job)));
+                }
+            });
+            if let Err(error) = started {
+                tracing::error!(%error, "a thread for heavy work could not be started");
+            }
+        }
         Self {
-            running: Arc::new(Semaphore::new(processors().min(HEAVY_AT_A_TIME_MAX))),
+            jobs,
+            running: Arc::new(Semaphore::new(at_a_time)),
             queue: Arc::new(Semaphore::new(HEAVY_QUEUE_MAX)),
             stopping,
         }
@@ -187,16 +226,29 @@ impl HeavyPool {
         let place = Arc::clone(&self.running).acquire_owned().await.ok();
         drop(waiting);
         let stop = Stop::new();
-        let store = Arc::clone(store);
-        let work = run((ticket, place), &stop, move |stop| {
-            on_view(store.as_ref(), stop, work)
-        });
-        let mut work = std::pin::pin!(work);
-        tokio::select! {
-            result = &mut work => return result,
-            () = self.stopping.cancelled() => stop.set(),
-        }
-        work.await
+        let _left = stop.on_drop();
+        let (store, token) = (Arc::clone(store), stop.clone());
+        let (answer, mut answered) = oneshot::channel();
+        let sent = self.jobs.send(Box::new(move || {
+            let result = on_view(store.as_ref(), &token, work);
+            drop((ticket, place));
+            // Its caller may have left.
+            drop(answer.send(result));
+        }));
+        drop(sent);
+        let result = tokio::select! {
+            result = &mut answered => result,
+            () = self.stopping.cancelled() => {
+                stop.set();
+                answered.await
+            }
+        };
+        result.unwrap_or_else(|gone| {
+            Err(E::from(StoreError::Engine {
+                doing: "working on a request",
+                source: gone.into(),
+            }))
+        })
     }
 }
 
@@ -295,7 +347,36 @@ pub(crate) fn log_page(
     }
 }
 
-fn weight(event: &Event) -> usize {
+/// Decisions that pass a filter, and the sequence to go on from, within the bound on weight.
+pub(crate) fn decision_page(
+    view: &dyn View,
+    filter: &DecisionFilter,
+    from: Option<u64>,
+    direction: Direction,
+    limit: usize,
+) -> Result<DecisionPage, StoreError> {
+    let mut page = DecisionPage {
+        decisions: Vec::new(),
+        next: from,
+    };
+    let mut bytes = 0;
+    loop {
+        let wanted = CHUNK.min(limit - page.decisions.len());
+        let part = view.decisions(filter, page.next, direction, wanted)?;
+        bytes += part
+            .decisions
+            .iter()
+            .map(|decision| decision.payload.as_str().len())
+            .sum::<usize>();
+        page.decisions.extend(part.decisions);
+        page.next = part.next;
+        if page.next.is_none() || page.decisions.len() >= limit || bytes >= PAGE_BYTES_MAX {
+            return Ok(page);
+        }
+    }
+}
+
+pub(crate) fn weight(event: &Event) -> usize {
     let metadata = event.metadata.as_ref();
     event.data.as_str().len() + metadata.map_or(0, |json| json.as_str().len())
 }

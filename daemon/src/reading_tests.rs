@@ -1,6 +1,5 @@
 //! Bounds are held by the work, and the work ends with its caller.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
@@ -51,6 +50,7 @@ async fn a_place_is_free_again_only_when_the_work_of_a_caller_that_left_has_ende
     let request = as_request(
         place,
         &readers,
+        false,
         blocking(move || {
             begin.send(()).unwrap();
             waits.recv().unwrap();
@@ -75,7 +75,7 @@ async fn a_read_is_stopped_when_its_caller_leaves() {
     let (begin, began) = mpsc::channel();
     let readers = readers();
     let read = read(&store, until_stopped(&begin));
-    let mut request = Box::pin(as_request(place, &readers, read));
+    let mut request = Box::pin(as_request(place, &readers, false, read));
     assert!(futures_util::poll!(&mut request).is_pending());
     tokio::task::spawn_blocking(move || began.recv_timeout(SOON).unwrap())
         .await

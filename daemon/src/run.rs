@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::handlers::{HandlersError, PipelineConfig, PipelineConfigError, handlers};
 use crate::limits::CONNECTIONS_MAX;
+use crate::log;
 use crate::outbox::Handlers;
 use crate::passwords::Cost;
 use crate::serve::serve;
@@ -191,47 +192,8 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
         filter: args.log_level.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
-    let set = match args.log {
-        LogForm::Text => log
-            .with_ansi(false)
-            .with_writer(|| OneLine(io::stderr()))
-            .try_init(),
-        LogForm::Json => log
-            .with_writer(io::stderr)
-            .json()
-            .flatten_event(true)
-            .try_init(),
-    };
-    // A subscriber that the embedding program has set stays.
-    drop(set);
+    log::start(filter, args.log == LogForm::Json);
     Ok(())
-}
-
-/// Writes each entry of the log as one line, whatever its fields hold: control characters are escaped, so that nothing a
-/// client sends can look like another entry.
-struct OneLine<W>(W);
-
-impl<W: Write> Write for OneLine<W> {
-    /// An entry comes as a whole, with its line's end.
-    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        let line = entry.strip_suffix(b"\n").unwrap_or(entry);
-        let mut text = String::with_capacity(entry.len());
-        for c in String::from_utf8_lossy(line).chars() {
-            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-                text.extend(c.escape_unicode());
-            } else {
-                text.push(c);
-            }
-        }
-        text.push('\n');
-        self.0.write_all(text.as_bytes())?;
-        Ok(entry.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
@@ -286,9 +248,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
         doing: "write to stdout",
         source,
     })?;
-    if let Some(mode) = open_to_others(&args.data) {
-        tracing::warn!(data = %args.data.display(), mode = format!("{mode:o}"), "users other than its owner can read the data directory; `chmod 700` closes it");
-    }
+    warn_of_open_directories(&args.data);
     tracing::info!(address = %local, data = %args.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     signals.next().await;
     shutdown.cancel();
@@ -298,6 +258,15 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
             Err(error) => Err(RunError::System { doing: "stop", source: io::Error::other(error) }),
         },
         () = signals.next() => Err(RunError::Interrupted),
+    }
+}
+
+/// Warns of directories of ours that others than their owner may look into.
+fn warn_of_open_directories(data: &Path) {
+    for directory in [data.to_owned(), data.join("mail"), data.join("read-models")] {
+        if let Some(mode) = open_to_others(&directory) {
+            tracing::warn!(directory = %directory.display(), mode = format!("{mode:o}"), "users other than its owner can read this directory; `chmod 700` closes it");
+        }
     }
 }
 
@@ -350,22 +319,5 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_of_the_log_is_one_line() {
-        let mut out = OneLine(Vec::new());
-        let entry = "INFO revealed who=\"eve\nINFO all is well\r\u{1b}[2J\u{2028}\"\n";
-        out.write_all(entry.as_bytes()).unwrap();
-        let text = String::from_utf8(out.0).unwrap();
-        assert_eq!(
-            text,
-            "INFO revealed who=\"eve\\u{a}INFO all is well\\u{d}\\u{1b}[2J\\u{2028}\"\n"
-        );
     }
 }

@@ -85,6 +85,10 @@ async fn every_kind_of_ending_has_its_exit_code() {
     run(&daemon, &["state", "noid-"], 2);
     run(&daemon, &["state", "user-nobody"], 3);
     run(&daemon, &["state", "user-sarah", "--at-revision", "9"], 3);
+    run(&daemon, &["steps", "user-sarah", "--from", "9"], 3);
+    // What a script's unset variable leaves is no filter.
+    run(&daemon, &["events", "--actor", ""], 2);
+    run(&daemon, &["event", ""], 2);
     run(
         &daemon,
         &["state", "user-sarah", "--as-of", "2020-01-01T00:00:00Z"],

@@ -31,6 +31,11 @@ macro_rules! requests {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) enum Slot { $($name,)* }
 
+        #[cfg(test)]
+        impl Slot {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+
         /// What the daemon replied. Always boxed where it waits.
         #[derive(Debug, Clone, PartialEq)]
         #[expect(clippy::large_enum_variant, reason = "a reply is moved once, into its screen")]

@@ -13,7 +13,7 @@ pub(super) struct List {
 
 impl List {
     /// Lists of which a rule looks at single elements (`/events/0/type`), and nowhere at the whole.
-    pub(super) fn of(build: &Build) -> Vec<Self> {
+    pub(super) fn from_build(build: &Build) -> Vec<Self> {
         let mut pointers = Vec::new();
         for template in [&build.stream, &build.event_type]
             .into_iter()

@@ -271,7 +271,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// A text that an event cannot be without.
     fn required(&mut self, template: &Template, field: &str) -> Result<String, String> {
-        match self.take(template, field, Use::Name)? {
+        match self.fill_text(template, field, Use::Name)? {
             Text::Some(text) => Ok(text),
             Text::Absent | Text::Null => Err(nothing(template, field, "")),
         }
@@ -287,7 +287,7 @@ impl Maker<'_> {
         let Some(template) = template else {
             return Ok(None);
         };
-        match self.take(template, field, Use::Name)? {
+        match self.fill_text(template, field, Use::Name)? {
             Text::Some(text) => Ok(Some(text)),
             Text::Null => Ok(None),
             Text::Absent => Err(nothing(template, field, hint)),
@@ -300,14 +300,14 @@ impl Maker<'_> {
         field: &str,
         to: Use,
     ) -> Result<Option<String>, String> {
-        let text = template.map(|template| self.take(template, field, to));
+        let text = template.map(|template| self.fill_text(template, field, to));
         Ok(match text.transpose()? {
             Some(Text::Some(text)) => Some(text),
             Some(Text::Absent | Text::Null) | None => None,
         })
     }
 
-    fn take(&mut self, template: &Template, field: &str, to: Use) -> Result<Text, String> {
+    fn fill_text(&mut self, template: &Template, field: &str, to: Use) -> Result<Text, String> {
         template
             .text(self.record, to, &mut self.budget)
             .map_err(|misfit| format!("`{field}`: {misfit}"))

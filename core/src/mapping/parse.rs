@@ -286,7 +286,7 @@ impl Source<'_> {
             },
             lists: Vec::new(),
         };
-        build.lists = List::of(&build);
+        build.lists = List::from_build(&build);
         Ok(build)
     }
 

@@ -18,7 +18,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next character.
-    pub(super) fn take(&mut self) -> Option<char> {
+    pub(super) fn next_char(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let c = chars.next()?;
         self.rest = chars.as_str();
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         loop {
             out.push(self.expr(depth)?);
             self.skip_space();
-            match self.take() {
+            match self.next_char() {
                 Some('|') => {}
                 Some(c) if c == end => return Ok(out),
                 Some(c) => return Err(format!("`{c}` where `|` or `{end}` was expected")),

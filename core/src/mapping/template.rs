@@ -52,7 +52,7 @@ impl Template {
         let mut reader = Reader::new(text);
         let mut pieces = Vec::new();
         let mut plain = String::new();
-        while let Some(c) = reader.take() {
+        while let Some(c) = reader.next_char() {
             match c {
                 '{' if reader.eat("{") => plain.push('{'),
                 '}' if reader.eat("}") => plain.push('}'),

@@ -140,7 +140,7 @@ fn a_diff_says_that_a_secret_changed_and_not_from_what_to_what() {
     });
     let mut diff = crate::diff::diff(&before, &after);
     let model = models().for_category("user").clone();
-    let found = redact_diff(&model, &mut diff);
+    let found = redact_diff(&Redaction::of(&model), &mut diff);
     let text = serde_json::to_string(&diff).unwrap();
     assert!(!text.contains("\"A\"") && !text.contains("\"B\""), "{text}");
     assert!(text.contains(r#"{"hash":"[redacted]","n":1}"#), "{text}");

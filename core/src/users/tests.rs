@@ -288,7 +288,7 @@ fn views_show_no_hash_and_say_where_it_was() {
         fold(&model, &history(&[created()])).state,
     );
     let mut diff = crate::diff::diff(&before, &after);
-    crate::shown::redact_diff(&model, &mut diff);
+    crate::shown::redact_diff(&crate::shown::Redaction::of(&model), &mut diff);
     let text = serde_json::to_string(&diff).unwrap();
     assert!(
         !text.contains("hash:")

@@ -14,16 +14,22 @@ use crate::api::what_if::{
 use crate::command::{Command, Rejection};
 use crate::decide::{KeyChange, decide, provisional};
 use crate::decider::{Hypothesis, PrepareError};
-use crate::diff::{DiffEntry, diff};
+use crate::diff::{DiffEntry, diff, diff_within};
 use crate::event::{Event, NewEvent};
 use crate::fold::{Change, EventEffect, step, step_with_diff};
 use crate::ids::Revision;
 use crate::json::State;
+use crate::stop::Stop;
 use crate::time::Timestamp;
+use crate::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX, StateBound, TooLarge, copy, of_object};
 
 pub(super) struct Run<'a> {
     scenario: &'a Scenario<'a>,
+    stop: &'a Stop,
     state: State,
+    /// Of the heavier one of the two states.
+    bound: StateBound,
+    too_large: Option<TooLarge>,
     revision: Revision,
     /// The recorded state, from the first edit or action on; before that it is `state`.
     actual: Option<State>,
@@ -41,10 +47,13 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(scenario: &'a Scenario<'a>) -> Self {
-        Self {
+    pub(super) fn new(scenario: &'a Scenario<'a>, stop: &'a Stop) -> Result<Self, WhatIfError> {
+        Ok(Self {
             scenario,
-            state: scenario.start.state.clone(),
+            stop,
+            state: copy(&scenario.start.state, stop)?,
+            bound: StateBound::new(STATE_WEIGHT_MAX, &scenario.start.state),
+            too_large: None,
             revision: scenario.start.revision,
             actual: None,
             actual_revision: scenario.start.revision,
@@ -55,13 +64,33 @@ impl<'a> Run<'a> {
             invented: 0,
             ids: HashSet::new(),
             hypothesis: Hypothesis::default(),
-        }
+        })
+    }
+
+    /// Whether there is still a use in going on.
+    pub(super) fn may_go_on(&self) -> Result<(), WhatIfError> {
+        self.stop.check()?;
+        self.too_large.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// The recorded state and the scenario's go separate ways from here on.
     fn split(&mut self) -> &mut State {
-        let state = &self.state;
-        self.actual.get_or_insert_with(|| state.clone())
+        let (state, stop) = (&self.state, self.stop);
+        // Where it is stopped, what it comes to is thrown away.
+        self.actual
+            .get_or_insert_with(|| copy(state, stop).unwrap_or_default())
+    }
+
+    /// Counts what an event may bring to the states; whether there is room for it.
+    fn has_room_for(&mut self, event: &Event) -> bool {
+        let weigh = || {
+            let actual = self.actual.as_ref().map(of_object);
+            actual.unwrap_or_default().max(of_object(&self.state))
+        };
+        if let Err(error) = self.bound.add(event.data.as_str(), weigh) {
+            self.too_large.get_or_insert(error);
+        }
+        self.too_large.is_none()
     }
 
     /// A recorded event's turn: as it was, dropped or replaced, and what is inserted after it.
@@ -69,6 +98,9 @@ impl<'a> Run<'a> {
         let model = self.scenario.model;
         self.actual_revision = event.revision;
         self.at = self.at.max(event.recorded_at);
+        if !self.has_room_for(event) {
+            return;
+        }
         match self.edit_of(event.revision) {
             None if self.actual.is_none() => {
                 self.revision = self.revision.next();
@@ -338,6 +370,15 @@ impl<'a> Run<'a> {
         if !recorded.is_some_and(|recorded| event.says_the_same_as(recorded)) {
             self.divergence.get_or_insert(event.revision);
         }
+        if !self.has_room_for(event) {
+            // The scenario ends here: see `may_go_on`.
+            let error = "there is no room for it".to_owned();
+            return Change {
+                effect: EventEffect::Failed { error },
+                diff: Vec::new(),
+                upcast: None,
+            };
+        }
         step_with_diff(self.scenario.model, &mut self.state, event)
     }
 
@@ -357,22 +398,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn end(mut self) -> WhatIfOut {
+    pub(super) fn end(mut self) -> Result<WhatIfOut, WhatIfError> {
+        self.may_go_on()?;
         // The scenario may also differ by ending before the history does.
         if self.revision < self.actual_revision {
             self.divergence.get_or_insert(self.revision.next());
         }
         let actual = match self.actual {
             Some(actual) => actual,
-            None => self.state.clone(),
+            None => copy(&self.state, self.stop)?,
         };
-        WhatIfOut {
+        Ok(WhatIfOut {
             mode: self.scenario.continuation,
             stream: self.scenario.stream.clone(),
             base_revision: self.scenario.base.revision,
             rules_hash: self.scenario.model.rules_hash().to_owned(),
             base: self.scenario.base,
-            diff: diff(&actual, &self.state),
+            diff: diff_within(&actual, &self.state, DIFF_WEIGHT_MAX, self.stop)?,
             steps: self.steps.listed,
             steps_total: self.steps.total,
             steps_unchanged: self.steps.unchanged,
@@ -388,7 +430,7 @@ impl<'a> Run<'a> {
             flips: Vec::new(),
             redacted: Vec::new(),
             warnings: Vec::new(),
-        }
+        })
     }
 }
 

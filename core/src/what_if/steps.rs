@@ -1,6 +1,8 @@
 //! The steps of a what-if that a reply lists: a page of them, and counts of all.
 
 use crate::api::what_if::{OutcomeCounts, StepSelection, WhatIfStep};
+use crate::diff::DiffEntry;
+use crate::weight;
 
 /// Bytes of JSON after which a page of steps ends early, with a cursor to go on from.
 pub const STEPS_BYTES_MAX: usize = 1 << 20;
@@ -66,7 +68,20 @@ impl Steps {
             self.next = Some(place);
             return;
         }
-        self.bytes += serde_json::to_vec(&step).map_or(0, |text| text.len());
+        self.bytes += json_length(&step);
         self.listed.push(step);
     }
+}
+
+/// About how many bytes a step takes as JSON. What is too large for a page is not written out to be counted.
+fn json_length(step: &WhatIfStep) -> usize {
+    let values = |entry: &DiffEntry| {
+        let values = entry.before.iter().chain(&entry.after);
+        values.map(weight::of_value).sum::<usize>()
+    };
+    let diff: usize = step.diff.iter().map(values).sum();
+    if diff > STEPS_BYTES_MAX {
+        return diff;
+    }
+    serde_json::to_vec(step).map_or(0, |text| text.len())
 }

@@ -14,10 +14,11 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
 
-use super::{Commands, WriteError, base, label, starts_again};
+use super::{Base, Commands, WriteError, base, label, starts_again};
 use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
-use crate::store::{Append, AppendError, AppendResult, BoxFuture, StoreError};
+use crate::store::{Append, AppendError, AppendResult, BoxFuture, StreamLabel};
+use crate::time_travel::TravelError;
 
 /// Raw events for one stream.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ impl Commands {
         let (model, travel) = (model.clone(), Arc::clone(&self.travel));
         let fresh_ids = self.fresh_ids(&raw.events);
         let routes = Arc::clone(&self.routes);
-        read(&self.store, move |view| -> Result<_, StoreError> {
+        read(&self.store, move |view| -> Result<_, TravelError> {
             let first_id = raw
                 .events
                 .first()
@@ -107,21 +108,30 @@ impl Commands {
             if known {
                 return Ok(append);
             }
-            let base = base(view, &travel, &model, &append.stream)?;
+            // Where nothing is derived from the state, no state is loaded: it may be of any size.
+            let base = if model.derives_from_states() {
+                base(view, &travel, &model, &append.stream)?
+            } else {
+                Base::stateless(view, &append.stream)?
+            };
             if !append.expected.admits(base.revision) {
                 // The store answers with both revisions.
                 return Ok(append);
             }
-            let (after, keys) = state_and_keys_after(
-                &model,
-                &append.stream,
-                &base.state,
-                base.revision,
-                &append.events,
-                now,
-            );
-            append.keys = keys;
-            append.label = Some(label(&model, &after));
+            if model.derives_from_states() {
+                let (after, keys) = state_and_keys_after(
+                    &model,
+                    &append.stream,
+                    &base.state,
+                    base.revision,
+                    &append.events,
+                    now,
+                );
+                append.keys = keys;
+                append.label = Some(label(&model, &after));
+            } else {
+                append.label = Some(StreamLabel::default());
+            }
             append.expected = ExpectedRevision::Exact(base.revision);
             Ok(append)
         })

@@ -5,6 +5,7 @@ use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::StreamName;
 
 use crate::store::{AppendError, StoreError};
+use crate::time_travel::TravelError;
 
 /// Why a write was refused or failed. Nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum WriteError {
     /// The store refused the append.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// The state it is decided on cannot be reached.
+    #[error(transparent)]
+    Travel(#[from] TravelError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

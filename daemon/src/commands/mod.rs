@@ -35,7 +35,7 @@ use crate::store::{
     Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
     View,
 };
-use crate::time_travel::TimeTravel;
+use crate::time_travel::{TimeTravel, TravelError};
 
 pub use append::RawAppend;
 pub use error::WriteError;
@@ -212,7 +212,7 @@ impl Commands {
     }
 
     /// The state at the stream's head; of no stream, the empty one.
-    async fn base(&self, model: &Model, stream: &StreamName) -> Result<Base, StoreError> {
+    async fn base(&self, model: &Model, stream: &StreamName) -> Result<Base, TravelError> {
         let (model, stream) = (model.clone(), stream.clone());
         let travel = Arc::clone(&self.travel);
         read(&self.store, move |view| {
@@ -246,13 +246,24 @@ fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, W
     })
 }
 
+impl Base {
+    /// A stream's head, without its state.
+    fn stateless(view: &dyn View, stream: &StreamName) -> Result<Self, StoreError> {
+        let info = view.stream(stream)?;
+        Ok(Self {
+            revision: info.map_or(Revision::ZERO, |info| info.revision),
+            state: State::new(),
+        })
+    }
+}
+
 /// The state at a stream's head.
 fn base(
     view: &dyn View,
     travel: &TimeTravel,
     model: &Model,
     stream: &StreamName,
-) -> Result<Base, StoreError> {
+) -> Result<Base, TravelError> {
     let revision = view
         .stream(stream)?
         .map_or(Revision::ZERO, |info| info.revision);

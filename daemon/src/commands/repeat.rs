@@ -14,6 +14,7 @@ use whodunit_core::same::same_object;
 use super::{CommandResult, Commands, WriteError, unprepared};
 use crate::reading::{blocking_aside, read};
 use crate::store::{AppendError, Direction, StoreError, View};
+use crate::time_travel::TravelError;
 
 impl Commands {
     /// The recorded answer to this command, if there is one.
@@ -25,7 +26,7 @@ impl Commands {
     ) -> Result<Option<CommandResult>, WriteError> {
         let (id, of) = (command.command_id.clone(), model.clone());
         let (travel, stream) = (Arc::clone(&self.travel), command.stream.clone());
-        let found = read(&self.store, move |view| -> Result<_, StoreError> {
+        let found = read(&self.store, move |view| -> Result<_, TravelError> {
             let Some(decision) = view.decision_by_command(&id)? else {
                 return Ok(None);
             };
@@ -38,7 +39,7 @@ impl Commands {
                 }
                 _ => State::new(),
             };
-            answer(view, decision).map(|found| Some((found, base)))
+            Ok(Some((answer(view, decision)?, base)))
         })
         .await?;
         let Some(((decision, answer), base)) = found else {

@@ -158,6 +158,11 @@ impl From<TravelError> for ApiError {
                 ..Problem::new(Code::BeforeFirstEvent, detail).stream(stream)
             }
             .hint("`at_revision=0` is the empty state"),
+            TravelError::StateTooLarge { stream, .. } => {
+                Problem::new(Code::LimitExceeded, detail).stream(stream).hint(
+                    "an earlier revision may be small enough; its events can be read one by one at any size",
+                )
+            }
             TravelError::Store(error) => return error.into(),
         }
         .into()
@@ -212,6 +217,7 @@ impl From<WriteError> for ApiError {
                 .hint("send it to the daemon with the original log; a what-if can suppose the password: `password_correct`")
                 .into(),
             WriteError::Append(error) => error.into(),
+            WriteError::Travel(error) => error.into(),
             WriteError::Store(error) => error.into(),
         }
     }
@@ -277,6 +283,8 @@ fn not_evaluated(error: WhatIfError) -> Problem {
             ..Problem::new(Code::KeyTaken, detail).field(format!("/do/{index}/event"))
         },
         WhatIfError::Prepare(cause) => unprepared(&cause),
+        WhatIfError::TooLarge(_) => Problem::new(Code::LimitExceeded, detail)
+            .hint("choose an earlier base, or do not re-fold"),
         _ => Problem::new(Code::Malformed, detail),
     }
 }

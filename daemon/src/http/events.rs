@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::extract::{PathText, Query};
 use super::reply::{Written, answer};
 use crate::daemon::Parts;
-use crate::reading::log_page;
+use crate::reading::{decision_page, log_page};
 use crate::store::{DecisionFilter, LogFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -183,7 +183,7 @@ pub(crate) async fn list_decisions(
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
-        let page = view.decisions(&filter, from, order.into(), limit)?;
+        let page = decision_page(view, &filter, from, order.into(), limit)?;
         Ok(Page {
             redacted_copy,
             scanned: page.decisions.len() as u64,

@@ -9,16 +9,23 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path as Place, Segment};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::StreamName;
-use whodunit_core::json::{check, pointer_token};
+use whodunit_core::json::{Value, check, pointer_token};
+use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
+use crate::reading::blocking;
+
+/// Fields and parameters that are times. A test holds them against the API's description.
+pub(crate) const TIME_FIELDS: [&str; 4] = ["as_of", "recorded_at", "since", "until"];
+/// Bodies of this many bytes are read where that holds up no other request.
+const READ_ASIDE_FROM_BYTES: usize = 64 << 10;
 
 /// A JSON body.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned + Send + 'static, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
@@ -36,7 +43,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = bytes.map_err(|_broken| {
             Problem::new(Code::Malformed, "the body ended before it was complete")
         })?;
-        parse(&bytes).map(Self)
+        if bytes.len() < READ_ASIDE_FROM_BYTES {
+            return parse(&bytes).map(Self);
+        }
+        blocking(move || parse(&bytes)).await.map(Self)
     }
 }
 
@@ -64,7 +74,14 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());
-        ApiError::from(misfit(&pointer, error.inner()))
+        let refused = || {
+            serde_json::from_slice::<Value>(bytes)
+                .ok()?
+                .pointer(&pointer)
+                .cloned()
+        };
+        let refused = refused_by_type(&pointer, || Some(refused()?.as_str()?.to_owned()));
+        ApiError::from(refused.unwrap_or_else(|| misfit(&pointer, error.inner())))
     })?;
     text.end()
         .map_err(|error| ApiError::from(misfit("", &error)))?;
@@ -84,23 +101,26 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
         return Problem::new(Code::Malformed, format!("`{pointer}` is required")).field(pointer);
     }
     let said = without_values(said);
-    let code = code_of(&said, pointer);
     if pointer.is_empty() {
-        return Problem::new(code, format!("{said}{place}"));
+        return Problem::new(Code::Malformed, format!("{said}{place}"));
     }
-    Problem::new(code, format!("`{pointer}`: {said}{place}")).field(pointer)
+    Problem::new(Code::Malformed, format!("`{pointer}`: {said}{place}")).field(pointer)
 }
 
-/// What our own types say when they refuse a text, told apart by the words they use.
-fn code_of(said: &str, field: &str) -> Code {
-    let time = ["has no zone", "is not a time;", "is outside the years"];
-    if time.iter().any(|words| said.contains(words)) {
-        Code::BadTime
-    } else if field == "/stream" && !said.starts_with("invalid type") {
-        Code::BadStreamName
+/// What our own types say to the text of a field that is theirs, and in their own words. `None` where they have nothing against
+/// it, or it is no text.
+fn refused_by_type(pointer: &str, text: impl FnOnce() -> Option<String>) -> Option<Problem> {
+    let name = pointer.rsplit('/').next()?;
+    let (code, said) = if TIME_FIELDS.contains(&name) {
+        let error = text()?.parse::<Timestamp>().err()?;
+        (Code::BadTime, error.without_secret().to_string())
+    } else if name == "stream" {
+        let error = StreamName::new(text()?).err()?;
+        (Code::BadStreamName, error.to_string())
     } else {
-        Code::Malformed
-    }
+        return None;
+    };
+    Some(Problem::new(code, format!("`{pointer}`: {said}")).field(pointer))
 }
 
 /// The name in serde's message of this kind, such as "missing field `x`".
@@ -110,28 +130,13 @@ fn quoted<'a>(said: &'a str, kind: &str) -> Option<&'a str> {
         .strip_suffix('`')
 }
 
-/// Takes the offending value out of a message of serde's (`invalid type: string "hunter2", expected a map`) or of our own
-/// types (``time `hunter2` has no zone``).
+/// Takes the offending value out of a message of serde's, such as `invalid type: string "hunter2", expected a map`. Messages are
+/// all that a format's error has: what our own types refuse is told by [`refused_by_type`].
 fn without_values(said: &str) -> String {
     if let Some(rest) = said.strip_prefix("unknown variant `")
         && let Some((_, expected)) = rest.rsplit_once("`, expected ")
     {
         return format!("unknown value, expected {expected}");
-    }
-    let value = said
-        .strip_prefix("time `")
-        .or_else(|| said.strip_prefix('`'));
-    for words in [
-        "has no zone",
-        "is not a time;",
-        "is outside the years",
-        "is neither `any`",
-    ] {
-        if let Some((value, rest)) = value.and_then(|value| value.rsplit_once(words))
-            && !value.chars().all(is_of_a_time)
-        {
-            return format!("the value {words}{rest}");
-        }
     }
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = said.strip_prefix(kind)
@@ -144,11 +149,6 @@ fn without_values(said: &str) -> String {
         }
     }
     said.to_owned()
-}
-
-/// Whether a character occurs in times. What consists of nothing else may be quoted: it was meant as one.
-fn is_of_a_time(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z' | ' ' | '`')
 }
 
 fn pointer(path: &Place) -> String {
@@ -177,15 +177,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query = head.uri.query().unwrap_or_default();
         check_encoding(query)?;
         let pairs = form_urlencoded::parse(query.as_bytes());
+        let given = pairs.clone();
         let pairs = serde_urlencoded::Deserializer::new(pairs);
         serde_path_to_error::deserialize(pairs)
             .map(Self)
             .map_err(|error| {
-                bad_parameter(
-                    error.path().to_string().as_str(),
-                    &error.inner().to_string(),
-                )
-                .into()
+                let name = error.path().to_string();
+                let text = || {
+                    let mut named = given.filter(|(key, _)| *key == name);
+                    named.next().map(|(_, text)| text.into_owned())
+                };
+                refused_by_type(&name, text)
+                    .unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string()))
+                    .into()
             })
     }
 }
@@ -230,14 +234,10 @@ fn bad_parameter(name: &str, said: &str) -> Problem {
         "provided string was not `true` or `false`" => "must be `true` or `false`".to_owned(),
         other => other.to_owned(),
     };
-    let code = match code_of(&said, &format!("/{name}")) {
-        Code::Malformed => Code::BadParameter,
-        code => code,
-    };
     if name == "." || name.is_empty() {
-        return Problem::new(code, said);
+        return Problem::new(Code::BadParameter, said);
     }
-    Problem::new(code, format!("`{name}`: {said}")).field(name)
+    Problem::new(Code::BadParameter, format!("`{name}`: {said}")).field(name)
 }
 
 /// A stream's name in the path.
@@ -318,5 +318,77 @@ fn check_encoding(text: &str) -> Result<(), ApiError> {
     match std::str::from_utf8(&decoded) {
         Ok(_) => Ok(()),
         Err(_) => Err(not_utf8().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Names of parameters and of fields of request bodies that the API's description calls times.
+    fn times(document: &Value) -> BTreeSet<String> {
+        fn fields(schema: &Value, document: &Value, found: &mut BTreeSet<String>) {
+            if let Some(place) = schema["$ref"].as_str() {
+                let place = place.trim_start_matches('#');
+                return fields(document.pointer(place).unwrap(), document, found);
+            }
+            for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+                if field["format"] == "date-time" {
+                    found.insert(name.clone());
+                }
+                fields(field, document, found);
+            }
+            fields_of_parts(schema, document, found);
+        }
+        fn fields_of_parts(schema: &Value, document: &Value, found: &mut BTreeSet<String>) {
+            for kind in ["oneOf", "anyOf", "allOf"] {
+                for part in schema[kind].as_array().into_iter().flatten() {
+                    fields(part, document, found);
+                }
+            }
+            if schema["items"].is_object() {
+                fields(&schema["items"], document, found);
+            }
+        }
+        let mut found = BTreeSet::new();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|path| path.as_object().unwrap().values()) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                if parameter["schema"]["format"] == "date-time" {
+                    found.insert(parameter["name"].as_str().unwrap().to_owned());
+                }
+            }
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            fields(body, document, &mut found);
+        }
+        found
+    }
+
+    #[test]
+    fn every_time_that_comes_in_is_known_as_one() {
+        let known: BTreeSet<_> = TIME_FIELDS.map(str::to_owned).into();
+        assert_eq!(times(&crate::http::openapi()), known);
+    }
+
+    #[test]
+    fn a_refusal_names_its_type_and_no_value() {
+        let said = |pointer: &str, text: &str| {
+            let refused = refused_by_type(pointer, || Some(text.to_owned()));
+            refused.map(|problem| (problem.code, problem.detail))
+        };
+        let (code, detail) = said("/events/0/recorded_at", "2025-01-01T00:00:00").unwrap();
+        assert_eq!(code, Code::BadTime);
+        assert!(
+            detail.contains("2025-01-01T00:00:00` has no zone"),
+            "{detail}"
+        );
+        let (_, detail) = said("as_of", "hunter2").unwrap();
+        assert!(!detail.contains("hunter2"), "{detail}");
+        let (code, _) = said("/stream", "a b").unwrap();
+        assert_eq!(code, Code::BadStreamName);
+        assert_eq!(said("/stream", "user-1"), None);
+        assert_eq!(said("/actor", "hunter2"), None);
     }
 }

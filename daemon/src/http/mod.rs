@@ -56,6 +56,7 @@ pub fn router(daemon: &Daemon) -> Router {
         .fallback(layers::no_such_path)
         .method_not_allowed_fallback(layers::method_not_allowed)
         // The last layer is the outermost.
+        .layer(from_fn(layers::in_slices))
         .layer(CompressionLayer::new().compress_when(layers::Compressed))
         .layer(from_fn_with_state(Arc::clone(parts), guard::guard))
         .layer(CatchPanicLayer::custom(layers::panicked))

@@ -17,10 +17,9 @@ use tokio::time::Instant;
 use whodunit_core::api::problem::{Code, Problem};
 
 use super::error::{ApiError, busy};
+use crate::config::Timeouts;
 use crate::daemon::Parts;
-use crate::limits::{
-    BODY_BYTES_MAX, BODY_BYTES_PER_SECOND_MIN, BODY_GRACE, BODY_TIMEOUT, BODY_UNCOUNTED_BYTES,
-};
+use crate::limits::{BODY_BYTES_MAX, BODY_BYTES_PER_SECOND_MIN, BODY_UNCOUNTED_BYTES};
 
 /// Reads the body, so that what comes after has it at hand.
 pub(super) async fn receive(
@@ -85,9 +84,10 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
     let (mut bytes, mut share, mut counted) = (Vec::new(), None, BODY_UNCOUNTED_BYTES);
     let mut pieces = body.into_data_stream();
     loop {
-        let due = due(started, bytes.len());
+        let timeouts = parts.config.timeouts;
+        let due = due(timeouts, started, bytes.len());
         let Ok(piece) = tokio::time::timeout_at(due, pieces.next()).await else {
-            return Err(too_slow(started));
+            return Err(too_slow(timeouts, started));
         };
         let Some(piece) = piece else { break };
         let piece: Bytes = piece.map_err(|_broken| {
@@ -116,9 +116,9 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
 }
 
 /// When the next piece is due: in time for the whole body, and for what it has brought so far not to be too slow.
-fn due(started: Instant, received: usize) -> Instant {
+fn due(timeouts: Timeouts, started: Instant, received: usize) -> Instant {
     let earned = Duration::from_secs((received / BODY_BYTES_PER_SECOND_MIN) as u64);
-    started + (BODY_GRACE + earned).min(BODY_TIMEOUT)
+    started + (timeouts.body_grace + earned).min(timeouts.body)
 }
 
 fn too_large() -> ApiError {
@@ -128,11 +128,11 @@ fn too_large() -> ApiError {
         .into()
 }
 
-fn too_slow(started: Instant) -> ApiError {
+fn too_slow(timeouts: Timeouts, started: Instant) -> ApiError {
     let seconds = started.elapsed().as_secs();
     let detail = format!(
         "the body arrived too slowly: it was not complete after {seconds} seconds, and a body must bring at least {BODY_BYTES_PER_SECOND_MIN} bytes a second and be complete within {} seconds",
-        BODY_TIMEOUT.as_secs()
+        timeouts.body.as_secs()
     );
     Problem::new(Code::Timeout, detail).into()
 }

@@ -2,12 +2,14 @@
 //!
 //! Owns the bound on replies that their clients have not taken yet. Large ones are written where blocking is allowed.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::problem::{Code, Problem};
@@ -18,8 +20,9 @@ use whodunit_core::stop::Stop;
 
 use super::error::{ApiError, busy};
 use crate::daemon::Parts;
+use crate::limits::{COMPRESSED_BYTES_MIN, REPLY_BYTES_MAX};
 use crate::memory::Memory;
-use crate::reading::read;
+use crate::reading::{read, takes_gzip};
 use crate::store::{StoreError, View};
 
 /// Replies below this many bytes are not counted against the bound: connections bound them well enough.
@@ -85,7 +88,10 @@ fn unwritable(error: &serde_json::Error) -> ApiError {
 
 /// A JSON reply that is written already. Its share of the replies' memory is released when the client has received it.
 #[derive(Debug)]
-pub(crate) struct Written(Bytes);
+pub(crate) struct Written {
+    bytes: Bytes,
+    is_gzip: bool,
+}
 
 /// The bytes of a reply and their share of the memory.
 struct Counted {
@@ -99,15 +105,20 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// Memory that is written to until it is to stop.
+/// Memory that is written to until it is to stop, or full.
 struct Stoppable<'a> {
     bytes: Vec<u8>,
+    is_full: bool,
     stop: &'a Stop,
 }
 
 impl io::Write for Stoppable<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.stop.check().map_err(io::Error::other)?;
+        if self.bytes.len() + piece.len() > REPLY_BYTES_MAX {
+            self.is_full = true;
+            return Err(io::Error::other("the reply is too large"));
+        }
         self.bytes.extend_from_slice(piece);
         Ok(piece.len())
     }
@@ -118,32 +129,74 @@ impl io::Write for Stoppable<'_> {
 }
 
 impl Written {
-    fn new(value: &impl Showable, replies: &Memory, stop: &Stop) -> Result<Self, ApiError> {
+    fn new(
+        value: &impl Showable,
+        takes_gzip: bool,
+        replies: &Memory,
+        stop: &Stop,
+    ) -> Result<Self, ApiError> {
         let mut out = Stoppable {
             bytes: Vec::with_capacity(128),
+            is_full: false,
             stop,
         };
         let written = serde_json::to_writer(&mut out, value);
         stop.check().map_err(StoreError::from)?;
+        if out.is_full {
+            let detail = format!("the reply would be larger than {REPLY_BYTES_MAX} bytes");
+            let problem = Problem::new(Code::LimitExceeded, detail);
+            return Err(problem
+                .hint("ask for less at a time: `limit`, or points nearer to each other")
+                .into());
+        }
         written.map_err(|error| unwritable(&error))?;
-        let bytes = out.bytes;
+        let is_gzip = takes_gzip && out.bytes.len() >= usize::from(COMPRESSED_BYTES_MIN);
+        let bytes = if is_gzip {
+            gzip(&out.bytes, stop)?
+        } else {
+            out.bytes
+        };
         if bytes.len() < COUNTED_FROM_BYTES {
-            return Ok(Self(bytes.into()));
+            let bytes = bytes.into();
+            return Ok(Self { bytes, is_gzip });
         }
         let share = replies.reserve(bytes.capacity());
         let share =
             share.ok_or_else(|| busy("too much reply data is waiting for clients to read it"))?;
-        Ok(Self(Bytes::from_owner(Counted {
+        let bytes = Bytes::from_owner(Counted {
             bytes,
             _share: share,
-        })))
+        });
+        Ok(Self { bytes, is_gzip })
     }
 }
 
 impl IntoResponse for Written {
     fn into_response(self) -> Response {
-        json(self.0)
+        let mut response = json(self.bytes);
+        if self.is_gzip {
+            let headers = response.headers_mut();
+            let (gzip, by) = ("gzip", "accept-encoding");
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(gzip));
+            headers.insert(header::VARY, HeaderValue::from_static(by));
+        }
+        response
     }
+}
+
+/// Compresses a reply where blocking is allowed: on the threads that serve connections it would hold up the others.
+fn gzip(text: &[u8], stop: &Stop) -> Result<Vec<u8>, ApiError> {
+    let mut out = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    for piece in text.chunks(COUNTED_FROM_BYTES) {
+        stop.check().map_err(StoreError::from)?;
+        out.write_all(piece).map_err(|error| uncompressed(&error))?;
+    }
+    out.finish().map_err(|error| uncompressed(&error))
+}
+
+fn uncompressed(error: &io::Error) -> ApiError {
+    tracing::error!(%error, "a reply could not be compressed");
+    Problem::new(Code::Internal, "the reply could not be compressed").into()
 }
 
 /// Answers with what a read of the log finds.
@@ -151,9 +204,9 @@ pub(crate) async fn answer<T: Showable>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {
-    let replies = Arc::clone(&parts.gates.replies);
+    let (replies, takes_gzip) = (Arc::clone(&parts.gates.replies), takes_gzip());
     read(&parts.store, move |view| {
-        Written::new(&work(view)?, &replies, view.stop())
+        Written::new(&work(view)?, takes_gzip, &replies, view.stop())
     })
     .await
 }
@@ -163,13 +216,13 @@ pub(crate) async fn answer_heavy<T: Showable>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {
-    let replies = Arc::clone(&parts.gates.replies);
+    let (replies, takes_gzip) = (Arc::clone(&parts.gates.replies), takes_gzip());
     let heavy = &parts.gates.heavy;
     heavy
         .read(&parts.store, move |view| {
             let found = work(view)?;
             view.stop().check().map_err(StoreError::from)?;
-            Written::new(&found, &replies, view.stop())
+            Written::new(&found, takes_gzip, &replies, view.stop())
         })
         .await
 }

@@ -206,6 +206,14 @@ impl WithinParams {
 }
 
 impl Within {
+    /// The cursor of a page that goes on after this revision.
+    pub(crate) fn after(self, last: Revision) -> String {
+        self.order.cursor(match self.order {
+            Order::Forward => last.0 + 1,
+            Order::Backward => last.0.saturating_sub(1),
+        })
+    }
+
     /// The events, and the cursor to go on from.
     pub(crate) fn load(
         self,

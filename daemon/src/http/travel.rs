@@ -8,10 +8,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
-use whodunit_core::diff::diff;
+use whodunit_core::diff::diff_within;
 use whodunit_core::ids::Revision;
-use whodunit_core::shown::Shown;
+use whodunit_core::model::Models;
+use whodunit_core::shown::{Redact, Reveal, Shown};
 use whodunit_core::time::{TimeError, Timestamp};
+use whodunit_core::weight::Unfinished;
 
 use super::common::{Order, asked_to_reveal, at_most_one};
 use super::error::ApiError;
@@ -19,6 +21,8 @@ use super::extract::{Query, StreamPath};
 use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
+use crate::limits::DIFF_WEIGHT_MAX;
+use crate::store::{StoreError, View};
 use crate::time_travel::{Point, clock_went_back, faults, left_out, redacted_copy, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -89,9 +93,20 @@ pub(crate) async fn get_state(
             faults_total: reached.folded.faults_total,
             warnings: warnings.into_iter().flatten().collect(),
         };
-        Ok(reveal.show(&models, out))
+        shown_until(view, reveal, &models, out)
     })
     .await
+}
+
+/// A value as it may be shown, unless the client has left.
+pub(super) fn shown_until<T: Redact>(
+    view: &dyn View,
+    reveal: Reveal,
+    models: &Models,
+    value: T,
+) -> Result<Shown<T>, ApiError> {
+    let shown = reveal.show_until(models, value, view.stop());
+    shown.map_err(|stopped| StoreError::from(stopped).into())
 }
 
 /// A stream's events, each with the changes it made to the state.
@@ -115,8 +130,7 @@ pub(crate) async fn get_steps(
     let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
-        let (mut events, next_cursor) = within.load(view, &stream)?;
-        let scanned = events.len() as u64;
+        let (mut events, mut next_cursor) = within.load(view, &stream)?;
         let warnings = match (events.first(), events.last()) {
             (Some(one), Some(other)) => {
                 let (first, last) = (
@@ -134,15 +148,25 @@ pub(crate) async fn get_steps(
         if backward {
             events.reverse();
         }
-        let mut steps = travel.steps(view, &model, events)?;
+        let loaded = events.len();
+        let mut steps: Vec<_> = travel
+            .steps(view, &model, events, within.order.into())?
+            .into();
         if backward {
             steps.reverse();
         }
+        if steps.len() < loaded {
+            // Their differences weigh too much for one page.
+            next_cursor = steps.last().map(|step| within.after(step.event.revision));
+        }
+        let items = steps.into_iter();
+        let items = items.map(|step| shown_until(view, reveal, &models, step));
+        let items = items.collect::<Result<Vec<_>, _>>()?;
         Ok(StepsOut {
-            items: reveal.show_all(&models, steps),
+            scanned: items.len() as u64,
+            items,
             next_cursor,
             head: view.head().position.0,
-            scanned,
             warnings: redacted_copy.into_iter().chain(warnings).collect(),
         })
     })
@@ -201,15 +225,26 @@ pub(crate) async fn get_diff(
         ];
         warnings.dedup();
         let (from, to) = (from.revision, to.revision);
+        let found = diff_within(&before.state, &after.state, DIFF_WEIGHT_MAX, view.stop());
+        let diff = found.map_err(|unfinished| match unfinished {
+            Unfinished::Stopped(stopped) => ApiError::from(StoreError::from(stopped)),
+            Unfinished::TooLarge(too_large) => {
+                let problem = Problem::new(Code::LimitExceeded, too_large.to_string());
+                problem
+                    .hint("compare two points that are nearer to each other")
+                    .into()
+            }
+        })?;
+        drop((before, after));
         let out = DiffOut {
             stream,
             from,
             to,
-            diff: diff(&before.state, &after.state),
+            diff,
             redacted: Vec::new(),
             warnings: warnings.into_iter().flatten().collect(),
         };
-        Ok(reveal.show(&models, out))
+        shown_until(view, reveal, &models, out)
     })
     .await
 }

@@ -15,6 +15,7 @@ use super::common::{asked_to_reveal, page_limit};
 use super::error::ApiError;
 use super::extract::{Json, Query};
 use super::reply::{Written, answer_heavy};
+use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::what_if::what_if;
 
@@ -58,7 +59,7 @@ pub(crate) async fn run_what_if(
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     answer_heavy(&parts, move |view| {
         let scenario = what_if(view, &travel, &model, &request, wanted, now)?;
-        Ok(reveal.show(&models, scenario))
+        shown_until(view, reveal, &models, scenario)
     })
     .await
 }

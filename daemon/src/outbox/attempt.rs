@@ -14,7 +14,7 @@ use super::handler::{Delivery, Handler};
 use crate::limits::JOB_ERROR_CHARS_MAX;
 use crate::reading::read;
 use crate::store::{Direction, Job, Store, StoreError};
-use crate::time_travel::TimeTravel;
+use crate::time_travel::{TimeTravel, TravelError};
 
 /// What an attempt needs in addition to the job.
 pub(super) struct JobContext {
@@ -61,7 +61,7 @@ fn bounded(error: &str) -> String {
 async fn delivery(context: &JobContext, job: &Job) -> Result<Delivery, String> {
     let (models, travel) = (Arc::clone(&context.models), Arc::clone(&context.travel));
     let job = job.clone();
-    let found = read(&context.store, move |view| -> Result<_, StoreError> {
+    let found = read(&context.store, move |view| -> Result<_, TravelError> {
         let model = models.for_stream(&job.stream);
         let mut events = view.stream_events(&job.stream, job.revision, Direction::Forward, 1)?;
         let event = events.pop().filter(|event| event.position == job.position);

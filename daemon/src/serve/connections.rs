@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{BODY_GRACE, CONNECTIONS_MAX};
+use crate::limits::CONNECTIONS_MAX;
 
 /// Bytes of a body that count as progress.
 const PROGRESS_BYTES: usize = 16 << 10;
@@ -84,10 +84,11 @@ impl Connection {
 }
 
 /// All open connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connections {
     open: Mutex<Open>,
     changed: Notify,
+    body_grace: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +113,15 @@ impl Drop for Place {
 }
 
 impl Connections {
+    /// None yet. One that brings nothing of a body for `body_grace` may be closed for another.
+    pub(super) fn new(body_grace: Duration) -> Self {
+        Self {
+            open: Mutex::default(),
+            changed: Notify::new(),
+            body_grace,
+        }
+    }
+
     /// A place for a newcomer, as soon as there is one.
     pub(super) async fn admit(self: &Arc<Self>) -> Place {
         loop {
@@ -149,7 +159,7 @@ impl Connections {
             .map(|(&number, connection)| (*lock(&connection.phase), number))
             .filter(|((phase, since), _)| match phase {
                 Phase::Idle => true,
-                Phase::Receiving => since.elapsed() >= BODY_GRACE,
+                Phase::Receiving => since.elapsed() >= self.body_grace,
                 Phase::Answering => false,
             })
             .min();
@@ -179,7 +189,7 @@ mod tests {
     use super::*;
 
     fn full() -> (Arc<Connections>, Vec<Place>) {
-        let all = Arc::new(Connections::default());
+        let all = Arc::new(Connections::new(crate::limits::BODY_GRACE));
         let places = (0..CONNECTIONS_MAX).map(|_| all.try_admit().unwrap());
         let places: Vec<_> = places.collect();
         (all, places)

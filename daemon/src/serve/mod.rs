@@ -26,9 +26,10 @@ use tower::ServiceExt;
 use self::bodies::{Received, Sent};
 use self::connections::{Connection, Connections};
 use self::socket::Socket;
+use crate::config::Timeouts;
 use crate::daemon::Daemon;
 use crate::http::{LocalAddress, router};
-use crate::limits::{HEAD_BYTES_MAX, HEADER_TIMEOUT, SHUTDOWN_TIMEOUT};
+use crate::limits::{HEAD_BYTES_MAX, SHUTDOWN_TIMEOUT};
 use crate::store::StoreError;
 
 /// Pause after an accept that failed for want of resources, so that it is not tried in a tight loop.
@@ -41,7 +42,8 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), StoreError> {
     let app = router(&daemon);
-    let open = Arc::new(Connections::default());
+    let timeouts = daemon.parts().config.timeouts;
+    let open = Arc::new(Connections::new(timeouts.body_grace));
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -56,7 +58,7 @@ pub async fn serve(
                 };
                 let (app, watcher) = (app.clone(), connections.watcher());
                 tokio::spawn(async move {
-                    connection(stream, app, watcher, &place.connection).await;
+                    connection(stream, app, watcher, &place.connection, timeouts).await;
                     drop(place);
                 });
             }
@@ -82,7 +84,13 @@ pub async fn serve(
     daemon.close().await
 }
 
-async fn connection(stream: TcpStream, app: Router, watcher: Watcher, own: &Arc<Connection>) {
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    watcher: Watcher,
+    own: &Arc<Connection>,
+    timeouts: Timeouts,
+) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
@@ -99,9 +107,9 @@ async fn connection(stream: TcpStream, app: Router, watcher: Watcher, own: &Arc<
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Socket::new(stream)), service);
+        .serve_connection(TokioIo::new(Socket::new(stream, timeouts.write)), service);
     let ended = tokio::select! {
         ended = watcher.watch(connection) => ended,
         () = own.closing.cancelled() => return,

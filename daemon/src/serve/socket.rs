@@ -6,13 +6,13 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::http::unread_answer;
-use crate::limits::WRITE_TIMEOUT;
 
 /// Bytes that a client must take within the time-out, unless less than that is left to take.
 const PROGRESS_BYTES: usize = 1 << 10;
@@ -21,6 +21,7 @@ const PROGRESS_BYTES: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
+    timeout: Duration,
     /// Runs while the client has to take something and does not.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Bytes it has taken since the clock began to run.
@@ -30,9 +31,10 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> Self {
         Self {
             stream,
+            timeout,
             stalled: None,
             taken: 0,
             instead: None,
@@ -57,9 +59,10 @@ impl Socket {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
+                let timeout = self.timeout;
                 let clock = self.stalled.get_or_insert_with(|| {
                     self.taken = 0;
-                    Box::pin(sleep(WRITE_TIMEOUT))
+                    Box::pin(sleep(timeout))
                 });
                 match clock.as_mut().poll(cx) {
                     Poll::Ready(()) => Poll::Ready(Err(io::Error::new(

@@ -10,20 +10,24 @@ mod saver;
 pub mod snapshots;
 mod warnings;
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::api::time_travel::{Step, UpcastOut};
+use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Model;
 use whodunit_core::time::{TimeError, Timestamp};
+use whodunit_core::weight::{StateBound, TooLarge, of_object, of_value};
 
-use crate::store::{Snapshot, Store, StoreError, StreamInfo, View};
+use crate::limits::{STATE_WEIGHT_MAX, STEPS_WEIGHT_MAX};
+use crate::store::{Direction, Snapshot, Store, StoreError, StreamInfo, View};
 use saver::Saver;
-use snapshots::{Saved, Spacing};
+use snapshots::{Saved, Spacing, Undecoded};
 pub use warnings::{clock_went_back, faults, left_out, redacted_copy};
 
 /// A point of a stream's history, as it was asked for.
@@ -79,6 +83,18 @@ pub enum TravelError {
         at: Timestamp,
         /// When its history begins.
         first: Timestamp,
+    },
+    /// A state on the way is too large to be worked on.
+    #[error(
+        "stream `{stream}`: at revision {revision} {too_large}, which is the most that is worked on"
+    )]
+    StateTooLarge {
+        /// The stream.
+        stream: StreamName,
+        /// Where it was too large.
+        revision: Revision,
+        /// How large it may be.
+        too_large: TooLarge,
     },
     /// The store failed.
     #[error(transparent)]
@@ -178,7 +194,7 @@ impl TimeTravel {
         model: &Model,
         stream: &StreamName,
         to: Revision,
-    ) -> Result<StateAt, StoreError> {
+    ) -> Result<StateAt, TravelError> {
         self.load_state(view, model, stream, to, SnapshotPolicy::Offer)
     }
 
@@ -189,7 +205,7 @@ impl TimeTravel {
         model: &Model,
         stream: &StreamName,
         to: Revision,
-    ) -> Result<StateAt, StoreError> {
+    ) -> Result<StateAt, TravelError> {
         self.load_state(view, model, stream, to, SnapshotPolicy::Never)
     }
 
@@ -200,13 +216,14 @@ impl TimeTravel {
         stream: &StreamName,
         to: Revision,
         policy: SnapshotPolicy,
-    ) -> Result<StateAt, StoreError> {
+    ) -> Result<StateAt, TravelError> {
         let mut below = to;
         while below > Revision::ZERO
             && let Some(snapshot) = view.snapshot(stream, model.rules_hash(), below)?
         {
-            match snapshots::decode(&snapshot) {
-                Err(reason) => self.ignore(&snapshot, &reason),
+            match snapshots::decode(&snapshot, view.stop()) {
+                Err(Undecoded::Stopped(stopped)) => return Err(StoreError::from(stopped).into()),
+                Err(Undecoded::Unusable(reason)) => self.ignore(&snapshot, &reason),
                 Ok(saved) => match self.fold(view, model, stream, Some(saved), to, policy)? {
                     Some(reached) => return Ok(reached),
                     None => self.ignore(&snapshot, "it stands after another event"),
@@ -215,9 +232,12 @@ impl TimeTravel {
             below = Revision(snapshot.revision.min(below).0.saturating_sub(1));
         }
         let reached = self.fold(view, model, stream, None, to, policy)?;
-        reached.ok_or_else(|| StoreError::Damaged {
-            place: format!("stream `{stream}`"),
-            detail: "folding it from the beginning needed a snapshot".to_owned(),
+        reached.ok_or_else(|| {
+            let damaged = StoreError::Damaged {
+                place: format!("stream `{stream}`"),
+                detail: "folding it from the beginning needed a snapshot".to_owned(),
+            };
+            damaged.into()
         })
     }
 
@@ -235,7 +255,7 @@ impl TimeTravel {
         saved: Option<Saved>,
         to: Revision,
         policy: SnapshotPolicy,
-    ) -> Result<Option<StateAt>, StoreError> {
+    ) -> Result<Option<StateAt>, TravelError> {
         let (mut folded, mut anchor) = match saved {
             Some(saved) => (saved.folded, Some(saved.anchor)),
             None => (Folded::start(model), None),
@@ -243,6 +263,8 @@ impl TimeTravel {
         let start = folded.revision;
         let mut last = None;
         let mut spacing = Spacing::start();
+        let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
+        let mut too_large = None;
         // With a snapshot its anchor event is read first: it must be the one that the snapshot names.
         let from = start.max(Revision(1));
         view.for_each_event(stream, from, to, &mut |event| {
@@ -252,6 +274,10 @@ impl TimeTravel {
                 }
                 anchor = None;
             } else {
+                if let Err(error) = bound.add(event.data.as_str(), || of_object(&folded.state)) {
+                    too_large = Some((event.revision, error));
+                    return false;
+                }
                 folded.push(model, &event);
                 if policy == SnapshotPolicy::Offer && spacing.add(&event) {
                     self.snapshot(model, &event, &folded, &mut spacing);
@@ -260,6 +286,14 @@ impl TimeTravel {
             last = Some((event.position, event.recorded_at));
             true
         })?;
+        if let Some((revision, too_large)) = too_large {
+            let stream = stream.clone();
+            return Err(TravelError::StateTooLarge {
+                stream,
+                revision,
+                too_large,
+            });
+        }
         if anchor.is_some() {
             return Ok(None);
         }
@@ -270,7 +304,8 @@ impl TimeTravel {
                     "it ends at revision {}, before revision {to}",
                     folded.revision
                 ),
-            });
+            }
+            .into());
         }
         Ok(Some(StateAt {
             folded,
@@ -291,23 +326,38 @@ impl TimeTravel {
         }
     }
 
-    /// What each of these consecutive events of a stream did to the state.
+    /// What each of these consecutive events of a stream did to the state: of all of them, or, where those would weigh too
+    /// much together, of the first ones, or of the last ones when the page is read `backward`. At least of one.
     pub fn steps(
         &self,
         view: &dyn View,
         model: &Model,
         events: Vec<Event>,
-    ) -> Result<Vec<Step>, StoreError> {
+        direction: Direction,
+    ) -> Result<VecDeque<Step>, TravelError> {
         let Some(first) = events.first() else {
-            return Ok(Vec::new());
+            return Ok(VecDeque::new());
         };
         let before = Revision(first.revision.0.saturating_sub(1));
         let mut folded = self.state(view, model, &first.stream, before)?.folded;
-        let mut steps = Vec::with_capacity(events.len());
+        let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
+        let (mut steps, mut weight) = (VecDeque::with_capacity(events.len()), 0);
         for event in events {
-            view.stop().check()?;
+            view.stop().check().map_err(StoreError::from)?;
+            let weigh = || of_object(&folded.state);
+            if let Err(too_large) = bound.add(event.data.as_str(), weigh) {
+                if direction == Direction::Forward && !steps.is_empty() {
+                    break;
+                }
+                let (stream, revision) = (event.stream, event.revision);
+                return Err(TravelError::StateTooLarge {
+                    stream,
+                    revision,
+                    too_large,
+                });
+            }
             let change = folded.push_with_diff(model, &event);
-            steps.push(Step {
+            let step = Step {
                 event,
                 diff: change.diff,
                 applied: change.effect,
@@ -316,8 +366,28 @@ impl TimeTravel {
                     schema_version: now.schema_version,
                     data: now.data,
                 }),
-            });
+            };
+            weight += step_weight(&step);
+            if weight > STEPS_WEIGHT_MAX && direction == Direction::Forward && !steps.is_empty() {
+                break;
+            }
+            steps.push_back(step);
+            while weight > STEPS_WEIGHT_MAX && steps.len() > 1 {
+                weight -= steps.pop_front().as_ref().map_or(0, step_weight);
+            }
         }
         Ok(steps)
     }
+}
+
+fn step_weight(step: &Step) -> usize {
+    let of_entry = |entry: &DiffEntry| {
+        let values = entry.before.iter().chain(&entry.after);
+        size_of::<DiffEntry>() + 2 * entry.path.len() + values.map(of_value).sum::<usize>()
+    };
+    let upcast = step.upcast.as_ref();
+    size_of::<Step>()
+        + step.event.data.as_str().len()
+        + step.diff.iter().map(of_entry).sum::<usize>()
+        + upcast.map_or(0, |upcast| of_object(&upcast.data))
 }

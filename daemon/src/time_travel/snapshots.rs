@@ -18,17 +18,22 @@
 //! than that beyond its snapshot, and the snapshots of one rules hash take at most a quarter of the bytes of the payloads.
 //! Where they lie depends on the history alone, not on who reads what: readers fill each other's gaps.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use whodunit_core::event::Event;
 use whodunit_core::fold::{Fault, Folded};
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::stop::{Stop, Stopped};
 
 use crate::store::Snapshot;
 
 const FORMAT: u8 = 2;
 const CHECKSUM_BYTES: usize = 8;
+/// Snapshots of fewer bytes are read at one go, which is quicker.
+const STOPPABLE_FROM_BYTES: usize = 1 << 20;
 
 /// Payload bytes between two snapshots, at least.
 pub const SPACING_BYTES_MIN: usize = 4 << 10;
@@ -97,12 +102,33 @@ pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapsho
     })
 }
 
-pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
+/// Why a snapshot is not decoded.
+#[derive(Debug)]
+pub(super) enum Undecoded {
+    /// Something is wrong with it.
+    Unusable(String),
+    /// The reader no longer waits for it.
+    Stopped(Stopped),
+}
+
+impl From<&str> for Undecoded {
+    fn from(reason: &str) -> Self {
+        Self::Unusable(reason.to_owned())
+    }
+}
+
+impl From<serde_json::Error> for Undecoded {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}
+
+pub(super) fn decode(snapshot: &Snapshot, stop: &Stop) -> Result<Saved, Undecoded> {
     let [FORMAT, rest @ ..] = snapshot.state.as_slice() else {
-        return Err("it is of an unknown format".to_owned());
+        return Err("it is of an unknown format".into());
     };
     let Some((found, body)) = rest.split_at_checked(CHECKSUM_BYTES) else {
-        return Err("it is cut short".to_owned());
+        return Err("it is cut short".into());
     };
     let expected = checksum(
         &snapshot.stream,
@@ -111,9 +137,19 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
         body,
     );
     if found != expected {
-        return Err("its checksum does not fit".to_owned());
+        return Err("its checksum does not fit".into());
     }
-    let body: Body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    stop.check().map_err(Undecoded::Stopped)?;
+    let body: Body = if body.len() < STOPPABLE_FROM_BYTES {
+        serde_json::from_slice(body)?
+    } else {
+        let read = serde_json::from_reader(io::BufReader::with_capacity(
+            64 << 10,
+            Stoppable { rest: body, stop },
+        ));
+        stop.check().map_err(Undecoded::Stopped)?;
+        read?
+    };
     Ok(Saved {
         folded: Folded {
             state: body.state,
@@ -127,6 +163,19 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Saved, String> {
             event_id: body.event_id,
         },
     })
+}
+
+/// Bytes that are read until it is stopped.
+struct Stoppable<'a> {
+    rest: &'a [u8],
+    stop: &'a Stop,
+}
+
+impl io::Read for Stoppable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stop.check().map_err(io::Error::other)?;
+        self.rest.read(buffer)
+    }
 }
 
 /// Checksum over the snapshot and its key: a snapshot moved to another stream, revision or rules hash does not match.

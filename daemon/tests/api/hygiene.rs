@@ -306,6 +306,19 @@ async fn an_answer_of_some_size_is_compressed_for_a_client_that_takes_it() {
     };
     let packed = ask("/v1/openapi.json", "gzip").await.unwrap();
     assert_eq!(packed.headers()["content-encoding"], "gzip");
+    // One that was compressed where it was made: what it says is the same.
+    for n in 0..20 {
+        api.user(&format!("user-{n}"), &format!("user{n}")).await;
+    }
+    let events = ask("/v1/events", "gzip").await.unwrap();
+    assert_eq!(events.headers()["content-encoding"], "gzip");
+    assert_eq!(events.headers()["vary"], "accept-encoding");
+    let bytes = events.into_body().collect().await.unwrap().to_bytes();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*bytes), &mut text).unwrap();
+    let plain = ask("/v1/events", "identity").await.unwrap();
+    let plain = plain.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(text.as_bytes(), &*plain);
     // One that is streamed, and ends though it is asked for more.
     let export = ask("/v1/export?category=none", "gzip").await.unwrap();
     assert_eq!(export.headers()["content-encoding"], "gzip");

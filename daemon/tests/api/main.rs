@@ -14,9 +14,11 @@
 
 mod backfill;
 mod browse;
+mod doors;
 mod forms;
 mod hygiene;
 mod import;
+mod limits;
 mod live;
 mod models;
 mod openapi;

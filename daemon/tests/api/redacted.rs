@@ -224,7 +224,7 @@ async fn a_redacted_copy_takes_commands_but_never_answers_for_a_password_it_does
             .contains("no password can be compared")
     );
     assert_eq!(copy.head().1, decisions, "no wrong decision is on record");
-    // The command that created her, sent again: whether it is the same nobody can tell here.
+    // The command that created her, sent again: whether it is the same cannot be told here.
     let id = copy.get("/v1/decisions?stream=user-1").await.ok()["items"][0]["command_id"].clone();
     let mut again = create_user("sarah");
     again["command_id"] = id;

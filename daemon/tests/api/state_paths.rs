@@ -185,7 +185,9 @@ fn check_every_way(
                 .map(|at| (events[at].position, events[at].recorded_at))
         );
     }
-    let steps = travel.steps(view.as_ref(), model, events.clone()).unwrap();
+    let steps = travel
+        .steps(view.as_ref(), model, events.clone(), Direction::Forward)
+        .unwrap();
     let stepped = steps.iter().fold(Map::new(), |state, step| {
         whodunit_core::diff::apply(&state, &step.diff).unwrap()
     });

@@ -23,7 +23,10 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_whodunitd"))
+        // With a umask that takes nothing away: what it makes is private by its own doing.
+        let mut child = Command::new("sh")
+            .args(["-c", "umask 000; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_whodunitd"))
             .arg("--data")
             .arg(folder.path())
             .args(["--model", "users", "--listen", "127.0.0.1:0"])
@@ -74,7 +77,7 @@ impl Daemon {
     pub(crate) fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(&self.address).unwrap();
         socket
-            .set_read_timeout(Some(Duration::from_mins(1)))
+            .set_read_timeout(Some(Duration::from_mins(3)))
             .unwrap();
         socket
     }
@@ -102,6 +105,13 @@ impl Daemon {
         )
     }
 
+    /// Appends an event.
+    pub(crate) fn append(&self, stream: &str, event: &Value) {
+        let path = format!("/v1/streams/{stream}/events");
+        let answer = self.post(&path, &json!({"events": [event]}));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.300}");
+    }
+
     /// A stream whose state weighs about so many bytes, in many fields.
     pub(crate) fn wide_stream(&self, stream: &str, bytes: usize) {
         let per_event = 800 << 10;
@@ -109,12 +119,7 @@ impl Daemon {
             let fields =
                 (0..per_event / 100).map(|n| (format!("field-{piece}-{n}"), json!("x".repeat(80))));
             let data: serde_json::Map<String, Value> = fields.collect();
-            let event = json!({"event_type": "Grown", "data": data});
-            let answer = self.post(
-                &format!("/v1/streams/{stream}/events"),
-                &json!({"events": [event]}),
-            );
-            assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.300}");
+            self.append(stream, &json!({"event_type": "Grown", "data": data}));
         }
     }
 

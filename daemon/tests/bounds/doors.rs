@@ -26,6 +26,17 @@ fn modes(path: &Path, out: &mut Vec<(String, u32)>) {
     }
 }
 
+/// All that is in a folder is its owner's alone.
+#[track_caller]
+fn private(folder: &Path) {
+    let mut found = Vec::new();
+    modes(folder, &mut found);
+    assert!(found.len() >= 4, "{found:?}");
+    for (path, mode) in found {
+        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+    }
+}
+
 #[test]
 fn what_is_written_is_its_owners_alone_in_a_folder_that_exists_too() {
     let mut daemon = Daemon::start();
@@ -40,13 +51,26 @@ fn what_is_written_is_its_owners_alone_in_a_folder_that_exists_too() {
     eventually("the mail is there", Duration::from_secs(10), || {
         fs::read_dir(folder.join("mail")).is_ok_and(|mails| mails.count() > 0)
     });
-    let mut found = Vec::new();
-    modes(&folder, &mut found);
-    assert!(found.len() >= 4, "{found:?}");
-    for (path, mode) in found {
-        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
-    }
+    private(&folder);
+    // A rebuild fills another file beside the read model's.
+    let request = format!(
+        "POST /v1/projections/users/rebuild HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        daemon.address
+    );
+    let answer = daemon.raw(request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let request = format!(
+        "GET /v1/projections/users HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+        daemon.address
+    );
+    eventually("the rebuild has ended", Duration::from_secs(10), || {
+        private(&folder);
+        let answer = daemon.raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        !answer.contains("rebuilding")
+    });
     assert!(daemon.end("-TERM"));
+    private(&folder);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod daemon;
 mod doors;
 mod memory;
+mod slow;
 mod sockets;
 
 /// Whether the full form is asked for.

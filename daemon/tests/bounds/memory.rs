@@ -55,39 +55,51 @@ fn password_commands_share_a_few_buffers() {
     );
 }
 
-fn steps(address: &str) -> String {
-    format!(
-        "GET /v1/streams/wide-1/steps?limit=1000 HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
-    )
+fn get(address: &str, path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\r\n")
 }
 
-fn what_if(address: &str) -> String {
+fn steps(address: &str) -> String {
+    get(address, "/v1/streams/wide-1/steps?limit=1000", "")
+}
+
+fn what_if(address: &str, headers: &str) -> String {
     let body = json!({"stream": "wide-1", "at_revision": 1, "continue": "refold",
         "do": [{"event": {"event_type": "Changed", "data": {"status": "other"}}}]})
     .to_string();
     format!(
-        "POST /v1/what-if HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/what-if?steps=all&limit=1000 HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }
 
-#[test]
-fn what_ifs_and_steps_on_a_wide_state_share_a_bounded_memory() {
-    let daemon = Daemon::start();
-    daemon.wide_stream("wide-1", sized(2 << 20, 10 << 20));
+/// Everything that works on whole states of a stream, `wide-1`.
+fn heavy(address: &str, headers: &str) -> Vec<String> {
+    let stream = "/v1/streams/wide-1";
+    vec![
+        get(address, &format!("{stream}/steps?limit=1000"), headers),
+        what_if(address, headers),
+        get(
+            address,
+            &format!("{stream}/steps?limit=1000&order=backward"),
+            headers,
+        ),
+        get(address, &format!("{stream}/diff?from=1"), headers),
+        get(address, &format!("{stream}/state"), headers),
+        get(address, &format!("{stream}/events?limit=1000"), headers),
+    ]
+}
+
+/// Asks all of this, in turn, 40 at a time, and says how memory and health did.
+fn under_load(daemon: &Daemon, what: &str, requests: &[String]) {
     let watch = daemon.watch();
     let (done, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let parallel = 40;
     let started = Instant::now();
     std::thread::scope(|scope| {
-        for n in 0..parallel {
-            let (daemon, done, refused) = (&daemon, &done, &refused);
+        for request in requests.iter().cycle().take(sized(6, 40)) {
+            let (done, refused) = (&done, &refused);
             scope.spawn(move || {
-                let request = if n % 2 == 0 {
-                    steps(&daemon.address)
-                } else {
-                    what_if(&daemon.address)
-                };
                 let answer = daemon.raw(request.as_bytes());
                 if answer.starts_with("HTTP/1.1 200") {
                     done.fetch_add(1, Ordering::Relaxed);
@@ -103,17 +115,220 @@ fn what_ifs_and_steps_on_a_wide_state_share_a_bounded_memory() {
         }
     });
     let took = started.elapsed();
-    let peak = watch.end(&format!("{parallel} what-ifs and steps on a wide state"));
+    let peak = watch.end(what);
     println!("{done:?} answered, {refused:?} refused, in {took:?}");
     assert!(done.into_inner() > 0);
-    assert!(peak < 1 << 30, "{} MiB", peak >> 20);
+    assert!(peak < 1 << 30, "{what}: {} MiB", peak >> 20);
+}
+
+#[test]
+fn what_ifs_and_steps_on_a_wide_state_share_a_bounded_memory() {
+    let daemon = Daemon::start();
+    daemon.wide_stream("wide-1", sized(2 << 20, 10 << 20));
+    let plain = [steps(&daemon.address), what_if(&daemon.address, "")];
+    under_load(&daemon, "40 what-ifs and steps on a wide state", &plain);
+    let gzip = "accept-encoding: gzip\r\n";
+    let compressed = heavy(&daemon.address, gzip);
+    under_load(&daemon, "40 large replies, compressed", &compressed);
+}
+
+#[test]
+fn steps_that_each_change_a_large_part_of_the_state_share_a_bounded_memory() {
+    let daemon = Daemon::start();
+    // Each event replaces what the one before it brought.
+    for n in 0..sized(10, 300) {
+        let value = |field: usize| json!(format!("{n}-{field}-{}", "x".repeat(70)));
+        let data: serde_json::Map<_, _> = (0..8_000)
+            .map(|field| (format!("field-{field}"), value(field)))
+            .collect();
+        daemon.append("wide-1", &json!({"event_type": "Changed", "data": data}));
+    }
+    for headers in ["", "accept-encoding: gzip\r\n"] {
+        let requests = heavy(&daemon.address, headers);
+        let what = format!("40 of all kinds on changes of a whole state, {headers:?}");
+        under_load(&daemon, &what, &requests);
+    }
+    // A page of them ends early, and the pages together have them all.
+    let (mut pages, mut revisions) = (0, Vec::new());
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/streams/wide-1/steps?limit=1000{cursor}");
+        let answer = daemon.raw(get(&daemon.address, &path, "").as_bytes());
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let page: serde_json::Value = serde_json::from_str(body).unwrap();
+        let items = page["items"].as_array().unwrap();
+        assert!(body.len() < 64 << 20);
+        assert_eq!(page["scanned"], items.len());
+        revisions.extend(
+            items
+                .iter()
+                .map(|step| step["event"]["revision"].as_u64().unwrap()),
+        );
+        pages += 1;
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let count = revisions.len() as u64;
+    assert_eq!(revisions, (1..=count).collect::<Vec<_>>());
+    assert!(
+        pages > 1 && count == sized(10, 300),
+        "{pages} pages of {count} steps"
+    );
+}
+
+#[test]
+fn a_state_beyond_its_bound_is_refused_and_its_events_are_not() {
+    let daemon = Daemon::start();
+    // Small numbers take fifty times their text's bytes.
+    let numbers = vec![1; 450_000];
+    for n in 0..4 {
+        let data = json!({format!("n{n}"): numbers});
+        daemon.append("wide-1", &json!({"event_type": "Grown", "data": data}));
+    }
+    let requests = heavy(&daemon.address, "");
+    under_load(
+        &daemon,
+        "40 of all kinds on a state beyond the bound",
+        &requests,
+    );
+    let answer = daemon.raw(get(&daemon.address, "/v1/streams/wide-1/state", "").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer:.300}");
+    assert!(
+        answer.contains("limit_exceeded") && answer.contains("48 MiB"),
+        "{answer}"
+    );
+    let path = "/v1/streams/wide-1/state?at_revision=1";
+    let answer = daemon.raw(get(&daemon.address, path, "").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.300}");
+    let answer = daemon.raw(get(&daemon.address, "/v1/streams/wide-1/events", "").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.300}");
+}
+
+/// A form with a mapping and one record.
+fn import(daemon: &Daemon, mapping: &str, record: &str) -> String {
+    let body = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"mapping\"\r\n\r\n{mapping}\r\n--x\r\n\
+         content-disposition: form-data; name=\"records\"\r\n\r\n{record}\n\r\n--x--\r\n"
+    );
+    daemon.raw(
+        format!(
+            "POST /v1/import HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n{body}",
+            daemon.address,
+            body.len()
+        )
+        .as_bytes(),
+    )
+}
+
+#[test]
+fn no_record_of_3_mb_makes_much_more_of_itself() {
+    let repeated: String = (0..300).map(|n| format!("f{n} = \"{{/v}}\"\n")).collect();
+    let repeated = format!("[rule.data]\n{repeated}");
+    let rule = |stream: &str, kind: &str, rest: &str| {
+        format!("[[rule]]\nstream = \"{stream}\"\ntype = \"{kind}\"\n{rest}")
+    };
+    let long = json!({"v": "x".repeat(3 << 20)}).to_string();
+    let quotes = json!({"v": "\"\n".repeat(700 << 10)}).to_string();
+    let list = format!("{{\"v\":[{}0]}}", "0,".repeat((3 << 20) / 2));
+    let lists = format!(
+        "{{\"v\":{}}}",
+        format!("[{}[]]", "[],".repeat(1 << 19))
+            .repeat(2)
+            .replacen("][", ",", 1)
+    );
+    let deep = format!("{{\"v\":{}1{}}}", "[".repeat(3 << 19), "]".repeat(3 << 19));
+    let deep_objects = format!(
+        "{{\"v\":{}1{}}}",
+        "{\"a\":".repeat(3 << 18),
+        "}".repeat(3 << 18)
+    );
+    let key = json!({"x".repeat(3 << 20): 1, "v": 1}).to_string();
+    let keys = format!(
+        "{{\"v\":{{{}}}}}",
+        (0..300_000)
+            .map(|n| format!("\"{n}\":0"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let inner = json!({"v": format!("[{}0]", "0,".repeat((3 << 20) / 2))}).to_string();
+    let daemon = Daemon::start();
+    for (what, mapping, record) in [
+        ("a value 300 times", rule("a-1", "T", &repeated), &long),
+        (
+            "a value of escapes 300 times",
+            rule("a-1", "T", &repeated),
+            &quotes,
+        ),
+        ("a list 300 times", rule("a-1", "T", &repeated), &list),
+        (
+            "lists in lists",
+            rule("a-1", "T", "data = { v = \"{/v}\" }"),
+            &lists,
+        ),
+        (
+            "a deep list",
+            rule("a-1", "T", "data = { v = \"{/v}\" }"),
+            &deep,
+        ),
+        (
+            "a deep object",
+            rule("a-1", "T", "data = { v = \"{/v}\" }"),
+            &deep_objects,
+        ),
+        ("a stream's name", rule("a-{/v}", "T", ""), &long),
+        ("a type", rule("a-1", "{/v}{/v}{/v}", ""), &long),
+        (
+            "metadata",
+            rule(
+                "a-1",
+                "T",
+                "metadata = { a = \"{/v}\", b = \"{/v}\", c = \"{/v}{/v}{/v}\" }",
+            ),
+            &long,
+        ),
+        (
+            "an actor and a reason",
+            rule("a-1", "T", "actor = \"{/v}{/v}\"\nreason = \"{/v}{/v}\""),
+            &long,
+        ),
+        ("a key", rule("a-1", "T", "data = { v = \"{/v}\" }"), &key),
+        ("keys", rule("a-1", "T", "data = { v = \"{/v}\" }"), &keys),
+        (
+            "JSON in a text",
+            rule("a-1", "T", "data = { v = \"{json(/v)}\" }"),
+            &inner,
+        ),
+    ] {
+        let before = daemon.resident();
+        let watch = daemon.watch();
+        let answer = import(&daemon, &mapping, record);
+        let peak = watch.end(what);
+        // A record that does not fit is told in the report, a mapping that does not in a problem.
+        let status = answer.get(..12).unwrap_or_default();
+        println!(
+            "{what}: {status}, {} MiB more",
+            peak.saturating_sub(before) >> 20
+        );
+        assert_eq!(status, "HTTP/1.1 200", "{what}: {answer:.500}");
+        assert!(
+            peak < before + (64 << 20),
+            "{what}: {} MiB",
+            (peak - before) >> 20
+        );
+        assert!(answer.len() < 64 << 10, "{what}: a short answer");
+    }
 }
 
 #[test]
 fn work_ends_with_its_client() {
     let daemon = Daemon::start();
     daemon.wide_stream("wide-1", sized(2 << 20, 10 << 20));
-    let requests = [steps(&daemon.address), what_if(&daemon.address)];
+    let mut requests = heavy(&daemon.address, "");
+    requests.extend(heavy(&daemon.address, "accept-encoding: gzip\r\n"));
+    let mut longest = Duration::ZERO;
     for request in &requests {
         let before = daemon.computed();
         let sockets: Vec<_> = (0..8)
@@ -127,8 +342,8 @@ fn work_ends_with_its_client() {
             daemon.computed() > before + Duration::from_millis(30)
         });
         drop(sockets);
-        let (left, last) = (Instant::now(), Cell::new(Duration::ZERO));
-        let seen = Cell::new(daemon.computed());
+        let (left, at_leaving) = (Instant::now(), daemon.computed());
+        let (seen, last) = (Cell::new(at_leaving), Cell::new(Duration::ZERO));
         // It rests when it has computed nothing for a while, but for what it always does now and then.
         eventually("it rests", Duration::from_secs(30), || {
             let now = daemon.computed();
@@ -138,10 +353,17 @@ fn work_ends_with_its_client() {
             }
             left.elapsed() > last.get() + Duration::from_millis(300)
         });
-        let last = last.get();
-        println!("it computed for {last:?} after its clients had left");
-        assert!(last <= Duration::from_millis(sized(5_000, 110)), "{last:?}");
+        let computed = seen.get() - at_leaving;
+        let first = request.lines().next().unwrap();
+        println!(
+            "{first}: it computed {computed:?} more, within {:?}",
+            last.get()
+        );
+        longest = longest.max(computed);
     }
+    // Of computing, as a busy machine makes a second of any hundredth: alone it ends no later than it has computed.
+    let bound = Duration::from_millis(sized(5_000, 100));
+    assert!(longest <= bound, "{longest:?}");
 }
 
 #[test]

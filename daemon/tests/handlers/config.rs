@@ -290,7 +290,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (
             hook("").replace("['*']", "['user/']"),
             vec![],
-            vec!["`user/` is no event pattern"],
+            vec!["`user/` is not an event pattern"],
         ),
         (
             hook("").replace("events = ['*']", ""),

@@ -293,6 +293,34 @@ mod tests {
         assert_eq!(Zone::Utc.exact(at), "2025-03-24 15:47:23.500");
     }
 
+    #[derive(Clone, Default)]
+    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_hint_stands_below_the_answer_it_belongs_to() {
+        let screen = Shared::default();
+        let mut out = io::BufWriter::new(screen.clone());
+        let mut err = screen.clone();
+        let mut terminal = Terminal::new(Form::default(), &mut out, &mut err);
+        terminal.line("the answer").unwrap();
+        terminal.note("hint: more").unwrap();
+        let written = screen.0.lock().unwrap().clone();
+        assert_eq!(
+            String::from_utf8(written).unwrap(),
+            "the answer\nhint: more\n"
+        );
+    }
+
     #[test]
     fn errors_go_to_standard_error_with_their_hint() {
         let (mut out, mut err) = (Vec::new(), Vec::new());

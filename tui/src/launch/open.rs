@@ -175,6 +175,12 @@ async fn fill(
     let report = import::send(&embedded.client, &query, file, bar).await?;
     if report.failed > 0 {
         import_report::print_notes(&report, terminal)?;
+        if report.read > 0 && report.failed == report.read {
+            return Err(CliError::usage(
+                format!("no record of `{}` could be read", path.display()),
+                "name an export, or a file of JSON records together with `--mapping`",
+            ));
+        }
         terminal.warn(format!(
             "{} of {} records could not be read",
             number(report.failed),

@@ -55,6 +55,9 @@ pub(crate) struct PlannedBackfill {
 pub(crate) struct PipelineScreen {
     pub(crate) asked: Asked,
     pub(crate) all: Remote<Pipeline>,
+    /// The handler whose jobs were asked for last, and the one whose jobs are there; `None` stands for all handlers.
+    pub(crate) asked_of: Option<String>,
+    pub(crate) jobs_of: Option<String>,
     pub(crate) pane: Pane,
     /// Selected rows; the first of the handlers stands for all of them.
     pub(crate) projection: usize,
@@ -80,8 +83,16 @@ impl PipelineScreen {
         self.all.value().map_or(&[], |all| &all.handlers)
     }
 
+    /// The jobs of the selected handler, as far as they are there.
     pub(crate) fn jobs(&self) -> &[JobOut] {
-        self.all.value().map_or(&[], |all| &all.jobs)
+        let all = self.all.value().filter(|_| self.has_jobs());
+        all.map_or(&[], |all| &all.jobs)
+    }
+
+    /// Whether the jobs that are there are those of the selected handler, and not of one that was selected before.
+    pub(crate) fn has_jobs(&self) -> bool {
+        let selected = self.current_handler().map(|handler| &handler.handler);
+        self.jobs_of.as_ref() == selected
     }
 
     pub(crate) fn current_projection(&self) -> Option<&ProjectionOut> {
@@ -197,6 +208,7 @@ mod tests {
         let mut screen = PipelineScreen::default();
         screen.set(all());
         (screen.projection, screen.handler, screen.job) = (1, 3, 4);
+        screen.jobs_of = Some("webhook:crm".to_owned());
         let mut next = all();
         next.projections.reverse();
         next.handlers.remove(0);

@@ -21,7 +21,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
-use whodunit_core::shown::{Redact as _, redact_state};
+use whodunit_core::shown::{Redact as _, Redaction, redact_state};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
 use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
@@ -92,6 +92,11 @@ impl Daemon {
         let mut daemon = Self::sarah();
         daemon.events.extend(history::of_orders());
         daemon.page_max = 4;
+        // A backfill and the rebuild of the last projection are under way.
+        daemon.pipeline.backfills = vec![pipeline::run("backfill", "states", RunStatus::Running)];
+        if let Some(last) = daemon.pipeline.projections.last_mut() {
+            last.rebuild = Some(pipeline::run("rebuild", &last.name, RunStatus::Running));
+        }
         daemon
     }
 
@@ -270,7 +275,7 @@ impl Daemon {
                 applied,
                 upcast: None,
             };
-            step.redact(rules);
+            step.redact(&Redaction::of(rules));
             step
         });
         let from = query.from.map_or(1, |from| from.0);
@@ -327,7 +332,7 @@ impl Daemon {
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.position));
         let shown = events.into_iter().map(|mut event| {
-            event.redact(self.rules(event.stream.category()));
+            event.redact(&Redaction::of(self.rules(event.stream.category())));
             event
         });
         self.page(shown.collect(), query.limit, query.cursor.as_deref())
@@ -388,7 +393,7 @@ impl Daemon {
             hint: None,
             unreachable: false,
         })?;
-        out.redact(rules);
+        out.redact(&Redaction::of(rules));
         Ok(out)
     }
 
@@ -475,7 +480,11 @@ impl Daemon {
             Request::Log(query) => Reply::Log(self.log(query)),
             Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
             Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),
-            Request::Check(_) => Reply::Check(pipeline::check(self.sound)),
+            Request::Check(name) => {
+                let mut found = pipeline::check(self.sound);
+                found.projection.clone_from(name);
+                Reply::Check(found)
+            }
             Request::RetryJob(id) => {
                 let mut jobs = self.pipeline.jobs.iter();
                 let mut job = jobs.find(|job| job.id == *id).unwrap().clone();

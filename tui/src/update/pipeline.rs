@@ -28,6 +28,7 @@ fn ask(app: &mut App, screen: &mut PipelineScreen, what: &str) -> Effects {
     let handler = screen
         .current_handler()
         .map(|handler| handler.handler.clone());
+    screen.asked_of.clone_from(&handler);
     vec![screen.asked.ask(app, what, Request::Pipeline(handler))]
 }
 
@@ -101,6 +102,9 @@ fn enter(app: &mut App, screen: &mut PipelineScreen) -> Effects {
             app.overlay = Some(Overlay::Projection { scroll: 0 });
         }
         Pane::Projections => app.complain("there are no projections"),
+        Pane::Handlers if !screen.has_jobs() => {
+            app.say("its jobs are not loaded; r loads them again");
+        }
         Pane::Handlers if screen.jobs().is_empty() => {
             app.say("no job of it is waiting, and none has failed");
         }
@@ -349,6 +353,11 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
         Reply::Pipeline(all) => {
             app.head.position = app.head.position.max(all.head);
             screen.set(all);
+            screen.jobs_of = screen.asked_of.clone();
+            // Another handler stands at the selected row now.
+            if !screen.has_jobs() {
+                return look(app, screen);
+            }
             return Vec::new();
         }
         Reply::Check(found) => {

@@ -337,3 +337,26 @@ fn a_stream_whose_jobs_move_is_looked_at_again() {
     later(&mut moves, 12);
     assert_eq!(asked(&moves), 1, "one look at a time");
 }
+
+/// While the daemon takes its time, the jobs of one handler never stand for those of another, nor does their absence.
+#[test]
+fn jobs_of_another_handler_are_never_shown() {
+    let mut harness = Harness::new((120, 40), Daemon::sarah())
+        .press("p tab")
+        .silent();
+    harness.send(Msg::Key("down".to_owned()));
+    assert!(harness.pipeline().current_handler().is_some());
+    assert!(harness.pipeline().jobs().is_empty());
+    let screen = harness.screen();
+    assert!(screen.contains("loading the jobs"), "{screen}");
+    assert!(!screen.contains("none has failed"), "{screen}");
+    harness.effects.clear();
+    harness.send(Msg::Key("A".to_owned()));
+    harness.send(Msg::Key("esc".to_owned()));
+    harness.send(Msg::Key("R".to_owned()));
+    let asks = harness
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Ask { .. }));
+    assert!(!asks, "a job that is not shown is not retried");
+}

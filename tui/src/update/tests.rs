@@ -419,3 +419,44 @@ fn what_a_time_leaves_out_is_said_until_the_next_move() {
     let harness = harness.press("right left");
     assert!(harness.stream().warnings().is_empty());
 }
+
+#[test]
+fn the_state_pane_scrolls_when_it_is_in_focus() {
+    let harness = Harness::new((80, 24), Daemon::sarah()).press("enter");
+    let revision = harness.stream().revision();
+    let screen = harness.screen();
+    assert!(screen.contains("more below"), "{screen}");
+    let harness = harness.press("tab G");
+    let screen = harness.screen();
+    assert!(screen.contains("+ deleted_at"), "{screen}");
+    assert!(!screen.contains("more below"), "{screen}");
+    // The cursor has not moved; the arrows to the sides still move it.
+    assert_eq!(harness.stream().revision(), revision);
+    let harness = harness.press("g down up left left");
+    assert!(harness.stream().revision() < revision);
+}
+
+#[test]
+fn which_moment_a_time_of_day_came_to_is_said() {
+    let harness = Harness::new((120, 40), Daemon::sarah()).press("enter t");
+    let screen = harness.screen();
+    assert!(
+        screen.contains("read as of the cursor's day, Mon Mar 24 2025"),
+        "{screen}"
+    );
+    let harness = harness.type_text("15:46").press("enter");
+    let notice = harness.model.app.notice.as_ref().unwrap();
+    assert_eq!(
+        notice.text,
+        "as of Mon Mar 24 2025 15:46:59.999999 UTC: revision 3"
+    );
+}
+
+#[test]
+fn a_step_along_the_time_axis_never_stands_still() {
+    let mut harness = Harness::new((120, 40), Daemon::sarah()).press("enter home");
+    for _ in 0..60 {
+        harness = harness.press("shift-right");
+    }
+    assert_eq!(harness.stream().revision(), harness.stream().head());
+}

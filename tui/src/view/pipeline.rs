@@ -11,6 +11,7 @@ use super::{centred, failure, first_row, loading, pane, projections};
 use crate::client::{Pipeline, is_set_up};
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::model::{App, Remote};
+use crate::request::Slot;
 use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
 
@@ -195,12 +196,29 @@ fn draw_jobs(
         .current_handler()
         .map(|handler| format!(" of {}", safe(&handler.handler)))
         .unwrap_or_default();
-    let title = format!("jobs{of} · {}{more} not done", all.jobs.len());
+    let jobs = screen.jobs();
+    let title = if screen.has_jobs() {
+        format!("jobs{of} · {}{more} not done", jobs.len())
+    } else {
+        format!("jobs{of}")
+    };
     let title = cut(&title, usize::from(area.width).saturating_sub(6));
     let block = pane(theme, &title, screen.pane == Pane::Jobs);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    if all.jobs.is_empty() {
+    if !screen.has_jobs() {
+        let text = if screen.asked.has(Slot::Pipeline) {
+            "loading the jobs …"
+        } else {
+            "the jobs are not loaded; press r to load them"
+        };
+        return centred(
+            frame,
+            inner,
+            &[(text.to_owned(), theme.style(Token::Muted))],
+        );
+    }
+    if jobs.is_empty() {
         let text = "no job is waiting, and none has failed".to_owned();
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
     }
@@ -212,9 +230,8 @@ fn draw_jobs(
     let [list, detail] =
         Layout::vertical([Constraint::Min(1), Constraint::Length(below)]).areas(inner);
     let height = usize::from(list.height);
-    let first = first_row(screen.job, all.jobs.len(), height);
-    let lines: Vec<Line<'_>> = all
-        .jobs
+    let first = first_row(screen.job, jobs.len(), height);
+    let lines: Vec<Line<'_>> = jobs
         .iter()
         .enumerate()
         .skip(first)

@@ -16,9 +16,9 @@ const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
 fn stream() -> Value {
     json!({
         "type": "string",
-        "minLength": 3,
+        "minLength": 1,
         "maxLength": STREAM_NAME_BYTES_MAX,
-        "pattern": format!("^[^-{UNSAFE}{SPACE}?#]+-[^{UNSAFE}{SPACE}?#]+$"),
+        "pattern": format!("^[^-{UNSAFE}{SPACE}?#]+(-[^{UNSAFE}{SPACE}?#]+)?$"),
         "examples": ["user-42"],
     })
 }
@@ -31,8 +31,11 @@ fn id() -> Value {
 pub(super) fn of_parameter(operation: &str, place: &str, name: &str) -> Option<Value> {
     Some(match (place, name) {
         ("path" | "query", "stream") => stream(),
-        ("path", "event_id") => json!({"minLength": 1}),
-        ("path", "key" | "name" | "category") => json!({"minLength": 1}),
+        ("path", "event_id") => json!({"minLength": 1, "examples": ["order-1-placed"]}),
+        ("path", "key") => json!({"minLength": 1, "examples": ["user-42"]}),
+        ("path", "name") => json!({"minLength": 1, "examples": ["users"]}),
+        ("path", "category") => json!({"minLength": 1, "examples": ["user"]}),
+        ("path", "id") => json!({"examples": [1]}),
         ("query", "limit") => json!({
             "minimum": 1, "maximum": limits::PAGE_ITEMS_MAX, "default": limits::PAGE_ITEMS_DEFAULT,
         }),
@@ -124,14 +127,14 @@ pub(super) fn example(schema: &str) -> Option<Value> {
     Some(match schema {
         "CommandIn" => json!({
             "type": "SuspendUser", "payload": {}, "actor": "ops:maria", "reason": "chargeback",
-            "expected_revision": 7,
+            "expected_revision": "any",
         }),
         "AppendIn" => json!({
-            "expected_revision": "no_stream",
+            "expected_revision": "any",
             "events": [{"event_type": "OrderPlaced", "data": {"total": 12.5}, "actor": "shop"}],
         }),
         "WhatIfIn" => json!({
-            "stream": "user-42", "at_revision": 3,
+            "stream": "user-42", "at_revision": 2,
             "do": [{"command": {"type": "ReactivateUser", "actor": "ops:maria"}}],
         }),
         "BackfillIn" => json!({
@@ -139,4 +142,20 @@ pub(super) fn example(schema: &str) -> Option<Value> {
         }),
         _ => return None,
     })
+}
+
+/// Examples of bodies that are no JSON.
+pub(super) fn example_of_body(operation: &str, media_type: &str) -> Option<Value> {
+    const RECORD: &str = "{\"id\":\"17\",\"what\":\"Paid\",\"total\":12.5}\n";
+    const MAPPING: &str =
+        "[[rule]]\nstream = \"order-{/id}\"\ntype = \"{/what}\"\ndata = { total = \"{/total}\" }\n";
+    match (operation, media_type) {
+        ("import_events", "application/x-ndjson") => Some(json!(
+            "{\"stream\":\"order-17\",\"event_type\":\"OrderPlaced\",\"data\":{\"total\":12.5}}\n"
+        )),
+        ("import_events", "multipart/form-data") => {
+            Some(json!({"mapping": MAPPING, "records": RECORD}))
+        }
+        _ => None,
+    }
 }

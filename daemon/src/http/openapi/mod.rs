@@ -116,6 +116,14 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             constraints::add(schema, keywords);
         }
     }
+    let bodies = operation
+        .get_mut("requestBody")
+        .map(|body| entries(&mut body["content"]));
+    for (media_type, body) in bodies.into_iter().flatten() {
+        if let Some(example) = constraints::example_of_body(&id, media_type) {
+            body["example"] = example;
+        }
+    }
     responses::complete(operation);
     if operation.get("description").is_none_or(Value::is_null) {
         let summary = operation["summary"].as_str().unwrap_or_default();

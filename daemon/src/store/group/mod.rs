@@ -1,6 +1,6 @@
 //! Group commit: requests that wait together share one commit, led by one of their callers.
 //!
-//! Owns the queue and who leads. There is no thread for it: the first caller that finds nobody leading takes what waits, in
+//! Owns the queue and who leads. There is no thread for it: the first caller that finds no leader takes what waits, in
 //! the order in which it was submitted, and commits it where it stands, so that a lone caller pays for no switch between
 //! threads. Once its own request is answered it goes; what waits by then is led by a thread of the runtime's until nothing
 //! does. Knows nothing of what a request says.

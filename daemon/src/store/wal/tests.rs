@@ -128,7 +128,7 @@ fn a_log_that_is_not_there_is_no_new_one() {
         payloads(&empty, places[1]),
         Err(WalError::Missing { .. })
     ));
-    // What a crash left of a log that was just being made is in nobody's way.
+    // What a crash left of a log that was just being made does not get in the way.
     let (half, wal, _) = filled(&[]);
     drop(wal);
     open(&half, None).unwrap();
