@@ -82,7 +82,8 @@ struct Figures {
 fn figures(mut times: Vec<Duration>, since: Instant) -> Figures {
     let seconds = since.elapsed().as_secs_f64();
     times.sort_unstable();
-    let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_secs_f64() * 1e6;
+    let at =
+        |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_secs_f64() * 1e6;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let per_second = times.len() as f64 / seconds;
     Figures {
@@ -252,7 +253,12 @@ async fn main() {
         "{:<36} {:>12} {:>10} {:>10}",
         "", "per second", "p50 µs", "p99 µs"
     );
-    let names = ["1 caller, bare file", "1 caller, the store", "64 callers, bare file", "64 callers, the store"];
+    let names = [
+        "1 caller, bare file",
+        "1 caller, the store",
+        "64 callers, bare file",
+        "64 callers, the store",
+    ];
     for (name, rounds) in names.iter().zip(&found) {
         println!(
             "{name:<36} {:>12.0} {:>10.0} {:>10.0}",

@@ -66,8 +66,9 @@ struct Sealed<'v, V> {
     filter: &'v JobFilter,
     direction: Direction,
     ready: std::vec::IntoIter<Job>,
-    /// Where the next ones begin; `None` at the end.
-    next: Option<Option<u64>>,
+    /// Where the next ones begin.
+    from: Option<u64>,
+    at_end: bool,
 }
 
 impl<'v, V: SealedView> Sealed<'v, V> {
@@ -82,7 +83,8 @@ impl<'v, V: SealedView> Sealed<'v, V> {
             filter,
             direction,
             ready: Vec::new().into_iter(),
-            next: Some(from),
+            from,
+            at_end: false,
         }
     }
 
@@ -93,15 +95,16 @@ impl<'v, V: SealedView> Sealed<'v, V> {
                     return Ok(Some(job));
                 }
             }
-            let Some(from) = self.next.take() else {
+            if self.at_end {
                 return Ok(None);
-            };
+            }
+            let from = self.from;
             let page =
                 self.view
                     .sealed
                     .jobs(self.filter, from, self.direction, CHUNK, CHUNK as u64)?;
             self.ready = page.jobs.into_iter();
-            self.next = page.next.map(Some);
+            (self.from, self.at_end) = (page.next, page.next.is_none());
         }
     }
 }

@@ -22,8 +22,9 @@ struct ByName<'v, V> {
     sealed: &'v V,
     filter: StreamFilter,
     ready: std::vec::IntoIter<StreamInfo>,
-    /// Where the next ones begin; `None` at the end.
-    next: Option<Option<StreamCursor>>,
+    /// Where the next ones begin.
+    after: Option<StreamCursor>,
+    at_end: bool,
 }
 
 impl<'v, V: SealedView> ByName<'v, V> {
@@ -36,7 +37,8 @@ impl<'v, V: SealedView> ByName<'v, V> {
                 ..StreamFilter::default()
             },
             ready: Vec::new().into_iter(),
-            next: Some(after.map(|name| StreamCursor::AfterName(name.to_owned()))),
+            after: after.map(|name| StreamCursor::AfterName(name.to_owned())),
+            at_end: false,
         }
     }
 
@@ -45,15 +47,17 @@ impl<'v, V: SealedView> ByName<'v, V> {
             if let Some(info) = self.ready.next() {
                 return Ok(Some(info));
             }
-            let Some(cursor) = self.next.take() else {
+            if self.at_end {
                 return Ok(None);
-            };
+            }
+            let cursor = self.after.take();
             let order = StreamOrder::Name;
             let page = self
                 .sealed
                 .streams(&self.filter, order, cursor, CHUNK, u64::MAX)?;
             self.ready = page.streams.into_iter();
-            self.next = page.next.map(Some);
+            self.at_end = page.next.is_none();
+            self.after = page.next;
         }
     }
 }
@@ -123,12 +127,12 @@ pub(super) fn by_name<V: SealedView>(
 pub(super) fn recent<V: SealedView>(
     view: &MergedView<V>,
     filter: &StreamFilter,
-    after: Option<StreamCursor>,
+    after: Option<&StreamCursor>,
     limit: usize,
     budget: u64,
 ) -> StoreResult<StreamPage> {
     let (mut before, head) = match after {
-        Some(StreamCursor::BeforePosition { before, head }) => (before, head),
+        Some(StreamCursor::BeforePosition { before, head }) => (*before, *head),
         _ => (view.head().position.next(), view.head().position),
     };
     let mut page = StreamPage::default();

@@ -1,15 +1,12 @@
 //! What is particular to this store: whatever is sealed and whatever is not, every read is that of a store that has no tail.
 
-use std::path::Path;
-
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use super::*;
 use crate::store::frame::samples::{HANDLERS, History, Random, STREAMS, key, stream};
 use crate::store::redb::RedbStore;
-use crate::store::write::WriteTxn;
-use crate::store::write::{self};
+use crate::store::write;
 use crate::store::{
     DecisionFilter, Direction, JobFilter, LateRange, LogFilter, StreamCursor, StreamFilter,
     StreamInfo, StreamOrder,

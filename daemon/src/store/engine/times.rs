@@ -5,6 +5,7 @@ use whodunit_core::time::Timestamp;
 
 use super::view::{MergedView, SealedView};
 use crate::store::redb::bucket;
+use crate::store::tail::StreamTail;
 use crate::store::{Density, StoreError};
 
 /// Counts of a stream's (or the log's) events in equal parts of the time they span.
@@ -22,7 +23,7 @@ pub(super) fn density<V: SealedView>(
             .collect(),
         Some(stream) => {
             let found = view.tail.streams().get(stream);
-            let entries = found.into_iter().flat_map(|found| found.entries());
+            let entries = found.into_iter().flat_map(StreamTail::entries);
             entries
                 .map(|(_, effective)| effective.as_micros())
                 .collect()

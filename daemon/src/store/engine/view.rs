@@ -133,7 +133,7 @@ impl<V: SealedView> View for MergedView<V> {
             return self.sealed.stream_events(stream, from, direction, limit);
         };
         let mut events = Vec::new();
-        let mut take = |from: Revision, up: bool, events: &mut Vec<Event>| -> StoreResult<()> {
+        let take = |from: Revision, up: bool, events: &mut Vec<Event>| -> StoreResult<()> {
             let mut revision = from;
             while events.len() < limit
                 && let Some(event) = self.in_tail(stream, revision)
@@ -242,13 +242,12 @@ impl<V: SealedView> View for MergedView<V> {
             return Ok(found);
         }
         // Those that are sealed and were looked at, at least.
-        let mut looked_at = found.count;
-        for (revision, recorded_at) in own.late(range.after, range.to) {
+        let late = own.late(range.after, range.to);
+        for (looked_at, (revision, recorded_at)) in (found.count..).zip(late) {
             if looked_at >= budget {
                 found.unseen_from = Some(revision);
                 break;
             }
-            looked_at += 1;
             if range.recorded_by.is_none_or(|at| recorded_at <= at) {
                 found.count += 1;
                 if found.revisions.len() < limit {
@@ -336,7 +335,7 @@ impl<V: SealedView> View for MergedView<V> {
     ) -> StoreResult<StreamPage> {
         match order {
             StreamOrder::Name => lists::by_name(self, filter, after, limit, budget),
-            StreamOrder::Recent => lists::recent(self, filter, after, limit, budget),
+            StreamOrder::Recent => lists::recent(self, filter, after.as_ref(), limit, budget),
         }
     }
 
