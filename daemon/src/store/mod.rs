@@ -9,6 +9,7 @@
 
 mod chain;
 pub mod disk;
+pub mod engine;
 mod error;
 mod frame;
 mod group;

@@ -14,6 +14,7 @@ use whodunit_core::time::Timestamp;
 
 use super::file::File;
 use super::view::RedbView;
+use crate::store::engine::SealedView;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
     JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, Snapshot, StoreError,
@@ -21,7 +22,7 @@ use crate::store::{
 };
 
 /// A view, and the file whose damage its errors name.
-pub(super) struct GuardedView {
+pub(crate) struct GuardedView {
     view: RedbView,
     file: Arc<File>,
 }
@@ -39,6 +40,13 @@ macro_rules! guarded {
             self.file.guarded(|| self.view.$name($($arg),*))
         }
     )*};
+}
+
+impl SealedView for GuardedView {
+    guarded! {
+        fn holds(category: &str, key: &UniqueKey, at: Position) -> Vec<KeyHold>;
+        fn each_time(stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> ();
+    }
 }
 
 impl View for GuardedView {

@@ -15,6 +15,7 @@ pub(crate) mod opening;
 mod query;
 mod recent;
 mod record;
+pub(crate) mod sealed;
 mod tables;
 mod view;
 mod writer;
@@ -27,11 +28,14 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, Storag
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
+pub(crate) use self::density::bucket;
 use self::file::{File, check_format, open_error};
 use self::guarded_view::GuardedView;
 pub use self::opening::NewStore;
 use self::opening::Opened;
+pub(crate) use self::query::passes;
 use self::view::RedbView;
+pub(crate) use self::view::stream_passes;
 use self::writer::{Request, Write};
 use super::disk::pages::PageFile;
 use super::disk::{Disk, RealDisk, StoreId};

@@ -3,6 +3,8 @@
 //! Owns every read. A view holds a read transaction, so it sees one state of the log however long it lives, and never
 //! waits for the writer.
 
+use std::sync::Arc;
+
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
@@ -18,9 +20,10 @@ use super::key_view::KeyHolds;
 use super::query::{candidates, passes};
 use super::record::{decode_decision, decode_event, decode_stream};
 use super::tables::{
-    CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, LATE_EVENTS, SNAPSHOTS,
+    BY_TIME, CATEGORIES, COMMAND_IDS, DECISIONS, EVENT_IDS, EVENTS, LATE_EVENTS, SNAPSHOTS,
     STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS,
 };
+use crate::store::engine::SealedView;
 use crate::store::write::missing;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
@@ -31,16 +34,21 @@ use crate::store::{
 type StoreResult<T> = Result<T, StoreError>;
 
 /// A read view of the file.
-pub(super) struct RedbView {
-    txn: ReadTransaction,
+pub(crate) struct RedbView {
+    txn: Arc<ReadTransaction>,
     head: Head,
     stop: Stop,
 }
 
 impl RedbView {
     pub(super) fn open(database: &Database) -> StoreResult<Self> {
+        let txn = database.begin_read().map_err(engine("reading the head"))?;
+        Self::of(Arc::new(txn))
+    }
+
+    /// A view of what a transaction sees.
+    pub(super) fn of(txn: Arc<ReadTransaction>) -> StoreResult<Self> {
         let doing = "reading the head";
-        let txn = database.begin_read().map_err(engine(doing))?;
         let position = {
             let events = txn.open_table(EVENTS).map_err(engine(doing))?;
             events
@@ -559,6 +567,39 @@ impl View for RedbView {
     }
 }
 
+impl SealedView for RedbView {
+    fn holds(&self, category: &str, key: &UniqueKey, at: Position) -> StoreResult<Vec<KeyHold>> {
+        let mut found = Vec::new();
+        KeyHolds::open(&self.txn, category, key)?.find_back(&mut |hold| {
+            if hold.since <= at {
+                found.push(hold.clone());
+            }
+            false
+        })?;
+        Ok(found)
+    }
+
+    fn each_time(&self, stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> StoreResult<()> {
+        let Some(stream) = stream else {
+            let doing = "reading the time index";
+            let index = self.txn.open_table(BY_TIME).map_err(engine(doing))?;
+            for entry in index.iter().map_err(engine(doing))? {
+                self.stop.check()?;
+                each(entry.map_err(engine(doing))?.1.value());
+            }
+            return Ok(());
+        };
+        let Some(number) = self.number(stream)? else {
+            return Ok(());
+        };
+        let all = (0, u64::MAX);
+        self.for_each_entry(number, all, Direction::Forward, &mut |_, _, effective| {
+            each(effective);
+            Ok(true)
+        })
+    }
+}
+
 impl RedbView {
     pub(super) fn stream_number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
         self.number(stream)
@@ -612,7 +653,7 @@ impl RedbView {
     }
 }
 
-pub(super) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
+pub(crate) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
     filter
         .category
         .as_deref()
