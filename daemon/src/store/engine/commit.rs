@@ -11,7 +11,7 @@ use whodunit_core::time::Timestamp;
 use super::ground::Ground;
 use super::shared::{FrameEnd, Published, Shared};
 use crate::store::group::Commit;
-use crate::store::redb::sealed::Mark;
+use crate::store::redb::sealed::{Mark, SealedRead};
 use crate::store::write::{self, Batch, Weight};
 use crate::store::{
     Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, StoreError, frame,
@@ -90,6 +90,8 @@ impl Request {
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) announce: watch::Sender<Head>,
+    /// What is sealed, open for planning, as long as it is the same.
+    pub(super) lookup: Option<(Arc<SealedRead>, Box<dyn write::JobLookup + Send>)>,
     /// Batches that are published and stand in no frame: losing them in a crash harms nothing. The next frame has them.
     pub(super) unwritten: Vec<Arc<Batch>>,
     pub(super) buffer: Vec<u8>,
@@ -131,7 +133,15 @@ impl Committer {
                 source: cause.into(),
             })?;
         let published = self.shared.published().ok_or(StoreError::Closed)?;
-        let mut ground = Ground::new(&*published.sealed, published.tail.clone());
+        let (_, lookup) = match self.lookup.take() {
+            Some(open) if Arc::ptr_eq(&open.0, &published.sealed) => self.lookup.insert(open),
+            _ => {
+                let sealed = Arc::clone(&published.sealed);
+                let lookup = sealed.lookup();
+                self.lookup.insert((sealed, lookup))
+            }
+        };
+        let mut ground = Ground::new(&**lookup, published.tail.clone());
         let mut heaviest = Weight::Nothing;
         for request in group {
             let (reply, weight) = request.perform(&mut ground)?;

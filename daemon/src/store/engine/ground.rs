@@ -17,7 +17,7 @@ use crate::store::{Head, Job, KeyHold, StoreError, StreamInfo};
 type StoreResult<T> = Result<T, StoreError>;
 
 /// The log, with what is being written to it.
-pub(super) struct Ground<'s, S> {
+pub(super) struct Ground<'s, S: ?Sized> {
     sealed: &'s S,
     /// The tail, with what is being written.
     pub(super) tail: Tail,
@@ -25,7 +25,7 @@ pub(super) struct Ground<'s, S> {
     pub(super) batches: Vec<Arc<Batch>>,
 }
 
-impl<'s, S: JobLookup> Ground<'s, S> {
+impl<'s, S: JobLookup + ?Sized> Ground<'s, S> {
     pub(super) fn new(sealed: &'s S, tail: Tail) -> Self {
         Self {
             sealed,
@@ -35,7 +35,7 @@ impl<'s, S: JobLookup> Ground<'s, S> {
     }
 }
 
-impl<S: JobLookup> WriteTxn for Ground<'_, S> {
+impl<S: JobLookup + ?Sized> WriteTxn for Ground<'_, S> {
     fn apply(&mut self, batch: &Batch) -> StoreResult<()> {
         if *batch != Batch::default() {
             let batch = Arc::new(batch.clone());
@@ -50,7 +50,7 @@ fn event(found: &EventRef) -> Event {
     Event::clone(found)
 }
 
-impl<S: JobLookup> Lookup for Ground<'_, S> {
+impl<S: JobLookup + ?Sized> Lookup for Ground<'_, S> {
     fn head(&self) -> StoreResult<Head> {
         Ok(self.tail.head())
     }
@@ -111,7 +111,7 @@ impl<S: JobLookup> Lookup for Ground<'_, S> {
     }
 }
 
-impl<S: JobLookup> JobLookup for Ground<'_, S> {
+impl<S: JobLookup + ?Sized> JobLookup for Ground<'_, S> {
     fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         match self.tail.jobs().get(id) {
             Some(JobState::Is(job)) => Ok(Some(job.clone())),

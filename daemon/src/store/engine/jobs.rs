@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
-use whodunit_core::ids::StreamName;
+use whodunit_core::ids::{Position, StreamName};
 
 use super::view::{MergedView, SealedView};
 use crate::store::tail::JobState;
-use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, StoreError, View};
+use crate::store::{
+    Direction, HandlerCounts, Job, JobFilter, JobPage, ReadJobs, Stoppable, StoreError,
+};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -30,6 +32,23 @@ pub(super) fn job<V: SealedView>(view: &MergedView<V>, id: u64) -> StoreResult<O
         JobStatus::Processing | JobStatus::Completed | JobStatus::Failed => None,
     };
     Ok(Some(job))
+}
+
+/// All jobs of an event that are kept.
+pub(super) fn of_event<V: SealedView>(
+    view: &MergedView<V>,
+    position: Position,
+) -> StoreResult<Vec<Job>> {
+    let sealed = view.sealed.jobs_of_event(position)?;
+    let mut ids: Vec<u64> = sealed.iter().map(|job| job.id).collect();
+    ids.extend(view.tail.jobs().of_event(position));
+    ids.sort_unstable();
+    ids.dedup();
+    let mut jobs = Vec::new();
+    for id in ids {
+        jobs.extend(job(view, id)?);
+    }
+    Ok(jobs)
 }
 
 /// Id of the first job of a handler and stream that is not completed.

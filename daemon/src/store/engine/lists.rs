@@ -8,8 +8,8 @@ use super::view::{MergedView, SealedView, is_rejected};
 use crate::store::redb::stream_passes;
 use crate::store::tail::StreamTail;
 use crate::store::{
-    CategoryInfo, DecisionFilter, DecisionPage, Direction, StoreError, StreamCursor, StreamFilter,
-    StreamInfo, StreamOrder, StreamPage, View,
+    CategoryInfo, DecisionFilter, DecisionPage, Direction, Stoppable, StoreError, StreamCursor,
+    StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -317,4 +317,28 @@ fn decisions_in_tail<V: SealedView>(
         }
     }
     Ok(())
+}
+
+pub(super) fn rejection_before<V: SealedView>(
+    view: &MergedView<V>,
+    position: Position,
+) -> StoreResult<u64> {
+    let (base, head) = (view.tail.base().decision, view.head().decision);
+    let sealed = view.sealed.rejection_before(position)?;
+    if sealed < base {
+        return Ok(sealed);
+    }
+    // All that are sealed stand before it.
+    let mut last = None;
+    let own = (base + 1..=head).filter_map(|sequence| view.tail.decision(sequence));
+    for decision in own.filter(|decision| is_rejected(decision)) {
+        if decision.place() >= position {
+            return match last {
+                Some(last) => Ok(last),
+                None => view.sealed.last_rejection(),
+            };
+        }
+        last = Some(decision.sequence);
+    }
+    Ok(head)
 }

@@ -33,7 +33,6 @@ use super::redb::StoreOptions;
 use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
 use super::wal::{Directory, FILE_BYTES, Recovered, Wal, WalOptions};
-use super::write::Lookup;
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
     Store, StoreError, StoreStats, View, frame,
@@ -160,6 +159,7 @@ impl LoggedStore {
         let committer = Committer {
             shared: Arc::clone(&shared),
             announce,
+            lookup: None,
             unwritten: Vec::new(),
             buffer: Vec::new(),
         };
@@ -183,7 +183,12 @@ impl LoggedStore {
     fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         let is_new = published.tail.streams().get(&snapshot.stream).is_some();
-        if (is_new || published.sealed.stream(&snapshot.stream)?.is_some())
+        if (is_new
+            || published
+                .sealed
+                .lookup()
+                .stream(&snapshot.stream)?
+                .is_some())
             && self.shared.snapshots.keep(snapshot)
         {
             self.shared.seal();
@@ -214,7 +219,7 @@ impl LoggedStore {
 fn replay(file: &SealedFile, mark: Mark, recovered: &Recovered) -> Result<Published, StoreError> {
     let sealed = file.read()?;
     let mut published = Published {
-        tail: Tail::new(sealed.head()?),
+        tail: Tail::new(sealed.head()),
         sealed: Arc::new(sealed),
         frames: imbl::Vector::new(),
         sealed_batches: 0,

@@ -2,7 +2,6 @@
 
 use super::shared::{Published, Shared};
 use crate::store::StoreError;
-use crate::store::write::Lookup;
 
 /// Seals whenever it is woken, until it is told to end.
 pub(super) fn run(shared: &Shared) {
@@ -42,7 +41,7 @@ fn seal(shared: &Shared) -> Result<(), StoreError> {
     shared.snapshots.written(&snapshots);
     let sealed = shared.file.read()?;
     let rest = before.tail.without_first(count);
-    if sealed.head()? != rest.base() {
+    if sealed.head() != rest.base() {
         return Err(StoreError::Damaged {
             place: "the store's file".to_owned(),
             detail: "it does not end where it was sealed to".to_owned(),

@@ -4,6 +4,7 @@
 //! all stand behind the sealed ones, and merged where they do not (`lists`). A view sees one state of the log however
 //! long it lives, and never waits for a writer.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::command::{Decision, Outcome};
@@ -19,8 +20,9 @@ use crate::store::redb::passes;
 use crate::store::tail::{EventRef, Tail};
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
-    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, Snapshot, StoreError,
-    StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
+    StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -32,6 +34,9 @@ pub(crate) trait SealedView: View {
 
     /// The times of a stream's events (effective ones), or of all events (recorded ones), in any order.
     fn each_time(&self, stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> StoreResult<()>;
+
+    /// The sequence of the last rejection; 0 when there is none.
+    fn last_rejection(&self) -> StoreResult<u64>;
 }
 
 /// A view of both.
@@ -102,26 +107,23 @@ impl<V: SealedView> MergedView<V> {
     }
 }
 
+impl<V: SealedView> Stoppable for MergedView<V> {
+    fn stop(&self) -> &Stop {
+        self.sealed.stop()
+    }
+}
+
 impl<V: SealedView> View for MergedView<V> {
     fn head(&self) -> Head {
         self.tail.head()
     }
 
-    fn stop(&self) -> &Stop {
-        self.sealed.stop()
-    }
-
     fn set_stop(&mut self, stop: Stop) {
         self.sealed.set_stop(stop);
     }
+}
 
-    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
-        match self.tail.streams().get(stream) {
-            Some(found) => Ok(Some(found.info().clone())),
-            None => self.sealed.stream(stream),
-        }
-    }
-
+impl<V: SealedView> ReadEvents for MergedView<V> {
     fn stream_events(
         &self,
         stream: &StreamName,
@@ -171,103 +173,30 @@ impl<V: SealedView> View for MergedView<V> {
         stream: &StreamName,
         from: Revision,
         to: Revision,
-        each: &mut dyn FnMut(Event) -> bool,
+        each: &mut dyn FnMut(Event) -> StoreResult<ControlFlow<()>>,
     ) -> StoreResult<()> {
         let Some(first) = self.first_in_tail(stream) else {
             return self.sealed.for_each_event(stream, from, to, each);
         };
-        let mut goes_on = true;
+        let mut goes_on = ControlFlow::Continue(());
         if from < first {
             let sealed_to = to.min(Revision(first.0 - 1));
             self.sealed
                 .for_each_event(stream, from, sealed_to, &mut |event| {
-                    goes_on = each(event);
-                    goes_on
+                    goes_on = each(event)?;
+                    Ok(goes_on)
                 })?;
         }
         let mut revision = from.max(first);
-        while goes_on
+        while goes_on.is_continue()
             && revision <= to
             && let Some(event) = self.in_tail(stream, revision)
         {
             self.stop().check()?;
-            goes_on = each(Event::clone(event));
+            goes_on = each(Event::clone(event))?;
             revision = revision.next();
         }
         Ok(())
-    }
-
-    fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> StoreResult<Option<Revision>> {
-        let found = self.tail.streams().get(stream);
-        let own = found.and_then(|found| found.last_where(|(_, effective)| effective <= at));
-        match (own, self.first_in_tail(stream)) {
-            (Some(own), _) => Ok(Some(own)),
-            (None, None) => self.sealed.revision_as_of(stream, at),
-            (None, Some(_)) => {
-                let sealed = self.sealed.revision_as_of(stream, at)?;
-                Ok(Some(sealed.unwrap_or(Revision::ZERO)))
-            }
-        }
-    }
-
-    fn revision_at(
-        &self,
-        stream: &StreamName,
-        position: Position,
-    ) -> StoreResult<Option<Revision>> {
-        let found = self.tail.streams().get(stream);
-        let own = found.and_then(|found| found.last_where(|(own, _)| own <= position));
-        match (own, self.first_in_tail(stream)) {
-            (Some(own), _) => Ok(Some(own)),
-            (None, None) => self.sealed.revision_at(stream, position),
-            (None, Some(_)) => {
-                let sealed = self.sealed.revision_at(stream, position)?;
-                Ok(Some(sealed.unwrap_or(Revision::ZERO)))
-            }
-        }
-    }
-
-    fn late_events(
-        &self,
-        stream: &StreamName,
-        range: LateRange,
-        limit: usize,
-        budget: u64,
-    ) -> StoreResult<LateEvents> {
-        let mut found = self.sealed.late_events(stream, range, limit, budget)?;
-        let Some(own) = self.tail.streams().get(stream) else {
-            return Ok(found);
-        };
-        if found.unseen_from.is_some() || range.after >= range.to {
-            return Ok(found);
-        }
-        // Those that are sealed and were looked at, at least.
-        let late = own.late(range.after, range.to);
-        for (looked_at, (revision, recorded_at)) in (found.count..).zip(late) {
-            if looked_at >= budget {
-                found.unseen_from = Some(revision);
-                break;
-            }
-            if range.recorded_by.is_none_or(|at| recorded_at <= at) {
-                found.count += 1;
-                if found.revisions.len() < limit {
-                    found.revisions.push(revision);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn effective_at(
-        &self,
-        stream: &StreamName,
-        revision: Revision,
-    ) -> StoreResult<Option<Timestamp>> {
-        let found = self.tail.streams().get(stream);
-        match found.and_then(|found| found.entry(revision)) {
-            Some((_, effective_at)) => Ok(Some(effective_at)),
-            None => self.sealed.effective_at(stream, revision),
-        }
     }
 
     fn log(
@@ -318,10 +247,109 @@ impl<V: SealedView> View for MergedView<V> {
         }
     }
 
+    fn event_at_revision(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> StoreResult<Option<Event>> {
+        match self.in_tail(stream, revision) {
+            Some(event) => Ok(Some(Event::clone(event))),
+            None => self.sealed.event_at_revision(stream, revision),
+        }
+    }
+
     fn event_by_id(&self, event_id: &str) -> StoreResult<Option<Event>> {
         match self.tail.event_by_id(event_id) {
             Some(event) => Ok(Some(Event::clone(event))),
             None => self.sealed.event_by_id(event_id),
+        }
+    }
+}
+
+impl<V: SealedView> ReadTimes for MergedView<V> {
+    fn revision_as_of(&self, stream: &StreamName, at: Timestamp) -> StoreResult<Option<Revision>> {
+        let found = self.tail.streams().get(stream);
+        let own = found.and_then(|found| found.last_where(|(_, effective)| effective <= at));
+        match (own, self.first_in_tail(stream)) {
+            (Some(own), _) => Ok(Some(own)),
+            (None, None) => self.sealed.revision_as_of(stream, at),
+            (None, Some(_)) => {
+                let sealed = self.sealed.revision_as_of(stream, at)?;
+                Ok(Some(sealed.unwrap_or(Revision::ZERO)))
+            }
+        }
+    }
+
+    fn revision_at(
+        &self,
+        stream: &StreamName,
+        position: Position,
+    ) -> StoreResult<Option<Revision>> {
+        let found = self.tail.streams().get(stream);
+        let own = found.and_then(|found| found.last_where(|(own, _)| own <= position));
+        match (own, self.first_in_tail(stream)) {
+            (Some(own), _) => Ok(Some(own)),
+            (None, None) => self.sealed.revision_at(stream, position),
+            (None, Some(_)) => {
+                let sealed = self.sealed.revision_at(stream, position)?;
+                Ok(Some(sealed.unwrap_or(Revision::ZERO)))
+            }
+        }
+    }
+
+    fn effective_at(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> StoreResult<Option<Timestamp>> {
+        let found = self.tail.streams().get(stream);
+        match found.and_then(|found| found.entry(revision)) {
+            Some((_, effective_at)) => Ok(Some(effective_at)),
+            None => self.sealed.effective_at(stream, revision),
+        }
+    }
+
+    fn late_events(
+        &self,
+        stream: &StreamName,
+        range: LateRange,
+        limit: usize,
+        budget: u64,
+    ) -> StoreResult<LateEvents> {
+        let mut found = self.sealed.late_events(stream, range, limit, budget)?;
+        let Some(own) = self.tail.streams().get(stream) else {
+            return Ok(found);
+        };
+        if found.unseen_from.is_some() || range.after >= range.to {
+            return Ok(found);
+        }
+        // Those that are sealed and were looked at, at least.
+        let late = own.late(range.after, range.to);
+        for (looked_at, (revision, recorded_at)) in (found.count..).zip(late) {
+            if looked_at >= budget {
+                found.unseen_from = Some(revision);
+                break;
+            }
+            if range.recorded_by.is_none_or(|at| recorded_at <= at) {
+                found.count += 1;
+                if found.revisions.len() < limit {
+                    found.revisions.push(revision);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> StoreResult<Density> {
+        times::density(self, stream, buckets)
+    }
+}
+
+impl<V: SealedView> ReadStreams for MergedView<V> {
+    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
+        match self.tail.streams().get(stream) {
+            Some(found) => Ok(Some(found.info().clone())),
+            None => self.sealed.stream(stream),
         }
     }
 
@@ -342,7 +370,9 @@ impl<V: SealedView> View for MergedView<V> {
     fn categories(&self) -> StoreResult<Vec<CategoryInfo>> {
         lists::categories(self)
     }
+}
 
+impl<V: SealedView> ReadDecisions for MergedView<V> {
     fn decisions(
         &self,
         filter: &DecisionFilter,
@@ -367,6 +397,12 @@ impl<V: SealedView> View for MergedView<V> {
         }
     }
 
+    fn rejection_before(&self, position: Position) -> StoreResult<u64> {
+        lists::rejection_before(self, position)
+    }
+}
+
+impl<V: SealedView> ReadKeys for MergedView<V> {
     fn key_holder(
         &self,
         category: &str,
@@ -393,7 +429,9 @@ impl<V: SealedView> View for MergedView<V> {
                 && hold.stream != *except
         }))
     }
+}
 
+impl<V: SealedView> ReadJobs for MergedView<V> {
     fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         jobs::job(self, id)
     }
@@ -409,6 +447,10 @@ impl<V: SealedView> View for MergedView<V> {
         jobs::jobs(self, filter, from, direction, limit, budget)
     }
 
+    fn jobs_of_event(&self, position: Position) -> StoreResult<Vec<Job>> {
+        jobs::of_event(self, position)
+    }
+
     fn first_open_job(&self, handler: &str, stream: &StreamName) -> StoreResult<Option<Job>> {
         match jobs::first_open(self, handler, stream)? {
             Some(id) => self.job(id),
@@ -419,7 +461,9 @@ impl<V: SealedView> View for MergedView<V> {
     fn job_counts(&self) -> StoreResult<Vec<HandlerCounts>> {
         jobs::counts(self)
     }
+}
 
+impl<V: SealedView> ReadSnapshots for MergedView<V> {
     fn snapshot(
         &self,
         stream: &StreamName,
@@ -433,10 +477,6 @@ impl<V: SealedView> View for MergedView<V> {
             (Some(own), _) => Some(own),
             (None, sealed) => sealed,
         })
-    }
-
-    fn density(&self, stream: Option<&StreamName>, buckets: usize) -> StoreResult<Density> {
-        times::density(self, stream, buckets)
     }
 }
 

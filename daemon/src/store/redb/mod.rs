@@ -4,16 +4,11 @@
 
 mod apply;
 pub(crate) mod backend;
-mod density;
 mod file;
 mod guarded_view;
-mod job_view;
-mod key_view;
 mod lookup;
 mod open_tables;
 pub(crate) mod opening;
-mod query;
-mod recent;
 mod record;
 pub(crate) mod sealed;
 mod tables;
@@ -28,14 +23,12 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, Storag
 use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
-pub(crate) use self::density::bucket;
 use self::file::{File, check_format, open_error};
 use self::guarded_view::GuardedView;
 pub use self::opening::NewStore;
 use self::opening::Opened;
-pub(crate) use self::query::passes;
 use self::view::RedbView;
-pub(crate) use self::view::stream_passes;
+pub(crate) use self::view::{bucket, passes, stream_passes};
 use self::writer::{Request, Write};
 use super::disk::pages::PageFile;
 use super::disk::{Disk, RealDisk, StoreId};
@@ -326,5 +319,7 @@ mod model_tests;
 mod opening_tests;
 #[cfg(test)]
 mod query_tests;
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 mod tests;
