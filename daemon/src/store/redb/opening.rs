@@ -16,6 +16,7 @@ use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
 use crate::store::disk::head::{Acknowledged, HeadFile};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
 use crate::store::disk::{Disk, StoreId};
+use crate::store::engine::LOG_NAME;
 use crate::store::{Head, StoreError, View as _};
 
 /// When a store that is not there is made.
@@ -40,12 +41,80 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
 }
 
-/// Opens the store of a data directory, or makes it.
-pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Opened, StoreError> {
-    let at_directory = |error: std::io::Error| StoreError::Engine {
+/// The file of a store, and what is noted beside it; not compared yet.
+pub(super) struct Found {
+    pub(super) database: Database,
+    pub(super) pages: Arc<PageFile>,
+    /// Where the log ends in the file.
+    pub(super) head: Head,
+    pub(super) path: PathBuf,
+    noting: Noting,
+}
+
+/// What is noted beside a store of what it acknowledged, and where.
+#[derive(Clone)]
+pub(super) struct Noting {
+    store: StoreId,
+    path: PathBuf,
+    noted: Option<Acknowledged>,
+    noted_in: PathBuf,
+}
+
+impl Found {
+    /// What is noted beside it.
+    pub(super) fn noting(&self) -> Noting {
+        self.noting.clone()
+    }
+}
+
+fn at_directory(directory: &Path) -> impl Fn(std::io::Error) -> StoreError + Copy + '_ {
+    move |error| StoreError::Engine {
         doing: "opening the data directory",
         source: format!("{}: {error}", directory.display()).into(),
-    };
+    }
+}
+
+/// Opens the store of a data directory, or makes it.
+pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Opened, StoreError> {
+    let found = find(disk, directory, new)?;
+    let (head, id) = (found.head, found.pages.header().store);
+    let acknowledged = found.noting.begin(disk, directory, head)?;
+    Ok(Opened {
+        database: found.database,
+        pages: Some(found.pages),
+        acknowledged: Some(acknowledged),
+        head,
+        id,
+        path: found.path,
+    })
+}
+
+impl Noting {
+    /// Compares where the log ends with what was acknowledged, and begins to note what is from now on.
+    pub(super) fn begin(
+        &self,
+        disk: &dyn Disk,
+        directory: &Path,
+        head: Head,
+    ) -> Result<HeadFile, StoreError> {
+        let now = Acknowledged {
+            store: self.store,
+            head,
+        };
+        if let Some(noted) = self.noted {
+            compare(noted, now, &self.path, &self.noted_in)?;
+        }
+        let acknowledged = HeadFile::begin(disk, &self.noted_in, now);
+        let acknowledged = acknowledged.map_err(at_directory(directory))?;
+        disk.sync_directory(directory)
+            .map_err(at_directory(directory))?;
+        Ok(acknowledged)
+    }
+}
+
+/// Opens the file of a data directory, or makes it.
+pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Found, StoreError> {
+    let at_directory = at_directory(directory);
     disk.make_directory(directory).map_err(at_directory)?;
     let path = directory.join(FILE_NAME);
     let noted_in = directory.join(HEAD_NAME);
@@ -67,22 +136,18 @@ pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<O
     let head = guarded(&path, || {
         naming_damage(Some(&pages), || Ok(RedbView::open(&database)?.head()))
     })?;
-    let id = pages.header().store;
-    let now = Acknowledged { store: id, head };
-    if new == NewStore::WhereNothingIsLeft
-        && let Some(noted) = noted
-    {
-        compare(noted, now, &path, &noted_in)?;
-    }
-    let acknowledged = HeadFile::begin(disk, &noted_in, now).map_err(at_directory)?;
-    disk.sync_directory(directory).map_err(at_directory)?;
-    Ok(Opened {
+    let noting = Noting {
+        store: pages.header().store,
+        path: path.clone(),
+        noted: noted.filter(|_| new == NewStore::WhereNothingIsLeft),
+        noted_in,
+    };
+    Ok(Found {
         database,
-        pages: Some(pages),
-        acknowledged: Some(acknowledged),
+        pages,
         head,
-        id,
         path,
+        noting,
     })
 }
 
@@ -128,11 +193,17 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
     if disk.identity(&noted_in)?.is_some() {
         return Ok(Some(noted_in));
     }
-    let read_models = directory.join(crate::projections::DIRECTORY);
-    let names = match disk.list(&read_models) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        names => names?,
+    let names = |directory: &Path| match disk.list(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
     };
+    // A log whose first file alone was made belongs to a store that never came to be.
+    let log = directory.join(LOG_NAME);
+    if names(&log)?.len() > 1 {
+        return Ok(Some(log));
+    }
+    let read_models = directory.join(crate::projections::DIRECTORY);
+    let names = names(&read_models)?;
     let is_read_model = |name: &String| Path::new(name).extension().is_some_and(|it| it == "redb");
     let read_model = names.into_iter().find(is_read_model);
     Ok(read_model.map(|name| read_models.join(name)))
