@@ -129,8 +129,9 @@ impl Consumer {
         self.unwritten |= matches!(error, ProjectionError::Unwritten { .. });
     }
 
-    /// Opens the file again after a write to it failed, once there is room. Until then the read model answers as it is; what
-    /// was committed without being durable is applied again.
+    /// Opens the file again after a write to it failed, once there is room. Until then the read model answers from the pages
+    /// that the engine holds in memory, and other reads get the failed write as their error; what was committed without being
+    /// durable is applied again.
     fn open_again(&mut self) -> Result<(), ProjectionError> {
         let runner = Arc::clone(&self.runner);
         let Some(files) = runner.files.as_ref().filter(|_| self.unwritten) else {
