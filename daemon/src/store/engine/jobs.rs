@@ -7,9 +7,7 @@ use whodunit_core::ids::{Position, StreamName};
 
 use super::view::{MergedView, SealedView};
 use crate::store::tail::JobState;
-use crate::store::{
-    Direction, HandlerCounts, Job, JobFilter, JobPage, ReadJobs, Stoppable, StoreError,
-};
+use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, Stoppable, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
