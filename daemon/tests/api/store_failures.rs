@@ -183,7 +183,7 @@ impl Store for ReadOnly {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let stats = self.0.stats()?;
         Ok(StoreStats {
-            read_only: true,
+            read_only: Some(ReadOnly::DiskFailed),
             ..stats
         })
     }
@@ -209,6 +209,6 @@ async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
     assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
     let problem = api.get("/v1/ready").await.problem(503, "unavailable");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("restarted"), "{detail}");
+    assert!(detail.contains("a write to the disk failed"), "{detail}");
     assert_eq!(api.get("/v1/events").await.status, 200);
 }
