@@ -200,7 +200,9 @@ fn commit_group(
     match file.guarded(|| try_group(file, options, &group, &mut replies)) {
         Ok(head) => {
             if let Some(head) = head {
-                file.acknowledge(head);
+                if options == StoreOptions::Durable {
+                    file.acknowledge(head);
+                }
                 announce.send_replace(head);
             }
             for (write, reply) in group.into_iter().zip(replies) {
