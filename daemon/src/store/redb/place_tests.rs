@@ -1,8 +1,5 @@
 //! Where the files are and what room there is: stores that contradict themselves, files that go away, a full disk.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, StreamName};
@@ -10,7 +7,7 @@ use whodunit_core::ids::{Position, StreamName};
 use super::*;
 use crate::store::ReadOnly;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
-use crate::store::disk::{Disk, Open};
+use crate::store::disk::Open;
 
 const DATA: &str = "/data";
 
@@ -218,7 +215,7 @@ async fn a_full_disk_stops_writes_before_the_engine_fails() {
 #[tokio::test]
 async fn a_store_on_a_full_disk_is_closed_and_opened() {
     let disk = SimulatedDisk::default();
-    disk.set_reserve(1 << 20);
+    disk.set_reserve(2 << 20);
     let store = plainly(&disk).unwrap();
     disk.set_faults(Faults {
         room: Some(disk.used()),
