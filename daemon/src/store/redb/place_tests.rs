@@ -6,8 +6,8 @@ use whodunit_core::ids::{Position, StreamName};
 
 use super::*;
 use crate::store::ReadOnly;
-use crate::store::disk::simulated::{Faults, SimulatedDisk};
 use crate::store::disk::Open;
+use crate::store::disk::simulated::{Faults, SimulatedDisk};
 
 const DATA: &str = "/data";
 
