@@ -35,7 +35,7 @@ use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 pub use disk::StoreId;
-pub use error::{AppendError, NotItsEvents, StoreError};
+pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{HandlerCounts, Job, JobChange, JobFilter, JobPage, NewJob};
 
 /// A boxed future, so that the trait stays usable as `dyn Store`.
@@ -418,8 +418,8 @@ pub struct StoreStats {
     pub snapshots: u64,
     /// Bytes of the file.
     pub file_bytes: u64,
-    /// Whether it takes no more writes until it is opened again: the disk failed one.
-    pub read_only: bool,
+    /// Why it takes no writes now; `None` when it does.
+    pub read_only: Option<ReadOnly>,
 }
 
 /// A read view: the log at one moment, consistent however long it is read. All methods block on memory or disk, never on

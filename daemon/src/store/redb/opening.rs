@@ -11,10 +11,12 @@ use redb::Database;
 
 use super::backend::PageBackend;
 use super::file::{check_format, guarded as naming_damage, open_error};
+use super::place::Place;
 use super::view::RedbView;
-use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
+use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, RESERVE_NAME, tables};
 use crate::store::disk::head::{Acknowledged, HeadFile};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
+use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::{Head, StoreError, View as _};
 
@@ -35,13 +37,20 @@ pub(super) struct Opened {
     pub(super) pages: Option<Arc<PageFile>>,
     /// Where the acknowledged head is noted, unless the store is in memory.
     pub(super) acknowledged: Option<HeadFile>,
+    /// Where it is, unless the store is in memory.
+    pub(super) place: Option<Place>,
     pub(super) head: Head,
     pub(super) id: StoreId,
     pub(super) path: PathBuf,
 }
 
 /// Opens the store of a data directory, or makes it.
-pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Opened, StoreError> {
+pub(super) fn open(
+    on: &Arc<dyn Disk>,
+    directory: &Path,
+    new: NewStore,
+) -> Result<Opened, StoreError> {
+    let disk = on.as_ref();
     let at_directory = |error: std::io::Error| StoreError::Engine {
         doing: "opening the data directory",
         source: format!("{}: {error}", directory.display()).into(),
@@ -74,12 +83,20 @@ pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<O
     {
         compare(noted, now, &path, &noted_in)?;
     }
+    if new == NewStore::WhereNothingIsLeft {
+        refuse_foreign_read_models(disk, directory, id, &path)?;
+    }
     let acknowledged = HeadFile::begin(disk, &noted_in, now).map_err(at_directory)?;
+    let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME)).map_err(at_directory)?;
+    let reserve = Arc::new(reserve);
+    pages.set_reserve(Arc::clone(&reserve));
+    let identity = pages.identity().map_err(at_directory)?;
     disk.sync_directory(directory).map_err(at_directory)?;
     Ok(Opened {
         database,
         pages: Some(pages),
         acknowledged: Some(acknowledged),
+        place: Some(Place::new(Arc::clone(on), path.clone(), identity, reserve)),
         head,
         id,
         path,
@@ -115,6 +132,42 @@ fn compare(
     Ok(())
 }
 
+/// Refuses a log beside read models that were made from another.
+fn refuse_foreign_read_models(
+    disk: &dyn Disk,
+    directory: &Path,
+    id: StoreId,
+    path: &Path,
+) -> Result<(), StoreError> {
+    for read_model in read_models(disk, directory).unwrap_or_default() {
+        let header = PageFile::header_of(disk, &read_model);
+        // One that cannot be read is moved aside when it is opened.
+        if let Ok(header) = header
+            && header.store != id
+        {
+            return Err(StoreError::Foreign {
+                path: path.display().to_string(),
+                found: id,
+                other: read_model.display().to_string(),
+                expected: header.store,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn read_models(disk: &dyn Disk, directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let folder = directory.join(crate::projections::DIRECTORY);
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let files = names.into_iter().map(|name| folder.join(name));
+    Ok(files
+        .filter(|path| path.extension().is_some_and(|it| it == "redb"))
+        .collect())
+}
+
 fn has_bytes(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
     if disk.identity(path)?.is_none() {
         return Ok(false);
@@ -128,14 +181,7 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
     if disk.identity(&noted_in)?.is_some() {
         return Ok(Some(noted_in));
     }
-    let read_models = directory.join(crate::projections::DIRECTORY);
-    let names = match disk.list(&read_models) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        names => names?,
-    };
-    let is_read_model = |name: &String| Path::new(name).extension().is_some_and(|it| it == "redb");
-    let read_model = names.into_iter().find(is_read_model);
-    Ok(read_model.map(|name| read_models.join(name)))
+    Ok(read_models(disk, directory)?.into_iter().next())
 }
 
 fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
