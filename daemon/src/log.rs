@@ -93,7 +93,7 @@ impl<W: Write> Write for OneLine<W> {
             } else if self.as_json {
                 // It stands in a string: nowhere else does JSON have such a character.
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    text.push_str(&format!("\\u{unit:04x}"));
+                    text.extend(format!("\\u{unit:04x}").chars());
                 }
             } else {
                 text.extend(c.escape_unicode());

@@ -176,7 +176,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query = head.uri.query().unwrap_or_default();
         check_encoding(query)?;
         let pairs = form_urlencoded::parse(query.as_bytes());
-        let given = pairs.clone();
+        let given = pairs;
         let pairs = serde_urlencoded::Deserializer::new(pairs);
         serde_path_to_error::deserialize(pairs)
             .map(Self)

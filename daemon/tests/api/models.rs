@@ -12,7 +12,7 @@ use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use crate::support::{Api, create_user};
 
 /// A daemon that was asked for no model.
-pub(crate) fn plain() -> Api {
+fn plain() -> Api {
     let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
     Api::with(Config::default(), Arc::new(store))
 }

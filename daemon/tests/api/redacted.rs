@@ -1,8 +1,14 @@
 //! Redacted exports: what they say of themselves, and where they may go.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use crate::models::plain;
+use redb::backends::InMemoryBackend;
+use serde_json::{Value, json};
+use whodunit_daemon::Config;
+use whodunit_daemon::builtin;
+use whodunit_daemon::passwords::Cost;
+use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+
 use crate::support::{Api, create_user, suspend};
 
 async fn import(api: &Api, query: &str, lines: &str) -> crate::support::Reply {
@@ -164,6 +170,16 @@ async fn without_its_first_line_it_still_makes_an_empty_store_a_redacted_copy() 
         (&json!(0), &json!(true))
     );
     assert_eq!(records(&copy.get("/v1/export").await.text), records(&lines));
+}
+
+/// A daemon as an operator starts it without `--model users`.
+fn plain() -> Api {
+    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let config = Config {
+        models: builtin::models(&[], Cost::Light).unwrap(),
+        ..Config::default()
+    };
+    Api::with(config, Arc::new(store))
 }
 
 #[tokio::test]
