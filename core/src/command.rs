@@ -114,3 +114,13 @@ pub struct Decision {
     #[serde(flatten)]
     pub result: Outcome,
 }
+
+impl Decision {
+    /// The position that it stands right after: that of the last event it led to, or the log's head when it was decided.
+    pub fn place(&self) -> Position {
+        match self.result {
+            Outcome::Accepted { position, .. } => position,
+            Outcome::Rejected { .. } => self.base_position,
+        }
+    }
+}

@@ -10,6 +10,7 @@
 )]
 
 use std::hint::black_box;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -134,7 +135,7 @@ async fn main() {
         let mut folded = whodunit_core::fold::Folded::start(&model);
         view.for_each_event(&stream, Revision(1), Revision(revision), &mut |event| {
             folded.push(&model, &event);
-            true
+            Ok(ControlFlow::Continue(()))
         })
         .unwrap();
         black_box(folded);

@@ -14,7 +14,6 @@ use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::interleave::Places;
 use crate::limits::{
     BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX,
 };
@@ -49,7 +48,6 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// Where decisions stand, for feeds that begin in the middle of the log.
-    pub(crate) places: Arc<Places>,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
     pub(crate) stopping: CancellationToken,
     pub(crate) started: Instant,
@@ -135,7 +133,6 @@ impl Daemon {
                 projections,
                 clock,
                 gates,
-                places: Arc::default(),
                 stopping,
                 started: Instant::now(),
             }),

@@ -5,15 +5,15 @@
 //! their own order, and none is ever passed over. Live feeds and exports both read through here, batch by batch, each batch
 //! from a view of its own, so that a slow reader holds nothing back.
 
-use std::sync::{Mutex, PoisonError};
-
-use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
 use crate::limits::BATCH_BYTES_MAX;
 use crate::reading::weight;
-use crate::store::{DecisionFilter, Direction, Head, LogFilter, StoreError, View};
+use crate::store::{
+    DecisionFilter, Direction, Head, LogFilter, ReadDecisions, ReadEvents, StoreError,
+};
 
 /// How many events or decisions are read before the batch is weighed again.
 const CHUNK: usize = 8;
@@ -41,18 +41,10 @@ pub(crate) struct Batch {
     pub(crate) end: Cursor,
 }
 
-/// The position that a decision stands right after.
-fn place(decision: &Decision) -> Position {
-    match decision.result {
-        Outcome::Accepted { position, .. } => position,
-        Outcome::Rejected { .. } => decision.base_position,
-    }
-}
-
 /// Reads on from a cursor, up to a head, at most about `limit` events and as many decisions, and about
 /// [`BATCH_BYTES_MAX`] of each.
 pub(crate) fn batch(
-    view: &dyn View,
+    view: &(impl ReadEvents + ReadDecisions + ?Sized),
     from: Cursor,
     until: Head,
     only_rejected: bool,
@@ -64,11 +56,11 @@ pub(crate) fn batch(
     if !all_events && let Some(last) = events.last() {
         // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
         // would be to lose it.
-        let beyond = |decision: &Decision| place(decision) > last.position;
+        let beyond = |decision: &Decision| decision.place() > last.position;
         let ready = decisions.iter().position(beyond);
         decisions.truncate(ready.unwrap_or(decisions.len()));
     }
-    if !all_decisions && let Some(bound) = decisions.iter().map(place).max() {
+    if !all_decisions && let Some(bound) = decisions.iter().map(Decision::place).max() {
         events.retain(|event| event.position <= bound);
     }
     let mut batch = Batch {
@@ -79,7 +71,7 @@ pub(crate) fn batch(
     let mut events = events.into_iter().peekable();
     loop {
         let before_next = |decision: &Decision| match events.peek() {
-            Some(event) => place(decision) < event.position,
+            Some(event) => decision.place() < event.position,
             None => true,
         };
         if let Some(decision) = decisions.next_if(before_next) {
@@ -104,7 +96,7 @@ pub(crate) fn batch(
 
 /// The events after a cursor, and whether those are all.
 fn events_after(
-    view: &dyn View,
+    view: &(impl ReadEvents + ?Sized),
     from: Cursor,
     until: Head,
     limit: usize,
@@ -136,7 +128,7 @@ fn events_after(
 
 /// The decisions after a cursor, and whether those are all.
 fn decisions_after(
-    view: &dyn View,
+    view: &(impl ReadDecisions + ?Sized),
     from: Cursor,
     until: Head,
     only_rejected: bool,
@@ -163,79 +155,6 @@ fn decisions_after(
         let within = |decision: &Decision| decision.sequence <= until.decision;
         decisions.extend(page.decisions.into_iter().filter(within));
     }
-}
-
-/// Decisions of one block.
-const BLOCK: u64 = 1_000;
-
-/// Where rejections stand in the log, by blocks of the decision log.
-///
-/// Restored decisions may stand before others that were recorded earlier, so what stands after a position cannot be found by
-/// halving the decision log itself. The furthest place up to the end of each block never goes back; it is read once and kept.
-/// Accepted decisions do not count: a live feed does not bring them, so they do not move a rejection in it.
-#[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Vec<Furthest>>);
-
-/// Of the rejections up to the end of a block.
-#[derive(Debug, Clone, Copy, Default)]
-struct Furthest {
-    place: Position,
-    /// The last one's sequence.
-    sequence: u64,
-}
-
-impl Places {
-    /// The last rejection before the first one that stands at `position` or after it: what comes after it is what a feed
-    /// from the beginning brings after the event at `position`.
-    pub(crate) fn decision_before(
-        &self,
-        view: &dyn View,
-        position: Position,
-    ) -> Result<u64, StoreError> {
-        let head = view.head().decision;
-        let (blocks, known) = {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            while (known.len() as u64 + 1) * BLOCK <= head {
-                let mut furthest = known.last().copied().unwrap_or_default();
-                for (sequence, place) in block(view, known.len() as u64)? {
-                    furthest.place = furthest.place.max(place);
-                    furthest.sequence = sequence;
-                }
-                known.push(furthest);
-            }
-            let blocks = known.partition_point(|furthest| furthest.place < position);
-            let last = blocks.checked_sub(1).and_then(|last| known.get(last));
-            (blocks, last.copied().unwrap_or_default())
-        };
-        let mut before = known.sequence;
-        for index in blocks as u64..=head / BLOCK {
-            for (sequence, place) in block(view, index)? {
-                if place >= position {
-                    return Ok(before);
-                }
-                before = sequence;
-            }
-        }
-        Ok(head)
-    }
-}
-
-/// Sequences and places of the rejections of a block, without their payloads.
-fn block(view: &dyn View, index: u64) -> Result<Vec<(u64, Position)>, StoreError> {
-    let filter = DecisionFilter::default();
-    let limit = usize::try_from(BLOCK).unwrap_or(usize::MAX);
-    let (mut next, mut read) = (Some(index * BLOCK + 1), 0);
-    let mut block = Vec::new();
-    while read < limit && next.is_some() {
-        let wanted = CHUNK.min(limit - read);
-        let page = view.decisions(&filter, next, Direction::Forward, wanted)?;
-        next = page.next;
-        read += page.decisions.len();
-        let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
-        let places = page.decisions.iter().filter(rejected);
-        block.extend(places.map(|decision| (decision.sequence, place(decision))));
-    }
-    Ok(block)
 }
 
 #[cfg(test)]

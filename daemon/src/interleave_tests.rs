@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use whodunit_core::command::{Command, Rejection};
+use whodunit_core::command::{Command, Outcome, Rejection};
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::*;
 use crate::store::redb::{RedbStore, StoreOptions};
-use crate::store::{Append, DecisionPlace, PendingDecision, RestoredDecision, Store};
+use crate::store::{Append, DecisionPlace, PendingDecision, RestoredDecision, Store, View};
 
 struct Dice(u64);
 
@@ -139,10 +139,7 @@ async fn write(store: &Arc<dyn Store>, n: usize, dice: &mut Dice) {
         _ => {
             let head = usize::try_from(view.head().position.0).unwrap();
             let position = Position(dice.roll(head + 1) as u64);
-            let filter = LogFilter::default();
-            let page = view.log(&filter, Some(position), Direction::Forward, 1, 1);
-            let event = page.unwrap().events.into_iter().next();
-            let after = event.filter(|event| event.position == position);
+            let after = view.event_at(position).unwrap();
             let decision = restored(n, after.map(|event| event.event_id), dice.roll(3) > 0);
             assert!(store.restore_decision(decision).await.unwrap());
         }
@@ -188,7 +185,7 @@ fn expected(view: &dyn View, only_rejected: bool) -> Vec<Name> {
         .map(|position| (position, Name::Event(position)))
         .collect();
     for decision in page.unwrap().decisions {
-        furthest = furthest.max(place(&decision));
+        furthest = furthest.max(decision.place());
         order.push((furthest.0, Name::Decision(decision.sequence)));
     }
     order.sort_unstable();
@@ -270,9 +267,8 @@ async fn whatever_a_reader_goes_on_after_it_gets_the_rest_once() {
 /// After a position alone comes what a feed from the beginning brings after the event there.
 fn after_each_position(view: &dyn View) {
     let whole = expected(view, true);
-    let places = Places::default();
     for position in 0..=view.head().position.0 {
-        let decision = places.decision_before(view, Position(position)).unwrap();
+        let decision = view.rejection_before(Position(position)).unwrap();
         let cursor = Cursor { position, decision };
         let at = whole.iter().position(|name| *name == Name::Event(position));
         let rest = read_on(view, cursor, true, 256);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use whodunit_core::ids::Position;
 
-use crate::interleave::{Cursor, Entry, Places, batch};
+use crate::interleave::{Cursor, Entry, batch};
 use crate::limits::LIVE_BATCH;
 use crate::reading::read;
 use crate::store::{Head, Store, StoreError};
@@ -88,13 +88,11 @@ impl Feed {
     /// Starts after a cursor, or at the current head.
     pub(crate) async fn begin(
         store: &Arc<dyn Store>,
-        places: &Arc<Places>,
         after: Option<After>,
         heartbeat: Duration,
     ) -> Result<Self, FeedError> {
         // Subscribed before the first look: nothing can fall in between.
         let head = store.head();
-        let places = Arc::clone(places);
         let cursor = read(store, move |view| {
             let head = view.head();
             let now = Cursor {
@@ -104,7 +102,7 @@ impl Feed {
             let Some(after) = after else { return Ok(now) };
             let decision = match after.decision {
                 Some(decision) => decision,
-                None => places.decision_before(view, Position(after.position))?,
+                None => view.rejection_before(Position(after.position))?,
             };
             if after.position > now.position || decision > now.decision {
                 return Err(FeedError::BeyondHead(head));

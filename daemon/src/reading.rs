@@ -18,7 +18,9 @@ use whodunit_core::stop::Stop;
 use crate::limits::{
     HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR, SCAN_ENTRIES_MAX,
 };
-use crate::store::{DecisionFilter, DecisionPage, Direction, LogFilter, Store, StoreError, View};
+use crate::store::{
+    DecisionFilter, DecisionPage, Direction, LogFilter, ReadEvents, Store, StoreError, View,
+};
 
 /// How many events or decisions are read before the page is weighed again: each may be as large as an event may be.
 const CHUNK: usize = 16;
@@ -254,7 +256,7 @@ impl HeavyPool {
 
 /// Events of a stream from a revision on, and the revision to go on from.
 pub(crate) fn stream_page(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     stream: &StreamName,
     from: Revision,
     direction: Direction,
@@ -288,23 +290,19 @@ pub(crate) struct ShownPage {
     pub(crate) scanned: u64,
 }
 
-/// Events of the log that pass a filter, as `show` lets them be seen, within the bounds on weight and on how many are looked
+/// Events of the log that pass a filter and hold a text, as `show` lets them be seen, within the bounds on weight and on how many are looked
 /// at.
 ///
 /// A text is looked for in what is shown, not in what is stored: otherwise a search could guess at what is redacted.
 pub(crate) fn log_page(
     view: &dyn View,
-    filter: &LogFilter,
+    (filter, text): (&LogFilter, Option<&str>),
     from: Option<Position>,
     direction: Direction,
     limit: usize,
     show: &dyn Fn(Event) -> Shown<Event>,
 ) -> Result<ShownPage, StoreError> {
-    let text = filter.text.as_deref().and_then(Search::new);
-    let filter = LogFilter {
-        text: None,
-        ..filter.clone()
-    };
+    let text = text.and_then(Search::new);
     let mut page = ShownPage {
         next: from,
         ..ShownPage::default()
@@ -317,7 +315,7 @@ pub(crate) fn log_page(
             None => CHUNK.min(limit - page.events.len()),
         };
         let budget = SCAN_ENTRIES_MAX - page.scanned;
-        let part = view.log(&filter, page.next, direction, wanted, budget)?;
+        let part = view.log(filter, page.next, direction, wanted, budget)?;
         page.scanned += part.scanned;
         page.next = part.next;
         for event in part.events {

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
@@ -18,7 +19,7 @@ use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until}
 use crate::limits::{
     WHAT_IF_ACTIONS_MAX, WHAT_IF_BYTES_MAX, WHAT_IF_EDITS_MAX, WHAT_IF_EVENTS_MAX,
 };
-use crate::store::{StoreError, View};
+use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
 mod base;
@@ -155,7 +156,7 @@ fn first_touched(edit: &Edit) -> Revision {
 
 /// The events after `from` up to `to`, within the bounds.
 fn load(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     stream: &StreamName,
     from: Revision,
     to: Revision,
@@ -175,7 +176,11 @@ fn load(
         view.for_each_event(stream, from.next(), to, &mut |event| {
             bytes += event.data.as_str().len();
             events.push(event);
-            bytes <= WHAT_IF_BYTES_MAX
+            Ok(if bytes <= WHAT_IF_BYTES_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
         })?;
     }
     if bytes > WHAT_IF_BYTES_MAX {
@@ -193,7 +198,7 @@ fn refused(problem: Problem) -> WhatIfFailure {
 
 /// Who held a key at the base, by the store: by position, or by the streams' effective times where the base is a time.
 struct HoldersAtBase<'a> {
-    view: &'a dyn View,
+    view: &'a dyn ReadKeys,
     base: WhatIfBase,
     /// What was asked before: the base does not move.
     known: RefCell<HashMap<UniqueKey, Option<StreamName>>>,

@@ -32,8 +32,8 @@ use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
 use crate::reading::{blocking_aside, read};
 use crate::store::{
-    Append, AppendError, AppendResult, BoxFuture, PendingDecision, Store, StoreError, StreamLabel,
-    View,
+    Append, AppendError, AppendResult, BoxFuture, PendingDecision, ReadEvents, ReadSnapshots,
+    ReadStreams, Stoppable, Store, StoreError, StreamLabel,
 };
 use crate::time_travel::{TimeTravel, TravelError};
 
@@ -248,7 +248,7 @@ fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, W
 
 impl Base {
     /// A stream's head, without its state.
-    fn stateless(view: &dyn View, stream: &StreamName) -> Result<Self, StoreError> {
+    fn stateless(view: &dyn ReadStreams, stream: &StreamName) -> Result<Self, StoreError> {
         let info = view.stream(stream)?;
         Ok(Self {
             revision: info.map_or(Revision::ZERO, |info| info.revision),
@@ -259,7 +259,7 @@ impl Base {
 
 /// The state at a stream's head.
 fn base(
-    view: &dyn View,
+    view: &(impl ReadStreams + ReadEvents + ReadSnapshots + Stoppable + ?Sized),
     travel: &TimeTravel,
     model: &Model,
     stream: &StreamName,

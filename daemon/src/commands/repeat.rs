@@ -13,7 +13,7 @@ use whodunit_core::same::same_object;
 
 use super::{CommandResult, Commands, WriteError, unprepared};
 use crate::reading::{blocking_aside, read};
-use crate::store::{AppendError, Direction, StoreError, View};
+use crate::store::{AppendError, Direction, ReadEvents, StoreError};
 use crate::time_travel::TravelError;
 
 impl Commands {
@@ -62,7 +62,10 @@ impl Commands {
     }
 }
 
-fn answer(view: &dyn View, decision: Decision) -> Result<(Decision, CommandResult), StoreError> {
+fn answer(
+    view: &dyn ReadEvents,
+    decision: Decision,
+) -> Result<(Decision, CommandResult), StoreError> {
     let Outcome::Accepted {
         revision,
         position,

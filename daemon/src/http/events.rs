@@ -77,14 +77,14 @@ pub(crate) async fn list_events(
         correlation_id: params.correlation,
         since: params.since,
         until: params.until,
-        text: params.text.filter(|text| !text.is_empty()),
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
         let show = |event| reveal.show(&models, event);
-        let page = log_page(view, &filter, from, order.into(), limit, &show)?;
+        let wanted = (&filter, params.text.as_deref());
+        let page = log_page(view, wanted, from, order.into(), limit, &show)?;
         Ok(Page {
             redacted_copy,
             items: page.events,

@@ -28,7 +28,7 @@ use super::extract::Query;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry, batch};
 use crate::reading::{log_page, read};
-use crate::store::{Direction, Head, LogFilter, StoreError, View};
+use crate::store::{Direction, Head, LogFilter, ReadEvents, StoreError, View};
 
 /// Events of one piece, at most.
 const PIECE_EVENTS: usize = 500;
@@ -81,9 +81,9 @@ pub(crate) async fn export_events(
         correlation_id: params.correlation,
         since: params.since,
         until: params.until,
-        text: params.text.filter(|text| !text.is_empty()),
     };
-    let whole = filter == LogFilter::default();
+    let text = params.text.filter(|text| !text.is_empty());
+    let whole = filter == LogFilter::default() && text.is_none();
     if !whole && params.decisions == Some(true) {
         let detail = "`decisions` cannot be combined with a filter on events";
         return Err(Problem::new(Code::BadParameter, detail)
@@ -98,7 +98,7 @@ pub(crate) async fn export_events(
     let what = if whole && params.decisions != Some(false) {
         What::EventsAndDecisions(Cursor::default())
     } else {
-        What::Events(Some(Position(1)), Box::new(filter))
+        What::Events(Some(Position(1)), Box::new((filter, text)))
     };
     let redacted =
         parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
@@ -149,7 +149,7 @@ async fn hides_something(parts: &Parts) -> Result<bool, StoreError> {
 fn header_of(what: &What, until: Head, redacted: bool) -> Result<Bytes, StoreError> {
     let (events, decisions) = match what {
         What::EventsAndDecisions(_) => (Some(until.position.0), Some(until.decision)),
-        What::Events(_, filter) if **filter == LogFilter::default() => {
+        What::Events(_, wanted) if **wanted == (LogFilter::default(), None) => {
             (Some(until.position.0), Some(0))
         }
         What::Events(..) => (None, None),
@@ -168,7 +168,7 @@ fn header_of(what: &What, until: Head, redacted: bool) -> Result<Bytes, StoreErr
 /// What is left to export.
 enum What {
     EventsAndDecisions(Cursor),
-    Events(Option<Position>, Box<LogFilter>),
+    Events(Option<Position>, Box<(LogFilter, Option<String>)>),
 }
 
 struct Export {
@@ -270,9 +270,11 @@ fn lines(
                 found.end.position >= until.position.0 && found.end.decision >= until.decision;
             piece.rest = (!done).then_some(What::EventsAndDecisions(found.end));
         }
-        What::Events(from, filter) => {
+        What::Events(from, wanted) => {
             let show = |event| reveal.show(models, event);
-            let page = log_page(view, &filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
+            let (filter, text) = wanted.as_ref();
+            let filter = (filter, text.as_deref());
+            let page = log_page(view, filter, from, Direction::Forward, PIECE_EVENTS, &show)?;
             for event in page.events {
                 if event.position <= until.position {
                     line(&mut piece.lines, &event)?;
@@ -280,7 +282,7 @@ fn lines(
                 }
             }
             let next = page.next.filter(|next| *next <= until.position);
-            piece.rest = next.map(|next| What::Events(Some(next), filter));
+            piece.rest = next.map(|next| What::Events(Some(next), wanted));
         }
     }
     Ok(piece)
@@ -288,7 +290,7 @@ fn lines(
 
 /// Which events tell a decision's place. The last event written is looked at first: mostly it is the one.
 fn place(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     decision: &Decision,
     last: Option<&(Position, String)>,
 ) -> Result<DecisionIds, StoreError> {
@@ -315,18 +317,13 @@ fn place(
     let base_event_id = match (decision.base_position, written(decision.base_position)) {
         (Position::ZERO, _) => None,
         (_, Some((_, id))) => Some(id.clone()),
-        (at, None) => {
-            let filter = LogFilter::default();
-            let page = view.log(&filter, Some(at), Direction::Forward, 1, 1)?;
-            page.events.into_iter().next().map(|event| event.event_id)
-        }
+        (at, None) => view.event_at(at)?.map(|event| event.event_id),
     };
     let base_stream_event_id = if decision.base_revision == Revision::ZERO {
         None
     } else {
-        let (stream, base) = (&decision.stream, decision.base_revision);
-        let events = view.stream_events(stream, base, Direction::Forward, 1)?;
-        events.into_iter().next().map(|event| event.event_id)
+        let base = view.event_at_revision(&decision.stream, decision.base_revision)?;
+        base.map(|event| event.event_id)
     };
     Ok(DecisionIds::After {
         base_event_id,

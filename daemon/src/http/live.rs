@@ -118,7 +118,7 @@ pub(crate) async fn live_events(
     let Ok(place) = Arc::clone(&parts.gates.live).try_acquire_owned() else {
         return Err(busy("too many live feeds are open"));
     };
-    let feed = Feed::begin(&parts.store, &parts.places, after, parts.config.heartbeat).await;
+    let feed = Feed::begin(&parts.store, after, parts.config.heartbeat).await;
     let feed = feed.map_err(|error| match error {
         FeedError::Store(error) => ApiError::from(error),
         FeedError::BeyondHead(head) => {

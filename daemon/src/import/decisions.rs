@@ -9,7 +9,7 @@ use whodunit_core::transfer::{DecisionIds, DecisionLine};
 use super::pending::{BUSY_PAUSE, Pending, What, first_look};
 use super::{ImportFailure, Importer};
 use crate::reading::read;
-use crate::store::{AppendError, BoxFuture, DecisionPlace, Direction, RestoredDecision};
+use crate::store::{AppendError, BoxFuture, DecisionPlace, RestoredDecision};
 
 impl Importer {
     /// Submits a decision.
@@ -91,12 +91,9 @@ impl Importer {
             return Ok(Err(reason.to_owned()));
         }
         let found = read(&self.parts.store, move |view| {
-            view.stream_events(&stream, revision, Direction::Forward, 1)
+            view.event_at_revision(&stream, revision)
         });
-        let event = found.await?.into_iter().next();
-        let stream = event
-            .filter(|event| event.revision == revision)
-            .map(|event| event.event_id);
+        let stream = found.await?.map(|event| event.event_id);
         if stream.is_none() && revision != Revision::ZERO {
             let reason = "the event of its stream that it was decided on is not in this log";
             return Ok(Err(reason.to_owned()));

@@ -13,7 +13,7 @@ use whodunit_core::shown::{Reveal, redact_state};
 use super::handler::{Delivery, Handler};
 use crate::limits::JOB_ERROR_CHARS_MAX;
 use crate::reading::read;
-use crate::store::{Direction, Job, Store, StoreError};
+use crate::store::{Job, Store, StoreError};
 use crate::time_travel::{TimeTravel, TravelError};
 
 /// What an attempt needs in addition to the job.
@@ -63,8 +63,7 @@ async fn delivery(context: &JobContext, job: &Job) -> Result<Delivery, String> {
     let job = job.clone();
     let found = read(&context.store, move |view| -> Result<_, TravelError> {
         let model = models.for_stream(&job.stream);
-        let mut events = view.stream_events(&job.stream, job.revision, Direction::Forward, 1)?;
-        let event = events.pop().filter(|event| event.position == job.position);
+        let event = view.event_at(job.position)?;
         let event = event.ok_or_else(|| StoreError::Damaged {
             place: format!("job {}", job.id),
             detail: format!("there is no event at its position {}", job.position),

@@ -31,7 +31,7 @@ use crate::limits::{
     OUTBOX_WAKE_UPS_MAX,
 };
 use crate::reading::read;
-use crate::store::{Direction, Job, JobChange, JobFilter, Store, StoreError, View};
+use crate::store::{Direction, Job, JobChange, JobFilter, ReadJobs, Store, StoreError};
 use crate::time_travel::TimeTravel;
 use attempt::JobContext;
 use worker::{WakeUp, Worker};
@@ -163,7 +163,7 @@ impl Outbox {
     }
 
     /// Every handler that is set up or has jobs on record, and the status of its jobs.
-    pub(crate) fn handlers(&self, view: &dyn View) -> Result<Vec<HandlerOut>, StoreError> {
+    pub(crate) fn handlers(&self, view: &dyn ReadJobs) -> Result<Vec<HandlerOut>, StoreError> {
         let mut counted = view.job_counts()?;
         let mut out = Vec::new();
         for WorkerHandle { handler, .. } in &self.handlers {

@@ -11,7 +11,7 @@ use whodunit_core::ids::{Revision, StreamName};
 use super::*;
 use crate::clock::SystemClock;
 use crate::store::redb::{RedbStore, StoreOptions};
-use crate::store::{Append, BoxFuture, NewJob};
+use crate::store::{Append, BoxFuture, NewJob, View};
 
 /// What a test's handler does with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

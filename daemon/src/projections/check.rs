@@ -5,6 +5,7 @@
 //! checkpoint, however both grow meanwhile. Memory grows with the longest stream: its apply log is held as a whole.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 
 use whodunit_core::api::pipeline::{CheckOut, FindingOut};
 use whodunit_core::consistency::{AppliedEvent, Comparer, Digest, Divergence, Expected, Stored};
@@ -15,7 +16,7 @@ use super::read_model::ReadView;
 use super::runner::ProjectionRunner;
 use crate::limits::{CHECK_ENTRIES, CHECK_FINDINGS_MAX, CHECK_STREAMS};
 use crate::runs::Run;
-use crate::store::{Direction, StreamCursor, StreamFilter, StreamOrder, View};
+use crate::store::{StreamCursor, StreamFilter, StreamOrder, View, try_for_each_event};
 
 /// Streams of a page of the log's list.
 const PAGE: usize = 1_000;
@@ -174,26 +175,26 @@ impl Check<'_> {
     ) -> Result<(), ProjectionError> {
         let (rules, checkpoint) = (&self.runner.rules, self.checkpoint);
         let mut state = rules.empty(stream);
-        let (mut events, mut failed) = (0, None);
-        self.view
-            .for_each_event(stream, Revision(1), Revision(u64::MAX), &mut |event| {
-                if event.position > checkpoint {
-                    return false;
-                }
-                events += 1;
-                if let Err(error) = rules.apply(&mut state, &event) {
-                    failed = Some(error);
-                    return false;
-                }
-                comparer.event(Expected {
-                    revision: event.revision,
-                    position: event.position,
-                    event: Digest::of_event(&event),
-                    state: Digest::of_state(&state),
-                })
-            })?;
-        self.out.events += events;
-        failed.map_or(Ok(()), Err)
+        let all = (Revision(1), Revision(u64::MAX));
+        let looked_at = &mut self.out.events;
+        try_for_each_event(self.view, stream, all, |event| {
+            if event.position > checkpoint {
+                return Ok(ControlFlow::Break(()));
+            }
+            *looked_at += 1;
+            rules.apply(&mut state, &event)?;
+            let goes_on = comparer.event(Expected {
+                revision: event.revision,
+                position: event.position,
+                event: Digest::of_event(&event),
+                state: Digest::of_state(&state),
+            });
+            Ok(if goes_on {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })
     }
 
     fn event_type(
@@ -204,10 +205,7 @@ impl Check<'_> {
         if divergence.revision == Revision::ZERO {
             return Ok(String::new());
         }
-        let events = self
-            .view
-            .stream_events(stream, divergence.revision, Direction::Forward, 1)?;
-        let event = events.into_iter().next();
+        let event = self.view.event_at_revision(stream, divergence.revision)?;
         Ok(event.map_or_else(String::new, |event| event.event_type))
     }
 }

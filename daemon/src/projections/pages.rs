@@ -9,7 +9,7 @@ use whodunit_core::ids::Position;
 
 use super::error::{ProjectionError, panicked};
 use crate::limits::{PROJECTION_PAGE_BYTES, PROJECTION_PAGE_EVENTS};
-use crate::store::{Direction, LogFilter, View};
+use crate::store::{Direction, LogFilter, ReadEvents, View};
 
 /// Events of the first page, before it is known what they weigh.
 const FIRST: usize = 64;
@@ -28,7 +28,7 @@ pub(super) struct Page {
 
 /// A range of the log, page by page.
 pub(super) struct Pages<'v> {
-    view: &'v dyn View,
+    view: &'v dyn ReadEvents,
     filter: LogFilter,
     /// Where to go on; `None` at the end.
     next: Option<Position>,
@@ -38,7 +38,7 @@ pub(super) struct Pages<'v> {
 
 impl<'v> Pages<'v> {
     /// The events of a range.
-    pub(super) fn new(view: &'v dyn View, range: LogRange<'_>) -> Self {
+    pub(super) fn new(view: &'v dyn ReadEvents, range: LogRange<'_>) -> Self {
         let LogRange {
             category,
             after,

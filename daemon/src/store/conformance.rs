@@ -24,8 +24,8 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
 use super::{
-    Append, AppendError, AppendResult, DecisionPlace, Direction, Head, LogFilter, NotItsEvents,
-    PendingDecision, RestoredDecision, Store, StreamLabel, View,
+    Append, AppendError, AppendResult, DecisionFilter, DecisionPlace, Direction, Head, LogFilter,
+    NotItsEvents, PendingDecision, RestoredDecision, Store, StreamLabel, View,
 };
 
 /// Makes a test of each promise, for one kind of fixture.
@@ -80,6 +80,7 @@ mod redb_store {
             a_new_command_cannot_have_led_to_old_events,
             a_command_decided_on_an_old_base_leaves_no_decision,
             pages_of_decisions_go_on_where_they_ended,
+            the_rejections_before_a_position_are_found_whatever_was_restored,
         }
         jobs {
             jobs_come_with_their_events_or_not_at_all,
@@ -88,6 +89,7 @@ mod redb_store {
             jobs_are_found_by_handler_status_and_stream,
             a_crash_gives_back_what_was_under_way,
             work_can_be_asked_for_again,
+            all_jobs_of_an_event_are_found,
             only_the_newest_completed_jobs_are_kept_and_all_are_counted,
         }
         keys {
@@ -122,6 +124,8 @@ mod redb_store {
             pages_by_last_event_have_every_stream_once_whatever_is_written_meanwhile,
             categories_are_counted,
             a_stream_is_read_from_anywhere_in_both_directions,
+            a_reader_that_fails_says_why,
+            single_events_are_found_by_their_places,
             the_nearest_snapshot_of_the_same_rules_is_found,
         }
         restore {

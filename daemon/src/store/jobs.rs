@@ -3,7 +3,7 @@
 //! Owns the words. Which handler takes which event is the outbox's knowledge; the store only keeps what it is told, in the
 //! same transaction as the event.
 
-use whodunit_core::api::pipeline::{JobCounts, JobStatus};
+use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
@@ -104,33 +104,4 @@ pub enum JobChange {
         /// Which event.
         position: Position,
     },
-}
-
-/// Which jobs are wanted. Everything given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JobFilter {
-    /// Exactly this handler.
-    pub handler: Option<String>,
-    /// Exactly this status.
-    pub status: Option<JobStatus>,
-    /// Exactly this stream.
-    pub stream: Option<StreamName>,
-}
-
-/// A page of jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JobPage {
-    /// The jobs, in the direction asked for.
-    pub jobs: Vec<Job>,
-    /// The id to go on from; `None` at the end. May be set though `jobs` is short: the scan budget was used up.
-    pub next: Option<u64>,
-}
-
-/// How the jobs of a handler stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandlerCounts {
-    /// The handler.
-    pub handler: String,
-    /// Its jobs. Completed ones are counted for good, though only the newest are kept.
-    pub counts: JobCounts,
 }

@@ -11,6 +11,7 @@ pub mod snapshots;
 mod warnings;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,10 @@ use whodunit_core::time::{TimeError, Timestamp};
 use whodunit_core::weight::{StateBound, TooLarge, of_object, of_value};
 
 use crate::limits::{STATE_WEIGHT_MAX, STEPS_WEIGHT_MAX};
-use crate::store::{Direction, Snapshot, Store, StoreError, StreamInfo, View};
+use crate::store::{
+    Direction, ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable, Store,
+    StoreError, StreamInfo, View, try_for_each_event,
+};
 use saver::Saver;
 use snapshots::{Saved, Spacing, Undecoded};
 pub use warnings::{clock_went_back, faults, left_out, redacted_copy};
@@ -112,7 +116,7 @@ pub struct Resolved {
 
 /// Finds the revision of a point.
 pub fn resolve(
-    view: &dyn View,
+    view: &(impl ReadStreams + ReadTimes + ?Sized),
     stream: &StreamName,
     point: Point,
 ) -> Result<Resolved, TravelError> {
@@ -190,7 +194,7 @@ impl TimeTravel {
     /// The state after revision `to`, which must exist. May leave snapshots on the way.
     pub fn state(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -201,7 +205,7 @@ impl TimeTravel {
     /// The same, but leaves the store's bytes as they are.
     pub fn state_without_snapshots(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -211,7 +215,7 @@ impl TimeTravel {
 
     fn load_state(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
@@ -249,7 +253,7 @@ impl TimeTravel {
     /// Folds from a snapshot, or from the beginning. `None` when the snapshot is of another history.
     fn fold(
         &self,
-        view: &dyn View,
+        view: &(impl ReadEvents + ?Sized),
         model: &Model,
         stream: &StreamName,
         saved: Option<Saved>,
@@ -264,36 +268,29 @@ impl TimeTravel {
         let mut last = None;
         let mut spacing = Spacing::start();
         let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
-        let mut too_large = None;
         // With a snapshot its anchor event is read first: it must be the one that the snapshot names.
         let from = start.max(Revision(1));
-        view.for_each_event(stream, from, to, &mut |event| {
+        try_for_each_event(view, stream, (from, to), |event| {
             if let Some(expected) = &anchor {
                 if !expected.fits(&event) {
-                    return false;
+                    return Ok(ControlFlow::Break(()));
                 }
                 anchor = None;
             } else {
-                if let Err(error) = bound.add(event.data.as_str(), || of_object(&folded.state)) {
-                    too_large = Some((event.revision, error));
-                    return false;
-                }
+                let added = bound.add(event.data.as_str(), || of_object(&folded.state));
+                added.map_err(|too_large| TravelError::StateTooLarge {
+                    stream: stream.clone(),
+                    revision: event.revision,
+                    too_large,
+                })?;
                 folded.push(model, &event);
                 if policy == SnapshotPolicy::Offer && spacing.add(&event) {
                     self.snapshot(model, &event, &folded, &mut spacing);
                 }
             }
             last = Some((event.position, event.recorded_at));
-            true
+            Ok::<_, TravelError>(ControlFlow::Continue(()))
         })?;
-        if let Some((revision, too_large)) = too_large {
-            let stream = stream.clone();
-            return Err(TravelError::StateTooLarge {
-                stream,
-                revision,
-                too_large,
-            });
-        }
         if anchor.is_some() {
             return Ok(None);
         }

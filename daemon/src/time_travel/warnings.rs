@@ -10,11 +10,11 @@ use whodunit_core::time::Timestamp;
 
 use super::{Point, Resolved};
 use crate::limits::LATE_EVENTS_MAX;
-use crate::store::{LateEvents, LateRange, Store, StoreError, View};
+use crate::store::{LateEvents, LateRange, ReadTimes, Store, StoreError};
 
 /// What an *as of* leaves out though it was recorded by then.
 pub fn left_out(
-    view: &dyn View,
+    view: &dyn ReadTimes,
     point: Point,
     found: &Resolved,
 ) -> Result<Option<Warning>, StoreError> {
@@ -48,7 +48,7 @@ pub fn redacted_copy(store: &dyn Store) -> Option<Warning> {
 
 /// Where the clock of a stream went back, after one revision and up to another.
 pub fn clock_went_back(
-    view: &dyn View,
+    view: &dyn ReadTimes,
     found: &Resolved,
     (after, to): (Revision, Revision),
 ) -> Result<Option<Warning>, StoreError> {
@@ -84,7 +84,11 @@ pub fn faults(folded: &Folded) -> Option<Warning> {
     (total > 0).then(|| Warning::new(WarningCode::Faults, detail, revisions))
 }
 
-fn look_up(view: &dyn View, found: &Resolved, range: LateRange) -> Result<LateEvents, StoreError> {
+fn look_up(
+    view: &dyn ReadTimes,
+    found: &Resolved,
+    range: LateRange,
+) -> Result<LateEvents, StoreError> {
     if found.info.clock_back_at.is_none() {
         return Ok(LateEvents::default());
     }

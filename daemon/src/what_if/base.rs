@@ -10,7 +10,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::{WhatIfFailure, refused};
-use crate::store::{Direction, StoreError, StreamInfo, View};
+use crate::store::{ReadEvents, ReadTimes, StoreError, StreamInfo, View};
 use crate::time_travel::{Point, Resolved, TravelError, left_out, resolve};
 
 /// The base of a scenario, and what is known of the stream there.
@@ -185,22 +185,20 @@ fn no_such_stream(stream: &StreamName) -> WhatIfFailure {
 
 /// The position of a revision; of revision 0, the one before the stream's first event.
 fn position_of(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     info: &StreamInfo,
     revision: Revision,
 ) -> Result<Position, StoreError> {
     if revision == Revision::ZERO {
         return Ok(Position(info.first_position.0.saturating_sub(1)));
     }
-    let events = view.stream_events(&info.stream, revision, Direction::Forward, 1)?;
-    Ok(events
-        .first()
-        .map_or(info.last_position, |event| event.position))
+    let event = view.event_at_revision(&info.stream, revision)?;
+    Ok(event.map_or(info.last_position, |event| event.position))
 }
 
 /// The effective time of a revision; of revision 0, the time of the stream's first event.
 pub(super) fn time_of(
-    view: &dyn View,
+    view: &dyn ReadTimes,
     base: &Base,
     revision: Revision,
 ) -> Result<Timestamp, StoreError> {

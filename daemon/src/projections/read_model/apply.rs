@@ -17,7 +17,7 @@ use super::super::error::{ProjectionError, panicked};
 use super::super::pages::{LogRange, Page, Pages, read_ahead};
 use super::super::projection::{Projection, rules_hash};
 use super::file::{CheckpointMeta, Durable, ReadModel, engine, write_meta};
-use crate::store::{Direction, LogFilter, View};
+use crate::store::{ReadEvents, View};
 
 pub(crate) use application::Application;
 
@@ -130,7 +130,7 @@ pub(crate) fn refold(
     model: &ReadModel,
     meta: &CheckpointMeta,
     rules: &Rules,
-    view: &dyn View,
+    view: &dyn ReadEvents,
     streams: &[StreamName],
 ) -> Result<CheckpointMeta, ProjectionError> {
     let category = rules.projection.category();
@@ -152,16 +152,8 @@ pub(crate) fn refold(
 
 /// The id of the event at a position.
 pub(crate) fn anchor_event(
-    view: &dyn View,
+    view: &dyn ReadEvents,
     position: Position,
 ) -> Result<Option<String>, ProjectionError> {
-    if position == Position::ZERO {
-        return Ok(None);
-    }
-    let all = LogFilter::default();
-    let page = view.log(&all, Some(position), Direction::Forward, 1, 1)?;
-    let event = page.events.into_iter().next();
-    Ok(event
-        .filter(|event| event.position == position)
-        .map(|event| event.event_id))
+    Ok(view.event_at(position)?.map(|event| event.event_id))
 }

@@ -3,6 +3,8 @@
 //! Owns that look back. A list keeps the order of its first page, so that no document is skipped or repeated because it
 //! moved to another place meanwhile; the place then comes from the log, which the document is made from.
 
+use std::ops::ControlFlow;
+
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::stop::Stop;
 
@@ -12,7 +14,7 @@ use super::apply::Rules;
 use super::file::{INDEX, engine};
 use super::read_view::ReadView;
 use crate::limits::{MOVED_MAX, SCAN_ENTRIES_MAX};
-use crate::store::{Direction, Store, StoreError, View};
+use crate::store::{Store, StoreError, View, try_for_each_event};
 
 /// The order that is by each document's last change, which tells what has changed since.
 const BY_POSITION: &str = "position";
@@ -95,28 +97,22 @@ impl<'a> DocumentsAt<'a> {
         };
         let mut state = self.rules.empty(&stream);
         if self.sort.name == BY_POSITION {
-            let last = self
-                .view
-                .stream_events(&stream, revision, Direction::Forward, 1)?;
-            let position = last.first().map(|event| event.position);
+            let last = self.view.event_at_revision(&stream, revision)?;
+            let position = last.map(|event| event.position);
             return Ok(position.map(|position| sort_value(self.sort, &state, position)));
         }
         self.folded += revision.0;
         if self.folded > SCAN_ENTRIES_MAX {
             return Err(StoreError::CursorTooOld.into());
         }
-        let (mut position, mut failed) = (Position::ZERO, None);
-        let rules = self.rules;
-        let each = &mut |event: whodunit_core::event::Event| {
+        let mut position = Position::ZERO;
+        let (rules, view) = (self.rules, self.view.as_ref());
+        let all = (Revision(1), revision);
+        try_for_each_event(view, &stream, all, |event| -> Result<_, ProjectionError> {
             position = event.position;
-            failed = rules.apply(&mut state, &event).err();
-            failed.is_none()
-        };
-        self.view
-            .for_each_event(&stream, Revision(1), revision, each)?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Some(sort_value(self.sort, &state, position))),
-        }
+            rules.apply(&mut state, &event)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(Some(sort_value(self.sort, &state, position)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::{Position, Revision};
@@ -56,6 +57,14 @@ pub(super) fn ask(store: &dyn Store, appends: u64, head: Head) -> Answers {
             format!("event {position}"),
             view.event_at(Position(position)),
         );
+        asking.ask(
+            format!("jobs of {position}"),
+            view.jobs_of_event(Position(position)),
+        );
+        asking.ask(
+            format!("rejection before {position}"),
+            view.rejection_before(Position(position)),
+        );
     }
     for sequence in 0..=head.decision + 1 {
         asking.ask(format!("decision {sequence}"), view.decision(sequence));
@@ -93,11 +102,15 @@ fn streams(asking: &mut Asking, view: &dyn View) {
         let mut each = Vec::new();
         let walked = view.for_each_event(&name, Revision(1), Revision(u64::MAX), &mut |event| {
             each.push(event);
-            true
+            Ok(ControlFlow::Continue(()))
         });
         asking.ask(format!("each {n}"), walked.map(|()| each));
         asking.ask(format!("as of {n}"), view.revision_as_of(&name, moment));
         asking.ask(format!("at {n}"), view.revision_at(&name, Position(40)));
+        asking.ask(
+            format!("event of {n}"),
+            view.event_at_revision(&name, Revision(2)),
+        );
         asking.ask(
             format!("effective {n}"),
             view.effective_at(&name, Revision(5)),

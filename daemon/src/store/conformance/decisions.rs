@@ -188,7 +188,6 @@ pub(super) async fn a_command_decided_on_an_old_base_leaves_no_decision(store: &
 }
 
 pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn Store>) {
-    use crate::store::DecisionFilter;
     let mut recorded = Vec::new();
     let mut heads = [0; 3];
     for n in 0..23 {
@@ -253,4 +252,63 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
     assert!(page(0, Direction::Backward).decisions.is_empty());
     assert_eq!(page(99, Direction::Backward).decisions.len(), 23);
     assert_eq!(page(0, Direction::Forward).decisions.len(), 23);
+}
+
+/// A restored rejection may stand before others that were recorded earlier. To go on from a position may not lose any: the
+/// answer is the same as that of a reader who goes through all of them.
+pub(super) async fn the_rejections_before_a_position_are_found_whatever_was_restored(
+    store: &Arc<dyn Store>,
+) {
+    assert_eq!(view(store).rejection_before(Position(1)).unwrap(), 0);
+    let mut head = 0;
+    for n in 0..12u64 {
+        let id = format!("c{n}");
+        match n % 4 {
+            0 => ok(store, refused("b-1", &id, 0)).await,
+            3 => {
+                ok(store, facts("a-1", &[&id])).await;
+                head += 1;
+                continue;
+            }
+            _ => {
+                head += 1;
+                ok(store, accepted("a-1", &id, head - 1, &[&id])).await
+            }
+        };
+    }
+    // Decided at the beginning of the log, and recorded at its end.
+    let early = refused("b-1", "early", 0);
+    let mut restored = RestoredDecision {
+        decision: view(store).decision(1).unwrap().unwrap(),
+        place: DecisionPlace::After {
+            log: Some("c1".to_owned()),
+            stream: None,
+        },
+    };
+    restored.decision.command_id = early.decision.unwrap().command.command_id;
+    assert!(store.restore_decision(restored).await.unwrap());
+    ok(store, accepted("a-1", "last", head, &["last"])).await;
+    let read_view = view(store);
+    let all = DecisionFilter::default();
+    let page = read_view.decisions(&all, None, Direction::Forward, 100);
+    let decisions = page.unwrap().decisions;
+    assert_eq!(decisions.len() as u64, read_view.head().decision);
+    for position in (0..=read_view.head().position.0 + 1).map(Position) {
+        let found = read_view.rejection_before(position).unwrap();
+        let expected = naive_rejection_before(&decisions, position);
+        assert_eq!(found, expected, "before {position}");
+    }
+}
+
+/// By going through all of them.
+fn naive_rejection_before(decisions: &[Decision], position: Position) -> u64 {
+    let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
+    let mut before = 0;
+    for decision in decisions.iter().filter(rejected) {
+        if decision.place() >= position {
+            return before;
+        }
+        before = decision.sequence;
+    }
+    decisions.last().map_or(0, |last| last.sequence)
 }

@@ -280,3 +280,28 @@ pub(super) async fn only_the_newest_completed_jobs_are_kept_and_all_are_counted(
     assert_eq!(page.jobs.first().unwrap().id, 5);
     assert_eq!(job(store, 1).status, JobStatus::Failed);
 }
+
+pub(super) async fn all_jobs_of_an_event_are_found(store: &Arc<dyn Store>) {
+    ok(store, with_jobs(facts("a-1", &["1"]), "mail")).await;
+    ok(store, with_jobs(facts("a-1", &["2"]), "mail")).await;
+    let add = |handler: &str| JobChange::Add {
+        handler: handler.to_owned(),
+        position: Position(1),
+    };
+    change(store, JobChange::Begin { id: 1 }).await.unwrap();
+    change(store, JobChange::Complete { id: 1 }).await.unwrap();
+    assert_eq!(change(store, add("hook")).await.unwrap().id, 3);
+    assert_eq!(change(store, add("mail")).await.unwrap().id, 4);
+    assert_eq!(change(store, add("hook")).await, None, "it is open already");
+    let of = |position| -> Vec<_> {
+        let jobs = view(store).jobs_of_event(Position(position)).unwrap();
+        jobs.into_iter().map(|job| (job.id, job.status)).collect()
+    };
+    let (completed, pending) = (JobStatus::Completed, JobStatus::Pending);
+    assert_eq!(of(1), [(1, completed), (3, pending), (4, pending)]);
+    assert_eq!(of(2), [(2, pending)]);
+    assert_eq!(of(3), []);
+    // Its stream's earlier job of the same handler has to end first.
+    let blocked = &view(store).jobs_of_event(Position(1)).unwrap()[2];
+    assert_eq!(blocked.blocked_by, Some(2));
+}

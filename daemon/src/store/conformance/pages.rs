@@ -28,43 +28,10 @@ fn paged(
     panic!("the log by {filter:?} never ends");
 }
 
-/// What is searched of a payload without nesting, a piece a line.
-fn pieces(json: &whodunit_core::json::Json) -> String {
-    let value = json.to_value();
-    let fields = value.as_object().into_iter().flatten();
-    fields
-        .flat_map(|(key, value)| {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                Value::Number(number) => number.to_string(),
-                nested => nested.to_string(),
-            };
-            [key.clone(), value]
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 /// The promise of [`LogFilter`], read word by word.
 fn wanted(filter: &LogFilter, event: &Event) -> bool {
     let is = |wanted: &Option<String>, actual: Option<&str>| {
         wanted.as_deref().is_none_or(|w| Some(w) == actual)
-    };
-    let mentions = |text: &String| {
-        let everything = [
-            event.stream.to_string(),
-            event.event_type.clone(),
-            event.event_id.clone(),
-            event.actor.clone().unwrap_or_default(),
-            event.reason.clone().unwrap_or_default(),
-            event.correlation_id.clone().unwrap_or_default(),
-            event.causation_id.clone().unwrap_or_default(),
-            pieces(&event.data),
-            event.metadata.as_ref().map(pieces).unwrap_or_default(),
-        ];
-        everything
-            .iter()
-            .any(|part| part.to_lowercase().contains(&text.to_lowercase()))
     };
     is(&filter.category, Some(event.stream.category()))
         && is(&filter.event_type, Some(&event.event_type))
@@ -72,7 +39,6 @@ fn wanted(filter: &LogFilter, event: &Event) -> bool {
         && is(&filter.correlation_id, event.correlation_id.as_deref())
         && filter.since.is_none_or(|since| event.recorded_at >= since)
         && filter.until.is_none_or(|until| event.recorded_at <= until)
-        && filter.text.as_ref().is_none_or(mentions)
 }
 
 fn word(words: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -100,21 +66,13 @@ fn event() -> impl Strategy<Value = (String, NewEvent)> {
         prop::option::of(word(ACTORS)),
         prop::option::of(word(CORRELATIONS)),
         moment(),
-        prop::option::of(word(&["Needle", "hay"])),
     )
         .prop_map(
-            |((category, n), event_type, actor, correlation_id, at_micros, text)| {
+            |((category, n), event_type, actor, correlation_id, at_micros)| {
                 let mut event = NewEvent::new(event_type, json!({ "n": n }));
                 event.actor = actor;
                 event.correlation_id = correlation_id;
                 event.recorded_at = Some(at(at_micros));
-                // The text is now here, now there.
-                match (text, n) {
-                    (Some(text), 0) => event.reason = Some(text),
-                    (Some(text), 1) => event.metadata = Some(json!({ "deep": [text] }).into()),
-                    (Some(text), _) => event.data = json!({ "key": text }).into(),
-                    (None, _) => {}
-                }
                 (format!("{category}-{n}"), event)
             },
         )
@@ -128,20 +86,15 @@ fn filter() -> impl Strategy<Value = LogFilter> {
         prop::option::weighted(0.3, word(CORRELATIONS)),
         prop::option::weighted(0.4, moment()),
         prop::option::weighted(0.4, moment()),
-        prop::option::weighted(
-            0.3,
-            word(&["nEEDle", "clean-up", "order-1", "absent", "id/1"]),
-        ),
     )
         .prop_map(
-            |(category, event_type, actor, correlation_id, since, until, text)| LogFilter {
+            |(category, event_type, actor, correlation_id, since, until)| LogFilter {
                 category,
                 event_type,
                 actor,
                 correlation_id,
                 since: since.map(at),
                 until: until.map(at),
-                text,
             },
         )
 }
@@ -244,10 +197,6 @@ pub(super) async fn each_filter_alone_finds_its_events(store: &Arc<dyn Store>) {
         LogFilter {
             since: Some(at(-1)),
             until: Some(at(1)),
-            ..none.clone()
-        },
-        LogFilter {
-            text: text("needle"),
             ..none.clone()
         },
     ];

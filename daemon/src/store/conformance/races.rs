@@ -1,7 +1,7 @@
 //! Many writers at once, and readers beside them.
 
 use super::*;
-use crate::store::{DecisionFilter, StreamFilter, StreamOrder};
+use crate::store::{StreamFilter, StreamOrder};
 use std::collections::BTreeSet;
 
 const RACERS: usize = 32;

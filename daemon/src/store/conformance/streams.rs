@@ -1,8 +1,11 @@
 //! Lists of streams, categories, reading a stream, snapshots.
 
+use std::ops::ControlFlow;
+
 use super::*;
 use crate::store::{
-    CategoryInfo, Snapshot, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage,
+    CategoryInfo, Snapshot, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder,
+    StreamPage, try_for_each_event,
 };
 
 /// Streams of three categories, in no order, grown in turns.
@@ -249,7 +252,11 @@ pub(super) async fn a_stream_is_read_from_anywhere_in_both_directions(store: &Ar
         read_view
             .for_each_event(&name("a-1"), Revision(from), Revision(to), &mut |event| {
                 seen.push(event.revision.0);
-                seen.len() < stop_after
+                Ok(if seen.len() < stop_after {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
             })
             .unwrap();
         seen
@@ -302,4 +309,58 @@ pub(super) async fn the_nearest_snapshot_of_the_same_rules_is_found(store: &Arc<
     assert_eq!(find("a-2", "r", 9), None);
     assert_eq!(find("a-9", "r", 9), None);
     assert_eq!(store.stats().unwrap().snapshots, 3);
+}
+
+/// Work on events may fail in ways of its own: that is what its caller gets, at once.
+pub(super) async fn a_reader_that_fails_says_why(store: &Arc<dyn Store>) {
+    #[derive(Debug)]
+    enum Failed {
+        Store,
+        At(u64),
+    }
+    impl From<StoreError> for Failed {
+        fn from(_: StoreError) -> Self {
+            Self::Store
+        }
+    }
+    ok(store, facts("a-1", &["1", "2", "3"])).await;
+    let (read_view, mut seen) = (view(store), 0);
+    let all = (Revision(1), Revision(3));
+    let failed = try_for_each_event(&*read_view, &name("a-1"), all, |event| {
+        seen += 1;
+        match event.revision.0 {
+            2 => Err(Failed::At(2)),
+            _ => Ok(ControlFlow::Continue(())),
+        }
+    });
+    assert!(matches!(failed, Err(Failed::At(2))), "{failed:?}");
+    assert_eq!(seen, 2);
+    let stopped = read_view.for_each_event(&name("a-1"), all.0, all.1, &mut |_| {
+        Err(StoreError::CursorTooOld)
+    });
+    assert!(matches!(stopped, Err(StoreError::CursorTooOld)));
+}
+
+pub(super) async fn single_events_are_found_by_their_places(store: &Arc<dyn Store>) {
+    ok(store, facts("a-1", &["1"])).await;
+    ok(store, facts("b-1", &["2", "3"])).await;
+    ok(store, facts("a-1", &["4"])).await;
+    let read_view = view(store);
+    let id = |event: Option<Event>| event.map(|event| event.event_id);
+    for position in 0..=5 {
+        let found = id(read_view.event_at(Position(position)).unwrap());
+        let expected = (1..=4).contains(&position).then(|| position.to_string());
+        assert_eq!(found, expected);
+    }
+    for (stream, revision, expected) in [
+        ("a-1", 0, None),
+        ("a-1", 1, Some("1")),
+        ("a-1", 2, Some("4")),
+        ("a-1", 3, None),
+        ("b-1", 2, Some("3")),
+        ("c-1", 1, None),
+    ] {
+        let found = read_view.event_at_revision(&name(stream), Revision(revision));
+        assert_eq!(id(found.unwrap()).as_deref(), expected);
+    }
 }

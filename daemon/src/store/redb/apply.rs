@@ -6,15 +6,17 @@
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::StreamName;
 
-use super::open_tables::OpenTables;
-use super::record::{encode_decision, encode_event, encode_job, encode_stream};
+use super::open_tables::WriteTables;
+use super::record::{
+    Rejections, decode_rejections, encode_decision, encode_event, encode_job, encode_stream,
+};
 use super::tables::{PRUNED, day, status_code};
 use crate::store::write::{Batch, JobWrite, KeyWrite, Placed, StreamWrite, WriteTxn, missing};
 use crate::store::{Job, Snapshot, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
-impl WriteTxn for OpenTables<'_> {
+impl WriteTxn for WriteTables<'_> {
     fn apply(&mut self, batch: &Batch) -> StoreResult<()> {
         if let Some(write) = &batch.stream {
             self.write_stream(write, &batch.events)?;
@@ -32,7 +34,7 @@ impl WriteTxn for OpenTables<'_> {
     }
 }
 
-impl OpenTables<'_> {
+impl WriteTables<'_> {
     fn write_stream(&mut self, write: &StreamWrite, events: &[Placed]) -> StoreResult<()> {
         let StreamWrite { last_before, info } = write;
         let number = match last_before {
@@ -111,8 +113,12 @@ impl OpenTables<'_> {
     fn write_decision(&mut self, decision: &Decision) -> StoreResult<()> {
         let sequence = decision.sequence;
         let rejected = matches!(decision.result, Outcome::Rejected { .. });
-        self.decisions
-            .insert(sequence, encode_decision(decision)?.as_slice())?;
+        let before = match self.decisions.last()? {
+            Some((last, record)) => decode_rejections(last.value(), record.value())?,
+            None => Rejections::default(),
+        };
+        let record = encode_decision(decision, before.and(decision));
+        self.decisions.insert(sequence, record.as_slice())?;
         self.command_ids
             .insert(decision.command_id.as_str(), sequence)?;
         self.stream_decisions
@@ -124,6 +130,7 @@ impl OpenTables<'_> {
             JobWrite::Made(job) => {
                 self.jobs_by_stream
                     .insert((job.stream.as_str(), job.id), ())?;
+                self.jobs_by_event.insert((job.position.0, job.id), ())?;
                 self.put_job(job)
             }
             JobWrite::Changed { before, after } => {
@@ -137,6 +144,7 @@ impl OpenTables<'_> {
                 self.jobs.remove(job.id)?;
                 self.jobs_by_handler.remove((handler, status, job.id))?;
                 self.jobs_by_stream.remove((job.stream.as_str(), job.id))?;
+                self.jobs_by_event.remove((job.position.0, job.id))?;
                 self.count_jobs(handler, PRUNED, 1)
             }
         }
@@ -149,13 +157,10 @@ impl OpenTables<'_> {
         self.jobs.insert(job.id, encode_job(job).as_slice())?;
         self.jobs_by_handler.insert((handler, status, job.id), ())?;
         self.count_jobs(handler, status, 1)?;
-        let (open, of_event) = ((handler, stream, job.id), (job.position.0, handler));
         if job.is_open() {
-            self.jobs_open.insert(open, ())?;
-            self.jobs_open_by_event.insert(of_event, job.id)
+            self.jobs_open.insert((handler, stream, job.id), ())
         } else {
-            self.jobs_open.remove(open)?;
-            self.jobs_open_by_event.remove(of_event)
+            self.jobs_open.remove((handler, stream, job.id))
         }
     }
 

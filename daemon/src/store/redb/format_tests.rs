@@ -115,7 +115,7 @@ async fn the_page_lists_every_table_with_its_types() {
         types(tables::JOBS_BY_HANDLER),
         types(tables::JOBS_BY_STREAM),
         types(tables::JOBS_OPEN),
-        types(tables::JOBS_OPEN_BY_EVENT),
+        types(tables::JOBS_BY_EVENT),
         types(tables::JOB_COUNTS),
     ] {
         assert!(rows.contains(&row), "{row:?} is not on the page");
@@ -149,14 +149,12 @@ async fn the_bytes_are_those_of_the_page() {
     );
 }
 
-/// A decision's record is JSON behind a byte: its names are part of the format.
-#[test]
-fn a_decision_is_the_json_that_the_page_says() {
-    let mut decision = Decision {
+fn decision() -> Decision {
+    Decision {
         sequence: 7,
         command_id: "c".to_owned(),
         stream: StreamName::new("user-1").unwrap(),
-        command_type: "SuspendUser".to_owned(),
+        command_type: "Suspend".to_owned(),
         payload: Json::empty_object(),
         actor: Some("anna".to_owned()),
         reason: None,
@@ -171,27 +169,46 @@ fn a_decision_is_the_json_that_the_page_says() {
             position: Position(10),
             events: 1,
         },
+    }
+}
+
+#[test]
+fn a_decision_has_the_bytes_that_the_page_says_and_is_read_no_other_way() {
+    let mut decision = decision();
+    let rejections = record::Rejections {
+        furthest: Position(4),
+        last: 5,
     };
-    let text = |decision: &Decision| {
-        let bytes = record::encode_decision(decision).unwrap();
-        assert_eq!(record::decode_decision(7, &bytes).unwrap(), *decision);
-        let (version, json) = bytes.split_first().unwrap();
-        assert_eq!(*version, 1);
-        String::from_utf8(json.to_vec()).unwrap()
-    };
-    let begin = r#"{"sequence":7,"command_id":"c","stream":"user-1","command_type":"SuspendUser","payload":{},"actor":"anna","reason":null,"correlation_id":null,"causation_id":null,"base_revision":2,"base_position":9,"rules_hash":"rules","decided_at":"2025-03-04T09:12:04Z","#;
-    assert_eq!(
-        text(&decision),
-        format!(r#"{begin}"outcome":"accepted","revision":3,"position":10,"events":1}}"#)
-    );
+    assert_eq!(rejections.and(&decision), rejections);
+    let bytes = record::encode_decision(&decision, rejections);
+    assert_eq!(bytes, example("decision"));
+    assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
     decision.result = Outcome::Rejected {
         rule: "r".to_owned(),
-        message: "m".to_owned(),
+        message: String::new(),
     };
-    assert_eq!(
-        text(&decision),
-        format!(r#"{begin}"outcome":"rejected","rule":"r","message":"m"}}"#)
-    );
+    decision.correlation_id = Some("correlation".to_owned());
+    decision.payload = Json::parse(r#"{"b":1.50,"a":[1e2,"\u00fc"]}"#).unwrap();
+    let rejections = rejections.and(&decision);
+    assert_eq!((rejections.furthest, rejections.last), (Position(9), 7));
+    let bytes = record::encode_decision(&decision, rejections);
+    assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
+    assert_eq!(record::decode_rejections(7, &bytes).unwrap(), rejections);
+    for length in 0..bytes.len() {
+        assert!(
+            record::decode_decision(7, &bytes[..length]).is_err(),
+            "cut at {length}"
+        );
+    }
+    let longer = [&bytes[..], &[0]].concat();
+    let other = [&bytes[..41], &[9], &bytes[42..]].concat();
+    for (bytes, word) in [(longer, "too many"), (other, "outcome 9")] {
+        let error = record::decode_decision(7, &bytes).unwrap_err().to_string();
+        assert!(
+            error.contains("decision 7") && error.contains(word),
+            "{error}"
+        );
+    }
 }
 
 /// Everything that an event may have, and the difference between absent and empty, comes back as it went in.

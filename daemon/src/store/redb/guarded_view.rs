@@ -3,6 +3,7 @@
 //! Owns nothing: every read goes to the view within. What the engine makes of a damaged page, an error of its own or a panic,
 //! becomes [`StoreError::Damaged`] with the page and the file.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::command::Decision;
@@ -16,8 +17,9 @@ use super::file::File;
 use super::view::RedbView;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
-    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, Snapshot, StoreError,
-    StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
+    StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 /// A view, and the file whose damage its errors name.
@@ -32,13 +34,21 @@ impl GuardedView {
     }
 }
 
-/// Reads of the view within, each guarded.
+/// A read trait, each of whose reads goes to the view within, guarded.
 macro_rules! guarded {
-    ($(fn $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {$(
-        fn $name(&self, $($arg: $kind),*) -> Result<$answer, StoreError> {
-            self.file.guarded(|| self.view.$name($($arg),*))
-        }
-    )*};
+    ($reads:ident: $(fn $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        impl $reads for GuardedView {$(
+            fn $name(&self, $($arg: $kind),*) -> Result<$answer, StoreError> {
+                self.file.guarded(|| self.view.$name($($arg),*))
+            }
+        )*}
+    };
+}
+
+impl Stoppable for GuardedView {
+    fn stop(&self) -> &Stop {
+        self.view.stop()
+    }
 }
 
 impl View for GuardedView {
@@ -46,37 +56,54 @@ impl View for GuardedView {
         self.view.head()
     }
 
-    fn stop(&self) -> &Stop {
-        self.view.stop()
-    }
-
     fn set_stop(&mut self, stop: Stop) {
         self.view.set_stop(stop);
     }
+}
 
-    guarded! {
-        fn stream(stream: &StreamName) -> Option<StreamInfo>;
-        fn stream_events(stream: &StreamName, from: Revision, direction: Direction, limit: usize) -> Vec<Event>;
-        fn for_each_event(stream: &StreamName, from: Revision, to: Revision, each: &mut dyn FnMut(Event) -> bool) -> ();
-        fn revision_as_of(stream: &StreamName, at: Timestamp) -> Option<Revision>;
-        fn revision_at(stream: &StreamName, position: Position) -> Option<Revision>;
-        fn late_events(stream: &StreamName, range: LateRange, limit: usize, budget: u64) -> LateEvents;
-        fn effective_at(stream: &StreamName, revision: Revision) -> Option<Timestamp>;
-        fn log(filter: &LogFilter, from: Option<Position>, direction: Direction, limit: usize, budget: u64) -> LogPage;
-        fn event_at(position: Position) -> Option<Event>;
-        fn event_by_id(event_id: &str) -> Option<Event>;
-        fn streams(filter: &StreamFilter, order: StreamOrder, after: Option<StreamCursor>, limit: usize, budget: u64) -> StreamPage;
-        fn categories() -> Vec<CategoryInfo>;
-        fn decisions(filter: &DecisionFilter, from: Option<u64>, direction: Direction, limit: usize) -> DecisionPage;
-        fn decision(sequence: u64) -> Option<Decision>;
-        fn decision_by_command(command_id: &str) -> Option<Decision>;
-        fn key_holder(category: &str, key: &UniqueKey, at: Option<Position>) -> Option<KeyHold>;
-        fn key_holder_as_of(category: &str, key: &UniqueKey, at: Timestamp, except: &StreamName) -> Option<KeyHold>;
-        fn job(id: u64) -> Option<Job>;
-        fn jobs(filter: &JobFilter, from: Option<u64>, direction: Direction, limit: usize, budget: u64) -> JobPage;
-        fn first_open_job(handler: &str, stream: &StreamName) -> Option<Job>;
-        fn job_counts() -> Vec<HandlerCounts>;
-        fn snapshot(stream: &StreamName, rules_hash: &str, at_most: Revision) -> Option<Snapshot>;
-        fn density(stream: Option<&StreamName>, buckets: usize) -> Density;
-    }
+guarded! { ReadEvents:
+    fn stream_events(stream: &StreamName, from: Revision, direction: Direction, limit: usize) -> Vec<Event>;
+    fn for_each_event(stream: &StreamName, from: Revision, to: Revision, each: &mut dyn FnMut(Event) -> Result<ControlFlow<()>, StoreError>) -> ();
+    fn log(filter: &LogFilter, from: Option<Position>, direction: Direction, limit: usize, budget: u64) -> LogPage;
+    fn event_at(position: Position) -> Option<Event>;
+    fn event_at_revision(stream: &StreamName, revision: Revision) -> Option<Event>;
+    fn event_by_id(event_id: &str) -> Option<Event>;
+}
+
+guarded! { ReadTimes:
+    fn revision_as_of(stream: &StreamName, at: Timestamp) -> Option<Revision>;
+    fn revision_at(stream: &StreamName, position: Position) -> Option<Revision>;
+    fn effective_at(stream: &StreamName, revision: Revision) -> Option<Timestamp>;
+    fn late_events(stream: &StreamName, range: LateRange, limit: usize, budget: u64) -> LateEvents;
+    fn density(stream: Option<&StreamName>, buckets: usize) -> Density;
+}
+
+guarded! { ReadStreams:
+    fn stream(stream: &StreamName) -> Option<StreamInfo>;
+    fn streams(filter: &StreamFilter, order: StreamOrder, after: Option<StreamCursor>, limit: usize, budget: u64) -> StreamPage;
+    fn categories() -> Vec<CategoryInfo>;
+}
+
+guarded! { ReadDecisions:
+    fn decisions(filter: &DecisionFilter, from: Option<u64>, direction: Direction, limit: usize) -> DecisionPage;
+    fn decision(sequence: u64) -> Option<Decision>;
+    fn decision_by_command(command_id: &str) -> Option<Decision>;
+    fn rejection_before(position: Position) -> u64;
+}
+
+guarded! { ReadKeys:
+    fn key_holder(category: &str, key: &UniqueKey, at: Option<Position>) -> Option<KeyHold>;
+    fn key_holder_as_of(category: &str, key: &UniqueKey, at: Timestamp, except: &StreamName) -> Option<KeyHold>;
+}
+
+guarded! { ReadJobs:
+    fn job(id: u64) -> Option<Job>;
+    fn jobs(filter: &JobFilter, from: Option<u64>, direction: Direction, limit: usize, budget: u64) -> JobPage;
+    fn jobs_of_event(position: Position) -> Vec<Job>;
+    fn first_open_job(handler: &str, stream: &StreamName) -> Option<Job>;
+    fn job_counts() -> Vec<HandlerCounts>;
+}
+
+guarded! { ReadSnapshots:
+    fn snapshot(stream: &StreamName, rules_hash: &str, at_most: Revision) -> Option<Snapshot>;
 }

@@ -219,6 +219,17 @@ fn compare(store: &RedbStore, model: &Model) -> Result<(), TestCaseError> {
         });
         prop_assert_eq!(found.as_ref(), Some(job));
     }
+    for position in 1..=model.events.len() as u64 {
+        let found = view.jobs_of_event(Position(position)).unwrap();
+        let expected = model.reference.jobs.values();
+        let expected = expected.filter(|job| job.position.0 == position);
+        prop_assert!(
+            found
+                .iter()
+                .map(|job| job.id)
+                .eq(expected.map(|job| job.id))
+        );
+    }
     let mut counts: BTreeMap<&str, JobCounts> = BTreeMap::new();
     for (handler, _, _, status, _) in &model.jobs {
         let counts = counts.entry(handler).or_default();

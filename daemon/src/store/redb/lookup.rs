@@ -1,4 +1,5 @@
-//! Single records, read inside a write transaction: what earlier batches of the same group wrote is there already.
+//! Single records, read inside a transaction. Inside a write transaction, what earlier batches of the same group wrote is
+//! there already.
 
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::command::Decision;
@@ -6,20 +7,34 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 
-use super::key_view::hold_of;
-use super::open_tables::OpenTables;
+use super::open_tables::{OpenTables, Transaction};
 use super::record::{decode_decision, decode_event, decode_job, decode_stream};
 use super::tables::{PRUNED, status_code};
+use super::view::hold_of;
 use crate::store::write::{JobLookup, Lookup, missing};
 use crate::store::{Head, Job, KeyHold, StoreError, StreamInfo};
 
 type StoreResult<T> = Result<T, StoreError>;
 
-impl OpenTables<'_> {
+impl<T: Transaction> OpenTables<T> {
     /// A stream's number.
     pub(super) fn number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
         let number = self.stream_numbers.get(stream.as_str())?;
         Ok(number.map(|number| number.value()))
+    }
+
+    /// The record of a stream that has this number.
+    pub(super) fn info(&self, number: u64) -> StoreResult<StreamInfo> {
+        let record = self.streams.get(number)?;
+        let record = record.ok_or_else(|| missing(format!("the record of stream {number}")))?;
+        decode_stream(number, record.value())
+    }
+
+    /// The ids of an event's jobs, in the order in which they were made.
+    pub(super) fn ids_of_event(&self, position: Position) -> StoreResult<Vec<u64>> {
+        let range = (position.0, 0)..=(position.0, u64::MAX);
+        let entries = self.jobs_by_event.range(range)?;
+        entries.map(|entry| Ok(entry?.0.value().1)).collect()
     }
 
     /// How many jobs of a handler are of a status, or under [`PRUNED`] were pruned.
@@ -29,7 +44,7 @@ impl OpenTables<'_> {
     }
 }
 
-impl Lookup for OpenTables<'_> {
+impl<T: Transaction> Lookup for OpenTables<T> {
     fn head(&self) -> StoreResult<Head> {
         let position = self.events.last()?.map_or(0, |(key, _)| key.value());
         let decision = self.decisions.last()?.map_or(0, |(key, _)| key.value());
@@ -40,12 +55,9 @@ impl Lookup for OpenTables<'_> {
     }
 
     fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
-        let Some(number) = self.number(stream)? else {
-            return Ok(None);
-        };
-        let record = self.streams.get(number)?;
-        let record = record.ok_or_else(|| missing(format!("the record of `{stream}`")))?;
-        decode_stream(number, record.value()).map(Some)
+        self.number(stream)?
+            .map(|number| self.info(number))
+            .transpose()
     }
 
     fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {
@@ -96,7 +108,7 @@ impl Lookup for OpenTables<'_> {
     }
 }
 
-impl JobLookup for OpenTables<'_> {
+impl<T: Transaction> JobLookup for OpenTables<T> {
     fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         let record = self.jobs.get(id)?;
         record
@@ -109,8 +121,13 @@ impl JobLookup for OpenTables<'_> {
     }
 
     fn has_open_job(&self, position: Position, handler: &str) -> StoreResult<bool> {
-        let open = self.jobs_open_by_event.get((position.0, handler))?;
-        Ok(open.is_some())
+        for id in self.ids_of_event(position)? {
+            let job = self.job(id)?;
+            if job.is_some_and(|job| job.handler == handler && job.is_open()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {

@@ -4,17 +4,12 @@
 
 mod apply;
 pub(crate) mod backend;
-mod density;
 mod file;
 mod guarded_view;
-mod job_view;
-mod key_view;
 mod lookup;
 mod open_tables;
 pub(crate) mod opening;
 mod place;
-mod query;
-mod recent;
 mod record;
 mod tables;
 mod view;
@@ -330,5 +325,7 @@ mod opening_tests;
 mod place_tests;
 #[cfg(test)]
 mod query_tests;
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,18 @@
 //! Random operations on a store that is closed and opened again in between, against a plain model of what they promise, and
 //! against the same plans applied to lists in memory: those must agree to the letter.
 
-use std::collections::{BTreeMap, HashMap};
+mod model;
 
 use proptest::prelude::*;
 use redb::backends::InMemoryBackend;
 use serde_json::{Map, json};
-use whodunit_core::command::{Command, Outcome, Rejection};
+use whodunit_core::command::{Command, Decision, Outcome, Rejection};
 use whodunit_core::decide::KeyChange;
-use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
+use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 
+use self::model::{End, Model};
 use super::tests::Shared;
 use super::*;
 use crate::store::write::{self, Lookup, memory::Memory};
@@ -85,192 +86,6 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..4u8, 0..6u64).prop_map(|(stream, revision)| Op::Snapshot { stream, revision }),
         1 => any::<bool>().prop_map(|close| Op::Reopen { close }),
     ]
-}
-
-/// Holder, since, until.
-type Hold = (StreamName, u64, Option<u64>);
-
-/// What a store knows, kept as plainly as possible.
-#[derive(Default)]
-struct Model {
-    log: Vec<Event>,
-    /// (Stream, command id, rule when rejected), by sequence.
-    decisions: Vec<(StreamName, String, Option<String>)>,
-    /// (Category, key value) → who held it, in order.
-    holds: HashMap<(String, String), Vec<Hold>>,
-    snapshots: BTreeMap<(StreamName, u64), Vec<u8>>,
-}
-
-/// How an append ends.
-#[derive(Debug, PartialEq)]
-enum End {
-    Wrote { revision: u64, events: usize },
-    Rejected(String),
-    Repeated,
-    Refused(&'static str),
-}
-
-impl Model {
-    fn of<'a>(&'a self, stream: &'a StreamName) -> impl DoubleEndedIterator<Item = &'a Event> {
-        self.log.iter().filter(move |event| event.stream == *stream)
-    }
-
-    fn revision(&self, stream: &StreamName) -> u64 {
-        self.of(stream).next_back().map_or(0, |e| e.revision.0)
-    }
-
-    fn holder(&self, category: &str, key: &str, at: u64) -> Option<&StreamName> {
-        let holds = self.holds.get(&(category.to_owned(), key.to_owned()))?;
-        let held = |(_, since, until): &&(_, u64, Option<u64>)| {
-            *since <= at && until.is_none_or(|until| at < until)
-        };
-        holds.iter().find(held).map(|(stream, ..)| stream)
-    }
-
-    fn effective(&self, stream: &StreamName, revision: u64) -> Timestamp {
-        let until = self.of(stream).filter(|event| event.revision.0 <= revision);
-        until.map(|event| event.recorded_at).max().unwrap()
-    }
-
-    /// The streams that held a key at a time, each by its own effective times.
-    fn holders_as_of(&self, category: &str, key: &str, moment: Timestamp) -> Vec<&StreamName> {
-        let at = |stream: &StreamName, position: u64| {
-            let event = self.log.iter().find(|e| e.position.0 == position).unwrap();
-            self.effective(stream, event.revision.0)
-        };
-        let holds = self.holds.get(&(category.to_owned(), key.to_owned()));
-        let held = |(stream, since, until): &&Hold| {
-            at(stream, *since) <= moment && until.is_none_or(|until| at(stream, until) > moment)
-        };
-        let holds = holds.into_iter().flatten().filter(held);
-        holds.map(|(stream, ..)| stream).collect()
-    }
-
-    /// The promises of `Store::append`, in the order in which they are checked.
-    fn append(&mut self, append: &Append) -> End {
-        if append.events.is_empty() && append.decision.is_none() {
-            return End::Refused("malformed");
-        }
-        if let Some(decided) = &append.decision {
-            let id = &decided.command.command_id;
-            if let Some((stream, ..)) = self.decisions.iter().find(|(_, known, _)| known == id) {
-                return if *stream == append.stream {
-                    End::Repeated
-                } else {
-                    End::Refused("command id")
-                };
-            }
-        }
-        match self.known_events(append) {
-            Err(refused) => return refused,
-            Ok(true) => return End::Repeated,
-            Ok(false) => {}
-        }
-        let head = self.revision(&append.stream);
-        if !append.expected.admits(Revision(head)) {
-            return End::Refused("revision");
-        }
-        let rejection = append.decision.as_ref().and_then(|d| d.rejection.clone());
-        let taken = append
-            .keys
-            .iter()
-            .filter(|change| change.taken)
-            .any(|change| {
-                self.holder(append.stream.category(), &change.key.value, u64::MAX)
-                    .is_some_and(|holder| *holder != append.stream)
-            });
-        let rule = match (rejection, taken, &append.decision) {
-            (Some(rejection), ..) => Some(rejection.rule),
-            (None, true, None) => return End::Refused("key"),
-            (None, true, Some(_)) => Some("email.taken".to_owned()),
-            (None, false, _) => None,
-        };
-        if let Some(decided) = &append.decision {
-            let id = decided.command.command_id.clone();
-            let stream = append.stream.clone();
-            self.decisions.push((stream, id, rule.clone()));
-        }
-        match rule {
-            Some(rule) => End::Rejected(rule),
-            None => self.write(append, head),
-        }
-    }
-
-    /// Whether all the events are on record as they are given.
-    fn known_events(&self, append: &Append) -> Result<bool, End> {
-        let given: Vec<_> = append
-            .events
-            .iter()
-            .filter_map(|e| e.event_id.as_ref())
-            .collect();
-        let twice = (1..given.len()).any(|n| given[..n].contains(&given[n]));
-        let places: Vec<_> = given
-            .iter()
-            .filter_map(|id| self.log.iter().find(|event| event.event_id == **id))
-            .collect();
-        if places.is_empty() && !twice {
-            return Ok(false);
-        }
-        let whole = places.len() == append.events.len()
-            && append.decision.is_none()
-            && places.iter().all(|event| event.stream == append.stream)
-            && places
-                .windows(2)
-                .all(|pair| pair[0].revision.next() == pair[1].revision);
-        if twice || !whole {
-            return Err(End::Refused("event id"));
-        }
-        Ok(true)
-    }
-
-    fn write(&mut self, append: &Append, head: u64) -> End {
-        let mut fresh = append.fresh_ids.iter();
-        for (n, new) in (1..).zip(&append.events) {
-            self.log.push(Event {
-                position: Position(self.log.len() as u64 + 1),
-                stream: append.stream.clone(),
-                revision: Revision(head + n),
-                event_id: new
-                    .event_id
-                    .clone()
-                    .or_else(|| fresh.next().cloned())
-                    .unwrap(),
-                event_type: new.event_type.clone(),
-                schema_version: 1,
-                recorded_at: append.now,
-                actor: None,
-                reason: None,
-                correlation_id: None,
-                causation_id: None,
-                data: new.data.clone(),
-                metadata: None,
-            });
-        }
-        let position = self.log.len() as u64;
-        let place = |key: &UniqueKey| (append.stream.category().to_owned(), key.value.clone());
-        if !append.events.is_empty() {
-            for KeyChange { key, .. } in append.keys.iter().filter(|change| !change.taken) {
-                for hold in self.holds.entry(place(key)).or_default() {
-                    if hold.0 == append.stream && hold.2.is_none() {
-                        hold.2 = Some(position);
-                    }
-                }
-            }
-            for KeyChange { key, .. } in append.keys.iter().filter(|change| change.taken) {
-                if self
-                    .holder(append.stream.category(), &key.value, u64::MAX)
-                    .is_none()
-                {
-                    let holds = self.holds.entry(place(key)).or_default();
-                    holds.push((append.stream.clone(), position, None));
-                }
-            }
-        }
-        End::Wrote {
-            revision: head + append.events.len() as u64,
-            events: append.events.len(),
-        }
-    }
 }
 
 fn stream(n: u8) -> StreamName {
@@ -394,9 +209,16 @@ fn assert_reference(reference: &Memory, view: &dyn View) {
     for (n, decision) in (1..).zip(&reference.decisions) {
         assert_eq!(view.decision(n).unwrap().as_ref(), Some(decision));
     }
+    for position in (0..=reference.events.len() as u64 + 1).map(Position) {
+        let found = view.rejection_before(position).unwrap();
+        let expected = naive_rejection_before(&reference.decisions, position);
+        assert_eq!(found, expected, "before {position}");
+    }
     for placed in &reference.events {
         let event = &placed.event;
         assert_eq!(view.event_at(event.position).unwrap().as_ref(), Some(event));
+        let found = view.event_at_revision(&event.stream, event.revision);
+        assert_eq!(found.unwrap().as_ref(), Some(event));
         let effective = view.effective_at(&event.stream, event.revision).unwrap();
         assert_eq!(effective, Some(placed.effective_at));
     }
@@ -410,6 +232,19 @@ fn assert_reference(reference: &Memory, view: &dyn View) {
             assert_eq!(found.as_ref(), expected.then_some(hold));
         }
     }
+}
+
+/// By going through all of them.
+fn naive_rejection_before(decisions: &[Decision], position: Position) -> u64 {
+    let rejected = |decision: &&Decision| matches!(decision.result, Outcome::Rejected { .. });
+    let mut before = 0;
+    for decision in decisions.iter().filter(rejected) {
+        if decision.place() >= position {
+            return before;
+        }
+        before = decision.sequence;
+    }
+    decisions.last().map_or(0, |last| last.sequence)
 }
 
 fn assert_same_streams(model: &Model, view: &dyn View) {

@@ -1,20 +1,22 @@
-//! The tables of one write transaction, each opened at most once, when it is first used.
+//! The tables of one transaction, each opened at most once, when it is first used.
 //!
 //! Owns the words of their errors: what was being done to which table.
 
 use std::borrow::Borrow;
 use std::cell::OnceCell;
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
 use redb::{
-    AccessGuard, Key, Range, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
+    AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
+    TableError, Value, WriteTransaction,
 };
 
 use super::engine;
 use super::tables::{
     BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, COMMAND_IDS, DECISIONS,
-    EVENT_IDS, EVENTS, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN,
-    JOBS_OPEN_BY_EVENT, KEYS, LATE_EVENTS, SNAPSHOTS, STREAM_DECISIONS, STREAM_EVENTS,
+    EVENT_IDS, EVENTS, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT, JOBS_BY_HANDLER,
+    JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, SNAPSHOTS, STREAM_DECISIONS, STREAM_EVENTS,
     STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
 };
 use crate::store::StoreError;
@@ -22,28 +24,57 @@ use crate::store::StoreError;
 type Text = &'static str;
 type Bytes = &'static [u8];
 
+/// A transaction that tables are opened in.
+pub(super) trait Transaction: Clone {
+    /// What an open table is.
+    type Table<K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>;
+
+    /// Opens a table.
+    fn open<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<K, V>, TableError>;
+}
+
+impl<'t> Transaction for &'t WriteTransaction {
+    type Table<K: Key + 'static, V: Value + 'static> = Table<'t, K, V>;
+
+    fn open<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Table<'t, K, V>, TableError> {
+        self.open_table(definition)
+    }
+}
+
+impl Transaction for Arc<ReadTransaction> {
+    type Table<K: Key + 'static, V: Value + 'static> = ReadOnlyTable<K, V>;
+
+    fn open<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, TableError> {
+        self.open_table(definition)
+    }
+}
+
 /// A table that is opened when it is first used.
-pub(super) struct Slot<'t, K: Key + 'static, V: Value + 'static> {
-    txn: &'t WriteTransaction,
+pub(super) struct Slot<T: Transaction, K: Key + 'static, V: Value + 'static> {
+    txn: T,
     definition: TableDefinition<'static, K, V>,
     reading: &'static str,
     writing: &'static str,
-    table: OnceCell<Table<'t, K, V>>,
+    table: OnceCell<T::Table<K, V>>,
 }
 
-impl<'t, K: Key + 'static, V: Value + 'static> Slot<'t, K, V> {
-    fn open(&self) -> Result<&Table<'t, K, V>, StoreError> {
+impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
+    fn open(&self) -> Result<&T::Table<K, V>, StoreError> {
         if let Some(table) = self.table.get() {
             return Ok(table);
         }
-        let opened = self.txn.open_table(self.definition);
+        let opened = self.txn.open(self.definition);
         let table = opened.map_err(engine(self.reading))?;
         Ok(self.table.get_or_init(|| table))
-    }
-
-    fn open_mut(&mut self) -> Result<&mut Table<'t, K, V>, StoreError> {
-        self.open()?;
-        self.table.get_mut().ok_or(StoreError::Closed)
     }
 
     /// The value of a key.
@@ -54,10 +85,13 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<'t, K, V> {
         self.open()?.get(key).map_err(engine(self.reading))
     }
 
+    /// The first entry.
+    pub(super) fn first(&self) -> Result<Option<Entry<'_, K, V>>, StoreError> {
+        self.open()?.first().map_err(engine(self.reading))
+    }
+
     /// The last entry.
-    pub(super) fn last(
-        &self,
-    ) -> Result<Option<(AccessGuard<'_, K>, AccessGuard<'_, V>)>, StoreError> {
+    pub(super) fn last(&self) -> Result<Option<Entry<'_, K, V>>, StoreError> {
         self.open()?.last().map_err(engine(self.reading))
     }
 
@@ -76,6 +110,13 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<'t, K, V> {
         let entries = self.open()?.iter().map_err(engine(self.reading))?;
         let reading = self.reading;
         Ok(Entries { entries, reading })
+    }
+}
+
+impl<'t, K: Key + 'static, V: Value + 'static> Slot<&'t WriteTransaction, K, V> {
+    fn open_mut(&mut self) -> Result<&mut Table<'t, K, V>, StoreError> {
+        self.open()?;
+        self.table.get_mut().ok_or(StoreError::Closed)
     }
 
     /// Sets the value of a key.
@@ -100,6 +141,9 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<'t, K, V> {
     }
 }
 
+/// A key and its value.
+pub(super) type Entry<'r, K, V> = (AccessGuard<'r, K>, AccessGuard<'r, V>);
+
 /// Entries of a table, from either end.
 pub(super) struct Entries<'r, K: Key + 'static, V: Value + 'static> {
     entries: Range<'r, K, V>,
@@ -107,7 +151,7 @@ pub(super) struct Entries<'r, K: Key + 'static, V: Value + 'static> {
 }
 
 impl<'r, K: Key + 'static, V: Value + 'static> Iterator for Entries<'r, K, V> {
-    type Item = Result<(AccessGuard<'r, K>, AccessGuard<'r, V>), StoreError>;
+    type Item = Result<Entry<'r, K, V>, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.entries.next()?;
@@ -124,17 +168,17 @@ impl<K: Key + 'static, V: Value + 'static> DoubleEndedIterator for Entries<'_, K
 
 macro_rules! open_tables {
     ($($name:ident: $key:ty => $value:ty, $definition:ident, $what:literal;)+) => {
-        /// The tables of a write transaction. Dropped before its commit.
-        pub(super) struct OpenTables<'t> {
-            $(pub(super) $name: Slot<'t, $key, $value>,)+
+        /// The tables of a transaction. Those of a write transaction are dropped before its commit.
+        pub(super) struct OpenTables<T: Transaction> {
+            $(pub(super) $name: Slot<T, $key, $value>,)+
         }
 
-        impl<'t> OpenTables<'t> {
+        impl<T: Transaction> OpenTables<T> {
             /// Opens none of them yet.
-            pub(super) fn new(txn: &'t WriteTransaction) -> Self {
+            pub(super) fn new(txn: &T) -> Self {
                 Self {
                     $($name: Slot {
-                        txn,
+                        txn: txn.clone(),
                         definition: $definition,
                         reading: concat!("reading ", $what),
                         writing: concat!("writing ", $what),
@@ -145,6 +189,9 @@ macro_rules! open_tables {
         }
     };
 }
+
+/// The tables of a write transaction.
+pub(super) type WriteTables<'t> = OpenTables<&'t WriteTransaction>;
 
 open_tables! {
     events: u64 => Bytes, EVENTS, "the events";
@@ -169,6 +216,6 @@ open_tables! {
     jobs_by_handler: (Text, u8, u64) => (), JOBS_BY_HANDLER, "the index of jobs by handler";
     jobs_by_stream: (Text, u64) => (), JOBS_BY_STREAM, "the index of jobs by stream";
     jobs_open: (Text, Text, u64) => (), JOBS_OPEN, "the index of open jobs";
-    jobs_open_by_event: (u64, Text) => u64, JOBS_OPEN_BY_EVENT, "the index of open jobs by event";
+    jobs_by_event: (u64, u64) => (), JOBS_BY_EVENT, "the index of jobs by event";
     job_counts: (Text, u8) => u64, JOB_COUNTS, "the counts of jobs";
 }

@@ -31,22 +31,20 @@ fn filter() -> impl Strategy<Value = LogFilter> {
         prop::option::of((0..=values).prop_map(move |n| format!("{name}{n}")))
     };
     let time = || prop::option::of((-9i64..42).prop_map(|q| Timestamp::from_micros(q * (DAY / 4))));
-    let text = prop::option::weighted(0.2, "[0-9]{1,2}|TYPE1|nothing");
     let words = (
         word("category", 3),
         word("Type", 4),
         word("actor", 3),
         word("work", 3),
     );
-    (words, time(), time(), text).prop_map(
-        |((category, event_type, actor, correlation_id), since, until, text)| LogFilter {
+    (words, time(), time()).prop_map(
+        |((category, event_type, actor, correlation_id), since, until)| LogFilter {
             category,
             event_type,
             actor,
             correlation_id,
             since,
             until,
-            text,
         },
     )
 }
@@ -105,24 +103,12 @@ fn wanted(filter: &LogFilter, event: &Event) -> bool {
             .as_deref()
             .is_none_or(|wanted| Some(wanted) == actual)
     };
-    let text = serde_json::to_string(&json!([
-        event.stream,
-        event.event_type,
-        event.actor,
-        event.event_id,
-        event.correlation_id,
-        event.data,
-    ]));
     is(&filter.category, Some(event.stream.category()))
         && is(&filter.event_type, Some(&event.event_type))
         && is(&filter.actor, event.actor.as_deref())
         && is(&filter.correlation_id, event.correlation_id.as_deref())
         && filter.since.is_none_or(|since| event.recorded_at >= since)
         && filter.until.is_none_or(|until| event.recorded_at <= until)
-        && filter
-            .text
-            .as_ref()
-            .is_none_or(|part| text.unwrap().to_lowercase().contains(&part.to_lowercase()))
 }
 
 proptest! {

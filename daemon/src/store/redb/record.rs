@@ -3,7 +3,7 @@
 //! Owns their encoding and its explicit conversion to the core's types. Payloads are kept as the text they came as.
 //! Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
 
-use whodunit_core::command::Decision;
+use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
@@ -123,6 +123,32 @@ impl<'a> Reader<'a> {
         Ok(Timestamp::from_micros(self.i64()?))
     }
 
+    fn json(&mut self) -> Result<Json, String> {
+        json(self.text()?)
+    }
+
+    fn rejections(&mut self) -> Result<Rejections, String> {
+        Ok(Rejections {
+            furthest: Position(self.u64()?),
+            last: self.u64()?,
+        })
+    }
+
+    fn outcome(&mut self) -> Result<Outcome, String> {
+        match self.u32()? {
+            REJECTED => Ok(Outcome::Rejected {
+                rule: self.text()?.to_owned(),
+                message: self.text()?.to_owned(),
+            }),
+            ACCEPTED => Ok(Outcome::Accepted {
+                revision: Revision(self.u64()?),
+                position: Position(self.u64()?),
+                events: self.u32()?,
+            }),
+            other => Err(format!("outcome {other} is unknown")),
+        }
+    }
+
     fn end(self) -> Result<(), String> {
         if self.bytes.is_empty() {
             Ok(())
@@ -130,6 +156,10 @@ impl<'a> Reader<'a> {
             Err(format!("{} bytes too many", self.bytes.len()))
         }
     }
+}
+
+fn json(text: &str) -> Result<Json, String> {
+    Json::from_compact(text.to_owned()).map_err(|error| format!("a payload is not JSON: {error}"))
 }
 
 fn damaged(place: String) -> impl FnOnce(String) -> StoreError {
@@ -157,10 +187,6 @@ pub(super) fn encode_event(event: &Event) -> Vec<u8> {
 pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreError> {
     let decode = || {
         let mut record = Reader::new(bytes)?;
-        let json = |text: &str| {
-            Json::from_compact(text.to_owned())
-                .map_err(|error| format!("a payload is not JSON: {error}"))
-        };
         let event = Event {
             position: Position(position),
             revision: Revision(record.u64()?),
@@ -173,7 +199,7 @@ pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreEr
             reason: record.owned()?,
             correlation_id: record.owned()?,
             causation_id: record.owned()?,
-            data: json(record.text()?)?,
+            data: record.json()?,
             metadata: record.option()?.map(json).transpose()?,
         };
         record.end()?;
@@ -182,22 +208,110 @@ pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreEr
     decode().map_err(damaged(format!("the event at position {position}")))
 }
 
-/// Decisions are few beside events and read one at a time: their record is the wire JSON behind the version byte.
-pub(super) fn encode_decision(decision: &Decision) -> Result<Vec<u8>, StoreError> {
-    let mut out = vec![RECORD];
-    serde_json::to_writer(&mut out, decision).map_err(|error| StoreError::Engine {
-        doing: "encoding a decision",
-        source: error.into(),
-    })?;
-    Ok(out)
+/// Outcomes of a decision, as they are stored.
+const REJECTED: u32 = 0;
+const ACCEPTED: u32 = 1;
+
+/// The rejections up to a decision, itself included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rejections {
+    /// The furthest place of any.
+    pub(super) furthest: Position,
+    /// The sequence of the last; 0 when there is none.
+    pub(super) last: u64,
+}
+
+impl Rejections {
+    /// Whether all of them stand before a position.
+    pub(super) fn all_before(self, position: Position) -> bool {
+        self.last == 0 || self.furthest < position
+    }
+
+    /// Those up to this decision, which comes right after these.
+    pub(super) fn and(self, decision: &Decision) -> Self {
+        match decision.result {
+            Outcome::Rejected { .. } => Self {
+                furthest: self.furthest.max(decision.place()),
+                last: decision.sequence,
+            },
+            Outcome::Accepted { .. } => self,
+        }
+    }
+}
+
+/// Encodes a decision; its sequence is the key and not in the record.
+pub(super) fn encode_decision(decision: &Decision, rejections: Rejections) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.u64(rejections.furthest.0)
+        .u64(rejections.last)
+        .u64(decision.base_revision.0)
+        .u64(decision.base_position.0)
+        .i64(decision.decided_at.as_micros());
+    match &decision.result {
+        Outcome::Rejected { rule, message } => {
+            out.u32(REJECTED).text(rule).text(message);
+        }
+        Outcome::Accepted {
+            revision,
+            position,
+            events,
+        } => {
+            out.u32(ACCEPTED)
+                .u64(revision.0)
+                .u64(position.0)
+                .u32(*events);
+        }
+    }
+    out.text(decision.stream.as_str())
+        .text(&decision.command_id)
+        .text(&decision.command_type)
+        .option(decision.actor.as_deref())
+        .option(decision.reason.as_deref())
+        .option(decision.correlation_id.as_deref())
+        .option(decision.causation_id.as_deref())
+        .text(&decision.rules_hash)
+        .text(decision.payload.as_str())
+        // Room for the seed of a decider that draws lots.
+        .option(None);
+    out.0
 }
 
 pub(super) fn decode_decision(sequence: u64, bytes: &[u8]) -> Result<Decision, StoreError> {
     let decode = || {
-        let record = Reader::new(bytes)?;
-        serde_json::from_slice(record.bytes).map_err(|error| error.to_string())
+        let mut record = Reader::new(bytes)?;
+        let _rejections = record.rejections()?;
+        let base_revision = Revision(record.u64()?);
+        let base_position = Position(record.u64()?);
+        let decided_at = record.time()?;
+        let result = record.outcome()?;
+        let decision = Decision {
+            sequence,
+            base_revision,
+            base_position,
+            decided_at,
+            result,
+            stream: record.stream()?,
+            command_id: record.text()?.to_owned(),
+            command_type: record.text()?.to_owned(),
+            actor: record.owned()?,
+            reason: record.owned()?,
+            correlation_id: record.owned()?,
+            causation_id: record.owned()?,
+            rules_hash: record.text()?.to_owned(),
+            payload: record.json()?,
+        };
+        let _seed = record.option()?;
+        record.end()?;
+        Ok(decision)
     };
     decode().map_err(damaged(format!("decision {sequence}")))
+}
+
+/// The rejections up to a decision, without the rest of its record.
+pub(super) fn decode_rejections(sequence: u64, bytes: &[u8]) -> Result<Rejections, StoreError> {
+    Reader::new(bytes)
+        .and_then(|mut record| record.rejections())
+        .map_err(damaged(format!("decision {sequence}")))
 }
 
 pub(super) fn encode_stream(info: &StreamInfo) -> Vec<u8> {

@@ -79,9 +79,9 @@ pub(super) const JOBS_BY_STREAM: TableDefinition<'static, (&str, u64), ()> =
 /// (Handler, stream name, job id) of jobs that are not completed: the first of a handler and stream may be worked on.
 pub(super) const JOBS_OPEN: TableDefinition<'static, (&str, &str, u64), ()> =
     TableDefinition::new("jobs_open");
-/// (Position, handler) → job id, of jobs that are not completed.
-pub(super) const JOBS_OPEN_BY_EVENT: TableDefinition<'static, (u64, &str), u64> =
-    TableDefinition::new("jobs_open_by_event");
+/// (Position, job id).
+pub(super) const JOBS_BY_EVENT: TableDefinition<'static, (u64, u64), ()> =
+    TableDefinition::new("jobs_by_event");
 /// (Handler, status or [`PRUNED`]) → how many.
 pub(super) const JOB_COUNTS: TableDefinition<'static, (&str, u8), u64> =
     TableDefinition::new("job_counts");
@@ -138,7 +138,7 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(JOBS_BY_HANDLER)?;
     txn.open_table(JOBS_BY_STREAM)?;
     txn.open_table(JOBS_OPEN)?;
-    txn.open_table(JOBS_OPEN_BY_EVENT)?;
+    txn.open_table(JOBS_BY_EVENT)?;
     txn.open_table(JOB_COUNTS)?;
     Ok(())
 }

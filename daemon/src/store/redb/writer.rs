@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use whodunit_core::time::Timestamp;
 
 use super::file::{File, label_redacted_copy};
-use super::open_tables::OpenTables;
+use super::open_tables::WriteTables;
 use super::{StoreOptions, engine};
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 use crate::store::write::{self, Lookup, Weight};
@@ -62,7 +62,7 @@ impl Write {
     fn apply(
         &self,
         txn: &WriteTransaction,
-        tables: &mut OpenTables<'_>,
+        tables: &mut WriteTables<'_>,
     ) -> Result<(Reply, Weight), StoreError> {
         Ok(match self {
             Self::Append(append, _) => {
@@ -243,7 +243,7 @@ fn try_group(
     replies: &mut Vec<Reply>,
 ) -> Result<Option<Head>, StoreError> {
     let mut txn = file.with(|database| database.begin_write().map_err(engine("beginning")))?;
-    let mut tables = OpenTables::new(&txn);
+    let mut tables = WriteTables::new(&&txn);
     let mut heaviest = Weight::Nothing;
     for write in group {
         let (reply, weight) = write.apply(&txn, &mut tables)?;

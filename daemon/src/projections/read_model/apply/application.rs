@@ -1,6 +1,7 @@
 //! A transaction of a read model in the making: events applied to documents, indexes and the apply log.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use redb::{ReadableTable, Table, WriteTransaction};
 use whodunit_core::consistency::{AppliedEvent, Digest};
@@ -14,7 +15,7 @@ use super::super::record::{Document, decode_document, encode_document, encode_en
 use super::Rules;
 use crate::projections::error::ProjectionError;
 use crate::projections::projection::sort_value;
-use crate::store::View;
+use crate::store::{ReadEvents, try_for_each_event};
 
 /// A document on its way to its next version.
 struct DirtyDocument {
@@ -33,7 +34,7 @@ type Place = (&'static str, &'static [u8], &'static str);
 /// Events on their way into one transaction.
 pub(crate) struct Application<'t> {
     rules: &'t Rules,
-    view: &'t dyn View,
+    view: &'t dyn ReadEvents,
     documents: Table<'t, &'static str, &'static [u8]>,
     numbers: Table<'t, &'static str, u64>,
     log: Table<'t, u64, &'static [u8]>,
@@ -51,7 +52,7 @@ impl<'t> Application<'t> {
     pub(crate) fn begin(
         txn: &'t WriteTransaction,
         rules: &'t Rules,
-        view: &'t dyn View,
+        view: &'t dyn ReadEvents,
         meta: CheckpointMeta,
     ) -> Result<Self, ProjectionError> {
         let doing = "opening the tables";
@@ -133,23 +134,18 @@ impl<'t> Application<'t> {
         up_to: Position,
     ) -> Result<(), ProjectionError> {
         let mut state = self.rules.empty(stream);
-        let (mut last, mut failed, mut chain) = (None, None, Digest::default());
+        let (mut last, mut chain) = (None, Digest::default());
         let (rules, view) = (self.rules, self.view);
-        view.for_each_event(stream, Revision(1), Revision(u64::MAX), &mut |event| {
+        let all = (Revision(1), Revision(u64::MAX));
+        try_for_each_event(view, stream, all, |event| -> Result<_, ProjectionError> {
             if event.position > up_to {
-                return false;
+                return Ok(ControlFlow::Break(()));
             }
-            if let Err(error) = rules.apply(&mut state, &event) {
-                failed = Some(error);
-                return false;
-            }
+            rules.apply(&mut state, &event)?;
             chain = chain.chain(Digest::of_event(&event));
             last = Some((event.revision, event.position));
-            true
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         let dirty = self.dirty_document(stream)?;
         dirty.changed = true;
         let Some((revision, position)) = last else {

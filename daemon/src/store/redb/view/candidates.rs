@@ -9,10 +9,9 @@ use std::collections::BinaryHeap;
 
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition};
 use whodunit_core::event::Event;
-use whodunit_core::search::Search;
 
-use super::engine;
-use super::tables::{BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, day};
+use super::super::engine;
+use super::super::tables::{BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, day};
 use crate::store::{Direction, LogFilter, StoreError};
 
 /// Positions to look at, in order.
@@ -300,9 +299,4 @@ pub(super) fn passes(filter: &LogFilter, event: &Event) -> bool {
         && is(&filter.correlation_id, event.correlation_id.as_deref())
         && filter.since.is_none_or(|since| event.recorded_at >= since)
         && filter.until.is_none_or(|until| event.recorded_at <= until)
-        && filter
-            .text
-            .as_deref()
-            .and_then(Search::new)
-            .is_none_or(|text| text.in_event(event))
 }

@@ -1,0 +1,80 @@
+//! How many bytes of the file a decision takes beyond its events.
+
+use redb::TableDefinition;
+use serde_json::json;
+use whodunit_core::command::Command;
+use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::ids::{Revision, StreamName};
+
+use super::*;
+use crate::store::PendingDecision;
+
+/// Decisions of this test.
+const DECISIONS: u64 = 4_000;
+/// Bytes that one may take, its indexes and the free space of their pages included.
+const BYTES_MAX: u64 = 512;
+
+/// The `n`-th command of an application whose ids are UUIDs.
+fn command(n: u64) -> Append {
+    let id = |kind: u64| format!("0195d3a1-7c2e-7{kind:03}-8000-{:012x}", n * 2_654_435_761);
+    let stream = StreamName::new(format!("user-{}", id(1))).unwrap();
+    let data = json!({"email": format!("someone.{n}@example.org"), "name": "Some One"});
+    let now = Timestamp::from_micros(1_741_000_000_000_000);
+    let mut event = NewEvent::new("UserRegistered", data.clone());
+    event.event_id = Some(id(2));
+    let mut append = Append::facts(stream.clone(), ExpectedRevision::Any, vec![event], now);
+    append.decision = Some(PendingDecision {
+        command: Command {
+            command_id: id(3),
+            stream,
+            command_type: "RegisterUser".to_owned(),
+            payload: data.as_object().cloned().unwrap(),
+            actor: Some("user:sarah".to_owned()),
+            reason: Some("signed up on the website".to_owned()),
+            correlation_id: Some(id(4)),
+            causation_id: None,
+            issued_at: now,
+        },
+        base_revision: Revision(0),
+        rules_hash: "0123456789abcdef".to_owned(),
+        rejection: None,
+    });
+    append
+}
+
+fn bytes<K: redb::Key + 'static, V: redb::Value + 'static>(
+    txn: &redb::ReadTransaction,
+    table: TableDefinition<'static, K, V>,
+) -> u64 {
+    let stats = txn.open_table(table).unwrap().stats().unwrap();
+    stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes()
+}
+
+#[tokio::test]
+async fn a_decision_takes_at_most_half_a_kilobyte_beyond_its_events() {
+    let store = RedbStore::in_memory(StoreOptions::Relaxed).unwrap();
+    let mut waiting = Vec::new();
+    for n in 0..DECISIONS {
+        waiting.push(store.append(command(n)));
+        if waiting.len() == 100 {
+            for append in waiting.drain(..) {
+                append.await.unwrap();
+            }
+        }
+    }
+    let txn = store
+        .file
+        .with(|database| database.begin_read().map_err(engine("reading")));
+    let txn = txn.unwrap();
+    let parts = [
+        bytes(&txn, tables::DECISIONS),
+        bytes(&txn, tables::COMMAND_IDS),
+        bytes(&txn, tables::STREAM_DECISIONS),
+    ];
+    let each = parts.iter().sum::<u64>() / DECISIONS;
+    println!("{each} bytes a decision, by table {parts:?}");
+    assert!(
+        each <= BYTES_MAX,
+        "{each} bytes a decision, by table {parts:?}"
+    );
+}

@@ -1,0 +1,94 @@
+//! The read view: the file as it is at one moment.
+//!
+//! Owns every read, one file for each trait of the seam. A view holds a read transaction, so it sees one state of the log
+//! however long it lives, and never waits for the writer.
+
+mod candidates;
+mod decisions;
+mod density;
+mod events;
+mod jobs;
+mod keys;
+mod recent;
+mod snapshots;
+mod streams;
+mod times;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
+use whodunit_core::stop::Stop;
+
+pub(super) use self::keys::hold_of;
+use super::engine;
+use super::open_tables::OpenTables;
+use crate::store::write::Lookup;
+use crate::store::{Direction, Head, Stoppable, StoreError, View};
+
+type StoreResult<T> = Result<T, StoreError>;
+
+/// A read view of the file.
+pub(super) struct RedbView {
+    txn: Arc<ReadTransaction>,
+    tables: OpenTables<Arc<ReadTransaction>>,
+    head: Head,
+    stop: Stop,
+}
+
+impl RedbView {
+    pub(super) fn open(database: &Database) -> StoreResult<Self> {
+        let begun = database.begin_read().map_err(engine("beginning to read"));
+        let txn = Arc::new(begun?);
+        let tables = OpenTables::new(&txn);
+        Ok(Self {
+            head: tables.head()?,
+            stop: Stop::new(),
+            txn,
+            tables,
+        })
+    }
+
+    /// Hands the position of a stream's events of a range of revisions to `each` until it breaks off.
+    fn for_each_position(
+        &self,
+        number: u64,
+        (low, high): (u64, u64),
+        direction: Direction,
+        each: &mut dyn FnMut(u64) -> StoreResult<ControlFlow<()>>,
+    ) -> StoreResult<()> {
+        if low > high {
+            return Ok(());
+        }
+        let range = (number, low)..=(number, high);
+        let mut entries = self.tables.stream_events.range(range)?;
+        loop {
+            self.stop.check()?;
+            let entry = match direction {
+                Direction::Forward => entries.next(),
+                Direction::Backward => entries.next_back(),
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            let (position, _) = entry?.1.value();
+            if each(position)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Stoppable for RedbView {
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+}
+
+impl View for RedbView {
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+}
