@@ -10,6 +10,7 @@
 mod append;
 mod chain;
 pub mod disk;
+pub mod engine;
 mod error;
 mod frame;
 mod group;

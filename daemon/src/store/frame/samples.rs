@@ -117,6 +117,15 @@ impl History {
     }
 
     fn append(&mut self, random: &mut Random) -> Option<Batch> {
+        let append = self.some_append(random);
+        match plan(&self.memory, &append) {
+            Ok(Plan::Write(planned)) => Some(planned.batch),
+            Ok(Plan::Repeat(_)) | Err(_) => None,
+        }
+    }
+
+    /// An append that may be admitted.
+    pub(crate) fn some_append(&mut self, random: &mut Random) -> Append {
         let stream = stream(random);
         let head = self.memory.stream(&stream).unwrap();
         let head = head.map_or(Revision::ZERO, |info| info.revision);
@@ -155,10 +164,7 @@ impl History {
             title: random.text(),
             status: random.text(),
         });
-        match plan(&self.memory, &append) {
-            Ok(Plan::Write(planned)) => Some(planned.batch),
-            Ok(Plan::Repeat(_)) | Err(_) => None,
-        }
+        append
     }
 
     fn event(&mut self, random: &mut Random) -> NewEvent {
@@ -209,8 +215,15 @@ impl History {
     }
 
     fn jobs(&mut self, random: &mut Random) -> Batch {
+        let changes = self.some_changes(random);
+        let (batch, _) = plan_jobs(&self.memory, &changes, random.time()).unwrap();
+        batch
+    }
+
+    /// Changes of jobs that may apply.
+    pub(crate) fn some_changes(&self, random: &mut Random) -> Vec<JobChange> {
         let ids: Vec<u64> = self.memory.jobs.keys().copied().collect();
-        let changes: Vec<_> = (0..=random.below(4))
+        (0..=random.below(4))
             .map(|_| {
                 let id = if ids.is_empty() { 1 } else { *random.of(&ids) };
                 let error = "it failed".to_owned();
@@ -231,9 +244,7 @@ impl History {
                     },
                 }
             })
-            .collect();
-        let (batch, _) = plan_jobs(&self.memory, &changes, random.time()).unwrap();
-        batch
+            .collect()
     }
 }
 

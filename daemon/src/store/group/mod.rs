@@ -129,6 +129,22 @@ impl<C: Commit> Group<C> {
     pub(crate) fn close(&self) {
         self.0.lock().closed = true;
     }
+
+    /// Takes no more requests but this one, which is carried out after all others. May be done again.
+    pub(crate) fn close_with<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<T>) -> C::Request,
+    ) -> Answer<T, C> {
+        let (to, answer) = oneshot::channel();
+        let mut queue = self.0.lock();
+        queue.closed = true;
+        queue.waiting.push_back((0, make(to)));
+        drop(queue);
+        Answer {
+            shared: Arc::clone(&self.0),
+            answer,
+        }
+    }
 }
 
 impl<C: Commit> Shared<C> {

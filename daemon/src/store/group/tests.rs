@@ -166,8 +166,17 @@ async fn after_closing_what_waits_is_carried_out_and_nothing_more_is_taken() {
     let waiting = submit(&group, 1, 1).unwrap();
     group.close();
     assert!(matches!(submit(&group, 2, 1), Err(Refused::Closed)));
-    assert_eq!(waiting.await, Some(0));
-    assert_eq!(all_at_once(&seen), [1]);
+    let last = |number| {
+        group.close_with(|to| Count {
+            number,
+            bytes: 0,
+            to,
+        })
+    };
+    let (first, second) = (last(8), last(9));
+    assert_eq!(second.await, Some(2));
+    assert_eq!((waiting.await, first.await), (Some(0), Some(1)));
+    assert_eq!(all_at_once(&seen), [1, 8, 9]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

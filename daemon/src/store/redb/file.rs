@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
@@ -19,7 +19,7 @@ pub(super) struct File {
     /// What it is kept in, unless that is memory.
     pages: Option<Arc<PageFile>>,
     /// Where the acknowledged head is noted.
-    acknowledged: Option<HeadFile>,
+    acknowledged: OnceLock<HeadFile>,
     /// Where it is, unless that is memory.
     place: Option<Place>,
     /// Whether a write failed in such a way that the engine takes no more.
@@ -38,7 +38,7 @@ impl File {
         Ok(Self {
             database: RwLock::new(Some(database)),
             pages,
-            acknowledged,
+            acknowledged: acknowledged.map_or_else(OnceLock::new, OnceLock::from),
             place,
             refuses: AtomicBool::new(false),
             redacted_copy: AtomicBool::new(redacted),
@@ -64,9 +64,14 @@ impl File {
         act(database.as_ref().ok_or(StoreError::Closed)?)
     }
 
+    /// From now on notes what is acknowledged there; the first place stays.
+    pub(super) fn note_in(&self, acknowledged: HeadFile) {
+        drop(self.acknowledged.set(acknowledged));
+    }
+
     /// Notes beside the store that everything up to here is acknowledged.
     pub(super) fn acknowledge(&self, head: Head) {
-        if let Some(acknowledged) = &self.acknowledged {
+        if let Some(acknowledged) = self.acknowledged.get() {
             acknowledged.acknowledge(head);
         }
     }
@@ -122,7 +127,7 @@ impl File {
         let Some(database) = database else {
             return Ok(());
         };
-        if let Some(acknowledged) = &self.acknowledged {
+        if let Some(acknowledged) = self.acknowledged.get() {
             acknowledged
                 .sync()
                 .map_err(|error| engine("closing")(redb::Error::Io(error)))?;

@@ -15,6 +15,7 @@ use whodunit_core::time::Timestamp;
 
 use super::file::File;
 use super::view::RedbView;
+use crate::store::engine::SealedView;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
     JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
@@ -23,7 +24,7 @@ use crate::store::{
 };
 
 /// A view, and the file whose damage its errors name.
-pub(super) struct GuardedView {
+pub(crate) struct GuardedView {
     view: RedbView,
     file: Arc<File>,
 }
@@ -59,6 +60,12 @@ impl View for GuardedView {
     fn set_stop(&mut self, stop: Stop) {
         self.view.set_stop(stop);
     }
+}
+
+guarded! { SealedView:
+    fn holds(category: &str, key: &UniqueKey, at: Position) -> Vec<KeyHold>;
+    fn each_time(stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> ();
+    fn last_rejection() -> u64;
 }
 
 guarded! { ReadEvents:

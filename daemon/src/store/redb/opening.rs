@@ -18,6 +18,7 @@ use crate::store::disk::head::{Acknowledged, HeadFile};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
 use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
+use crate::store::engine::LOG_NAME;
 use crate::store::{Head, StoreError, View as _};
 
 /// When a store that is not there is made.
@@ -44,6 +45,39 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
 }
 
+/// The file of a store, and what is noted beside it; not compared yet.
+pub(super) struct Found {
+    pub(super) database: Database,
+    pub(super) pages: Arc<PageFile>,
+    /// Where the log ends in the file.
+    pub(super) head: Head,
+    pub(super) path: PathBuf,
+    noting: Noting,
+}
+
+/// What is noted beside a store of what it acknowledged, and where.
+#[derive(Clone)]
+pub(super) struct Noting {
+    store: StoreId,
+    path: PathBuf,
+    noted: Option<Acknowledged>,
+    noted_in: PathBuf,
+}
+
+impl Found {
+    /// What is noted beside it.
+    pub(super) fn noting(&self) -> Noting {
+        self.noting.clone()
+    }
+}
+
+fn at_directory(directory: &Path) -> impl Fn(std::io::Error) -> StoreError + Copy + '_ {
+    move |error| StoreError::Engine {
+        doing: "opening the data directory",
+        source: format!("{}: {error}", directory.display()).into(),
+    }
+}
+
 /// Opens the store of a data directory, or makes it.
 pub(super) fn open(
     on: &Arc<dyn Disk>,
@@ -51,10 +85,53 @@ pub(super) fn open(
     new: NewStore,
 ) -> Result<Opened, StoreError> {
     let disk = on.as_ref();
-    let at_directory = |error: std::io::Error| StoreError::Engine {
-        doing: "opening the data directory",
-        source: format!("{}: {error}", directory.display()).into(),
-    };
+    let found = find(disk, directory, new)?;
+    let (head, id) = (found.head, found.pages.header().store);
+    let acknowledged = found.noting.begin(disk, directory, head)?;
+    let at_directory = at_directory(directory);
+    let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME)).map_err(at_directory)?;
+    let reserve = Arc::new(reserve);
+    found.pages.set_reserve(Arc::clone(&reserve));
+    let identity = found.pages.identity().map_err(at_directory)?;
+    disk.sync_directory(directory).map_err(at_directory)?;
+    let place = Place::new(Arc::clone(on), found.path.clone(), identity, reserve);
+    Ok(Opened {
+        database: found.database,
+        pages: Some(found.pages),
+        acknowledged: Some(acknowledged),
+        place: Some(place),
+        head,
+        id,
+        path: found.path,
+    })
+}
+
+impl Noting {
+    /// Compares where the log ends with what was acknowledged, and begins to note what is from now on.
+    pub(super) fn begin(
+        &self,
+        disk: &dyn Disk,
+        directory: &Path,
+        head: Head,
+    ) -> Result<HeadFile, StoreError> {
+        let now = Acknowledged {
+            store: self.store,
+            head,
+        };
+        if let Some(noted) = self.noted {
+            compare(noted, now, &self.path, &self.noted_in)?;
+        }
+        let acknowledged = HeadFile::begin(disk, &self.noted_in, now);
+        let acknowledged = acknowledged.map_err(at_directory(directory))?;
+        disk.sync_directory(directory)
+            .map_err(at_directory(directory))?;
+        Ok(acknowledged)
+    }
+}
+
+/// Opens the file of a data directory, or makes it.
+pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Found, StoreError> {
+    let at_directory = at_directory(directory);
     disk.make_directory(directory).map_err(at_directory)?;
     let path = directory.join(FILE_NAME);
     let noted_in = directory.join(HEAD_NAME);
@@ -76,30 +153,21 @@ pub(super) fn open(
     let head = guarded(&path, || {
         naming_damage(Some(&pages), || Ok(RedbView::open(&database)?.head()))
     })?;
-    let id = pages.header().store;
-    let now = Acknowledged { store: id, head };
-    if new == NewStore::WhereNothingIsLeft
-        && let Some(noted) = noted
-    {
-        compare(noted, now, &path, &noted_in)?;
-    }
     if new == NewStore::WhereNothingIsLeft {
-        refuse_foreign_read_models(disk, directory, id, &path)?;
+        refuse_foreign_read_models(disk, directory, pages.header().store, &path)?;
     }
-    let acknowledged = HeadFile::begin(disk, &noted_in, now).map_err(at_directory)?;
-    let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME)).map_err(at_directory)?;
-    let reserve = Arc::new(reserve);
-    pages.set_reserve(Arc::clone(&reserve));
-    let identity = pages.identity().map_err(at_directory)?;
-    disk.sync_directory(directory).map_err(at_directory)?;
-    Ok(Opened {
+    let noting = Noting {
+        store: pages.header().store,
+        path: path.clone(),
+        noted: noted.filter(|_| new == NewStore::WhereNothingIsLeft),
+        noted_in,
+    };
+    Ok(Found {
         database,
-        pages: Some(pages),
-        acknowledged: Some(acknowledged),
-        place: Some(Place::new(Arc::clone(on), path.clone(), identity, reserve)),
+        pages,
         head,
-        id,
         path,
+        noting,
     })
 }
 
@@ -180,6 +248,15 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
     let noted_in = directory.join(HEAD_NAME);
     if disk.identity(&noted_in)?.is_some() {
         return Ok(Some(noted_in));
+    }
+    let names = |directory: &Path| match disk.list(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
+    };
+    // A log whose first file alone was made belongs to a store that never came to be.
+    let log = directory.join(LOG_NAME);
+    if names(&log)?.len() > 1 {
+        return Ok(Some(log));
     }
     Ok(read_models(disk, directory)?.into_iter().next())
 }

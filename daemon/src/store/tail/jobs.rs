@@ -50,6 +50,7 @@ pub(crate) struct JobsTail {
     by_status: OrdSet<(String, u8, u64)>,
     by_stream: OrdSet<(StreamName, u64)>,
     open: OrdSet<(String, StreamName, u64)>,
+    by_event: OrdSet<(Position, u64)>,
     /// Whether an event's job of a handler is open.
     of_event: OrdMap<(Position, String), bool>,
     growth: OrdMap<String, JobGrowth>,
@@ -99,12 +100,14 @@ impl JobsTail {
             .remove(&(handler(), code(job.status), job.id));
         self.by_stream.remove(&(job.stream.clone(), job.id));
         self.open.remove(&(handler(), job.stream.clone(), job.id));
+        self.by_event.remove(&(job.position, job.id));
     }
 
     fn put(&mut self, job: &Job) {
         let handler = || job.handler.clone();
         self.by_status.insert((handler(), code(job.status), job.id));
         self.by_stream.insert((job.stream.clone(), job.id));
+        self.by_event.insert((job.position, job.id));
         if job.is_open() {
             self.open.insert((handler(), job.stream.clone(), job.id));
         }
@@ -157,6 +160,12 @@ impl JobsTail {
     ) -> impl DoubleEndedIterator<Item = u64> {
         let key = |id| (stream.clone(), id);
         let range = self.by_stream.range(key(low)..=key(high));
+        range.map(|(_, id)| *id)
+    }
+
+    /// Ids of the jobs of an event.
+    pub(crate) fn of_event(&self, position: Position) -> impl Iterator<Item = u64> {
+        let range = self.by_event.range((position, 0)..=(position, u64::MAX));
         range.map(|(_, id)| *id)
     }
 

@@ -30,7 +30,7 @@ use whodunit_core::time::Timestamp;
 use super::write::{Batch, KeyWrite};
 use super::{Head, KeyHold};
 
-pub(crate) use self::jobs::JobsTail;
+pub(crate) use self::jobs::{JobState, JobsTail};
 pub(crate) use self::records::{DecisionRef, EventRef};
 pub(crate) use self::streams::{Growth, StreamTail, StreamsTail};
 
@@ -152,6 +152,11 @@ impl Tail {
     pub(crate) fn event(&self, position: Position) -> Option<&EventRef> {
         let index = position.0.checked_sub(self.base.position.0 + 1)?;
         self.events.get(usize::try_from(index).ok()?)
+    }
+
+    /// Its events, in order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &EventRef> {
+        self.events.iter()
     }
 
     /// The event with this id.

@@ -10,7 +10,6 @@ use whodunit_core::ids::Revision;
 use super::*;
 use crate::store::Job;
 use crate::store::frame::samples::{HANDLERS, History, Random, STREAMS, key};
-use crate::store::tail::jobs::JobState;
 use crate::store::write::memory::Memory;
 use crate::store::write::{JobLookup, Lookup, Placed, WriteTxn};
 

@@ -60,6 +60,8 @@ pub(crate) struct WalOptions {
     pub(crate) file_bytes: u64,
     /// Whether files are made by a thread ahead of their use; else when they are needed.
     pub(crate) ahead: bool,
+    /// Whether a frame survives power loss once it is written; else only the end of the process.
+    pub(crate) durable: bool,
     /// Makes random numbers, one for each file.
     pub(crate) salt: fn() -> u64,
 }
@@ -100,6 +102,7 @@ pub(crate) struct Wal<D: LogFolder> {
     given: u64,
     /// How a write failed.
     refuses: Option<String>,
+    durable: bool,
     buffer: Vec<u8>,
 }
 
@@ -137,6 +140,7 @@ impl<D: LogFolder> Wal<D> {
             last: found.last,
             given: found.last,
             refuses: None,
+            durable: options.durable,
             buffer: Vec::new(),
         };
         Ok((wal, found.recovered))
@@ -182,8 +186,11 @@ impl<D: LogFolder> Wal<D> {
         let file = &self.current.file;
         file.write_all_at(&self.buffer, offset)
             .map_err(WalError::failed("writing the log"))?;
-        file.sync_data()
-            .map_err(WalError::failed("syncing the log"))
+        if self.durable {
+            file.sync_data()
+                .map_err(WalError::failed("syncing the log"))?;
+        }
+        Ok(())
     }
 
     /// Goes on in the next file.

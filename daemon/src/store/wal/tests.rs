@@ -11,6 +11,7 @@ pub(super) fn options() -> WalOptions {
         store: [7; 16],
         file_bytes: (SECTORS * SECTOR) as u64,
         ahead: false,
+        durable: true,
         salt: || 99,
     }
 }

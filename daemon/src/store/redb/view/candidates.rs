@@ -289,7 +289,7 @@ fn of_days(
 }
 
 /// Whether an event passes the filter.
-pub(super) fn passes(filter: &LogFilter, event: &Event) -> bool {
+pub(crate) fn passes(filter: &LogFilter, event: &Event) -> bool {
     let is = |wanted: &Option<String>, actual: Option<&str>| {
         wanted.as_deref().is_none_or(|w| actual == Some(w))
     };

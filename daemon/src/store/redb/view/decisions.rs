@@ -17,7 +17,7 @@ impl RedbView {
     }
 
     /// The rejections up to a decision.
-    fn rejections(&self, sequence: u64) -> StoreResult<Rejections> {
+    pub(super) fn rejections(&self, sequence: u64) -> StoreResult<Rejections> {
         let record = self.tables.decisions.get(sequence)?;
         let record = record.ok_or_else(|| missing(format!("decision {sequence}")))?;
         decode_rejections(sequence, record.value())

@@ -32,7 +32,7 @@ fn empty(buckets: usize) -> Density {
 }
 
 /// Which of `buckets` equal parts of `first..=last` a moment lies in.
-fn bucket(at: i64, first: i64, last: i64, buckets: usize) -> usize {
+pub(crate) fn bucket(at: i64, first: i64, last: i64, buckets: usize) -> usize {
     let span = i128::from(last) - i128::from(first) + 1;
     let offset = (i128::from(at) - i128::from(first)).clamp(0, span - 1);
     usize::try_from(offset * buckets as i128 / span)

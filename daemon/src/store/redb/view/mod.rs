@@ -10,6 +10,7 @@ mod events;
 mod jobs;
 mod keys;
 mod recent;
+mod sealed;
 mod snapshots;
 mod streams;
 mod times;
@@ -20,7 +21,10 @@ use std::sync::Arc;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 use whodunit_core::stop::Stop;
 
+pub(crate) use self::candidates::passes;
+pub(crate) use self::density::bucket;
 pub(super) use self::keys::hold_of;
+pub(crate) use self::streams::stream_passes;
 use super::engine;
 use super::open_tables::OpenTables;
 use crate::store::write::Lookup;
@@ -29,7 +33,7 @@ use crate::store::{Direction, Head, Stoppable, StoreError, View};
 type StoreResult<T> = Result<T, StoreError>;
 
 /// A read view of the file.
-pub(super) struct RedbView {
+pub(crate) struct RedbView {
     txn: Arc<ReadTransaction>,
     tables: OpenTables<Arc<ReadTransaction>>,
     head: Head,
@@ -39,7 +43,11 @@ pub(super) struct RedbView {
 impl RedbView {
     pub(super) fn open(database: &Database) -> StoreResult<Self> {
         let begun = database.begin_read().map_err(engine("beginning to read"));
-        let txn = Arc::new(begun?);
+        Self::of(Arc::new(begun?))
+    }
+
+    /// A view of what a transaction sees.
+    pub(super) fn of(txn: Arc<ReadTransaction>) -> StoreResult<Self> {
         let tables = OpenTables::new(&txn);
         Ok(Self {
             head: tables.head()?,

@@ -93,7 +93,7 @@ impl RedbView {
     }
 }
 
-pub(super) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
+pub(crate) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {
     filter
         .category
         .as_deref()

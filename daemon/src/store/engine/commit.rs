@@ -1,0 +1,215 @@
+//! The commit of a group: planned, written to the log as one frame, published, answered.
+//!
+//! Owns the order of these. Nothing is published or answered before its frame is durable; when it is not, no request of the group
+//! is acknowledged, and the log goes on as if they had never been made.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use whodunit_core::time::Timestamp;
+
+use super::ground::Ground;
+use super::shared::{FrameEnd, Published, Shared};
+use crate::store::group::Commit;
+use crate::store::redb::sealed::{Mark, SealedRead};
+use crate::store::write::{self, Batch, Weight};
+use crate::store::{
+    Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, StoreError, frame,
+};
+
+/// Where an answer goes.
+type To<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// Something to write, and where the answer goes.
+pub(super) enum Request {
+    Append(Box<Append>, To<AppendResult, AppendError>),
+    Restore(Box<RestoredDecision>, To<bool, AppendError>),
+    Jobs {
+        changes: Vec<JobChange>,
+        at: Timestamp,
+        to: To<Vec<Option<Job>>, StoreError>,
+    },
+    /// What was asked for before is done.
+    Close(To<(), StoreError>),
+}
+
+/// An answer that waits for the commit.
+enum Reply {
+    Append(Box<Result<AppendResult, AppendError>>),
+    Restore(Result<bool, AppendError>),
+    Jobs(Result<Vec<Option<Job>>, StoreError>),
+    Close,
+}
+
+impl Request {
+    fn perform(&self, ground: &mut impl write::WriteTxn) -> Result<(Reply, Weight), StoreError> {
+        Ok(match self {
+            Self::Append(append, _) => {
+                let (result, weight) = write::append(ground, append)?;
+                (Reply::Append(Box::new(result)), weight)
+            }
+            Self::Restore(restored, _) => {
+                let (result, weight) = write::restore_decision(ground, restored)?;
+                (Reply::Restore(result), weight)
+            }
+            Self::Jobs { changes, at, .. } => {
+                let (result, weight) = write::change_jobs(ground, changes, *at)?;
+                (Reply::Jobs(result), weight)
+            }
+            Self::Close(_) => (Reply::Close, Weight::Nothing),
+        })
+    }
+
+    /// Sends the answer. That nobody listens any more is no error.
+    fn answer(self, reply: Reply) {
+        match (self, reply) {
+            (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
+            (Self::Restore(_, to), Reply::Restore(result)) => drop(to.send(result)),
+            (Self::Jobs { to, .. }, Reply::Jobs(result)) => drop(to.send(result)),
+            (Self::Close(to), Reply::Close) => drop(to.send(Ok(()))),
+            // `perform` gives each request a reply of its own kind.
+            (request, _) => request.fail("its reply is of another request"),
+        }
+    }
+
+    fn fail(self, cause: &str) {
+        let error = StoreError::Engine {
+            doing: "committing",
+            source: cause.to_owned().into(),
+        };
+        match self {
+            Self::Append(_, to) => drop(to.send(Err(error.into()))),
+            Self::Restore(_, to) => drop(to.send(Err(error.into()))),
+            Self::Jobs { to, .. } => drop(to.send(Err(error))),
+            Self::Close(to) => drop(to.send(Ok(()))),
+        }
+    }
+}
+
+/// Commits groups.
+pub(super) struct Committer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) announce: watch::Sender<Head>,
+    /// What is sealed, open for planning, as long as it is the same.
+    pub(super) lookup: Option<(Arc<SealedRead>, Box<dyn write::JobLookup + Send>)>,
+    /// Batches that are published and stand in no frame: losing them in a crash harms nothing. The next frame has them.
+    pub(super) unwritten: Vec<Arc<Batch>>,
+    pub(super) buffer: Vec<u8>,
+}
+
+impl Commit for Committer {
+    type Request = Request;
+
+    fn commit(&mut self, group: Vec<Request>) {
+        let mut replies = Vec::with_capacity(group.len());
+        let shared = Arc::clone(&self.shared);
+        match shared.file.guarded(|| self.try_group(&group, &mut replies)) {
+            Ok(()) => {
+                for (request, reply) in group.into_iter().zip(replies) {
+                    request.answer(reply);
+                }
+            }
+            Err(error) => {
+                let (cause, writes) = (error.with_cause(), group.len());
+                tracing::error!(
+                    cause,
+                    writes,
+                    "a commit failed; its writes are not acknowledged"
+                );
+                for request in group {
+                    request.fail(&cause);
+                }
+            }
+        }
+    }
+}
+
+impl Committer {
+    fn try_group(&mut self, group: &[Request], replies: &mut Vec<Reply>) -> Result<(), StoreError> {
+        self.shared
+            .wait_for_room()
+            .map_err(|cause| StoreError::Engine {
+                doing: "sealing the log",
+                source: cause.into(),
+            })?;
+        let published = self.shared.published().ok_or(StoreError::Closed)?;
+        let (_, lookup) = match self.lookup.take() {
+            Some(open) if Arc::ptr_eq(&open.0, &published.sealed) => self.lookup.insert(open),
+            _ => {
+                let sealed = Arc::clone(&published.sealed);
+                let lookup = sealed.lookup();
+                self.lookup.insert((sealed, lookup))
+            }
+        };
+        let mut ground = Ground::new(&**lookup, published.tail.clone());
+        let mut heaviest = Weight::Nothing;
+        for request in group {
+            let (reply, weight) = request.perform(&mut ground)?;
+            heaviest = heaviest.max(weight);
+            replies.push(reply);
+        }
+        let Ground { batches, tail, .. } = ground;
+        // What need not survive a crash survives a close.
+        let closes = |request: &Request| matches!(request, Request::Close(_));
+        let closes = !self.unwritten.is_empty() && group.iter().any(closes);
+        if batches.is_empty() && !closes {
+            return Ok(());
+        }
+        let chain = batches
+            .iter()
+            .fold(published.chain, |chain, batch| chain.after(batch));
+        if heaviest <= Weight::Derived && !closes {
+            self.unwritten.extend(batches.iter().cloned());
+            self.publish(&published, tail, &batches, (chain, None));
+            return Ok(());
+        }
+        self.buffer.clear();
+        let all = self.unwritten.iter().chain(&batches);
+        frame::encode(all.map(|batch| &**batch), chain, &mut self.buffer);
+        let place = {
+            let mut wal = self.shared.wal();
+            wal.go_on()?;
+            wal.append(&self.buffer)?
+        };
+        self.unwritten.clear();
+        let head = tail.head();
+        self.publish(
+            &published,
+            tail,
+            &batches,
+            (chain, Some(Mark { place, chain })),
+        );
+        if heaviest == Weight::Logged {
+            self.shared.file.acknowledge(head);
+            self.announce.send_replace(head);
+        }
+        Ok(())
+    }
+
+    /// Publishes a group that was planned on `planned`: as it was planned, unless the log was sealed meanwhile.
+    fn publish(
+        &self,
+        planned: &Published,
+        tail: crate::store::tail::Tail,
+        batches: &[Arc<Batch>],
+        (chain, mark): (crate::store::chain::Chain, Option<Mark>),
+    ) {
+        self.shared.seal_if_due(&tail);
+        self.shared.publish(|now| {
+            let mut next = if now.sealed_batches == planned.sealed_batches {
+                Published {
+                    tail,
+                    chain,
+                    ..now.clone()
+                }
+            } else {
+                now.with(batches, chain)
+            };
+            if let Some(mark) = mark {
+                let batches = next.batches();
+                next.frames.push_back(FrameEnd { mark, batches });
+            }
+            next
+        });
+    }
+}

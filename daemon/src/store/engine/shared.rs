@@ -1,0 +1,212 @@
+//! What writers, readers and the sealer share: the log as it is published, and who waits for what.
+//!
+//! Owns the one place where the log changes for readers. A writer publishes a longer tail, the sealer a shorter one behind more
+//! that is sealed; each lays its change over what is published then, so neither waits for the other.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use imbl::Vector;
+
+use super::snapshots::Unsaved;
+use crate::store::chain::Chain;
+use crate::store::redb::sealed::{Mark, SealedFile, SealedRead};
+use crate::store::tail::Tail;
+use crate::store::wal::{Directory, Place, Wal};
+use crate::store::write::Batch;
+
+/// The log at one moment.
+#[derive(Clone)]
+pub(super) struct Published {
+    /// What is sealed.
+    pub(super) sealed: Arc<SealedRead>,
+    /// What stands behind it.
+    pub(super) tail: Tail,
+    /// The frames that hold it, each with how many batches there are up to its end, counted from the log's opening.
+    pub(super) frames: Vector<FrameEnd>,
+    /// How many batches were sealed since the log was opened.
+    pub(super) sealed_batches: usize,
+    /// The chain's value behind it.
+    pub(super) chain: Chain,
+}
+
+/// The end of a frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameEnd {
+    pub(super) mark: Mark,
+    pub(super) batches: usize,
+}
+
+impl Published {
+    /// How many batches there are, sealed ones among them, counted from the log's opening.
+    pub(super) fn batches(&self) -> usize {
+        self.sealed_batches + self.tail.batches().len()
+    }
+
+    /// Lays more batches over it.
+    pub(super) fn with(&self, batches: &[Arc<Batch>], chain: Chain) -> Self {
+        let mut next = self.clone();
+        for batch in batches {
+            next.tail.apply(batch);
+        }
+        next.chain = chain;
+        next
+    }
+}
+
+/// When the log is sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sealing {
+    /// Events in the tail from which on it is sealed.
+    pub(crate) events: u64,
+    /// Bytes of it.
+    pub(crate) bytes: usize,
+    /// How many times as much it holds before writers wait for the sealer.
+    pub(crate) behind: u32,
+}
+
+impl Sealing {
+    pub(super) fn is_due(&self, tail: &Tail) -> bool {
+        let events = tail.head().position.0 - tail.base().position.0;
+        events >= self.events || tail.bytes() >= self.bytes
+    }
+
+    fn is_too_far_behind(&self, tail: &Tail) -> bool {
+        let events = tail.head().position.0 - tail.base().position.0;
+        events >= self.events.saturating_mul(u64::from(self.behind))
+            || tail.bytes() / self.behind as usize >= self.bytes
+    }
+}
+
+#[derive(Debug, Default)]
+struct Sealer {
+    wanted: bool,
+    stop: bool,
+    /// Why the last sealing failed.
+    failed: Option<String>,
+}
+
+/// What is shared.
+pub(super) struct Shared {
+    pub(super) file: SealedFile,
+    pub(super) wal: Mutex<Wal<Directory>>,
+    pub(super) snapshots: Arc<Unsaved>,
+    pub(super) sealing: Sealing,
+    published: Mutex<Option<Arc<Published>>>,
+    sealer: Mutex<Sealer>,
+    changed: Condvar,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(
+        file: SealedFile,
+        wal: Wal<Directory>,
+        sealing: Sealing,
+        published: Published,
+    ) -> Self {
+        Self {
+            file,
+            wal: Mutex::new(wal),
+            snapshots: Arc::default(),
+            sealing,
+            published: Mutex::new(Some(Arc::new(published))),
+            sealer: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The log as it is; `None` once it is closed.
+    pub(super) fn published(&self) -> Option<Arc<Published>> {
+        lock(&self.published).clone()
+    }
+
+    /// Publishes what becomes of the log.
+    pub(super) fn publish(&self, change: impl FnOnce(&Published) -> Published) {
+        let mut published = lock(&self.published);
+        if let Some(now) = published.as_deref() {
+            *published = Some(Arc::new(change(now)));
+        }
+    }
+
+    /// Gives up what is published; views that there are live on.
+    pub(super) fn unpublish(&self) {
+        *lock(&self.published) = None;
+    }
+
+    pub(super) fn wal(&self) -> MutexGuard<'_, Wal<Directory>> {
+        lock(&self.wal)
+    }
+
+    /// Wakes the sealer if it is time to.
+    pub(super) fn seal_if_due(&self, tail: &Tail) {
+        if self.sealing.is_due(tail) {
+            self.seal();
+        }
+    }
+
+    /// Wakes the sealer.
+    pub(super) fn seal(&self) {
+        lock(&self.sealer).wanted = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the sealer.
+    pub(super) fn stop_sealing(&self) {
+        lock(&self.sealer).stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is something to seal; `false` when it is to end.
+    pub(super) fn wait_for_sealing(&self) -> bool {
+        let mut sealer = lock(&self.sealer);
+        while !sealer.stop && !sealer.wanted {
+            sealer = self
+                .changed
+                .wait(sealer)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        sealer.wanted = false;
+        !sealer.stop
+    }
+
+    /// Tells writers how a sealing ended.
+    pub(super) fn sealed(&self, failed: Option<String>) {
+        lock(&self.sealer).failed = failed;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the tail is short enough to grow; the reason when it does not get shorter.
+    pub(super) fn wait_for_room(&self) -> Result<(), String> {
+        loop {
+            let Some(published) = self.published() else {
+                return Ok(());
+            };
+            if !self.sealing.is_too_far_behind(&published.tail) {
+                return Ok(());
+            }
+            let mut sealer = lock(&self.sealer);
+            if let Some(failed) = sealer.failed.take() {
+                // Tried again with the next write.
+                sealer.wanted = true;
+                self.changed.notify_all();
+                return Err(failed);
+            }
+            if sealer.stop {
+                return Ok(());
+            }
+            sealer.wanted = true;
+            self.changed.notify_all();
+            let timeout = std::time::Duration::from_millis(20);
+            drop(self.changed.wait_timeout(sealer, timeout));
+        }
+    }
+}
+
+/// The first place of a new log.
+pub(super) const START: Mark = Mark {
+    place: Place::START,
+    chain: Chain::START,
+};

@@ -1,0 +1,247 @@
+//! The sealed part of a log: a redb file that grows by whole batches, and is read beside a tail.
+//!
+//! Owns the mark in the file that says up to where the log is in it, and the one kind of commit that it knows: durable, and
+//! such that the file opens at once however the process ended.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+
+use super::file::{File, label_redacted_copy};
+use super::guarded_view::GuardedView;
+use super::open_tables::OpenTables;
+use super::opening::{self, Found, NewStore};
+use super::view::RedbView;
+use super::{engine, tables};
+use crate::store::chain::Chain;
+use crate::store::disk::pages::PageFile;
+use crate::store::disk::{Disk, StoreId};
+use crate::store::wal::Place;
+use crate::store::write::{Batch, JobLookup, WriteTxn};
+use crate::store::{Head, Snapshot, StoreError, View};
+
+type StoreResult<T> = Result<T, StoreError>;
+
+/// Key of the mark in `META`.
+const SEALED: &str = "sealed";
+
+/// Up to where a log is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The last frame of the write-ahead log whose batches are all in the file.
+    pub(crate) place: Place,
+    /// The chain's value behind it.
+    pub(crate) chain: Chain,
+}
+
+impl Mark {
+    fn encode(&self) -> Vec<u8> {
+        let Place {
+            frame,
+            file,
+            sector,
+        } = self.place;
+        let mut bytes = Vec::new();
+        for number in [frame, file, sector] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(self.chain.0);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (numbers, chain) = bytes.split_at_checked(24)?;
+        let mut numbers = numbers
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(u64::from_le_bytes);
+        let place = Place {
+            frame: numbers.next()?,
+            file: numbers.next()?,
+            sector: numbers.next()?,
+        };
+        let chain = Chain(chain.try_into().ok()?);
+        Some(Self { place, chain })
+    }
+}
+
+/// The file.
+pub(crate) struct SealedFile {
+    file: Arc<File>,
+    durability: Durability,
+}
+
+impl SealedFile {
+    /// Opens the file of a data directory, making both where they are absent. `replay` is given the file, its store, and up
+    /// to where the log is in it (`None`: it was just made), and finds where the log ends behind that; no log that ends before
+    /// what was acknowledged is opened.
+    pub(crate) fn open<T>(
+        disk: &dyn Disk,
+        directory: &Path,
+        durable: bool,
+        replay: impl FnOnce(&Self, StoreId, Option<Mark>) -> StoreResult<(T, Head)>,
+    ) -> StoreResult<(Self, T)> {
+        let found = opening::find(disk, directory, NewStore::WhereNothingIsLeft)?;
+        opening::guarded(&found.path.clone(), || {
+            let store = found.pages.header().store;
+            let mark = mark(&found.database)?;
+            let noting = found.noting();
+            let Found {
+                database, pages, ..
+            } = found;
+            let sealed = Self {
+                file: Arc::new(File::new(database, Some(pages), None, None)?),
+                durability: if durable {
+                    Durability::Immediate
+                } else {
+                    Durability::None
+                },
+            };
+            let (replayed, head) = sealed.file.guarded(|| replay(&sealed, store, mark))?;
+            sealed.file.note_in(noting.begin(disk, directory, head)?);
+            Ok((sealed, replayed))
+        })
+    }
+
+    /// Notes beside the store that everything up to here is acknowledged.
+    pub(crate) fn acknowledge(&self, head: Head) {
+        self.file.acknowledge(head);
+    }
+
+    /// Does something that may come upon a damaged page, which the error names then.
+    pub(crate) fn guarded<T>(&self, act: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+        self.file.guarded(act)
+    }
+
+    /// The file as it is now.
+    pub(crate) fn read(&self) -> StoreResult<SealedRead> {
+        self.file.with(|database| {
+            let txn = database.begin_read().map_err(engine(READING))?;
+            SealedRead::new(Arc::clone(&self.file), Arc::new(txn))
+        })
+    }
+
+    /// Writes batches, snapshots and the mark behind them.
+    pub(crate) fn seal<'a>(
+        &self,
+        batches: impl IntoIterator<Item = &'a Batch>,
+        snapshots: &[Snapshot],
+        mark: Option<Mark>,
+    ) -> StoreResult<()> {
+        let doing = "sealing the log";
+        let mut txn = self
+            .file
+            .with(|database| database.begin_write().map_err(engine(doing)))?;
+        txn.set_quick_repair(true);
+        txn.set_durability(self.durability).map_err(engine(doing))?;
+        {
+            let mut tables = OpenTables::new(&&txn);
+            for batch in batches {
+                tables.apply(batch)?;
+            }
+            for snapshot in snapshots {
+                tables.save_snapshot(snapshot)?;
+            }
+        }
+        if let Some(mark) = mark {
+            let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+            meta.insert(SEALED, mark.encode().as_slice())
+                .map_err(engine(doing))?;
+        }
+        txn.commit().map_err(engine(doing))
+    }
+
+    /// Labels the log as a redacted copy.
+    pub(crate) fn label_redacted_copy(&self) -> StoreResult<()> {
+        let doing = "labelling a redacted copy";
+        let mut txn = self
+            .file
+            .with(|database| database.begin_write().map_err(engine(doing)))?;
+        txn.set_quick_repair(true);
+        txn.set_durability(self.durability).map_err(engine(doing))?;
+        label_redacted_copy(&txn)?;
+        txn.commit().map_err(engine(doing))?;
+        self.file.now_redacted_copy();
+        Ok(())
+    }
+
+    /// Whether it holds a redacted copy.
+    pub(crate) fn is_redacted_copy(&self) -> bool {
+        self.file.is_redacted_copy()
+    }
+
+    /// Bytes of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        let on_disk = self.file.pages().map(PageFile::bytes_on_disk);
+        on_disk.map_or(0, |bytes| bytes.unwrap_or(0))
+    }
+
+    /// Gives the file up. Idempotent.
+    pub(crate) fn close(&self) -> StoreResult<()> {
+        self.file.close()
+    }
+}
+
+/// Up to where the log is in a file; `None` where it was just made.
+fn mark(database: &Database) -> StoreResult<Option<Mark>> {
+    let txn = database.begin_read().map_err(engine(READING))?;
+    let meta = txn.open_table(tables::META).map_err(engine(READING))?;
+    let mark = meta.get(SEALED).map_err(engine(READING))?;
+    let damaged = || StoreError::Damaged {
+        place: "the store's file".to_owned(),
+        detail: "its mark does not decode".to_owned(),
+    };
+    mark.map(|mark| Mark::decode(mark.value()).ok_or_else(damaged))
+        .transpose()
+}
+
+const READING: &str = "reading what is sealed";
+
+/// The file at one moment.
+pub(crate) struct SealedRead {
+    file: Arc<File>,
+    txn: Arc<ReadTransaction>,
+    head: Head,
+}
+
+impl SealedRead {
+    fn new(file: Arc<File>, txn: Arc<ReadTransaction>) -> StoreResult<Self> {
+        let head = RedbView::of(Arc::clone(&txn))?.head();
+        Ok(Self { file, txn, head })
+    }
+
+    /// Up to where the log is in it.
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// A view of it.
+    pub(crate) fn view(&self) -> StoreResult<GuardedView> {
+        let view = self.file.guarded(|| RedbView::of(Arc::clone(&self.txn)))?;
+        Ok(GuardedView::new(view, Arc::clone(&self.file)))
+    }
+
+    /// Its records, for planning.
+    pub(crate) fn lookup(&self) -> Box<dyn JobLookup + Send> {
+        Box::new(OpenTables::new(&self.txn))
+    }
+
+    /// How many streams and snapshots there are.
+    pub(crate) fn counts(&self) -> StoreResult<(u64, u64)> {
+        let streams = self.txn.open_table(tables::STREAMS);
+        let snapshots = self.txn.open_table(tables::SNAPSHOTS);
+        Ok((
+            streams
+                .map_err(engine(READING))?
+                .len()
+                .map_err(engine(READING))?,
+            snapshots
+                .map_err(engine(READING))?
+                .len()
+                .map_err(engine(READING))?,
+        ))
+    }
+}
