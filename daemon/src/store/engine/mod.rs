@@ -34,8 +34,8 @@ use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
 use super::wal::{Directory, FILE_BYTES, Recovered, Wal, WalOptions};
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View, frame,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    Snapshot, Store, StoreError, StoreStats, View, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
@@ -303,7 +303,7 @@ impl Store for LoggedStore {
             streams: streams + published.tail.streams().new_streams(),
             snapshots: snapshots + self.shared.snapshots.count(),
             file_bytes: self.shared.file.bytes() + wal.bytes(),
-            read_only: wal.refuses().is_some(),
+            read_only: wal.refuses().map(|_| ReadOnly::DiskFailed),
         })
     }
 
