@@ -33,6 +33,7 @@ use super::redb::StoreOptions;
 use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
 use super::wal::{Directory, FILE_BYTES, Recovered, Wal, WalOptions};
+use super::write::bytes_of_changes;
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
     Snapshot, Store, StoreError, StoreStats, View, frame,
@@ -286,7 +287,7 @@ impl Store for LoggedStore {
         changes: Vec<JobChange>,
         at: Timestamp,
     ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>> {
-        let bytes = changes.iter().map(JobChange::bytes).sum();
+        let bytes = bytes_of_changes(&changes);
         self.request(bytes, move |to| Request::Jobs { changes, at, to })
     }
 
