@@ -88,6 +88,9 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    /// How many records are missing, whether it ends early, and whether it was changed.
+    type Found = (u64, bool, bool);
+
     /// A file: exports with so many records announced, there, and counted at the end.
     #[derive(Clone, Copy)]
     enum Step {
@@ -98,7 +101,7 @@ mod tests {
     use Step::{End, Header, Records};
 
     /// What is found, where the digests are those of these records.
-    fn found(steps: &[Step], written: u64) -> (u64, bool, bool) {
+    fn found(steps: &[Step], written: u64) -> Found {
         let mut extent = Extent::default();
         let mut digest = LinesDigest::default();
         digest.line(b"header");
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_known_by_the_first_and_the_last_line() {
-        let cases: [(&[Step], (u64, bool, bool)); 13] = [
+        let cases: [(&[Step], Found); 13] = [
             (&[], (0, false, false)),
             (&[Records(3)], (0, false, false)),
             (&[Header(Some(3)), Records(3), End(3)], (0, false, false)),

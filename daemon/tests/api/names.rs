@@ -8,7 +8,7 @@ fn change_email(email: &str) -> Value {
     json!({"type": "ChangeEmail", "payload": {"email": email}, "actor": "a"})
 }
 
-fn one(event_type: &str, data: Value) -> Value {
+fn one(event_type: &str, data: &Value) -> Value {
     json!({"events": [{"event_type": event_type, "data": data}]})
 }
 
@@ -85,7 +85,7 @@ async fn ones_own_email_may_change_its_case() {
 #[tokio::test]
 async fn only_a_live_user_holds_a_name_and_a_deleted_one_does_not_come_back_into_it() {
     let api = Api::start();
-    let email = |email: &str| one("UserEmailChanged", json!({"email": email}));
+    let email = |email: &str| one("UserEmailChanged", &json!({"email": email}));
     // Streams without a user: never one, or of another category.
     api.append("user-ghost", &email("sarah@example.com"))
         .await
@@ -96,7 +96,7 @@ async fn only_a_live_user_holds_a_name_and_a_deleted_one_does_not_come_back_into
     api.user("user-1", "sarah").await;
     // The ghost becomes a user: not with that name.
     let ghost = json!({"username": "ghost", "email": "SARAH@example.com", "first_name": "G", "last_name": "H"});
-    api.append("user-ghost", &one("UserCreated", ghost))
+    api.append("user-ghost", &one("UserCreated", &ghost))
         .await
         .problem(409, "key_taken");
     let delete = json!({"type": "DeleteUser", "actor": "a", "reason": "r"});
@@ -108,11 +108,11 @@ async fn only_a_live_user_holds_a_name_and_a_deleted_one_does_not_come_back_into
     api.command("user-2", &again).await.ok();
     rejected(&api, "user-3", &create_user("sarah"), "username.taken").await;
     // What is deleted cannot live again under a name that has gone to another.
-    api.append("user-1", &one("UserReactivated", json!({})))
+    api.append("user-1", &one("UserReactivated", &json!({})))
         .await
         .problem(409, "key_taken");
     api.command("user-2", &delete).await.ok();
-    api.append("user-1", &one("UserReactivated", json!({})))
+    api.append("user-1", &one("UserReactivated", &json!({})))
         .await
         .ok();
     rejected(&api, "user-3", &create_user("Sarah"), "username.taken").await;

@@ -360,7 +360,6 @@ async fn under_fire(query: &str, times: u64) {
     assert!(before.decisions.iter().filter(rejected).count() > 10);
     let mut restored = 0;
     for seed in 1..=times {
-        println!("{query}, seed {seed}");
         let mut dice = Dice(u64::wrapping_mul(seed, 0x9E37_79B9_7F4A_7C15));
         let mut lines = whole_lines.clone();
         let damages = dice.roll(4);
@@ -379,15 +378,19 @@ async fn under_fire(query: &str, times: u64) {
                 .events
                 .iter()
                 .all(|event| !own.contains(&event.event_id));
-            assert!(none || lines[0] != whole_lines[0], "seed {seed}");
+            assert!(none || lines[0] != whole_lines[0], "{query}, seed {seed}");
             continue;
         };
         let damaged = lines != whole_lines;
         if damaged || !beside {
-            assert_eq!(told(&report), damaged, "seed {seed}, {done:?}: {report}");
+            assert_eq!(
+                told(&report),
+                damaged,
+                "{query}, seed {seed}, {done:?}: {report}"
+            );
         }
         if let Err(wrong) = check(&before, &after, &report, &lines) {
-            panic!("seed {seed}, {done:?}, beside {beside}: {wrong}\n{report}");
+            panic!("{query}, seed {seed}, {done:?}, beside {beside}: {wrong}\n{report}");
         }
         restored += after.decisions.len();
         if damages == 0 && !beside {

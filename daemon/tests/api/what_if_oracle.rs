@@ -123,7 +123,7 @@ async fn write(api: &Api, random: &mut Random) {
                 api.command(&stream, &command).await
             }
             3 | 4 => {
-                let events: Vec<_> = (0..1 + random.below(3))
+                let events: Vec<_> = (0..=random.below(3))
                     .map(|_| {
                         let (kind, data) = event(random);
                         json!({"event_type": kind, "data": data})
@@ -134,9 +134,9 @@ async fn write(api: &Api, random: &mut Random) {
             // One stream after another, as an export of another system has them.
             _ => {
                 let mut lines = Vec::new();
-                for _ in 0..1 + random.below(3) {
+                for _ in 0..=random.below(3) {
                     let stream = random.stream();
-                    for _ in 0..1 + random.below(3) {
+                    for _ in 0..=random.below(3) {
                         let (kind, data) = event(random);
                         let line = json!({"stream": stream, "event_type": kind, "recorded_at": random.time(120), "data": data});
                         lines.push(line.to_string());
@@ -237,7 +237,7 @@ fn what_if(random: &mut Random, log: &Log, settled: bool) -> Value {
         2 => request["at_position"] = json!(random.below(log.head() + 2)),
         3 => request["at_decision"] = json!(random.below(decisions + 1) + 1),
         4 if decisions > 0 => {
-            request["at_decision"] = json!(random.pick(&log.decisions).command_id)
+            request["at_decision"] = json!(random.pick(&log.decisions).command_id);
         }
         _ => {}
     }
@@ -373,7 +373,10 @@ async fn ask(api: &Api, log: &Log, request: &Value, seen: &mut Seen, seed: u64) 
             for step in &expected.steps {
                 seen.accepted += u64::from(step.outcome == "accepted");
                 seen.unknown += u64::from(step.outcome == "unknown");
-                seen.taken += u64::from(step.rule.is_some_and(|rule| rule.ends_with(".taken")));
+                seen.taken += u64::from(
+                    step.rule
+                        .is_some_and(|rule| rule.split('.').next_back() == Some("taken")),
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every file of a data directory is reached through [`Disk`], so that a simulated disk can stand under all of them in tests:
 //! one that loses what was not synced, tears what was being written, lies about syncing, or is full. Above the raw files
-//! stand [`pages`], whose pages carry checksums. Never knows what the files hold.
+//! stand `pages`, whose pages carry checksums. Never knows what the files hold.
 
 pub(crate) mod head;
 pub(crate) mod pages;
