@@ -23,10 +23,12 @@ use crate::limits::CONNECTIONS_MAX;
 use crate::log;
 use crate::outbox::Handlers;
 use crate::passwords::Cost;
+use crate::projections::refuse_behind_read_models;
 use crate::serve::serve;
 use crate::store::StoreError;
+use crate::store::disk::{Disk, RealDisk};
 use crate::store::redb::opening::open_to_others;
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::redb::{NewStore, RedbStore, StoreOptions};
 
 /// Open files that are asked for: the connections, and what the daemon itself opens.
 #[cfg(unix)]
@@ -38,6 +40,9 @@ pub struct ServeArgs {
     /// Directory of the store; made when absent
     #[arg(long, value_name = "DIR", env = "WHODUNIT_DATA", default_value_os_t = default_data())]
     pub data: PathBuf,
+    /// Insist on a new and empty store where the old one's file is missing and other files of it are left
+    #[arg(long)]
+    pub create: bool,
     /// A model to fold and decide by: `users` for category `user`. May be given several times. Categories without a model
     /// are folded by JSON Merge Patch, and have no commands
     #[arg(long, value_name = "NAME")]
@@ -196,6 +201,18 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
     Ok(())
 }
 
+fn open_store(data: &Path, create: bool) -> Result<RedbStore, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let new = if create {
+        NewStore::Insist
+    } else {
+        NewStore::WhereNothingIsLeft
+    };
+    let store = RedbStore::open_on(&disk, data, StoreOptions::Durable, new)?;
+    refuse_behind_read_models(&store, data)?;
+    Ok(store)
+}
+
 async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     if !args.listen.ip().is_loopback() && !args.allow_remote {
         return Err(RunError::Remote {
@@ -215,8 +232,7 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
             "no mails are sent: they are about users, and `--model users` was not given"
         );
     }
-    let store = RedbStore::open(&data, StoreOptions::Durable)
-        .map_err(|source| RunError::Open { data, source })?;
+    let store = open_store(&data, args.create).map_err(|source| RunError::Open { data, source })?;
     let address = args.listen;
     let bound = TcpListener::bind(address).await.and_then(|listener| {
         let local = listener.local_addr()?;

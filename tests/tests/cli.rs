@@ -89,11 +89,8 @@ async fn every_kind_of_ending_has_its_exit_code() {
     // What a script's unset variable leaves is no filter.
     run(&daemon, &["events", "--actor", ""], 2);
     run(&daemon, &["event", ""], 2);
-    run(
-        &daemon,
-        &["state", "user-sarah", "--as-of", "2020-01-01T00:00:00Z"],
-        3,
-    );
+    let before = ["state", "user-sarah", "--as-of", "2020-01-01T00:00:00Z"];
+    run(&daemon, &before, 3);
     let stale = [
         "do",
         "user-sarah",

@@ -6,9 +6,14 @@ use utoipa::ToSchema;
 /// `GET /v1/health` (always 200 while the process answers) and `GET /v1/ready` (503 unless it takes requests).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthOut {
-    /// `ok`, `shutting_down`, or `read_only` after the disk failed a write: then nothing is recorded until the daemon is
-    /// started again.
+    /// `ok`, `shutting_down`, or `read_only` while nothing can be recorded.
     pub status: String,
+    /// Why nothing can be recorded, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only_because: Option<String>,
+    /// The store's id: given when it was made, and in every file that belongs to it.
+    #[serde(default)]
+    pub store_id: String,
     /// The daemon's version.
     pub version: String,
     /// The log's head.

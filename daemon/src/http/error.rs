@@ -15,7 +15,7 @@ use crate::builtin::BuiltIn;
 use crate::commands::WriteError;
 use crate::limits::{HEAD_BYTES_MAX, URI_BYTES_MAX};
 use crate::reading::Overloaded;
-use crate::store::{AppendError, StoreError};
+use crate::store::{AppendError, ReadOnly, StoreError};
 use crate::time_travel::TravelError;
 use crate::what_if::WhatIfFailure;
 
@@ -108,6 +108,9 @@ impl From<StoreError> for ApiError {
         if matches!(error, StoreError::CursorTooOld) {
             return cursor_too_old();
         }
+        if let StoreError::ReadOnly(why) = error {
+            return read_only(why).into();
+        }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::error!(%error, cause, "a request failed in the store");
         match error {
@@ -136,6 +139,19 @@ pub(crate) fn busy(detail: &str) -> ApiError {
     Problem::new(Code::Busy, detail)
         .hint("try again shortly")
         .into()
+}
+
+/// A refusal to record anything now.
+pub(crate) fn read_only(why: ReadOnly) -> Problem {
+    let problem = Problem::new(
+        Code::ReadOnly,
+        format!("{why}: nothing can be recorded now; reads are answered as before"),
+    );
+    let status = match why {
+        ReadOnly::DiskFull => 507,
+        ReadOnly::FileGone | ReadOnly::DiskFailed => problem.status,
+    };
+    Problem { status, ..problem }.hint(why.remedy())
 }
 
 pub(crate) fn unavailable() -> Problem {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use whodunit_core::api::ops::HealthOut;
 use whodunit_core::api::problem::{Code, Problem};
 
-use super::error::{ApiError, unavailable};
+use super::error::{ApiError, read_only, unavailable};
 use super::extract::Query;
 use super::reply::Reply;
 use super::streams::NoParams;
@@ -26,7 +26,7 @@ pub(crate) async fn health(
     let stats = blocking(move || store.stats()).await?;
     let status = if parts.stopping.is_cancelled() {
         "shutting_down"
-    } else if stats.read_only {
+    } else if stats.read_only.is_some() {
         "read_only"
     } else {
         "ok"
@@ -34,6 +34,8 @@ pub(crate) async fn health(
     Ok(Reply(HealthOut {
         status: status.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        read_only_because: stats.read_only.map(|why| why.to_string()),
+        store_id: parts.store.id().to_string(),
         head: stats.head.position.0,
         decisions: stats.head.decision,
         streams: stats.streams,
@@ -56,18 +58,15 @@ pub(crate) async fn ready(
     let store = Arc::clone(&state.store);
     let usable = blocking(move || -> Result<_, StoreError> {
         store.view()?;
-        Ok(!store.stats()?.read_only)
+        Ok(store.stats()?.read_only)
     });
-    let detail = match usable.await {
-        Ok(true) => None,
-        Ok(false) => Some(
-            "a write to the disk failed; the store accepts no writes until the daemon is restarted",
-        ),
-        Err(_) => Some("the store does not answer"),
-    };
-    if let Some(detail) = detail {
-        let problem = Problem::new(Code::Unavailable, detail);
-        return Err(problem.hint("the daemon's log says why").into());
+    match usable.await {
+        Ok(None) => {}
+        Ok(Some(why)) => return Err(read_only(why).into()),
+        Err(_) => {
+            let problem = Problem::new(Code::Unavailable, "the store does not answer");
+            return Err(problem.hint("the daemon's log says why").into());
+        }
     }
     let health = health(state, params).await?;
     Ok((StatusCode::OK, health).into_response())

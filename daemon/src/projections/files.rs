@@ -5,10 +5,42 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::DIRECTORY;
 use super::error::ProjectionError;
-use super::read_model::file::move_aside;
+use super::read_model::file::{checkpoint_of, move_aside};
 use super::read_model::{CheckpointMeta, ReadModel, Unusable, anchor_event};
-use crate::store::{Store, StoreId};
+use crate::store::{Store, StoreError, StoreId};
+
+/// Refuses a log that ends before what one of its read models was made from: it has lost events, and whatever follows would be
+/// given their positions.
+///
+/// # Errors
+/// [`StoreError::Behind`], naming the read model.
+pub(crate) fn refuse_behind_read_models(store: &dyn Store, data: &Path) -> Result<(), StoreError> {
+    let directory = data.join(DIRECTORY);
+    let Ok(entries) = std::fs::read_dir(&directory) else {
+        return Ok(());
+    };
+    let head = *store.head().borrow();
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.extension().is_none_or(|extension| extension != "redb") {
+            continue;
+        }
+        if let Some(checkpoint) = checkpoint_of(&path, store.id())
+            && checkpoint > head.position
+        {
+            return Err(StoreError::Behind {
+                path: data.display().to_string(),
+                found: head.position.0,
+                found_decisions: head.decision,
+                acknowledged: checkpoint.0,
+                acknowledged_decisions: head.decision,
+                noted_in: path.display().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
 
 /// Opens a file that is there, or makes one. A file that cannot be used is moved aside.
 pub(super) fn found(

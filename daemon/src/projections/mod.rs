@@ -47,6 +47,7 @@ use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
 pub use error::{ProjectionError, RequestError};
+pub(crate) use files::refuse_behind_read_models;
 pub use projection::{Field, Projection, Sort};
 pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;

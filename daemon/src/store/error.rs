@@ -81,6 +81,9 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Nothing can be written now; what is there is read as before.
+    #[error("{0}: the store is read only")]
+    ReadOnly(ReadOnly),
     /// The engine or the disk failed.
     #[error("the store failed while {doing}")]
     Engine {
@@ -101,7 +104,49 @@ pub enum StoreError {
     Stopped(#[from] Stopped),
 }
 
+/// Why a store takes no writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadOnly {
+    /// There is no room. It goes on by itself once there is.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The file was deleted or moved away, or its directory was: what is written would not be found again.
+    #[error("the store's file is no longer in the data directory")]
+    FileGone,
+    /// A write failed, and what is on disk is not known until the store is opened again.
+    #[error("a write to the disk failed")]
+    DiskFailed,
+}
+
+impl ReadOnly {
+    /// What ends it, as advice.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::DiskFull => "make room on the disk: writes are accepted again by themselves",
+            Self::FileGone => {
+                "put the file back where it was, or restart the daemon on the right data directory"
+            }
+            Self::DiskFailed => "see the daemon's log, then restart the daemon",
+        }
+    }
+}
+
 impl StoreError {
+    /// The same again, for another that the same failure struck while something was committed.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Damaged { place, detail } => Self::Damaged {
+                place: place.clone(),
+                detail: detail.clone(),
+            },
+            Self::ReadOnly(why) => Self::ReadOnly(*why),
+            other => Self::Engine {
+                doing: "committing",
+                source: other.with_cause().into(),
+            },
+        }
+    }
+
     /// What failed and why, in one line: for the operator. Clients see the first half only.
     pub fn with_cause(&self) -> String {
         match self {
@@ -111,6 +156,7 @@ impl StoreError {
             | Self::Behind { .. }
             | Self::Foreign { .. }
             | Self::Missing { .. }
+            | Self::ReadOnly(_)
             | Self::Damaged { .. }
             | Self::Closed
             | Self::CursorTooOld

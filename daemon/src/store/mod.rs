@@ -34,7 +34,7 @@ use whodunit_core::time::Timestamp;
 
 pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
 pub use disk::StoreId;
-pub use error::{AppendError, NotItsEvents, StoreError};
+pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
 pub use read::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, JobFilter,
@@ -117,6 +117,6 @@ pub struct StoreStats {
     pub snapshots: u64,
     /// Bytes of the file.
     pub file_bytes: u64,
-    /// Whether it takes no more writes until it is opened again: the disk failed one.
-    pub read_only: bool,
+    /// Why it takes no writes now; `None` when it does.
+    pub read_only: Option<ReadOnly>,
 }

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreId, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    Snapshot, Store, StoreError, StoreId, StoreStats, View,
 };
 
 use crate::support::{Api, suspend};
@@ -145,9 +145,9 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 }
 
 /// A store after the disk failed it a write: what is there is read as ever.
-struct ReadOnly(RedbStore);
+struct Refusing(RedbStore);
 
-impl Store for ReadOnly {
+impl Store for Refusing {
     fn id(&self) -> StoreId {
         self.0.id()
     }
@@ -183,7 +183,7 @@ impl Store for ReadOnly {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let stats = self.0.stats()?;
         Ok(StoreStats {
-            read_only: true,
+            read_only: Some(ReadOnly::DiskFailed),
             ..stats
         })
     }
@@ -205,10 +205,10 @@ impl Store for ReadOnly {
 async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
     let backend = InMemoryBackend::new();
     let store = RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap();
-    let api = Api::on(Arc::new(ReadOnly(store)));
+    let api = Api::on(Arc::new(Refusing(store)));
     assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
-    let problem = api.get("/v1/ready").await.problem(503, "unavailable");
+    let problem = api.get("/v1/ready").await.problem(503, "read_only");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("restarted"), "{detail}");
+    assert!(detail.contains("a write to the disk failed"), "{detail}");
     assert_eq!(api.get("/v1/events").await.status, 200);
 }

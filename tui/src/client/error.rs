@@ -85,7 +85,10 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Problem(problem) => matches!(problem.code, Code::Busy | Code::Unavailable),
+            Self::Problem(problem) => matches!(
+                problem.code,
+                Code::Busy | Code::Unavailable | Code::ReadOnly
+            ),
             Self::BadUrl { .. } | Self::BadReply { .. } | Self::Source(_) => false,
         }
     }

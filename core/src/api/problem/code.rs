@@ -99,6 +99,8 @@ pub enum Code {
     Busy,
     /// 503: the daemon is shutting down or not ready yet.
     Unavailable,
+    /// 503, or 507 where the disk is full: nothing can be recorded now; what is there is read as before.
+    ReadOnly,
 }
 
 impl Code {
@@ -146,7 +148,7 @@ impl Code {
             Self::Rejected => 422,
             Self::HeadersTooLarge => 431,
             Self::Damaged | Self::Internal => 500,
-            Self::Busy | Self::Unavailable => 503,
+            Self::Busy | Self::Unavailable | Self::ReadOnly => 503,
         }
     }
 
@@ -197,6 +199,7 @@ impl Code {
             Self::Internal => "internal error",
             Self::Busy => "too busy",
             Self::Unavailable => "not available",
+            Self::ReadOnly => "read only",
         }
     }
 }

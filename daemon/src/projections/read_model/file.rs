@@ -220,6 +220,22 @@ fn make_pages(disk: &dyn Disk, path: &Path, store: StoreId) -> Result<PageFile, 
     PageFile::make(disk, &unfinished(path), path, header).map_err(|error| unusable(path, error))
 }
 
+/// The checkpoint of a file that is closed; `None` where it cannot be read, for any reason.
+pub(crate) fn checkpoint_of(path: &Path, store: StoreId) -> Option<Position> {
+    let pages = open_pages(&RealDisk, path, store).ok()?;
+    let read = guarded(|| {
+        let doing = "reading a checkpoint";
+        let database = Database::builder()
+            .create_with_backend(PageBackend(Arc::new(pages)))
+            .map_err(engine(doing))?;
+        let model = ReadModel::from_database(database);
+        let checkpoint = model.read()?.meta.checkpoint;
+        model.close()?;
+        Ok(checkpoint)
+    });
+    read.ok()
+}
+
 /// The storage under a file that is closed, to look into it or to stand something else between.
 #[cfg(test)]
 pub(crate) fn storage(path: &Path) -> PageBackend {

@@ -9,17 +9,20 @@ mod power_cuts;
 mod work;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::redb::{NewStore, RedbStore, StoreOptions};
 use super::{Store, StoreError};
+use crate::store::disk::Disk;
 use crate::store::disk::simulated::SimulatedDisk;
 
 /// The data directory, on any simulated disk.
 const DATA: &str = "/data";
 
 fn open(disk: &SimulatedDisk) -> Result<RedbStore, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     RedbStore::open_on(
-        disk,
+        &disk,
         Path::new(DATA),
         StoreOptions::Durable,
         NewStore::WhereNothingIsLeft,

@@ -7,6 +7,7 @@
 pub(crate) mod head;
 pub(crate) mod pages;
 mod real;
+pub(crate) mod reserve;
 #[cfg(test)]
 pub(crate) mod simulated;
 
@@ -16,6 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::RealDisk;
+
+use crate::limits::RESERVE_BYTES;
 
 /// Which file an open handle is of, whatever its name is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +60,11 @@ pub trait Disk: Debug + Send + Sync {
 
     /// Which file has this name now; `None` when none has.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
+
+    /// How many bytes a store keeps in reserve here: several times what one commit writes.
+    fn reserve_bytes(&self) -> u64 {
+        RESERVE_BYTES
+    }
 }
 
 /// An open file. All reads and writes are whole or an error; a write that failed may have been made in part.
@@ -74,9 +82,13 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Cuts the file, or makes it longer with zeros that need not take room yet.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes the file at least this long with zeros that do take room, so that a write there neither fails for want of it
-    /// nor changes what the file system keeps about the file.
+    /// Makes the file at least this long with zeros that do take room, so that a write there does not fail for want of it.
     fn preallocate(&self, len: u64) -> io::Result<()> {
+        self.fill(len)
+    }
+
+    /// Makes the file at least this long by writing zeros.
+    fn fill(&self, len: u64) -> io::Result<()> {
         static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = self.len()?;
         while at < len {

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Disk, DiskFile, Open, StoreId};
+use super::reserve::{Reserve, is_full};
+use super::{Disk, DiskFile, Identity, Open, StoreId};
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 4096;
@@ -97,6 +98,8 @@ pub(crate) struct PageFile {
     /// Whether the engine has not begun with the file.
     untouched: AtomicBool,
     damage: Mutex<Damage>,
+    /// Room to give up when there is no other.
+    reserve: OnceLock<Arc<Reserve>>,
 }
 
 impl PageFile {
@@ -153,6 +156,14 @@ impl PageFile {
         }
     }
 
+    /// What the header of a file says, whether another handle has it or not.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub(crate) fn header_of(disk: &dyn Disk, path: &Path) -> Result<PageHeader, OpenError> {
+        read_header(disk.open(path, Open::Existing)?.as_ref())
+    }
+
     fn new(file: Arc<dyn DiskFile>, path: &Path, header: PageHeader, untouched: bool) -> Self {
         Self {
             file,
@@ -160,6 +171,29 @@ impl PageFile {
             header,
             untouched: AtomicBool::new(untouched),
             damage: Mutex::default(),
+            reserve: OnceLock::new(),
+        }
+    }
+
+    /// Gives it room to give up when there is no other.
+    pub(crate) fn set_reserve(&self, reserve: Arc<Reserve>) {
+        // It is set once, when the store is opened.
+        drop(self.reserve.set(reserve));
+    }
+
+    /// Which file it is.
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        self.file.identity()
+    }
+
+    /// Does something that needs room; again, with the reserve given up, where there is none.
+    fn with_room(&self, act: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        match act() {
+            Err(error) if is_full(&error) && self.reserve.get().is_some_and(|it| it.release()) => {
+                tracing::warn!(file = %self.path.display(), "the disk is full: the reserve is used");
+                act()
+            }
+            done => done,
         }
     }
 
@@ -185,14 +219,14 @@ impl PageFile {
     /// Makes it so many bytes of pages long. Pages that are added cannot be read before they are written.
     pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
         let frames = (len / PAGE as u64).saturating_sub(1);
-        self.file.set_len(HEADER + frames * FRAME as u64)?;
+        self.with_room(|| self.file.set_len(HEADER + frames * FRAME as u64))?;
         self.untouched.store(false, Ordering::Release);
         Ok(())
     }
 
     /// Makes everything written durable.
     pub(crate) fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.with_room(|| self.file.sync_data())
     }
 
     /// Gives the file up to another handle.
@@ -234,8 +268,8 @@ impl PageFile {
             frames.extend_from_slice(page);
             frames.extend_from_slice(&checksum(page, number, self.header.store));
         }
-        self.file
-            .write_at(HEADER + (first - 1) * FRAME as u64, &frames)
+        let at = HEADER + (first - 1) * FRAME as u64;
+        self.with_room(|| self.file.write_at(at, &frames))
     }
 
     /// The number of the page that begins here, from 1.
@@ -282,7 +316,7 @@ impl PageFile {
         put(&mut sector, 0, bytes);
         let sum = checksum(&sector, 0, self.header.store);
         sector.extend_from_slice(&sum);
-        self.file.write_at(PAGE_0_AT, &sector)
+        self.with_room(|| self.file.write_at(PAGE_0_AT, &sector))
     }
 
     /// Puts a damaged page on record, and says it once.

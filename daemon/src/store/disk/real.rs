@@ -129,6 +129,15 @@ impl DiskFile for RealFile {
         self.0.set_len(len)
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn preallocate(&self, len: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        match fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+            Err(error) if error == rustix::io::Errno::OPNOTSUPP => self.fill(len),
+            done => Ok(done?),
+        }
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }

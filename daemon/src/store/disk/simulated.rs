@@ -174,6 +174,7 @@ struct Medium {
     name_changes: Vec<NameChange>,
     locked: BTreeSet<u64>,
     faults: Faults,
+    reserve_bytes: u64,
     dead: bool,
 }
 
@@ -268,6 +269,16 @@ impl SimulatedDisk {
     /// What it does wrong from now on.
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.medium().faults = faults;
+    }
+
+    /// How much a store is to keep in reserve: nothing, where nothing is said.
+    pub(crate) fn set_reserve(&self, bytes: u64) {
+        self.medium().reserve_bytes = bytes;
+    }
+
+    /// How many bytes all files have together.
+    pub(crate) fn used(&self) -> u64 {
+        self.medium().used()
     }
 
     /// Whether the power has gone.
@@ -431,6 +442,10 @@ impl Disk for SimulatedDisk {
 
     fn make_directory(&self, _: &Path) -> io::Result<()> {
         self.medium().alive()
+    }
+
+    fn reserve_bytes(&self) -> u64 {
+        self.medium().reserve_bytes
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {

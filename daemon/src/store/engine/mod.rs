@@ -33,9 +33,10 @@ use super::redb::StoreOptions;
 use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
 use super::wal::{Directory, FILE_BYTES, Recovered, Wal, WalOptions};
+use super::write::bytes_of_changes;
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View, frame,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    Snapshot, Store, StoreError, StoreStats, View, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
@@ -287,7 +288,7 @@ impl Store for LoggedStore {
         changes: Vec<JobChange>,
         at: Timestamp,
     ) -> BoxFuture<Result<Vec<Option<Job>>, StoreError>> {
-        let bytes = changes.iter().map(JobChange::bytes).sum();
+        let bytes = bytes_of_changes(&changes);
         self.request(bytes, move |to| Request::Jobs { changes, at, to })
     }
 
@@ -304,7 +305,7 @@ impl Store for LoggedStore {
             streams: streams + published.tail.streams().new_streams(),
             snapshots: snapshots + self.shared.snapshots.count(),
             file_bytes: self.shared.file.bytes() + wal.bytes(),
-            read_only: wal.refuses().is_some(),
+            read_only: wal.refuses().map(|_| ReadOnly::DiskFailed),
         })
     }
 

@@ -5,6 +5,7 @@
 
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::StreamName;
+use whodunit_core::time::Timestamp;
 
 use super::open_tables::WriteTables;
 use super::record::{
@@ -98,7 +99,7 @@ impl WriteTables<'_> {
         let KeyWrite { key, hold } = write;
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let until = hold.until.map_or(0, |until| until.0);
-        let until_at = hold.until_at.map_or(0, |at| at.as_micros());
+        let until_at = hold.until_at.map_or(0, Timestamp::as_micros);
         self.keys.insert(
             (write.category(), name, value, hold.since.0),
             (

@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
+use super::place::Place;
 use super::{engine, tables};
 use crate::store::disk::head::HeadFile;
 use crate::store::disk::pages::PageFile;
-use crate::store::{Head, StoreError};
+use crate::store::{Head, ReadOnly, StoreError};
 
 /// The database until it is closed. Locked only for as long as it takes to begin a transaction.
 pub(super) struct File {
@@ -19,6 +20,8 @@ pub(super) struct File {
     pages: Option<Arc<PageFile>>,
     /// Where the acknowledged head is noted.
     acknowledged: OnceLock<HeadFile>,
+    /// Where it is, unless that is memory.
+    place: Option<Place>,
     /// Whether a write failed in such a way that the engine takes no more.
     refuses: AtomicBool,
     redacted_copy: AtomicBool,
@@ -29,12 +32,14 @@ impl File {
         database: Database,
         pages: Option<Arc<PageFile>>,
         acknowledged: Option<HeadFile>,
+        place: Option<Place>,
     ) -> Result<Self, StoreError> {
         let redacted = is_redacted_copy(&database)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
             pages,
             acknowledged: acknowledged.map_or_else(OnceLock::new, OnceLock::from),
+            place,
             refuses: AtomicBool::new(false),
             redacted_copy: AtomicBool::new(redacted),
         })
@@ -97,9 +102,17 @@ impl File {
         }
     }
 
-    /// Whether it takes no more writes until it is opened again.
-    pub(super) fn refuses(&self) -> bool {
-        self.refuses.load(Ordering::SeqCst)
+    /// Why it takes no writes now.
+    pub(super) fn read_only(&self) -> Option<ReadOnly> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Some(ReadOnly::DiskFailed);
+        }
+        self.place.as_ref().and_then(Place::refusal)
+    }
+
+    /// Whether what was committed just now is where it will be looked for.
+    pub(super) fn is_in_place(&self) -> bool {
+        !self.place.as_ref().is_some_and(Place::is_gone)
     }
 
     /// Makes everything durable and gives the file up, so that it can be opened again at once. Idempotent.

@@ -133,7 +133,7 @@ impl<T: Transaction> JobLookup for OpenTables<T> {
     fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {
         let processing = status_code(JobStatus::Processing);
         let mut ids = Vec::new();
-        for entry in self.job_counts.iter()? {
+        for entry in self.job_counts.entries()? {
             let (key, _) = entry?;
             let (handler, status) = key.value();
             if status != processing {

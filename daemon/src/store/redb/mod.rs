@@ -9,6 +9,7 @@ mod guarded_view;
 mod lookup;
 mod open_tables;
 pub(crate) mod opening;
+mod place;
 mod record;
 pub(crate) mod sealed;
 mod tables;
@@ -41,6 +42,8 @@ use super::{
 pub const FILE_NAME: &str = "events.redb";
 /// Name of the file beside it that notes what was acknowledged.
 pub const HEAD_NAME: &str = "events.head";
+/// Name of the file that keeps room for the last writes.
+pub const RESERVE_NAME: &str = "events.reserve";
 /// How many writes may wait; one more is answered with [`AppendError::Busy`].
 const QUEUE_MAX: usize = 4096;
 /// Memory for pages, in bytes: beyond this the operating system's cache does as well.
@@ -103,7 +106,8 @@ impl RedbStore {
     /// format or not ours at all, [`StoreError::Damaged`] when it is too damaged to be opened, [`StoreError::Missing`],
     /// [`StoreError::Behind`] and [`StoreError::Foreign`] when the files of the directory contradict each other.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        Self::open_on(&RealDisk, directory, options, NewStore::WhereNothingIsLeft)
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Self::open_on(&disk, directory, options, NewStore::WhereNothingIsLeft)
     }
 
     /// Opens the store in a data directory of any disk.
@@ -111,7 +115,7 @@ impl RedbStore {
     /// # Errors
     /// Those of [`Self::open`].
     pub fn open_on(
-        disk: &dyn Disk,
+        disk: &Arc<dyn Disk>,
         directory: &Path,
         options: StoreOptions,
         new: NewStore,
@@ -145,6 +149,7 @@ impl RedbStore {
             database,
             pages: None,
             acknowledged: None,
+            place: None,
             head,
             id,
             path,
@@ -157,13 +162,14 @@ impl RedbStore {
             database,
             pages,
             acknowledged,
+            place,
             head: current,
             id,
             path,
         } = opened;
         let (announce, head) = watch::channel(current);
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let file = Arc::new(File::new(database, pages, acknowledged)?);
+        let file = Arc::new(File::new(database, pages, acknowledged, place)?);
         let shared = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -268,7 +274,7 @@ impl Store for RedbStore {
             streams,
             snapshots,
             file_bytes: on_disk.map_or(0, |bytes| bytes.unwrap_or(0)),
-            read_only: self.file.refuses(),
+            read_only: self.file.read_only(),
         })
     }
 
@@ -317,6 +323,8 @@ mod job_model_tests;
 mod model_tests;
 #[cfg(test)]
 mod opening_tests;
+#[cfg(test)]
+mod place_tests;
 #[cfg(test)]
 mod query_tests;
 #[cfg(test)]

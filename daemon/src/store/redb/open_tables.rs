@@ -106,7 +106,7 @@ impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
     }
 
     /// All entries.
-    pub(super) fn iter(&self) -> Result<Entries<'_, K, V>, StoreError> {
+    pub(super) fn entries(&self) -> Result<Entries<'_, K, V>, StoreError> {
         let entries = self.open()?.iter().map_err(engine(self.reading))?;
         let reading = self.reading;
         Ok(Entries { entries, reading })

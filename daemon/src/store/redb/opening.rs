@@ -11,10 +11,12 @@ use redb::Database;
 
 use super::backend::PageBackend;
 use super::file::{check_format, guarded as naming_damage, open_error};
+use super::place::Place;
 use super::view::RedbView;
-use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
+use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, RESERVE_NAME, tables};
 use crate::store::disk::head::{Acknowledged, HeadFile};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
+use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::engine::LOG_NAME;
 use crate::store::{Head, StoreError, View as _};
@@ -36,6 +38,8 @@ pub(super) struct Opened {
     pub(super) pages: Option<Arc<PageFile>>,
     /// Where the acknowledged head is noted, unless the store is in memory.
     pub(super) acknowledged: Option<HeadFile>,
+    /// Where it is, unless the store is in memory.
+    pub(super) place: Option<Place>,
     pub(super) head: Head,
     pub(super) id: StoreId,
     pub(super) path: PathBuf,
@@ -75,14 +79,27 @@ fn at_directory(directory: &Path) -> impl Fn(std::io::Error) -> StoreError + Cop
 }
 
 /// Opens the store of a data directory, or makes it.
-pub(super) fn open(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<Opened, StoreError> {
+pub(super) fn open(
+    on: &Arc<dyn Disk>,
+    directory: &Path,
+    new: NewStore,
+) -> Result<Opened, StoreError> {
+    let disk = on.as_ref();
     let found = find(disk, directory, new)?;
     let (head, id) = (found.head, found.pages.header().store);
     let acknowledged = found.noting.begin(disk, directory, head)?;
+    let at_directory = at_directory(directory);
+    let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME)).map_err(at_directory)?;
+    let reserve = Arc::new(reserve);
+    found.pages.set_reserve(Arc::clone(&reserve));
+    let identity = found.pages.identity().map_err(at_directory)?;
+    disk.sync_directory(directory).map_err(at_directory)?;
+    let place = Place::new(Arc::clone(on), found.path.clone(), identity, reserve);
     Ok(Opened {
         database: found.database,
         pages: Some(found.pages),
         acknowledged: Some(acknowledged),
+        place: Some(place),
         head,
         id,
         path: found.path,
@@ -136,6 +153,9 @@ pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<F
     let head = guarded(&path, || {
         naming_damage(Some(&pages), || Ok(RedbView::open(&database)?.head()))
     })?;
+    if new == NewStore::WhereNothingIsLeft {
+        refuse_foreign_read_models(disk, directory, pages.header().store, &path)?;
+    }
     let noting = Noting {
         store: pages.header().store,
         path: path.clone(),
@@ -180,6 +200,42 @@ fn compare(
     Ok(())
 }
 
+/// Refuses a log beside read models that were made from another.
+fn refuse_foreign_read_models(
+    disk: &dyn Disk,
+    directory: &Path,
+    id: StoreId,
+    path: &Path,
+) -> Result<(), StoreError> {
+    for read_model in read_models(disk, directory).unwrap_or_default() {
+        let header = PageFile::header_of(disk, &read_model);
+        // One that cannot be read is moved aside when it is opened.
+        if let Ok(header) = header
+            && header.store != id
+        {
+            return Err(StoreError::Foreign {
+                path: path.display().to_string(),
+                found: id,
+                other: read_model.display().to_string(),
+                expected: header.store,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn read_models(disk: &dyn Disk, directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let folder = directory.join(crate::projections::DIRECTORY);
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let files = names.into_iter().map(|name| folder.join(name));
+    Ok(files
+        .filter(|path| path.extension().is_some_and(|it| it == "redb"))
+        .collect())
+}
+
 fn has_bytes(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
     if disk.identity(path)?.is_none() {
         return Ok(false);
@@ -202,11 +258,7 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
     if names(&log)?.len() > 1 {
         return Ok(Some(log));
     }
-    let read_models = directory.join(crate::projections::DIRECTORY);
-    let names = names(&read_models)?;
-    let is_read_model = |name: &String| Path::new(name).extension().is_some_and(|it| it == "redb");
-    let read_model = names.into_iter().find(is_read_model);
-    Ok(read_model.map(|name| read_models.join(name)))
+    Ok(read_models(disk, directory)?.into_iter().next())
 }
 
 fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {

@@ -93,7 +93,7 @@ impl SealedFile {
                 database, pages, ..
             } = found;
             let sealed = Self {
-                file: Arc::new(File::new(database, Some(pages), None)?),
+                file: Arc::new(File::new(database, Some(pages), None, None)?),
                 durability: if durable {
                     Durability::Immediate
                 } else {

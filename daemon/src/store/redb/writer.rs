@@ -15,7 +15,8 @@ use super::{StoreOptions, engine};
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 use crate::store::write::{self, Lookup, Weight};
 use crate::store::{
-    Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, Snapshot, StoreError,
+    Append, AppendError, AppendResult, Head, Job, JobChange, ReadOnly, RestoredDecision, Snapshot,
+    StoreError,
 };
 
 /// What the writer is asked for.
@@ -94,7 +95,7 @@ impl Write {
             Self::RestoreDecision(restored, _) => restored.bytes(),
             Self::Snapshot(snapshot, _) => snapshot.state.len(),
             Self::LabelRedactedCopy(_) => 0,
-            Self::Jobs { changes, .. } => changes.iter().map(JobChange::bytes).sum(),
+            Self::Jobs { changes, .. } => write::bytes_of_changes(changes),
         }
     }
 
@@ -107,13 +108,16 @@ impl Write {
             | (Self::LabelRedactedCopy(to), Reply::Labelled) => drop(to.send(Ok(()))),
             (Self::Jobs { to, .. }, Reply::Jobs(result)) => drop(to.send(result)),
             // `apply` gives each request a reply of its own kind.
-            (write, _) => write.fail("its reply is of another request"),
+            (write, _) => write.fail(&failed(
+                "answering",
+                "its reply is of another request".to_owned(),
+            )),
         }
     }
 
     /// Sends the failure of the commit that the answer depended on.
-    fn fail(self, cause: &str) {
-        let error = failed("committing", cause.to_owned());
+    fn fail(self, cause: &StoreError) {
+        let error = cause.again();
         match self {
             Self::Append(_, to) => drop(to.send(Err(error.into()))),
             Self::RestoreDecision(_, to) => drop(to.send(Err(error.into()))),
@@ -186,11 +190,19 @@ fn commit_group(
     if group.is_empty() {
         return;
     }
+    if let Some(why) = file.read_only() {
+        for write in group {
+            write.fail(&StoreError::ReadOnly(why));
+        }
+        return;
+    }
     let mut replies = Vec::with_capacity(group.len());
     match file.guarded(|| try_group(file, options, &group, &mut replies)) {
         Ok(head) => {
             if let Some(head) = head {
-                file.acknowledge(head);
+                if options == StoreOptions::Durable {
+                    file.acknowledge(head);
+                }
                 announce.send_replace(head);
             }
             for (write, reply) in group.into_iter().zip(replies) {
@@ -216,7 +228,7 @@ fn commit_group(
                 return;
             }
             for write in group {
-                write.fail(&cause);
+                write.fail(&error);
             }
         }
     }
@@ -252,5 +264,8 @@ fn try_group(
     txn.set_durability(durability)
         .map_err(engine("choosing how durable a commit is"))?;
     txn.commit().map_err(engine("committing"))?;
+    if !file.is_in_place() {
+        return Err(StoreError::ReadOnly(ReadOnly::FileGone));
+    }
     Ok((heaviest == Weight::Logged).then_some(head))
 }

@@ -25,6 +25,7 @@ pub(crate) use self::jobs::plan_jobs;
 pub(crate) use self::lookup::{JobLookup, Lookup, missing};
 pub(crate) use self::plan::{Plan, plan};
 pub(crate) use self::restore::plan_restore;
+pub(crate) use self::size::bytes_of_changes;
 
 use whodunit_core::time::Timestamp;
 
@@ -65,7 +66,7 @@ pub(crate) fn append(
     append: &Append,
 ) -> Result<Performed<Checked<AppendResult>>, StoreError> {
     Ok(match plan(txn, append) {
-        Ok(Plan::Repeat(result)) => (Ok(result), Weight::Nothing),
+        Ok(Plan::Repeat(result)) => (Ok(*result), Weight::Nothing),
         Ok(Plan::Write(planned)) => {
             txn.apply(&planned.batch)?;
             (Ok(planned.into_result()), Weight::Logged)
@@ -90,12 +91,15 @@ pub(crate) fn restore_decision(
     })
 }
 
+/// The jobs as they are after the changes, see [`Store::change_jobs`](super::Store::change_jobs).
+pub(crate) type ChangedJobs = Result<Vec<Option<Job>>, StoreError>;
+
 /// Plans changes of jobs and applies them to a transaction. For errors see [`append`].
 pub(crate) fn change_jobs(
     txn: &mut impl WriteTxn,
     changes: &[JobChange],
     at: Timestamp,
-) -> Result<Performed<Result<Vec<Option<Job>>, StoreError>>, StoreError> {
+) -> Result<Performed<ChangedJobs>, StoreError> {
     Ok(match plan_jobs(txn, changes, at) {
         Ok((batch, jobs)) => {
             txn.apply(&batch)?;

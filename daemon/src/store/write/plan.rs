@@ -16,7 +16,7 @@ use crate::store::{Append, AppendError, AppendResult, StoreError};
 #[derive(Debug, PartialEq)]
 pub(crate) enum Plan {
     /// It was made before: the answer that it got then.
-    Repeat(AppendResult),
+    Repeat(Box<AppendResult>),
     /// Something is to be written.
     Write(Box<Planned>),
 }
@@ -66,10 +66,10 @@ impl Planned {
 pub(crate) fn plan(lookup: &impl JobLookup, append: &Append) -> Checked<Plan> {
     well_formed(append)?;
     if let Some(repeated) = repeated_command(lookup, append)? {
-        return Ok(Plan::Repeat(repeated));
+        return Ok(Plan::Repeat(Box::new(repeated)));
     }
     if let Some(repeated) = repeated_events(lookup, append)? {
-        return Ok(Plan::Repeat(repeated));
+        return Ok(Plan::Repeat(Box::new(repeated)));
     }
     let stream = lookup.stream(&append.stream)?;
     let actual = stream.as_ref().map_or(Revision::ZERO, |info| info.revision);

@@ -28,11 +28,9 @@ impl RestoredDecision {
     }
 }
 
-impl JobChange {
-    /// About how many bytes it brings: the job's record, which is written again.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Job>()
-    }
+/// About how many bytes changes of jobs bring: the record of each job is written again.
+pub(crate) fn bytes_of_changes(changes: &[JobChange]) -> usize {
+    changes.len() * size_of::<Job>()
 }
 
 fn event_bytes(event: &NewEvent) -> usize {

@@ -74,7 +74,7 @@ fn of_log(view: &RedbView, buckets: usize) -> StoreResult<Density> {
     };
     let ends = (extremes(first_day)?.0, extremes(last_day)?.1);
     let moments = index
-        .iter()?
+        .entries()?
         .map(|entry| -> StoreResult<_> { Ok(entry?.1.value()) });
     spread(view, moments, ends, buckets)
 }

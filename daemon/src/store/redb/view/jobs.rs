@@ -74,7 +74,7 @@ impl ReadJobs for RedbView {
 
     fn job_counts(&self) -> StoreResult<Vec<HandlerCounts>> {
         let mut handlers: BTreeMap<String, JobCounts> = BTreeMap::new();
-        for entry in self.tables.job_counts.iter()? {
+        for entry in self.tables.job_counts.entries()? {
             let (key, count) = entry?;
             let (handler, status) = key.value();
             let counts = handlers.entry(handler.to_owned()).or_default();

@@ -22,7 +22,7 @@ impl SealedView for RedbView {
 
     fn each_time(&self, stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> StoreResult<()> {
         let Some(stream) = stream else {
-            for entry in self.tables.by_time.iter()? {
+            for entry in self.tables.by_time.entries()? {
                 self.stop.check()?;
                 each(entry?.1.value());
             }

@@ -32,7 +32,7 @@ impl ReadStreams for RedbView {
 
     fn categories(&self) -> StoreResult<Vec<CategoryInfo>> {
         let mut out = Vec::new();
-        for entry in self.tables.categories.iter()? {
+        for entry in self.tables.categories.entries()? {
             let (category, counts) = entry?;
             let (streams, events) = counts.value();
             out.push(CategoryInfo {
