@@ -269,11 +269,12 @@ impl Store for LoggedStore {
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        let snapshots = self.shared.snapshots.now();
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         Ok(Box::new(MergedView {
             sealed: published.sealed.view()?,
             tail: published.tail.clone(),
-            snapshots: Arc::clone(&self.shared.snapshots),
+            snapshots,
         }))
     }
 

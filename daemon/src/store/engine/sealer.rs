@@ -24,12 +24,12 @@ fn seal(shared: &Shared) -> Result<(), StoreError> {
     let Some(end) = before.frames.last().copied() else {
         if !snapshots.is_empty() {
             shared.file.seal([], &snapshots, None)?;
-            shared.snapshots.written(&snapshots);
             let sealed = std::sync::Arc::new(shared.file.read()?);
             shared.publish(|now| Published {
                 sealed: std::sync::Arc::clone(&sealed),
                 ..now.clone()
             });
+            shared.snapshots.written(&snapshots);
         }
         return Ok(());
     };
@@ -38,7 +38,6 @@ fn seal(shared: &Shared) -> Result<(), StoreError> {
     shared
         .file
         .seal(batches.map(|batch| &**batch), &snapshots, Some(end.mark))?;
-    shared.snapshots.written(&snapshots);
     let sealed = shared.file.read()?;
     let rest = before.tail.without_first(count);
     if sealed.head() != rest.base() {
@@ -60,6 +59,7 @@ fn seal(shared: &Shared) -> Result<(), StoreError> {
         next.frames.retain(|frame| frame.batches > end.batches);
         next
     });
+    shared.snapshots.written(&snapshots);
     shared.wal().sealed(end.mark.place);
     Ok(())
 }

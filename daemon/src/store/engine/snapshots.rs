@@ -2,9 +2,9 @@
 //!
 //! They are derived: when there are too many of them, or the process ends, losing them harms nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use imbl::OrdMap;
 use whodunit_core::ids::{Revision, StreamName};
 
 use crate::store::Snapshot;
@@ -14,12 +14,16 @@ const BYTES_MAX: usize = 16 << 20;
 
 type Key = (StreamName, String, Revision);
 
-/// The snapshots.
+/// The snapshots that were unsaved at some moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept(OrdMap<Key, Vec<u8>>);
+
+/// The snapshots that are unsaved.
 #[derive(Debug, Default)]
-pub(super) struct Unsaved(Mutex<BTreeMap<Key, Vec<u8>>>);
+pub(super) struct Unsaved(Mutex<OrdMap<Key, Vec<u8>>>);
 
 impl Unsaved {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Vec<u8>>> {
+    fn lock(&self) -> MutexGuard<'_, OrdMap<Key, Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -32,25 +36,6 @@ impl Unsaved {
         );
         let bytes: usize = kept.values().map(Vec::len).sum();
         bytes > BYTES_MAX
-    }
-
-    /// The one of a stream and rules hash with the highest revision not above `at_most`.
-    pub(super) fn find(
-        &self,
-        stream: &StreamName,
-        rules_hash: &str,
-        at_most: Revision,
-    ) -> Option<Snapshot> {
-        let kept = self.lock();
-        let key = |revision| (stream.clone(), rules_hash.to_owned(), revision);
-        let mut range = kept.range(key(Revision::ZERO)..=key(at_most));
-        let ((_, _, revision), state) = range.next_back()?;
-        Some(Snapshot {
-            stream: stream.clone(),
-            revision: *revision,
-            rules_hash: rules_hash.to_owned(),
-            state: state.clone(),
-        })
     }
 
     /// All of them.
@@ -66,16 +51,45 @@ impl Unsaved {
             .collect()
     }
 
-    /// Forgets those that were written.
+    /// Those that are unsaved now. To be asked before what is published: what is gone by then from here, is there.
+    pub(super) fn now(&self) -> Kept {
+        Kept(self.lock().clone())
+    }
+
+    /// Forgets those that were written, once what is published has them.
     pub(super) fn written(&self, snapshots: &[Snapshot]) {
         let mut kept = self.lock();
         for one in snapshots {
-            kept.remove(&(one.stream.clone(), one.rules_hash.clone(), one.revision));
+            let key = (one.stream.clone(), one.rules_hash.clone(), one.revision);
+            // One that has taken its place meanwhile stays.
+            if kept.get(&key) == Some(&one.state) {
+                kept.remove(&key);
+            }
         }
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         self.lock().len() as u64
+    }
+}
+
+impl Kept {
+    /// The one of a stream and rules hash with the highest revision not above `at_most`.
+    pub(super) fn find(
+        &self,
+        stream: &StreamName,
+        rules_hash: &str,
+        at_most: Revision,
+    ) -> Option<Snapshot> {
+        let key = |revision| (stream.clone(), rules_hash.to_owned(), revision);
+        let mut range = self.0.range(key(Revision::ZERO)..=key(at_most));
+        let ((_, _, revision), state) = range.next_back()?;
+        Some(Snapshot {
+            stream: stream.clone(),
+            revision: *revision,
+            rules_hash: rules_hash.to_owned(),
+            state: state.clone(),
+        })
     }
 }

@@ -5,7 +5,6 @@
 //! long it lives, and never waits for a writer.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
@@ -14,7 +13,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
-use super::snapshots::Unsaved;
+use super::snapshots::Kept;
 use super::{jobs, lists, times};
 use crate::store::redb::passes;
 use crate::store::tail::{EventRef, Tail};
@@ -43,7 +42,7 @@ pub(crate) trait SealedView: View {
 pub(super) struct MergedView<V> {
     pub(super) sealed: V,
     pub(super) tail: Tail,
-    pub(super) snapshots: Arc<Unsaved>,
+    pub(super) snapshots: Kept,
 }
 
 impl<V: SealedView> MergedView<V> {
