@@ -60,7 +60,7 @@ impl Request {
         })
     }
 
-    /// Sends the answer. That nobody listens any more is no error.
+    /// Sends the answer. A caller that does not listen any more is no error.
     fn answer(self, reply: Reply) {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
