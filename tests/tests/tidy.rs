@@ -112,7 +112,10 @@ fn only_the_embedded_store_and_the_read_models_know_redb() {
         // Naming our own implementation is fine where a daemon is put together; speaking to the engine is not.
         let reaches = text
             .lines()
-            .map(|line| line.replace("store::redb::", "").replace("super::redb::", ""))
+            .map(|line| {
+                line.replace("store::redb::", "")
+                    .replace("super::redb::", "")
+            })
             .any(|line| line.contains("redb::"));
         assert!(
             store || read_models || !reaches,
