@@ -122,9 +122,9 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
     }
     let said = without_values(said);
     if pointer.is_empty() {
-        return Problem::new(Code::Malformed, format!("{said}{place}"));
+        return Problem::new(Code::Malformed, format!("the body: {said}"));
     }
-    Problem::new(Code::Malformed, format!("`{pointer}`: {said}{place}")).field(pointer)
+    Problem::new(Code::Malformed, format!("`{pointer}`: {said}")).field(pointer)
 }
 
 /// What our own types say to the text of a field that is theirs, and in their own words. `None` where they have nothing against

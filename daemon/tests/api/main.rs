@@ -33,6 +33,8 @@ mod read_models;
 mod redacted;
 mod restore;
 mod secrets;
+#[path = "../../../tests/shared/seeded.rs"]
+mod seeded;
 mod state_paths;
 mod store_failures;
 mod support;

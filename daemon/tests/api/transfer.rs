@@ -290,11 +290,11 @@ async fn bad_records_are_reported_with_line_and_reason() {
         (11, "`/decision/sequence` is required"),
         (
             14,
-            "invalid type: string, expected a JSON object with an event or a decision",
+            "must be a JSON object with an event or a decision, not a string",
         ),
         (
             15,
-            "invalid type: integer, expected a JSON object with an event or a decision",
+            "must be a JSON object with an event or a decision, not an integer",
         ),
     ];
     for (error, (line, reason)) in errors.iter().zip(expected) {

@@ -428,7 +428,7 @@ async fn random_stories_leave_the_stores_bytes_as_they_were() {
         api.append("user-3", &json!({"events": [event]})).await.ok();
     }
     let (before, head) = (bytes_of(directory.path()), api.head());
-    let mut runner = TestRunner::deterministic();
+    let mut runner = TestRunner::new(crate::seeded::seeded(1));
     let (mut run, mut refused) = (0, 0);
     for _ in 0..10_000 {
         let scenario = scenario().new_tree(&mut runner).unwrap().current();
