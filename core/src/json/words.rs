@@ -30,6 +30,7 @@ pub fn without_values(said: &str) -> String {
                 rest.rsplit_once(", expected "),
             )
         {
+            let expected = expected.split(" at line ").next().unwrap_or(expected);
             let must = format!("must be {}", plain_expected(expected));
             return match kind {
                 "invalid type: " => format!("{must}, not {}", plain_found(found.trim_end())),
@@ -60,7 +61,7 @@ fn plain_found(found: &str) -> &str {
         "unit value" | "unit" => "null",
         "boolean" => "a boolean",
         "integer" => "an integer",
-        "floating point" | "floating point number" => "a number with a fraction",
+        "floating point" | "number" => "a number",
         "string" => "a string",
         "sequence" => "a list",
         "map" => "an object",
@@ -113,10 +114,7 @@ mod tests {
             said::<bool>("7"),
             "must be `true` or `false`, not an integer"
         );
-        assert_eq!(
-            said::<String>("7.5"),
-            "must be a string, not a number with a fraction"
-        );
+        assert_eq!(said::<String>("7.5"), "must be a string, not a number");
         assert_eq!(said::<u8>("-7"), "must be a whole number, 0 or more");
     }
 }

@@ -19,6 +19,8 @@ mod unused;
 mod when;
 
 #[cfg(test)]
+mod mistake_tests;
+#[cfg(test)]
 mod tests;
 
 use serde_json::Value;

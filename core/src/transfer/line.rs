@@ -250,6 +250,20 @@ impl Line {
                 ..
             }) => inner,
             Ok(Probe {
+                export: Some(inner),
+                ..
+            })
+            | Ok(Probe {
+                export_end: Some(inner),
+                ..
+            }) if inner.get().starts_with('[') => {
+                return Err(LineError::Misfit {
+                    pointer: String::new(),
+                    said: "what an export says of itself must be a JSON object, not a list"
+                        .to_owned(),
+                });
+            }
+            Ok(Probe {
                 export: Some(_), ..
             }) => return parse(line).map(|HeaderLine { export }| Self::Header(export)),
             Ok(Probe {
@@ -379,6 +393,10 @@ mod tests {
             (
                 format!(r#"{event},"colour":"red"}}"#),
                 "`/colour`: unknown field",
+            ),
+            (
+                r#"{"export":[false,1,0]}"#.to_owned(),
+                "what an export says of itself must be a JSON object",
             ),
             (event.to_owned(), "it is not JSON: EOF"),
             (

@@ -13,6 +13,7 @@ use whodunit_core::json::{Value, check, pointer_token, without_values};
 use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
+use super::lists::check_lists;
 use crate::limits::BODY_BYTES_MAX;
 use crate::reading::blocking;
 
@@ -70,6 +71,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             let problem = Problem::new(Code::Malformed, unfit.to_string());
             problem.field(unfit.pointer())
         })?;
+    }
+    if let Err((path, error)) = check_lists(bytes)
+        && error.is_data()
+    {
+        return Err(misfit(&pointer(&path), &error).into());
     }
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {

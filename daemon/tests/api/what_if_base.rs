@@ -355,7 +355,7 @@ async fn every_recorded_decision_is_made_again_just_before_it() {
         }
     }
     let accepted = decisions.len() - rejected;
-    assert!(accepted >= 40 && rejected >= 100, "{accepted} {rejected}");
+    assert!(accepted >= 20 && rejected >= 100, "{accepted} {rejected}");
 }
 
 /// What was asked once gets the same answer whatever is logged later.
