@@ -169,7 +169,8 @@ fn however_little_is_sealed_at_a_time_all_of_it_is_read_and_segments_stay_few() 
             drop(read);
             file.close().unwrap();
         }
-        let txn = database(directory.path()).begin_read().unwrap();
+        let database = database(directory.path());
+        let txn = database.begin_read().unwrap();
         let segments = txn.open_table(tables::SEGMENTS).unwrap().len().unwrap();
         let (events, decisions) = records(&history);
         let records = (events.len() + decisions.len()) as u64;
