@@ -87,9 +87,15 @@ impl Shop {
             self.correlation = self.random.id(self.micros);
         }
         let n = self.random.below(1 << 40);
+        let notes = [
+            "leave it at the door",
+            "call before delivery",
+            "a gift, without the invoice",
+        ];
+        let note = notes[usize::try_from(n % 3).unwrap()];
         let data = json!({"order": n, "customer": format!("customer-{}", n % 99_991), "total": n % 100_003, "currency": "EUR",
             "lines": [{"sku": format!("SKU-{:05}", n % 5_003), "count": 1 + n % 7, "price": n % 9_973}],
-            "note": ["leave it at the door", "call before delivery", "a gift, without the invoice"][usize::try_from(n % 3).unwrap()]});
+            "note": note});
         self.payload += data.to_string().len() as u64;
         let kind = ["OrderPlaced", "ItemAdded", "OrderPaid", "OrderSent"];
         let mut event = NewEvent::new(kind[usize::try_from(n % 4).unwrap()], data);
