@@ -75,6 +75,18 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
+/// The text wrapped into at most so many lines; one that is longer ends in an ellipsis.
+pub(crate) fn wrap_to(text: &str, cells: usize, lines: usize) -> Vec<String> {
+    let mut wrapped = wrap(text, cells);
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            *last = cut(&format!("{last} …"), cells);
+        }
+    }
+    wrapped
+}
+
 /// The text in lines of exactly so many cells but for the last, wherever that breaks it: nothing is left out.
 pub(crate) fn chunks(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(2);
@@ -219,6 +231,15 @@ mod tests {
         );
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("a\nb", 9), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_so_many_lines_says_so() {
+        assert_eq!(wrap_to("a reason", 9, 1), ["a reason"]);
+        assert_eq!(wrap_to("a b c d e f", 3, 2), ["a b", "c …"]);
+        assert_eq!(wrap_to("abc def", 3, 1), ["ab…"]);
+        assert_eq!(wrap_to("a longer one", 8, 1), ["a longe…"]);
+        assert_eq!(wrap_to("a b", 9, 0), Vec::<String>::new());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::model::{App, Connection, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
 use crate::text::number;
 
+/// Shortest time between two looks, whatever is committed meanwhile.
+const PAUSE_MICROS: i64 = 250_000;
+
 /// Asks for all of it, and shows that it does.
 pub(super) fn load(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     screen.all.reload();
@@ -44,9 +47,12 @@ pub(super) fn tick(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     }
 }
 
-/// Something was committed: looks again, but no more often than time is looked at.
+/// Something was committed: looks again, but not at once after the last look.
 pub(super) fn live(app: &mut App, screen: &mut PipelineScreen) -> Effects {
-    if screen.asked_at == Some(app.now) {
+    let since = screen
+        .asked_at
+        .map_or(i64::MAX, |at| app.now.as_micros() - at.as_micros());
+    if since < PAUSE_MICROS {
         return Vec::new();
     }
     look_again(app, screen)
@@ -203,6 +209,12 @@ fn rebuild(app: &mut App, screen: &mut PipelineScreen) -> Effects {
 }
 
 fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    if screen.asked.has(Slot::Check) {
+        screen.asked.forget(Slot::Check);
+        screen.check.settle();
+        app.say("the consistency check is cancelled");
+        return Vec::new();
+    }
     let rebuilt = screen
         .current_projection()
         .filter(|projection| is_running(projection.rebuild.as_ref()))
@@ -220,7 +232,7 @@ fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         let what = format!("cancelling backfill {id}");
         return do_it(app, screen, what, Request::CancelBackfill(id));
     }
-    app.complain("no rebuild of this projection and no backfill is under way");
+    app.complain("no rebuild of this projection, no check and no backfill is under way");
     Vec::new()
 }
 
@@ -325,6 +337,7 @@ pub(super) fn findings_key(
     match key {
         "q" => return Vec::new(),
         "C" if !screen.asked.has(Slot::Check) => return check(app, screen),
+        "K" if screen.asked.has(Slot::Check) => return cancel_run(app, screen),
         "enter" => {
             let Some(finding) = screen.findings().get(selected) else {
                 return Vec::new();

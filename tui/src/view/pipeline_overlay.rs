@@ -14,7 +14,7 @@ use super::{centred, failure, first_row};
 use crate::humanize::{duration, rate, sentence, trouble};
 use crate::model::pipeline::{Confirmed, PipelineScreen};
 use crate::model::{App, Remote};
-use crate::text::{cut, fit, number, safe, wrap};
+use crate::text::{cut, fit, number, safe, wrap, wrap_to};
 use crate::theme::{Glyph, Token};
 
 /// How wide the boxes are at most.
@@ -209,7 +209,7 @@ fn under_way(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Re
         lines.push((sentence(run), theme.style(Token::Accent)));
     }
     lines.push((
-        "Esc closes this box; the check keeps running".to_owned(),
+        "Esc closes this box, and the check keeps running; K cancels it".to_owned(),
         theme.style(Token::Muted),
     ));
     centred(frame, area, &lines);
@@ -239,8 +239,8 @@ fn draw_finding(app: &App, finding: Option<&FindingOut>, frame: &mut Frame<'_>, 
     let Some(finding) = finding else { return };
     let cells = usize::from(area.width);
     let mut lines = vec![Line::default()];
-    let sentence = wrap(&safe(&finding.detail), cells).into_iter().take(2);
-    lines.extend(sentence.map(Line::raw));
+    let sentence = wrap_to(&safe(&finding.detail), cells, 2);
+    lines.extend(sentence.into_iter().map(Line::raw));
     lines.push(Line::styled(
         cut(
             "Enter opens the event's stream · C checks again · B on the screen rebuilds",

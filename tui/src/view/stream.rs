@@ -9,11 +9,11 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::EventEffect;
 use whodunit_core::time::Timestamp;
 
-use super::{below, failure, first_row, loading, pane, scrubber, state, status, warning_lines};
+use super::{awaited, below, failure, first_row, pane, scrubber, state, status, warning_lines};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::text::{cut, fit, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -36,7 +36,8 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
     match &stream.info {
         Remote::Failed(why) => return failure(app, frame, area, why),
         Remote::Absent | Remote::Loading(None) => {
-            return loading(app, frame, area, &safe(stream.stream.as_str()));
+            let is_asked = stream.asked.has(Slot::Stream);
+            return awaited(app, frame, area, &safe(stream.stream.as_str()), is_asked);
         }
         Remote::Ready(_) | Remote::Loading(Some(_)) => {}
     }
@@ -309,7 +310,8 @@ fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rec
     let Some(state) = stream.state() else {
         frame.render_widget(framed(""), area);
         let what = format!("the state at revision {revision}");
-        return loading(app, frame, inner, &what);
+        let is_asked = stream.asked.has(Slot::State) || stream.asked.has(Slot::Stream);
+        return awaited(app, frame, inner, &what, is_asked);
     };
     let diff = stream.step().map_or(&[][..], |step| &step.diff);
     let cells = usize::from(inner.width);
@@ -384,12 +386,23 @@ fn facts(app: &App, stream: &StreamScreen) -> (String, Vec<(&'static str, String
         },
         Row::Revision(0) => ("before the first event".to_owned(), Vec::new()),
         Row::Revision(revision) => match stream.steps.get(&revision) {
-            None => ("loading …".to_owned(), Vec::new()),
+            None => (missing(stream).to_owned(), Vec::new()),
             Some(step) => (
                 safe(&step.event.event_type).into_owned(),
                 event_facts(app, stream, step),
             ),
         },
+    }
+}
+
+/// Of an event that is not there: why not.
+pub(super) fn missing(stream: &StreamScreen) -> &'static str {
+    if stream.asked.has(Slot::Steps) || stream.asked.has(Slot::Stream) {
+        "loading the event …"
+    } else if stream.steps_failure.is_some() {
+        "the event could not be loaded; r tries again"
+    } else {
+        "the event is not loaded; r loads it"
     }
 }
 
@@ -502,7 +515,7 @@ fn draw_why(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect)
         theme.style(Token::Title),
     )];
     for (label, text, token) in facts {
-        for (index, part) in wrap(&text, cells).into_iter().take(6).enumerate() {
+        for (index, part) in wrap_to(&text, cells, 6).into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
             let style = if label == "who" {
                 theme.actor(&text)

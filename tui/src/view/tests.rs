@@ -6,6 +6,7 @@ use whodunit_core::api::browse::LiveHead;
 use whodunit_core::json::Json;
 
 use crate::client::{LiveCursor, LiveItem, LiveMessage};
+use crate::effect::NoAnswer;
 use crate::keys::Scope;
 use crate::model::{Model, Overlay, Screen};
 use crate::msg::Msg;
@@ -132,6 +133,7 @@ fn lost(harness: Harness) -> Harness {
         at,
         retry_at,
         cause: "nothing listens there".to_owned(),
+        why: NoAnswer::Unreachable,
     };
     harness
         .got(lost(now(), now().plus_micros(1_000_000)))

@@ -9,6 +9,7 @@ use crate::cli::show::{self, REJECTED, value};
 use crate::cli::style::Token;
 use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
+use crate::humanize;
 
 pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let mode = match out.mode {
@@ -111,7 +112,7 @@ fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
 
 fn outcome(step: &WhatIfStep) -> String {
     let said = || {
-        let message = step.message.clone().unwrap_or_default();
+        let message = humanize::message(step).unwrap_or_default();
         match &step.rule {
             Some(rule) => format!("{rule}: {message}"),
             None => message,

@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 use serde_json::Value;
 
 use super::super::status;
+use super::super::stream::missing;
 use super::{open, pretty};
 use crate::model::App;
 use crate::model::stream::{Row, StreamScreen};
@@ -74,7 +75,7 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
                 "revision 0 is the empty stream before its first event".to_owned(),
                 plain,
             )),
-            None => out.push(("the event is still loading".to_owned(), plain)),
+            None => out.push((missing(stream).to_owned(), plain)),
         },
     }
     out

@@ -7,10 +7,11 @@ use ratatui::widgets::Paragraph;
 use serde_json::Value;
 use whodunit_core::diff::{DiffEntry, DiffOp};
 
-use super::super::{failure, loading, state, warning_lines};
+use super::super::{awaited, failure, state, warning_lines};
 use super::open;
 use crate::model::App;
 use crate::model::stream::StreamScreen;
+use crate::request::Slot;
 use crate::text::{fit, safe};
 use crate::theme::{Theme, Token};
 
@@ -30,7 +31,8 @@ pub(super) fn diff(
         return failure(app, frame, inner, why);
     }
     let Some(diff) = stream.diff.value() else {
-        return loading(app, frame, inner, "the diff");
+        let is_asked = stream.asked.has(Slot::Diff);
+        return awaited(app, frame, inner, "the diff", is_asked);
     };
     let cells = usize::from(inner.width);
     let heading = format!("from revision {} to revision {}", diff.from, diff.to);
