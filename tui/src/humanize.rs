@@ -7,7 +7,7 @@ use whodunit_core::api::warning::Warning;
 use whodunit_core::api::what_if::WhatIfStep;
 use whodunit_core::decider::SAY_PASSWORD_CORRECT;
 
-use crate::text::{number, safe};
+use crate::text::{counted, number, safe};
 
 /// A warning as a sentence that names its revisions.
 pub(crate) fn warning(warning: &Warning) -> String {
@@ -47,7 +47,7 @@ pub(crate) fn sentence(run: &RunOut) -> String {
         parts.push(format!("{} left", duration(seconds)));
     }
     if run.jobs > 0 {
-        parts.push(format!("{} jobs", number(run.jobs)));
+        parts.push(counted(run.jobs, "job"));
     }
     parts.join("  ")
 }

@@ -119,6 +119,12 @@ pub(crate) fn number(n: u64) -> String {
     out
 }
 
+/// So many of something: `1 event`, `2,900 events`.
+pub(crate) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", number(n))
+}
+
 /// A zone's offset from UTC at a time, in seconds.
 pub(crate) type OffsetAt = fn(Timestamp) -> i32;
 
@@ -259,6 +265,11 @@ mod tests {
         assert_eq!(Zone::Local(|_| 7200).short(time, time), "Mar 24 17:47");
         assert_eq!(Zone::Local(|_| -19_800).name(time), "-05:30");
         assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(
+            (counted(0, "event"), counted(1_000, "job")),
+            ("0 events".to_owned(), "1,000 jobs".to_owned())
+        );
     }
 
     /// As in central Europe: two hours from the last Sunday of March on, one hour before.

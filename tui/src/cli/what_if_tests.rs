@@ -80,18 +80,21 @@ fn commands_and_events_keep_their_order() {
 #[test]
 fn what_does_not_fit_is_said_where_it_stands() {
     let cases: [(&[&str], &str); 9] = [
-        (&["user-1"], "what if what?"),
+        (
+            &["user-1"],
+            "nothing to try: no edit, command or event was given",
+        ),
         (&["user-1", "--command=X=1"], "not an object"),
         (
             &["user-1", "--replace=3"],
-            "a revision and its new data are needed",
+            "a revision and the new data of its event are needed",
         ),
         (
             &["user-1", "--insert=x:T"],
             "does not begin with a revision",
         ),
-        (&["user-1", "--insert=1:"], "a type is needed"),
-        (&["user-1", "--event=={}"], "a type is needed"),
+        (&["user-1", "--insert=1:"], "the type is missing"),
+        (&["user-1", "--event=={}"], "the type is missing"),
         (&["user-1", "--command=X={"], "what follows `=` is not JSON"),
         (
             &["user-1", "--at-revision=1", "--as-of=2025-03-01T00:00:00Z"],

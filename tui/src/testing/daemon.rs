@@ -109,6 +109,12 @@ impl Daemon {
         }
     }
 
+    /// As a daemon that was not asked for the model that decided what is on record.
+    pub(crate) fn without_models(mut self) -> Self {
+        self.users = Arc::clone(&self.merge);
+        self
+    }
+
     pub(crate) fn failing(unreachable: bool) -> Self {
         let failure = Failure {
             code: (!unreachable).then(|| "internal".to_owned()),

@@ -10,7 +10,7 @@ use crate::model::form::Form;
 use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane, PipelineScreen, PlannedBackfill};
 use crate::model::{App, Connection, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
-use crate::text::number;
+use crate::text::counted;
 
 /// Shortest time between two looks, whatever is committed meanwhile.
 const PAUSE_MICROS: i64 = 250_000;
@@ -379,11 +379,14 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
                 if found.ok {
                     app.say(format!("{} matches the log", found.projection));
                 } else {
-                    let n = number(found.findings_total);
+                    let n = counted(found.findings_total, "document");
                     let name = &found.projection;
-                    app.complain(format!(
-                        "{name}: {n} documents differ from the log; C shows them"
-                    ));
+                    let differ = if found.findings_total == 1 {
+                        "differs"
+                    } else {
+                        "differ"
+                    };
+                    app.complain(format!("{name}: {n} {differ} from the log; C shows where"));
                 }
             }
             screen.check = Remote::Ready(found);
@@ -392,8 +395,8 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
         Reply::PlanBackfill(plan) => return planned(app, screen, plan),
         Reply::RetryJob(job) => app.say(format!("job {} is {} again", job.id, job.status.as_str())),
         Reply::RetryFailed(retried) => {
-            let n = number(retried.retried);
-            app.say(format!("retrying {n} failed jobs"));
+            let n = counted(retried.retried, "failed job");
+            app.say(format!("retrying {n}"));
         }
         Reply::Rebuild(run)
         | Reply::CancelRebuild(run)

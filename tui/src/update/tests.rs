@@ -224,7 +224,7 @@ fn whether_a_password_is_right_is_answered_with_a_key() {
             .press("down down");
         assert_eq!(outcome(&harness), (Unknown, 1));
         let screen = harness.screen();
-        assert!(screen.contains("p to suppose"), "{screen}");
+        assert!(screen.contains("p to say"), "{screen}");
         assert!(!screen.contains("password_correct"), "{screen}");
         let harness = harness.press("p");
         assert_eq!(outcome(&harness), (Accepted, 0));
@@ -239,7 +239,7 @@ fn whether_a_password_is_right_is_answered_with_a_key() {
             screen.contains("current password supposed right"),
             "{screen}"
         );
-        assert!(!screen.contains("p to suppose"), "{screen}");
+        assert!(!screen.contains("p to say"), "{screen}");
     }
     let harness = harness()
         .press("enter g right w a down down down enter")

@@ -7,7 +7,7 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::command::Outcome;
 use whodunit_core::time::Timestamp;
 
-use super::{awaited, centred, failure, first_row, pane, scrubber};
+use super::{awaited, centred, failure, first_row, framed_lines, pane, scrubber};
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
@@ -235,7 +235,7 @@ fn draw_detail(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect)
     for line in super::overlay::pretty(&payload) {
         lines.push(Line::styled(cut(&line, cells), theme.style(Token::Plain)));
     }
-    frame.render_widget(Paragraph::new(lines), inner);
+    framed_lines(theme, frame, inner, lines, 0);
 }
 
 /// Labelled facts about a line of the log.

@@ -300,6 +300,26 @@ fn below(lines: &[Line<'_>], scroll: usize, height: u16) -> String {
     }
 }
 
+/// Lines within a frame, from one of them on; how many stand below its edge is said on the frame.
+fn framed_lines(
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    inner: Rect,
+    mut lines: Vec<Line<'_>>,
+    scroll: usize,
+) {
+    let height = usize::from(inner.height);
+    let scroll = scroll.min(lines.len().saturating_sub(height));
+    let below = lines.len().saturating_sub(scroll + height);
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    let text = format!(" {below} more below ");
+    let cells = u16::try_from(width(&text)).unwrap_or(u16::MAX);
+    if below > 0 && cells < inner.width {
+        let place = Rect::new(inner.right() - cells, inner.bottom(), cells, 1);
+        frame.render_widget(Line::styled(text, theme.style(Token::Accent)), place);
+    }
+}
+
 /// The first row to show so that the selected one is in view, kept near the middle.
 fn first_row(selected: usize, rows: usize, height: usize) -> usize {
     selected

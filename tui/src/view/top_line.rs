@@ -14,6 +14,11 @@ use crate::theme::{Glyph, Token};
 const NAME_CELLS_MIN: usize = 12;
 /// What stands before the name.
 const PROGRAM: &str = " whodunit ";
+/// Of a stream's name, this much or nothing.
+const NAME_CELLS_LEAST: usize = 4;
+/// What stands behind the name of what is no real history, and where there is little room.
+const WHAT_IF_LONG: &str = " WHAT-IF nothing is written ";
+const WHAT_IF: &str = " WHAT-IF ";
 /// Cells that a wait is described in at most, and what is left of that when there is little room.
 const WAIT_CELLS: usize = 30;
 const WAIT_CELLS_MIN: usize = 8;
@@ -38,37 +43,52 @@ fn used(spans: &[Span<'_>]) -> usize {
     spans.iter().map(|span| width(&span.content)).sum()
 }
 
-/// Where one is, in at most so many cells as far as the name can be cut.
+/// Where one is, in at most so many cells: the program's name gives way first, then the end of the stream's name.
 fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
     let theme = model.app.theme;
     let arrow = theme.glyph(Glyph::Crumb);
-    let mut crumbs = vec![
-        Span::styled(PROGRAM, theme.style(Token::Title)),
-        Span::styled(arrow, theme.style(Token::Muted)),
-    ];
+    let muted = |text: &'static str| Span::styled(text, theme.style(Token::Muted));
     let place = |text: String| Span::styled(text, theme.style(Token::Accent));
+    let program = vec![
+        Span::styled(PROGRAM, theme.style(Token::Title)),
+        muted(arrow),
+    ];
     let (name, title) = match &model.front {
         Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => {
+            let mut crumbs = program;
             crumbs.push(place(model.front.scope().title().to_owned()));
             return crumbs;
         }
         Screen::Stream(screen) => (&screen.stream, title_of(screen)),
         Screen::WhatIf(screen) => (&screen.stream, model.history().and_then(title_of)),
     };
-    let mut room = cells.saturating_sub(width(PROGRAM) + width(arrow));
     let is_what_if = matches!(model.front, Screen::WhatIf(_));
+    let badge = if is_what_if {
+        width(arrow) + width(WHAT_IF)
+    } else {
+        0
+    };
+    let has_program = cells >= used(&program) + NAME_CELLS_MIN + badge;
+    let mut crumbs = if has_program {
+        program
+    } else {
+        vec![Span::raw(" ")]
+    };
+    let mut room = cells.saturating_sub(used(&crumbs));
     let badge = is_what_if.then(|| {
-        let long = " WHAT-IF nothing is written ";
-        let text = if room >= NAME_CELLS_MIN + width(arrow) + width(long) {
-            long
-        } else {
-            " WHAT-IF "
-        };
+        let is_roomy = room >= NAME_CELLS_MIN + width(arrow) + width(WHAT_IF_LONG);
+        let text = if is_roomy { WHAT_IF_LONG } else { WHAT_IF };
         room = room.saturating_sub(width(arrow) + width(text));
         text
     });
-    let name = cut(&safe(name.as_str()), room.min(40));
+    let name = if room < NAME_CELLS_LEAST {
+        String::new()
+    } else {
+        cut(&safe(name.as_str()), room.min(40))
+    };
     room = room.saturating_sub(width(&name));
+    // No room for a name: none, rather than two marks with nothing between them.
+    let has_name = !name.is_empty();
     crumbs.push(place(name));
     if let Some(title) = title
         && room >= NAME_CELLS_MIN
@@ -78,7 +98,9 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         crumbs.push(Span::styled(title, theme.style(Token::Muted)));
     }
     if let Some(badge) = badge {
-        crumbs.push(Span::styled(arrow, theme.style(Token::Muted)));
+        if has_name {
+            crumbs.push(muted(arrow));
+        }
         crumbs.push(Span::styled(badge, theme.style(Token::Selected)));
     }
     crumbs
@@ -103,10 +125,16 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
         state.push(Span::raw("  "));
     }
     state.push(connection(app, columns < NARROW));
-    let name = width(PROGRAM) + NAME_CELLS_MIN + width(theme.glyph(Glyph::Crumb));
-    let mut room = columns.saturating_sub(name + used(&state) + 2);
+    let arrow = width(theme.glyph(Glyph::Crumb));
+    let badge = match model.front {
+        Screen::WhatIf(_) => width(WHAT_IF) + arrow,
+        Screen::Stream(_) | Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => 0,
+    };
+    let beside_names = columns.saturating_sub(badge + used(&state) + 2);
+    let mut room = beside_names.saturating_sub(width(PROGRAM) + NAME_CELLS_MIN + arrow);
     // What is asked for by itself, again and again, is not worth a word each time.
-    let mut out: Vec<Span<'static>> = waiting(model, room).into_iter().collect();
+    let wait = waiting(model, room, WAIT_CELLS_MIN).or_else(|| waiting(model, beside_names, 0));
+    let mut out: Vec<Span<'static>> = wait.into_iter().collect();
     room = room.saturating_sub(used(&out));
     out.extend(state);
     let mut beside = vec![];
@@ -128,8 +156,8 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
     out
 }
 
-/// What is waited for, and for how long.
-fn waiting(model: &Model, room: usize) -> Option<Span<'static>> {
+/// What is waited for, and for how long: in at most so many cells, at least so many of them for what it is.
+fn waiting(model: &Model, room: usize, least: usize) -> Option<Span<'static>> {
     let app = &model.app;
     let (what, since) = model.front.asked().what()?;
     let frame = SPINNER.get(app.ticks % SPINNER.len()).copied()?;
@@ -137,10 +165,12 @@ fn waiting(model: &Model, room: usize) -> Option<Span<'static>> {
         ..WAIT_SECONDS_MIN => String::new(),
         so_far => format!(" {}", in_words(so_far)),
     };
-    let cells = room
-        .saturating_sub(width(&so_far) + 4)
-        .clamp(WAIT_CELLS_MIN, WAIT_CELLS);
-    let text = format!("{frame} {}{so_far}  ", cut(&safe(what), cells));
+    let cells = room.checked_sub(width(&so_far) + 4)?;
+    if cells < least {
+        return None;
+    }
+    let what = cut(&safe(what), cells.min(WAIT_CELLS));
+    let text = format!("{frame} {what}{so_far}  ");
     Some(Span::styled(text, app.theme.style(Token::Muted)))
 }
 

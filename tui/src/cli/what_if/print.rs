@@ -29,7 +29,7 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     terminal.table(&steps(out))?;
     if out.steps_unchanged > 0 {
         terminal.line(format!(
-            "{} recorded events had the effect that they had, and are not listed (`--steps all`)",
+            "{} recorded events have the same effect as before and are not listed (`--steps all` lists them)",
             show::number(out.steps_unchanged)
         ))?;
     }
@@ -38,22 +38,25 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
             terminal.paint(
                 Token::Error,
                 &format!(
-                    "unknown outcomes: {}. What follows, the state too, is as if those commands had not been given; say \
-                     `--password-correct yes` or `no`",
-                    show::number(out.outcomes.unknown)
+                    "{}: later steps and the state are as if {} had not been given; say `--password-correct yes` or `no`",
+                    match out.outcomes.unknown {
+                        1 => "1 command has an unknown outcome".to_owned(),
+                        n => format!("{} commands have unknown outcomes", show::number(n)),
+                    },
+                    if out.outcomes.unknown == 1 { "it" } else { "they" },
                 ),
             ),
         )?;
     }
     if let Some(cursor) = &out.next_cursor {
         terminal.line(format!(
-            "there are more steps: go on with `--cursor {cursor}`"
+            "there are more steps: `--cursor {cursor}` continues"
         ))?;
     }
     terminal.line("")?;
     terminal.line(match out.first_divergence {
         Some(revision) => format!("first divergence at revision {revision}"),
-        None => "no divergence: the events are those that happened".to_owned(),
+        None => "no divergence: the events are the same as recorded".to_owned(),
     })?;
     terminal.line("")?;
     terminal.table(&worlds(out))

@@ -3,11 +3,10 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Paragraph;
 use serde_json::Value;
 
-use super::super::status;
 use super::super::stream::missing;
+use super::super::{framed_lines, status};
 use super::{open, pretty};
 use crate::model::App;
 use crate::model::stream::{Row, StreamScreen};
@@ -40,11 +39,7 @@ pub(super) fn detail(
                 .map(move |part| Line::styled(part, style))
         })
         .collect();
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(
-        Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
-        inner,
-    );
+    framed_lines(app.theme, frame, inner, lines, scroll);
 }
 
 fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::style::Style)> {

@@ -23,8 +23,7 @@ use crate::theme::{Glyph, Token};
 const NOTE_LINES: usize = 12;
 const NOTE_LINES_LEAST: usize = 2;
 /// How a step whose outcome is unknown can be decided.
-const ANSWER: &str =
-    "press p to suppose that the current password is right; again: that it is wrong";
+const ANSWER: &str = "press p to say whether the current password is right";
 
 pub(super) fn draw(
     app: &App,
@@ -400,6 +399,9 @@ fn world_lines(
             lines.push(Line::styled(format!("     {part}"), theme.style(token)));
         }
     };
+    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
+        below(ANSWER, NOTE_LINES, Token::Accent);
+    }
     if let Some(note) = note {
         // The selected step says all of it.
         let rows = if selected {
@@ -408,9 +410,6 @@ fn world_lines(
             NOTE_LINES_LEAST
         };
         below(&note, rows, token);
-    }
-    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
-        below(ANSWER, NOTE_LINES, Token::Accent);
     }
     lines
 }
