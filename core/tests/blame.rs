@@ -58,9 +58,10 @@ impl Decider for Patchy {
     }
 
     fn touched<'a>(&self, event: &DecodedEvent<'a>) -> Touched<'a> {
-        match self.narrow {
-            true => Touched::Patch(event.data),
-            false => Touched::All,
+        if self.narrow {
+            Touched::Patch(event.data)
+        } else {
+            Touched::All
         }
     }
 
@@ -302,9 +303,10 @@ fn check_necessity(random: &mut Random, seed: u64) {
         },
         Some(last) => {
             let by = Revision(last as u64 + 1);
-            match same_optional(pointer.lookup(&all[last]), pointer.lookup(&all[last + 1])) {
-                true => Necessity::Overdetermined { by },
-                false => Necessity::Masked { by },
+            if same_optional(pointer.lookup(&all[last]), pointer.lookup(&all[last + 1])) {
+                Necessity::Overdetermined { by }
+            } else {
+                Necessity::Masked { by }
             }
         }
     };

@@ -90,9 +90,10 @@ impl Bisect<'_> {
                 })?;
                 let truth = probe.push(&mut folded, &event);
                 is_over = scan.add(event.revision, truth.map_err(too_much(event.revision))?);
-                Ok::<_, BisectError>(match is_over {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
+                Ok::<_, BisectError>(if is_over {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
                 })
             })?;
         }

@@ -61,9 +61,10 @@ impl Node {
             }
             (Kind::Object(fields), is_last, _) => {
                 let field = fields.iter_mut().find(|(key, _)| key == token).unwrap();
-                match is_last {
-                    true => field.1 = new.unwrap(),
-                    false => field.1.apply(rest, entry, by),
+                if is_last {
+                    field.1 = new.unwrap()
+                } else {
+                    field.1.apply(rest, entry, by)
                 }
             }
             (Kind::Plain(_), ..) => panic!("{entry:?}"),

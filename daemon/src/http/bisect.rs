@@ -55,9 +55,10 @@ pub(crate) async fn run_bisect(
             predicate: &predicate,
             range,
         };
-        let result = match request.one_flip {
-            true => bisect.search()?,
-            false => bisect.scan(pick, limit)?,
+        let result = if request.one_flip {
+            bisect.search()?
+        } else {
+            bisect.scan(pick, limit)?
         };
         let warnings = [
             redacted_copy,

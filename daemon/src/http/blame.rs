@@ -11,7 +11,7 @@ use whodunit_core::api::investigate::{
     BlameOut, BlamedFieldOut, FieldOut, FieldValueOut, RemovedFieldOut,
 };
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::blame::{Blame, FieldPath};
+use whodunit_core::blame::{Blame, FieldPath, RemovedFields};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::Value;
 use whodunit_core::model::Model;
@@ -91,7 +91,7 @@ pub(crate) async fn get_blame(
             revision: found.revision,
             fields,
             removed: gone,
-            removed_dropped: blame.removed().map_or(0, |removed| removed.dropped()),
+            removed_dropped: blame.removed().map_or(0, RemovedFields::dropped),
             redacted: Vec::new(),
             head_revision: found.info.revision,
             model: model.name().to_owned(),

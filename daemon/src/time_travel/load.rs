@@ -54,16 +54,18 @@ impl Loading {
 
     /// Under what its snapshots are kept.
     fn key(self, model: &Model) -> Cow<'_, str> {
-        match self.with_blame {
-            true => Cow::Owned(format!("{}+blame", model.rules_hash())),
-            false => Cow::Borrowed(model.rules_hash()),
+        if self.with_blame {
+            Cow::Owned(format!("{}+blame", model.rules_hash()))
+        } else {
+            Cow::Borrowed(model.rules_hash())
         }
     }
 
     fn spacing(self) -> usize {
-        match self.with_blame {
-            true => BLAME_SPACING_STATES,
-            false => SPACING_STATES,
+        if self.with_blame {
+            BLAME_SPACING_STATES
+        } else {
+            SPACING_STATES
         }
     }
 

@@ -219,9 +219,10 @@ impl TimeTravel {
         to: Revision,
         with_removed: bool,
     ) -> Result<StateAt, TravelError> {
-        let loading = match with_removed {
-            true => Loading::BLAME_WITH_REMOVED,
-            false => Loading::BLAME,
+        let loading = if with_removed {
+            Loading::BLAME_WITH_REMOVED
+        } else {
+            Loading::BLAME
         };
         self.load_state(view, model, (stream, to), loading)
     }

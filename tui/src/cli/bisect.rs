@@ -52,19 +52,20 @@ pub(crate) struct BisectArgs {
 
 /// Checks a condition before anything is asked.
 fn predicate(text: &str) -> Result<String, String> {
-    Predicate::parse(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| {
+    match Predicate::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
             let mut words = error.to_string();
             if !text.contains('\n') {
                 let blanks = " ".repeat(error.column - 1);
-                words.push_str(&format!("\n\n  {text}\n  {blanks}^"));
+                words = format!("{words}\n\n  {text}\n  {blanks}^");
             }
-            if let Some(hint) = error.hint {
-                words.push_str(&format!("\n  hint: {hint}"));
-            }
-            words
-        })
+            Err(match error.hint {
+                Some(hint) => format!("{words}\n  hint: {hint}"),
+                None => words,
+            })
+        }
+    }
 }
 
 /// Runs `whodunit bisect`.
@@ -89,9 +90,10 @@ pub(crate) async fn run(
     };
     let out = client.bisect(&asked).await?;
     show::warn(terminal, &out.warnings)?;
-    let exit = match out.matches.iter().any(|found| found.holds) || out.holds_at_start {
-        true => Exit::Ok,
-        false => Exit::No,
+    let exit = if out.matches.iter().any(|found| found.holds) || out.holds_at_start {
+        Exit::Ok
+    } else {
+        Exit::No
     };
     if terminal.form.json {
         terminal.document(&out)?;
@@ -154,9 +156,10 @@ fn work(out: &BisectOut) -> String {
     };
     let folds = count(out.folds, "fold", "folds");
     let revisions = count(out.revisions, "revision", "revisions");
-    match out.assumed_one_flip {
-        true => format!("{folds}; on your word that it flips once at most"),
-        false => format!("{folds}, {revisions} looked at"),
+    if out.assumed_one_flip {
+        format!("{folds}; on your word that it flips once at most")
+    } else {
+        format!("{folds}, {revisions} looked at")
     }
 }
 
@@ -172,9 +175,10 @@ fn matches(matches: &[BisectMatch], terminal: &Terminal<'_>) -> Table {
         Column::new("why").shrinks_to(12),
     ]);
     for found in matches {
-        let (word, token) = match found.holds {
-            true => ("holds", Token::Added),
-            false => ("no longer", Token::Removed),
+        let (word, token) = if found.holds {
+            ("holds", Token::Added)
+        } else {
+            ("no longer", Token::Removed)
         };
         let mut cells: Vec<Cell> = vec![found.revision.to_string().into(), Cell::new(word, token)];
         match &found.event {
