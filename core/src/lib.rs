@@ -31,6 +31,9 @@ pub mod pointer;
 pub mod predicate;
 pub mod same;
 pub mod search;
+#[cfg(test)]
+#[path = "../../tests/shared/seeded.rs"]
+mod seeded;
 pub mod shown;
 pub mod stop;
 pub mod text;

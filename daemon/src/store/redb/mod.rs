@@ -12,6 +12,7 @@ pub(crate) mod opening;
 mod place;
 mod record;
 pub(crate) mod sealed;
+mod segments;
 mod tables;
 mod view;
 mod writer;
