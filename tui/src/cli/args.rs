@@ -54,7 +54,7 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
         Some(micros) => Ok(now().plus_micros(-micros)),
         None => text.parse::<Timestamp>().map_err(|error| match error {
             TimeError::NoZone(_) => error.to_string(),
-            other => format!("{other}, or as how long ago: `90s`, `15m`, `2h`, `7d`"),
+            other => format!("{other}; or say how long ago: `90s`, `15m`, `2h`, `7d`"),
         }),
     }
 }
@@ -68,7 +68,10 @@ fn ago(text: &str) -> Option<i64> {
         'd' => 86_400,
         _ => return None,
     };
-    let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let count = text.strip_suffix(unit)?;
+    // `-5m` would be a time to come.
+    let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let count: i64 = digits.then(|| count.parse().ok())??;
     count.checked_mul(seconds)?.checked_mul(1_000_000)
 }
 
@@ -91,7 +94,7 @@ pub(crate) fn point(text: &str) -> Result<At, String> {
 /// Reads a text that is not empty: a filter by nothing is a script's unset variable.
 pub(crate) fn given(text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err("must not be empty".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -101,14 +104,14 @@ pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|error: std::num::ParseIntError| match error.kind() {
             std::num::IntErrorKind::PosOverflow => "it is too large".to_owned(),
-            _ => "a whole number is needed".to_owned(),
+            _ => "must be a whole number".to_owned(),
         })
 }
 
 pub(crate) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=100_000).contains(&n) => Ok(n),
-        _ => Err("a number from 1 to 100000 is needed; use `--all` for everything".to_owned()),
+        _ => Err("must be a number from 1 to 100000; `--all` lists everything".to_owned()),
     }
 }
 
@@ -125,13 +128,14 @@ mod tests {
         let six_days = day.as_micros() - week.as_micros();
         assert!((six_days - 6 * 86_400_000_000).abs() < 60_000_000);
         assert!(time("d").is_err());
+        assert!(time("-5m").is_err() && time("+5m").is_err());
         assert!(time("99999999999999999d").is_err());
     }
 
     #[test]
     fn numbers_that_are_none_are_refused_in_plain_words() {
         assert_eq!(whole("3"), Ok(3));
-        assert_eq!(whole("-1").unwrap_err(), "a whole number is needed");
+        assert_eq!(whole("-1").unwrap_err(), "must be a whole number");
         let huge = whole("99999999999999999999").unwrap_err();
         assert_eq!(huge, "it is too large");
     }
