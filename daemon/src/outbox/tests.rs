@@ -10,7 +10,7 @@ use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::engine::{LoggedStore, StoreOptions};
 use crate::store::{Append, BoxFuture, NewJob, View};
 
 /// What a test's handler does with an attempt.
@@ -91,7 +91,7 @@ impl Handler for Script {
 }
 
 fn store() -> Arc<dyn Store> {
-    Arc::new(RedbStore::in_memory(StoreOptions::Relaxed).unwrap())
+    Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap())
 }
 
 fn quick() -> Settings {

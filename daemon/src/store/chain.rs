@@ -15,13 +15,6 @@
 //!
 //! Jobs, labels and keys are not in the chain: they are made from events, or are no history.
 
-// Not wired into the store yet.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the store does not stand on it yet"
-)]
-
 use sha2::{Digest, Sha256};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;

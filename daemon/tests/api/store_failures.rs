@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use tokio::sync::watch;
 
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
     Snapshot, Store, StoreError, StoreId, StoreStats, View,
@@ -145,7 +144,7 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 }
 
 /// A store after the disk failed it a write: what is there is read as ever.
-struct Refusing(RedbStore);
+struct Refusing(LoggedStore);
 
 impl Store for Refusing {
     fn id(&self) -> StoreId {
@@ -203,8 +202,7 @@ impl Store for Refusing {
 
 #[tokio::test]
 async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
-    let backend = InMemoryBackend::new();
-    let store = RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     let api = Api::on(Arc::new(Refusing(store)));
     assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
     let problem = api.get("/v1/ready").await.problem(503, "read_only");

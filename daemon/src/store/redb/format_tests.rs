@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use whodunit_core::command::Decision;
 
-use redb::{Key, ReadableTable, TableHandle, Value};
+use redb::{Database, Key, ReadableDatabase, ReadableTable, TableHandle, Value};
 use serde_json::json;
 use whodunit_core::command::Outcome;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
@@ -11,7 +11,8 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 
 use super::*;
-use crate::store::NewJob;
+use crate::store::{Append, NewJob, Store};
+use whodunit_core::time::Timestamp;
 
 const PAGE: &str = include_str!("../../../../docs/STORE_FORMAT.md");
 
@@ -66,7 +67,7 @@ fn fact() -> Append {
 /// A closed store with one event, opened as plain redb on its pages.
 async fn one_event() -> (tempfile::TempDir, Database) {
     let directory = tempfile::tempdir().unwrap();
-    let store = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap();
+    let store = super::tests::sealing(directory.path());
     store.append(fact()).await.unwrap();
     store.close().await.unwrap();
     let storage = opening::storage(&directory.path().join(FILE_NAME));

@@ -1,13 +1,15 @@
 //! How many bytes of the file a decision takes beyond its events.
 
-use redb::TableDefinition;
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use serde_json::json;
 use whodunit_core::command::Command;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 
+use super::tests::sealing;
 use super::*;
-use crate::store::PendingDecision;
+use crate::store::{Append, PendingDecision, Store};
+use whodunit_core::time::Timestamp;
 
 /// Decisions of this test.
 const DECISIONS: u64 = 4_000;
@@ -52,7 +54,8 @@ fn bytes<K: redb::Key + 'static, V: redb::Value + 'static>(
 
 #[tokio::test]
 async fn a_decision_takes_at_most_half_a_kilobyte_beyond_its_events() {
-    let store = RedbStore::in_memory(StoreOptions::Relaxed).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let store = sealing(directory.path());
     let mut waiting = Vec::new();
     for n in 0..DECISIONS {
         waiting.push(store.append(command(n)));
@@ -62,10 +65,10 @@ async fn a_decision_takes_at_most_half_a_kilobyte_beyond_its_events() {
             }
         }
     }
-    let txn = store
-        .file
-        .with(|database| database.begin_read().map_err(engine("reading")));
-    let txn = txn.unwrap();
+    store.close().await.unwrap();
+    let storage = opening::storage(&directory.path().join(FILE_NAME));
+    let database = Database::builder().create_with_backend(storage).unwrap();
+    let txn = database.begin_read().unwrap();
     let parts = [
         bytes(&txn, tables::DECISIONS),
         bytes(&txn, tables::COMMAND_IDS),

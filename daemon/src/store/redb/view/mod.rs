@@ -18,14 +18,13 @@ mod times;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use redb::{Database, ReadTransaction, ReadableDatabase};
+use redb::ReadTransaction;
 use whodunit_core::stop::Stop;
 
 pub(crate) use self::candidates::passes;
 pub(crate) use self::density::bucket;
 pub(super) use self::keys::hold_of;
 pub(crate) use self::streams::stream_passes;
-use super::engine;
 use super::open_tables::OpenTables;
 use crate::store::write::Lookup;
 use crate::store::{Direction, Head, Stoppable, StoreError, View};
@@ -41,11 +40,6 @@ pub(crate) struct RedbView {
 }
 
 impl RedbView {
-    pub(super) fn open(database: &Database) -> StoreResult<Self> {
-        let begun = database.begin_read().map_err(engine("beginning to read"));
-        Self::of(Arc::new(begun?))
-    }
-
     /// A view of what a transaction sees.
     pub(super) fn of(txn: Arc<ReadTransaction>) -> StoreResult<Self> {
         let tables = OpenTables::new(&txn);
