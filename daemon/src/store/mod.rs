@@ -8,7 +8,7 @@
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod append;
-mod chain;
+pub(crate) mod chain;
 pub mod disk;
 pub mod engine;
 mod error;
@@ -33,6 +33,7 @@ use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
 pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
+pub use chain::HeadHash;
 pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
@@ -111,6 +112,8 @@ pub struct Head {
 pub struct StoreStats {
     /// The head.
     pub head: Head,
+    /// Its hash.
+    pub head_hash: HeadHash,
     /// How many streams.
     pub streams: u64,
     /// How many snapshots.

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    Snapshot, Store, StoreError, StoreId, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, HeadHash, Job, JobChange, ReadOnly,
+    RestoredDecision, Snapshot, Store, StoreError, StoreId, StoreStats, View,
 };
 
 use crate::support::{Api, suspend};
@@ -183,6 +183,7 @@ impl Store for Refusing {
         let stats = self.0.stats()?;
         Ok(StoreStats {
             read_only: Some(ReadOnly::DiskFailed),
+            head_hash: HeadHash([1; 32]),
             ..stats
         })
     }
@@ -209,4 +210,13 @@ async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("a write to the disk failed"), "{detail}");
     assert_eq!(api.get("/v1/events").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_export_of_records_that_are_not_those_that_were_written_is_cut_short() {
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
+    let api = Api::on(Arc::new(Refusing(store)));
+    assert!(api.breaks_off("/v1/export?reveal=true").await);
+    // A part of the log proves nothing of the whole.
+    assert!(!api.breaks_off("/v1/export?category=user").await);
 }

@@ -136,6 +136,14 @@ impl Api {
         }
     }
 
+    /// Whether the reply breaks off before its end.
+    pub(crate) async fn breaks_off(&self, path: &str) -> bool {
+        let request = request("GET", path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let body = response.into_body();
+        axum::body::to_bytes(body, usize::MAX).await.is_err()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(request("GET", path).body(Body::empty()).unwrap())
             .await

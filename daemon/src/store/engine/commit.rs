@@ -198,7 +198,7 @@ impl Committer {
         self.shared.file.acknowledge(LogEnd {
             head,
             frame: place.frame,
-            chain: chain.0,
+            chain: chain.head_hash().0,
         });
         if heaviest == Weight::Logged {
             self.announce.send_replace(head);

@@ -27,7 +27,7 @@ mod query_tests;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -246,6 +246,12 @@ impl LoggedStore {
                 tracing::warn!(note, "what a crash left of the log was put right");
             }
             if mark.is_none() {
+                if file.read()?.head() != Head::default() {
+                    return Err(StoreError::Damaged {
+                        place: "the store's file".to_owned(),
+                        detail: "it does not say up to where the log is in it".to_owned(),
+                    });
+                }
                 // From now on a log belongs to the file.
                 file.seal([], &[], Some(START))?;
             }
@@ -256,7 +262,7 @@ impl LoggedStore {
             let end = LogEnd {
                 head: published.tail.head(),
                 frame: marks.last().map_or(0, |last| last.place.frame),
-                chain: published.chain.0,
+                chain: published.chain.head_hash().0,
             };
             Ok(((store, wal, published), end, marks))
         };
@@ -427,6 +433,7 @@ impl Store for LoggedStore {
         let log_bytes = self.shared.wal().bytes();
         Ok(StoreStats {
             head: published.tail.head(),
+            head_hash: published.chain.head_hash(),
             streams: streams + published.tail.streams().new_streams(),
             snapshots: snapshots + self.shared.snapshots.count(),
             file_bytes: self.shared.file.bytes() + log_bytes,

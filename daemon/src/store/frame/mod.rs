@@ -12,7 +12,7 @@ mod tests;
 
 use self::bytes::{Read, Reader};
 use crate::store::StoreError;
-use crate::store::chain::Chain;
+use crate::store::chain::{CHAIN_BYTES, Chain};
 use crate::store::write::Batch;
 
 /// First byte of a frame's payload: the version of its encoding.
@@ -71,7 +71,7 @@ fn read(bytes: &[u8]) -> Read<(Vec<Batch>, Chain)> {
         }
     }
     let chain = *from.0.first_chunk().ok_or("it ends too early")?;
-    from.0 = from.0.get(32..).unwrap_or_default();
+    from.0 = from.0.get(CHAIN_BYTES..).unwrap_or_default();
     from.end()?;
     Ok((batches, Chain(chain)))
 }

@@ -95,7 +95,7 @@ impl Noting {
     ) -> Result<(), StoreError> {
         let chain_at = |frame: u64| {
             let found = marks.iter().find(|mark| mark.place.frame == frame);
-            found.map(|mark| mark.chain.0)
+            found.map(|mark| mark.chain.head_hash().0)
         };
         let first = marks.first().map_or(0, |mark| mark.place.frame);
         let (noted_in, frame) = (self.noted_in.display(), noted.frame);

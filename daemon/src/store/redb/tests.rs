@@ -36,7 +36,12 @@ pub(super) fn sealing(directory: &Path) -> LoggedStore {
 
 #[test]
 fn a_file_of_another_format_is_refused_and_left_alone() {
-    for (format, found_format) in [(1u32, "3 or older"), (3, "3 or older"), (99, "99")] {
+    for (format, found_format) in [
+        (1u32, "3 or older"),
+        (3, "3 or older"),
+        (4, "4"),
+        (99, "99"),
+    ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE_NAME);
         if format > 3 {

@@ -23,6 +23,8 @@ mod scan;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod power_tests;
 #[cfg(test)]
 mod tests;
