@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::Json;
+use crate::same::same_text;
 use crate::time::Timestamp;
 
 /// Intent to change a stream.
@@ -122,5 +123,29 @@ impl Decision {
             Outcome::Accepted { position, .. } => position,
             Outcome::Rejected { .. } => self.base_position,
         }
+    }
+
+    /// Whether it is this one, from another log: places are of the log that a decision stands in.
+    pub fn is_repeated_by(&self, recorded: &Self) -> bool {
+        let mut own = self.clone();
+        own.sequence = recorded.sequence;
+        own.base_position = recorded.base_position;
+        own.base_revision = recorded.base_revision;
+        if let (
+            Outcome::Accepted {
+                revision, position, ..
+            },
+            Outcome::Accepted {
+                revision: r,
+                position: p,
+                ..
+            },
+        ) = (&mut own.result, &recorded.result)
+        {
+            (*revision, *position) = (*r, *p);
+        }
+        let payload = same_text(&own.payload, &recorded.payload);
+        own.payload = recorded.payload.clone();
+        payload && own == *recorded
     }
 }

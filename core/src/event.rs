@@ -112,6 +112,19 @@ impl NewEvent {
             metadata: None,
         }
     }
+
+    /// Whether an event on record says what this one says, as far as its author said anything.
+    pub fn is_repeated_by(&self, event: &Event) -> bool {
+        self.event_type == event.event_type
+            && same_text(&self.data, &event.data)
+            && same_optional(self.metadata.as_ref(), event.metadata.as_ref())
+            && self.schema_version.unwrap_or(1) == event.schema_version
+            && self.recorded_at.is_none_or(|at| at == event.recorded_at)
+            && self.actor == event.actor
+            && self.reason == event.reason
+            && self.correlation_id == event.correlation_id
+            && self.causation_id == event.causation_id
+    }
 }
 
 /// Precondition of an append: the revision that the client expects the stream's head to be at.

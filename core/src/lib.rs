@@ -27,6 +27,9 @@ pub mod number;
 pub mod payload;
 pub mod same;
 pub mod search;
+#[cfg(test)]
+#[path = "../../tests/shared/seeded.rs"]
+mod seeded;
 pub mod shown;
 pub mod stop;
 pub mod text;

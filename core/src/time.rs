@@ -87,6 +87,13 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(micros))
     }
 
+    /// Whether a text has digits of a second that a timestamp does not keep: those beyond microseconds.
+    pub fn leaves_digits_of(text: &str) -> bool {
+        let fraction = text.split_once(['.', ',']).map_or("", |(_, rest)| rest);
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit);
+        digits.skip(6).any(|digit| digit != b'0')
+    }
+
     /// The moment as chrono's UTC date and time.
     pub fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
@@ -268,6 +275,21 @@ mod tests {
         }
         let long = "x".repeat(10_000);
         assert!(long.parse::<Timestamp>().unwrap_err().to_string().len() < 150);
+    }
+
+    #[test]
+    fn digits_beyond_microseconds_are_known() {
+        for (text, leaves) in [
+            ("2025-03-24T15:47:23Z", false),
+            ("2025-03-24T15:47:23.123456Z", false),
+            ("2025-03-24T15:47:23.123456000+02:00", false),
+            ("Mon, 24 Mar 2025 15:47:23 GMT", false),
+            ("2025-03-24T15:47:23.1234567Z", true),
+            ("2025-03-24 15:47:23,123456001+01", true),
+        ] {
+            assert!(text.parse::<Timestamp>().is_ok());
+            assert_eq!(Timestamp::leaves_digits_of(text), leaves, "{text}");
+        }
     }
 
     #[test]

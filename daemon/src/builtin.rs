@@ -44,6 +44,24 @@ impl BuiltIn {
         }
     }
 
+    /// How a model for a category is asked for, as a sentence without its end.
+    pub fn how_to_ask_for(category: &str) -> String {
+        match Self::for_category(category) {
+            Some(model) => format!(
+                "if these streams belong to the built-in model `{model}`, start the daemon with `--model {model}`"
+            ),
+            None => {
+                let known = Self::ALL.map(|model| {
+                    format!("`--model {model}` is for category `{}`", model.category())
+                });
+                format!(
+                    "models are chosen when the daemon starts: {}",
+                    known.join(", ")
+                )
+            }
+        }
+    }
+
     /// The model for a category, if one comes with the daemon.
     pub fn for_category(category: &str) -> Option<Self> {
         Self::ALL

@@ -24,6 +24,9 @@ pub mod projections;
 mod reading;
 pub mod run;
 mod runs;
+#[cfg(test)]
+#[path = "../../tests/shared/seeded.rs"]
+mod seeded;
 mod serve;
 pub mod store;
 pub mod time_travel;

@@ -121,6 +121,8 @@ pub const IMPORT_SPOOL_BYTES_MAX: u64 = 1 << 30;
 pub const IMPORT_PREVIEW_EVENTS: usize = 5;
 /// Streams that a dry run keeps apart. Further ones are taken for new ones each time.
 pub const IMPORT_PREVIEW_STREAMS_MAX: usize = 100_000;
+/// Ids that a dry run remembers, to tell what a file has twice. Further ones are taken for new ones each time.
+pub const IMPORT_PREVIEW_IDS_MAX: usize = 1_000_000;
 /// Records of an import whose commit is awaited at a time.
 pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of those records.
@@ -133,6 +135,10 @@ pub const IMPORT_ERROR_LINES_MAX: usize = 10;
 pub const IMPORT_STREAMS_NAMED_MAX: usize = 20;
 /// Streams that it counts for each such thing.
 pub const IMPORT_STREAMS_COUNTED_MAX: usize = 10_000;
+/// Fields of records that no rule uses and that an import's report names.
+pub const IMPORT_FIELDS_NAMED_MAX: usize = 20;
+/// Such fields that it counts.
+pub const IMPORT_FIELDS_COUNTED_MAX: usize = 1_000;
 /// Events whose ids an import keeps to place decisions of exports that do not name them.
 pub const IMPORT_EVENTS_REMEMBERED: usize = 10_000;
 

@@ -23,8 +23,10 @@ use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
 mod base;
+mod ids;
 
 use base::{find_base, time_of};
+use ids::check_ids;
 
 /// Why a scenario is not run.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,7 @@ pub fn what_if(
 ) -> Result<WhatIfOut, WhatIfFailure> {
     check_counts(request)?;
     let base = find_base(view, request, clock_now)?;
+    check_ids(view, request, &base.at)?;
     let first = request.edits.iter().map(first_touched).min();
     let from = base.at.revision.min(first.unwrap_or(base.at.revision));
     let head = base

@@ -125,6 +125,20 @@ fn only_the_embedded_store_and_the_read_models_know_redb() {
     }
 }
 
+/// A failure of a property can be run again: its seed is fixed, and printed.
+#[test]
+fn properties_print_their_seed() {
+    for folder in ["core", "daemon", "tui", "tests/tests", "tests/src"] {
+        for (path, text) in sources(folder) {
+            let unseeded = text.contains("TestRunner::deterministic()")
+                || text.matches("proptest! {").count() + text.matches("TestRunner::new(").count()
+                    > text.matches("seeded::seeded(").count();
+            let own = path.ends_with("tests/tests/tidy.rs");
+            assert!(own || !unseeded, "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn every_module_says_what_it_owns() {
     for folder in ["core/src", "daemon/src", "tui/src", "tests/src"] {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::pipeline::BackfillPlan;
+use super::warning::Warning;
 use crate::text::shown;
 
 pub use code::Code;
@@ -54,6 +55,9 @@ pub struct Problem {
     /// The plan of the backfill that was not confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<BackfillPlan>>,
+    /// What the answer leaves out, as in the reply that it stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 impl Problem {
@@ -74,6 +78,7 @@ impl Problem {
             revision: None,
             command_id: None,
             plan: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -130,6 +130,9 @@ pub struct ImportReport {
     /// Events with a text that was too long and was cut; the whole is in their metadata (`full_reason`, `full_actor`).
     #[serde(default)]
     pub texts_cut: u64,
+    /// Events whose own time has more digits than microseconds; the whole is in their metadata (`full_time`).
+    #[serde(default)]
+    pub times_cut: u64,
     /// Added events that were recorded before an event that stands before them in their stream.
     #[serde(default)]
     pub backwards: StreamCounts,
@@ -164,6 +167,9 @@ pub struct ImportReport {
     /// How many records each rule of the mapping took, in its order.
     #[serde(default)]
     pub rules: Vec<RuleCount>,
+    /// Fields of records that the rule which takes them does not use.
+    #[serde(default)]
+    pub unused: UnusedFields,
     /// The log's head after the import.
     pub head: u64,
 }
@@ -190,6 +196,9 @@ pub struct RuleCount {
     /// How many events have a text that was cut.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub texts_cut: u64,
+    /// How many events have a time of more digits than microseconds, which was cut.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub times_cut: u64,
     /// Lists of which the rule names some elements and leaves out others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<DroppedCount>,
@@ -216,6 +225,27 @@ pub struct DroppedCount {
     pub records: u64,
     /// How many elements were left out.
     pub elements: u64,
+}
+
+/// Fields of records that the rule which takes them does not use: no template looks at them, and no condition says which
+/// value they have. Empty ones are not counted; elements of lists are counted by rule (`dropped`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnusedFields {
+    /// How many different ones; at least so many, when `more` says so.
+    pub fields: u64,
+    /// Whether there may be more than were counted: at most 1,000 are, and 200 in one record.
+    pub more: bool,
+    /// Those that the most records have.
+    pub first: Vec<UnusedField>,
+}
+
+/// A field that is not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnusedField {
+    /// Its JSON Pointer, cut after 200 bytes.
+    pub path: String,
+    /// How many records have it, and are taken by a rule that does not use it.
+    pub records: u64,
 }
 
 /// Records that could not be imported, for the same reason.

@@ -189,6 +189,8 @@ fn no_event_no_document() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::seeded(256))]
+
     #[test]
     fn a_clean_account_has_no_finding(events in 0_u64..40) {
         let entries: Vec<_> = (1..=events).map(applied).collect();

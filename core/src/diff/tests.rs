@@ -82,6 +82,8 @@ fn any_state() -> impl Strategy<Value = State> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::seeded(256))]
+
     #[test]
     fn applying_a_diff_gives_the_other_state(before in any_state(), after in any_state()) {
         let forth = diff(&before, &after);

@@ -55,6 +55,8 @@ fn by_path(mut diff: Vec<DiffEntry>) -> Vec<DiffEntry> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::seeded(256))]
+
     #[test]
     fn a_step_says_what_comparing_whole_states_says(patches in prop::collection::vec(any_object(), 1..8)) {
         let model = merge::model();

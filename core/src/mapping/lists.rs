@@ -14,22 +14,7 @@ pub(super) struct List {
 impl List {
     /// Lists of which a rule looks at single elements (`/events/0/type`), and nowhere at the whole.
     pub(super) fn from_build(build: &Build) -> Vec<Self> {
-        let mut pointers = Vec::new();
-        for template in [&build.stream, &build.event_type]
-            .into_iter()
-            .chain(&build.id)
-            .chain(&build.time)
-            .chain(&build.actor)
-            .chain(&build.reason)
-            .chain(&build.correlation)
-            .chain(&build.causation)
-        {
-            pointers.extend(template.pointers());
-        }
-        build.data.pointers(&mut pointers);
-        if let Some(metadata) = &build.metadata {
-            metadata.pointers(&mut pointers);
-        }
+        let pointers = build.pointers();
         let mut found: Vec<Self> = Vec::new();
         for pointer in &pointers {
             for (at, _) in pointer.match_indices('/') {

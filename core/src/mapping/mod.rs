@@ -15,8 +15,11 @@ mod parse;
 mod reader;
 mod shape;
 mod template;
+mod unused;
 mod when;
 
+#[cfg(test)]
+mod mistake_tests;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +37,8 @@ use expr::lookup;
 use lists::List;
 use shape::Shape;
 use template::{Template, Text, Use};
+use unused::Used;
+pub use unused::{UNUSED_FIELDS_MAX, Unused};
 
 /// Largest mapping file, in bytes.
 pub const MAPPING_BYTES_MAX: usize = 1024 * 1024;
@@ -89,6 +94,10 @@ pub struct Mapped {
     /// Elements of lists that the rule does not look at though it looks at others of them: the list's index in
     /// [`Mapping::lists`], and how many.
     pub dropped: Vec<(usize, usize)>,
+    /// The time as the record says it, where that is finer than a timestamp.
+    pub full_time: Option<String>,
+    /// Fields of the record that the rule does not use.
+    pub unused: Unused,
 }
 
 /// Why the rule that takes a record can make no event of it.
@@ -155,6 +164,7 @@ struct Build {
     data: Shape,
     metadata: Option<Shape>,
     lists: Vec<List>,
+    used: Used,
 }
 
 impl Mapping {
@@ -194,11 +204,13 @@ impl Mapping {
             return Ok(Applied::Skipped(index));
         };
         match build.event(record) {
-            Ok((stream, event)) => Ok(Applied::Mapped(Box::new(Mapped {
-                stream,
-                event,
+            Ok(made) => Ok(Applied::Mapped(Box::new(Mapped {
+                stream: made.stream,
+                event: made.event,
+                full_time: made.full_time,
                 rule: index,
                 dropped: build.dropped(record),
+                unused: build.used.unused(record),
             }))),
             Err(message) => Err(ApplyError {
                 rule: index,
@@ -215,8 +227,15 @@ const TIME_HINT: &str =
 const ID_HINT: &str =
     "; where a record may go without one, add `| null`: importing it again then adds it again";
 
+/// What a record becomes.
+struct Made {
+    stream: StreamName,
+    event: NewEvent,
+    full_time: Option<String>,
+}
+
 impl Build {
-    fn event(&self, record: &Value) -> Result<(StreamName, NewEvent), String> {
+    fn event(&self, record: &Value) -> Result<Made, String> {
         let mut maker = Maker {
             record,
             budget: Budget::default(),
@@ -227,7 +246,8 @@ impl Build {
         let event_type = maker.required(&self.event_type, "type")?;
         let time = maker.written(self.time.as_ref(), "time", TIME_HINT)?;
         let recorded_at = time
-            .map(|time| time.parse::<Timestamp>())
+            .as_deref()
+            .map(str::parse::<Timestamp>)
             .transpose()
             .map_err(|error| format!("`time`: {error}"))?;
         let event_id = maker.written(self.id.as_ref(), "id", ID_HINT)?;
@@ -245,7 +265,32 @@ impl Build {
             causation_id: maker.id(self.causation.as_ref(), "causation")?,
             metadata: maker.object(self.metadata.as_ref(), "metadata")?,
         };
-        Ok((stream, event))
+        Ok(Made {
+            stream,
+            event,
+            full_time: time.filter(|time| Timestamp::leaves_digits_of(time)),
+        })
+    }
+
+    /// The JSON Pointers that its templates look at.
+    fn pointers(&self) -> Vec<&str> {
+        let mut pointers = Vec::new();
+        for template in [&self.stream, &self.event_type]
+            .into_iter()
+            .chain(&self.id)
+            .chain(&self.time)
+            .chain(&self.actor)
+            .chain(&self.reason)
+            .chain(&self.correlation)
+            .chain(&self.causation)
+        {
+            pointers.extend(template.pointers());
+        }
+        self.data.pointers(&mut pointers);
+        if let Some(metadata) = &self.metadata {
+            metadata.pointers(&mut pointers);
+        }
+        pointers
     }
 
     fn dropped(&self, record: &Value) -> Vec<(usize, usize)> {

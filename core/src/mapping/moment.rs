@@ -27,7 +27,7 @@ pub(super) fn moment(
         Value::String(text) => text.trim(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Ok(None),
     };
-    let Some(micros) = micros(text, digits) else {
+    let Some((micros, finer)) = micros(text, digits) else {
         return Ok(None);
     };
     let implausible = |why| Err(Misfit::implausible(unit, value, why));
@@ -44,11 +44,16 @@ pub(super) fn moment(
             "it would be {at}, as counts of seconds are when misread"
         ));
     }
-    Ok(Some(at.to_string()))
+    if finer.is_empty() {
+        return Ok(Some(at.to_string()));
+    }
+    let begin = at.to_datetime().format("%Y-%m-%dT%H:%M:%S%.6f");
+    Ok(Some(format!("{begin}{finer}Z")))
 }
 
-/// A decimal times ten to the power of `digits`, as a whole number, by its digits: a double would lose the last of them.
-fn micros(text: &str, digits: i32) -> Option<i64> {
+/// A decimal times ten to the power of `digits` as a whole number, and the digits after its point. By its digits: a double
+/// would lose the last of them.
+fn micros(text: &str, digits: i32) -> Option<(i64, String)> {
     let (text, exponent) = match text.split_once(['e', 'E']) {
         Some((text, exponent)) => (text, exponent.parse::<i32>().ok()?),
         None => (text, 0),
@@ -68,12 +73,14 @@ fn micros(text: &str, digits: i32) -> Option<i64> {
         .checked_add(digits)?
         .checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let scale = 10_i128.checked_pow(power.unsigned_abs())?;
-    let micros = if power >= 0 {
-        number.checked_mul(scale)?
-    } else {
-        (number.checked_mul(2)?.checked_add(scale)?).div_euclid(scale.checked_mul(2)?)
-    };
-    i64::try_from(micros).ok()
+    if power >= 0 {
+        let micros = i64::try_from(number.checked_mul(scale)?).ok()?;
+        return Some((micros, String::new()));
+    }
+    let width = usize::try_from(power.unsigned_abs()).ok()?;
+    let finer = format!("{:0width$}", number.rem_euclid(scale));
+    let micros = i64::try_from(number.div_euclid(scale)).ok()?;
+    Some((micros, finer.trim_end_matches('0').to_owned()))
 }
 
 #[cfg(test)]
@@ -96,6 +103,13 @@ mod tests {
             ("-2208988800", 6, "seconds", "1900-01-01T00:00:00Z"),
             ("7258118399.999", 6, "seconds", "2199-12-31T23:59:59.999Z"),
             ("1700000000123", 3, "millis", "2023-11-14T22:13:20.123Z"),
+            (
+                "1700000000123.4567",
+                3,
+                "millis",
+                "2023-11-14T22:13:20.1234567Z",
+            ),
+            ("-1.0000001", 6, "seconds", "1969-12-31T23:59:58.9999999Z"),
             ("many", 3, "millis", ""),
             (
                 "-2208988801",

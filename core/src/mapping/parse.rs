@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::lists::List;
 use super::shape::Shape;
 use super::template::Template;
+use super::unused::Used;
 use super::{Build, MAPPING_BYTES_MAX, Mapping, MappingError, RULES_MAX, Rule};
 
 pub(super) type Node<'i> = Spanned<DeValue<'i>>;
@@ -285,8 +286,10 @@ impl Source<'_> {
                 pairs => Some(table(pairs, "metadata")?),
             },
             lists: Vec::new(),
+            used: Used::default(),
         };
         build.lists = List::from_build(&build);
+        build.used = Used::new(&build.pointers(), &fields.when);
         Ok(build)
     }
 

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
-use crate::json::{Json, Unfit, check, pointer_token};
+use crate::json::{Json, Unfit, check, pointer_token, without_values};
 use crate::shown::Shown;
-use crate::time::Timestamp;
+use crate::time::{TimeError, Timestamp};
 
 /// What a line holds.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub struct EventLine {
     #[serde(default)]
     schema_version: Option<u32>,
     #[serde(default)]
-    recorded_at: Option<Timestamp>,
+    recorded_at: Option<SourceTime>,
     #[serde(default)]
     actor: Option<String>,
     #[serde(default)]
@@ -89,7 +89,32 @@ pub struct EventLine {
     pub redacted: Vec<String>,
 }
 
+/// When an event was recorded, as its line says it.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct SourceTime {
+    at: Timestamp,
+    /// The text, where it is finer than a timestamp.
+    full: Option<String>,
+}
+
+impl TryFrom<String> for SourceTime {
+    type Error = TimeError;
+
+    fn try_from(text: String) -> Result<Self, TimeError> {
+        Ok(Self {
+            at: text.parse()?,
+            full: Timestamp::leaves_digits_of(&text).then_some(text),
+        })
+    }
+}
+
 impl EventLine {
+    /// The time as the line says it, where that is finer than a timestamp.
+    pub fn full_time(&self) -> Option<&str> {
+        self.recorded_at.as_ref()?.full.as_deref()
+    }
+
     /// The event on its way into another log.
     pub fn into_event(self) -> NewEvent {
         NewEvent {
@@ -97,7 +122,7 @@ impl EventLine {
             data: self.data,
             schema_version: self.schema_version,
             event_id: self.event_id,
-            recorded_at: self.recorded_at,
+            recorded_at: self.recorded_at.map(|time| time.at),
             actor: self.actor,
             reason: self.reason,
             correlation_id: self.correlation_id,
@@ -219,8 +244,7 @@ impl Line {
         if line.trim_ascii_start().starts_with(b"[") {
             return Err(LineError::Misfit {
                 pointer: String::new(),
-                said: "invalid type: sequence, expected a JSON object with an event or a decision"
-                    .to_owned(),
+                said: "must be a JSON object with an event or a decision, not a list".to_owned(),
             });
         }
         let inner = match serde_json::from_slice(line) {
@@ -228,6 +252,20 @@ impl Line {
                 decision: Some(inner),
                 ..
             }) => inner,
+            Ok(Probe {
+                export: Some(inner),
+                ..
+            })
+            | Ok(Probe {
+                export_end: Some(inner),
+                ..
+            }) if inner.get().starts_with('[') => {
+                return Err(LineError::Misfit {
+                    pointer: String::new(),
+                    said: "what an export says of itself must be a JSON object, not a list"
+                        .to_owned(),
+                });
+            }
             Ok(Probe {
                 export: Some(_), ..
             }) => return parse(line).map(|HeaderLine { export }| Self::Header(export)),
@@ -322,30 +360,15 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> LineError {
     let said = if pointer == "/recorded_at" && number.iter().any(|kind| said.starts_with(kind)) {
         "a number may be seconds, milliseconds or less; write a time like `2025-03-24T15:47:23Z`"
             .to_owned()
-    } else {
+    } else if said.starts_with("invalid ") {
         without_values(said)
+    } else {
+        said.to_owned()
     };
     LineError::Misfit {
         pointer: pointer.to_owned(),
         said,
     }
-}
-
-/// serde quotes what it found: `invalid type: string "…", expected …`. What a person has to know is the kind.
-fn without_values(said: &str) -> String {
-    let Some((found, expected)) = said.rsplit_once(", expected ") else {
-        return said.to_owned();
-    };
-    for prefix in ["invalid type: ", "invalid value: "] {
-        if let Some(found) = found.strip_prefix(prefix) {
-            let end = found
-                .find(|c: char| !c.is_ascii_alphabetic() && c != ' ')
-                .unwrap_or(found.len());
-            let kind = found.get(..end).unwrap_or(found).trim_end();
-            return format!("{prefix}{kind}, expected {expected}");
-        }
-    }
-    said.to_owned()
 }
 
 #[cfg(test)]
@@ -360,7 +383,7 @@ mod tests {
         for (line, expected) in [
             (
                 format!("[{event}}}]"),
-                "invalid type: sequence, expected a JSON object",
+                "must be a JSON object with an event or a decision, not a list",
             ),
             (
                 format!(r#"{event},"recorded_at":1742831243}}"#),
@@ -368,11 +391,15 @@ mod tests {
             ),
             (
                 format!(r#"{event},"event_id":42}}"#),
-                "`/event_id`: invalid type: integer, expected a string",
+                "`/event_id`: must be a string, not an integer",
             ),
             (
                 format!(r#"{event},"colour":"red"}}"#),
                 "`/colour`: unknown field",
+            ),
+            (
+                r#"{"export":[false,1,0]}"#.to_owned(),
+                "what an export says of itself must be a JSON object",
             ),
             (event.to_owned(), "it is not JSON: EOF"),
             (

@@ -354,6 +354,8 @@ fn any_history() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::seeded(256))]
+
     #[test]
     fn a_story_without_changes_is_what_happened(history in any_history(), cut in 0usize..20) {
         let model = model();

@@ -34,7 +34,7 @@ pub(crate) enum BackfillError {
     NoSuchHandler(String),
     /// Neither a range nor all of it.
     #[error(
-        "a backfill through handlers with effects needs a range, or `all_history` for the whole log"
+        "a backfill through handlers with effects needs a range, or a word that all of history is meant"
     )]
     NoRange,
     /// A range and all of it.

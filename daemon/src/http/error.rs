@@ -169,8 +169,14 @@ impl From<TravelError> for ApiError {
                 revision: Some(head.0),
                 ..Problem::new(Code::RevisionBeyondHead, detail).stream(stream)
             },
-            TravelError::BeforeFirst { stream, first, .. } => Problem {
+            TravelError::BeforeFirst {
+                stream,
+                first,
+                left_out,
+                ..
+            } => Problem {
                 actual: Some(json!(first)),
+                warnings: left_out.into_iter().collect(),
                 ..Problem::new(Code::BeforeFirstEvent, detail).stream(stream)
             }
             .hint("`at_revision=0` is the empty state"),
@@ -240,17 +246,11 @@ impl From<WriteError> for ApiError {
 }
 
 fn no_model(category: &str) -> Problem {
-    let problem = Problem::new(
-        Code::NoModel,
-        format!("no model is in use for category `{category}`, so it has no commands"),
-    );
-    match BuiltIn::for_category(category) {
-        Some(model) => problem.hint(format!(
-            "if these streams belong to the built-in model `{model}`, start the daemon with `--model {model}`"
-        )),
-        None => problem
-            .hint("append events instead; `GET /v1/models` lists the categories that have commands"),
-    }
+    let detail = format!("no model is in use for category `{category}`, so it has no commands");
+    Problem::new(Code::NoModel, detail).hint(format!(
+        "append events instead; {}",
+        BuiltIn::how_to_ask_for(category)
+    ))
 }
 
 fn unprepared(cause: &str) -> Problem {

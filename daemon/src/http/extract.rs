@@ -13,6 +13,7 @@ use whodunit_core::json::{Value, check, pointer_token, without_values};
 use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
+use super::lists::check_lists;
 use crate::limits::BODY_BYTES_MAX;
 use crate::reading::blocking;
 
@@ -71,6 +72,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             problem.field(unfit.pointer())
         })?;
     }
+    if let Err((path, error)) = check_lists(bytes)
+        && error.is_data()
+    {
+        return Err(misfit(&pointer(&path), &error).into());
+    }
     let mut text = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let pointer = pointer(error.path());
@@ -122,9 +128,9 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
     }
     let said = without_values(said);
     if pointer.is_empty() {
-        return Problem::new(Code::Malformed, format!("{said}{place}"));
+        return Problem::new(Code::Malformed, format!("the body: {said}"));
     }
-    Problem::new(Code::Malformed, format!("`{pointer}`: {said}{place}")).field(pointer)
+    Problem::new(Code::Malformed, format!("`{pointer}`: {said}")).field(pointer)
 }
 
 /// What our own types say to the text of a field that is theirs, and in their own words. `None` where they have nothing against

@@ -14,6 +14,7 @@ mod extract;
 mod guard;
 mod import;
 mod layers;
+mod lists;
 mod live;
 mod metrics;
 mod models;

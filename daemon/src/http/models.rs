@@ -47,11 +47,10 @@ pub(crate) async fn get_model(
     }
     let Some(model) = parts.models.asked_for(&category) else {
         let detail = format!("no model is in use for category `{}`", echo(&category));
-        let mut hint =
-            "its streams are folded by JSON Merge Patch: see `GET /v1/models/*`".to_owned();
-        if let Some(model) = BuiltIn::for_category(&category) {
-            hint = format!("{hint}; start the daemon with `--model {model}` to fold them by it");
-        }
+        let hint = format!(
+            "its streams are folded by JSON Merge Patch, which is model `*`; {}",
+            BuiltIn::how_to_ask_for(&category)
+        );
         return Err(Problem::new(Code::NoSuchModel, detail).hint(hint).into());
     };
     Ok(Reply(described(model)))

@@ -20,8 +20,7 @@ impl Importer {
         bytes: usize,
     ) -> Result<(), ImportFailure> {
         if self.options.dry_run {
-            self.report.out.decisions += 1;
-            return Ok(());
+            return self.preview_decision(line, record.decision).await;
         }
         if self.is_full(bytes) {
             self.await_all().await?;

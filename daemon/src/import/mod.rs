@@ -251,7 +251,10 @@ impl Importer {
             Ok(Record::Header(_) | Record::End(_)) => {}
             Err(bad) => self.bad(number, bad.rule, bad.reason),
             Ok(Record::Skipped(rule)) => self.report.skipped(rule),
-            Ok(Record::Event(event)) => self.event(number, *event, text.len()).await?,
+            Ok(Record::Event(event)) => {
+                self.report.unused(&event.unused);
+                self.event(number, *event, text.len()).await?;
+            }
             Ok(Record::Decision(decision)) => self.decision(number, *decision, text.len()).await?,
         }
         Ok(())

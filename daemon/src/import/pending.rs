@@ -13,7 +13,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::record::EventRecord;
-use super::texts::{shorten, with_source_revision};
+use super::texts::{Cut, shorten, with_source_revision};
 use super::{ImportFailure, Importer};
 use crate::commands::{RawAppend, WriteError};
 use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
@@ -56,8 +56,8 @@ pub(super) struct Origin {
     at: Option<Timestamp>,
     /// Whether that lies after the daemon's clock.
     future: bool,
-    /// Whether a text of it was cut.
-    cut: bool,
+    /// What of it was cut.
+    cut: Cut,
 }
 
 impl Importer {
@@ -68,7 +68,7 @@ impl Importer {
         mut record: EventRecord,
         bytes: usize,
     ) -> Result<(), ImportFailure> {
-        let cut = shorten(&mut record.event);
+        let cut = shorten(&mut record.event, record.full_time.take());
         let models = std::sync::Arc::clone(&self.parts.models);
         let model = models.for_stream(&record.stream);
         if let Err(invalid) = admission::event(model, &mut record.event) {
@@ -212,9 +212,7 @@ impl Importer {
         clock_back: usize,
         position: Option<Position>,
     ) {
-        if origin.cut {
-            self.report.cut(origin.rule);
-        }
+        self.report.cut(origin.rule, origin.cut);
         for (list, elements) in &origin.dropped {
             if let Some(rule) = origin.rule {
                 self.report.dropped(rule, *list, *elements);

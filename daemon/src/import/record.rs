@@ -5,7 +5,7 @@
 use whodunit_core::command::Decision;
 use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
-use whodunit_core::mapping::{Applied, Mapping, record};
+use whodunit_core::mapping::{Applied, Mapping, Unused, record};
 use whodunit_core::model::Models;
 use whodunit_core::transfer::{DecisionLine, ExportEnd, ExportHeader, Line};
 
@@ -47,6 +47,10 @@ pub(super) struct EventRecord {
     pub(super) rule: Option<usize>,
     /// Elements of lists that the rule leaves out: which list of the rule's, and how many.
     pub(super) dropped: Vec<(usize, usize)>,
+    /// The time as the line or record says it, where that is finer than a timestamp.
+    pub(super) full_time: Option<String>,
+    /// Fields of the record that the rule does not use.
+    pub(super) unused: Unused,
     /// JSON Pointers of values that were redacted on export.
     pub(super) redacted: Vec<String>,
 }
@@ -100,6 +104,8 @@ pub(super) fn export_line(line: &[u8], models: &Models) -> Result<Record, BadRec
                 revision: line.revision,
                 rule: None,
                 dropped: Vec::new(),
+                full_time: line.full_time().map(str::to_owned),
+                unused: Unused::default(),
                 redacted: line.redacted.clone(),
                 event: line.into_event(),
             })))
@@ -120,6 +126,8 @@ pub(super) fn mapped(line: &[u8], mapping: &Mapping) -> Result<Record, BadRecord
             revision: None,
             rule: Some(mapped.rule),
             dropped: mapped.dropped,
+            full_time: mapped.full_time,
+            unused: mapped.unused,
             redacted: Vec::new(),
         }))),
         Err(error) => Err(BadRecord {

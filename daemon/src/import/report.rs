@@ -5,13 +5,16 @@
 use std::collections::HashMap;
 
 use whodunit_core::api::write::{
-    DroppedCount, ImportError, ImportReport, StreamCount, StreamCounts,
+    DroppedCount, ImportError, ImportReport, StreamCount, StreamCounts, UnusedField, UnusedFields,
 };
 use whodunit_core::ids::StreamName;
+use whodunit_core::mapping::Unused;
 use whodunit_core::time::Timestamp;
 
+use super::texts::Cut;
 use crate::limits::{
-    IMPORT_ERROR_LINES_MAX, IMPORT_ERRORS_MAX, IMPORT_STREAMS_COUNTED_MAX, IMPORT_STREAMS_NAMED_MAX,
+    IMPORT_ERROR_LINES_MAX, IMPORT_ERRORS_MAX, IMPORT_FIELDS_COUNTED_MAX, IMPORT_FIELDS_NAMED_MAX,
+    IMPORT_STREAMS_COUNTED_MAX, IMPORT_STREAMS_NAMED_MAX,
 };
 
 /// A report in the making.
@@ -24,6 +27,7 @@ pub(super) struct Report {
     pub(super) lists: Vec<Vec<String>>,
     backwards: Streams,
     gaps: Streams,
+    unused: Fields,
 }
 
 impl Report {
@@ -57,11 +61,14 @@ impl Report {
         }
     }
 
-    /// An event of which a text was cut.
-    pub(super) fn cut(&mut self, rule: Option<usize>) {
-        self.out.texts_cut += 1;
+    /// What was cut in an event.
+    pub(super) fn cut(&mut self, rule: Option<usize>, cut: Cut) {
+        let (texts, times) = (u64::from(cut.texts), u64::from(cut.time));
+        self.out.texts_cut += texts;
+        self.out.times_cut += times;
         if let Some(rule) = rule.and_then(|rule| self.out.rules.get_mut(rule)) {
-            rule.texts_cut += 1;
+            rule.texts_cut += texts;
+            rule.times_cut += times;
         }
     }
 
@@ -108,10 +115,16 @@ impl Report {
         self.gaps.count(stream, line);
     }
 
+    /// Fields of a record that its rule does not use.
+    pub(super) fn unused(&mut self, unused: &Unused) {
+        self.unused.count(unused);
+    }
+
     /// The report, at the end.
     pub(super) fn done(mut self) -> ImportReport {
         self.out.backwards = self.backwards.done();
         self.out.gaps = self.gaps.done();
+        self.out.unused = self.unused.done();
         self.out
     }
 }
@@ -163,6 +176,43 @@ impl Streams {
     }
 }
 
+/// Counts by field.
+#[derive(Debug, Default)]
+struct Fields {
+    more: bool,
+    counts: HashMap<String, u64>,
+}
+
+impl Fields {
+    fn count(&mut self, unused: &Unused) {
+        self.more |= unused.more;
+        for path in &unused.paths {
+            if let Some(records) = self.counts.get_mut(path) {
+                *records += 1;
+            } else if self.counts.len() < IMPORT_FIELDS_COUNTED_MAX {
+                self.counts.insert(path.clone(), 1);
+            } else {
+                self.more = true;
+            }
+        }
+    }
+
+    fn done(self) -> UnusedFields {
+        let fields = self.counts.len() as u64;
+        let counts = self.counts.into_iter();
+        let mut first: Vec<_> = counts
+            .map(|(path, records)| UnusedField { path, records })
+            .collect();
+        first.sort_by(|a, b| (b.records, &a.path).cmp(&(a.records, &b.path)));
+        first.truncate(IMPORT_FIELDS_NAMED_MAX);
+        UnusedFields {
+            fields,
+            more: self.more,
+            first,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +252,29 @@ mod tests {
             (first.stream.as_str(), first.line, first.records),
             ("s-1", 1, 4)
         );
+    }
+
+    #[test]
+    fn unused_fields_are_counted_by_path_and_the_most_frequent_named() {
+        let mut report = Report::default();
+        for record in 0..IMPORT_FIELDS_COUNTED_MAX + 10 {
+            let mut paths = vec!["/always".to_owned(), format!("/of/{record}")];
+            paths.extend((record < 7).then(|| "/early".to_owned()));
+            let more = false;
+            report.unused(&Unused { paths, more });
+        }
+        let unused = report.done().unused;
+        assert_eq!(unused.fields, IMPORT_FIELDS_COUNTED_MAX as u64);
+        assert!(unused.more);
+        assert_eq!(unused.first.len(), IMPORT_FIELDS_NAMED_MAX);
+        let of = |index: usize| {
+            (
+                unused.first[index].path.as_str(),
+                unused.first[index].records,
+            )
+        };
+        assert_eq!(of(0), ("/always", IMPORT_FIELDS_COUNTED_MAX as u64 + 10));
+        assert_eq!(of(1), ("/early", 7));
+        assert_eq!(of(2), ("/of/0", 1));
     }
 }

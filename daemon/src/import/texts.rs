@@ -1,4 +1,5 @@
-//! What an import changes in an event, and keeps in its metadata: texts that are too long, and the source's own revision.
+//! What an import changes in an event, and keeps in its metadata: texts that are too long, times that are too fine, and
+//! the source's own revision.
 
 use serde_json::Value;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
@@ -8,14 +9,22 @@ use whodunit_core::json::{Json, Map};
 use crate::commands::RawAppend;
 use crate::limits::{ACTOR_BYTES_MAX, REASON_BYTES_MAX};
 
-/// Cuts an actor or a reason that is too long, and keeps the whole in the metadata. Whether anything was cut.
-pub(super) fn shorten(event: &mut NewEvent) -> bool {
+/// What was cut in an event.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cut {
+    pub(super) texts: bool,
+    pub(super) time: bool,
+}
+
+/// Cuts an actor or a reason that is too long, and keeps the whole in the metadata; so too of a time (`full_time`) that was
+/// cut when it was read.
+pub(super) fn shorten(event: &mut NewEvent, full_time: Option<String>) -> Cut {
     if event
         .metadata
         .as_ref()
         .is_some_and(|json| !json.is_object())
     {
-        return false;
+        return Cut::default();
     }
     let mut whole = Map::new();
     for (name, text, max) in [
@@ -31,11 +40,18 @@ pub(super) fn shorten(event: &mut NewEvent) -> bool {
             whole.insert(name.to_owned(), whole_text.into());
         }
     }
-    if whole.is_empty() {
-        return false;
+    let mut cut = Cut {
+        texts: !whole.is_empty(),
+        time: false,
+    };
+    if let Some(time) = full_time {
+        cut.time = true;
+        whole.insert("full_time".to_owned(), time.into());
     }
-    add_metadata(event, whole);
-    true
+    if !whole.is_empty() {
+        add_metadata(event, whole);
+    }
+    cut
 }
 
 /// Adds to an event's metadata; what the event itself says there stands.

@@ -1,94 +1,16 @@
 //! Workers with handlers that are told what to do: order, retries, panics, hangs, restarts.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod script;
 
 use serde_json::json;
-use tokio::sync::watch;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::clock::SystemClock;
 use crate::store::engine::{LoggedStore, StoreOptions};
-use crate::store::{Append, BoxFuture, NewJob, View};
-
-/// What a test's handler does with an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
-    Succeed,
-    Err,
-    Panic,
-    PanicAtOnce,
-    Hang,
-}
-
-/// A handler that keeps a diary and acts as the test says, by stream.
-struct Script {
-    takes: Vec<EventPattern>,
-    acts: Mutex<HashMap<String, Act>>,
-    /// (Stream, revision, attempt) of each attempt, in the order they began.
-    diary: watch::Sender<Vec<(String, u64, u32)>>,
-}
-
-impl Script {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            takes: vec![EventPattern::parse("*").unwrap()],
-            acts: Mutex::default(),
-            diary: watch::Sender::new(Vec::new()),
-        })
-    }
-
-    fn set_act(&self, stream: &str, act: Act) {
-        let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
-        acts.insert(stream.to_owned(), act);
-    }
-
-    fn attempts_at(&self, stream: &str) -> Vec<(u64, u32)> {
-        let of_stream = |(own, revision, attempt): &(String, u64, u32)| {
-            (own == stream).then_some((*revision, *attempt))
-        };
-        self.diary.borrow().iter().filter_map(of_stream).collect()
-    }
-}
-
-impl Handler for Script {
-    fn name(&self) -> &'static str {
-        "told"
-    }
-
-    fn kind(&self) -> &'static str {
-        "test"
-    }
-
-    fn target(&self) -> String {
-        String::new()
-    }
-
-    fn takes(&self) -> &[EventPattern] {
-        &self.takes
-    }
-
-    fn handle(&self, delivery: Delivery) -> BoxFuture<Result<(), HandlerError>> {
-        let stream = delivery.event.stream.to_string();
-        let acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
-        let act = acts.get(&stream).copied().unwrap_or(Act::Succeed);
-        drop(acts);
-        let entry = (stream, delivery.event.revision.0, delivery.attempt);
-        self.diary.send_modify(|diary| diary.push(entry));
-        assert!(act != Act::PanicAtOnce, "told to panic at once");
-        Box::pin(async move {
-            match act {
-                Act::Succeed => Ok(()),
-                Act::Err => Err(HandlerError("told to fail".to_owned())),
-                Act::Panic => panic!("told to panic"),
-                Act::Hang => std::future::pending().await,
-                Act::PanicAtOnce => unreachable!(),
-            }
-        })
-    }
-}
+use crate::store::{Append, NewJob, View};
+use script::{Act, Script};
 
 fn store() -> Arc<dyn Store> {
     Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap())
@@ -397,8 +319,8 @@ async fn stopping_gives_back_what_hangs() {
 fn the_table_gives_each_event_its_handlers() {
     let handler: Arc<dyn Handler> = Arc::new(Script {
         takes: vec![EventPattern::parse("user/UserCreated").unwrap()],
-        acts: Mutex::default(),
-        diary: watch::Sender::new(Vec::new()),
+        acts: std::sync::Mutex::default(),
+        diary: tokio::sync::watch::Sender::new(Vec::new()),
     });
     let routes = Routes::for_handlers(&[handler]);
     let events = ["UserDeleted", "UserCreated"].map(|kind| NewEvent::new(kind, json!({})));

@@ -8,6 +8,7 @@
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod append;
+mod bytes;
 pub(crate) mod chain;
 pub mod disk;
 pub mod engine;
@@ -17,6 +18,7 @@ mod group;
 mod jobs;
 mod read;
 pub mod redb;
+pub(crate) mod segment;
 mod tail;
 mod wal;
 pub(crate) mod write;

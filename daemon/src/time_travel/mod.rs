@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::api::time_travel::{Step, UpcastOut};
+use whodunit_core::api::warning::Warning;
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
@@ -79,7 +80,10 @@ pub enum TravelError {
         head: Revision,
     },
     /// The time asked for is before the stream's first event.
-    #[error("stream `{stream}` has nothing yet at {at}: its first event was recorded at {first}")]
+    #[error(
+        "stream `{stream}` has nothing yet at {at}: its first event was recorded at {first}{}",
+        and_left_out(left_out.as_ref())
+    )]
     BeforeFirst {
         /// The stream.
         stream: StreamName,
@@ -87,6 +91,8 @@ pub enum TravelError {
         at: Timestamp,
         /// When its history begins.
         first: Timestamp,
+        /// What was recorded by then all the same, after the first event.
+        left_out: Option<Warning>,
     },
     /// A state on the way is too large to be worked on.
     #[error(
@@ -103,6 +109,11 @@ pub enum TravelError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What an error says of the events that it leaves out.
+fn and_left_out(warning: Option<&Warning>) -> String {
+    warning.map_or_else(String::new, |warning| format!("; {}", warning.detail))
 }
 
 /// A point that exists.
@@ -139,7 +150,14 @@ pub fn resolve(
             Some(revision) if revision > Revision::ZERO => revision,
             _ => {
                 let first = info.first_at;
-                return Err(TravelError::BeforeFirst { stream, at, first });
+                let revision = Revision::ZERO;
+                let left_out = left_out(view, point, &Resolved { revision, info })?;
+                return Err(TravelError::BeforeFirst {
+                    stream,
+                    at,
+                    first,
+                    left_out,
+                });
             }
         },
     };

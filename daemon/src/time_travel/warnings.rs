@@ -14,7 +14,7 @@ use crate::store::{LateEvents, LateRange, ReadTimes, Store, StoreError};
 
 /// What an *as of* leaves out though it was recorded by then.
 pub fn left_out(
-    view: &dyn ReadTimes,
+    view: &(impl ReadTimes + ?Sized),
     point: Point,
     found: &Resolved,
 ) -> Result<Option<Warning>, StoreError> {
@@ -48,7 +48,7 @@ pub fn redacted_copy(store: &dyn Store) -> Option<Warning> {
 
 /// Where the clock of a stream went back, after one revision and up to another.
 pub fn clock_went_back(
-    view: &dyn ReadTimes,
+    view: &(impl ReadTimes + ?Sized),
     found: &Resolved,
     (after, to): (Revision, Revision),
 ) -> Result<Option<Warning>, StoreError> {
@@ -85,7 +85,7 @@ pub fn faults(folded: &Folded) -> Option<Warning> {
 }
 
 fn look_up(
-    view: &dyn ReadTimes,
+    view: &(impl ReadTimes + ?Sized),
     found: &Resolved,
     range: LateRange,
 ) -> Result<LateEvents, StoreError> {

@@ -266,6 +266,60 @@ data = { body = "{/events/0/body}" }
 }
 
 #[tokio::test]
+async fn fields_that_no_rule_uses_and_times_that_are_too_fine_are_counted() {
+    let mapping = r#"
+[[rule]]
+name = "doors"
+when = { "/what" = "open" }
+stream = "door-{/door/id}"
+type = "Opened"
+id = "{/id}"
+time = "{/at}"
+[[rule]]
+name = "rest"
+stream = "door-{/door/id}"
+type = "{/what}"
+id = "{/id}"
+time = "{millis(/ms)}"
+data = { by = "{/by}" }
+"#;
+    let lines = [
+        json!({"id": "a", "what": "open", "door": {"id": 7, "floor": 2}, "by": "ann", "at": "2025-01-01T00:00:00.1234567Z"}),
+        json!({"id": "b", "what": "shut", "door": {"id": 7, "floor": 2}, "by": "bob", "ms": 1_735_689_601_000_u64, "note": ""}),
+        json!({"id": "c", "what": "shut", "door": {"id": 8}, "ms": "1735689602000.00049", "tags": ["x"]}),
+    ]
+    .map(|line| line.to_string())
+    .join("\n");
+    let api = Api::start();
+    let (kind, body) = form(&[("mapping", mapping), ("records", &lines)]);
+    for query in ["?dry_run=true", "", ""] {
+        let path = format!("/v1/import{query}");
+        let report = api.post_text(&path, &kind, &body).await.ok();
+        let unused = json!({"fields": 3, "more": false, "first": [
+            {"path": "/door/floor", "records": 2}, {"path": "/by", "records": 1}, {"path": "/tags", "records": 1}]});
+        assert_eq!(report["unused"], unused, "{query}");
+        assert_eq!(report["times_cut"], 2);
+        assert_eq!(report["rules"][0]["times_cut"], 1);
+    }
+    let event = api.get("/v1/events/c").await.ok();
+    assert_eq!(event["recorded_at"], "2025-01-01T00:00:02Z");
+    let full = json!({"full_time": "2025-01-01T00:00:02.00000049Z"});
+    assert_eq!(event["metadata"], full);
+    // Our own lines too.
+    let line = json!({"stream": "a-1", "event_type": "T", "data": {}, "event_id": "n", "recorded_at": "2025-01-01T00:00:00.123456789+01:00"});
+    let report = import(&api, "", &line.to_string()).await.ok();
+    assert_eq!(
+        (&report["added"], &report["times_cut"]),
+        (&json!(1), &json!(1))
+    );
+    let event = api.get("/v1/events/n").await.ok();
+    assert_eq!(
+        event["metadata"]["full_time"],
+        "2025-01-01T00:00:00.123456789+01:00"
+    );
+}
+
+#[tokio::test]
 async fn a_dry_run_tells_what_would_be_and_imports_nothing() {
     let source = Api::start();
     believable(&source).await;

@@ -64,7 +64,10 @@ async fn a_command_without_a_model_says_how_to_ask_for_one() {
     let problem = api.post(&path("order-1"), &command).await;
     let problem = problem.problem(400, "no_model");
     let hint = problem["hint"].as_str().unwrap();
-    assert!(!hint.contains("--model"), "{hint}");
+    assert!(
+        hint.contains("`--model users` is for category `user`"),
+        "{hint}"
+    );
     let problem = api.get("/v1/models/user").await;
     let problem = problem.problem(404, "no_such_model");
     assert!(

@@ -1,27 +1,17 @@
 //! Restoring exports that were damaged on the way, while others write: nothing wrong goes in, nothing is lost in silence.
 
+mod damage;
+mod log;
+
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::Event;
-use whodunit_core::ids::{Position, Revision};
 use whodunit_core::transfer::Line;
-use whodunit_daemon::store::{DecisionFilter, Direction, LogFilter, View};
 
+use self::damage::{Dice, damage};
+use self::log::Log;
 use crate::support::{Api, create_user, suspend};
-
-/// Dice with a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-}
 
 /// A log of users with rejected commands between them, and of streams without rules.
 async fn source() -> Api {
@@ -58,173 +48,6 @@ async fn exported(query: &str) -> String {
         .ok();
     assert_eq!(report["failed"], 0, "{report}");
     renamed.get(&format!("/v1/export{query}")).await.text
-}
-
-/// Damages lines in one of the ways that files are damaged.
-fn damage(lines: &mut Vec<String>, dice: &mut Dice) -> &'static str {
-    let at = dice.roll(lines.len());
-    match dice.roll(6) {
-        0 => {
-            lines.remove(at);
-            "missing"
-        }
-        1 => {
-            let length = dice.roll(lines[at].len() - 1) + 1;
-            let cut = lines[at].floor_char_boundary(length);
-            lines[at].truncate(cut.max(1));
-            "cut"
-        }
-        2 => {
-            let line = lines[at].clone();
-            lines.insert(dice.roll(lines.len()), line);
-            "doubled"
-        }
-        3 => {
-            let other = dice.roll(lines.len());
-            lines.swap(at, other);
-            "swapped"
-        }
-        4 => {
-            let other = (at + 1).min(lines.len() - 1);
-            lines.swap(at, other);
-            "swapped with the next"
-        }
-        _ => {
-            alter(&mut lines[at], dice);
-            "altered"
-        }
-    }
-}
-
-fn alter(line: &mut String, dice: &mut Dice) {
-    let Ok(mut value) = serde_json::from_str::<Value>(line) else {
-        return;
-    };
-    let inner = ["decision", "export", "export_end"];
-    let inner = inner.into_iter().find(|name| value.get(name).is_some());
-    let record = match inner {
-        Some(name) => &mut value[name],
-        None => &mut value,
-    };
-    let fields = [
-        "position",
-        "revision",
-        "base_revision",
-        "base_position",
-        "sequence",
-        "events",
-        "stream",
-        "event_id",
-        "causation_id",
-        "command_id",
-        "outcome",
-        "decisions",
-        "sha256",
-        "redacted",
-    ];
-    let field = fields[dice.roll(fields.len())];
-    match record.get_mut(field) {
-        Some(Value::Number(number)) => {
-            let n = number.as_u64().unwrap();
-            record[field] = json!(if dice.roll(2) == 0 {
-                n + 1
-            } else {
-                n.saturating_sub(1)
-            });
-        }
-        Some(Value::String(text)) => {
-            let other = match field {
-                "stream" => format!("user-{}", dice.roll(12)),
-                _ => format!("{text}-altered"),
-            };
-            record[field] = json!(other);
-        }
-        Some(Value::Bool(flag)) => *flag = !*flag,
-        _ => {}
-    }
-    *line = value.to_string();
-}
-
-/// Everything in a log, by what does not change when it moves.
-struct Log {
-    events: Vec<Event>,
-    decisions: Vec<Decision>,
-}
-
-impl Log {
-    fn from_view(view: &dyn View) -> Self {
-        let all = LogFilter::default();
-        let page = view
-            .log(&all, None, Direction::Forward, usize::MAX, u64::MAX)
-            .unwrap();
-        let all = DecisionFilter::default();
-        let decisions = view
-            .decisions(&all, None, Direction::Forward, usize::MAX)
-            .unwrap();
-        Self {
-            events: page.events,
-            decisions: decisions.decisions,
-        }
-    }
-
-    fn at(&self, position: Position) -> Option<&Event> {
-        self.events.iter().find(|event| event.position == position)
-    }
-
-    fn of_stream(&self, decision: &Decision, revision: Revision) -> Option<&Event> {
-        let mut events = self.events.iter();
-        events.find(|event| event.stream == decision.stream && event.revision == revision)
-    }
-
-    /// The ids of the events that a decision names: those it led to, or else the last of the log and of its stream before.
-    fn names(&self, decision: &Decision) -> Vec<Option<String>> {
-        let id = |event: Option<&Event>| event.map(|event| event.event_id.clone());
-        match decision.result {
-            Outcome::Accepted {
-                revision,
-                position,
-                events,
-            } if events > 0 => {
-                let first = revision.0 + 1 - u64::from(events);
-                let mut ids: Vec<_> = (first..=revision.0)
-                    .map(|revision| id(self.of_stream(decision, Revision(revision))))
-                    .collect();
-                ids.push(id(self.at(position)));
-                ids
-            }
-            _ => vec![
-                id(self.at(decision.base_position)),
-                id(self.of_stream(decision, decision.base_revision)),
-            ],
-        }
-    }
-
-    /// Whether a decision's own numbers fit each other.
-    fn fits(&self, decision: &Decision) -> bool {
-        let before = |position: Position| {
-            let mut events = self.events.iter();
-            let own = events
-                .by_ref()
-                .filter(|event| event.stream == decision.stream && event.position <= position);
-            own.count() as u64
-        };
-        match decision.result {
-            Outcome::Accepted {
-                revision, events, ..
-            } if events > 0 => {
-                let first = self.of_stream(decision, Revision(revision.0 + 1 - u64::from(events)));
-                let own = (revision.0 + 1 - u64::from(events)..=revision.0).all(|revision| {
-                    let event = self.of_stream(decision, Revision(revision));
-                    event.is_some_and(|event| {
-                        event.causation_id.as_ref() == Some(&decision.command_id)
-                    })
-                });
-                own && decision.base_revision.0 == revision.0 - u64::from(events)
-                    && first.is_some_and(|first| first.position.0 == decision.base_position.0 + 1)
-            }
-            _ => before(decision.base_position) == decision.base_revision.0,
-        }
-    }
 }
 
 /// Writes beside an import until it is told to stop, to streams of its own and to one of the file's.

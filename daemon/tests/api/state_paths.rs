@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Cases, TestRunner};
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::fold::{Folded, fold};
@@ -211,11 +211,7 @@ fn the_state_is_the_same_whichever_way_it_is_reached() {
         tampers(),
         vec(any::<prop::sample::Index>(), 0..12),
     );
-    let mut runner = TestRunner::new(Cases {
-        cases: 100,
-        failure_persistence: None,
-        ..Cases::default()
-    });
+    let mut runner = TestRunner::new(crate::seeded::seeded(100));
     let (used, ignored) = (AtomicU64::new(0), AtomicU64::new(0));
     let result = runner.run(&inputs, |(early, late, tampers, reads)| {
         let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();

@@ -9,6 +9,7 @@
 
 mod daemon;
 mod doors;
+mod imports;
 mod memory;
 mod slow;
 mod sockets;

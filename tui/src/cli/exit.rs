@@ -177,9 +177,8 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::NoSuchDecision => {
             Some("`whodunit decisions` lists them, with the ids of their commands")
         }
-        Code::NoModel => Some("`whodunit models` lists the categories that have commands"),
         Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by what they say"),
-        Code::NoSuchModel | Code::UnknownCommand => {
+        Code::UnknownCommand => {
             Some("`whodunit models` lists models, `whodunit models CATEGORY` its commands")
         }
         Code::RevisionBeyondHead | Code::BeforeFirstEvent => {
@@ -202,6 +201,9 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         ),
         Code::AlreadyRunning => Some(
             "`whodunit projections` and `whodunit backfill` show its progress; `--cancel` ends a rebuild or a backfill",
+        ),
+        Code::BadParameter if problem.field.as_deref() == Some("/all_history") => Some(
+            "give `--from-position`, `--to-position`, `--since` or `--until`, or `--all-history` for the whole log",
         ),
         Code::NotConfirmed => {
             Some("`whodunit backfill --dry-run` shows the plan, `--yes` starts it")
@@ -254,6 +256,15 @@ mod tests {
         ];
         for (code, expected) in cases {
             assert_eq!(exit(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn how_a_model_is_asked_for_is_said_by_the_daemon() {
+        for code in [Code::NoModel, Code::NoSuchModel] {
+            let problem = Problem::new(code, "x").hint("start it with `--model users`");
+            let hint = CliError::from(ClientError::Problem(Box::new(problem))).hint();
+            assert_eq!(hint.as_deref(), Some("start it with `--model users`"));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an import did, for people: counts, rules, and what they have to know beside them.
 
-use whodunit_core::api::write::{ImportReport, RuleCount};
+use whodunit_core::api::write::{ImportReport, RuleCount, StreamCounts, UnusedFields};
 use whodunit_core::event::Event;
 use whodunit_core::text::shown;
 
@@ -84,6 +84,11 @@ fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
         "too long; the whole is in the metadata",
     );
     some(
+        "times cut",
+        report.times_cut,
+        "finer than microseconds; the whole is in the metadata",
+    );
+    some(
         "new positions",
         report.renumbered,
         "theirs was not the next one",
@@ -132,6 +137,7 @@ fn note(rule: &RuleCount) -> String {
         (rule.clock_used, "with the daemon's time"),
         (rule.future, "dated in the future"),
         (rule.texts_cut, "with a text cut"),
+        (rule.times_cut, "with a time cut"),
     ] {
         if count > 0 {
             parts.push(format!("{} {what}", number(count)));
@@ -139,10 +145,11 @@ fn note(rule: &RuleCount) -> String {
     }
     for dropped in &rule.dropped {
         parts.push(format!(
-            "{} of `{}` left out in {} records",
+            "{} of `{}` left out in {} record{}",
             number(dropped.elements),
             dropped.list,
-            number(dropped.records)
+            number(dropped.records),
+            if dropped.records == 1 { "" } else { "s" }
         ));
     }
     parts.join(", ")
@@ -180,24 +187,11 @@ pub(crate) fn print_notes(
         let more = number(report.failed - named);
         terminal.note(format!("… and {more} more, for other reasons"))?;
     }
-    for (counts, what) in [
-        (&report.backwards, "go back in time"),
-        (&report.gaps, "have new revisions"),
-    ] {
-        for count in &counts.first {
-            let (stream, records) = (shown(&count.stream), number(count.records));
-            terminal.note(format!(
-                "`{stream}`: {records} {what}, from line {}",
-                count.line
-            ))?;
-        }
-        let unnamed = counts.streams - counts.first.len() as u64;
-        if unnamed > 0 {
-            let more = if counts.more { " or more" } else { "" };
-            let unnamed = number(unnamed);
-            terminal.note(format!("… and {unnamed}{more} more streams {what}"))?;
-        }
-    }
+    let back = ("goes back in time", "go back in time");
+    print_streams(&report.backwards, back, terminal)?;
+    let renumbered = ("has a new revision", "have new revisions");
+    print_streams(&report.gaps, renumbered, terminal)?;
+    print_unused(&report.unused, terminal)?;
     if let (Some(latest), [first, ..]) = (report.future.latest, report.future.lines.as_slice()) {
         let (records, added) = match report.future.records {
             1 => ("1 event is".to_owned(), ""),
@@ -228,8 +222,59 @@ pub(crate) fn print_notes(
     }
     if report.dry_run {
         terminal.note(
-            "a dry run: nothing was imported; unique keys, and the events that decisions name, are looked at only then",
+            "a dry run: nothing was imported; unique keys, and the events that decisions name, are checked only by a real import",
         )?;
+    }
+    Ok(())
+}
+
+/// In which streams events have something in common; `what` is said of one event and of several.
+fn print_streams(
+    counts: &StreamCounts,
+    what: (&str, &str),
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
+    for count in &counts.first {
+        let events = match count.records {
+            1 => format!("1 event {}", what.0),
+            records => format!("{} events {}", number(records), what.1),
+        };
+        let (stream, line) = (shown(&count.stream), count.line);
+        terminal.note(format!("`{stream}`: {events}, from line {line}"))?;
+    }
+    let unnamed = counts.streams - (counts.first.len() as u64).min(counts.streams);
+    if unnamed > 0 {
+        let at_least = if counts.more { "at least " } else { "" };
+        let streams = if unnamed == 1 { "stream" } else { "streams" };
+        let unnamed = number(unnamed);
+        terminal.note(format!(
+            "… and in {at_least}{unnamed} more {streams}, events {}",
+            what.1
+        ))?;
+    }
+    Ok(())
+}
+
+/// Fields of the records that no template uses: what the mapping leaves behind.
+fn print_unused(unused: &UnusedFields, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    for field in &unused.first {
+        let records = match field.records {
+            1 => "1 record".to_owned(),
+            records => format!("{} records", number(records)),
+        };
+        terminal.note(format!(
+            "never used: `{}`, in {records}",
+            shown(&field.path)
+        ))?;
+    }
+    let unnamed = unused.fields - (unused.first.len() as u64).min(unused.fields);
+    if unnamed > 0 {
+        let more = if unused.more { " or more" } else { "" };
+        let fields = if unnamed == 1 { "field" } else { "fields" };
+        terminal.note(format!(
+            "never used: {}{more} other {fields}",
+            number(unnamed)
+        ))?;
     }
     Ok(())
 }
@@ -262,6 +307,7 @@ mod tests {
             "errors": [{"line": 7, "reason": "not JSON\u{1b}"}, {"line": 9, "reason": "no", "count": 2, "lines": [9, 11]}],
             "stopped": false, "head": 574,
             "backwards": {"records": 5, "streams": 2, "more": false, "first": [{"stream": "a-1", "line": 4, "records": 5}]},
+            "unused": {"fields": 3, "more": false, "first": [{"path": "/a\u{1b}", "records": 2000}, {"path": "/b", "records": 1}]},
             "rules": [{"rule": "reads", "records": 0}, {"rule": "IAM users: deleted", "records": 4, "clock_used": 2,
                 "dropped": [{"list": "/events", "records": 1, "elements": 3}]}]
         }))
@@ -273,7 +319,8 @@ mod tests {
         assert_eq!(
             String::from_utf8(err).unwrap(),
             "line 7: not JSON␛\nline 9: no (2 records, the first of them)\n\
-             `a-1`: 5 go back in time, from line 4\n… and 1 more streams go back in time\n"
+             `a-1`: 5 events go back in time, from line 4\n… and in 1 more stream, events go back in time\n\
+             never used: `/a␛`, in 2,000 records\nnever used: `/b`, in 1 record\nnever used: 1 other field\n"
         );
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
         records read   2,900
@@ -287,7 +334,7 @@ mod tests {
         head             574
 
         rule                records
-        IAM users: deleted        4  2 with the daemon's time, 3 of `/events` left out in 1 records
+        IAM users: deleted        4  2 with the daemon's time, 3 of `/events` left out in 1 record
         ");
     }
 }

@@ -58,8 +58,11 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
         _ => String::new(),
     };
     let heading = format!(
-        "{}  revision {} of {}{place}",
-        out.stream, out.revision, out.head_revision
+        "{}  revision {} of {}{place}  folded by {}",
+        out.stream,
+        out.revision,
+        out.head_revision,
+        shown(&out.model)
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &out.warnings)?;
@@ -188,6 +191,9 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         terminal.paint(Token::Heading, &shown(&event.event_type)),
     ))?;
     match &step.applied {
+        EventEffect::Applied if step.diff.is_empty() => {
+            terminal.line("      (nothing changes)")?;
+        }
         EventEffect::Applied => {}
         EventEffect::Unknown => {
             terminal.line("      (the model does not know this type: it changes nothing)")?;

@@ -330,7 +330,7 @@ fn add_command(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         None if !no_model => app.complain("the model is not loaded; r loads it again"),
         Some(_) | None => {
             app.complain(format!(
-                "category `{category}` has no model here, so no commands; E adds a raw event"
+                "category `{category}` has no model here, so no commands (the daemon's `--model` chooses them); E adds a raw event"
             ));
         }
     }

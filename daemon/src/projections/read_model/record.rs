@@ -142,6 +142,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::seeded(256))]
+
         #[test]
         fn entries_survive(entries in prop::collection::vec((0_u64..u64::MAX >> 1, any::<(bool, u64, u64, [u8; 16], [u8; 16])>()), 0..20)) {
             let entries: Vec<_> = entries

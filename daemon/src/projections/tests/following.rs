@@ -190,7 +190,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(crate::seeded::seeded(12))]
 
     /// A projection is the state view at every checkpoint, in whatever batches it gets there.
     #[test]

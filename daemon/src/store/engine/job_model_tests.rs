@@ -284,7 +284,7 @@ fn compare(store: &LoggedStore, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::seeded::seeded(96))]
 
     #[test]
     fn an_outbox_does_what_the_model_does(ops in prop::collection::vec(op(), 1..60)) {

@@ -403,7 +403,7 @@ impl Store for LoggedStore {
         let snapshots = self.shared.snapshots.now();
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         Ok(Box::new(MergedView {
-            sealed: published.sealed.view()?,
+            sealed: published.sealed.view(),
             tail: published.tail.clone(),
             snapshots,
         }))

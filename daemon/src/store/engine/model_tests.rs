@@ -402,7 +402,7 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(crate::seeded::seeded(128))]
 
     #[test]
     fn a_store_does_what_the_model_does(ops in prop::collection::vec(op(), 1..50)) {

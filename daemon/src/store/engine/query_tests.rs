@@ -106,7 +106,7 @@ fn wanted(filter: &LogFilter, event: &Event) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::seeded::seeded(96))]
 
     /// Any filter, either direction, from anywhere, in pages of any size under any budget: exactly the events that it is
     /// about, each once, in order, and every page within its bounds.

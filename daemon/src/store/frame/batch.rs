@@ -11,7 +11,7 @@ use whodunit_core::json::Json;
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::time::Timestamp;
 
-use super::bytes::{Read, Reader, Writer};
+use crate::store::bytes::{Read, Reader, Writer};
 use crate::store::write::{Batch, JobWrite, KeyWrite, Placed, StreamWrite};
 use crate::store::{Job, KeyHold, StreamInfo, StreamLabel};
 
@@ -100,7 +100,7 @@ fn read_event(
     let behind = from.i64()?;
     let effective_at = recorded_at.plus_micros(behind);
     if recorded_at.as_micros().checked_add(behind) != Some(effective_at.as_micros()) {
-        return Err("an effective time is outside the years 1 to 9999".to_owned());
+        return Err("an effective time is outside the years 1 to 9999".into());
     }
     let event = Event {
         position,
@@ -204,7 +204,7 @@ fn read_stream(from: &mut Reader<'_>, last: Option<&Placed>) -> Read<StreamWrite
                     reason.map(str::to_owned),
                 )
             }
-            other => return Err(format!("a stream's record of kind {other} is unknown")),
+            other => return Err(format!("a stream's record of kind {other} is unknown").into()),
         };
     let info = StreamInfo {
         stream,
@@ -304,7 +304,7 @@ fn read_decision(from: &mut Reader<'_>) -> Read<Decision> {
                 rule: from.owned()?,
                 message: from.owned()?,
             },
-            other => return Err(format!("an outcome of kind {other} is unknown")),
+            other => return Err(format!("an outcome of kind {other} is unknown").into()),
         },
     })
 }
@@ -330,7 +330,7 @@ fn read_job(from: &mut Reader<'_>) -> Read<JobWrite> {
             let after = read_moving(from, before.clone())?;
             JobWrite::Changed { before, after }
         }
-        other => return Err(format!("a change of a job of kind {other} is unknown")),
+        other => return Err(format!("a change of a job of kind {other} is unknown").into()),
     })
 }
 
@@ -401,5 +401,5 @@ fn status_of(code: u8) -> Read<JobStatus> {
     JobStatus::ALL
         .into_iter()
         .find(|status| status_code(*status) == code)
-        .ok_or_else(|| format!("status {code} of a job is unknown"))
+        .ok_or_else(|| format!("status {code} of a job is unknown").into())
 }

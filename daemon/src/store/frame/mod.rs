@@ -4,15 +4,14 @@
 //! was committed, on top of what it was committed on.
 
 mod batch;
-mod bytes;
 #[cfg(test)]
 pub(super) mod samples;
 #[cfg(test)]
 mod tests;
 
-use self::bytes::{Read, Reader};
 use crate::store::StoreError;
-use crate::store::chain::{CHAIN_BYTES, Chain};
+use crate::store::bytes::{Malformed, Read, Reader};
+use crate::store::chain::Chain;
 use crate::store::write::Batch;
 
 /// First byte of a frame's payload: the version of its encoding.
@@ -42,15 +41,15 @@ pub(crate) fn decode(
     bytes: &[u8],
     chain: &mut Chain,
 ) -> Result<Vec<Batch>, StoreError> {
-    let damaged = |detail| StoreError::Damaged {
+    let damaged = |Malformed(detail)| StoreError::Damaged {
         place: format!("frame {number} of the write-ahead log"),
-        detail,
+        detail: detail.into_owned(),
     };
     let (batches, said) = read(bytes).map_err(damaged)?;
     let after = batches.iter().fold(*chain, Chain::after);
     if after != said {
         let detail = "its chain value is not that of what it holds and what stands before it";
-        return Err(damaged(detail.to_owned()));
+        return Err(damaged(detail.into()));
     }
     *chain = after;
     Ok(batches)
@@ -60,18 +59,17 @@ fn read(bytes: &[u8]) -> Read<(Vec<Batch>, Chain)> {
     let mut from = Reader(bytes);
     let version = from.byte()?;
     if version != VERSION {
-        return Err(format!("its version {version} is unknown"));
+        return Err(format!("its version {version} is unknown").into());
     }
     let mut batches = Vec::new();
     loop {
         match from.byte()? {
             0 => break,
             1 => batches.push(batch::read(&mut from)?),
-            other => return Err(format!("an entry of kind {other} is unknown")),
+            other => return Err(format!("an entry of kind {other} is unknown").into()),
         }
     }
-    let chain = *from.0.first_chunk().ok_or("it ends too early")?;
-    from.0 = from.0.get(CHAIN_BYTES..).unwrap_or_default();
+    let chain = from.array()?;
     from.end()?;
     Ok((batches, Chain(chain)))
 }

@@ -95,7 +95,7 @@ impl WriteTables<'_> {
         self.by_time.insert((day(micros), position), micros)
     }
 
-    fn write_key(&mut self, write: &KeyWrite) -> StoreResult<()> {
+    pub(super) fn write_key(&mut self, write: &KeyWrite) -> StoreResult<()> {
         let KeyWrite { key, hold } = write;
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let until = hold.until.map_or(0, |until| until.0);
@@ -126,7 +126,7 @@ impl WriteTables<'_> {
             .insert((decision.stream.as_str(), sequence), rejected)
     }
 
-    fn write_job(&mut self, write: &JobWrite) -> StoreResult<()> {
+    pub(super) fn write_job(&mut self, write: &JobWrite) -> StoreResult<()> {
         match write {
             JobWrite::Made(job) => {
                 self.jobs_by_stream

@@ -14,7 +14,6 @@ use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
 use super::file::File;
-use super::view::RedbView;
 use crate::store::engine::SealedView;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
@@ -24,13 +23,13 @@ use crate::store::{
 };
 
 /// A view, and the file whose damage its errors name.
-pub(crate) struct GuardedView {
-    view: RedbView,
+pub(crate) struct GuardedView<V> {
+    view: V,
     file: Arc<File>,
 }
 
-impl GuardedView {
-    pub(super) fn new(view: RedbView, file: Arc<File>) -> Self {
+impl<V> GuardedView<V> {
+    pub(super) fn new(view: V, file: Arc<File>) -> Self {
         Self { view, file }
     }
 }
@@ -38,7 +37,7 @@ impl GuardedView {
 /// A read trait, each of whose reads goes to the view within, guarded.
 macro_rules! guarded {
     ($reads:ident: $(fn $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        impl $reads for GuardedView {$(
+        impl<V: SealedView> $reads for GuardedView<V> {$(
             fn $name(&self, $($arg: $kind),*) -> Result<$answer, StoreError> {
                 self.file.guarded(|| self.view.$name($($arg),*))
             }
@@ -46,13 +45,13 @@ macro_rules! guarded {
     };
 }
 
-impl Stoppable for GuardedView {
+impl<V: SealedView> Stoppable for GuardedView<V> {
     fn stop(&self) -> &Stop {
         self.view.stop()
     }
 }
 
-impl View for GuardedView {
+impl<V: SealedView> View for GuardedView<V> {
     fn head(&self) -> Head {
         self.view.head()
     }

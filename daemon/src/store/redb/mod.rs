@@ -13,6 +13,7 @@ pub(crate) mod opening;
 mod place;
 mod record;
 pub(crate) mod sealed;
+mod segments;
 mod tables;
 mod view;
 

@@ -14,15 +14,17 @@ use redb::{
 
 use super::engine;
 use super::tables::{
-    BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, COMMAND_IDS, DECISIONS,
-    EVENT_IDS, EVENTS, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT, JOBS_BY_HANDLER,
-    JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, SNAPSHOTS, STREAM_DECISIONS, STREAM_EVENTS,
-    STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, COMMAND_HASHES,
+    COMMAND_IDS, DECISIONS, EVENT_HASHES, EVENT_IDS, EVENTS, Hold, HoldKey, JOB_COUNTS, JOBS,
+    JOBS_BY_EVENT, JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
+    SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
+    STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
 };
 use crate::store::StoreError;
 
 type Text = &'static str;
 type Bytes = &'static [u8];
+type IdHash = &'static [u8; 11];
 
 /// A transaction that tables are opened in.
 pub(super) trait Transaction: Clone {
@@ -196,6 +198,14 @@ pub(super) type WriteTables<'t> = OpenTables<&'t WriteTransaction>;
 open_tables! {
     events: u64 => Bytes, EVENTS, "the events";
     decisions: u64 => Bytes, DECISIONS, "the decisions";
+    segments: u64 => Bytes, SEGMENTS, "the segments";
+    segment_chunks: (u64, u64) => Bytes, SEGMENT_CHUNKS, "the parts of the segments";
+    segments_by_position: (u64, u64) => (), SEGMENTS_BY_POSITION, "the positions of the segments";
+    segments_by_decision: (u64, u64) => (), SEGMENTS_BY_DECISION, "the decisions of the segments";
+    runs: (u64, u64) => Bytes, RUNS, "the runs of the streams";
+    event_hashes: IdHash => (), EVENT_HASHES, "the hashes of event ids";
+    command_hashes: IdHash => (), COMMAND_HASHES, "the hashes of command ids";
+    rejections: u64 => u64, REJECTIONS, "the rejections";
     stream_numbers: Text => u64, STREAM_NUMBERS, "the numbers of the streams";
     streams: u64 => Bytes, STREAMS, "the streams";
     stream_events: (u64, u64) => (u64, i64), STREAM_EVENTS, "the index of the streams' events";

@@ -12,15 +12,15 @@ use super::file::{File, label_redacted_copy};
 use super::guarded_view::GuardedView;
 use super::open_tables::OpenTables;
 use super::opening::{self, Found, NewStore};
-use super::view::RedbView;
+use super::segments::{Parts, SegmentLookup, SegmentView, head, seal};
 use super::{RESERVE_NAME, engine, place as watch, tables};
 use crate::store::chain::Chain;
 use crate::store::disk::head::LogEnd;
 use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::wal::Place;
-use crate::store::write::{Batch, JobLookup, WriteTxn};
-use crate::store::{Head, ReadOnly, Snapshot, StoreError, View};
+use crate::store::write::{Batch, JobLookup};
+use crate::store::{Head, ReadOnly, Snapshot, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -72,8 +72,12 @@ impl Mark {
 /// The file.
 pub(crate) struct SealedFile {
     file: Arc<File>,
+    parts: Arc<Parts>,
     durability: Durability,
 }
+
+/// Bytes of parts of segments that are kept in memory.
+const PARTS_BYTES: usize = 64 << 20;
 
 impl SealedFile {
     /// Opens the file of a data directory, making both where they are absent. `replay` is given the file, its store, and up
@@ -106,6 +110,7 @@ impl SealedFile {
             let place = watch::Place::new(Arc::clone(on), path, identity, reserve);
             let sealed = Self {
                 file: Arc::new(File::new(database, pages, place)?),
+                parts: Arc::new(Parts::new(store, PARTS_BYTES)),
                 durability: if durable {
                     Durability::Immediate
                 } else {
@@ -156,7 +161,7 @@ impl SealedFile {
     pub(crate) fn read(&self) -> StoreResult<SealedRead> {
         self.file.with(|database| {
             let txn = database.begin_read().map_err(engine(READING))?;
-            SealedRead::new(Arc::clone(&self.file), Arc::new(txn))
+            SealedRead::new(&self.file, &self.parts, Arc::new(txn))
         })
     }
 
@@ -173,19 +178,23 @@ impl SealedFile {
             .with(|database| database.begin_write().map_err(engine(doing)))?;
         txn.set_quick_repair(true);
         txn.set_durability(self.durability).map_err(engine(doing))?;
+        if let Some(mark) = mark {
+            let before = {
+                let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+                let before = meta.insert(SEALED, mark.encode().as_slice());
+                let before = before.map_err(engine(doing))?;
+                before.map(|before| decode(before.value())).transpose()?
+            };
+            let before = before.map_or(Chain::START, |before| before.chain);
+            let batches: Vec<&Batch> = batches.into_iter().collect();
+            let mut tables = OpenTables::new(&&txn);
+            seal(&mut tables, &self.parts, &batches, (before, mark.chain))?;
+        }
         {
             let mut tables = OpenTables::new(&&txn);
-            for batch in batches {
-                tables.apply(batch)?;
-            }
             for snapshot in snapshots {
                 tables.save_snapshot(snapshot)?;
             }
-        }
-        if let Some(mark) = mark {
-            let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
-            meta.insert(SEALED, mark.encode().as_slice())
-                .map_err(engine(doing))?;
         }
         txn.commit().map_err(engine(doing))
     }
@@ -225,12 +234,14 @@ fn mark(database: &Database) -> StoreResult<Option<Mark>> {
     let txn = database.begin_read().map_err(engine(READING))?;
     let meta = txn.open_table(tables::META).map_err(engine(READING))?;
     let mark = meta.get(SEALED).map_err(engine(READING))?;
-    let damaged = || StoreError::Damaged {
+    mark.map(|mark| decode(mark.value())).transpose()
+}
+
+fn decode(mark: &[u8]) -> StoreResult<Mark> {
+    Mark::decode(mark).ok_or_else(|| StoreError::Damaged {
         place: "the store's file".to_owned(),
         detail: "its mark does not decode".to_owned(),
-    };
-    mark.map(|mark| Mark::decode(mark.value()).ok_or_else(damaged))
-        .transpose()
+    })
 }
 
 const READING: &str = "reading what is sealed";
@@ -238,14 +249,20 @@ const READING: &str = "reading what is sealed";
 /// The file at one moment.
 pub(crate) struct SealedRead {
     file: Arc<File>,
+    parts: Arc<Parts>,
     txn: Arc<ReadTransaction>,
     head: Head,
 }
 
 impl SealedRead {
-    fn new(file: Arc<File>, txn: Arc<ReadTransaction>) -> StoreResult<Self> {
-        let head = RedbView::of(Arc::clone(&txn))?.head();
-        Ok(Self { file, txn, head })
+    fn new(file: &Arc<File>, parts: &Arc<Parts>, txn: Arc<ReadTransaction>) -> StoreResult<Self> {
+        let head = head(&OpenTables::new(&txn), parts)?;
+        Ok(Self {
+            file: Arc::clone(file),
+            parts: Arc::clone(parts),
+            txn,
+            head,
+        })
     }
 
     /// Up to where the log is in it.
@@ -254,14 +271,15 @@ impl SealedRead {
     }
 
     /// A view of it.
-    pub(crate) fn view(&self) -> StoreResult<GuardedView> {
-        let view = self.file.guarded(|| RedbView::of(Arc::clone(&self.txn)))?;
-        Ok(GuardedView::new(view, Arc::clone(&self.file)))
+    pub(crate) fn view(&self) -> GuardedView<SegmentView> {
+        let view = SegmentView::new(Arc::clone(&self.txn), Arc::clone(&self.parts), self.head);
+        GuardedView::new(view, Arc::clone(&self.file))
     }
 
     /// Its records, for planning.
     pub(crate) fn lookup(&self) -> Box<dyn JobLookup + Send> {
-        Box::new(OpenTables::new(&self.txn))
+        let parts = Arc::clone(&self.parts);
+        Box::new(SegmentLookup::new(&self.txn, parts, self.head))
     }
 
     /// How many streams and snapshots there are.

@@ -21,6 +21,28 @@ pub(super) const STREAM_NUMBERS: TableDefinition<'static, &str, u64> =
     TableDefinition::new("stream_numbers");
 /// Stream number → stream record.
 pub(super) const STREAMS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("streams");
+/// Segment number, from 1 → the frame of its manifest.
+pub(super) const SEGMENTS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("segments");
+/// (Segment number, chunk) → bytes of its other parts.
+pub(super) const SEGMENT_CHUNKS: TableDefinition<'static, (u64, u64), &[u8]> =
+    TableDefinition::new("segment_chunks");
+/// (First position, segment number).
+pub(super) const SEGMENTS_BY_POSITION: TableDefinition<'static, (u64, u64), ()> =
+    TableDefinition::new("segments_by_position");
+/// (First sequence, segment number).
+pub(super) const SEGMENTS_BY_DECISION: TableDefinition<'static, (u64, u64), ()> =
+    TableDefinition::new("segments_by_decision");
+/// (Stream number, first revision) → runs of a stream.
+pub(super) const RUNS: TableDefinition<'static, (u64, u64), &[u8]> = TableDefinition::new("runs");
+/// Hash of an event id and position.
+pub(super) const EVENT_HASHES: TableDefinition<'static, &[u8; 11], ()> =
+    TableDefinition::new("event_hashes");
+/// Hash of a command id and sequence of its decision.
+pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 11], ()> =
+    TableDefinition::new("command_hashes");
+/// Sequence of a rejection → the furthest place of any up to it.
+pub(super) const REJECTIONS: TableDefinition<'static, u64, u64> =
+    TableDefinition::new("rejections");
 /// (Stream number, revision) → (position, effective time in microseconds).
 pub(super) const STREAM_EVENTS: TableDefinition<'static, (u64, u64), (u64, i64)> =
     TableDefinition::new("stream_events");
@@ -120,6 +142,14 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(DECISIONS)?;
     txn.open_table(STREAM_NUMBERS)?;
     txn.open_table(STREAMS)?;
+    txn.open_table(SEGMENTS)?;
+    txn.open_table(SEGMENT_CHUNKS)?;
+    txn.open_table(SEGMENTS_BY_POSITION)?;
+    txn.open_table(SEGMENTS_BY_DECISION)?;
+    txn.open_table(RUNS)?;
+    txn.open_table(EVENT_HASHES)?;
+    txn.open_table(COMMAND_HASHES)?;
+    txn.open_table(REJECTIONS)?;
     txn.open_table(STREAM_EVENTS)?;
     txn.open_table(LATE_EVENTS)?;
     txn.open_table(STREAMS_BY_LAST)?;

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 
 use whodunit_core::command::Outcome;
-use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::Revision;
-use whodunit_core::same::{same_optional, same_text};
 
 use super::Checked;
 use super::lookup::{Lookup, named_decision, named_event, recorded_event};
@@ -74,7 +72,7 @@ pub(super) fn repeated_events(
             let event = named_event(lookup, position)?;
             // A new command cannot have led to old events: its decision would be lost in a repetition.
             let decided = append.decision.is_some();
-            if decided || event.stream != append.stream || !same_fact(new, &event) {
+            if decided || event.stream != append.stream || !new.is_repeated_by(&event) {
                 return Err(AppendError::EventIdConflict {
                     event_id: event_id.to_owned(),
                     position: event.position,
@@ -105,17 +103,4 @@ pub(super) fn repeated_events(
         repeated: true,
         clock_back: 0,
     }))
-}
-
-/// Whether an event on record says what this fact says, as far as its author said anything.
-fn same_fact(new: &NewEvent, event: &Event) -> bool {
-    new.event_type == event.event_type
-        && same_text(&new.data, &event.data)
-        && same_optional(new.metadata.as_ref(), event.metadata.as_ref())
-        && new.schema_version.unwrap_or(1) == event.schema_version
-        && new.recorded_at.is_none_or(|at| at == event.recorded_at)
-        && new.actor == event.actor
-        && new.reason == event.reason
-        && new.correlation_id == event.correlation_id
-        && new.causation_id == event.causation_id
 }

@@ -22,7 +22,7 @@ pub(crate) fn plan_restore(
     let mut decision = decision.clone();
     if let Some(sequence) = lookup.sequence_of(&decision.command_id)? {
         let recorded = named_decision(lookup, sequence)?;
-        return if same_decision(decision.clone(), &recorded) {
+        return if decision.is_repeated_by(&recorded) {
             Ok(None)
         } else {
             Err(AppendError::CommandIdConflict {
@@ -150,25 +150,4 @@ fn after(
     }
     (restored.base_revision, restored.base_position) = (base_revision, base_position);
     Ok(())
-}
-
-/// Whether two decisions say the same. Their places may differ in another store; what was decided may not.
-fn same_decision(mut restored: Decision, recorded: &Decision) -> bool {
-    restored.sequence = recorded.sequence;
-    restored.base_position = recorded.base_position;
-    restored.base_revision = recorded.base_revision;
-    if let (
-        Outcome::Accepted {
-            revision, position, ..
-        },
-        Outcome::Accepted {
-            revision: r,
-            position: p,
-            ..
-        },
-    ) = (&mut restored.result, &recorded.result)
-    {
-        (*revision, *position) = (*r, *p);
-    }
-    restored == *recorded
 }

@@ -9,7 +9,7 @@ mod density;
 mod events;
 mod jobs;
 mod keys;
-mod recent;
+pub(super) mod recent;
 mod sealed;
 mod snapshots;
 mod streams;
@@ -25,6 +25,7 @@ pub(crate) use self::candidates::passes;
 pub(crate) use self::density::bucket;
 pub(super) use self::keys::hold_of;
 pub(crate) use self::streams::stream_passes;
+pub(super) use self::times::late_events;
 use super::open_tables::OpenTables;
 use crate::store::write::Lookup;
 use crate::store::{Direction, Head, Stoppable, StoreError, View};
@@ -34,21 +35,26 @@ type StoreResult<T> = Result<T, StoreError>;
 /// A read view of the file.
 pub(crate) struct RedbView {
     txn: Arc<ReadTransaction>,
-    tables: OpenTables<Arc<ReadTransaction>>,
-    head: Head,
+    pub(super) tables: OpenTables<Arc<ReadTransaction>>,
+    pub(super) head: Head,
     stop: Stop,
 }
 
 impl RedbView {
     /// A view of what a transaction sees.
     pub(super) fn of(txn: Arc<ReadTransaction>) -> StoreResult<Self> {
-        let tables = OpenTables::new(&txn);
-        Ok(Self {
-            head: tables.head()?,
+        let head = OpenTables::new(&txn).head()?;
+        Ok(Self::with_head(txn, head))
+    }
+
+    /// A view of what a transaction sees, whose log ends there.
+    pub(super) fn with_head(txn: Arc<ReadTransaction>, head: Head) -> Self {
+        Self {
+            tables: OpenTables::new(&txn),
+            head,
             stop: Stop::new(),
             txn,
-            tables,
-        })
+        }
     }
 
     /// Hands the position of a stream's events of a range of revisions to `each` until it breaks off.

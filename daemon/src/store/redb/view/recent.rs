@@ -12,8 +12,12 @@ use crate::store::{StoreError, StreamCursor, StreamFilter, StreamPage};
 /// A stream's number and the position that it is listed at.
 type Listed = (u64, u64);
 
-pub(super) fn streams(
+/// Finds the position of a revision of the stream of a number.
+pub(in crate::store::redb) type PositionOf<'a> = dyn Fn(u64, u64) -> StoreResult<Option<u64>> + 'a;
+
+pub(in crate::store::redb) fn streams(
     view: &RedbView,
+    position_of: &PositionOf<'_>,
     filter: &StreamFilter,
     after: Option<&StreamCursor>,
     limit: usize,
@@ -24,7 +28,7 @@ pub(super) fn streams(
         Some(StreamCursor::BeforePosition { before, head }) => (before.0, head.0),
         _ => (now.saturating_add(1), now),
     };
-    let mut moved = moved(view, head, before)?;
+    let mut moved = moved(view, position_of, head, before)?;
     let by_last = &view.tables.streams_by_last;
     let still = by_last.range(..before.min(head.saturating_add(1)))?.rev();
     let mut still = still.map(|entry| -> StoreResult<Listed> {
@@ -64,9 +68,13 @@ pub(super) fn streams(
 }
 
 /// The streams that have grown beyond a head and were listed before a position at that head, the last to be listed first.
-fn moved(view: &RedbView, head: u64, before: u64) -> StoreResult<Vec<Listed>> {
+fn moved(
+    view: &RedbView,
+    position_of: &PositionOf<'_>,
+    head: u64,
+    before: u64,
+) -> StoreResult<Vec<Listed>> {
     let by_last = &view.tables.streams_by_last;
-    let events = &view.tables.stream_events;
     let mut moved = Vec::new();
     let after_head = head.saturating_add(1);
     for (looked_at, entry) in (0..).zip(by_last.range(after_head..)?) {
@@ -79,8 +87,7 @@ fn moved(view: &RedbView, head: u64, before: u64) -> StoreResult<Vec<Listed>> {
         let mut at = None;
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            let entry = events.get((number, middle))?;
-            match entry.map(|entry| entry.value().0) {
+            match position_of(number, middle)? {
                 Some(position) if position <= head => (low, at) = (middle, Some(position)),
                 _ => high = middle - 1,
             }

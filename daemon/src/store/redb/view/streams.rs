@@ -25,7 +25,12 @@ impl ReadStreams for RedbView {
         match order {
             StreamOrder::Name => self.streams_by_name(filter, after, limit, budget),
             StreamOrder::Recent => {
-                super::recent::streams(self, filter, after.as_ref(), limit, budget)
+                let events = &self.tables.stream_events;
+                let position_of = |number: u64, revision: u64| {
+                    let entry = events.get((number, revision))?;
+                    Ok(entry.map(|entry| entry.value().0))
+                };
+                super::recent::streams(self, &position_of, filter, after.as_ref(), limit, budget)
             }
         }
     }

@@ -66,37 +66,48 @@ impl ReadTimes for RedbView {
         limit: usize,
         budget: u64,
     ) -> StoreResult<LateEvents> {
-        let mut found = LateEvents::default();
-        let Some(number) = self.tables.number(stream)? else {
-            return Ok(found);
-        };
-        if range.after >= range.to {
-            return Ok(found);
-        }
-        let (from, to) = (range.after.next().0, range.to.0);
-        let entries = self
-            .tables
-            .late_events
-            .range((number, from)..=(number, to))?;
-        for (looked_at, entry) in (0..).zip(entries) {
-            self.stop.check()?;
-            let (key, recorded_at) = entry?;
-            if looked_at >= budget {
-                found.unseen_from = Some(Revision(key.value().1));
-                break;
-            }
-            let recorded_at = Timestamp::from_micros(recorded_at.value());
-            if range.recorded_by.is_none_or(|at| recorded_at <= at) {
-                found.count += 1;
-                if found.revisions.len() < limit {
-                    found.revisions.push(Revision(key.value().1));
-                }
-            }
-        }
-        Ok(found)
+        late_events(self, stream, range, limit, budget)
     }
 
     fn density(&self, stream: Option<&StreamName>, buckets: usize) -> StoreResult<Density> {
         super::density::density(self, stream, buckets)
     }
+}
+
+/// Reads the index of late events.
+pub(in crate::store::redb) fn late_events(
+    view: &RedbView,
+    stream: &StreamName,
+    range: LateRange,
+    limit: usize,
+    budget: u64,
+) -> StoreResult<LateEvents> {
+    let mut found = LateEvents::default();
+    let Some(number) = view.tables.number(stream)? else {
+        return Ok(found);
+    };
+    if range.after >= range.to {
+        return Ok(found);
+    }
+    let (from, to) = (range.after.next().0, range.to.0);
+    let entries = view
+        .tables
+        .late_events
+        .range((number, from)..=(number, to))?;
+    for (looked_at, entry) in (0..).zip(entries) {
+        view.stop.check()?;
+        let (key, recorded_at) = entry?;
+        if looked_at >= budget {
+            found.unseen_from = Some(Revision(key.value().1));
+            break;
+        }
+        let recorded_at = Timestamp::from_micros(recorded_at.value());
+        if range.recorded_by.is_none_or(|at| recorded_at <= at) {
+            found.count += 1;
+            if found.revisions.len() < limit {
+                found.revisions.push(Revision(key.value().1));
+            }
+        }
+    }
+    Ok(found)
 }

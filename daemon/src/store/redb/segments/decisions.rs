@@ -1,0 +1,137 @@
+//! Reading the decisions of segments.
+
+use std::ops::ControlFlow;
+
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::ids::Position;
+
+use super::super::record::Rejections;
+use super::view::SegmentView;
+use crate::store::write::missing;
+use crate::store::{
+    DecisionFilter, DecisionPage, Direction, ReadDecisions, Stoppable as _, StoreError,
+};
+
+type StoreResult<T> = Result<T, StoreError>;
+
+impl SegmentView {
+    fn recorded(&self, sequence: u64) -> StoreResult<Decision> {
+        let decision = self.records().decision(sequence)?;
+        decision.ok_or_else(|| missing(format!("decision {sequence}")))
+    }
+
+    /// The rejections up to a decision.
+    pub(super) fn rejections(&self, sequence: u64) -> StoreResult<Rejections> {
+        let mut entries = self.base.tables.rejections.range(..=sequence)?;
+        let Some(entry) = entries.next_back() else {
+            return Ok(Rejections::default());
+        };
+        let (last, furthest) = entry?;
+        Ok(Rejections {
+            furthest: Position(furthest.value()),
+            last: last.value(),
+        })
+    }
+
+    /// Hands the sequences in a range of those that may pass a filter to `each`, until it breaks off.
+    fn each_sequence(
+        &self,
+        filter: &DecisionFilter,
+        (low, high): (u64, u64),
+        direction: Direction,
+        each: &mut dyn FnMut(u64) -> StoreResult<ControlFlow<()>>,
+    ) -> StoreResult<()> {
+        type Sequences<'a> = Box<dyn DoubleEndedIterator<Item = StoreResult<Option<u64>>> + 'a>;
+        let tables = &self.base.tables;
+        if low > high {
+            return Ok(());
+        }
+        let mut sequences: Sequences<'_> = match (&filter.stream, filter.rejected) {
+            (Some(stream), wanted) => {
+                let name = stream.as_str();
+                let entries = tables.stream_decisions.range((name, low)..=(name, high))?;
+                Box::new(entries.map(move |entry| {
+                    let (key, rejected) = entry?;
+                    let is_wanted = wanted.is_none_or(|wanted| wanted == rejected.value());
+                    Ok(is_wanted.then(|| key.value().1))
+                }))
+            }
+            (None, Some(true)) => {
+                let entries = tables.rejections.range(low..=high)?;
+                Box::new(entries.map(|entry| Ok(Some(entry?.0.value()))))
+            }
+            (None, _) => Box::new((low..=high).map(|sequence| Ok(Some(sequence)))),
+        };
+        while let Some(sequence) = match direction {
+            Direction::Forward => sequences.next(),
+            Direction::Backward => sequences.next_back(),
+        } {
+            self.stop().check()?;
+            if let Some(sequence) = sequence?
+                && each(sequence)?.is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadDecisions for SegmentView {
+    fn decisions(
+        &self,
+        filter: &DecisionFilter,
+        from: Option<u64>,
+        direction: Direction,
+        limit: usize,
+    ) -> StoreResult<DecisionPage> {
+        let last = self.base.head.decision;
+        let range = match direction {
+            Direction::Forward => (from.unwrap_or(1).max(1), last),
+            Direction::Backward => (1, from.unwrap_or(last).min(last)),
+        };
+        let mut page = DecisionPage::default();
+        self.each_sequence(filter, range, direction, &mut |sequence| {
+            if page.decisions.len() >= limit {
+                page.next = Some(sequence);
+                return Ok(ControlFlow::Break(()));
+            }
+            let decision = self.recorded(sequence)?;
+            let is_rejected = matches!(decision.result, Outcome::Rejected { .. });
+            let stream = filter.stream.as_ref();
+            if filter.rejected.is_none_or(|wanted| wanted == is_rejected)
+                && stream.is_none_or(|stream| *stream == decision.stream)
+            {
+                page.decisions.push(decision);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(page)
+    }
+
+    fn decision(&self, sequence: u64) -> StoreResult<Option<Decision>> {
+        self.records().decision(sequence)
+    }
+
+    fn decision_by_command(&self, command_id: &str) -> StoreResult<Option<Decision>> {
+        let sequence = self.records().sequence_of(command_id)?;
+        sequence.map(|sequence| self.recorded(sequence)).transpose()
+    }
+
+    fn rejection_before(&self, position: Position) -> StoreResult<u64> {
+        // A restored rejection may stand before others of a lower sequence; the furthest place so far never goes back.
+        let (mut low, mut high) = (0, self.base.head.decision);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.rejections(middle)?.all_before(position) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        if low == 0 || low == self.base.head.decision {
+            return Ok(low);
+        }
+        Ok(self.rejections(low)?.last)
+    }
+}

@@ -1,0 +1,53 @@
+//! The sealed records of a log: segments in the tables of a file, and what is read of them.
+//!
+//! Owns how a segment is kept in tables, how a record is found in one, and that what is found is what was asked for: a block is
+//! checked against the manifest, a record against the place or the id that led to it. Tables beside the segments hold what
+//! belongs to the whole log: streams, unique keys, jobs, ids by their hashes. What a segment's bytes mean is `store/segment`'s.
+
+mod decisions;
+mod log;
+mod lookup;
+mod parts;
+mod records;
+mod runs;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod times;
+mod view;
+
+pub(super) use self::lookup::SegmentLookup;
+pub(super) use self::parts::Parts;
+pub(super) use self::records::head;
+pub(super) use self::seal::seal;
+pub(super) use self::view::SegmentView;
+
+/// Bytes of a segment that are kept together: with its key it fills eight pages of the engine.
+const CHUNK_BYTES: usize = 32 * 1024 - 64;
+
+/// A hash of an id, and the position or sequence that it leads to.
+pub(super) type HashKey = [u8; 11];
+
+/// Bytes of the hash in a [`HashKey`]; the others are the number.
+const HASH_BYTES: usize = 6;
+
+/// The key of an id. The number must be below 2^40.
+fn hash_key(id: &str, number: u64) -> HashKey {
+    let mut key = [0; 11];
+    let hash = xxhash_rust::xxh3::xxh3_64(id.as_bytes()).to_be_bytes();
+    let number = number.to_be_bytes();
+    let bytes = hash.iter().take(HASH_BYTES).chain(number.iter().skip(3));
+    for (to, from) in key.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    key
+}
+
+/// The number in a key.
+fn number_of(key: &HashKey) -> u64 {
+    let number = key.iter().skip(HASH_BYTES);
+    number.fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Numbers that fit into a [`HashKey`].
+const NUMBER_MAX: u64 = (1 << 40) - 1;

@@ -1,0 +1,227 @@
+//! What is kept of each event by position: enough to find events without reading blocks.
+//!
+//! Owns these columns: where the event stands in the order of the blocks, when it was recorded, its type, actor and category, and
+//! two bytes of a hash of its correlation id. A filter over these is answered from here; the event itself then confirms it.
+
+use whodunit_core::event::Event;
+use whodunit_core::time::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::columns::{ColumnsReader, ColumnsWriter, Span, Texts, Words};
+use crate::store::bytes::{Malformed, Read};
+
+/// Encodes what is kept of events that come in the order of positions, each with its index in the order of the blocks.
+pub(crate) fn encode(events: &[(usize, &Event)]) -> Vec<u8> {
+    let mut out = ColumnsWriter::default();
+    out.size(events.len());
+    for (rank, _) in events {
+        out.size(*rank);
+    }
+    let events = || events.iter().map(|(_, event)| *event);
+    let mut before = 0;
+    for event in events() {
+        out.delta(&mut before, event.recorded_at.as_micros());
+    }
+    let mut words = Words::default();
+    for event in events() {
+        out.word(&mut words, Some(&event.event_type));
+    }
+    let mut words = Words::default();
+    for event in events() {
+        out.word(&mut words, event.actor.as_deref());
+    }
+    let mut words = Words::default();
+    for event in events() {
+        out.word(&mut words, Some(event.stream.category()));
+    }
+    for event in events() {
+        out.raw(&tag(event.correlation_id.as_deref()));
+    }
+    out.finish()
+}
+
+/// Two bytes that say which id it may be: zeros for none, else the low ones of its XXH3-64, with 0 as 1.
+fn tag(id: Option<&str>) -> [u8; 2] {
+    let Some(id) = id else { return [0; 2] };
+    let [low, high, ..] = xxh3_64(id.as_bytes()).to_le_bytes();
+    match [low, high] {
+        [0, 0] => [1, 0],
+        tag => tag,
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    recorded_at: i64,
+    rank: u32,
+    event_type: u32,
+    /// [`NO_ACTOR`] for none.
+    actor: u32,
+    category: u32,
+    correlation: [u8; 2],
+}
+
+const NO_ACTOR: u32 = u32::MAX;
+
+/// A column's words, and the number of each.
+#[derive(Debug, Clone, Default)]
+struct Dictionary(Vec<Span>);
+
+impl Dictionary {
+    fn number(&self, texts: &Texts, word: &str) -> Option<u32> {
+        let index = self.0.iter().position(|span| texts.get(*span) == word)?;
+        u32::try_from(index).ok()
+    }
+}
+
+/// What is kept of the events of a segment by position.
+#[derive(Debug, Clone)]
+pub(crate) struct Positions {
+    rows: Vec<Row>,
+    types: Dictionary,
+    actors: Dictionary,
+    categories: Dictionary,
+    texts: Texts,
+}
+
+/// What is asked of the columns. Everything given must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Exactly this event type.
+    pub(crate) event_type: Option<&'a str>,
+    /// Exactly this actor.
+    pub(crate) actor: Option<&'a str>,
+    /// Exactly this category.
+    pub(crate) category: Option<&'a str>,
+    /// Perhaps this correlation id.
+    pub(crate) correlation_id: Option<&'a str>,
+    /// Recorded at this time or later.
+    pub(crate) since: Option<Timestamp>,
+    /// Recorded at this time or before.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// What is wanted, by the numbers of the words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Test {
+    event_type: Option<u32>,
+    actor: Option<u32>,
+    category: Option<u32>,
+    correlation: Option<[u8; 2]>,
+    since: i64,
+    until: i64,
+}
+
+impl Positions {
+    /// Decodes the columns.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
+        let mut columns = ColumnsReader::new(bytes)?;
+        let count = columns.count()?;
+        let mut rows = Vec::with_capacity(count);
+        for _ in 0..count {
+            let rank = columns.size()?;
+            if rank >= count {
+                return Err("an event stands beyond the last block".into());
+            }
+            rows.push(Row {
+                recorded_at: 0,
+                rank: u32::try_from(rank)
+                    .map_err(|_too_large| Malformed::from("it has too many events"))?,
+                event_type: 0,
+                actor: NO_ACTOR,
+                category: 0,
+                correlation: [0; 2],
+            });
+        }
+        let mut before = 0;
+        for row in &mut rows {
+            row.recorded_at = columns.delta(&mut before)?;
+        }
+        let (mut types, mut actors, mut categories) = (Vec::new(), Vec::new(), Vec::new());
+        for row in &mut rows {
+            row.event_type = numbered(&mut columns, &mut types)?.ok_or("an event has no type")?;
+        }
+        for row in &mut rows {
+            row.actor = numbered(&mut columns, &mut actors)?.unwrap_or(NO_ACTOR);
+        }
+        for row in &mut rows {
+            row.category =
+                numbered(&mut columns, &mut categories)?.ok_or("an event has no category")?;
+        }
+        for row in &mut rows {
+            row.correlation = columns.raw()?;
+        }
+        Ok(Self {
+            rows,
+            types: Dictionary(types),
+            actors: Dictionary(actors),
+            categories: Dictionary(categories),
+            texts: columns.finish()?,
+        })
+    }
+
+    /// How many events they are of.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// About how many bytes they take in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.texts.bytes() + self.rows.len() * size_of::<Row>()
+    }
+
+    /// Where an event stands in the order of the blocks, by its place in the order of positions.
+    pub(crate) fn rank(&self, index: usize) -> Option<usize> {
+        self.rows.get(index).map(|row| row.rank as usize)
+    }
+
+    /// When an event was recorded.
+    pub(crate) fn recorded_at(&self, index: usize) -> Option<Timestamp> {
+        self.rows
+            .get(index)
+            .map(|row| Timestamp::from_micros(row.recorded_at))
+    }
+
+    /// What to look for here; `None` when no event of the segment can be wanted.
+    pub(crate) fn test(&self, wanted: &Wanted<'_>) -> Option<Test> {
+        let number = |words: &Dictionary, word: Option<&str>| match word {
+            None => Some(None),
+            Some(word) => words.number(&self.texts, word).map(Some),
+        };
+        Some(Test {
+            event_type: number(&self.types, wanted.event_type)?,
+            actor: number(&self.actors, wanted.actor)?,
+            category: number(&self.categories, wanted.category)?,
+            correlation: wanted.correlation_id.map(|id| tag(Some(id))),
+            since: wanted.since.map_or(i64::MIN, Timestamp::as_micros),
+            until: wanted.until.map_or(i64::MAX, Timestamp::as_micros),
+        })
+    }
+
+    /// Whether an event passes.
+    pub(crate) fn passes(&self, test: &Test, index: usize) -> bool {
+        self.rows.get(index).is_some_and(|row| {
+            test.event_type
+                .is_none_or(|wanted| row.event_type == wanted)
+                && test.actor.is_none_or(|wanted| row.actor == wanted)
+                && test.category.is_none_or(|wanted| row.category == wanted)
+                && test
+                    .correlation
+                    .is_none_or(|wanted| row.correlation == wanted)
+                && (test.since..=test.until).contains(&row.recorded_at)
+        })
+    }
+}
+
+/// The number of the next word, from 0.
+fn numbered(columns: &mut ColumnsReader<'_>, words: &mut Vec<Span>) -> Read<Option<u32>> {
+    let Some(index) = columns.word_number(words)? else {
+        return Ok(None);
+    };
+    u32::try_from(index)
+        .map(Some)
+        .map_err(|_too_large| Malformed::from("it has too many words"))
+}
