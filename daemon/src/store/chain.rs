@@ -55,7 +55,7 @@ impl Chain {
         for placed in &batch.events {
             self.event(&placed.event);
         }
-        for decision in &batch.decision {
+        if let Some(decision) = &batch.decision {
             self.decision(decision);
         }
         self

@@ -191,7 +191,9 @@ fn a_time_range_bounds_what_is_looked_at_for_a_word() {
     };
     for direction in [Direction::Forward, Direction::Backward] {
         let page = page(&store, &filter, None, direction, (1_000, 1_000));
-        assert_eq!((page.events.len(), page.scanned), (100, 100));
+        assert_eq!(page.events.len(), 100);
+        // And a few stretches of the log that are passed over.
+        assert!(page.scanned <= 110, "{} looked at", page.scanned);
     }
 }
 
@@ -206,12 +208,12 @@ fn words_that_never_meet_use_up_the_budget() {
         event_type: Some("Type1".to_owned()),
         ..LogFilter::default()
     };
-    let first = page(&store, &filter, None, Direction::Forward, (10, 5));
-    assert_eq!((first.events.len(), first.scanned), (0, 5));
+    let first = page(&store, &filter, None, Direction::Forward, (10, 2));
+    assert_eq!((first.events.len(), first.scanned), (0, 2));
     let (mut next, mut pages) = (first.next, 1);
     while let Some(from) = next {
         assert!(pages < 100, "{pages} pages");
-        let page = page(&store, &filter, Some(from), Direction::Forward, (10, 5));
+        let page = page(&store, &filter, Some(from), Direction::Forward, (10, 2));
         assert_eq!(page.events, []);
         (next, pages) = (page.next, pages + 1);
     }

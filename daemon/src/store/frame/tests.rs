@@ -56,10 +56,10 @@ fn a_frame_on_another_ground_is_refused() {
         .iter()
         .find(|batch| !batch.events.is_empty());
     let (bytes, _) = written(&[with_event.unwrap()], Chain::START);
-    let mut other = Chain([1; 32]);
+    let mut other = Chain([1; 64]);
     let refused = decode(4, &bytes, &mut other).unwrap_err();
     assert!(refused.to_string().contains("frame 4"), "{refused}");
-    assert_eq!(other, Chain([1; 32]));
+    assert_eq!(other, Chain([1; 64]));
 }
 
 #[test]

@@ -253,8 +253,10 @@ impl Keeper {
                     self.changed.notify_all();
                     Ok(large)
                 }
+                // Which of the two has the name now is not known: it is made again.
                 Err(error) => {
-                    state.ready = Some(prepared);
+                    state.wanted = self.has_thread;
+                    self.changed.notify_all();
                     Err(NoFile::because(&error))
                 }
             };

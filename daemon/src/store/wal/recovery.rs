@@ -375,6 +375,10 @@ impl Walk {
             synced.map_err(WalError::failed("syncing the log that was read"))?;
         }
         current.settle(&mut self.notes)?;
+        // A process that was killed may not have made the names durable that it gave.
+        folder
+            .sync()
+            .map_err(WalError::failed("syncing the log's folder"))?;
         let mut spare = None;
         for file in self.unused {
             let is_next = file.number() == current.number() + 1;

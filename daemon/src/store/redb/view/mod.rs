@@ -27,7 +27,6 @@ pub(super) use self::keys::hold_of;
 pub(crate) use self::streams::stream_passes;
 pub(super) use self::times::late_events;
 use super::open_tables::OpenTables;
-use crate::store::write::Lookup;
 use crate::store::{Direction, Head, Stoppable, StoreError, View};
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -41,12 +40,6 @@ pub(crate) struct RedbView {
 }
 
 impl RedbView {
-    /// A view of what a transaction sees.
-    pub(super) fn of(txn: Arc<ReadTransaction>) -> StoreResult<Self> {
-        let head = OpenTables::new(&txn).head()?;
-        Ok(Self::with_head(txn, head))
-    }
-
     /// A view of what a transaction sees, whose log ends there.
     pub(super) fn with_head(txn: Arc<ReadTransaction>, head: Head) -> Self {
         Self {
