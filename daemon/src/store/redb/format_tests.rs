@@ -9,7 +9,6 @@ use whodunit_core::ids::StreamName;
 
 use super::*;
 use crate::store::{Append, NewJob, Store};
-use whodunit_core::time::Timestamp;
 
 const PAGE: &str = include_str!("../../../../docs/STORE_FORMAT.md");
 
