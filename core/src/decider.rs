@@ -93,6 +93,10 @@ pub enum PrepareError {
     Failed(String),
 }
 
+/// How a message says what a client can assume about a recorded password. A program that offers that in its own way says so in
+/// its place.
+pub const SAY_PASSWORD_CORRECT: &str = "; say `password_correct`: `true` or `false`";
+
 /// What a what-if assumes about passwords: it never compares one with a recorded hash.
 #[derive(Debug, Default)]
 pub struct Hypothesis {

@@ -78,11 +78,19 @@ impl Daemon {
         Ok(self.take_log())
     }
 
+    /// Sends a signal to it, by its name: `STOP` makes it hang, `CONT` wakes it.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()?;
+        anyhow::ensure!(sent.success(), "SIG{name} could not be sent");
+        Ok(())
+    }
+
     /// Asks it to stop with SIGTERM and waits. Returns how it ended, and its log.
     pub fn stop(mut self) -> Result<(ExitStatus, String)> {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
-        anyhow::ensure!(sent.success(), "SIGTERM could not be sent");
+        self.signal("TERM")?;
         let child = &mut self.child;
         let status = eventually("the daemon to stop", || child.try_wait().ok().flatten());
         Ok((status, self.take_log()))

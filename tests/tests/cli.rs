@@ -252,7 +252,7 @@ async fn a_store_and_an_export_open_as_the_same_log() {
         None,
     );
     let said = nothing.unwrap_err().to_string();
-    assert!(said.contains("holds no store"), "{said}");
+    assert!(said.contains("is not a store"), "{said}");
 }
 
 /// The real `CloudTrail` records, where they are: `WHODUNIT_TEST_DATA`, or beside the repository.

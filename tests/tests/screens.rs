@@ -92,6 +92,40 @@ fn a_terminal_that_goes_away_leaves_nothing_behind() {
     assert_eq!(left(), 0, "the store is gone");
 }
 
+/// A stopped process keeps its connections, so that only its silence tells: the screen says so well before any time limit of a
+/// request, also for what is asked meanwhile, and recovers by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_hangs_is_said_not_to_answer_and_the_screen_recovers_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path()).unwrap();
+    let event =
+        json!({"events": [{"event_type": "OrderPlaced", "actor": "shop", "data": {"total": 3}}]});
+    daemon
+        .post("/v1/streams/order-1/events", &event)
+        .await
+        .unwrap();
+    let mut screen = Screen::open(&["--daemon", daemon.url()], (100, 30)).unwrap();
+    screen.wait_for("order-1");
+    screen.wait_for("● live");
+    daemon.signal("STOP").unwrap();
+    let stopped = std::time::Instant::now();
+    screen.press(ENTER).unwrap();
+    screen.wait_for("`order-1` 2 s");
+    let shown = screen.wait_for("no answer for");
+    let after = stopped.elapsed();
+    // Seven seconds on a machine that has time for it; without a sign of life it would be fifty.
+    assert!(after.as_secs() <= 20, "{after:?}: {shown}");
+    // The wait can be ended meanwhile.
+    screen.press("\u{1b}").unwrap();
+    screen.wait_for("cancelled");
+    daemon.signal("CONT").unwrap();
+    let shown = screen.wait_for("● live");
+    assert!(!shown.contains("no answer"), "{shown}");
+    screen.wait_for("OrderPlaced");
+    screen.press("qq").unwrap();
+    assert_eq!(screen.exit_code(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_leaves_a_stale_screen_that_recovers() {
     let folder = tempfile::tempdir().unwrap();

@@ -172,6 +172,8 @@ impl Turn {
     /// Takes a message and does what it leads to.
     fn take(&mut self, model: &mut Model, runtime: &mut Runtime, message: Msg) {
         self.resized |= matches!(message, Msg::Resized { .. });
+        // What is asked for now is waited for from now on.
+        model.app.now = now();
         for effect in update(model, message) {
             match effect {
                 Effect::Quit => self.quit = true,

@@ -49,6 +49,15 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do.
     pub(crate) hint: Option<String>,
-    /// Whether the daemon could not be reached at all.
-    pub(crate) unreachable: bool,
+    /// Set when the daemon did not say anything.
+    pub(crate) no_answer: Option<NoAnswer>,
+}
+
+/// How it came that nothing was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// There is no connection.
+    Unreachable,
+    /// There is one, and nothing came over it in time.
+    TimedOut,
 }

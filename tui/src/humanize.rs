@@ -3,10 +3,11 @@
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
 use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
-
 use whodunit_core::api::warning::Warning;
+use whodunit_core::api::what_if::WhatIfStep;
+use whodunit_core::decider::SAY_PASSWORD_CORRECT;
 
-use crate::text::{number, safe};
+use crate::text::{counted, number, safe};
 
 /// A warning as a sentence that names its revisions.
 pub(crate) fn warning(warning: &Warning) -> String {
@@ -16,6 +17,12 @@ pub(crate) fn warning(warning: &Warning) -> String {
         [one] => format!("{} (revision {one})", warning.detail),
         all => format!("{} (revisions {})", warning.detail, all.join(", ")),
     }
+}
+
+/// What the daemon says of a step, without how a client of its API would answer: each surface says that in its own way.
+pub(crate) fn message(step: &WhatIfStep) -> Option<String> {
+    let message = step.message.as_deref()?;
+    Some(message.replace(SAY_PASSWORD_CORRECT, ""))
 }
 
 /// What keeps a projection from going on; what did, and does no more, is said to be the last.
@@ -40,7 +47,7 @@ pub(crate) fn sentence(run: &RunOut) -> String {
         parts.push(format!("{} left", duration(seconds)));
     }
     if run.jobs > 0 {
-        parts.push(format!("{} jobs", number(run.jobs)));
+        parts.push(counted(run.jobs, "job"));
     }
     parts.join("  ")
 }

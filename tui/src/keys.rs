@@ -76,6 +76,7 @@ pub(crate) enum Action {
     InsertEvent,
     Remove,
     ToggleRefold,
+    Password,
     BaseEarlier,
     BaseLater,
     Undo,

@@ -3,7 +3,7 @@
 use whodunit_core::time::Timestamp;
 
 use crate::client::LiveMessage;
-use crate::effect::{Failure, Ticket};
+use crate::effect::{Failure, NoAnswer, Ticket};
 use crate::request::Reply;
 
 /// Something that happened.
@@ -28,12 +28,17 @@ pub(crate) enum Msg {
     },
     /// The daemon is reached and the live feed is open.
     Connected(Timestamp),
-    /// The daemon is not reached; the next try is at this time.
+    /// The live feed has ended or does not open; the next try is at this time.
     Disconnected {
         at: Timestamp,
         retry_at: Timestamp,
         cause: String,
+        why: NoAnswer,
     },
+    /// The live feed is open, but the daemon has not answered what it was asked at `since`.
+    Silent { at: Timestamp, since: Timestamp },
+    /// The daemon answers again.
+    Answered(Timestamp),
     /// Something came on the live feed.
     Live(Vec<LiveMessage>),
     /// The moment after [`crate::effect::Effect::RefreshSoon`].

@@ -17,7 +17,7 @@ use whodunit_core::time::Timestamp;
 
 use crate::client::{
     At, Client, ClientError, DecisionsQuery, EventsQuery, Pipeline, StreamEventsQuery,
-    StreamStatus, StreamsQuery,
+    StreamStatus, StreamsQuery, WhatIfQuery,
 };
 
 macro_rules! requests {
@@ -54,6 +54,17 @@ macro_rules! requests {
     };
 }
 
+/// Steps of a what-if that a page asks for.
+const STEPS: usize = 200;
+
+fn steps_page(cursor: Option<String>) -> WhatIfQuery {
+    WhatIfQuery {
+        limit: Some(STEPS),
+        cursor,
+        ..WhatIfQuery::default()
+    }
+}
+
 requests! { client;
     Streams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
     /// A further page of the same list.
@@ -72,7 +83,10 @@ requests! { client;
     /// How far jobs and projections are with the stream's events.
     StreamStatus(stream: StreamName) -> StreamStatus = client.stream_status(stream);
     Model(category: String) -> ModelOut = client.model(&category);
-    WhatIf(scenario: WhatIfIn) -> WhatIfOut = client.what_if(&scenario, false);
+    WhatIf(scenario: WhatIfIn) -> WhatIfOut = client.what_if_steps(&scenario, &steps_page(None));
+    /// A further page of the same what-if's steps.
+    MoreWhatIf(scenario: WhatIfIn, cursor: String) -> WhatIfOut =
+        client.what_if_steps(&scenario, &steps_page(Some(cursor)));
     Log(query: EventsQuery) -> Page<Event> = client.events(&query);
     /// A further page of the same events.
     OlderLog(query: EventsQuery) -> Page<Event> = client.events(&query);

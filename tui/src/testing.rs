@@ -71,7 +71,7 @@ impl Harness {
             .daemon
             .failure
             .as_ref()
-            .is_none_or(|failure| !failure.unreachable)
+            .is_none_or(|failure| failure.no_answer.is_none())
         {
             harness.send(Msg::Connected(now()));
             harness.model.app.head = LiveHead {

@@ -75,6 +75,18 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
+/// The text wrapped into at most so many lines; one that is longer ends in an ellipsis.
+pub(crate) fn wrap_to(text: &str, cells: usize, lines: usize) -> Vec<String> {
+    let mut wrapped = wrap(text, cells);
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            *last = cut(&format!("{last} …"), cells);
+        }
+    }
+    wrapped
+}
+
 /// The text in lines of exactly so many cells but for the last, wherever that breaks it: nothing is left out.
 pub(crate) fn chunks(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(2);
@@ -105,6 +117,12 @@ pub(crate) fn number(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// So many of something: `1 event`, `2,900 events`.
+pub(crate) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", number(n))
 }
 
 /// A zone's offset from UTC at a time, in seconds.
@@ -222,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_fit_into_so_many_lines_says_so() {
+        assert_eq!(wrap_to("a reason", 9, 1), ["a reason"]);
+        assert_eq!(wrap_to("a b c d e f", 3, 2), ["a b", "c …"]);
+        assert_eq!(wrap_to("abc def", 3, 1), ["ab…"]);
+        assert_eq!(wrap_to("a longer one", 8, 1), ["a longe…"]);
+        assert_eq!(wrap_to("a b", 9, 0), Vec::<String>::new());
+    }
+
+    #[test]
     fn chunks_leave_nothing_out() {
         assert_eq!(
             chunks("18446744073709551616", 9),
@@ -238,6 +265,11 @@ mod tests {
         assert_eq!(Zone::Local(|_| 7200).short(time, time), "Mar 24 17:47");
         assert_eq!(Zone::Local(|_| -19_800).name(time), "-05:30");
         assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(
+            (counted(0, "event"), counted(1_000, "job")),
+            ("0 events".to_owned(), "1,000 jobs".to_owned())
+        );
     }
 
     /// As in central Europe: two hours from the last Sunday of March on, one hour before.

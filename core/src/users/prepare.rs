@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::decide::AccountStatus;
 use crate::command::Command;
-use crate::decider::{Hypothesis, Prepare, PrepareError};
+use crate::decider::{Hypothesis, Prepare, PrepareError, SAY_PASSWORD_CORRECT};
 use crate::json::State;
 use crate::same::same_object;
 use crate::shown::REDACTED;
@@ -81,11 +81,10 @@ impl Secrets for Hypothesis {
         match self.password_correct {
             // The current password and the one given are then the same text.
             Some(correct) => Ok((correct, correct && current == new)),
-            None => Err(PrepareError::Unknown(
-                "it depends on whether the current password is right, and a what-if never looks at a recorded password; \
-                 say `password_correct`: `true` or `false`"
-                    .to_owned(),
-            )),
+            None => Err(PrepareError::Unknown(format!(
+                "it depends on whether the current password is right, and a what-if never looks at a recorded \
+                 password{SAY_PASSWORD_CORRECT}"
+            ))),
         }
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn point(text: &str) -> Result<At, String> {
 /// Reads a text that is not empty: a filter by nothing is a script's unset variable.
 pub(crate) fn given(text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err("must not be empty".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -101,14 +101,14 @@ pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|error: std::num::ParseIntError| match error.kind() {
             std::num::IntErrorKind::PosOverflow => "it is too large".to_owned(),
-            _ => "a whole number is needed".to_owned(),
+            _ => "must be a whole number".to_owned(),
         })
 }
 
 pub(crate) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=100_000).contains(&n) => Ok(n),
-        _ => Err("a number from 1 to 100000 is needed; use `--all` for everything".to_owned()),
+        _ => Err("must be a number from 1 to 100000; `--all` lists everything".to_owned()),
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_refused_in_plain_words() {
         assert_eq!(whole("3"), Ok(3));
-        assert_eq!(whole("-1").unwrap_err(), "a whole number is needed");
+        assert_eq!(whole("-1").unwrap_err(), "must be a whole number");
         let huge = whole("99999999999999999999").unwrap_err();
         assert_eq!(huge, "it is too large");
     }

@@ -15,6 +15,7 @@ use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, ClientError};
 use crate::humanize;
+use crate::text::counted;
 
 /// Arguments of `whodunit backfill`.
 #[derive(Debug, Args)]
@@ -220,11 +221,6 @@ fn show_plan(plan: &BackfillPlan, terminal: &mut Terminal<'_>) -> Result<(), Cli
     }
     table.drop_empty_columns();
     terminal.table(&table)
-}
-
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", number(count))
 }
 
 fn what(run: &RunOut) -> String {

@@ -105,7 +105,7 @@ pub(crate) async fn run(
 fn print_accepted(accepted: &CommandAccepted, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let verdict = terminal.paint(Token::Added, "accepted");
     let again = if accepted.repeated {
-        " (on record already)"
+        " (already recorded)"
     } else {
         ""
     };

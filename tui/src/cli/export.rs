@@ -19,7 +19,7 @@ use crate::client::{Client, ExportQuery};
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// With secrets (the daemon logs that you did): needed for a backup
+    /// Include secrets (the daemon logs that you did): needed for a backup
     #[arg(long)]
     reveal: bool,
 }

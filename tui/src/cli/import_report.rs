@@ -10,6 +10,7 @@ use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
+use crate::text::counted;
 
 /// A record that could not be imported is a finding.
 pub(crate) fn exit(report: &ImportReport) -> Exit {
@@ -59,19 +60,19 @@ fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
             rows.push((name, count, note));
         }
     };
-    some("streams", report.streams, "they go to");
+    some("streams", report.streams, "that they go to");
     some(decisions, report.decisions, "");
-    some("repeated", report.repeated, "on record already");
+    some("repeated", report.repeated, "already recorded");
     some(
         "skipped",
         report.skipped - report.unmatched.min(report.skipped),
-        "a rule says to skip them",
+        "as a rule says",
     );
-    some("unmatched", report.unmatched, "no rule takes them");
+    some("unmatched", report.unmatched, "matched by no rule");
     some(
         "daemon's time",
         report.clock_used,
-        "they say no time of their own",
+        "for records without a time of their own",
     );
     some(
         "in the future",
@@ -81,29 +82,33 @@ fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
     some(
         "texts cut",
         report.texts_cut,
-        "too long; the whole is in the metadata",
+        "too long; the whole text is in the metadata",
     );
     some(
         "times cut",
         report.times_cut,
-        "finer than microseconds; the whole is in the metadata",
+        "finer than microseconds; the whole time is in the metadata",
     );
     some(
         "new positions",
         report.renumbered,
-        "theirs was not the next one",
+        "their own was not the next one",
     );
     some(
         "new revisions",
         report.gaps.records,
-        "theirs is in the metadata",
+        "their own is in the metadata",
     );
     some(
         "back in time",
         report.backwards.records,
         "earlier than an event before them in their stream",
     );
-    some("missing", report.missing, "the file says that it has them");
+    some(
+        "missing",
+        report.missing,
+        "announced by the file, but not in it",
+    );
     rows.push(("failed", report.failed, ""));
     rows.push(("head", report.head, ""));
     rows
@@ -145,11 +150,10 @@ fn note(rule: &RuleCount) -> String {
     }
     for dropped in &rule.dropped {
         parts.push(format!(
-            "{} of `{}` left out in {} record{}",
+            "{} of `{}` left out in {}",
             number(dropped.elements),
             dropped.list,
-            number(dropped.records),
-            if dropped.records == 1 { "" } else { "s" }
+            counted(dropped.records, "record")
         ));
     }
     parts.join(", ")
@@ -202,14 +206,14 @@ pub(crate) fn print_notes(
         ))?;
     }
     if report.read == 0 && !report.incomplete {
-        terminal.note("the file holds no record")?;
+        terminal.note("the file has no records")?;
     }
     if let Some(said) = incomplete(report) {
         terminal.warn(said)?;
     }
     if report.changed {
         terminal.warn(
-            "the file is not as it was exported: lines were changed, moved, added or taken out since",
+            "the file has changed since it was exported: lines were changed, moved, added or removed",
         )?;
     }
     if report.redacted_copy {
@@ -282,14 +286,11 @@ fn print_unused(unused: &UnusedFields, terminal: &mut Terminal<'_>) -> Result<()
 /// What a person has to know of an export that is not whole.
 fn incomplete(report: &ImportReport) -> Option<String> {
     let missing = match report.missing {
-        0 => "it was cut short, or has lost its first or its last line".to_owned(),
-        1 => "it was cut short: 1 record that it should have is not there".to_owned(),
-        missing => format!(
-            "it was cut short: {} records that it should have are not there",
-            number(missing)
-        ),
+        0 => "it was truncated, or its first or last line is missing".to_owned(),
+        1 => "1 record is missing".to_owned(),
+        missing => format!("{} records are missing", number(missing)),
     };
-    let rest = "what is there was read; importing the whole file adds the rest";
+    let rest = "what is there was read; importing the complete file adds the rest";
     (report.incomplete).then(|| format!("the file is incomplete: {missing}; {rest}"))
 }
 
@@ -325,10 +326,10 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
         records read   2,900
         events added     570
-        repeated           3  on record already
-        skipped        2,320  a rule says to skip them
-        unmatched          6  no rule takes them
-        daemon's time      2  they say no time of their own
+        repeated           3  already recorded
+        skipped        2,320  as a rule says
+        unmatched          6  matched by no rule
+        daemon's time      2  for records without a time of their own
         back in time       5  earlier than an event before them in their stream
         failed             3
         head             574

@@ -393,7 +393,7 @@ fn show(job: &JobOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     if let Some(at) = job.next_attempt_at {
         add("next try", Token::Changed, &form.zone.long(at));
     }
-    add("made", Token::Plain, &form.zone.long(job.created_at));
+    add("created", Token::Plain, &form.zone.long(job.created_at));
     add("changed", Token::Plain, &form.zone.long(job.updated_at));
     if job.last_error.is_some() {
         add("error", Token::Error, text(job.last_error.as_ref()));

@@ -12,7 +12,7 @@ use super::style::Token;
 use super::terminal::Terminal;
 use crate::client::ClientError;
 use crate::humanize::{duration, sentence};
-use crate::text::number;
+use crate::text::counted;
 
 /// How often a run is looked at.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
@@ -95,7 +95,7 @@ pub(crate) fn report(
         terminal.document(run)?;
     }
     if matches!(watched, Watched::Left(_)) {
-        terminal.note(format!("the {} goes on; `{cancel}` ends it", run.kind))?;
+        terminal.note(format!("the {} continues; `{cancel}` cancels it", run.kind))?;
         return Ok(Exit::Ok);
     }
     if !terminal.form.json {
@@ -116,11 +116,11 @@ fn ended(run: &RunOut, what: &str) -> (Token, String) {
         .map(|at| seconds(at.as_micros() - run.started_at.as_micros()));
     let took = seconds.map_or_else(String::new, |seconds| format!(" in {}", duration(seconds)));
     let jobs = if run.kind == "backfill" {
-        format!(", {} jobs made", number(run.jobs))
+        format!(", {} created", counted(run.jobs, "job"))
     } else {
         String::new()
     };
-    let events = format!("{} events{took}{jobs}", number(run.done));
+    let events = format!("{}{took}{jobs}", counted(run.done, "event"));
     match run.status {
         RunStatus::Running => (
             Token::Plain,

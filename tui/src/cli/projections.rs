@@ -17,6 +17,7 @@ use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, ClientError};
 use crate::humanize;
+use crate::text::counted;
 
 /// How often a check is looked at for its progress.
 const EVERY: Duration = Duration::from_millis(500);
@@ -181,8 +182,8 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
         "0".to_owned()
     } else {
         format!(
-            "{} events, {} behind",
-            number(projection.lag_events),
+            "{}, {} behind",
+            counted(projection.lag_events, "event"),
             humanize::duration(projection.lag_seconds)
         )
     };
@@ -217,7 +218,7 @@ fn of_run(run: &RunOut, form: Form) -> String {
     let at = form.zone.exact(run.ended_at.unwrap_or(run.started_at));
     match run.status {
         RunStatus::Running => format!("under way, {}", humanize::sentence(run)),
-        RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
+        RunStatus::Completed => format!("done {at}, {}", counted(run.done, "event")),
         RunStatus::Cancelled => format!("cancelled {at}"),
         RunStatus::Failed => format!(
             "failed {at}: {}",
@@ -286,9 +287,9 @@ async fn watched(name: &str, client: &Client, bar: &ProgressBar) -> Result<Check
 
 fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let compared = format!(
-        "compared {} documents with {} events, up to position {}",
-        number(found.documents),
-        number(found.events),
+        "compared {} with {}, up to position {}",
+        counted(found.documents, "document"),
+        counted(found.events, "event"),
         number(found.checkpoint)
     );
     let name = shown(&found.projection).into_owned();
@@ -299,8 +300,13 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     }
     let wrong = terminal.paint(Token::Error, "✗");
     terminal.line(format!(
-        "{wrong} {name} does not match the log: {} documents differ",
-        number(found.findings_total)
+        "{wrong} {name} does not match the log: {} {}",
+        counted(found.findings_total, "document"),
+        if found.findings_total == 1 {
+            "differs"
+        } else {
+            "differ"
+        }
     ))?;
     terminal.line(compared)?;
     let table = findings(&found.findings);

@@ -12,6 +12,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::{Client, ClientError, DocumentsQuery, Order, Reached, Wait};
+use crate::text::counted;
 
 /// Arguments of `whodunit read-model`.
 #[derive(Debug, Args)]
@@ -196,9 +197,9 @@ async fn documents(
     .await?;
     if !terminal.form.json && checkpoint < head {
         terminal.note(format!(
-            "as of position {}: {} events behind the log's head",
+            "as of position {}: {} behind the log's head",
             number(checkpoint),
-            number(head - checkpoint)
+            counted(head - checkpoint, "event")
         ))?;
     }
     Ok(Exit::Ok)

@@ -25,7 +25,7 @@ use print::print;
 /// Arguments of `whodunit what-if`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Commands run the rules; events do not. Both may be given several times and happen in the order given.
+    after_help = "Commands run the rules; events do not. They happen in the order given.
 
 Examples:
   whodunit what-if user-7f3c… --as-of 2025-03-24T15:47:00Z --command SuspendUser --reason fraud_detected
@@ -36,7 +36,7 @@ Examples:
                                           as if the suspension had not happened, the later events applied again
   whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
                                           just before a recorded decision, a rejected one too
-  whodunit what-if --file story.json      a whole story, as `POST /v1/what-if` takes it"
+  whodunit what-if --file story.json      a what-if as JSON, as `POST /v1/what-if` takes it"
 )]
 pub(crate) struct WhatIfArgs {
     /// The stream
@@ -44,55 +44,55 @@ pub(crate) struct WhatIfArgs {
     stream: Option<StreamName>,
     #[command(flatten)]
     at: AtArgs,
-    /// After this position of the whole log
+    /// Start after this position of the whole log
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["at_revision", "as_of"])]
     at_position: Option<u64>,
-    /// Just before this decision: its sequence, or its command's id
+    /// Start just before this decision, named by its sequence or its command's id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
     at_decision: Option<DecisionRef>,
-    /// As if this recorded event had not happened
+    /// Suppose that this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
-    /// As if this recorded event had said something else
+    /// Suppose that this recorded event had had other data
     #[arg(long, value_name = "REV=JSON")]
     replace: Vec<String>,
-    /// As if something more had happened after this recorded revision
+    /// Suppose that another event had happened after this recorded revision
     #[arg(long, value_name = "REV:TYPE[=JSON]")]
     insert: Vec<String>,
-    /// Then, this command (the rules run)
+    /// Then run this command: the rules decide. May be given several times
     #[arg(long, value_name = "TYPE[=JSON]")]
     command: Vec<String>,
-    /// Then, this event (no rules run)
+    /// Then add this event: no rules run. May be given several times
     #[arg(long, value_name = "TYPE[=JSON]")]
     event: Vec<String>,
-    /// Who asks, in the what-if
+    /// The actor of these commands and events
     #[arg(long, default_value = "what-if")]
     actor: String,
-    /// Whether a password that a command gives for a recorded one is right: a what-if never compares them
+    /// Whether the current password that a command gives is right: a what-if never looks at a recorded one
     #[arg(long, value_name = "YES|NO", value_parser = yes_no)]
     password_correct: Option<bool>,
-    /// Why, in the what-if
+    /// The reason of these commands and events
     #[arg(long)]
     reason: Option<String>,
     /// Then apply the events recorded after the base to the changed state; no rules run for them
     #[arg(long)]
     refold: bool,
-    /// Which steps are listed: those that were made, changed, or had another effect than they had; or all of them
+    /// Which steps to list: those that were added, edited, or have another effect than recorded, or all of them
     #[arg(long, value_name = "changed|all", default_value = "changed", value_parser = selection)]
     steps: StepSelection,
-    /// Steps at most
+    /// At most so many steps
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
-    /// Where the page of steps before ended
+    /// Continue where an earlier page of steps ended
     #[arg(long)]
     cursor: Option<String>,
-    /// The what-if from a file of JSON, `-` for standard input
+    /// Read the what-if from a JSON file, or from standard input with `-`
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "at_revision", "as_of", "at_position", "at_decision", "drop", "replace", "insert", "command", "event", "refold",
         "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
-    /// Show secrets (which the daemon puts on its own record)
+    /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
 }
@@ -147,8 +147,11 @@ fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliEr
     })?;
     match stream {
         Some(stream) if *stream != story.stream => Err(CliError::usage(
-            format!("the story is about `{}`, not `{stream}`", story.stream),
-            "leave the stream out: the file names it",
+            format!(
+                "the what-if in the file is for stream `{}`, not `{stream}`",
+                story.stream
+            ),
+            "leave out the stream: the file names it",
         )),
         _ => Ok(story),
     }
@@ -157,8 +160,8 @@ fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliEr
 fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliError> {
     let Some(stream) = args.stream.clone() else {
         return Err(CliError::usage(
-            "which stream?",
-            "name it, or give a story with `--file`",
+            "no stream was given",
+            "name one, or give a what-if with `--file`",
         ));
     };
     let mut edits: Vec<Edit> = Vec::new();
@@ -176,8 +179,8 @@ fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliErr
     let actions = in_order(args, matches)?;
     if edits.is_empty() && actions.is_empty() {
         return Err(CliError::usage(
-            "what if what?",
-            "say so with `--drop`, `--replace`, `--insert`, `--command`, `--event`, or `--file`",
+            "nothing to try: no edit, command or event was given",
+            "add `--drop`, `--replace`, `--insert`, `--command` or `--event`, or give a file with `--file`",
         ));
     }
     Ok(WhatIfIn {
@@ -204,10 +207,7 @@ fn read<T>(
     parse: impl Fn(&str) -> Result<T, Misfit>,
 ) -> Result<T, CliError> {
     parse(text).map_err(|(message, form)| {
-        CliError::usage(
-            format!("`{option}`: {message}"),
-            format!("it is of the form {form}"),
-        )
+        CliError::usage(format!("`{option}`: {message}"), format!("write {form}"))
     })
 }
 
@@ -256,7 +256,7 @@ fn yes_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
-        _ => Err("it is `yes` or `no`".to_owned()),
+        _ => Err("must be `yes` or `no`".to_owned()),
     }
 }
 
@@ -264,7 +264,7 @@ fn selection(text: &str) -> Result<StepSelection, String> {
     match text {
         "changed" => Ok(StepSelection::Changed),
         "all" => Ok(StepSelection::All),
-        _ => Err("it is `changed` or `all`".to_owned()),
+        _ => Err("must be `changed` or `all`".to_owned()),
     }
 }
 
@@ -289,7 +289,7 @@ fn typed(text: &str) -> Result<Typed, Misfit> {
         Some((name, json)) => (name, object(json).map_err(|message| (message, TYPED))?),
     };
     if name.is_empty() {
-        return Err(("a type is needed".to_owned(), TYPED));
+        return Err(("the type is missing".to_owned(), TYPED));
     }
     Ok(Typed {
         name: name.to_owned(),
@@ -305,9 +305,10 @@ fn revision(text: &str, form: &'static str) -> Result<Revision, Misfit> {
 }
 
 fn replace(text: &str) -> Result<ReplaceEdit, Misfit> {
-    let (at, json) = text
-        .split_once('=')
-        .ok_or(("a revision and its new data are needed".to_owned(), REPLACE))?;
+    let (at, json) = text.split_once('=').ok_or((
+        "a revision and the new data of its event are needed".to_owned(),
+        REPLACE,
+    ))?;
     Ok(ReplaceEdit {
         revision: revision(at, REPLACE)?,
         data: Json::from(&Value::Object(

@@ -80,18 +80,21 @@ fn commands_and_events_keep_their_order() {
 #[test]
 fn what_does_not_fit_is_said_where_it_stands() {
     let cases: [(&[&str], &str); 9] = [
-        (&["user-1"], "what if what?"),
+        (
+            &["user-1"],
+            "nothing to try: no edit, command or event was given",
+        ),
         (&["user-1", "--command=X=1"], "not an object"),
         (
             &["user-1", "--replace=3"],
-            "a revision and its new data are needed",
+            "a revision and the new data of its event are needed",
         ),
         (
             &["user-1", "--insert=x:T"],
             "does not begin with a revision",
         ),
-        (&["user-1", "--insert=1:"], "a type is needed"),
-        (&["user-1", "--event=={}"], "a type is needed"),
+        (&["user-1", "--insert=1:"], "the type is missing"),
+        (&["user-1", "--event=={}"], "the type is missing"),
         (&["user-1", "--command=X={"], "what follows `=` is not JSON"),
         (
             &["user-1", "--at-revision=1", "--as-of=2025-03-01T00:00:00Z"],
@@ -175,4 +178,66 @@ fn a_story_shows_verdicts_and_both_worlds() {
     ~  status      deleted            suspended
     -  deleted_at  2025-03-24         (none)
     ");
+}
+
+/// What is equal as JSON is the same in both worlds, however it is spelled.
+#[test]
+fn the_table_of_worlds_compares_contents_and_not_spellings() {
+    let out: WhatIfOut = serde_json::from_str(
+        r#"{
+        "mode": "none", "stream": "order-1", "base_revision": 2, "rules_hash": "x",
+        "base": {"revision": 2, "position": 2, "at": "2025-03-24T15:47:23Z", "decision": null},
+        "steps": [], "revision": 2,
+        "state": {"total": 1.0, "lines": {"b": 20e-1, "a": "\u0061"}, "id": 9007199254740993},
+        "actual": {"revision": 2, "state": {"total": 1, "lines": {"a": "a", "b": 2}, "id": 9007199254740992}},
+        "diff": [], "first_divergence": null, "flips": []}"#,
+    )
+    .unwrap();
+    let (mut written, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal::new(Form::default(), &mut written, &mut err);
+    print(&out, &mut terminal).unwrap();
+    let written = String::from_utf8(written).unwrap();
+    let row = |field: &str| -> Vec<&str> {
+        let mut lines = written.lines().map(str::split_whitespace);
+        let line = lines.find(|line| line.clone().any(|word| word == field));
+        line.unwrap().collect()
+    };
+    assert_eq!(row("total"), ["total", "1", "="]);
+    assert_eq!(row("lines").last(), Some(&"="));
+    // A digit beyond what a double holds is a difference.
+    assert_eq!(
+        row("id"),
+        ["~", "id", "9007199254740992", "9007199254740993"]
+    );
+}
+
+/// A step that is not decided says how the command line can answer it, and not how another client would.
+#[test]
+fn an_unknown_outcome_says_which_option_answers_it() {
+    let why = format!(
+        "it depends on whether the current password is right{}. Later steps go on as if this command had not been given",
+        whodunit_core::decider::SAY_PASSWORD_CORRECT
+    );
+    let mut unknown = step("command", "ChangePassword", "unknown", 2);
+    unknown["message"] = json!(why);
+    let out: WhatIfOut = serde_json::from_value(json!({
+        "mode": "none", "stream": "user-1", "base_revision": 2, "rules_hash": "x",
+        "base": {"revision": 2, "position": 2, "at": "2025-03-24T15:47:23Z", "decision": null},
+        "steps": [unknown], "outcomes": {"accepted": 0, "rejected": 0, "applied": 0, "dropped": 0, "failed": 0, "unknown": 1},
+        "state": {}, "revision": 2, "actual": {"revision": 2, "state": {}}, "diff": [], "first_divergence": null, "flips": []
+    }))
+    .unwrap();
+    let (mut written, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal::new(Form::default(), &mut written, &mut err);
+    print(&out, &mut terminal).unwrap();
+    let written = String::from_utf8(written).unwrap();
+    assert!(
+        written.contains("whether the current password is right. Later steps"),
+        "{written}"
+    );
+    assert!(
+        written.contains("`--password-correct yes` or `no`"),
+        "{written}"
+    );
+    assert!(!written.contains("password_correct"), "{written}");
 }

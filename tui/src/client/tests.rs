@@ -27,7 +27,7 @@ pub(crate) async fn server(replies: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<Str
     (Client::new(&address.to_string()).unwrap(), handle)
 }
 
-async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
+pub(crate) async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {

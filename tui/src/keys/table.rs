@@ -3,9 +3,10 @@
 use super::Action::{
     self, AddCommand, AddEvent, Back, Backfill, BaseEarlier, BaseLater, CancelRun, Category, Check,
     CopyCall, Diff, Down, DropEvent, Enter, Filter, First, Follow, GoTo, Help, HistoryBack,
-    HistoryForward, InsertEvent, Last, Mark, NextPane, PageDown, PageUp, Palette, Quit, Rebuild,
-    Redo, Remove, ReplaceEvent, Retry, RetryAll, RetryJob, ShowLog, ShowPipeline, ShowStreams,
-    Sort, StepBack, StepForward, TimeBack, TimeForward, ToggleRefold, ToggleZone, Undo, Up,
+    HistoryForward, InsertEvent, Last, Mark, NextPane, PageDown, PageUp, Palette, Password, Quit,
+    Rebuild, Redo, Remove, ReplaceEvent, Retry, RetryAll, RetryJob, ShowLog, ShowPipeline,
+    ShowStreams, Sort, StepBack, StepForward, TimeBack, TimeForward, ToggleRefold, ToggleZone,
+    Undo, Up,
 };
 use super::Scope::{self, Everywhere, Log, Pipeline, Stream, Streams, WhatIf};
 use super::{Binding, Keys};
@@ -75,6 +76,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(WhatIf,     &["i"],                        InsertEvent,    "insert",    "insert an event after the selected one"),
     hint(WhatIf,     &["delete", "backspace"],      Remove,         "remove",    "remove the selected change"),
     hint(WhatIf,     &["m"],                        ToggleRefold,   "re-fold",   "re-fold the events recorded after the base, or stop there"),
+    key (WhatIf,     &["p"],                        Password,       "password",  "suppose that the current password is right, then wrong, then leave it open"),
     hint(WhatIf,     &["left", "h", "<"],           BaseEarlier,    "base",      "move the base one revision back"),
     key (WhatIf,     &["right", "l", ">"],          BaseLater,      "",          "move the base one revision forward"),
     hint(WhatIf,     &["u"],                        Undo,           "undo",      "undo the last change"),
@@ -94,7 +96,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(Pipeline,   &["C"],                        Check,          "check",     "check that the read model matches the log"),
     hint(Pipeline,   &["B"],                        Rebuild,        "rebuild",   "rebuild the projection's read model from the log"),
     hint(Pipeline,   &["b"],                        Backfill,       "backfill",  "run a range of history through handlers again"),
-    hint(Pipeline,   &["K"],                        CancelRun,      "cancel",    "cancel the projection's rebuild, or the backfill"),
+    hint(Pipeline,   &["K"],                        CancelRun,      "cancel",    "cancel the check, the projection's rebuild, or the backfill"),
     hint(Pipeline,   &["S"],                        ShowStreams,    "streams",   "go to the streams"),
     hint(Pipeline,   &["L"],                        ShowLog,        "log",       "go to the whole log"),
 
@@ -111,6 +113,6 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key (Everywhere, &["]"],                        HistoryForward, "",          "go forward again"),
     hint(Everywhere, &[":"],                        Palette,        "palette",   "find an action by name"),
     hint(Everywhere, &["?"],                        Help,           "help",      "show all keys"),
-    key (Everywhere, &["esc"],                      Back,           "",          "go back one level"),
+    key (Everywhere, &["esc"],                      Back,           "",          "end what is waited for, or go back one level"),
     key (Everywhere, &["q"],                        Quit,           "",          "go back; from the top level: quit"),
 ];

@@ -16,6 +16,7 @@ use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::ImportQuery;
+use crate::text::counted;
 
 /// Arguments of `whodunit open`.
 #[derive(Debug, Clone, Args)]
@@ -98,7 +99,10 @@ impl Source {
         let store = if metadata.is_dir() {
             if !path.join(FILE_NAME).is_file() {
                 return Err(CliError::usage(
-                    format!("`{}` holds no store (no `{FILE_NAME}`)", path.display()),
+                    format!(
+                        "`{}` is not a store: it has no `{FILE_NAME}`",
+                        path.display()
+                    ),
                     "name a daemon's data folder, or a file of one JSON record a line",
                 ));
             }
@@ -182,9 +186,9 @@ async fn fill(
             ));
         }
         terminal.warn(format!(
-            "{} of {} records could not be read",
+            "{} of {} could not be read",
             number(report.failed),
-            number(report.read)
+            counted(report.read, "record")
         ))?;
     } else if report.incomplete
         || report.changed
@@ -197,8 +201,11 @@ async fn fill(
     }
     if report.clock_used > 0 {
         terminal.warn(format!(
-            "{} events have no time of their own and were given the import's",
-            number(report.clock_used)
+            "{} of their own and were given the import's",
+            match report.clock_used {
+                1 => "1 event has no time".to_owned(),
+                n => format!("{} events have no time", number(n)),
+            }
         ))?;
     }
     Ok(())

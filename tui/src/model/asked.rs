@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use whodunit_core::time::Timestamp;
+
 use super::App;
 use crate::effect::{Effect, Ticket};
 use crate::request::{Request, Slot};
@@ -15,7 +17,11 @@ struct Question {
     request: Request,
     /// What is loading, for the top line; empty for what is asked again and again by itself.
     what: String,
+    since: Timestamp,
 }
+
+/// How long a wait is before `Esc` ends it, whatever it is for.
+const LONG_MICROS: i64 = 1_000_000;
 
 /// At most one question of each kind.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,6 +40,7 @@ impl Asked {
             ticket,
             request: request.clone(),
             what: what.into(),
+            since: app.now,
         };
         self.0.insert(request.slot(), question);
         Effect::Ask {
@@ -71,6 +78,11 @@ impl Asked {
         self.0.clear();
     }
 
+    /// Gives up on all of them but one.
+    pub(crate) fn forget_all_but(&mut self, kept: Slot) {
+        self.0.retain(|slot, _| *slot == kept);
+    }
+
     /// Takes the question of a ticket off the list, if it is on it.
     pub(crate) fn answered(&mut self, ticket: Ticket) -> Option<Slot> {
         let (&slot, _) = self.0.iter().find(|(_, asked)| asked.ticket == ticket)?;
@@ -78,16 +90,28 @@ impl Asked {
         Some(slot)
     }
 
-    /// What is loading, if it is worth a word.
-    pub(crate) fn what(&self) -> Option<&str> {
-        let mut texts = self.0.values().map(|question| question.what.as_str());
-        texts.find(|what| !what.is_empty())
+    /// What is loading for longest, if it is worth a word, and since when.
+    pub(crate) fn what(&self) -> Option<(&str, Timestamp)> {
+        let oldest = self.shown().min_by_key(|(_, question)| question.since)?;
+        Some((&oldest.1.what, oldest.1.since))
     }
 
     /// The kinds of question whose loading the user sees.
-    pub(crate) fn shown(&self) -> impl Iterator<Item = Slot> {
-        let shown = self.0.iter().filter(|(_, asked)| !asked.what.is_empty());
-        shown.map(|(&slot, _)| slot)
+    pub(crate) fn shown_slots(&self) -> impl Iterator<Item = Slot> {
+        self.shown().map(|(slot, _)| slot)
+    }
+
+    /// The kinds of question that the user has waited for long enough to want to end that.
+    pub(crate) fn long_slots(&self, now: Timestamp) -> impl Iterator<Item = Slot> {
+        let long = self.shown().filter(move |(_, question)| {
+            now.as_micros() - question.since.as_micros() >= LONG_MICROS
+        });
+        long.map(|(slot, _)| slot)
+    }
+
+    fn shown(&self) -> impl Iterator<Item = (Slot, &Question)> {
+        let all = self.0.iter().map(|(&slot, question)| (slot, question));
+        all.filter(|(_, question)| !question.what.is_empty())
     }
 
     pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> {

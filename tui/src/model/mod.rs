@@ -22,7 +22,7 @@ use whodunit_core::api::browse::LiveHead;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Ticket, Tickets};
+use crate::effect::{NoAnswer, Ticket, Tickets};
 use crate::text::{OffsetAt, Zone};
 use crate::theme::Theme;
 
@@ -57,12 +57,27 @@ pub(crate) enum Deeper {
 pub(crate) enum Connection {
     Connecting,
     Live,
+    /// The live feed is open, but the daemon has not answered since.
+    Silent {
+        since: Timestamp,
+    },
     /// Not reached since, next try at, and why.
     Lost {
         since: Timestamp,
         retry_at: Timestamp,
         cause: String,
+        why: NoAnswer,
     },
+}
+
+impl Connection {
+    /// Since when nothing was heard of the daemon.
+    pub(crate) fn away_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Connecting | Self::Live => None,
+            Self::Silent { since } | Self::Lost { since, .. } => Some(*since),
+        }
+    }
 }
 
 /// What lies over the screen and takes the keys.

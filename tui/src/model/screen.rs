@@ -9,6 +9,7 @@ use super::streams::StreamsScreen;
 use super::what_if::WhatIfScreen;
 use super::{Asked, Overlay, Place, Remote};
 use crate::keys::Scope;
+use crate::request::Slot;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Screen {
@@ -90,9 +91,11 @@ impl Screen {
         }
     }
 
-    /// Nothing is under way any more: what was asked for is not there, and says so.
+    /// Nothing is under way any more: what was asked for is not there, and says so. A consistency check may take an hour; it
+    /// goes on until it is cancelled itself.
     pub(crate) fn give_up(&mut self) {
-        self.asked_mut().forget_all();
+        let is_asked = self.asked().has(Slot::WhatIf);
+        self.asked_mut().forget_all_but(Slot::Check);
         match self {
             Self::Streams(screen) => {
                 // A list of another filter is no answer to this one.
@@ -110,14 +113,15 @@ impl Screen {
                 screen.diff.settle();
             }
             Self::WhatIf(screen) => {
+                // What came of another scenario is no answer to this one.
+                if is_asked {
+                    screen.result = Remote::Absent;
+                }
                 screen.result.settle();
                 screen.model.settle();
             }
             Self::Log(screen) => screen.rows.settle(),
-            Self::Pipeline(screen) => {
-                screen.all.settle();
-                screen.check.settle();
-            }
+            Self::Pipeline(screen) => screen.all.settle(),
         }
     }
 

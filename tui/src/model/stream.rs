@@ -18,6 +18,8 @@ use super::{Asked, Remote};
 use crate::client::StreamStatus;
 use crate::effect::Failure;
 
+/// The name of what folds a category without a model, which has no commands.
+const MERGE: &str = "merge";
 /// Steps a window asks for.
 pub(crate) const WINDOW: u64 = 200;
 /// Steps kept at most; beyond, those far from the cursor go.
@@ -217,7 +219,8 @@ impl StreamScreen {
         let values = state.state.values().map(lines_of).sum::<usize>();
         let changes = self.step().map_or(&[][..], |step| &step.diff);
         let before = changes.iter().filter_map(|entry| entry.before.as_ref());
-        let notes = self.warnings().len() + state.faults.len();
+        let notes =
+            self.warnings().len() + state.faults.len() + usize::from(self.lacks_its_model());
         values + before.map(lines_of).sum::<usize>() + notes * LINES_MAX + 1
     }
 
@@ -319,6 +322,13 @@ impl StreamScreen {
             }
         }
         all
+    }
+
+    /// Whether commands of the stream were decided by a model, and the state at the cursor is folded without one: the daemon was
+    /// not asked for it.
+    pub(crate) fn lacks_its_model(&self) -> bool {
+        let is_merged = self.state().is_some_and(|state| state.model == MERGE);
+        is_merged && !self.decisions.is_empty()
     }
 
     /// The command that gives the same answer.

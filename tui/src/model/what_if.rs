@@ -23,6 +23,8 @@ pub(crate) struct Scenario {
     pub(crate) edits: Vec<Edit>,
     pub(crate) actions: Vec<Action>,
     pub(crate) continuation: Continuation,
+    /// What is supposed of the passwords that commands give for recorded ones, which a what-if never looks at.
+    pub(crate) password_correct: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +57,10 @@ pub(crate) enum World<'a> {
     After(u64),
     /// A step of the scenario; the recorded revision behind it, if there is one.
     Step(Option<u64>, &'a WhatIfStep),
+    /// Recorded events far from the base, from one revision to another: not listed one by one.
+    Far(u64, u64),
+    /// So many steps that are not loaded yet, and what follows them.
+    More(u64),
 }
 
 impl World<'_> {
@@ -62,6 +68,7 @@ impl World<'_> {
         match self {
             Self::Same(revision) | Self::After(revision) => Some(*revision),
             Self::Step(revision, _) => *revision,
+            Self::Far(..) | Self::More(_) => None,
         }
     }
 }
@@ -79,6 +86,7 @@ impl WhatIfScreen {
                 edits: Vec::new(),
                 actions: Vec::new(),
                 continuation: Continuation::None,
+                password_correct: None,
             },
             undo: Vec::new(),
             redo: Vec::new(),
@@ -98,6 +106,7 @@ impl WhatIfScreen {
                 Some(_) => None,
             },
             at_decision: self.scenario.decision.map(DecisionRef::Sequence),
+            password_correct: self.scenario.password_correct,
             edits: self.scenario.edits.clone(),
             actions: self.scenario.actions.clone(),
             continuation: self.scenario.continuation,
@@ -128,6 +137,9 @@ impl WhatIfScreen {
         let base = self.scenario.base;
         let mut rows = Vec::new();
         let mut next = base.saturating_sub(AROUND).max(1);
+        if next > 1 {
+            rows.push(World::Far(1, next - 1));
+        }
         let until = |rows: &mut Vec<World<'_>>, next: &mut u64, end: u64| {
             while *next < end {
                 rows.push(World::Same(*next));
@@ -156,6 +168,10 @@ impl WhatIfScreen {
                 }
             }
         }
+        if let Some(more) = self.more_steps() {
+            rows.push(World::More(more));
+            return rows;
+        }
         until(&mut rows, &mut next, base + 1);
         let last = self.head.min(base.saturating_add(AROUND));
         while next <= last {
@@ -165,7 +181,18 @@ impl WhatIfScreen {
             });
             next += 1;
         }
+        if next <= self.head {
+            rows.push(World::Far(next, self.head));
+        }
         rows
+    }
+
+    /// How many steps are listed by the daemon and not loaded yet, if there are any.
+    pub(crate) fn more_steps(&self) -> Option<u64> {
+        let out = self.result.value()?;
+        out.next_cursor.as_ref()?;
+        let listed = out.steps_total.saturating_sub(out.steps_unchanged);
+        Some(listed.saturating_sub(out.steps.len() as u64).max(1))
     }
 
     /// The index of the row of a recorded revision.
@@ -227,6 +254,11 @@ impl WhatIfScreen {
                     let _ = write!(call, " --event {}", quote(&value));
                 }
             }
+        }
+        match self.scenario.password_correct {
+            Some(true) => call.push_str(" --password-correct yes"),
+            Some(false) => call.push_str(" --password-correct no"),
+            None => {}
         }
         if self.scenario.continuation == Continuation::Refold {
             call.push_str(" --refold");

@@ -31,7 +31,7 @@ use crate::client::{
     At, DecisionsQuery, EventsQuery, LiveCursor, LiveItem, LiveMessage, Order, Pipeline,
     StreamEventsQuery, StreamSort, StreamStatus, StreamsQuery,
 };
-use crate::effect::Failure;
+use crate::effect::{Failure, NoAnswer};
 use crate::msg::Msg;
 use crate::request::{Reply, Request};
 
@@ -109,6 +109,12 @@ impl Daemon {
         }
     }
 
+    /// As a daemon that was not asked for the model that decided what is on record.
+    pub(crate) fn without_models(mut self) -> Self {
+        self.users = Arc::clone(&self.merge);
+        self
+    }
+
     pub(crate) fn failing(unreachable: bool) -> Self {
         let failure = Failure {
             code: (!unreachable).then(|| "internal".to_owned()),
@@ -119,7 +125,7 @@ impl Daemon {
             }
             .to_owned(),
             hint: Some("start one with `whodunit serve --data DIR`".to_owned()),
-            unreachable,
+            no_answer: unreachable.then_some(NoAnswer::Unreachable),
         };
         Self {
             failure: Some(failure),
@@ -151,7 +157,7 @@ impl Daemon {
                 code: Some("no_such_stream".to_owned()),
                 message: format!("there is no stream `{name}`"),
                 hint: Some("`whodunit streams` lists those there are".to_owned()),
-                unreachable: false,
+                no_answer: None,
             });
         };
         let rules = self.rules(name.category());
@@ -355,7 +361,7 @@ impl Daemon {
         }
     }
 
-    fn what_if(&self, request: &WhatIfIn) -> Result<WhatIfOut, Failure> {
+    fn what_if(&self, request: &WhatIfIn, cursor: Option<&str>) -> Result<WhatIfOut, Failure> {
         let rules = self.rules(request.stream.category());
         let decided = |at: &DecisionRef| {
             let mut decisions = self.decisions.iter();
@@ -385,13 +391,18 @@ impl Daemon {
             continuation: request.continuation,
             holders: &NoHolders,
             password_correct: request.password_correct,
-            steps: StepsWanted::CHANGED,
+            steps: StepsWanted {
+                skip: cursor.map_or(0, |cursor| cursor.parse().unwrap()),
+                // A page is short, so that few changes make more than one.
+                limit: self.page_max / 2,
+                ..StepsWanted::CHANGED
+            },
         })
         .map_err(|error| Failure {
             code: Some("bad_edit".to_owned()),
             message: error.to_string(),
             hint: None,
-            unreachable: false,
+            no_answer: None,
         })?;
         out.redact(&Redaction::new(rules));
         Ok(out)
@@ -403,7 +414,7 @@ impl Daemon {
                 code: Some("no_such_model".to_owned()),
                 message: format!("category `{category}` has no model"),
                 hint: None,
-                unreachable: false,
+                no_answer: None,
             });
         }
         let spec = self.users.spec();
@@ -476,7 +487,10 @@ impl Daemon {
             }
             Request::StreamStatus(stream) => Reply::StreamStatus(self.stream_status(stream)),
             Request::Model(category) => Reply::Model(self.model(category)?),
-            Request::WhatIf(scenario) => Reply::WhatIf(self.what_if(scenario)?),
+            Request::WhatIf(scenario) => Reply::WhatIf(self.what_if(scenario, None)?),
+            Request::MoreWhatIf(scenario, cursor) => {
+                Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
+            }
             Request::Log(query) => Reply::Log(self.log(query)),
             Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
             Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),

@@ -23,7 +23,7 @@ mod tests;
 
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Effect, Failure, Ticket};
+use crate::effect::{Effect, Failure, NoAnswer, Ticket};
 use crate::keys::{self, Action};
 use crate::model::{App, Connection, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
@@ -70,10 +70,24 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             at,
             retry_at,
             cause,
+            why,
         } => {
-            disconnected(&mut model.app, at, retry_at, cause);
+            let app = &mut model.app;
+            app.now = at;
+            app.connection = Connection::Lost {
+                since: app.connection.away_since().unwrap_or(at),
+                retry_at,
+                cause,
+                why,
+            };
             Vec::new()
         }
+        Msg::Silent { at, since } => {
+            model.app.now = at;
+            model.app.connection = Connection::Silent { since };
+            Vec::new()
+        }
+        Msg::Answered(now) => answered_again(model, now),
         Msg::Live(messages) => live::take(model, messages),
         Msg::RefreshDue => {
             model.app.refresh_pending = false;
@@ -116,7 +130,12 @@ fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> 
         },
         Err(failure) => {
             // That a daemon is away is said at the top, once.
-            let is_away = failure.unreachable && app.connection != Connection::Connecting;
+            let is_away = match failure.no_answer {
+                None => false,
+                Some(NoAnswer::Unreachable) => app.connection != Connection::Connecting,
+                // A daemon that answers other questions is not away: this one took too long.
+                Some(NoAnswer::TimedOut) => app.connection.away_since().is_some(),
+            };
             match screen {
                 Screen::Streams(screen) => streams::failed(app, screen, slot, failure, is_away),
                 Screen::Stream(screen) => stream::failed(app, screen, slot, failure, is_away),
@@ -169,17 +188,16 @@ fn connected(model: &mut Model, now: Timestamp) -> Effects {
     effects
 }
 
-fn disconnected(app: &mut App, at: Timestamp, retry_at: Timestamp, cause: String) {
-    app.now = at;
-    let since = match app.connection {
-        Connection::Lost { since, .. } => since,
-        Connection::Connecting | Connection::Live => at,
-    };
-    app.connection = Connection::Lost {
-        since,
-        retry_at,
-        cause,
-    };
+/// The live feed was open all the time, so that what is on screen is up to date: only what failed meanwhile is asked again.
+/// What is under way is left to be answered.
+fn answered_again(model: &mut Model, now: Timestamp) -> Effects {
+    model.app.now = now;
+    model.app.connection = Connection::Live;
+    if model.front.asked().is_empty() {
+        start(model)
+    } else {
+        Vec::new()
+    }
 }
 
 /// What the screen in front needs, from the start.
@@ -234,10 +252,14 @@ fn act(model: &mut Model, action: Action) -> Effects {
             model.app.say("the guide has ended; ? shows all keys");
             Vec::new()
         }
-        // What is asked for by itself is no reason not to go back.
-        Action::Back if model.front.asked().shown().any(fills_a_screen) => {
+        Action::Back if gives_up(model) => {
+            let acts = model.front.asked().shown_slots().any(changes_something);
             model.front.give_up();
-            model.app.say("cancelled; r loads again");
+            model.app.say(if acts {
+                "no longer waiting for the reply: it may be done all the same"
+            } else {
+                "cancelled; r loads again"
+            });
             Vec::new()
         }
         Action::Back => history::back(model),
@@ -306,7 +328,29 @@ fn shared(app: &mut App, action: Action) {
     }
 }
 
-/// Whether `Esc` gives up on a question of this kind: its reply fills a whole screen.
+/// Whether `Esc` ends a wait instead of going back. What is asked for by itself, and comes soon, is no reason not to go back.
+fn gives_up(model: &Model) -> bool {
+    let asked = model.front.asked();
+    asked.shown_slots().any(fills_a_screen)
+        || asked
+            .long_slots(model.app.now)
+            .any(|slot| slot != Slot::Check)
+}
+
+/// Whether a request of this kind changes something, also if its reply is not waited for.
+fn changes_something(slot: Slot) -> bool {
+    matches!(
+        slot,
+        Slot::RetryJob
+            | Slot::RetryFailed
+            | Slot::Rebuild
+            | Slot::CancelRebuild
+            | Slot::Backfill
+            | Slot::CancelBackfill
+    )
+}
+
+/// Whether the reply to a question of this kind fills a whole screen.
 fn fills_a_screen(slot: Slot) -> bool {
     matches!(
         slot,

@@ -15,13 +15,39 @@ pub(super) fn press(model: &mut Model, key: &str) -> Effects {
     let Some(overlay) = model.app.overlay.take() else {
         return Vec::new();
     };
-    if key == "esc" {
-        // Where to go is given up with its box.
-        if matches!(overlay, Overlay::GoTo { .. }) {
-            model.front.asked_mut().forget(Slot::StateAsOf);
-        }
-        return Vec::new();
+    let awaited = awaited(&overlay);
+    let effects = if key == "esc" {
+        Vec::new()
+    } else {
+        press_in(model, overlay, key)
+    };
+    // What a box waits for is given up with it.
+    if let Some(slot) = awaited
+        && model.app.overlay.is_none()
+    {
+        model.front.asked_mut().forget(slot);
     }
+    effects
+}
+
+/// What only the box itself waits for.
+fn awaited(overlay: &Overlay) -> Option<Slot> {
+    match overlay {
+        Overlay::GoTo { .. } => Some(Slot::StateAsOf),
+        Overlay::Diff { .. } => Some(Slot::Diff),
+        Overlay::Category { .. } => Some(Slot::Categories),
+        Overlay::Help { .. }
+        | Overlay::Palette { .. }
+        | Overlay::Detail { .. }
+        | Overlay::Commands { .. }
+        | Overlay::Form(_)
+        | Overlay::Projection { .. }
+        | Overlay::Findings { .. }
+        | Overlay::Confirm(_) => None,
+    }
+}
+
+fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
     let scope = model.front.scope();
     let app = &mut model.app;
     match (overlay, &mut model.front) {

@@ -10,7 +10,10 @@ use crate::model::form::Form;
 use crate::model::pipeline::{Confirmed, EVERY_MICROS, Pane, PipelineScreen, PlannedBackfill};
 use crate::model::{App, Connection, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
-use crate::text::number;
+use crate::text::counted;
+
+/// Shortest time between two looks, whatever is committed meanwhile.
+const PAUSE_MICROS: i64 = 250_000;
 
 /// Asks for all of it, and shows that it does.
 pub(super) fn load(app: &mut App, screen: &mut PipelineScreen) -> Effects {
@@ -44,9 +47,12 @@ pub(super) fn tick(app: &mut App, screen: &mut PipelineScreen) -> Effects {
     }
 }
 
-/// Something was committed: looks again, but no more often than time is looked at.
+/// Something was committed: looks again, but not at once after the last look.
 pub(super) fn live(app: &mut App, screen: &mut PipelineScreen) -> Effects {
-    if screen.asked_at == Some(app.now) {
+    let since = screen
+        .asked_at
+        .map_or(i64::MAX, |at| app.now.as_micros() - at.as_micros());
+    if since < PAUSE_MICROS {
         return Vec::new();
     }
     look_again(app, screen)
@@ -203,6 +209,12 @@ fn rebuild(app: &mut App, screen: &mut PipelineScreen) -> Effects {
 }
 
 fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
+    if screen.asked.has(Slot::Check) {
+        screen.asked.forget(Slot::Check);
+        screen.check.settle();
+        app.say("the consistency check is cancelled");
+        return Vec::new();
+    }
     let rebuilt = screen
         .current_projection()
         .filter(|projection| is_running(projection.rebuild.as_ref()))
@@ -220,7 +232,7 @@ fn cancel_run(app: &mut App, screen: &mut PipelineScreen) -> Effects {
         let what = format!("cancelling backfill {id}");
         return do_it(app, screen, what, Request::CancelBackfill(id));
     }
-    app.complain("no rebuild of this projection and no backfill is under way");
+    app.complain("no rebuild of this projection, no check and no backfill is under way");
     Vec::new()
 }
 
@@ -325,6 +337,7 @@ pub(super) fn findings_key(
     match key {
         "q" => return Vec::new(),
         "C" if !screen.asked.has(Slot::Check) => return check(app, screen),
+        "K" if screen.asked.has(Slot::Check) => return cancel_run(app, screen),
         "enter" => {
             let Some(finding) = screen.findings().get(selected) else {
                 return Vec::new();
@@ -366,11 +379,14 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
                 if found.ok {
                     app.say(format!("{} matches the log", found.projection));
                 } else {
-                    let n = number(found.findings_total);
+                    let n = counted(found.findings_total, "document");
                     let name = &found.projection;
-                    app.complain(format!(
-                        "{name}: {n} documents differ from the log; C shows them"
-                    ));
+                    let differ = if found.findings_total == 1 {
+                        "differs"
+                    } else {
+                        "differ"
+                    };
+                    app.complain(format!("{name}: {n} {differ} from the log; C shows where"));
                 }
             }
             screen.check = Remote::Ready(found);
@@ -379,8 +395,8 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
         Reply::PlanBackfill(plan) => return planned(app, screen, plan),
         Reply::RetryJob(job) => app.say(format!("job {} is {} again", job.id, job.status.as_str())),
         Reply::RetryFailed(retried) => {
-            let n = number(retried.retried);
-            app.say(format!("retrying {n} failed jobs"));
+            let n = counted(retried.retried, "failed job");
+            app.say(format!("retrying {n}"));
         }
         Reply::Rebuild(run)
         | Reply::CancelRebuild(run)

@@ -98,6 +98,7 @@ fn a_lost_daemon_is_not_asked_and_a_failed_look_keeps_what_there_is() {
         at: now(),
         retry_at: now().plus_micros(1),
         cause: "gone".to_owned(),
+        why: NoAnswer::Unreachable,
     });
     later(&mut harness, 40);
     assert!(!harness.asked(Slot::Pipeline));
@@ -308,7 +309,7 @@ fn a_refusal_says_why_and_what_to_do() {
         code: Some("not_failed".to_owned()),
         message: "job 8812 is completed".to_owned(),
         hint: Some("only failed jobs".to_owned()),
-        unreachable: false,
+        no_answer: None,
     });
     let harness = harness.press("R");
     assert_eq!(

@@ -73,6 +73,7 @@ const BEGINNINGS: &[&[&str]] = &[
         "p", "tab", "tab", "R", "tab", "K", "tab", "down", "down", "A", "enter",
     ],
     &["enter", "w", "a", "enter", "x", "ctrl-s"],
+    &["enter", "w", "x", "up", "x", "up", "x"],
 ];
 
 struct Random(TestRng);

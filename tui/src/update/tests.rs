@@ -205,6 +205,107 @@ fn a_command_runs_from_its_form_and_a_raw_event_beside_it() {
     );
 }
 
+/// A password is never looked up in a what-if: what the rules say of a command that gives one is unknown until the user says
+/// whether it is right, with one key, which the screen names.
+#[test]
+fn whether_a_password_is_right_is_answered_with_a_key() {
+    use whodunit_core::api::what_if::StepOutcome::{Accepted, Rejected, Unknown};
+    for size in [(60, 20), (80, 24), (120, 40)] {
+        let outcome = |harness: &Harness| {
+            let out = harness.what_if().result.value().unwrap();
+            (out.steps[0].outcome, out.outcomes.unknown)
+        };
+        let harness = Harness::new(size, Daemon::sarah())
+            .press("enter g right w a down down down enter")
+            .type_text("current-one")
+            .press("tab")
+            .type_text("another-one")
+            .press("ctrl-s")
+            .press("down down");
+        assert_eq!(outcome(&harness), (Unknown, 1));
+        let screen = harness.screen();
+        assert!(screen.contains("p to say"), "{screen}");
+        assert!(!screen.contains("password_correct"), "{screen}");
+        let harness = harness.press("p");
+        assert_eq!(outcome(&harness), (Accepted, 0));
+        assert!(
+            harness
+                .what_if()
+                .call()
+                .ends_with(" --password-correct yes")
+        );
+        let screen = harness.press("up").screen();
+        assert!(
+            screen.contains("current password supposed right"),
+            "{screen}"
+        );
+        assert!(!screen.contains("p to say"), "{screen}");
+    }
+    let harness = harness()
+        .press("enter g right w a down down down enter")
+        .type_text("current-one")
+        .press("tab")
+        .type_text("another-one")
+        .press("ctrl-s p p");
+    let out = harness.what_if().result.value().unwrap();
+    assert_eq!(out.steps[0].outcome, Rejected);
+    assert!(harness.what_if().call().ends_with(" --password-correct no"));
+    // Undone like every other change, and said in the help.
+    let harness = harness.press("u u u ctrl-r");
+    assert_eq!(harness.what_if().request().password_correct, None);
+    assert_eq!(harness.what_if().changes(), 1);
+    let screen = harness.press("?").type_text("password").screen();
+    assert!(
+        screen.contains("suppose that the current password is right"),
+        "{screen}"
+    );
+}
+
+/// Steps come page by page; what is not there yet is never shown as if nothing had changed.
+#[test]
+fn further_steps_of_a_what_if_come_as_one_goes_down() {
+    let mut daemon = Daemon::many();
+    daemon.page_max = 4;
+    let drops = "x up x up x up x up x";
+    let harness = Harness::new((120, 40), daemon)
+        .press("/")
+        .type_text("user-c410")
+        .press("enter enter w");
+    let all = harness.press(drops);
+    let out = all.what_if().result.value().unwrap();
+    assert_eq!((out.steps.len(), out.next_cursor.as_ref()), (5, None));
+    let mut silent = all.press("u").silent();
+    silent.effects.clear();
+    let mut silent = silent.press("ctrl-r");
+    let effects = std::mem::take(&mut silent.effects);
+    let asked = effects.into_iter().find_map(|effect| match effect {
+        Effect::Ask { ticket, request } if request.slot() == Slot::WhatIf => {
+            Some((ticket, request))
+        }
+        _ => None,
+    });
+    let (ticket, request) = asked.unwrap();
+    let reply = Box::new(silent.daemon.answer(&request));
+    silent.send(Msg::Replied { ticket, reply });
+    assert!(silent.asked(Slot::MoreWhatIf));
+    let screen = silent.screen();
+    assert!(screen.contains("3 more steps"), "{screen}");
+    // The summary is of all of them.
+    let out = silent.what_if().result.value().unwrap();
+    assert_eq!((out.steps.len(), out.outcomes.dropped), (2, 5));
+}
+
+/// Of a long history only the rows around the base are listed, and how many are not is said.
+#[test]
+fn revisions_far_from_the_base_are_named_as_left_out() {
+    use crate::model::what_if::{WhatIfScreen, World};
+    let screen = WhatIfScreen::new(crate::testing::sarah(), 5_000, 9_000);
+    let rows = screen.worlds();
+    assert_eq!(rows.first(), Some(&World::Far(1, 4_799)));
+    assert_eq!(rows.last(), Some(&World::Far(5_201, 9_000)));
+    assert_eq!(rows.len(), 403);
+}
+
 #[test]
 fn from_a_rejected_command_the_base_is_just_before_its_decision() {
     let harness = harness().press("enter left w");
@@ -245,6 +346,7 @@ fn a_lost_daemon_keeps_the_screen_and_coming_back_loads_again() {
         at: now(),
         retry_at: now().plus_micros(1),
         cause: "gone".to_owned(),
+        why: NoAnswer::Unreachable,
     });
     assert!(harness.stream().state().is_some());
     assert!(harness.model.animates());
@@ -252,6 +354,175 @@ fn a_lost_daemon_keeps_the_screen_and_coming_back_loads_again() {
     harness.effects.clear();
     harness.send(Msg::Connected(now()));
     assert!(harness.asked(Slot::Stream));
+}
+
+/// A daemon that hangs keeps its connections: it is said at the top for how long it has not answered, and again nothing once it
+/// does.
+#[test]
+fn a_daemon_that_hangs_is_said_to_be_silent_until_it_answers() {
+    for size in [(60, 20), (80, 24), (120, 40)] {
+        for redacted in [false, true] {
+            let mut harness = Harness::new(size, Daemon::sarah()).press("enter");
+            harness.model.app.head.redacted_copy = redacted;
+            let top = |harness: &Harness| harness.screen().lines().next().unwrap().to_owned();
+            assert!(top(&harness).contains("live"), "{}", top(&harness));
+            assert!(!harness.model.animates());
+            harness.send(Msg::Silent {
+                at: now().plus_micros(4_000_000),
+                since: now(),
+            });
+            assert!(
+                top(&harness).contains("no answer for 4 s"),
+                "{}",
+                top(&harness)
+            );
+            assert!(harness.model.animates(), "the seconds are counted");
+            harness.send(Msg::Tick(now().plus_micros(12_000_000)));
+            assert!(
+                top(&harness).contains("no answer for 12 s"),
+                "{}",
+                top(&harness)
+            );
+            assert_eq!(top(&harness).contains("redacted copy"), redacted);
+            // The feed ends, long after: it is the same silence.
+            harness.send(Msg::Disconnected {
+                at: now().plus_micros(50_000_000),
+                retry_at: now().plus_micros(51_000_000),
+                cause: "no answer".to_owned(),
+                why: NoAnswer::TimedOut,
+            });
+            assert!(
+                top(&harness).contains("no answer for 50 s"),
+                "{}",
+                top(&harness)
+            );
+            harness.send(Msg::Answered(now().plus_micros(52_000_000)));
+            assert!(top(&harness).contains("live"), "{}", top(&harness));
+            assert!(harness.stream().state().is_some());
+        }
+    }
+}
+
+/// What failed while the daemon did not answer is asked again when it does; what is under way is left to be answered.
+#[test]
+fn what_failed_during_a_silence_is_asked_again_after_it() {
+    let silent = Msg::Silent {
+        at: now(),
+        since: now(),
+    };
+    let mut harness = harness().press("enter").silent().got(silent.clone());
+    harness.effects.clear();
+    harness.send(Msg::Answered(now()));
+    assert!(harness.asked(Slot::Stream));
+    let mut harness = harness.got(silent);
+    harness.effects.clear();
+    harness.send(Msg::Answered(now()));
+    assert!(!harness.asked(Slot::Stream), "it is under way");
+}
+
+fn timed_out(ticket: Ticket) -> Msg {
+    Msg::Replied {
+        ticket,
+        reply: Box::new(Err(Failure {
+            code: None,
+            message: "no answer from http://127.0.0.1:4780 within 30 s".to_owned(),
+            hint: None,
+            no_answer: Some(NoAnswer::TimedOut),
+        })),
+    }
+}
+
+/// One request that takes too long is no reason to think that the daemon is away: it is said. While the daemon is known to be
+/// silent, what is there stays.
+#[test]
+fn a_reply_that_does_not_come_in_time_is_said_unless_the_daemon_is_silent() {
+    for silent in [false, true] {
+        let mut harness = harness().press("enter").silent();
+        if silent {
+            harness.send(Msg::Silent {
+                at: now(),
+                since: now(),
+            });
+        }
+        harness.effects.clear();
+        let mut harness = harness.press("r");
+        let ticket = harness.effects.iter().find_map(|effect| match effect {
+            Effect::Ask { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        harness.send(timed_out(ticket.unwrap()));
+        let says_so = harness.screen().contains("no answer from");
+        assert_eq!(says_so, !silent, "{}", harness.screen());
+        assert_eq!(harness.stream().info.value().is_some(), silent);
+    }
+}
+
+/// Whatever is waited for, the top line says for what and for how long, and Esc ends it.
+#[test]
+fn every_wait_is_said_with_its_time_and_can_be_ended() {
+    let later = |seconds: i64| Msg::Tick(now().plus_micros(seconds * 1_000_000));
+    // The keys before the last one are answered.
+    for (keys, last, what) in [
+        ("", "r", "streams"),
+        ("", "down", "state"),
+        ("", "enter", "`user-sarah`"),
+        ("enter", "left left", "state at revision 3"),
+        ("enter", "d", "diff of revisions 3 and 4"),
+        ("enter w", "x", "the what-if"),
+        ("", "L", "the log"),
+        ("L", "g", "older events"),
+        ("", "p", "the pipeline"),
+        ("p tab tab", "R", "retry of job"),
+    ] {
+        let mut daemon = Daemon::sarah();
+        if last == "g" {
+            daemon.page_max = 8;
+        }
+        for size in [(60, 20), (120, 40)] {
+            let mut harness = Harness::new(size, daemon.clone()).press(keys).silent();
+            harness = harness.press(last).got(later(12));
+            let screen = harness.screen();
+            let top = screen.lines().next().unwrap();
+            let begin: String = what.chars().take(4).collect();
+            assert!(
+                top.contains(&begin) && top.contains(" 12 s"),
+                "{last}: {top}"
+            );
+            assert!(top.contains("live"), "{last}: {top}");
+            harness.effects.clear();
+            // The first may close a box that waits.
+            let harness = harness.press("esc").press("esc");
+            let ended = |effect: &Effect| matches!(effect, Effect::Cancel(_));
+            assert!(harness.effects.iter().any(ended), "{keys} {last}");
+            assert!(
+                harness.model.front.asked().what().is_none(),
+                "{keys} {last}"
+            );
+            assert!(
+                !harness.screen().contains("loading"),
+                "{}",
+                harness.screen()
+            );
+        }
+    }
+}
+
+/// A check may take an hour: Esc leaves it alone, K ends it.
+#[test]
+fn a_check_goes_on_until_it_is_cancelled_by_its_own_key() {
+    let harness = harness().press("p").silent().press("C esc");
+    let harness = harness
+        .got(Msg::Tick(now().plus_micros(90_000_000)))
+        .press("r esc");
+    assert!(harness.model.front.asked().has(Slot::Check));
+    for keys in ["K", "C K"] {
+        let mut harness = Harness::new((120, 40), Daemon::sarah());
+        harness = harness.press("p").silent().press("C esc").press(keys);
+        assert!(!harness.model.front.asked().has(Slot::Check), "{keys}");
+        let notice = harness.model.app.notice.as_ref().unwrap();
+        assert_eq!(notice.text, "the consistency check is cancelled");
+        assert!(harness.model.app.overlay.is_none());
+    }
 }
 
 #[test]

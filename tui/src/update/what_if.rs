@@ -2,6 +2,7 @@
 
 use whodunit_core::api::what_if::{
     Action as Happening, Continuation, DropEdit, Edit, InsertEdit, ReplaceEdit, WhatIfCommand,
+    WhatIfOut,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::Revision;
@@ -15,6 +16,9 @@ use crate::model::stream::StreamScreen;
 use crate::model::what_if::WhatIfScreen;
 use crate::model::{App, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
+
+/// Rows before the end of the loaded ones at which more are asked for.
+const NEAR: usize = 50;
 
 /// What a what-if that has just been opened needs.
 pub(super) fn open(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
@@ -44,13 +48,42 @@ pub(super) fn head(app: &mut App, screen: &mut WhatIfScreen) -> Effect {
 /// Asks the daemon what comes of the scenario.
 fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     screen.result.reload();
+    screen.asked.forget(Slot::MoreWhatIf);
     let request = Request::WhatIf(screen.request());
     vec![screen.asked.ask(app, "the what-if", request)]
 }
 
+/// Asks for the next page of steps when the end of those that are loaded is near.
+fn more(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    let near_end = screen.row + NEAR >= screen.worlds().len();
+    let is_asked = screen.asked.has(Slot::WhatIf) || screen.asked.has(Slot::MoreWhatIf);
+    let cursor = screen
+        .result
+        .value()
+        .and_then(|out| out.next_cursor.clone());
+    match cursor {
+        Some(cursor) if near_end && !is_asked => {
+            let request = Request::MoreWhatIf(screen.request(), cursor);
+            vec![screen.asked.ask(app, "more steps", request)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 pub(super) fn take(app: &mut App, screen: &mut WhatIfScreen, reply: Reply) -> Effects {
     match reply {
-        Reply::WhatIf(out) => screen.result = Remote::Ready(out),
+        Reply::WhatIf(out) => {
+            screen.result = Remote::Ready(out);
+            return more(app, screen);
+        }
+        Reply::MoreWhatIf(page) => {
+            if let Some(out) = screen.result.value_mut() {
+                let mut steps = std::mem::take(&mut out.steps);
+                steps.extend(page.steps);
+                *out = WhatIfOut { steps, ..page };
+            }
+            return more(app, screen);
+        }
         Reply::Model(spec) => screen.model = Remote::Ready(spec),
         Reply::Stream(info) => {
             app.head.position = app.head.position.max(info.last_position.0);
@@ -95,7 +128,7 @@ pub(super) fn act(
             1 => screen.row = index,
             _ => screen.state_scroll = index,
         }
-        return Vec::new();
+        return more(app, screen);
     }
     match action {
         Action::NextPane => {
@@ -113,6 +146,7 @@ pub(super) fn act(
             });
             run(app, screen)
         }
+        Action::Password => suppose_password(app, screen),
         Action::Undo => step_scenario(app, screen, true),
         Action::Redo => step_scenario(app, screen, false),
         Action::Remove => remove(app, screen),
@@ -152,6 +186,23 @@ fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) 
         scenario.decision = None;
     });
     screen.row = row.map_or(screen.row, |revision| screen.row_of(revision));
+    run(app, screen)
+}
+
+/// Answers what a what-if never looks up: whether the passwords that commands give are the recorded ones.
+fn suppose_password(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    screen.change(|scenario| {
+        scenario.password_correct = match scenario.password_correct {
+            None => Some(true),
+            Some(true) => Some(false),
+            Some(false) => None,
+        };
+    });
+    app.say(match screen.scenario.password_correct {
+        Some(true) => "supposing that the current password given is right",
+        Some(false) => "supposing that the current password given is wrong",
+        None => "nothing is supposed about the current password",
+    });
     run(app, screen)
 }
 

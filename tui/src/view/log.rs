@@ -7,11 +7,11 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::command::Outcome;
 use whodunit_core::time::Timestamp;
 
-use super::{centred, failure, first_row, loading, pane, scrubber};
+use super::{awaited, centred, failure, first_row, framed_lines, pane, scrubber};
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::text::{cut, fit, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -104,7 +104,10 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let rows = match &screen.rows {
         Remote::Failed(why) => return failure(app, frame, inner, why),
-        Remote::Absent | Remote::Loading(None) => return loading(app, frame, inner, "the log"),
+        Remote::Absent | Remote::Loading(None) => {
+            let is_asked = screen.asked.has(Slot::Log);
+            return awaited(app, frame, inner, "the log", is_asked);
+        }
         Remote::Ready(rows) | Remote::Loading(Some(rows)) => rows,
     };
     if rows.is_empty() {
@@ -213,9 +216,8 @@ fn draw_detail(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect)
     let cells = usize::from(inner.width);
     let mut lines = Vec::new();
     for (label, text) in facts(app, row) {
-        for (index, part) in wrap(&safe(&text), cells.saturating_sub(8))
+        for (index, part) in wrap_to(&safe(&text), cells.saturating_sub(8), 4)
             .into_iter()
-            .take(4)
             .enumerate()
         {
             let label = if index == 0 { label } else { "" };
@@ -233,7 +235,7 @@ fn draw_detail(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect)
     for line in super::overlay::pretty(&payload) {
         lines.push(Line::styled(cut(&line, cells), theme.style(Token::Plain)));
     }
-    frame.render_widget(Paragraph::new(lines), inner);
+    framed_lines(theme, frame, inner, lines, 0);
 }
 
 /// Labelled facts about a line of the log.

@@ -13,6 +13,7 @@ mod state;
 mod status;
 mod stream;
 mod streams;
+mod top_line;
 mod what_if;
 
 #[cfg(test)]
@@ -32,16 +33,13 @@ use whodunit_core::api::warning::Warning;
 use crate::effect::Failure;
 use crate::humanize;
 use crate::keys;
-use crate::model::stream::StreamScreen;
-use crate::model::{App, Connection, Model, Overlay, Screen};
-use crate::text::{cut, fit, number, safe, width, wrap};
+use crate::model::{App, Model, Overlay, Screen};
+use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
 
 /// Below this a screen says that it needs more room.
 const COLUMNS_MIN: u16 = 40;
 const ROWS_MIN: u16 = 12;
-/// A name or title cut shorter than this says nothing.
-const NAME_CELLS_MIN: usize = 12;
 
 /// Draws the whole terminal.
 pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -55,7 +53,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     }
     let app = &model.app;
     let [top, body, guide, bottom] = areas(app, area);
-    frame.render_widget(top_line(model, top.width), top);
+    frame.render_widget(top_line::line(model, top.width), top);
     match &model.front {
         Screen::Streams(screen) => streams::draw(app, screen, frame, body),
         Screen::Stream(screen) => stream::draw(app, screen, frame, body),
@@ -100,128 +98,6 @@ pub(crate) fn time_under(model: &Model, column: u16, row: u16) -> Option<Timesta
     let [_, body, ..] = areas(app, area);
     let density = screen.density.as_ref()?;
     scrubber::time_at(density, stream::scrubber_area(body), column, row)
-}
-
-fn top_line(model: &Model, columns: u16) -> Line<'static> {
-    let used = |spans: &[Span<'_>]| spans.iter().map(|span| width(&span.content)).sum::<usize>();
-    let columns = usize::from(columns);
-    let right = connection(model);
-    // The connection matters more than the end of a long name, and so does that this is no real history.
-    let mut crumbs = breadcrumb(model, columns.saturating_sub(used(&right) + 1));
-    let gap = columns.saturating_sub(used(&crumbs) + used(&right));
-    crumbs.push(Span::raw(" ".repeat(gap)));
-    crumbs.extend(right);
-    Line::from(crumbs)
-}
-
-/// Where one is, in at most so many cells as far as the name can be cut.
-fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
-    let theme = model.app.theme;
-    let arrow = theme.glyph(Glyph::Crumb);
-    let mut crumbs = vec![
-        Span::styled(" whodunit ", theme.style(Token::Title)),
-        Span::styled(arrow, theme.style(Token::Muted)),
-    ];
-    let place = |text: String| Span::styled(text, theme.style(Token::Accent));
-    let (name, title) = match &model.front {
-        Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => {
-            crumbs.push(place(model.front.scope().title().to_owned()));
-            return crumbs;
-        }
-        Screen::Stream(screen) => (&screen.stream, title_of(screen)),
-        Screen::WhatIf(screen) => (&screen.stream, model.history().and_then(title_of)),
-    };
-    let mut room = cells.saturating_sub(width(" whodunit ") + width(arrow));
-    let is_what_if = matches!(model.front, Screen::WhatIf(_));
-    let badge = is_what_if.then(|| {
-        let long = " WHAT-IF nothing is written ";
-        let text = if room >= NAME_CELLS_MIN + width(arrow) + width(long) {
-            long
-        } else {
-            " WHAT-IF "
-        };
-        room = room.saturating_sub(width(arrow) + width(text));
-        text
-    });
-    let name = cut(&safe(name.as_str()), room.min(40));
-    room = room.saturating_sub(width(&name));
-    crumbs.push(place(name));
-    if let Some(title) = title
-        && room >= NAME_CELLS_MIN
-    {
-        crumbs.push(Span::raw("  "));
-        let title = cut(&safe(title), room.saturating_sub(2).min(30));
-        crumbs.push(Span::styled(title, theme.style(Token::Muted)));
-    }
-    if let Some(badge) = badge {
-        crumbs.push(Span::styled(arrow, theme.style(Token::Muted)));
-        crumbs.push(Span::styled(badge, theme.style(Token::Selected)));
-    }
-    crumbs
-}
-
-fn title_of(screen: &StreamScreen) -> Option<&str> {
-    screen.info.value()?.title.as_deref()
-}
-
-const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
-
-fn connection(model: &Model) -> Vec<Span<'static>> {
-    let app = &model.app;
-    let theme = app.theme;
-    let mut out = Vec::new();
-    // What is asked for by itself, again and again, is not worth a word each time.
-    if let Some(what) = model.front.asked().what() {
-        let frame = SPINNER
-            .get(app.ticks % SPINNER.len())
-            .copied()
-            .unwrap_or_default();
-        out.push(Span::styled(
-            format!("{frame} {}  ", cut(&safe(what), 30)),
-            theme.style(Token::Muted),
-        ));
-    }
-    if app.head.redacted_copy {
-        out.push(Span::styled(
-            " redacted copy ",
-            theme.style(Token::Selected),
-        ));
-        out.push(Span::raw("  "));
-    }
-    out.push(match &app.connection {
-        Connection::Live => Span::styled(
-            format!("{} live", theme.glyph(Glyph::Live)),
-            theme.style(Token::Added),
-        ),
-        Connection::Connecting => Span::styled(
-            format!("{} connecting", theme.glyph(Glyph::Connecting)),
-            theme.style(Token::Muted),
-        ),
-        Connection::Lost {
-            since, retry_at, ..
-        } => {
-            let seconds = |from: Timestamp, to: Timestamp| {
-                ((to.as_micros() - from.as_micros()) / 1_000_000).max(0)
-            };
-            let (stale, wait) = (seconds(*since, app.now), seconds(app.now, *retry_at));
-            let text = format!(
-                "{} offline {stale} s, retrying in {wait} s",
-                theme.glyph(Glyph::Stale)
-            );
-            Span::styled(text, theme.style(Token::Warn))
-        }
-    });
-    if app.head.position > 0 {
-        out.push(Span::raw(format!("  pos {}", number(app.head.position))));
-    }
-    if app.size.0 >= 100 {
-        out.push(Span::styled(
-            format!("  {}", app.address),
-            theme.style(Token::Muted),
-        ));
-    }
-    out.push(Span::raw(" "));
-    out
 }
 
 fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
@@ -368,6 +244,19 @@ fn failure(app: &App, frame: &mut Frame<'_>, area: Rect, failure: &Failure) {
     centred(frame, area, &lines);
 }
 
+/// What is not there: because it is on its way, or because that was cancelled.
+fn awaited(app: &App, frame: &mut Frame<'_>, area: Rect, what: &str, is_asked: bool) {
+    if is_asked {
+        return loading(app, frame, area, what);
+    }
+    let muted = app.theme.style(Token::Muted);
+    let lines = [
+        (format!("{what}: not loaded"), muted),
+        ("press r to load it".to_owned(), muted),
+    ];
+    centred(frame, area, &lines);
+}
+
 fn loading(app: &App, frame: &mut Frame<'_>, area: Rect, what: &str) {
     let text = format!("loading {what} …");
     centred(
@@ -408,6 +297,26 @@ fn below(lines: &[Line<'_>], scroll: usize, height: u16) -> String {
         (0, _) => String::new(),
         (rows, 0) => format!(" · {rows} more below"),
         (rows, _) => format!(" · {rows} more below, {marked} changed"),
+    }
+}
+
+/// Lines within a frame, from one of them on; how many stand below its edge is said on the frame.
+fn framed_lines(
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    inner: Rect,
+    mut lines: Vec<Line<'_>>,
+    scroll: usize,
+) {
+    let height = usize::from(inner.height);
+    let scroll = scroll.min(lines.len().saturating_sub(height));
+    let below = lines.len().saturating_sub(scroll + height);
+    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    let text = format!(" {below} more below ");
+    let cells = u16::try_from(width(&text)).unwrap_or(u16::MAX);
+    if below > 0 && cells < inner.width {
+        let place = Rect::new(inner.right() - cells, inner.bottom(), cells, 1);
+        frame.render_widget(Line::styled(text, theme.style(Token::Accent)), place);
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::pipeline::{HandlerOut, JobCounts, JobOut, JobStatus};
 
-use super::{centred, failure, first_row, loading, pane, projections};
+use super::{awaited, centred, failure, first_row, pane, projections};
 use crate::client::{Pipeline, is_set_up};
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::model::{App, Remote};
@@ -25,7 +25,8 @@ pub(super) fn draw(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, ar
     let all = match &screen.all {
         Remote::Failed(why) => return failure(app, frame, area, why),
         Remote::Absent | Remote::Loading(None) => {
-            return loading(app, frame, area, "the pipeline");
+            let is_asked = screen.asked.has(Slot::Pipeline);
+            return awaited(app, frame, area, "the pipeline", is_asked);
         }
         Remote::Ready(all) | Remote::Loading(Some(all)) => all,
     };

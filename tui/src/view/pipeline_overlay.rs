@@ -10,11 +10,11 @@ use whodunit_core::api::pipeline::{BackfillPlan, FindingOut, ProjectionOut, RunO
 use super::overlay::{choice, open};
 use super::pipeline::rows;
 use super::projections::status;
-use super::{centred, failure, first_row};
+use super::{centred, failure, first_row, framed_lines};
 use crate::humanize::{duration, rate, sentence, trouble};
 use crate::model::pipeline::{Confirmed, PipelineScreen};
 use crate::model::{App, Remote};
-use crate::text::{cut, fit, number, safe, wrap};
+use crate::text::{counted, cut, fit, number, safe, wrap, wrap_to};
 use crate::theme::{Glyph, Token};
 
 /// How wide the boxes are at most.
@@ -47,8 +47,7 @@ pub(super) fn projection(
     }
     let title = "projection · Esc closes";
     let inner = open(app, frame, body, title, columns, rows(lines.len()));
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    framed_lines(theme, frame, inner, lines, scroll);
 }
 
 /// Labelled facts about a projection.
@@ -74,8 +73,8 @@ fn facts(app: &App, projection: &ProjectionOut) -> Vec<(&'static str, String, To
         (
             "lag",
             format!(
-                "{} events, {} since it was level with the head",
-                number(projection.lag_events),
+                "{}, {} since it was level with the head",
+                counted(projection.lag_events, "event"),
                 duration(projection.lag_seconds)
             ),
             token,
@@ -87,7 +86,7 @@ fn facts(app: &App, projection: &ProjectionOut) -> Vec<(&'static str, String, To
         ),
         (
             "holds",
-            format!("{} documents", number(projection.documents)),
+            counted(projection.documents, "document"),
             Token::Plain,
         ),
         (
@@ -115,7 +114,7 @@ fn of_run(app: &App, run: &RunOut) -> String {
     let at = app.zone.long(run.ended_at.unwrap_or(run.started_at));
     match run.status {
         RunStatus::Running => format!("under way, {}", sentence(run)),
-        RunStatus::Completed => format!("done {at}, {} events", number(run.done)),
+        RunStatus::Completed => format!("done {at}, {}", counted(run.done, "event")),
         RunStatus::Cancelled => format!("cancelled {at}"),
         RunStatus::Failed => {
             let why = run.error.as_deref().map(safe).unwrap_or_default();
@@ -153,9 +152,9 @@ pub(super) fn findings(
     let inner = open(app, frame, body, &title, 100, rows(lines));
     let cells = usize::from(inner.width);
     let compared = format!(
-        "compared {} documents with {} events, up to position {}",
-        number(found.documents),
-        number(found.events),
+        "compared {} with {}, up to position {}",
+        counted(found.documents, "document"),
+        counted(found.events, "event"),
         number(found.checkpoint)
     );
     let compared = Line::styled(cut(&compared, cells), theme.style(Token::Muted));
@@ -171,10 +170,16 @@ pub(super) fn findings(
         ];
         return frame.render_widget(Paragraph::new(lines), inner);
     }
+    let listed = found.findings.len() as u64;
     let text = format!(
-        "{} {} documents do not match the log; where each first differs:",
+        "{} {} not matching the log; where {} first differs:",
         theme.glyph(Glyph::Rejected),
-        number(found.findings_total)
+        counted(found.findings_total, "document"),
+        if found.findings_total > listed {
+            format!("each of the first {}", number(listed))
+        } else {
+            "each".to_owned()
+        }
     );
     let mut lines = vec![
         Line::styled(cut(&text, cells), theme.style(Token::Error)),
@@ -209,7 +214,7 @@ fn under_way(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Re
         lines.push((sentence(run), theme.style(Token::Accent)));
     }
     lines.push((
-        "Esc closes this box; the check keeps running".to_owned(),
+        "Esc closes this box, and the check keeps running; K cancels it".to_owned(),
         theme.style(Token::Muted),
     ));
     centred(frame, area, &lines);
@@ -239,8 +244,8 @@ fn draw_finding(app: &App, finding: Option<&FindingOut>, frame: &mut Frame<'_>, 
     let Some(finding) = finding else { return };
     let cells = usize::from(area.width);
     let mut lines = vec![Line::default()];
-    let sentence = wrap(&safe(&finding.detail), cells).into_iter().take(2);
-    lines.extend(sentence.map(Line::raw));
+    let sentence = wrap_to(&safe(&finding.detail), cells, 2);
+    lines.extend(sentence.into_iter().map(Line::raw));
     lines.push(Line::styled(
         cut(
             "Enter opens the event's stream · C checks again · B on the screen rebuilds",
@@ -280,7 +285,7 @@ fn plan(plan: &BackfillPlan) -> String {
         .collect();
     let more = match counts.len().saturating_sub(COUNTS) {
         0 => String::new(),
-        more => format!(", and {more} more event types"),
+        more => format!(", and {}", counted(more as u64, "more event type")),
     };
     let shown = counts
         .into_iter()
@@ -305,11 +310,8 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
     let (question, detail) = match what {
         Confirmed::Backfill(backfill) => {
             planned = plan(&backfill.plan);
-            let jobs = number(backfill.plan.jobs);
-            (
-                format!("start the backfill: {jobs} jobs?"),
-                planned.as_str(),
-            )
+            let jobs = counted(backfill.plan.jobs, "job");
+            (format!("start the backfill: {jobs}?"), planned.as_str())
         }
         Confirmed::Rebuild(name) => (
             format!("rebuild {}?", safe(name)),

@@ -5,6 +5,7 @@ use whodunit_core::api::pipeline::RunStatus;
 use whodunit_core::ids::StreamName;
 
 use crate::client::Pipeline;
+use crate::effect::NoAnswer;
 use crate::msg::Msg;
 use crate::testing::pipeline::{all, run, stalled};
 use crate::testing::{Daemon, Harness, now};
@@ -90,6 +91,7 @@ fn nothing_there_on_its_way_or_to_be_had() {
             at,
             retry_at,
             cause: "nothing listens there".to_owned(),
+            why: NoAnswer::Unreachable,
         };
         Harness::new(size, Daemon::sarah())
             .press("p")

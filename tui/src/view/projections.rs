@@ -12,7 +12,7 @@ use crate::client::Pipeline;
 use crate::humanize::{duration, part, percent, rate, sentence, trouble};
 use crate::model::App;
 use crate::model::pipeline::{Pane, PipelineScreen};
-use crate::text::{cut, fit, number, safe, width};
+use crate::text::{counted, cut, fit, number, safe, width};
 use crate::theme::{Glyph, Theme, Token};
 
 /// Lines about backfills at most.
@@ -118,11 +118,11 @@ pub(super) fn lines_of(
         format!(" · {} behind", duration(projection.lag_seconds))
     };
     let figures = format!(
-        "   {} of {}{behind} · {} events/s · {} documents",
+        "   {} of {}{behind} · {} events/s · {}",
         number(projection.checkpoint),
         number(projection.head),
         rate(projection.events_per_second),
-        number(projection.documents),
+        counted(projection.documents, "document"),
     );
     lines.push(Line::styled(
         cut(&figures, cells),
@@ -161,7 +161,7 @@ pub(super) fn backfill_lines(theme: Theme, all: &Pipeline, cells: usize) -> Vec<
 
 /// A run under way, with its bar, or how it ended.
 fn run_line(theme: Theme, run: &RunOut, what: &str, cells: usize) -> Line<'static> {
-    let jobs = format!("{} jobs", number(run.jobs));
+    let jobs = counted(run.jobs, "job");
     let (text, token) = match run.status {
         RunStatus::Running => {
             let said = sentence(run);

@@ -9,14 +9,21 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::fold::EventEffect;
 use whodunit_core::time::Timestamp;
 
-use super::{below, failure, first_row, loading, pane, scrubber, state, status, warning_lines};
+use super::{
+    awaited, below, failure, first_row, framed_lines, pane, scrubber, state, status, warning_lines,
+};
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::text::{cut, fit, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
+/// Lines that a title takes at most, and that a fact may take even where there is little room.
+const TITLE_LINES: usize = 4;
+const FACT_LINES: usize = 6;
+const LACKS_MODEL: &str = "! its commands were decided by a model that the daemon was not asked for (`--model`): this state is \
+                           only merged from the events";
 /// Entries of the metadata shown beside an event; all of them stand in its detail.
 const METADATA_MAX: usize = 8;
 /// From this width on three panes stand side by side; below, they are stacked.
@@ -36,7 +43,8 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
     match &stream.info {
         Remote::Failed(why) => return failure(app, frame, area, why),
         Remote::Absent | Remote::Loading(None) => {
-            return loading(app, frame, area, &safe(stream.stream.as_str()));
+            let is_asked = stream.asked.has(Slot::Stream);
+            return awaited(app, frame, area, &safe(stream.stream.as_str()), is_asked);
         }
         Remote::Ready(_) | Remote::Loading(Some(_)) => {}
     }
@@ -235,11 +243,15 @@ fn event_row(
         8,
         (cells.saturating_sub(digits + time_cells + 6) / 2).max(8),
     );
+    // Where only the type stands, it has the whole row.
+    let what = if who.is_empty() && why.is_empty() {
+        what
+    } else {
+        fit(&what, what_cells)
+    };
     let mut text = format!(
-        "{cursor}{mark}{label} {} {} {}",
-        fit(&time, time_cells),
-        fit(&what, what_cells),
-        who
+        "{cursor}{mark}{label} {} {what} {who}",
+        fit(&time, time_cells)
     );
     let room = cells.saturating_sub(width(&text) + 1);
     if room > 8 && !why.is_empty() {
@@ -309,11 +321,16 @@ fn draw_state(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rec
     let Some(state) = stream.state() else {
         frame.render_widget(framed(""), area);
         let what = format!("the state at revision {revision}");
-        return loading(app, frame, inner, &what);
+        let is_asked = stream.asked.has(Slot::State) || stream.asked.has(Slot::Stream);
+        return awaited(app, frame, inner, &what, is_asked);
     };
     let diff = stream.step().map_or(&[][..], |step| &step.diff);
     let cells = usize::from(inner.width);
     let mut lines = warning_lines(theme, stream.warnings(), cells);
+    if stream.lacks_its_model() {
+        let text = wrap_to(LACKS_MODEL, cells, FACT_LINES).into_iter();
+        lines.extend(text.map(|line| Line::styled(line, theme.style(Token::Warn))));
+    }
     if revision == 0 {
         lines.push(Line::styled(
             "(empty: before the first event)",
@@ -384,12 +401,23 @@ fn facts(app: &App, stream: &StreamScreen) -> (String, Vec<(&'static str, String
         },
         Row::Revision(0) => ("before the first event".to_owned(), Vec::new()),
         Row::Revision(revision) => match stream.steps.get(&revision) {
-            None => ("loading …".to_owned(), Vec::new()),
+            None => (missing(stream).to_owned(), Vec::new()),
             Some(step) => (
                 safe(&step.event.event_type).into_owned(),
                 event_facts(app, stream, step),
             ),
         },
+    }
+}
+
+/// Of an event that is not there: why not.
+pub(super) fn missing(stream: &StreamScreen) -> &'static str {
+    if stream.asked.has(Slot::Steps) || stream.asked.has(Slot::Stream) {
+        "loading the event …"
+    } else if stream.steps_failure.is_some() {
+        "the event could not be loaded; r tries again"
+    } else {
+        "the event is not loaded; r loads it"
     }
 }
 
@@ -497,12 +525,13 @@ fn draw_why(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect)
     frame.render_widget(block, area);
     let (title, facts) = facts(app, stream);
     let cells = usize::from(inner.width).saturating_sub(7);
-    let mut lines = vec![Line::styled(
-        cut(&title, usize::from(inner.width)),
-        theme.style(Token::Title),
-    )];
+    let mut lines: Vec<Line<'_>> = wrap_to(&title, usize::from(inner.width), TITLE_LINES)
+        .into_iter()
+        .map(|line| Line::styled(line, theme.style(Token::Title)))
+        .collect();
+    let most = usize::from(inner.height / 3).max(FACT_LINES);
     for (label, text, token) in facts {
-        for (index, part) in wrap(&text, cells).into_iter().take(6).enumerate() {
+        for (index, part) in wrap_to(&text, cells, most).into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
             let style = if label == "who" {
                 theme.actor(&text)
@@ -515,7 +544,7 @@ fn draw_why(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect)
             ]));
         }
     }
-    frame.render_widget(Paragraph::new(lines), inner);
+    framed_lines(theme, frame, inner, lines, 0);
 }
 
 /// What happened, and at the right in a few marks where it stands in the pipeline.

@@ -9,7 +9,7 @@ use whodunit_core::api::browse::Stream;
 use super::{below, centred, failure, first_row, loading, pane, state};
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Remote};
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::text::{cut, fit, safe, width, wrap, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -287,17 +287,18 @@ fn last_event(app: &App, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
             theme.actor(actor),
         ),
     ]));
-    lines.push(Line::from(vec![
-        Span::styled("when  ", theme.style(Token::Muted)),
-        Span::raw(cut(
-            &app.zone.long(stream.last_recorded_at),
-            cells.saturating_sub(6),
-        )),
-    ]));
+    // All of it: the zone stands last.
+    let when = app.zone.long(stream.last_recorded_at);
+    for (index, line) in wrap(&when, cells.saturating_sub(6)).into_iter().enumerate() {
+        let head = if index == 0 { "when  " } else { "      " };
+        lines.push(Line::from(vec![
+            Span::styled(head, theme.style(Token::Muted)),
+            Span::raw(line),
+        ]));
+    }
     let reason = safe(stream.last_reason.as_deref().unwrap_or("(no reason given)")).into_owned();
-    for (index, line) in wrap(&reason, cells.saturating_sub(6))
+    for (index, line) in wrap_to(&reason, cells.saturating_sub(6), 2)
         .into_iter()
-        .take(2)
         .enumerate()
     {
         let head = if index == 0 { "why   " } else { "      " };

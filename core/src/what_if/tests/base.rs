@@ -186,3 +186,41 @@ fn recorded_steps_of_the_same_effect_are_counted_and_pages_go_on_where_they_ende
     assert_eq!(all, page(StepSelection::All, 0, 100).steps);
     assert_eq!(all.len(), 50);
 }
+
+/// A recorded event is listed as changed when its effect is another one, not when a value in it is spelled in another way.
+#[test]
+fn the_same_effect_in_another_spelling_is_no_change() {
+    let total = |total: &str| -> Value { serde_json::from_str(total).unwrap() };
+    let history = events(&[
+        ("OrderPlaced", total(r#"{"total": 1, "note": "a"}"#)),
+        ("OrderChanged", total(r#"{"total": 2}"#)),
+    ]);
+    let model = merge::model();
+    let steps = |data: &str| {
+        let edits = format!(r#"[{{"replace": {{"revision": 1, "data": {data}}}}}]"#);
+        let edits: Vec<Edit> = serde_json::from_str(&edits).unwrap();
+        let out = evaluate(&Scenario {
+            model: &model,
+            stream: &stream(),
+            start: &Folded::start(&model),
+            start_at: time(1),
+            base: base(1, time(1)),
+            events: &history,
+            edits: &edits,
+            actions: &[],
+            continuation: Continuation::Refold,
+            holders: &NoHolders,
+            password_correct: None,
+            steps: StepsWanted::CHANGED,
+        })
+        .unwrap();
+        (out.steps.len(), out.steps_total, out.steps_unchanged)
+    };
+    for same in [
+        r#"{"total": 1.0, "note": "a"}"#,
+        r#"{"note": "\u0061", "total": 10e-1}"#,
+    ] {
+        assert_eq!(steps(same), (1, 2, 1), "{same}");
+    }
+    assert_eq!(steps(r#"{"total": 1.5, "note": "a"}"#), (2, 2, 0));
+}

@@ -9,6 +9,7 @@ use crate::cli::show::{self, REJECTED, value};
 use crate::cli::style::Token;
 use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
+use crate::humanize;
 
 pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let mode = match out.mode {
@@ -28,7 +29,7 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     terminal.table(&steps(out))?;
     if out.steps_unchanged > 0 {
         terminal.line(format!(
-            "{} recorded events had the effect that they had, and are not listed (`--steps all`)",
+            "{} recorded events have the same effect as before and are not listed (`--steps all` lists them)",
             show::number(out.steps_unchanged)
         ))?;
     }
@@ -37,22 +38,25 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
             terminal.paint(
                 Token::Error,
                 &format!(
-                    "unknown outcomes: {}. What follows, the state too, is as if those commands had not been given; say \
-                     `--password-correct yes` or `no`",
-                    show::number(out.outcomes.unknown)
+                    "{}: later steps and the state are as if {} had not been given; say `--password-correct yes` or `no`",
+                    match out.outcomes.unknown {
+                        1 => "1 command has an unknown outcome".to_owned(),
+                        n => format!("{} commands have unknown outcomes", show::number(n)),
+                    },
+                    if out.outcomes.unknown == 1 { "it" } else { "they" },
                 ),
             ),
         )?;
     }
     if let Some(cursor) = &out.next_cursor {
         terminal.line(format!(
-            "there are more steps: go on with `--cursor {cursor}`"
+            "there are more steps: `--cursor {cursor}` continues"
         ))?;
     }
     terminal.line("")?;
     terminal.line(match out.first_divergence {
         Some(revision) => format!("first divergence at revision {revision}"),
-        None => "no divergence: the events are those that happened".to_owned(),
+        None => "no divergence: the events are the same as recorded".to_owned(),
     })?;
     terminal.line("")?;
     terminal.table(&worlds(out))
@@ -111,7 +115,7 @@ fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
 
 fn outcome(step: &WhatIfStep) -> String {
     let said = || {
-        let message = step.message.clone().unwrap_or_default();
+        let message = humanize::message(step).unwrap_or_default();
         match &step.rule {
             Some(rule) => format!("{rule}: {message}"),
             None => message,

@@ -4,27 +4,29 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
-use whodunit_core::api::browse::Category;
 
-use super::super::{failure, first_row, loading};
+use super::super::{awaited, failure, first_row};
 use super::{choice, open};
-use crate::model::{App, Remote};
+use crate::model::App;
+use crate::model::streams::StreamsScreen;
+use crate::request::Slot;
 use crate::text::{fit, number, safe};
 
 pub(super) fn category(
     app: &App,
     frame: &mut Frame<'_>,
     body: Rect,
-    categories: &Remote<Vec<Category>>,
+    screen: &StreamsScreen,
     selected: usize,
 ) {
     let theme = app.theme;
     let inner = open(app, frame, body, "category", 66, 20);
-    if let Some(why) = categories.failure() {
+    if let Some(why) = screen.categories.failure() {
         return failure(app, frame, inner, why);
     }
-    let Some(list) = categories.value() else {
-        return loading(app, frame, inner, "categories");
+    let Some(list) = screen.categories.value() else {
+        let is_asked = screen.asked.has(Slot::Categories);
+        return awaited(app, frame, inner, "the categories", is_asked);
     };
     let cells = usize::from(inner.width);
     let height = usize::from(inner.height);

@@ -3,10 +3,10 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Paragraph;
 use serde_json::Value;
 
-use super::super::status;
+use super::super::stream::missing;
+use super::super::{framed_lines, status};
 use super::{open, pretty};
 use crate::model::App;
 use crate::model::stream::{Row, StreamScreen};
@@ -39,11 +39,7 @@ pub(super) fn detail(
                 .map(move |part| Line::styled(part, style))
         })
         .collect();
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(
-        Paragraph::new(lines.into_iter().skip(scroll).collect::<Vec<_>>()),
-        inner,
-    );
+    framed_lines(app.theme, frame, inner, lines, scroll);
 }
 
 fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::style::Style)> {
@@ -74,7 +70,7 @@ fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::st
                 "revision 0 is the empty stream before its first event".to_owned(),
                 plain,
             )),
-            None => out.push(("the event is still loading".to_owned(), plain)),
+            None => out.push((missing(stream).to_owned(), plain)),
         },
     }
     out

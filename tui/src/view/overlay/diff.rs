@@ -3,17 +3,20 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Paragraph;
 use serde_json::Value;
 use whodunit_core::diff::{DiffEntry, DiffOp};
 
-use super::super::{failure, loading, state, warning_lines};
+use super::super::{awaited, failure, framed_lines, state, warning_lines};
 use super::open;
 use crate::model::App;
 use crate::model::stream::StreamScreen;
+use crate::request::Slot;
 use crate::text::{fit, safe};
 use crate::theme::{Theme, Token};
 
+/// How wide the box is at most, and how high at least where there is room.
+const COLUMNS: u16 = 100;
+const ROWS_LEAST: u16 = 20;
 /// Cells for the path of a difference.
 const PATH_CELLS: usize = 20;
 
@@ -25,14 +28,19 @@ pub(super) fn diff(
     scroll: usize,
 ) {
     let theme = app.theme;
-    let inner = open(app, frame, body, "diff · Esc closes", 100, 20);
-    if let Some(why) = stream.diff.failure() {
-        return failure(app, frame, inner, why);
-    }
+    let title = "diff · Esc closes";
+    let columns = body.width.min(COLUMNS);
+    let cells = usize::from(columns.saturating_sub(2));
     let Some(diff) = stream.diff.value() else {
-        return loading(app, frame, inner, "the diff");
+        let inner = open(app, frame, body, title, columns, ROWS_LEAST);
+        return match stream.diff.failure() {
+            Some(why) => failure(app, frame, inner, why),
+            None => {
+                let is_asked = stream.asked.has(Slot::Diff);
+                awaited(app, frame, inner, "the diff", is_asked);
+            }
+        };
     };
-    let cells = usize::from(inner.width);
     let heading = format!("from revision {} to revision {}", diff.from, diff.to);
     let mut lines = vec![
         Line::styled(heading, theme.style(Token::Title)),
@@ -50,8 +58,9 @@ pub(super) fn diff(
             .iter()
             .flat_map(|entry| diff_lines(theme, entry, cells)),
     );
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    let rows = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let inner = open(app, frame, body, title, columns, rows.max(ROWS_LEAST));
+    framed_lines(theme, frame, inner, lines, scroll);
 }
 
 fn diff_lines(theme: Theme, entry: &DiffEntry, cells: usize) -> Vec<Line<'static>> {

@@ -8,8 +8,10 @@ use ratatui::widgets::Paragraph;
 use super::{open, typed};
 use crate::model::App;
 use crate::model::form::{Form, Kind};
-use crate::text::{cut, fit, safe, width};
+use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Token};
+
+const KEYS: &str = "Enter on the last field, or Ctrl-s, runs it · Tab: next field · Esc: close";
 
 pub(super) fn form(app: &App, frame: &mut Frame<'_>, body: Rect, form: &Form) {
     let theme = app.theme;
@@ -68,10 +70,8 @@ pub(super) fn form(app: &App, frame: &mut Frame<'_>, body: Rect, form: &Form) {
             theme.style(note.1),
         ));
     }
-    lines.push(Line::styled(
-        "Enter on the last field, or Ctrl-s, runs it · Tab: next field · Esc: close",
-        theme.style(Token::Muted),
-    ));
+    let keys = wrap(KEYS, cells).into_iter();
+    lines.extend(keys.map(|line| Line::styled(line, theme.style(Token::Muted))));
     let height = usize::from(inner.height);
     let first = (focused + 3)
         .saturating_sub(height)

@@ -9,7 +9,7 @@ use tui_input::Input;
 use super::{open, typed};
 use crate::model::App;
 use crate::model::stream::StreamScreen;
-use crate::text::{Zone, safe, wrap};
+use crate::text::{Zone, safe, wrap_to};
 use crate::theme::Token;
 
 pub(super) fn go_to(
@@ -31,7 +31,7 @@ pub(super) fn go_to(
     )];
     match error {
         Some(error) => {
-            let wrapped = wrap(&safe(error), cells).into_iter().take(3);
+            let wrapped = wrap_to(&safe(error), cells, 3).into_iter();
             lines.extend(wrapped.map(|line| Line::styled(line, theme.style(Token::Error))));
         }
         None => {

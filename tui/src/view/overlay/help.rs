@@ -3,14 +3,17 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 use tui_input::Input;
 
+use super::super::framed_lines;
 use super::{open, typed};
 use crate::keys::{self, Scope};
 use crate::model::App;
-use crate::text::fit;
+use crate::text::{fit, wrap};
 use crate::theme::{Glyph, Theme, Token};
+
+/// Cells for the keys of a row.
+const KEY_CELLS: usize = 18;
 
 pub(super) fn help(
     app: &App,
@@ -28,6 +31,7 @@ pub(super) fn help(
         84,
         body.height,
     );
+    let cells = usize::from(inner.width);
     let mut lines = vec![Line::from(
         [
             vec![Span::styled("/ ", theme.style(Token::Key))],
@@ -49,23 +53,32 @@ pub(super) fn help(
             .iter()
             .map(|key| keys::pretty(key, theme.ascii))
             .collect();
-        lines.push(Line::from(vec![
-            Span::styled(
-                format!("  {}", fit(&keys.join(" "), 18)),
-                theme.style(Token::Key),
-            ),
-            Span::raw(binding.help),
-        ]));
+        lines.extend(row(theme, &keys.join(" "), binding.help, cells));
     }
     if lines.len() == 1 {
         lines.push(Line::styled("no key matches", theme.style(Token::Muted)));
     }
-    lines.extend(legend(theme));
-    let scroll = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
-    frame.render_widget(Paragraph::new(lines.split_off(scroll)), inner);
+    lines.extend(legend(theme, cells));
+    framed_lines(theme, frame, inner, lines, scroll);
 }
 
-fn legend(theme: Theme) -> Vec<Line<'static>> {
+/// Keys or a mark, and what they do or mean, in as many lines as that takes.
+fn row(theme: Theme, keys: &str, text: &str, cells: usize) -> Vec<Line<'static>> {
+    let line = |(index, part): (usize, String)| {
+        let keys = if index == 0 { keys } else { "" };
+        Line::from(vec![
+            Span::styled(
+                format!("  {}", fit(keys, KEY_CELLS)),
+                theme.style(Token::Key),
+            ),
+            Span::raw(part),
+        ])
+    };
+    let parts = wrap(text, cells.saturating_sub(KEY_CELLS + 2));
+    parts.into_iter().enumerate().map(line).collect()
+}
+
+fn legend(theme: Theme, cells: usize) -> Vec<Line<'static>> {
     let marks = [
         ("+ - ~", "added, removed, changed"),
         (
@@ -87,11 +100,7 @@ fn legend(theme: Theme) -> Vec<Line<'static>> {
         Line::default(),
         Line::styled("marks", theme.style(Token::Title)),
     ];
-    lines.extend(marks.map(|(mark, text)| {
-        Line::from(vec![
-            Span::styled(format!("  {}", fit(mark, 18)), theme.style(Token::Key)),
-            Span::raw(text),
-        ])
-    }));
+    let rows = marks.into_iter();
+    lines.extend(rows.flat_map(|(mark, text)| row(theme, mark, text, cells)));
     lines
 }

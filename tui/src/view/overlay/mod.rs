@@ -37,7 +37,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
             palette::palette(app, frame, body, scope, (filter, *selected));
         }
         (Overlay::Category { selected }, Screen::Streams(screen)) => {
-            category::category(app, frame, body, &screen.categories, *selected);
+            category::category(app, frame, body, screen, *selected);
         }
         (Overlay::GoTo { input, error }, Screen::Stream(screen)) => {
             go_to::go_to(app, screen, frame, body, (input, error.as_deref()));

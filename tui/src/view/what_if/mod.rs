@@ -11,11 +11,19 @@ use whodunit_core::api::what_if::{
 };
 
 use super::{failure, first_row, pane};
+use crate::humanize;
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::{WhatIfScreen, World};
 use crate::model::{App, Remote};
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::request::Slot;
+use crate::text::{cut, fit, number, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
+
+/// Lines below a step for what is said about it: of the selected one, and of the others.
+const NOTE_LINES: usize = 12;
+const NOTE_LINES_LEAST: usize = 2;
+/// How a step whose outcome is unknown can be decided.
+const ANSWER: &str = "press p to say whether the current password is right";
 
 pub(super) fn draw(
     app: &App,
@@ -35,7 +43,8 @@ pub(super) fn draw(
         draw_worlds(app, screen, history, frame, worlds);
         state::draw(app, screen, frame, state);
     } else {
-        let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4;
+        let supposed = u16::from(screen.scenario.password_correct.is_some());
+        let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4 + supposed;
         let [scenario, worlds, state] = Layout::vertical([
             Constraint::Length(rows),
             Constraint::Percentage(40),
@@ -78,6 +87,15 @@ fn draw_scenario(
             theme.style(Token::Accent),
         ),
     ])];
+    let supposed = match scenario.password_correct {
+        Some(true) => Some("supposed right (p: wrong)"),
+        Some(false) => Some("supposed wrong (p: not said)"),
+        None => None,
+    };
+    if let Some(supposed) = supposed {
+        let text = format!("current password {supposed}");
+        lines.push(Line::styled(cut(&text, cells), theme.style(Token::Warn)));
+    }
     let then = match scenario.continuation {
         Continuation::None => "stops here (m re-folds later events)",
         Continuation::Refold => "re-folds later events; no rules run",
@@ -200,7 +218,12 @@ fn draw_worlds(
     area: Rect,
 ) {
     let theme = app.theme;
-    let block = pane(theme, "as it was | what if", screen.pane == 1);
+    let title = if is_old(app, screen) {
+        "as it was | what if · before the last change"
+    } else {
+        "as it was | what if"
+    };
+    let block = pane(theme, title, screen.pane == 1);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if let Remote::Failed(why) = &screen.result {
@@ -256,9 +279,20 @@ fn draw_worlds(
     );
 }
 
+/// Whether what is shown came of the scenario before its last change, and the new answer takes its time.
+pub(super) fn is_old(app: &App, screen: &WhatIfScreen) -> bool {
+    screen
+        .asked
+        .long_slots(app.now)
+        .any(|slot| slot == Slot::WhatIf)
+}
+
 fn is_after_base(world: &World<'_>, base: u64) -> bool {
     match world {
-        World::Same(revision) | World::After(revision) => *revision > base,
+        World::Same(revision) | World::After(revision) | World::Far(revision, _) => {
+            *revision > base
+        }
+        World::More(_) => false,
         World::Step(Some(revision), _) => *revision > base,
         World::Step(None, step) => !step.edited,
     }
@@ -276,7 +310,7 @@ fn is_divergence(world: &World<'_>, out: Option<&WhatIfOut>) -> bool {
                     && step.outcome != StepOutcome::Rejected
                     && step.revision >= at
         }
-        World::Same(_) | World::After(_) => false,
+        World::Same(_) | World::After(_) | World::Far(..) | World::More(_) => false,
     }
 }
 
@@ -317,13 +351,28 @@ fn world_lines(
             Token::Future,
             None,
         ),
+        World::Far(from, to) => {
+            let text = format!("{} to {}", number(*from), number(*to));
+            (
+                "…".to_owned(),
+                text,
+                "not listed".to_owned(),
+                Token::Muted,
+                None,
+            )
+        }
+        World::More(steps) => {
+            let text = format!("{} more steps", number(*steps));
+            let then = "not loaded yet".to_owned();
+            ("…".to_owned(), text, then, Token::Muted, None)
+        }
         World::Step(recorded, step) => {
             let (then, token) = verdict(app, step);
             let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
             let was = recorded.map_or_else(String::new, name);
-            let note = step.message.as_deref().map(|message| match &step.rule {
-                Some(rule) => format!("{}: {}", safe(rule), safe(message)),
-                None => safe(message).into_owned(),
+            let note = humanize::message(step).map(|message| match &step.rule {
+                Some(rule) => format!("{}: {}", safe(rule), safe(&message)),
+                None => safe(&message).into_owned(),
             });
             (label, was, then, token, note)
         }
@@ -345,10 +394,22 @@ fn world_lines(
         style = style.patch(theme.style(Token::Selected));
     }
     let mut lines = vec![Line::styled(fit(&text, cells), style)];
-    if let Some(note) = note {
-        for part in wrap(&note, cells.saturating_sub(5)).into_iter().take(2) {
+    let mut below = |text: &str, rows: usize, token: Token| {
+        for part in wrap_to(text, cells.saturating_sub(5), rows) {
             lines.push(Line::styled(format!("     {part}"), theme.style(token)));
         }
+    };
+    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
+        below(ANSWER, NOTE_LINES, Token::Accent);
+    }
+    if let Some(note) = note {
+        // The selected step says all of it.
+        let rows = if selected {
+            NOTE_LINES
+        } else {
+            NOTE_LINES_LEAST
+        };
+        below(&note, rows, token);
     }
     lines
 }

@@ -4,22 +4,31 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
-use whodunit_core::api::what_if::{StepOutcome, WhatIfOut};
+use whodunit_core::api::what_if::WhatIfOut;
 
 use super::super::state::{FieldRow, fields, folded};
-use super::super::{below, loading, pane, warning_lines};
+use super::super::{awaited, below, pane, warning_lines};
+use super::is_old;
 use crate::model::App;
 use crate::model::what_if::WhatIfScreen;
-use crate::text::{cut, fit, safe, width, wrap};
+use crate::request::Slot;
+use crate::text::{cut, fit, number, safe, width, wrap};
 use crate::theme::{Glyph, Token};
 
 pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
     let title = match screen.result.value() {
-        Some(out) => format!(
-            "state · was {} | what if {}",
-            out.actual.revision, out.revision
-        ),
+        Some(out) => {
+            let old = if is_old(app, screen) {
+                " · before the last change"
+            } else {
+                ""
+            };
+            format!(
+                "state · was {} | what if {}{old}",
+                out.actual.revision, out.revision
+            )
+        }
         None => "state at the end".to_owned(),
     };
     let framed = |below: &str| {
@@ -33,7 +42,8 @@ pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area
     let Some(out) = screen.result.value() else {
         frame.render_widget(framed(""), area);
         if screen.result.failure().is_none() {
-            loading(app, frame, inner, "the what-if");
+            let is_asked = screen.asked.has(Slot::WhatIf);
+            awaited(app, frame, inner, "the what-if", is_asked);
         }
         return;
     };
@@ -141,17 +151,22 @@ fn field_lines(head: &str, before: &str, after: &str, half: usize) -> Vec<String
 
 /// The scenario's outcome in one line.
 fn summary(out: &WhatIfOut) -> String {
-    let rejected = out
-        .steps
-        .iter()
-        .filter(|step| step.outcome == StepOutcome::Rejected)
-        .count();
-    let divergence = match out.first_divergence {
+    let mut parts = vec![match out.first_divergence {
         Some(at) => format!("first divergence at revision {at}"),
         None => "no divergence: same as what happened".to_owned(),
-    };
-    match rejected {
-        0 => divergence,
-        _ => format!("{divergence} · {rejected} rejected"),
+    }];
+    // Of all steps, loaded or not.
+    for (count, word) in [
+        (out.outcomes.rejected, "rejected"),
+        (out.outcomes.failed, "failed"),
+        (out.outcomes.unknown, "unknown"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {word}", number(count)));
+        }
     }
+    if out.outcomes.unknown > 0 {
+        parts.push("the state is as if those commands had not been given".to_owned());
+    }
+    parts.join(" · ")
 }
