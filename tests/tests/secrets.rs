@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use whodunit_tests::{Daemon, whodunit};
+use whodunit_tests::Daemon;
 
 /// How long what follows after the events may take.
 const PATIENCE: Duration = Duration::from_mins(1);
