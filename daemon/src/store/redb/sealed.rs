@@ -14,6 +14,7 @@ use super::open_tables::OpenTables;
 use super::opening::{self, Found, NewStore};
 use super::segments::{Parts, SegmentLookup, SegmentView, head, seal};
 use super::{RESERVE_NAME, engine, place as watch, tables};
+use crate::limits::SEALED_CACHE_BYTES;
 use crate::store::chain::Chain;
 use crate::store::disk::head::LogEnd;
 use crate::store::disk::reserve::Reserve;
@@ -76,9 +77,6 @@ pub(crate) struct SealedFile {
     durability: Durability,
 }
 
-/// Bytes of parts of segments that are kept in memory.
-const PARTS_BYTES: usize = 64 << 20;
-
 impl SealedFile {
     /// Opens the file of a data directory, making both where they are absent. `replay` is given the file, its store, and up
     /// to where the log is in it (`None`: it was just made), and finds where the log ends behind that, and the ends of its
@@ -110,7 +108,7 @@ impl SealedFile {
             let place = watch::Place::new(Arc::clone(on), path, identity, reserve);
             let sealed = Self {
                 file: Arc::new(File::new(database, pages, place)?),
-                parts: Arc::new(Parts::new(store, PARTS_BYTES)),
+                parts: Arc::new(Parts::new(store, SEALED_CACHE_BYTES)),
                 durability: if durable {
                     Durability::Immediate
                 } else {
