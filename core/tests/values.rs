@@ -12,19 +12,15 @@ mod own;
 
 use std::cmp::Ordering;
 
+use own::{Decimal, Own, Random, event, text};
 use serde_json::{Map, Number, Value};
 use whodunit_core::diff::{apply, diff, revert};
-use whodunit_core::event::Event;
 use whodunit_core::fold::{EventEffect, Folded};
-use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
 use whodunit_core::merge;
 use whodunit_core::number;
 use whodunit_core::same::{same, same_text};
 use whodunit_core::search::Search;
-use whodunit_core::time::Timestamp;
-
-use own::{Decimal, Own, Random, text};
 
 const HISTORIES: u64 = 10_000;
 const SEED: u64 = 0x5eed_0007;
@@ -63,24 +59,6 @@ fn check_numbers(random: &mut Random) {
     assert_eq!(number::compare(&x, &y), a.cmp(&b), "{x} {y}");
     let spelt_alike = number::canonical(&x) == number::canonical(&y);
     assert_eq!(spelt_alike, a.cmp(&b) == Ordering::Equal, "{x} {y}");
-}
-
-fn event(revision: u64, at: i64, data: Json) -> Event {
-    Event {
-        position: Position(revision),
-        stream: StreamName::new("thing-1").unwrap(),
-        revision: Revision(revision),
-        event_id: format!("e{revision}"),
-        event_type: "Changed".to_owned(),
-        schema_version: 1,
-        recorded_at: Timestamp::from_micros(at),
-        actor: None,
-        reason: None,
-        correlation_id: None,
-        causation_id: None,
-        data,
-        metadata: None,
-    }
 }
 
 fn check_history(random: &mut Random) {

@@ -1,16 +1,21 @@
-//! Numbers, texts and values of this account's own: it shares no code with the product.
+//! Random JSON with an account of its own: decimals as lists of digits, objects as lists of fields, and every spelling of them.
+
+#![allow(dead_code, reason = "each test that takes this in uses a part of it")]
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
+use whodunit_core::event::Event;
+use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::Json;
+use whodunit_core::time::Timestamp;
 
 /// `SplitMix64`.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,25 +23,25 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> usize {
+    pub(crate) fn below(&mut self, bound: u64) -> usize {
         usize::try_from(self.next() % bound).unwrap()
     }
 
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64)]
     }
 }
 
 /// A decimal: digits of a whole number, most significant first, times ten to the power.
 #[derive(Debug, Clone)]
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     negative: bool,
     digits: Vec<u8>,
     power: i32,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Own {
+pub(crate) enum Own {
     Null,
     Bool(bool),
     Number(Decimal),
@@ -46,7 +51,7 @@ pub(super) enum Own {
 }
 
 impl Decimal {
-    pub(super) fn random(random: &mut Random) -> Self {
+    pub(crate) fn random(random: &mut Random) -> Self {
         // Few values, so that equal ones meet; now and then beyond 64 bits or 17 digits.
         let digits: &[u8] = random.pick::<&[u8]>(&[
             b"0",
@@ -67,7 +72,7 @@ impl Decimal {
     }
 
     /// Reads what serde or we wrote, digit by digit.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let (mut digits, mut power, mut after_point) = (Vec::new(), 0_i32, false);
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         for c in mantissa.chars() {
@@ -87,7 +92,7 @@ impl Decimal {
     }
 
     /// In units of ten to the power of -40, as a number of 120 columns.
-    pub(super) fn columns(&self) -> Vec<u8> {
+    pub(crate) fn columns(&self) -> Vec<u8> {
         let mut columns = vec![0; 120];
         let first = usize::try_from(self.power + 40).unwrap();
         for (at, digit) in (first..).zip(self.digits.iter().rev()) {
@@ -97,7 +102,7 @@ impl Decimal {
         columns
     }
 
-    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+    pub(crate) fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (self.columns(), other.columns());
         let zero = |columns: &[u8]| columns.iter().all(|digit| *digit == 0);
         match (self.negative && !zero(&a), other.negative && !zero(&b)) {
@@ -109,7 +114,7 @@ impl Decimal {
     }
 
     /// One of its spellings.
-    pub(super) fn write(&self, random: &mut Random, out: &mut String) {
+    pub(crate) fn write(&self, random: &mut Random, out: &mut String) {
         if self.negative {
             out.push('-');
         }
@@ -138,7 +143,7 @@ impl Decimal {
 }
 
 impl Own {
-    pub(super) fn random(random: &mut Random, depth: u64) -> Self {
+    pub(crate) fn random(random: &mut Random, depth: u64) -> Self {
         match random.below(if depth == 0 { 5 } else { 8 }) {
             0 => Self::Null,
             1 => Self::Bool(random.below(2) == 0),
@@ -161,7 +166,7 @@ impl Own {
         }
     }
 
-    pub(super) fn object(random: &mut Random, depth: u64) -> Self {
+    pub(crate) fn object(random: &mut Random, depth: u64) -> Self {
         let mut fields: Vec<(String, Self)> = Vec::new();
         for _ in 0..random.below(4) {
             let key = text(random);
@@ -172,7 +177,7 @@ impl Own {
         Self::Object(fields)
     }
 
-    pub(super) fn from_value(value: &Value) -> Self {
+    pub(crate) fn from_value(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
@@ -183,7 +188,7 @@ impl Own {
         }
     }
 
-    pub(super) fn of_map(map: &Map<String, Value>) -> Self {
+    pub(crate) fn of_map(map: &Map<String, Value>) -> Self {
         Self::Object(
             map.iter()
                 .map(|(key, value)| (key.clone(), Self::from_value(value)))
@@ -191,7 +196,7 @@ impl Own {
         )
     }
 
-    pub(super) fn equals(&self, other: &Self) -> bool {
+    pub(crate) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,
@@ -210,7 +215,7 @@ impl Own {
     }
 
     /// RFC 7396, on fields in no particular order.
-    pub(super) fn patch(&mut self, change: &Self) {
+    pub(crate) fn patch(&mut self, change: &Self) {
         let Self::Object(change) = change else {
             *self = change.clone();
             return;
@@ -235,7 +240,7 @@ impl Own {
     }
 
     /// One of its spellings: order of keys, white space, escapes, numbers.
-    pub(super) fn write(&self, random: &mut Random, out: &mut String) {
+    pub(crate) fn write(&self, random: &mut Random, out: &mut String) {
         let space = |random: &mut Random, out: &mut String| {
             out.push_str(random.pick::<&str>(&["", "", "", " ", "\n\t"]));
         };
@@ -268,14 +273,14 @@ impl Own {
         space(random, out);
     }
 
-    pub(super) fn json(&self, random: &mut Random) -> Json {
+    pub(crate) fn json(&self, random: &mut Random) -> Json {
         let mut out = String::new();
         self.write(random, &mut out);
         Json::parse(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
     }
 
     /// Every key and text there is.
-    pub(super) fn texts<'a>(&'a self, out: &mut Vec<&'a str>) {
+    pub(crate) fn texts<'a>(&'a self, out: &mut Vec<&'a str>) {
         match self {
             Self::Text(text) => out.push(text),
             Self::List(items) => items.iter().for_each(|item| item.texts(out)),
@@ -290,17 +295,17 @@ impl Own {
     }
 }
 
-pub(super) const LETTERS: [char; 16] = [
+pub(crate) const LETTERS: [char; 16] = [
     'a', 'B', 'ü', 'Ü', 'é', '"', '\\', '/', ':', ',', '{', ']', '\n', '😀', ' ', '~',
 ];
 
-pub(super) fn text(random: &mut Random) -> String {
+pub(crate) fn text(random: &mut Random) -> String {
     (0..random.below(4))
         .map(|_| *random.pick(&LETTERS))
         .collect()
 }
 
-pub(super) fn write_text(text: &str, random: &mut Random, out: &mut String) {
+pub(crate) fn write_text(text: &str, random: &mut Random, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match (c, random.below(3)) {
@@ -316,4 +321,22 @@ pub(super) fn write_text(text: &str, random: &mut Random, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+pub(crate) fn event(revision: u64, at: i64, data: Json) -> Event {
+    Event {
+        position: Position(revision),
+        stream: StreamName::new("thing-1").unwrap(),
+        revision: Revision(revision),
+        event_id: format!("e{revision}"),
+        event_type: "Changed".to_owned(),
+        schema_version: 1,
+        recorded_at: Timestamp::from_micros(at),
+        actor: None,
+        reason: None,
+        correlation_id: None,
+        causation_id: None,
+        data,
+        metadata: None,
+    }
 }
