@@ -7,6 +7,10 @@ const SEED: u64 = 20_250_324;
 
 /// A configuration of so many cases for `proptest!` or a `TestRunner`. Run again with the seed that a failure shows:
 /// `PROPTEST_RNG_SEED=… cargo test …`.
+#[allow(
+    clippy::print_stdout,
+    reason = "it is shown only when the test fails; some packages allow it in tests"
+)]
 pub(crate) fn seeded(cases: u32) -> Config {
     let mut config = Config {
         cases,

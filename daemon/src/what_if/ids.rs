@@ -1,9 +1,7 @@
-//! Ids of what a scenario does: one that is taken at the base, or given twice, is refused as the real endpoint refuses it.
+//! Ids of what a scenario does: one that is taken at the base is refused as the real endpoint refuses it.
 //!
 //! For the same command or event again the real endpoint would answer with what is on record, and do nothing. In a what-if
 //! that would look as if the rules had been asked.
-
-use std::collections::HashSet;
 
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::api::what_if::{Action, WhatIfBase, WhatIfIn};
@@ -23,7 +21,6 @@ pub(super) fn check_ids(
         && request.as_of.is_none()
         && request.at_position.is_none()
         && request.at_decision.is_none();
-    let mut given = HashSet::new();
     for (index, action) in request.actions.iter().enumerate() {
         let (what, field, id, code) = match action {
             Action::Command(command) => (
@@ -53,16 +50,9 @@ pub(super) fn check_ids(
                 _ => None,
             },
         };
-        let detail = match place {
-            Some(place) => format!(
-                "{what} id `{}` is on record at the base ({place})",
-                echo(id)
-            ),
-            None if !given.insert((what, id)) => {
-                format!("{what} id `{}` is given twice", echo(id))
-            }
-            None => continue,
-        };
+        let Some(place) = place else { continue };
+        let id = echo(id);
+        let detail = format!("{what} id `{id}` is on record at the base ({place})");
         let problem = Problem::new(code, detail).field(format!("/do/{index}/{field}"));
         return Err(refused(problem.hint(
             "leave the id out to ask again; the real endpoint would answer with what is on record under it",

@@ -4,8 +4,10 @@
 //! log and meta move in one transaction: that is what makes every event exactly once in effect. The file is derived
 //! data: one that is damaged or of another format is moved aside and rebuilt, never an error for a reader.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+mod errors;
+mod moves;
+
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
@@ -13,15 +15,17 @@ use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransac
 use serde::{Deserialize, Serialize};
 use whodunit_core::ids::Position;
 
-use super::super::error::{ProjectionError, panicked};
+use super::super::error::ProjectionError;
 use super::super::projection::Projection;
 use super::read_view::ReadView;
-use crate::limits::{READ_MODEL_CACHE_BYTES, READ_MODEL_ROOM_BYTES};
+use crate::limits::READ_MODEL_CACHE_BYTES;
 use crate::store::StoreId;
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
 use crate::store::disk::{Disk, RealDisk};
 use crate::store::redb::backend::PageBackend;
-use crate::store::redb::opening::{make_private_file, sync_directory, unfinished};
+use crate::store::redb::opening::unfinished;
+pub(crate) use errors::{engine, guarded};
+pub(crate) use moves::{move_aside, replace, try_room};
 
 /// Format number of the file.
 const FORMAT: u32 = 3;
@@ -290,66 +294,6 @@ pub(crate) fn make_durable(
     txn.commit().map_err(engine("making a checkpoint durable"))
 }
 
-/// Turns an error of the engine into one of ours, with what was being done.
-pub(crate) fn engine<E: Into<redb::Error>>(
-    doing: &'static str,
-) -> impl FnOnce(E) -> ProjectionError {
-    move |error| match error.into() {
-        redb::Error::DatabaseClosed => ProjectionError::Closed,
-        redb::Error::PreviousIo => ProjectionError::Unwritten {
-            doing,
-            reason: "an earlier write failed".to_owned(),
-        },
-        error if is_damage(&error) => ProjectionError::Damaged {
-            place: "the file".to_owned(),
-            detail: format!("{error}, while {doing}"),
-        },
-        redb::Error::Io(error) => ProjectionError::Unwritten {
-            doing,
-            reason: error.to_string(),
-        },
-        error => ProjectionError::Engine {
-            doing,
-            source: Box::new(error),
-        },
-    }
-}
-
-/// Whether there is room beside a file: writes that much and removes it again.
-pub(crate) fn try_room(path: &Path) -> Result<(), ProjectionError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".room");
-    let room = path.with_file_name(name);
-    let made = make_private_file(&room).and_then(|()| std::fs::File::create(&room));
-    let written = made.and_then(|mut file| {
-        file.write_all(&vec![0; READ_MODEL_ROOM_BYTES])?;
-        file.sync_all()
-    });
-    // A partly written file does no harm, and is written over the next time.
-    drop(std::fs::remove_file(&room));
-    written.map_err(|source| ProjectionError::Disk {
-        doing: format!(
-            "cannot write in `{}`",
-            path.parent().unwrap_or(path).display()
-        ),
-        source,
-    })
-}
-
-fn is_damage(error: &redb::Error) -> bool {
-    match error {
-        redb::Error::Corrupted(_)
-        | redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TableDoesNotExist(_)
-        | redb::Error::UpgradeRequired(_) => true,
-        redb::Error::Io(error) => matches!(
-            error.kind(),
-            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-        ),
-        _ => false,
-    }
-}
-
 /// Writes the meta as part of a transaction.
 pub(crate) fn write_meta(
     txn: &WriteTransaction,
@@ -361,33 +305,6 @@ pub(crate) fn write_meta(
     meta.insert("checkpoint", bytes.as_slice())
         .map_err(engine(doing))?;
     Ok(())
-}
-
-/// Moves a file that cannot be used aside, replacing one that was moved aside before.
-pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, ProjectionError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".damaged");
-    let aside = path.with_file_name(name);
-    replace(path, &aside)?;
-    Ok(aside)
-}
-
-/// Puts a file in another's place, durably and at one moment.
-pub(crate) fn replace(from: &Path, to: &Path) -> Result<(), ProjectionError> {
-    let renamed = std::fs::rename(from, to)
-        .and_then(|()| sync_directory(to.parent().unwrap_or(Path::new("."))));
-    renamed.map_err(|source| ProjectionError::Disk {
-        doing: format!("putting `{}` in place", to.display()),
-        source,
-    })
-}
-
-/// Does something that a damaged file can make the engine panic at.
-pub(crate) fn guarded<T>(
-    act: impl FnOnce() -> Result<T, ProjectionError>,
-) -> Result<T, ProjectionError> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(act))
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
 /// Reads the meta of a database, or makes a new one.
