@@ -19,7 +19,7 @@ use super::records::{Records, event};
 use super::streams::write_streams;
 use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, runs};
 use crate::store::bytes::Malformed;
-use crate::store::chain::{Chain, decision_leaf, event_leaf};
+use crate::store::chain::Chain;
 use crate::store::segment::decisions::Decided;
 use crate::store::segment::events::Unsealed;
 use crate::store::segment::{self, Segment, Stretch};
@@ -306,7 +306,7 @@ fn reopen(
             let Some(decision) = records.decision(sequence)? else {
                 break;
             };
-            *chain = chain.with(decision_leaf(&decision));
+            chain.decision(&decision);
             into.decisions.push((behind, decision));
             sequence += 1;
         }
@@ -318,7 +318,7 @@ fn reopen(
     for _ in 0..manifest.events {
         let found = records.ranked(segment, &columns, position)?;
         let event = event(&found)?;
-        chain = chain.with(event_leaf(&event));
+        chain.event(&event);
         let (block, within) = found;
         let (Some((stream, _)), Some(effective_at)) =
             (block.key(within), block.effective_at(within))
