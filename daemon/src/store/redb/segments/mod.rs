@@ -11,6 +11,7 @@ mod parts;
 mod records;
 mod runs;
 mod seal;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod times;

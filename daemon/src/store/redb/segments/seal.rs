@@ -13,9 +13,10 @@ use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::super::open_tables::WriteTables;
-use super::super::record::{Rejections, encode_stream};
+use super::super::record::Rejections;
 use super::parts::{Parts, Sealed};
 use super::records::{Records, event};
+use super::streams::write_streams;
 use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, runs};
 use crate::store::bytes::Malformed;
 use crate::store::chain::Chain;
@@ -23,7 +24,7 @@ use crate::store::segment::decisions::Decided;
 use crate::store::segment::events::Unsealed;
 use crate::store::segment::{self, Segment, Stretch};
 use crate::store::write::{Batch, Placed};
-use crate::store::{Head, StoreError, StreamInfo};
+use crate::store::{Head, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -108,91 +109,7 @@ fn gap(place: String) -> StoreError {
     }
 }
 
-/// What becomes of a stream.
-struct Change<'a> {
-    /// Position of its last event before; `None` for a new stream.
-    last_before: Option<Position>,
-    info: &'a StreamInfo,
-    events: u64,
-}
-
-/// Writes the records of the streams, each once, and gives new ones their numbers; the numbers of all of them.
-fn write_streams<'a>(
-    tables: &mut WriteTables<'_>,
-    batches: &[&'a Batch],
-) -> StoreResult<HashMap<&'a str, u64>> {
-    let mut changes: Vec<Change<'a>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for batch in batches {
-        let Some(write) = &batch.stream else { continue };
-        let place = *places.entry(write.info.stream.as_str()).or_insert_with(|| {
-            changes.push(Change {
-                last_before: write.last_before,
-                info: &write.info,
-                events: 0,
-            });
-            changes.len() - 1
-        });
-        if let Some(change) = changes.get_mut(place) {
-            change.info = &write.info;
-            change.events += batch.events.len() as u64;
-        }
-    }
-    let mut numbers = HashMap::new();
-    let mut last = tables.streams.last()?.map_or(0, |(key, _)| key.value());
-    let mut by_number: BTreeMap<u64, Change<'a>> = BTreeMap::new();
-    for change in changes {
-        let name = &change.info.stream;
-        let number = match tables.number(name)? {
-            Some(number) => number,
-            None => {
-                last += 1;
-                tables.stream_numbers.insert(name.as_str(), last)?;
-                last
-            }
-        };
-        numbers.insert(name.as_str(), number);
-        by_number.insert(number, change);
-    }
-    let mut categories: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for (number, change) in by_number {
-        let info = change.info;
-        tables
-            .streams
-            .insert(number, encode_stream(info).as_slice())?;
-        if change.events == 0 {
-            continue;
-        }
-        if let Some(before) = change.last_before {
-            tables.streams_by_last.remove(before.0)?;
-        }
-        tables
-            .streams_by_last
-            .insert(info.last_position.0, number)?;
-        let counts = categories.entry(info.stream.category()).or_default();
-        counts.0 += u64::from(change.last_before.is_none());
-        counts.1 += change.events;
-    }
-    for (category, more) in categories {
-        let counts = tables.categories.get(category)?;
-        let counts = counts.map_or((0, 0), |counts| counts.value());
-        let counts = (counts.0 + more.0, counts.1 + more.1);
-        tables.categories.insert(category, counts)?;
-    }
-    for placed in batches.iter().flat_map(|batch| &batch.events) {
-        let event = &placed.event;
-        if placed.is_late() {
-            let number = number_of(&numbers, &event.stream)?;
-            let micros = event.recorded_at.as_micros();
-            tables
-                .late_events
-                .insert((number, event.revision.0), micros)?;
-        }
-    }
-    Ok(numbers)
-}
-
-fn number_of(numbers: &HashMap<&str, u64>, stream: &StreamName) -> StoreResult<u64> {
+pub(super) fn number_of(numbers: &HashMap<&str, u64>, stream: &StreamName) -> StoreResult<u64> {
     let number = numbers.get(stream.as_str()).copied();
     number.ok_or_else(|| gap(format!("the record of `{stream}`")))
 }
