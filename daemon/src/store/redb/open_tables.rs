@@ -24,7 +24,7 @@ use crate::store::StoreError;
 
 type Text = &'static str;
 type Bytes = &'static [u8];
-type IdHash = &'static [u8; 11];
+type IdHash = &'static [u8; 12];
 
 /// A transaction that tables are opened in.
 pub(super) trait Transaction: Clone {

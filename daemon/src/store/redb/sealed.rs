@@ -14,6 +14,7 @@ use super::open_tables::OpenTables;
 use super::opening::{self, Found, NewStore};
 use super::segments::{Parts, SegmentLookup, SegmentView, head, seal};
 use super::{engine, tables};
+use crate::limits::SEALED_CACHE_BYTES;
 use crate::store::chain::Chain;
 use crate::store::disk::pages::PageFile;
 use crate::store::disk::{Disk, StoreId};
@@ -75,9 +76,6 @@ pub(crate) struct SealedFile {
     durability: Durability,
 }
 
-/// Bytes of parts of segments that are kept in memory.
-const PARTS_BYTES: usize = 64 << 20;
-
 impl SealedFile {
     /// Opens the file of a data directory, making both where they are absent. `replay` is given the file, its store, and up
     /// to where the log is in it (`None`: it was just made), and finds where the log ends behind that; no log that ends before
@@ -98,7 +96,7 @@ impl SealedFile {
             } = found;
             let sealed = Self {
                 file: Arc::new(File::new(database, Some(pages), None, None)?),
-                parts: Arc::new(Parts::new(store, PARTS_BYTES)),
+                parts: Arc::new(Parts::new(store, SEALED_CACHE_BYTES)),
                 durability: if durable {
                     Durability::Immediate
                 } else {

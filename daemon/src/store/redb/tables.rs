@@ -35,10 +35,10 @@ pub(super) const SEGMENTS_BY_DECISION: TableDefinition<'static, (u64, u64), ()> 
 /// (Stream number, first revision) → runs of a stream.
 pub(super) const RUNS: TableDefinition<'static, (u64, u64), &[u8]> = TableDefinition::new("runs");
 /// Hash of an event id and position.
-pub(super) const EVENT_HASHES: TableDefinition<'static, &[u8; 11], ()> =
+pub(super) const EVENT_HASHES: TableDefinition<'static, &[u8; 12], ()> =
     TableDefinition::new("event_hashes");
 /// Hash of a command id and sequence of its decision.
-pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 11], ()> =
+pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 12], ()> =
     TableDefinition::new("command_hashes");
 /// Sequence of a rejection → the furthest place of any up to it.
 pub(super) const REJECTIONS: TableDefinition<'static, u64, u64> =

@@ -15,7 +15,7 @@ use whodunit_core::time::Timestamp;
 use super::super::open_tables::WriteTables;
 use super::super::record::{Rejections, encode_stream};
 use super::parts::{Parts, Sealed};
-use super::records::Records;
+use super::records::{Records, event};
 use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, runs};
 use crate::store::bytes::Malformed;
 use crate::store::chain::{Chain, decision_leaf, event_leaf};
@@ -400,7 +400,7 @@ fn reopen(
     decide(Position(position.0.saturating_sub(1)), &mut chain)?;
     for _ in 0..manifest.events {
         let found = records.ranked(segment, &columns, position)?;
-        let event = records.event(&found)?;
+        let event = event(&found)?;
         chain = chain.with(event_leaf(&event));
         let (block, within) = found;
         let (Some((stream, _)), Some(effective_at)) =

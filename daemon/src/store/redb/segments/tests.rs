@@ -16,7 +16,7 @@ use crate::store::wal::Place;
 use crate::store::write::Lookup;
 use crate::store::{
     Direction, Head, LogFilter, ReadDecisions, ReadEvents, ReadStreams, ReadTimes, StoreError,
-    StreamOrder,
+    StreamFilter, StreamOrder,
 };
 
 fn open(directory: &Path) -> Result<SealedFile, StoreError> {
@@ -104,7 +104,7 @@ fn read_all(read: &SealedRead, history: &History, errors: &mut Vec<StoreError>) 
         Ok(found) => assert_eq!(found.events, events),
         Err(error) => seen(error),
     }
-    let streams = view.streams(&Default::default(), StreamOrder::Name, None, 100, 100);
+    let streams = view.streams(&StreamFilter::default(), StreamOrder::Name, None, 100, 100);
     let streams = match streams {
         Ok(page) => page.streams,
         Err(error) => return seen(error),
