@@ -46,6 +46,9 @@ pub struct ExportEnd {
     pub decisions: u64,
     /// SHA-256 of the lines before it, each with `\n` at its end, in hexadecimal.
     pub sha256: String,
+    /// The head's hash of the log, in hexadecimal, where all of it stands before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_hash: Option<String>,
 }
 
 /// An event as it was exported. What a log assigns may be absent.
@@ -249,14 +252,16 @@ impl Line {
                 decision: Some(inner),
                 ..
             }) => inner,
-            Ok(Probe {
-                export: Some(inner),
-                ..
-            })
-            | Ok(Probe {
-                export_end: Some(inner),
-                ..
-            }) if inner.get().starts_with('[') => {
+            Ok(
+                Probe {
+                    export: Some(inner),
+                    ..
+                }
+                | Probe {
+                    export_end: Some(inner),
+                    ..
+                },
+            ) if inner.get().starts_with('[') => {
                 return Err(LineError::Misfit {
                     pointer: String::new(),
                     said: "what an export says of itself must be a JSON object, not a list"
