@@ -61,7 +61,6 @@ fn boxes_count_what_is_below_their_edge() {
         ("enter enter", (80, 24)),
         ("enter ?", (80, 24)),
         ("enter g m G d", (60, 12)),
-        ("p enter", (60, 12)),
     ] {
         let mut harness = Harness::new(size, Daemon::sarah()).press(keys);
         assert!(
