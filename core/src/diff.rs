@@ -20,7 +20,8 @@ use crate::stop::Stop;
 use crate::text::is_unsafe;
 use crate::weight::{self, TooLarge, Unfinished};
 pub use lists::IDENTITIES;
-use lists::{Alignment, align, identity_of};
+use lists::{Alignment, align};
+pub(crate) use lists::{identity_field, identity_label};
 
 /// What happened to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -182,7 +183,7 @@ impl<'a> Walk<'a> {
         act: impl FnOnce(&mut Self),
     ) {
         let token = index.to_string();
-        let named = identity.and_then(|field| Some((field, identity_of(element, field)?)));
+        let named = identity.and_then(|field| Some((field, identity_label(element, field)?)));
         match named {
             None => self.within(&token, &format!("/{token}"), act),
             Some((field, id)) => {

@@ -76,6 +76,28 @@ impl Folded {
         effect
     }
 
+    /// Moves past the next event, and tells whether it may have changed something below this key of the state.
+    pub fn push_and_tell(
+        &mut self,
+        model: &Model,
+        event: &Event,
+        key: &str,
+    ) -> (EventEffect, bool) {
+        self.push_and_tell_any(model, event, &[key])
+    }
+
+    /// The same for several keys: whether it may have changed something below any of them.
+    pub fn push_and_tell_any(
+        &mut self,
+        model: &Model,
+        event: &Event,
+        keys: &[impl AsRef<str>],
+    ) -> (EventEffect, bool) {
+        let (effect, may_touch) = step_and_tell(model, &mut self.state, event, keys);
+        self.passed(event, &effect);
+        (effect, may_touch)
+    }
+
     /// Moves past the next event, and says what it did to the state.
     pub fn push_with_diff(&mut self, model: &Model, event: &Event) -> Change {
         let change = step_with_diff(model, &mut self.state, event);
@@ -124,6 +146,25 @@ pub fn step(model: &Model, state: &mut State, event: &Event) -> EventEffect {
         Err(error) => EventEffect::Failed { error },
         Ok(upcast) => evolve(model, state, &decoded(event, &upcast)),
     }
+}
+
+/// Moves a state past one event, and tells whether that may have changed something below one of these keys.
+fn step_and_tell(
+    model: &Model,
+    state: &mut State,
+    event: &Event,
+    keys: &[impl AsRef<str>],
+) -> (EventEffect, bool) {
+    let upcast = match current(model, event) {
+        Err(error) => return (EventEffect::Failed { error }, false),
+        Ok(upcast) => upcast,
+    };
+    let seen = decoded(event, &upcast);
+    let may_touch = match model.decider().touched(&seen) {
+        Touched::All => true,
+        Touched::Patch(patch) => keys.iter().any(|key| patch.contains_key(key.as_ref())),
+    };
+    (evolve(model, state, &seen), may_touch)
 }
 
 /// Moves a state past one event, and says what that did to it.
@@ -237,4 +278,4 @@ pub fn current(model: &Model, event: &Event) -> Result<Upcast, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

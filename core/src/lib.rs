@@ -1,7 +1,7 @@
 //! The pure core of whodunit: events, deciders, fold, diff, what-if and the wire types.
 //!
 //! Owns the words (events, commands, decisions), the rules (deciders and models), and what is computed over a history
-//! (fold, diff, what-if), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async
+//! (fold, diff, blame, bisect, what-if), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async
 //! runtime, clock or randomness. Time, ids and secrets come in as arguments.
 //!
 //! Where to start: [`event`] and [`command`] for the words, [`decider`] and [`model`] for the rules, [`fold`] for how a
@@ -9,6 +9,8 @@
 
 pub mod admission;
 pub mod api;
+pub mod bisect;
+pub mod blame;
 pub mod caseless;
 pub mod command;
 pub mod consistency;
@@ -25,6 +27,8 @@ pub mod merge;
 pub mod model;
 pub mod number;
 pub mod payload;
+pub mod pointer;
+pub mod predicate;
 pub mod same;
 pub mod search;
 #[cfg(test)]

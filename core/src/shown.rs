@@ -21,6 +21,7 @@ use crate::json::{Json, State, Token, pointer_token};
 use crate::model::{Model, Models};
 use crate::stop::{Stop, Stopped};
 
+mod investigate;
 mod payload;
 
 use payload::redact_json;

@@ -7,7 +7,7 @@ mod spelling;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, SecondsFormat, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A moment in microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
@@ -61,6 +61,9 @@ impl TimeError {
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+/// chrono counts a leap second as a second of the nanoseconds of the one before it.
+const NANOS_OF_A_SECOND: u32 = 1_000_000_000;
 
 /// Characters of a text that an error repeats.
 const QUOTED_CHARS_MAX: usize = 64;
@@ -133,12 +136,23 @@ impl FromStr for Timestamp {
 }
 
 fn in_range(at: DateTime<FixedOffset>, text: &str) -> Result<Timestamp, TimeError> {
+    if at.nanosecond() >= NANOS_OF_A_SECOND && !may_be_a_leap_second(at) {
+        return Err(TimeError::Malformed(cut(text)));
+    }
     let micros = at.timestamp_micros();
     if RANGE.contains(&micros) {
         Ok(Timestamp(micros))
     } else {
         Err(TimeError::OutOfRange(cut(text)))
     }
+}
+
+/// Whether a second 60 stands where one may be: at the end of June or December, in UTC. Elsewhere it is a mistake, and
+/// would become the next minute.
+fn may_be_a_leap_second(at: DateTime<FixedOffset>) -> bool {
+    let at = at.naive_utc();
+    matches!((at.month(), at.day()), (6, 30) | (12, 31))
+        && (at.hour(), at.minute(), at.second()) == (23, 59, 59)
 }
 
 /// Why a text is not a moment.
@@ -275,6 +289,22 @@ mod tests {
         }
         let long = "x".repeat(10_000);
         assert!(long.parse::<Timestamp>().unwrap_err().to_string().len() < 150);
+    }
+
+    #[test]
+    fn a_leap_second_is_taken_where_there_may_be_one() {
+        for text in ["2016-12-31T23:59:60Z", "2015-07-01T01:59:60.5+02:00"] {
+            assert!(text.parse::<Timestamp>().is_ok(), "{text}");
+        }
+        for text in [
+            "2025-03-24T15:47:60Z",
+            "2016-12-31T23:59:60+01:00",
+            "20250324T154760Z",
+            "Mon, 24 Mar 2025 15:47:60 GMT",
+        ] {
+            let error = text.parse::<Timestamp>().unwrap_err();
+            assert_eq!(error, TimeError::Malformed(text.to_owned()));
+        }
     }
 
     #[test]

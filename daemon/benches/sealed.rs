@@ -10,6 +10,7 @@
     reason = "a benchmark that cannot run has nothing to say"
 )]
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::engine::LoggedStore;
-use whodunit_daemon::store::redb::StoreOptions;
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
+
 use whodunit_daemon::store::{Append, Direction, LogFilter, Store};
 
 const EVENTS: u64 = 1_000_000;
@@ -137,16 +138,13 @@ async fn timed(store: &LoggedStore, shop: &mut Shop) -> f64 {
     median(times)
 }
 
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let bytes = |path: std::path::PathBuf| {
-        if path.is_dir() {
-            bytes_below(&path)
-        } else {
-            path.metadata().unwrap().len()
-        }
-    };
-    entries.map(|entry| bytes(entry.unwrap().path())).sum()
+/// What a file or a folder takes on disk: a file may be longer than what of it was ever written.
+fn bytes_of(path: &Path) -> u64 {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        return entries.map(|entry| bytes_of(&entry.unwrap().path())).sum();
+    }
+    path.metadata().unwrap().blocks() * 512
 }
 
 /// The median of a few times that something takes, in microseconds.
@@ -251,17 +249,17 @@ async fn main() {
     let before = Instant::now();
     let store = LoggedStore::open(folder.path(), StoreOptions::Durable).unwrap();
     let opened = before.elapsed();
-    let file = std::fs::metadata(folder.path().join("events.redb")).unwrap();
-    let all = bytes_below(folder.path());
+    let file = bytes_of(&folder.path().join("events.redb"));
+    let log = bytes_of(&folder.path().join("log"));
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let of_payload = |bytes: u64| bytes as f64 / shop.payload as f64;
     println!(
         "{events} events in {streams} streams, {} bytes of payload each; filled in {seconds:.1} s, opened in {opened:.1?}\n\
-         {:.2} bytes on disk per byte of payload, {:.2} of them in events.redb\n\
+         {:.2} bytes on disk per byte of payload in events.redb, and {} MiB of write-ahead log whatever its size\n\
          {early:.0} µs an append at {EARLY} events, {late:.0} µs at {events}: {:.2} times as long (medians)\n",
         shop.payload / store.head().borrow().position.0,
-        of_payload(all),
-        of_payload(file.len()),
+        of_payload(file),
+        log >> 20,
         late / early,
     );
     read(&store);

@@ -4,6 +4,7 @@
 //! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
 mod backfill;
+mod bisect;
 pub mod builtin;
 pub mod clock;
 pub mod commands;

@@ -83,8 +83,10 @@ pub const GROUP_REQUESTS_MAX: usize = 512;
 /// Bytes of the writes that share one durable commit: the write that reaches them is the group's last. Bounds what a commit
 /// holds in memory, and how long those behind it wait.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
+/// Memory for what was read of sealed segments and may be asked for again, in bytes.
+pub const SEALED_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of disk that a store keeps in reserve, so that it stops to take writes before one fails for want of room.
-pub const RESERVE_BYTES: u64 = 32 << 20;
+pub const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;

@@ -27,8 +27,8 @@ use crate::projections::refuse_behind_read_models;
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::disk::{Disk, RealDisk};
+use crate::store::engine::{LoggedStore, NewStore, StoreOptions};
 use crate::store::redb::opening::open_to_others;
-use crate::store::redb::{NewStore, RedbStore, StoreOptions};
 
 /// Open files that are asked for: the connections, and what the daemon itself opens.
 #[cfg(unix)]
@@ -201,14 +201,14 @@ fn start_log(args: &ServeArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-fn open_store(data: &Path, create: bool) -> Result<RedbStore, StoreError> {
+fn open_store(data: &Path, create: bool) -> Result<LoggedStore, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let new = if create {
         NewStore::Insist
     } else {
         NewStore::WhereNothingIsLeft
     };
-    let store = RedbStore::open_on(&disk, data, StoreOptions::Durable, new)?;
+    let store = LoggedStore::open_on(&disk, data, StoreOptions::Durable, new)?;
     refuse_behind_read_models(&store, data)?;
     Ok(store)
 }

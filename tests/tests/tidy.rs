@@ -248,6 +248,7 @@ fn comments_and_texts_use_the_words_of_the_field() {
         "CHANGELOG.md",
         "docs/MAPPING.md",
         "docs/PIPELINE.md",
+        "docs/PREDICATES.md",
         "docs/READ_MODEL_FORMAT.md",
         "docs/STORE_FORMAT.md",
     ] {

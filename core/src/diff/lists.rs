@@ -37,13 +37,29 @@ pub(super) fn align(before: &[Value], after: &[Value]) -> Alignment {
     Alignment { pairs, identity }
 }
 
-/// The text of an element's identity.
-pub(super) fn identity_of(element: &Value, field: &str) -> Option<String> {
+/// The text of an element's identity: one for all spellings of a number.
+fn identity_of(element: &Value, field: &str) -> Option<String> {
     match element.get(field)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(canonical(number)),
         _ => None,
     }
+}
+
+/// The identity of an element as it is written.
+pub(crate) fn identity_label(element: &Value, field: &str) -> Option<String> {
+    match element.get(field)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// The field that tells all elements of a list apart.
+pub(crate) fn identity_field(elements: &[Value]) -> Option<&'static str> {
+    IDENTITIES
+        .into_iter()
+        .find(|field| is_identity(field, elements))
 }
 
 /// Whether a field tells all elements apart.

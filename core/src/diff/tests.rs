@@ -26,6 +26,15 @@ fn a_changed_field_is_one_replace() {
 }
 
 #[test]
+fn an_identity_is_labelled_as_it_is_written() {
+    check(
+        json!({"lines": [{"id": 100, "n": 1}, {"id": 20}]}),
+        json!({"lines": [{"id": 100, "n": 2}, {"id": 20}]}),
+        &json!([{"path": "/lines/0/n", "op": "replace", "before": 1, "after": 2, "label": "/lines[id=100]/n"}]),
+    );
+}
+
+#[test]
 fn null_is_a_value_and_absence_is_not() {
     check(
         json!({"a": null, "b": 1}),

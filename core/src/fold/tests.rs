@@ -28,6 +28,11 @@ fn event(revision: u64, data: &Value) -> Event {
     }
 }
 
+/// An event that changes nothing yet.
+pub(crate) fn changed(revision: u64) -> Event {
+    event(revision, &json!({}))
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -6,7 +6,7 @@ pub fn without_values(said: &str) -> String {
     if let Some(rest) = said.strip_prefix("unknown variant `")
         && let Some((_, expected)) = rest.rsplit_once("`, expected ")
     {
-        return format!("unknown value, expected {expected}");
+        return format!("must be {expected}");
     }
     let value = said
         .strip_prefix("time `")
@@ -116,5 +116,7 @@ mod tests {
         );
         assert_eq!(said::<String>("7.5"), "must be a string, not a number");
         assert_eq!(said::<u8>("-7"), "must be a whole number, 0 or more");
+        let unknown = "unknown variant `hunter2`, expected `accepted` or `rejected`";
+        assert_eq!(without_values(unknown), "must be `accepted` or `rejected`");
     }
 }

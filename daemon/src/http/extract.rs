@@ -237,6 +237,7 @@ fn bad_parameter(name: &str, said: &str) -> Problem {
         }
         "number too large to fit in target type" => "is too large a number".to_owned(),
         "provided string was not `true` or `false`" => "must be `true` or `false`".to_owned(),
+        other if other.starts_with("unknown variant ") => without_values(other),
         other => other.to_owned(),
     };
     if name == "." || name.is_empty() {

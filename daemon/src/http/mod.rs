@@ -6,6 +6,9 @@
 //! Entry point: [`router`].
 
 mod backfill;
+mod bisect;
+mod blame;
+mod causes;
 mod common;
 mod error;
 mod events;
@@ -112,6 +115,9 @@ fn short() -> Routes {
         .routes(routes!(travel::get_state))
         .routes(routes!(travel::get_steps))
         .routes(routes!(travel::get_diff))
+        .routes(routes!(blame::get_blame))
+        .routes(routes!(blame::get_field))
+        .routes(routes!(bisect::run_bisect))
         .routes(routes!(what_if::run_what_if))
         .routes(routes!(outbox::list_jobs))
         .routes(routes!(outbox::get_job))

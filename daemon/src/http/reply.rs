@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
-use whodunit_core::api::{Page, browse, ops, pipeline, write};
+use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
@@ -48,6 +48,7 @@ showable!(
     browse::LiveHead,
     browse::ModelOut,
     browse::Stream,
+    investigate::BisectOut,
     ops::HealthOut,
     pipeline::BackfillPlan,
     pipeline::CheckOut,

@@ -49,16 +49,7 @@ pub(crate) async fn get_state(
     Query(params): Query<StateParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let (revision, as_of) = (params.at_revision, params.as_of);
-    at_most_one(
-        ("at_revision", revision.is_some()),
-        ("as_of", as_of.is_some()),
-    )?;
-    let point = match (revision, as_of) {
-        (Some(revision), _) => Point::Revision(Revision(revision)),
-        (None, Some(at)) => Point::AsOf(at),
-        (None, None) => Point::Head,
-    };
+    let point = asked_point(params.at_revision, params.as_of)?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
@@ -96,6 +87,22 @@ pub(crate) async fn get_state(
         shown_until(view, reveal, &models, out)
     })
     .await
+}
+
+/// The point of a stream's history that a request names.
+pub(super) fn asked_point(
+    revision: Option<u64>,
+    as_of: Option<Timestamp>,
+) -> Result<Point, ApiError> {
+    at_most_one(
+        ("at_revision", revision.is_some()),
+        ("as_of", as_of.is_some()),
+    )?;
+    Ok(match (revision, as_of) {
+        (Some(revision), _) => Point::Revision(Revision(revision)),
+        (None, Some(at)) => Point::AsOf(at),
+        (None, None) => Point::Head,
+    })
 }
 
 /// A value as it may be shown, unless the client has left.

@@ -43,7 +43,7 @@ pub(crate) struct WhatIfParams {
     responses((status = 200, body = Shown<WhatIfOut>),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such base: `no_such_stream`, `revision_beyond_head`, `before_first_event`, `position_beyond_head` or `no_such_decision`"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision` or `key_taken`, as the real endpoint would answer")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`wrong_revision`, `key_taken`, `command_id_conflict` or `event_id_conflict`, as the real endpoint would answer at the base")))]
 pub(crate) async fn run_what_if(
     State(parts): State<Arc<Parts>>,
     Query(params): Query<WhatIfParams>,

@@ -122,6 +122,12 @@ impl Report {
 
     /// The report, at the end.
     pub(super) fn done(mut self) -> ImportReport {
+        // Refusals of the log come in later than those of the reading.
+        for error in &mut self.out.errors {
+            error.lines.sort_unstable();
+            error.line = error.lines.first().copied().unwrap_or(error.line);
+        }
+        self.out.errors.sort_by_key(|error| error.line);
         self.out.backwards = self.backwards.done();
         self.out.gaps = self.gaps.done();
         self.out.unused = self.unused.done();
@@ -223,10 +229,11 @@ mod tests {
         for line in 1..=50 {
             report.failed(line, format!("reason {}", line % 2));
         }
-        for line in 51..=300 {
+        for line in (52..=301).rev() {
             report.failed(line, format!("other {line}"));
         }
         let report = report.done();
+        assert!(report.errors.is_sorted_by_key(|error| error.line));
         assert_eq!(report.failed, 300);
         assert_eq!(report.errors.len(), IMPORT_ERRORS_MAX);
         let first = &report.errors[0];

@@ -6,18 +6,20 @@
 //!
 //! Everything here blocks; call it where blocking is allowed.
 
+mod field;
+mod load;
 mod saver;
 pub mod snapshots;
 mod warnings;
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use whodunit_core::api::time_travel::{Step, UpcastOut};
 use whodunit_core::api::warning::Warning;
+use whodunit_core::blame::Blame;
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
@@ -28,11 +30,12 @@ use whodunit_core::weight::{StateBound, TooLarge, of_object, of_value};
 
 use crate::limits::{STATE_WEIGHT_MAX, STEPS_WEIGHT_MAX};
 use crate::store::{
-    Direction, ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable, Store,
-    StoreError, StreamInfo, View, try_for_each_event,
+    Direction, ReadEvents, ReadSnapshots, ReadStreams, ReadTimes, Stoppable, Store, StoreError,
+    StreamInfo, View,
 };
+pub use field::{FieldValue, FieldValues};
+use load::Loading;
 use saver::Saver;
-use snapshots::{Saved, Spacing, Undecoded};
 pub use warnings::{clock_went_back, faults, left_out, redacted_copy};
 
 /// A point of a stream's history, as it was asked for.
@@ -173,15 +176,8 @@ pub struct StateAt {
     pub last: Option<(Position, Timestamp)>,
     /// Revision of the snapshot it was folded from; 0 for the beginning.
     pub snapshot_revision: Revision,
-}
-
-/// Whether loading a state offers snapshots on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SnapshotPolicy {
-    /// Offers them to be saved.
-    Offer,
-    /// Leaves the store as it is.
-    Never,
+    /// What set its fields, where that was asked for.
+    pub blame: Option<Blame>,
 }
 
 /// Loads states, and offers snapshots on the way.
@@ -217,7 +213,7 @@ impl TimeTravel {
         stream: &StreamName,
         to: Revision,
     ) -> Result<StateAt, TravelError> {
-        self.load_state(view, model, stream, to, SnapshotPolicy::Offer)
+        self.load_state(view, model, (stream, to), Loading::STATE)
     }
 
     /// The same, but leaves the store's bytes as they are.
@@ -228,117 +224,25 @@ impl TimeTravel {
         stream: &StreamName,
         to: Revision,
     ) -> Result<StateAt, TravelError> {
-        self.load_state(view, model, stream, to, SnapshotPolicy::Never)
+        self.load_state(view, model, (stream, to), Loading::STATE_WITHOUT_SNAPSHOTS)
     }
 
-    fn load_state(
+    /// The state after revision `to`, which must exist, with what set its fields. What was removed is only known when it is
+    /// folded from the beginning.
+    pub fn state_with_blame(
         &self,
         view: &(impl ReadEvents + ReadSnapshots + Stoppable + ?Sized),
         model: &Model,
         stream: &StreamName,
         to: Revision,
-        policy: SnapshotPolicy,
+        with_removed: bool,
     ) -> Result<StateAt, TravelError> {
-        let mut below = to;
-        while below > Revision::ZERO
-            && let Some(snapshot) = view.snapshot(stream, model.rules_hash(), below)?
-        {
-            match snapshots::decode(&snapshot, view.stop()) {
-                Err(Undecoded::Stopped(stopped)) => return Err(StoreError::from(stopped).into()),
-                Err(Undecoded::Unusable(reason)) => self.ignore(&snapshot, &reason),
-                Ok(saved) => match self.fold(view, model, stream, Some(saved), to, policy)? {
-                    Some(reached) => return Ok(reached),
-                    None => self.ignore(&snapshot, "it stands after another event"),
-                },
-            }
-            below = Revision(snapshot.revision.min(below).0.saturating_sub(1));
-        }
-        let reached = self.fold(view, model, stream, None, to, policy)?;
-        reached.ok_or_else(|| {
-            let damaged = StoreError::Damaged {
-                place: format!("stream `{stream}`"),
-                detail: "folding it from the beginning needed a snapshot".to_owned(),
-            };
-            damaged.into()
-        })
-    }
-
-    fn ignore(&self, snapshot: &Snapshot, reason: &str) {
-        self.ignored.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(stream = %snapshot.stream, revision = %snapshot.revision, reason, "a snapshot was ignored");
-    }
-
-    /// Folds from a snapshot, or from the beginning. `None` when the snapshot is of another history.
-    fn fold(
-        &self,
-        view: &(impl ReadEvents + ?Sized),
-        model: &Model,
-        stream: &StreamName,
-        saved: Option<Saved>,
-        to: Revision,
-        policy: SnapshotPolicy,
-    ) -> Result<Option<StateAt>, TravelError> {
-        let (mut folded, mut anchor) = match saved {
-            Some(saved) => (saved.folded, Some(saved.anchor)),
-            None => (Folded::start(model), None),
+        let loading = if with_removed {
+            Loading::BLAME_WITH_REMOVED
+        } else {
+            Loading::BLAME
         };
-        let start = folded.revision;
-        let mut last = None;
-        let mut spacing = Spacing::start();
-        let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
-        // With a snapshot its anchor event is read first: it must be the one that the snapshot names.
-        let from = start.max(Revision(1));
-        try_for_each_event(view, stream, (from, to), |event| {
-            if let Some(expected) = &anchor {
-                if !expected.fits(&event) {
-                    return Ok(ControlFlow::Break(()));
-                }
-                anchor = None;
-            } else {
-                let added = bound.add(event.data.as_str(), || of_object(&folded.state));
-                added.map_err(|too_large| TravelError::StateTooLarge {
-                    stream: stream.clone(),
-                    revision: event.revision,
-                    too_large,
-                })?;
-                folded.push(model, &event);
-                if policy == SnapshotPolicy::Offer && spacing.add(&event) {
-                    self.snapshot(model, &event, &folded, &mut spacing);
-                }
-            }
-            last = Some((event.position, event.recorded_at));
-            Ok::<_, TravelError>(ControlFlow::Continue(()))
-        })?;
-        if anchor.is_some() {
-            return Ok(None);
-        }
-        if folded.revision != to {
-            return Err(StoreError::Damaged {
-                place: format!("stream `{stream}`"),
-                detail: format!(
-                    "it ends at revision {}, before revision {to}",
-                    folded.revision
-                ),
-            }
-            .into());
-        }
-        Ok(Some(StateAt {
-            folded,
-            last,
-            snapshot_revision: start,
-        }))
-    }
-
-    fn snapshot(&self, model: &Model, event: &Event, folded: &Folded, spacing: &mut Spacing) {
-        match snapshots::encode(model.rules_hash(), event, folded) {
-            Ok(snapshot) if spacing.is_due(snapshot.state.len()) => self.saver.offer(snapshot),
-            Ok(_) => {}
-            Err(reason) => {
-                // Try again after as many bytes; a state that cannot be encoded is folded from further back.
-                spacing.is_due(0);
-                tracing::warn!(stream = %event.stream, revision = %event.revision, reason, "a snapshot could not be made");
-            }
-        }
+        self.load_state(view, model, (stream, to), loading)
     }
 
     /// What each of these consecutive events of a stream did to the state: of all of them, or, where those would weigh too

@@ -9,13 +9,14 @@
 //! |---|---|
 //! | 1 | format, `2` |
 //! | 8 | first bytes of SHA-256 over stream, rules hash, revision and the rest |
-//! | rest | JSON: position and id of the event it stands after, the state, faults on the way and their count |
+//! | rest | JSON: position and id of the event it stands after, the state, faults on the way and their count, what set the fields |
 //!
 //! # Spacing
 //!
 //! A snapshot is due once the payloads folded since the last one reach [`SPACING_BYTES_MIN`] *and*
 //! [`SPACING_STATES`] times the snapshot's own size. Hence two bounds, whatever the stream: a read folds no more payload
-//! than that beyond its snapshot, and the snapshots of one rules hash take at most a quarter of the bytes of the payloads.
+//! than that beyond its snapshot, and the snapshots of one rules hash take at most a quarter of the bytes of the payloads
+//! (those with blame at most a sixteenth: [`BLAME_SPACING_STATES`]).
 //! Where they lie depends on the history alone, not on who reads what: readers fill each other's gaps.
 
 use std::io;
@@ -23,6 +24,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use whodunit_core::blame::Blame;
 use whodunit_core::event::Event;
 use whodunit_core::fold::{Fault, Folded};
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -39,6 +41,8 @@ const STOPPABLE_FROM_BYTES: usize = 1 << 20;
 pub const SPACING_BYTES_MIN: usize = 4 << 10;
 /// Payload bytes between two snapshots, in sizes of the later one, at least.
 pub const SPACING_STATES: usize = 4;
+/// The same between two snapshots with blame.
+pub const BLAME_SPACING_STATES: usize = 16;
 
 #[derive(Serialize, Deserialize)]
 struct Body {
@@ -47,12 +51,15 @@ struct Body {
     state: serde_json::Map<String, Value>,
     faults: Vec<Fault>,
     faults_total: u64,
+    #[serde(default)]
+    blame: Option<Blame>,
 }
 
 /// A decoded snapshot. It is used only if its anchor event is the one that the log has at that revision.
 #[derive(Debug)]
 pub(super) struct Saved {
     pub(super) folded: Folded,
+    pub(super) blame: Option<Blame>,
     pub(super) anchor: AnchorEvent,
 }
 
@@ -74,6 +81,16 @@ impl AnchorEvent {
 
 /// Encodes the state after `last`.
 pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapshot, String> {
+    encode_with_blame(rules_hash, last, folded, None)
+}
+
+/// The same, with what set the state's fields.
+pub(super) fn encode_with_blame(
+    rules_hash: &str,
+    last: &Event,
+    folded: &Folded,
+    blame: Option<&Blame>,
+) -> Result<Snapshot, String> {
     #[derive(Serialize)]
     struct BodyRef<'a> {
         position: Position,
@@ -81,6 +98,8 @@ pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapsho
         state: &'a serde_json::Map<String, Value>,
         faults: &'a [Fault],
         faults_total: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        blame: Option<&'a Blame>,
     }
     let body = serde_json::to_vec(&BodyRef {
         position: last.position,
@@ -88,6 +107,7 @@ pub fn encode(rules_hash: &str, last: &Event, folded: &Folded) -> Result<Snapsho
         state: &folded.state,
         faults: &folded.faults,
         faults_total: folded.faults_total,
+        blame,
     })
     .map_err(|error| error.to_string())?;
     let mut state = Vec::with_capacity(1 + CHECKSUM_BYTES + body.len());
@@ -157,6 +177,7 @@ pub(super) fn decode(snapshot: &Snapshot, stop: &Stop) -> Result<Saved, Undecode
             faults: body.faults,
             faults_total: body.faults_total,
         },
+        blame: body.blame,
         anchor: AnchorEvent {
             revision: snapshot.revision,
             position: body.position,
@@ -201,6 +222,8 @@ fn checksum(
 /// Says when a snapshot is due.
 #[derive(Debug)]
 pub(super) struct Spacing {
+    /// Sizes of a snapshot between two.
+    states: usize,
     bytes: usize,
     /// No need to encode the state before this many bytes.
     look_at: usize,
@@ -208,8 +231,9 @@ pub(super) struct Spacing {
 
 impl Spacing {
     /// Nothing folded yet.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(states: usize) -> Self {
         Self {
+            states,
             bytes: 0,
             look_at: SPACING_BYTES_MIN,
         }
@@ -223,12 +247,12 @@ impl Spacing {
 
     /// Whether a snapshot of this size is due. If so, counting starts again.
     pub(super) fn is_due(&mut self, size: usize) -> bool {
-        let spacing = size.saturating_mul(SPACING_STATES).max(SPACING_BYTES_MIN);
+        let spacing = size.saturating_mul(self.states).max(SPACING_BYTES_MIN);
         if self.bytes < spacing {
             self.look_at = spacing;
             return false;
         }
-        *self = Self::start();
+        *self = Self::start(self.states);
         true
     }
 }

@@ -320,6 +320,39 @@ data = { by = "{/by}" }
 }
 
 #[tokio::test]
+async fn a_dry_run_tells_repeats_from_conflicts_as_the_import_does() {
+    let source = Api::start();
+    believable(&source).await;
+    let lines = export(&source, "?reveal=true").await;
+    let api = Api::start();
+    import(&api, "", &lines).await.ok();
+    let event = |id: &str, n: &str, more: &str| {
+        format!(r#"{{"stream":"a-1","event_type":"T","event_id":"{id}","data":{{"n":{n}}}{more}}}"#)
+    };
+    // Spelt otherwise, and with other content: in the log, and in the file itself.
+    let again = [
+        event("x", "1", ""),
+        event("x", "1.0", r#","metadata":{}"#),
+        event("x", "2", ""),
+        event("x", "1", r#","actor":"ann""#),
+        event("y", "1", r#","actor":"ann""#),
+    ]
+    .join("\n");
+    let decision = records(&lines).find(|line| line.starts_with(r#"{"decision""#));
+    let decision: Value = serde_json::from_str(decision.unwrap()).unwrap();
+    let mut other = decision.clone();
+    other["decision"]["reason"] = json!("another");
+    let file = format!("{again}\n{decision}\n{other}");
+    let dry = import(&api, "?dry_run=true", &file).await.ok();
+    let wet = import(&api, "", &file).await.ok();
+    assert_eq!(counts(&dry), counts(&wet), "{dry}\n{wet}");
+    assert_eq!((&wet["added"], &wet["failed"]), (&json!(2), &json!(3)));
+    assert_eq!(wet["repeated"], 2);
+    let after = import(&api, "?dry_run=true", &file).await.ok();
+    assert_eq!((&after["added"], &after["failed"]), (&json!(0), &json!(3)));
+}
+
+#[tokio::test]
 async fn a_dry_run_tells_what_would_be_and_imports_nothing() {
     let source = Api::start();
     believable(&source).await;

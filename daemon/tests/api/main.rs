@@ -13,11 +13,13 @@
 )]
 
 mod backfill;
+mod blame_paths;
 mod browse;
 mod doors;
 mod forms;
 mod hygiene;
 mod import;
+mod investigate;
 mod limits;
 mod live;
 mod models;

@@ -6,9 +6,10 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 40] = [
+const ROUTES: [(&str, &str); 43] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
+    ("post", "/v1/bisect"),
     ("post", "/v1/backfill"),
     ("delete", "/v1/backfill/{id}"),
     ("get", "/v1/backfill/{id}"),
@@ -39,10 +40,12 @@ const ROUTES: [(&str, &str); 40] = [
     ("get", "/v1/streams"),
     ("get", "/v1/streams/{stream}"),
     ("post", "/v1/streams/{stream}/commands"),
+    ("get", "/v1/streams/{stream}/blame"),
     ("get", "/v1/streams/{stream}/density"),
     ("get", "/v1/streams/{stream}/diff"),
     ("get", "/v1/streams/{stream}/events"),
     ("post", "/v1/streams/{stream}/events"),
+    ("get", "/v1/streams/{stream}/field"),
     ("get", "/v1/streams/{stream}/state"),
     ("get", "/v1/streams/{stream}/steps"),
     ("post", "/v1/what-if"),

@@ -1,7 +1,5 @@
 //! Passwords in what-ifs: nothing is recorded, and nothing is kept.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use whodunit_tests::{Daemon, whodunit};
 

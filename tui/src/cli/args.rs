@@ -54,7 +54,7 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
         Some(micros) => Ok(now().plus_micros(-micros)),
         None => text.parse::<Timestamp>().map_err(|error| match error {
             TimeError::NoZone(_) => error.to_string(),
-            other => format!("{other}, or as how long ago: `90s`, `15m`, `2h`, `7d`"),
+            other => format!("{other}; or say how long ago: `90s`, `15m`, `2h`, `7d`"),
         }),
     }
 }
@@ -68,7 +68,10 @@ fn ago(text: &str) -> Option<i64> {
         'd' => 86_400,
         _ => return None,
     };
-    let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let count = text.strip_suffix(unit)?;
+    // `-5m` would be a time to come.
+    let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let count: i64 = digits.then(|| count.parse().ok())??;
     count.checked_mul(seconds)?.checked_mul(1_000_000)
 }
 
@@ -125,6 +128,7 @@ mod tests {
         let six_days = day.as_micros() - week.as_micros();
         assert!((six_days - 6 * 86_400_000_000).abs() < 60_000_000);
         assert!(time("d").is_err());
+        assert!(time("-5m").is_err() && time("+5m").is_err());
         assert!(time("99999999999999999d").is_err());
     }
 

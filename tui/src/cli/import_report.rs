@@ -1,6 +1,6 @@
 //! What an import did, for people: counts, rules, and what they have to know beside them.
 
-use whodunit_core::api::write::{ImportReport, RuleCount, StreamCounts, UnusedFields};
+use whodunit_core::api::write::{ImportError, ImportReport, RuleCount, StreamCounts, UnusedFields};
 use whodunit_core::event::Event;
 use whodunit_core::text::shown;
 
@@ -179,12 +179,7 @@ pub(crate) fn print_notes(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
     for error in &report.errors {
-        let also = match error.count {
-            0 | 1 => String::new(),
-            count => format!(" ({} records, the first of them)", number(count)),
-        };
-        let reason = shown(&error.reason);
-        terminal.note(format!("line {}: {reason}{also}", error.line))?;
+        terminal.note(format!("{}: {}", lines_of(error), shown(&error.reason)))?;
     }
     let named: u64 = report.errors.iter().map(|error| error.count).sum();
     if report.failed > named {
@@ -230,6 +225,18 @@ pub(crate) fn print_notes(
         )?;
     }
     Ok(())
+}
+
+/// Which lines have an error: the first ones, and how many more.
+fn lines_of(error: &ImportError) -> String {
+    let named: Vec<_> = error.lines.iter().take(3).map(u64::to_string).collect();
+    let more = error.count.saturating_sub(named.len() as u64);
+    match named.as_slice() {
+        [] | [_] if error.count <= 1 => format!("line {}", error.line),
+        [] => format!("line {} and {} more", error.line, number(error.count - 1)),
+        [first @ .., last] if more == 0 => format!("lines {} and {last}", first.join(", ")),
+        all => format!("lines {} and {} more", all.join(", "), number(more)),
+    }
 }
 
 /// In which streams events have something in common; `what` is said of one event and of several.
@@ -319,7 +326,7 @@ mod tests {
         assert_eq!(exit(&report), Exit::No);
         assert_eq!(
             String::from_utf8(err).unwrap(),
-            "line 7: not JSON␛\nline 9: no (2 records, the first of them)\n\
+            "line 7: not JSON␛\nlines 9 and 11: no\n\
              `a-1`: 5 events go back in time, from line 4\n… and in 1 more stream, events go back in time\n\
              never used: `/a␛`, in 2,000 records\nnever used: `/b`, in 1 record\nnever used: 1 other field\n"
         );

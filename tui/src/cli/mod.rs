@@ -4,6 +4,8 @@
 
 mod args;
 pub(crate) mod backfill;
+pub(crate) mod bisect;
+pub(crate) mod blame;
 pub(crate) mod decisions;
 pub(crate) mod do_command;
 pub(crate) mod event;

@@ -7,6 +7,7 @@ mod body;
 mod error;
 mod exchange;
 mod import;
+mod investigate;
 mod live;
 mod overview;
 mod pipeline;
@@ -39,7 +40,7 @@ pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
-    At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, Order, OutboxQuery,
+    At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, FieldQuery, Order, OutboxQuery,
     StreamEventsQuery, StreamSort, StreamsQuery, Wait, WhatIfQuery,
 };
 

@@ -168,6 +168,37 @@ impl StreamEventsQuery {
     }
 }
 
+/// Of `GET /v1/streams/{stream}/field`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldQuery {
+    /// The field's path.
+    pub path: String,
+    /// Up to which point.
+    pub at: At,
+    /// Which way.
+    pub order: Order,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Values at most.
+    pub limit: Option<usize>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl FieldQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = self.at.params();
+        params.opt("path", Some(&self.path));
+        if self.order == Order::Backward {
+            params.opt("order", Some(self.order.word()));
+        }
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
 /// Of `GET /v1/events`. Everything given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventsQuery {

@@ -14,8 +14,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::cli::terminal::{Form, Terminal, Zone};
 use crate::cli::{
-    CliError, Exit, backfill, decisions, do_command, event, events, export, import, models, outbox,
-    projections, read_model, rebuild, state, streams, what_if,
+    CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
+    models, outbox, projections, read_model, rebuild, state, streams, what_if,
 };
 use crate::client::Client;
 use crate::launch;
@@ -80,6 +80,12 @@ enum Command {
     Steps(state::StepsArgs),
     /// Compare two points of a stream's history
     Diff(state::DiffArgs),
+    /// Show which event last set each field of a state: when, who, why
+    Blame(blame::BlameArgs),
+    /// Show every value that a field had, and what brought it
+    Field(blame::FieldArgs),
+    /// Find the revision at which a condition first holds, last holds, or flips
+    Bisect(bisect::BisectArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
@@ -183,6 +189,9 @@ async fn run(
         Command::State(args) => state::run(&args, &client()?, terminal).await,
         Command::Steps(args) => state::run_steps(&args, &client()?, terminal).await,
         Command::Diff(args) => state::run_diff(&args, &client()?, terminal).await,
+        Command::Blame(args) => blame::run(&args, &client()?, terminal).await,
+        Command::Field(args) => blame::run_field(&args, &client()?, terminal).await,
+        Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
         Command::Decisions(args) => decisions::run(&args, &client()?, terminal).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);

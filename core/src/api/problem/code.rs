@@ -29,6 +29,8 @@ pub enum Code {
     NoModel,
     /// 400: an edit of a what-if names a revision it cannot reach.
     BadEdit,
+    /// 400: a predicate that cannot be read, or asks about what is not known there.
+    BadPredicate,
     /// 403: foreign `Origin`.
     ForeignOrigin,
     /// 404: no such path.
@@ -55,6 +57,8 @@ pub enum Code {
     PositionBeyondHead,
     /// 404: no such decision.
     NoSuchDecision,
+    /// 404: the state has nothing at this path.
+    NoSuchField,
     /// 404: the time asked for is before the stream's first event.
     BeforeFirstEvent,
     /// 405: the path knows other methods.
@@ -115,7 +119,8 @@ impl Code {
             | Self::PlaintextSecret
             | Self::UnknownCommand
             | Self::NoModel
-            | Self::BadEdit => 400,
+            | Self::BadEdit
+            | Self::BadPredicate => 400,
             Self::ForeignOrigin => 403,
             Self::NoSuchPath
             | Self::NoSuchStream
@@ -129,6 +134,7 @@ impl Code {
             | Self::RevisionBeyondHead
             | Self::PositionBeyondHead
             | Self::NoSuchDecision
+            | Self::NoSuchField
             | Self::BeforeFirstEvent => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
@@ -164,6 +170,7 @@ impl Code {
             Self::UnknownCommand => "unknown command",
             Self::NoModel => "no model for this category",
             Self::BadEdit => "invalid edit",
+            Self::BadPredicate => "invalid predicate",
             Self::ForeignOrigin => "foreign origin refused",
             Self::NoSuchPath => "no such path",
             Self::NoSuchStream => "no such stream",
@@ -177,6 +184,7 @@ impl Code {
             Self::RevisionBeyondHead => "revision beyond the head",
             Self::PositionBeyondHead => "position beyond the head",
             Self::NoSuchDecision => "no such decision",
+            Self::NoSuchField => "no such field",
             Self::BeforeFirstEvent => "before the first event",
             Self::MethodNotAllowed => "method not allowed",
             Self::Timeout => "request timed out",

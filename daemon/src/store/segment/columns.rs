@@ -136,7 +136,7 @@ impl ColumnsWriter {
 }
 
 /// The bytes of a UUID in its usual spelling; any other spelling would not come back as it was.
-fn uuid(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
     let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut out = [0; 16];
     let mut digits = bytes.iter().enumerate();

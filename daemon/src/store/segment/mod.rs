@@ -20,6 +20,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
+pub(crate) use self::columns::uuid;
 use self::decisions::Decided;
 use self::events::Unsealed;
 use self::frame::{Part, Place, checksum, wrap};

@@ -12,7 +12,7 @@ use whodunit_core::stop::Stop;
 
 use super::super::view::passes;
 use super::parts::Sealed;
-use super::records::Records;
+use super::records::{Records, event};
 use crate::store::segment::positions::{Positions, Test, Wanted};
 use crate::store::{Direction, LogFilter, LogPage, StoreError};
 
@@ -120,7 +120,7 @@ fn in_segment(
             return Ok(ControlFlow::Break(()));
         }
         page.scanned += 1;
-        let event = records.event(&records.ranked(segment, columns, position)?)?;
+        let event = event(&records.ranked(segment, columns, position)?)?;
         if passes(ask.filter, &event) {
             page.events.push(event);
         }

@@ -33,14 +33,6 @@ pub(in crate::store::redb) struct Records<'a, T: Transaction> {
     pub(super) head: Head,
 }
 
-impl<T: Transaction> Clone for Records<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: Transaction> Copy for Records<'_, T> {}
-
 /// What is wrong with a part of a segment.
 pub(super) fn damaged(segment: u64, part: Part) -> impl FnOnce(Malformed) -> StoreError {
     move |Malformed(detail)| {
@@ -73,7 +65,7 @@ pub(in crate::store::redb) fn head<T: Transaction>(
         .map_or(head, |segment| segment.manifest.head()))
 }
 
-impl<'a, T: Transaction> Records<'a, T> {
+impl<T: Transaction> Records<'_, T> {
     /// The last segment.
     pub(super) fn last(&self) -> StoreResult<Option<Arc<Sealed>>> {
         let last = self.tables.segments.last()?.map(|(key, _)| key.value());
@@ -255,7 +247,7 @@ impl<'a, T: Transaction> Records<'a, T> {
         if !self.has(position) {
             return Ok(None);
         }
-        self.event(&self.at(position)?).map(Some)
+        event(&self.at(position)?).map(Some)
     }
 
     /// The event of a stream at a revision; `None` when it has none of it.
@@ -265,7 +257,7 @@ impl<'a, T: Transaction> Records<'a, T> {
         revision: Revision,
     ) -> StoreResult<Option<Event>> {
         match self.in_stream(stream, revision)? {
-            Some(found) => self.event(&found).map(Some),
+            Some(found) => event(&found).map(Some),
             None => Ok(None),
         }
     }
@@ -295,22 +287,6 @@ impl<'a, T: Transaction> Records<'a, T> {
     ) -> StoreResult<Found> {
         let found = self.of_stream(stream, revision)?;
         found.ok_or_else(|| missing(format!("revision {revision} of `{name}`")))
-    }
-
-    /// An event of a block.
-    pub(super) fn event(&self, (block, within): &Found) -> StoreResult<Event> {
-        let lost = || missing("an event of a block".to_owned());
-        let place = || match block.position(*within) {
-            Some(position) => format!("the event at position {position}"),
-            None => "an event of a block".to_owned(),
-        };
-        let event = block.event(*within);
-        event
-            .map_err(|Malformed(detail)| StoreError::Damaged {
-                place: place(),
-                detail: detail.into_owned(),
-            })?
-            .ok_or_else(lost)
     }
 
     /// The position of the event with this id.
@@ -366,7 +342,22 @@ impl<'a, T: Transaction> Records<'a, T> {
     /// All segments, in the order of the log.
     pub(super) fn segments(&self) -> StoreResult<impl Iterator<Item = StoreResult<Arc<Sealed>>>> {
         let numbers = self.tables.segments.entries()?;
-        let records: Self = *self;
-        Ok(numbers.map(move |entry| records.segment(entry?.0.value())))
+        Ok(numbers.map(|entry| self.segment(entry?.0.value())))
     }
+}
+
+/// An event of a block.
+pub(super) fn event((block, within): &Found) -> StoreResult<Event> {
+    let lost = || missing("an event of a block".to_owned());
+    let place = || match block.position(*within) {
+        Some(position) => format!("the event at position {position}"),
+        None => "an event of a block".to_owned(),
+    };
+    let event = block.event(*within);
+    event
+        .map_err(|Malformed(detail)| StoreError::Damaged {
+            place: place(),
+            detail: detail.into_owned(),
+        })?
+        .ok_or_else(lost)
 }

@@ -13,7 +13,7 @@ use whodunit_core::time::Timestamp;
 use super::super::view::{RedbView, recent};
 use super::log::{self, Ask};
 use super::parts::Parts;
-use super::records::{Found, Records};
+use super::records::{Found, Records, event};
 use crate::store::engine::SealedView;
 use crate::store::{
     CategoryInfo, Direction, HandlerCounts, Head, Job, JobFilter, JobPage, KeyHold, LogFilter,
@@ -35,7 +35,7 @@ impl SegmentView {
         parts: Arc<Parts>,
         head: Head,
     ) -> Self {
-        let base = RedbView::with_head(txn, head);
+        let base = RedbView::with_head(&txn, head);
         Self { base, parts }
     }
 
@@ -129,7 +129,7 @@ impl ReadEvents for SegmentView {
             Direction::Backward => (Revision(1), from),
         };
         self.each_found(stream, range, direction, &mut |found| {
-            events.push(self.records().event(found)?);
+            events.push(event(found)?);
             Ok(if events.len() < limit {
                 ControlFlow::Continue(())
             } else {
@@ -147,7 +147,7 @@ impl ReadEvents for SegmentView {
         each: &mut dyn FnMut(Event) -> StoreResult<ControlFlow<()>>,
     ) -> StoreResult<()> {
         self.each_found(stream, (from, to), Direction::Forward, &mut |found| {
-            each(self.records().event(found)?)
+            each(event(found)?)
         })
     }
 
@@ -213,7 +213,7 @@ impl ReadStreams for SegmentView {
             recent::streams(&self.base, &position_of, filter, after, limit, budget)
         };
         match order {
-            StreamOrder::Name => self.base.streams(filter, order, after, limit, budget),
+            StreamOrder::Name => self.base.streams_by_name(filter, after, limit, budget),
             StreamOrder::Recent => recent(after),
         }
     }

@@ -1,0 +1,119 @@
+//! Redaction of blame and field histories.
+
+use super::{Redact, Redaction, below, in_value, is_secret_path, mark};
+use crate::api::investigate::{BlameOut, FieldOut};
+use crate::blame::FieldPath;
+use crate::diff::IDENTITIES;
+use crate::ids::StreamName;
+use crate::json::Value;
+
+/// Takes the secrets out of the value at a path; whether there were any.
+fn redact_at(by: &Redaction<'_>, path: &str, value: &mut Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if is_secret_path(by.model, path) {
+        mark(value, "", &mut found);
+    } else {
+        in_value(by, value, &mut String::new(), &mut found);
+    }
+    found
+}
+
+impl Redact for BlameOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        if !by.model.has_secrets() {
+            return Vec::new();
+        }
+        // An element is named by what may be a secret.
+        let tells = IDENTITIES.iter().any(|field| by.model.is_secret(field));
+        for field in &mut self.fields {
+            if by.stop.is_set() {
+                return Vec::new();
+            }
+            if !redact_at(by, &field.path, &mut field.value).is_empty() {
+                self.redacted.push(field.path.clone());
+            }
+            field.label = field.label.take().filter(|_| !tells);
+        }
+        for field in self.removed.iter_mut().flatten() {
+            if !redact_at(by, &field.path, &mut field.value).is_empty() {
+                self.redacted.push(field.path.clone());
+            }
+            field.label = field.label.take().filter(|_| !tells);
+        }
+        Vec::new()
+    }
+}
+
+impl Redact for FieldOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        if !by.model.has_secrets() {
+            return Vec::new();
+        }
+        // It may name an element by its identity: `/secret[id=7]`.
+        let path = self.path.parse::<FieldPath>();
+        let is_secret = path.is_ok_and(|path| path.names().any(|name| by.model.is_secret(name)));
+        for (index, value) in self.values.iter_mut().enumerate() {
+            if by.stop.is_set() {
+                return Vec::new();
+            }
+            let mut found = Vec::new();
+            if is_secret {
+                mark(&mut value.value, "", &mut found);
+            } else {
+                in_value(by, &mut value.value, &mut String::new(), &mut found);
+            }
+            self.redacted
+                .extend(below(&format!("/{index}/value"), found));
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::REDACTED;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_blame_and_histories_tell_of_secrets_is_their_mark() {
+        let model = crate::merge::hiding(&["secret", "id"]);
+        let by = Redaction::new(&model);
+        let mut blame: BlameOut = serde_json::from_value(json!({
+            "stream": "a-1", "revision": 1, "head_revision": 1, "model": "merge", "snapshot_revision": 0,
+            "fields": [
+                {"path": "/secret/0", "value": "s", "revision": 1, "event": null},
+                {"path": "/lines/0/n", "label": "/lines[id=7]/n", "value": "n", "revision": 1, "event": null},
+                {"path": "/secret", "value": null, "revision": 1, "event": null},
+            ],
+            "removed": [{"path": "/a/secret", "value": "s", "set_by": 1, "revision": 2, "event": null}],
+        }))
+        .unwrap();
+        blame.redact(&by);
+        assert_eq!(blame.redacted, ["/secret/0", "/a/secret"]);
+        let values: Vec<_> = blame.fields.iter().map(|field| &field.value).collect();
+        assert_eq!(values, [&json!(REDACTED), &json!("n"), &Value::Null]);
+        assert_eq!(blame.fields[1].label, None);
+        assert_eq!(blame.removed.unwrap()[0].value, json!(REDACTED));
+
+        let mut field: FieldOut = serde_json::from_value(json!({
+            "stream": "a-1", "path": "/user", "revision": 2, "next_cursor": null,
+            "values": [{"revision": 1, "absent": false, "value": {"secret": 1, "x": 2}, "event": null}],
+        }))
+        .unwrap();
+        field.redact(&by);
+        assert_eq!(field.values[0].value, json!({"secret": REDACTED, "x": 2}));
+        assert_eq!(field.redacted, ["/0/value/secret"]);
+        field.path = "/secret[name=x]/y".to_owned();
+        field.redact(&by);
+        assert_eq!(field.values[0].value, json!(REDACTED));
+    }
+}

@@ -1,0 +1,216 @@
+//! `whodunit bisect`: the revision at which a condition begins or ceases to hold.
+
+use clap::Args;
+use whodunit_core::api::investigate::{BisectIn, BisectMatch, BisectOut, FindIn};
+use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::predicate::Predicate;
+
+use super::args::{LIMIT_DEFAULT, limit, stream, whole};
+use super::exit::{CliError, Exit};
+use super::show;
+use super::style::Token;
+use super::table::{Cell, Column, Table};
+use super::terminal::Terminal;
+use crate::client::Client;
+
+/// Arguments of `whodunit bisect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit bisect user-7f3c… '/status == \"suspended\"'         when was it first suspended, by whom?
+  whodunit bisect user-7f3c… '/status == \"suspended\"' --all   every time it began and ceased to be
+  whodunit bisect tank-1 'state.level > 5 && event.actor.startsWith(\"job:\")' --last
+  whodunit bisect order-9 'changed(\"/total\")' --from 100 --to 2000
+
+All revisions are looked at, unless `--one-flip` says that the condition flips once at most.
+Exit code 1: it holds nowhere.")]
+pub(crate) struct BisectArgs {
+    /// The stream
+    #[arg(value_parser = stream)]
+    stream: StreamName,
+    /// The condition, over `state`, `before` and `event`; `/status` is short for `state.status`
+    #[arg(value_parser = predicate)]
+    predicate: String,
+    /// The first revision looked at
+    #[arg(long, value_name = "REV", value_parser = whole)]
+    from: Option<u64>,
+    /// The last revision looked at
+    #[arg(long, value_name = "REV", value_parser = whole)]
+    to: Option<u64>,
+    /// Every revision from which on it holds or no longer holds
+    #[arg(long)]
+    all: bool,
+    /// The last revision at which it holds
+    #[arg(long, conflicts_with = "all")]
+    last: bool,
+    /// You know that it flips once at most: a few states are loaded instead
+    #[arg(long, conflicts_with_all = ["all", "last"])]
+    one_flip: bool,
+    /// Revisions named at most
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    limit: usize,
+}
+
+/// Checks a condition before anything is asked.
+fn predicate(text: &str) -> Result<String, String> {
+    match Predicate::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            let mut words = error.to_string();
+            if !text.contains('\n') {
+                let blanks = " ".repeat(error.column - 1);
+                words = format!("{words}\n\n  {text}\n  {blanks}^");
+            }
+            Err(match error.hint {
+                Some(hint) => format!("{words}\n  hint: {hint}"),
+                None => words,
+            })
+        }
+    }
+}
+
+/// Runs `whodunit bisect`.
+pub(crate) async fn run(
+    args: &BisectArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let asked = BisectIn {
+        stream: args.stream.clone(),
+        predicate: args.predicate.clone(),
+        from: args.from.map(Revision),
+        to: args.to.map(Revision),
+        find: match (args.all, args.last) {
+            (true, _) => FindIn::Flips,
+            (_, true) => FindIn::Last,
+            _ => FindIn::First,
+        },
+        all: false,
+        one_flip: args.one_flip,
+        limit: Some(args.limit.min(1_000)),
+    };
+    let out = client.bisect(&asked).await?;
+    show::warn(terminal, &out.warnings)?;
+    let exit = if out.matches.iter().any(|found| found.holds) || out.holds_at_start {
+        Exit::Ok
+    } else {
+        Exit::No
+    };
+    if terminal.form.json {
+        terminal.document(&out)?;
+        return Ok(exit);
+    }
+    print(args, &out, terminal)?;
+    Ok(exit)
+}
+
+fn print(args: &BisectArgs, out: &BisectOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    let heading = format!(
+        "{}  {}  revisions {} to {}",
+        args.stream, out.predicate, out.from, out.to
+    );
+    terminal.line(terminal.paint(Token::Heading, &heading))?;
+    show::warnings(terminal, &out.warnings)?;
+    if out.matches.is_empty() {
+        terminal.line(nothing(out))?;
+    } else {
+        terminal.table(&matches(&out.matches, terminal))?;
+    }
+    if out.matches_total > out.matches.len() as u64 {
+        let more = out.matches_total - out.matches.len() as u64;
+        let more = show::number(more);
+        terminal.note(format!(
+            "hint: there are {more} more: `-n` or `--from` shows them"
+        ))?;
+    }
+    terminal.line(terminal.paint(Token::Muted, &work(out)))?;
+    if let Some(undefined) = &out.undefined {
+        let revisions = match undefined.revisions {
+            1 => format!("revision {}", undefined.first),
+            count => format!(
+                "{} revisions, first {}",
+                show::number(count),
+                undefined.first
+            ),
+        };
+        let line = format!("it says nothing at {revisions}: {}", undefined.reason);
+        terminal.line(terminal.paint(Token::Muted, &line))?;
+    }
+    Ok(())
+}
+
+/// Why there is no match.
+fn nothing(out: &BisectOut) -> String {
+    match (out.assumed_one_flip, out.holds_at_start) {
+        (false, _) => "it holds at none of these revisions".to_owned(),
+        (true, holds) => format!(
+            "it {} at both ends: there is no flip between them, or an even number of them; without `--one-flip` every \
+             revision is looked at",
+            if holds { "holds" } else { "does not hold" }
+        ),
+    }
+}
+
+fn work(out: &BisectOut) -> String {
+    let count = |n: u64, one: &str, many: &str| {
+        format!("{} {}", show::number(n), if n == 1 { one } else { many })
+    };
+    let folds = count(out.folds, "fold", "folds");
+    let revisions = count(out.revisions, "revision", "revisions");
+    if out.assumed_one_flip {
+        format!("{folds}; on your word that it flips once at most")
+    } else {
+        format!("{folds}, {revisions} looked at")
+    }
+}
+
+fn matches(matches: &[BisectMatch], terminal: &Terminal<'_>) -> Table {
+    let events = matches.iter().filter_map(|found| found.event.as_ref());
+    let times = terminal.form.times(events.map(|event| event.recorded_at));
+    let mut table = Table::new([
+        Column::new("rev").right(),
+        Column::new(""),
+        Column::new(terminal.form.zone.heading()),
+        Column::new("who").shrinks_to(10),
+        Column::new("type").shrinks_to(13),
+        Column::new("why").shrinks_to(12),
+    ]);
+    for found in matches {
+        let (word, token) = if found.holds {
+            ("holds", Token::Added)
+        } else {
+            ("no longer", Token::Removed)
+        };
+        let mut cells: Vec<Cell> = vec![found.revision.to_string().into(), Cell::new(word, token)];
+        match &found.event {
+            Some(event) => cells.extend([
+                times.show(event.recorded_at).into(),
+                Cell::new(show::text(event.actor.as_ref()), Token::Accent),
+                event.event_type.as_str().into(),
+                show::text(event.reason.as_ref()).into(),
+            ]),
+            None => cells.extend([
+                "".into(),
+                "".into(),
+                "(before the first event)".into(),
+                "".into(),
+            ]),
+        }
+        table.row(cells);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_condition_is_shown_with_its_place() {
+        let error = predicate("state.a = 1").unwrap_err();
+        assert!(
+            error.contains("\n  state.a = 1\n          ^\n  hint: `=` is written `==`"),
+            "{error}"
+        );
+        assert_eq!(predicate("/a == 1"), Ok("/a == 1".to_owned()));
+    }
+}
