@@ -363,7 +363,7 @@ async fn a_backfill_says_how_many_jobs_were_made() {
     let said = say(line, vec![ok(&value(plan())), accepted(done.clone())]).await;
     assert_eq!(
         said.out,
-        "backfill 3 of webhook:crm: done, 18,204 events in 12 s, 120 jobs created\n"
+        "backfill 3 of webhook:crm: done, 18,204 events in 12 s, 120 jobs made\n"
     );
     assert!(said.err.contains("whodunit outbox"), "{}", said.err);
     let running = run("backfill", "a, b", RunStatus::Running);

@@ -116,7 +116,7 @@ fn ended(run: &RunOut, what: &str) -> (Token, String) {
         .map(|at| seconds(at.as_micros() - run.started_at.as_micros()));
     let took = seconds.map_or_else(String::new, |seconds| format!(" in {}", duration(seconds)));
     let jobs = if run.kind == "backfill" {
-        format!(", {} created", counted(run.jobs, "job"))
+        format!(", {} made", counted(run.jobs, "job"))
     } else {
         String::new()
     };

@@ -1,10 +1,11 @@
 //! The HTTP client: one typed method for each endpoint of API v1.
 //!
-//! Owns how requests are sent and how replies, problems and lost connections are told apart. Never retries, never keeps
+//! Owns which endpoints there are. Never retries, never keeps
 //! state beyond the connection pool, and never shows anything: every outcome is a value.
 
 mod body;
 mod error;
+mod exchange;
 mod import;
 mod investigate;
 mod live;
@@ -21,12 +22,9 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
-use reqwest::{Method, RequestBuilder, Response, Url};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use reqwest::{Method, Url};
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::ops::HealthOut;
-use whodunit_core::api::problem::Problem;
 use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
@@ -55,8 +53,6 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a streamed reply may be silent: more than three of the daemon's heartbeats.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-/// Largest reply of a plain request, in bytes: a full page of the largest events fits.
-const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Speaks to one daemon. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
@@ -316,132 +312,6 @@ impl Client {
         params.flag("dry_run", query.dry_run);
         let request = self.request(Method::POST, "/v1/import", &params)?;
         import::send(self, request, query, records).await
-    }
-
-    async fn get<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        params: &Params,
-    ) -> Result<T, ClientError> {
-        let request = self.request(Method::GET, path, params)?;
-        self.exchange(request).await
-    }
-
-    async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        params: &Params,
-        body: &impl Serialize,
-    ) -> Result<T, ClientError> {
-        let request = self.request(Method::POST, path, params)?.json(body);
-        self.exchange(request).await
-    }
-
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        params: &Params,
-    ) -> Result<RequestBuilder, ClientError> {
-        // Joined as text: a path of the base URL is kept, and percent-encoded segments stay as they are.
-        let text = format!("{}{path}", self.url());
-        let mut url = Url::parse(&text).map_err(|error| ClientError::BadUrl {
-            url: text,
-            reason: error.to_string(),
-        })?;
-        if !params.is_empty() {
-            url.query_pairs_mut().extend_pairs(params.iter());
-        }
-        let request = self.http.request(method, url);
-        Ok(match &self.actor {
-            Some(actor) => request.header("x-whodunit-actor", actor.clone()),
-            None => request,
-        })
-    }
-
-    /// Sends a plain request and reads its whole reply, both within [`REQUEST_TIMEOUT`].
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        request: RequestBuilder,
-    ) -> Result<T, ClientError> {
-        self.within(REQUEST_TIMEOUT, async {
-            let response = self.accept(request.send().await).await?;
-            self.decode(response).await
-        })
-        .await
-    }
-
-    /// Waits for what is done, so long at most.
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        done: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        match tokio::time::timeout(limit, done).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(ClientError::Timeout {
-                url: self.url().to_owned(),
-                seconds: limit.as_secs(),
-            }),
-        }
-    }
-
-    /// Sends a request whose reply is streamed: only its head must arrive within [`REQUEST_TIMEOUT`].
-    async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        match tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await {
-            Ok(sent) => self.accept(sent).await,
-            Err(_elapsed) => Err(ClientError::Timeout {
-                url: self.url().to_owned(),
-                seconds: REQUEST_TIMEOUT.as_secs(),
-            }),
-        }
-    }
-
-    /// Lets successes through and reads the problem of every other reply.
-    async fn accept(&self, sent: reqwest::Result<Response>) -> Result<Response, ClientError> {
-        let response = sent.map_err(|error| ClientError::from_reqwest(self.url(), &error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let url = response.url().to_string();
-        let bytes = self.read(response).await?;
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(ClientError::Problem(Box::new(problem))),
-            Err(_not_a_problem) => Err(ClientError::BadReply {
-                url,
-                reason: format!("status {} without a problem document", status.as_u16()),
-            }),
-        }
-    }
-
-    async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
-        let url = response.url().to_string();
-        let bytes = self.read(response).await?;
-        serde_json::from_slice(&bytes).map_err(|error| ClientError::BadReply {
-            url,
-            reason: error.to_string(),
-        })
-    }
-
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
-        let mut bytes = Vec::new();
-        loop {
-            let chunk = response
-                .chunk()
-                .await
-                .map_err(|error| ClientError::from_reqwest(self.url(), &error))?;
-            let Some(chunk) = chunk else {
-                return Ok(bytes);
-            };
-            if bytes.len() + chunk.len() > REPLY_BYTES_MAX {
-                return Err(ClientError::BadReply {
-                    url: response.url().to_string(),
-                    reason: format!("the reply is larger than {REPLY_BYTES_MAX} bytes"),
-                });
-            }
-            bytes.extend_from_slice(&chunk);
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The pipeline's endpoints against a server that says exactly what it is told to.
 
+use serde::Serialize;
 use serde_json::json;
 use whodunit_core::api::pipeline::{BackfillIn, JobStatus, RunStatus};
-use whodunit_core::api::problem::Code;
+use whodunit_core::api::problem::{Code, Problem};
 
 use super::tests::{first_line, ok, reply, server};
 use super::*;

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use whodunit_core::api::problem::Code;
+use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::ids::Revision;
 
 use super::*;

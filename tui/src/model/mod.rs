@@ -9,6 +9,7 @@ pub(crate) mod form;
 pub(crate) mod guide;
 pub(crate) mod log;
 pub(crate) mod pipeline;
+pub(crate) mod quote;
 mod remote;
 mod screen;
 pub(crate) mod stream;

@@ -11,9 +11,9 @@ use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::api::warning::Warning;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::StreamName;
-use whodunit_core::text::is_unsafe;
 use whodunit_core::time::Timestamp;
 
+pub(crate) use super::quote::quote;
 use super::{Asked, Remote};
 use crate::client::StreamStatus;
 use crate::effect::Failure;
@@ -356,30 +356,6 @@ pub(crate) fn diff_call(stream: &StreamScreen) -> String {
     )
 }
 
-/// A text as one word of a shell. What cannot be seen is written as an escape (`$'…'`), which is the same word.
-pub(crate) fn quote(text: &str) -> String {
-    use std::fmt::Write;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    if !text.chars().any(is_unsafe) {
-        return format!("'{}'", text.replace('\'', r"'\''"));
-    }
-    let mut out = "$'".to_owned();
-    for c in text.chars() {
-        let _ = match u32::from(c) {
-            _ if c == '\'' || c == '\\' => write!(out, "\\{c}"),
-            _ if !is_unsafe(c) => write!(out, "{c}"),
-            code if code < 0x80 => write!(out, "\\x{code:02x}"),
-            code if code <= 0xffff => write!(out, "\\u{code:04x}"),
-            code => write!(out, "\\U{code:08x}"),
-        };
-    }
-    out.push('\'');
-    out
-}
-
 /// Lines that a value or a sentence takes at most.
 const LINES_MAX: usize = 8;
 /// Cells that a value has at least.
@@ -392,20 +368,5 @@ fn lines_of(value: &Value) -> usize {
         Value::Array(items) if !items.is_empty() => items.iter().map(lines_of).sum(),
         Value::String(text) => (text.len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
         other => (other.to_string().len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_line_can_be_seen_and_means_the_same() {
-        assert_eq!(quote("user-sarah"), "user-sarah");
-        assert_eq!(quote("it's Ünïcode"), r"'it'\''s Ünïcode'");
-        assert_eq!(
-            quote("a\u{1b}'\\\u{3164}\u{e0001}é"),
-            r"$'a\x1b\'\\\u3164\U000e0001é'"
-        );
     }
 }

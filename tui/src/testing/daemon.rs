@@ -1,23 +1,23 @@
 //! A daemon in memory: the core's own fold, diff and what-if over a small log of several streams.
 //!
-//! Owns how a request is answered from it. Every answer is about the stream it was asked for, as the real daemon's is.
+//! Owns what it knows of a stream, and of all of them. Every answer is about the stream it was asked for, as the real daemon's is.
+
+mod answer;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
 use whodunit_core::api::Page;
-use whodunit_core::api::browse::{Category, CommandOut, DensityOut, ModelOut, Stream};
-use whodunit_core::api::pipeline::{JobStatus, RetriedOut, RunStatus};
+use whodunit_core::api::browse::{DensityOut, Stream};
+use whodunit_core::api::pipeline::RunStatus;
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
 use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{Continuation, DecisionRef, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::decide::provisional;
 use whodunit_core::diff::diff;
-use whodunit_core::event::{Event, NewEvent};
+use whodunit_core::event::Event;
 use whodunit_core::fold::{Folded, step};
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
@@ -28,12 +28,9 @@ use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use super::{history, now, pipeline, sarah};
 use crate::client::{
-    At, DecisionsQuery, EventsQuery, LiveCursor, LiveItem, LiveMessage, Order, Pipeline,
-    StreamEventsQuery, StreamSort, StreamStatus, StreamsQuery,
+    At, DecisionsQuery, EventsQuery, Order, Pipeline, StreamEventsQuery, StreamSort, StreamsQuery,
 };
 use crate::effect::{Failure, NoAnswer};
-use crate::msg::Msg;
-use crate::request::{Reply, Request};
 
 /// The head of the log, far beyond the fixtures: a believable one.
 const HEAD: u64 = 18_204;
@@ -406,136 +403,5 @@ impl Daemon {
         })?;
         out.redact(&Redaction::new(rules));
         Ok(out)
-    }
-
-    fn model(&self, category: &str) -> Result<ModelOut, Failure> {
-        if category != "user" {
-            return Err(Failure {
-                code: Some("no_such_model".to_owned()),
-                message: format!("category `{category}` has no model"),
-                hint: None,
-                no_answer: None,
-            });
-        }
-        let spec = self.users.spec();
-        let commands = spec.commands.iter().map(|command| CommandOut {
-            name: command.name.clone(),
-            description: command.description.clone(),
-            reason_required: command.reason_required,
-            schema: command.schema.clone(),
-        });
-        Ok(ModelOut {
-            name: "users".to_owned(),
-            category: category.to_owned(),
-            description: spec.description.clone(),
-            rules_hash: "0011223344556677".to_owned(),
-            commands: commands.collect(),
-            events: spec.events.clone(),
-            secrets: spec.secret_fields.clone(),
-        })
-    }
-
-    fn pipeline(&self, handler: Option<&String>) -> Pipeline {
-        let mut all = self.pipeline.clone();
-        all.jobs.retain(|job| {
-            job.status != JobStatus::Completed && handler.is_none_or(|name| job.handler == *name)
-        });
-        all
-    }
-
-    fn stream_status(&self, stream: &StreamName) -> StreamStatus {
-        let mut jobs = self.pipeline.jobs.clone();
-        jobs.retain(|job| job.stream == *stream);
-        StreamStatus {
-            stream: stream.clone(),
-            jobs,
-            more: false,
-            handlers: self.pipeline.handlers.clone(),
-            projections: self.pipeline.projections.clone(),
-        }
-    }
-
-    /// What the daemon replies to a request.
-    pub(crate) fn answer(&self, request: &Request) -> Result<Reply, Failure> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        Ok(match request {
-            Request::Streams(query) => Reply::Streams(self.streams(query)),
-            Request::MoreStreams(query) => Reply::MoreStreams(self.streams(query)),
-            Request::Preview(stream) => Reply::Preview(self.state(stream, At::Head)?),
-            Request::Categories() => {
-                let category = Category {
-                    category: "user".to_owned(),
-                    streams: 412,
-                    events: HEAD,
-                    model: "users".to_owned(),
-                };
-                Reply::Categories(self.page(vec![category], None, None))
-            }
-            Request::Stream(name) => Reply::Stream(self.stream(name)?),
-            Request::State(stream, at) => Reply::State(self.state(stream, *at)?),
-            Request::StateAsOf(stream, at) => Reply::StateAsOf(self.state(stream, At::AsOf(*at))?),
-            Request::Steps(stream, query) => Reply::Steps(self.steps(stream, query)),
-            Request::Diff(stream, from, to) => Reply::Diff(self.diff(stream, *from, *to)?),
-            Request::Decisions(query) => Reply::Decisions(self.decisions(query)),
-            Request::StreamDensity(stream, _) => {
-                Reply::StreamDensity(Self::density(&self.history(stream)))
-            }
-            Request::LogDensity(_) => {
-                Reply::LogDensity(Self::density(&self.events.iter().collect::<Vec<_>>()))
-            }
-            Request::StreamStatus(stream) => Reply::StreamStatus(self.stream_status(stream)),
-            Request::Model(category) => Reply::Model(self.model(category)?),
-            Request::WhatIf(scenario) => Reply::WhatIf(self.what_if(scenario, None)?),
-            Request::MoreWhatIf(scenario, cursor) => {
-                Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
-            }
-            Request::Log(query) => Reply::Log(self.log(query)),
-            Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
-            Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),
-            Request::Check(name) => {
-                let mut found = pipeline::check(self.sound);
-                found.projection.clone_from(name);
-                Reply::Check(found)
-            }
-            Request::RetryJob(id) => {
-                let mut jobs = self.pipeline.jobs.iter();
-                let mut job = jobs.find(|job| job.id == *id).unwrap().clone();
-                job.status = JobStatus::Pending;
-                Reply::RetryJob(job)
-            }
-            Request::RetryFailed(_) => Reply::RetryFailed(RetriedOut { retried: 2 }),
-            Request::Rebuild(name) => {
-                Reply::Rebuild(pipeline::run("rebuild", name, RunStatus::Running))
-            }
-            Request::CancelRebuild(name) => {
-                Reply::CancelRebuild(pipeline::run("rebuild", name, RunStatus::Cancelled))
-            }
-            Request::PlanBackfill(body) => Reply::PlanBackfill(pipeline::plan(body)),
-            Request::Backfill(body) => {
-                let handlers = body.handlers.join(", ");
-                Reply::Backfill(pipeline::run("backfill", &handlers, RunStatus::Running))
-            }
-            Request::CancelBackfill(_) => {
-                Reply::CancelBackfill(pipeline::run("backfill", "x", RunStatus::Cancelled))
-            }
-        })
-    }
-
-    /// A further event of Sarah's stream, as the live feed brings it.
-    pub(crate) fn live(&self, event_type: &str) -> Msg {
-        let new = NewEvent::new(event_type, json!({}));
-        let revision = Revision(self.history(&sarah()).len() as u64 + 1);
-        let mut event = provisional(&self.users, &sarah(), revision, &new, now());
-        event.position = Position(18_205);
-        let cursor = LiveCursor {
-            position: 18_205,
-            decision: 9,
-        };
-        Msg::Live(vec![LiveMessage {
-            item: LiveItem::Event(Box::new(event)),
-            cursor,
-        }])
     }
 }

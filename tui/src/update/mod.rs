@@ -20,6 +20,10 @@ mod pipeline_tests;
 mod replies_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits_tests;
+#[cfg(test)]
+mod what_if_tests;
 
 use whodunit_core::time::Timestamp;
 

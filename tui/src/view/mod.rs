@@ -19,6 +19,8 @@ mod what_if;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
+mod room_tests;
+#[cfg(test)]
 mod tests;
 
 use ratatui::Frame;

@@ -170,15 +170,16 @@ pub(super) fn findings(
         ];
         return frame.render_widget(Paragraph::new(lines), inner);
     }
-    let listed = found.findings.len() as u64;
+    let (total, listed) = (found.findings_total, found.findings.len() as u64);
     let text = format!(
-        "{} {} not matching the log; where {} first differs:",
+        "{} {} {} not match the log; {}:",
         theme.glyph(Glyph::Rejected),
-        counted(found.findings_total, "document"),
-        if found.findings_total > listed {
-            format!("each of the first {}", number(listed))
+        counted(total, "document"),
+        if total == 1 { "does" } else { "do" },
+        if total > listed {
+            format!("the first {} are listed", number(listed))
         } else {
-            "each".to_owned()
+            "where each first differs".to_owned()
         }
     );
     let mut lines = vec![
