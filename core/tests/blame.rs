@@ -102,7 +102,7 @@ fn history(random: &mut Random) -> Vec<Event> {
             1 => "NotKnown",
             _ => "Changed",
         };
-        event.event_type = event_type.to_owned();
+        event_type.clone_into(&mut event.event_type);
         event
     });
     events.collect()

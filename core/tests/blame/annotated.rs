@@ -38,7 +38,7 @@ impl Node {
         let new = entry.after.as_ref().map(|after| Self::new(after, by));
         match (&mut self.value, rest.is_empty(), entry.op) {
             (Kind::List(items), true, DiffOp::Add) => {
-                items.insert(token.parse().unwrap(), new.unwrap())
+                items.insert(token.parse().unwrap(), new.unwrap());
             }
             (Kind::List(items), true, DiffOp::Replace) => {
                 items[token.parse::<usize>().unwrap()] = new.unwrap();
@@ -62,9 +62,9 @@ impl Node {
             (Kind::Object(fields), is_last, _) => {
                 let field = fields.iter_mut().find(|(key, _)| key == token).unwrap();
                 if is_last {
-                    field.1 = new.unwrap()
+                    field.1 = new.unwrap();
                 } else {
-                    field.1.apply(rest, entry, by)
+                    field.1.apply(rest, entry, by);
                 }
             }
             (Kind::Plain(_), ..) => panic!("{entry:?}"),

@@ -41,14 +41,20 @@ pub(super) struct Wide {
     pub(super) category: Option<String>,
 }
 
+/// Where the list of streams goes on.
+enum Rest {
+    Start,
+    After(StreamCursor),
+    Nothing,
+}
+
 /// A bisect under way.
 struct Run {
     parts: Arc<Parts>,
     wide: Arc<Wide>,
     /// The log's head when it was asked for: what is logged later is not looked at.
     until: Position,
-    /// Where the list of streams goes on; `None` once it is over.
-    next: Option<Option<StreamCursor>>,
+    rest: Rest,
     end: BisectEnd,
     is_over: bool,
     _place: OwnedSemaphorePermit,
@@ -77,7 +83,7 @@ pub(super) fn answer(parts: Arc<Parts>, wide: Wide) -> Result<Response, ApiError
         parts,
         wide: Arc::new(wide),
         until,
-        next: Some(None),
+        rest: Rest::Start,
         is_over: false,
         _place: place,
     };
@@ -96,14 +102,10 @@ impl Run {
         if self.is_over {
             return None;
         }
-        let Some(after) = self.next.take() else {
-            self.is_over = true;
-            let mut lines = Vec::new();
-            let end = self.end.clone();
-            return Some(match write(&mut lines, &BisectLine::End(end)) {
-                Ok(()) => (Ok(lines.into()), self),
-                Err(error) => (Err(error), self),
-            });
+        let after = match std::mem::replace(&mut self.rest, Rest::Nothing) {
+            Rest::Start => None,
+            Rest::After(cursor) => Some(cursor),
+            Rest::Nothing => return Some(self.end()),
         };
         let (parts, wide) = (Arc::clone(&self.parts), Arc::clone(&self.wide));
         let (until, end) = (self.until, self.end.clone());
@@ -117,12 +119,12 @@ impl Run {
                 end,
                 lines: Vec::new(),
             };
-            let next = part.streams(after)?;
-            Ok::<_, ApiError>((part.lines, part.end, next))
+            let rest = part.streams(after)?;
+            Ok::<_, ApiError>((part.lines, part.end, rest))
         });
         match done.await {
-            Ok((lines, end, next)) => {
-                (self.end, self.next) = (end, next);
+            Ok((lines, end, rest)) => {
+                (self.end, self.rest) = (end, rest);
                 Some((Ok(lines.into()), self))
             }
             Err(error) => {
@@ -130,6 +132,16 @@ impl Run {
                 let error = io::Error::other(error.0.detail.clone());
                 Some((Err(error), self))
             }
+        }
+    }
+
+    /// The last line.
+    fn end(mut self) -> (io::Result<Bytes>, Self) {
+        self.is_over = true;
+        let mut lines = Vec::new();
+        match write(&mut lines, &BisectLine::End(self.end.clone())) {
+            Ok(()) => (Ok(lines.into()), self),
+            Err(error) => (Err(error), self),
         }
     }
 }
@@ -145,11 +157,8 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Goes through streams for a while. Where to go on, if there are more.
-    fn streams(
-        &mut self,
-        mut after: Option<StreamCursor>,
-    ) -> Result<Option<Option<StreamCursor>>, ApiError> {
+    /// Goes through streams for a while.
+    fn streams(&mut self, mut after: Option<StreamCursor>) -> Result<Rest, ApiError> {
         let begun = Instant::now();
         let filter = StreamFilter {
             category: self.wide.category.clone(),
@@ -165,15 +174,15 @@ impl Part<'_> {
             )?;
             for info in page.streams {
                 self.stream(&info)?;
-                after = Some(StreamCursor::AfterName(info.stream.as_str().to_owned()));
                 if begun.elapsed() >= PIECE_TIME {
                     self.progress()?;
-                    return Ok(Some(after));
+                    let name = info.stream.as_str().to_owned();
+                    return Ok(Rest::After(StreamCursor::AfterName(name)));
                 }
             }
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(None),
+                None => return Ok(Rest::Nothing),
             }
         }
     }

@@ -270,7 +270,7 @@ impl SealedRead {
 
     /// A view of it.
     pub(crate) fn view(&self) -> GuardedView<SegmentView> {
-        let view = SegmentView::new(Arc::clone(&self.txn), Arc::clone(&self.parts), self.head);
+        let view = SegmentView::new(&self.txn, Arc::clone(&self.parts), self.head);
         GuardedView::new(view, Arc::clone(&self.file))
     }
 

@@ -139,7 +139,7 @@ impl From<WalError> for StoreError {
                 doing,
                 source: Box::new(source),
             },
-            other => Self::Engine {
+            other @ WalError::TooLarge { .. } => Self::Engine {
                 doing: "writing the log",
                 source: Box::new(other),
             },

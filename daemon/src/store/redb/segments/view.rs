@@ -31,11 +31,11 @@ pub(crate) struct SegmentView {
 
 impl SegmentView {
     pub(in crate::store::redb) fn new(
-        txn: Arc<ReadTransaction>,
+        txn: &Arc<ReadTransaction>,
         parts: Arc<Parts>,
         head: Head,
     ) -> Self {
-        let base = RedbView::with_head(&txn, head);
+        let base = RedbView::with_head(txn, head);
         Self { base, parts }
     }
 
