@@ -350,7 +350,7 @@ async fn bisect_over_a_category_is_a_bisect_of_each_of_its_streams() {
     let mut expected = Vec::new();
     for tank in 0..30_u64 {
         let stream = format!("tank-{tank:02}");
-        let levels: Vec<u64> = (0..1 + tank % 7).map(|n| (n * 7 + tank * 3) % 10).collect();
+        let levels: Vec<u64> = (0..=tank % 7).map(|n| (n * 7 + tank * 3) % 10).collect();
         for level in &levels {
             api.fact(&stream, "Measured", json!({ "level": level }))
                 .await;

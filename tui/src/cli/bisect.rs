@@ -26,6 +26,7 @@ mod wide;
 
 All revisions are looked at, unless `--one-flip` says that the condition flips once at most.
 Exit code 1: it holds nowhere.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct BisectArgs {
     /// The stream, and the condition over `state`, `before` and `event`; `/status` is short for `state.status`
     #[arg(required = true, num_args = 1..=2, value_names = ["STREAM", "PREDICATE"])]

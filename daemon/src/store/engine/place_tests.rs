@@ -80,7 +80,7 @@ async fn a_log_that_ends_before_what_was_acknowledged_is_refused() {
     // The whole directory of an older moment contradicts nothing.
     assert!(plainly(&SimulatedDisk::with_files(&older)).is_ok());
     // The database alone of an older moment lacks nothing that the log has.
-    let mut files = now.clone();
+    let mut files = now;
     files.insert(file(FILE_NAME), older[&file(FILE_NAME)].clone());
     match plainly(&SimulatedDisk::with_files(&files)) {
         Ok(store) => assert_eq!(store.head().borrow().position, Position(9)),

@@ -166,6 +166,66 @@ fn rule_line(text: &str, cells: usize, style: ratatui::style::Style) -> Line<'st
     Line::styled(format!("{text}{}", "─".repeat(rest)), style)
 }
 
+/// What a row of the two worlds says.
+struct Said {
+    label: String,
+    was: String,
+    then: String,
+    token: Token,
+    note: Option<String>,
+}
+
+fn said(app: &App, history: Option<&StreamScreen>, world: &World<'_>) -> Said {
+    let name = |revision: u64| {
+        let step = history.and_then(|stream| stream.steps.get(&revision));
+        step.map_or_else(
+            || "…".to_owned(),
+            |step| safe(&step.event.event_type).into_owned(),
+        )
+    };
+    let plain = |label: String, was: String, then: &str, token: Token| Said {
+        label,
+        was,
+        then: then.to_owned(),
+        token,
+        note: None,
+    };
+    let more = || "…".to_owned();
+    match world {
+        World::Same(revision) => {
+            let then = app.theme.glyph(Glyph::Same);
+            plain(revision.to_string(), name(*revision), then, Token::Plain)
+        }
+        World::After(revision) => {
+            let then = "(not applied)";
+            plain(revision.to_string(), name(*revision), then, Token::Future)
+        }
+        World::Far(from, to) => {
+            let was = format!("{} to {}", number(*from), number(*to));
+            plain(more(), was, "not listed", Token::Muted)
+        }
+        World::More(steps) => {
+            let was = format!("{} more steps", number(*steps));
+            plain(more(), was, "not loaded yet", Token::Muted)
+        }
+        World::Step(recorded, step) => {
+            let (then, token) = verdict(app, step);
+            let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
+            let note = humanize::message(step).map(|message| match &step.rule {
+                Some(rule) => format!("{}: {}", safe(rule), safe(&message)),
+                None => safe(&message).into_owned(),
+            });
+            Said {
+                label,
+                was: recorded.map_or_else(String::new, name),
+                then,
+                token,
+                note,
+            }
+        }
+    }
+}
+
 fn world_lines(
     app: &App,
     screen: &WhatIfScreen,
@@ -175,54 +235,13 @@ fn world_lines(
     cells: usize,
 ) -> Vec<Line<'static>> {
     let theme = app.theme;
-    let name = |revision: u64| {
-        let step = history.and_then(|stream| stream.steps.get(&revision));
-        step.map_or_else(
-            || "…".to_owned(),
-            |step| safe(&step.event.event_type).into_owned(),
-        )
-    };
-    let (label, was, then, token, note) = match world {
-        World::Same(revision) => (
-            revision.to_string(),
-            name(*revision),
-            theme.glyph(Glyph::Same).to_owned(),
-            Token::Plain,
-            None,
-        ),
-        World::After(revision) => (
-            revision.to_string(),
-            name(*revision),
-            "(not applied)".to_owned(),
-            Token::Future,
-            None,
-        ),
-        World::Far(from, to) => {
-            let text = format!("{} to {}", number(*from), number(*to));
-            (
-                "…".to_owned(),
-                text,
-                "not listed".to_owned(),
-                Token::Muted,
-                None,
-            )
-        }
-        World::More(steps) => {
-            let text = format!("{} more steps", number(*steps));
-            let then = "not loaded yet".to_owned();
-            ("…".to_owned(), text, then, Token::Muted, None)
-        }
-        World::Step(recorded, step) => {
-            let (then, token) = verdict(app, step);
-            let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
-            let was = recorded.map_or_else(String::new, name);
-            let note = humanize::message(step).map(|message| match &step.rule {
-                Some(rule) => format!("{}: {}", safe(rule), safe(&message)),
-                None => safe(&message).into_owned(),
-            });
-            (label, was, then, token, note)
-        }
-    };
+    let Said {
+        label,
+        was,
+        then,
+        token,
+        note,
+    } = said(app, history, world);
     let half = cells.saturating_sub(7) / 2;
     let digits = width(&screen.head.to_string()).max(2);
     let cursor = if selected {
