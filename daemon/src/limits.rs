@@ -73,6 +73,8 @@ pub const REPLY_BYTES_MAX: usize = 64 << 20;
 pub const REPLIES_BYTES_MAX: usize = 192 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
+/// Bisects over categories or the log at a time.
+pub const BISECTS_MAX: usize = 4;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
 /// Imports at a time.

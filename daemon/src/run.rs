@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
 use whodunit_core::model::ModelError;
 
 use crate::builtin::{self, BuiltIn};
@@ -193,10 +193,13 @@ fn raise_open_files() {
 }
 
 fn start_log(args: &ServeArgs) -> Result<(), RunError> {
-    let filter = EnvFilter::try_new(&args.log_level).map_err(|error| RunError::LogFilter {
-        filter: args.log_level.clone(),
-        reason: error.to_string(),
-    })?;
+    let filter: Targets =
+        args.log_level
+            .parse()
+            .map_err(|error: ParseError| RunError::LogFilter {
+                filter: args.log_level.clone(),
+                reason: error.to_string(),
+            })?;
     log::start(filter, args.log == LogForm::Json);
     Ok(())
 }

@@ -59,7 +59,9 @@ impl Used {
         match condition {
             Condition::At(pointer, Test::OneOf(_)) => self.at(pointer).scalar = true,
             Condition::All(all) | Condition::Any(all) => {
-                all.iter().for_each(|condition| self.condition(condition));
+                for condition in all {
+                    self.condition(condition);
+                }
             }
             Condition::At(..) | Condition::Not(_) => {}
         }

@@ -252,14 +252,16 @@ impl Line {
                 decision: Some(inner),
                 ..
             }) => inner,
-            Ok(Probe {
-                export: Some(inner),
-                ..
-            })
-            | Ok(Probe {
-                export_end: Some(inner),
-                ..
-            }) if inner.get().starts_with('[') => {
+            Ok(
+                Probe {
+                    export: Some(inner),
+                    ..
+                }
+                | Probe {
+                    export_end: Some(inner),
+                    ..
+                },
+            ) if inner.get().starts_with('[') => {
                 return Err(LineError::Misfit {
                     pointer: String::new(),
                     said: "what an export says of itself must be a JSON object, not a list"
