@@ -46,7 +46,7 @@ pub struct ExportEnd {
     pub decisions: u64,
     /// SHA-256 of the lines before it, each with `\n` at its end, in hexadecimal.
     pub sha256: String,
-    /// The head's hash of the log, in hexadecimal, where all of it stands before it.
+    /// The head's hash of the log, in hexadecimal, where all of it stands before it, secrets too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_hash: Option<String>,
 }

@@ -64,7 +64,7 @@ pub(crate) struct ExportParams {
 /// the time of asking. With `reveal=true` it imports into an empty store as it was. Before them stands a line
 /// `{"export": {"redacted": …, "events": …, "decisions": …}}` (the counts are `null` where a filter decides what follows), and
 /// after them `{"export_end": {"events": …, "decisions": …, "sha256": …}}`, so that a file that was cut short or changed
-/// is known as one. The last line of an export of the whole log also has `head_hash`, the hash over all records that `GET /v1/health`
+/// is known as one. The last line of an export of the whole log with its secrets also has `head_hash`, the hash over all records that `GET /v1/health`
 /// shows: it was computed again on the way, and an export of records that do not lead to it is cut short.
 /// Where secrets were left out, `redacted` says so, and so does the header `whodunit-redacted`: such an export imports as a
 /// redacted copy.
@@ -119,6 +119,7 @@ pub(crate) async fn export_events(
         decisions: 0,
         digest,
         is_whole,
+        redacted,
         chain: Chain::START,
         head_hash: stats.head_hash,
         _place: place,
@@ -190,6 +191,8 @@ struct Export {
     digest: LinesDigest,
     /// Whether all records are exported.
     is_whole: bool,
+    /// Whether secrets were left out.
+    redacted: bool,
     /// Their chain so far.
     chain: Chain,
     /// What it is at the end, as the store has it.
@@ -243,7 +246,8 @@ impl Export {
                 events: self.events,
                 decisions: self.decisions,
                 sha256: self.digest.hex(),
-                head_hash: self.is_whole.then(|| self.head_hash.to_string()),
+                // It is a hash over secrets, too: a copy without them neither says nor needs it.
+                head_hash: (self.is_whole && !self.redacted).then(|| self.head_hash.to_string()),
             };
             end_line(&mut lines, end).map_err(unwritten)?;
             lines.push(b'\n');
