@@ -42,6 +42,13 @@ pub fn canonical(number: &Number) -> String {
     out
 }
 
+/// Whether it is a whole number, however it is spelled: `1.0` and `10e-1` are.
+pub fn is_integer(number: &Number) -> bool {
+    let decimal = Decimal::read(number.as_str());
+    let digits = i128::try_from(decimal.digits().count()).unwrap_or(i128::MAX);
+    decimal.is_zero() || decimal.magnitude >= digits
+}
+
 /// Whether the exponent of a number's text is one that can be compared exactly.
 pub fn exponent_fits(text: &str) -> bool {
     text.split_once(['e', 'E']).is_none_or(|(_, exponent)| {

@@ -25,8 +25,7 @@ use tokio::task::JoinSet;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::engine::LoggedStore;
-use whodunit_daemon::store::redb::StoreOptions;
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, Store};
 
 const CALLERS: usize = 64;

@@ -21,7 +21,7 @@ use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::outbox::{Delivery, EventPattern, Handler, HandlerError, Handlers};
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, BoxFuture, NewJob, Store};
 use whodunit_daemon::{Config, Daemon};
 
@@ -91,7 +91,7 @@ fn median(values: &[f64]) -> f64 {
 
 /// Appends per second of many writers, each event with a job or without. No worker handles the jobs.
 async fn appends(folder: &Path, job: bool) -> f64 {
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(folder, StoreOptions::Durable).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LoggedStore::open(folder, StoreOptions::Durable).unwrap());
     let start = Instant::now();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -115,7 +115,7 @@ async fn appends(folder: &Path, job: bool) -> f64 {
 
 /// Jobs per second of a backlog, of as many streams, each completed durably.
 async fn backlog(folder: &Path, streams: u64) -> f64 {
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(folder, StoreOptions::Durable).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LoggedStore::open(folder, StoreOptions::Durable).unwrap());
     for from in (0..BACKLOG).step_by(1_000) {
         let waiting: Vec<_> = (from..from + 1_000)
             .map(|n| store.append(append(format!("order-{}", n % streams), n, true)))

@@ -26,7 +26,7 @@ use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::passwords::Cost;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, Direction, LogFilter, Store};
 use whodunit_daemon::{Config, Daemon, http};
 
@@ -284,7 +284,7 @@ async fn main() {
     let wanted = events_wanted();
     let users = (wanted / EVENTS_PER_USER).max(1);
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(RedbStore::open(folder.path(), StoreOptions::Relaxed).unwrap());
+    let store = Arc::new(LoggedStore::open(folder.path(), StoreOptions::Relaxed).unwrap());
     let start = Instant::now();
     let mut random = Random(1);
     let rounds = EVENTS_PER_USER / TOGETHER;

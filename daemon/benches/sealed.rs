@@ -18,8 +18,8 @@ use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::engine::LoggedStore;
-use whodunit_daemon::store::redb::StoreOptions;
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
+
 use whodunit_daemon::store::{Append, Direction, LogFilter, Store};
 
 const EVENTS: u64 = 1_000_000;

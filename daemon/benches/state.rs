@@ -21,7 +21,7 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::merge;
 use whodunit_core::model::Model;
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, Direction, Store};
 use whodunit_daemon::time_travel::TimeTravel;
 
@@ -67,7 +67,7 @@ fn time(revisions: &[u64], mut read: impl FnMut(u64)) -> (f64, f64) {
     )
 }
 
-async fn fill(store: &RedbStore, stream: &StreamName) {
+async fn fill(store: &LoggedStore, stream: &StreamName) {
     let mut random = Random(1);
     for batch in 0..EVENTS / 100 {
         let events = (0..100)
@@ -94,7 +94,7 @@ async fn fill(store: &RedbStore, stream: &StreamName) {
 
 /// Reads through time travel; every read opens its own view, as a request does.
 fn travel(
-    store: &RedbStore,
+    store: &LoggedStore,
     travel: &TimeTravel,
     model: &Model,
     stream: &StreamName,
@@ -116,7 +116,7 @@ async fn main() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(RedbStore::open(folder.path(), StoreOptions::Relaxed).unwrap());
+    let store = Arc::new(LoggedStore::open(folder.path(), StoreOptions::Relaxed).unwrap());
     let stream = StreamName::new("bench-1").unwrap();
     fill(&store, &stream).await;
     let model = merge::model();

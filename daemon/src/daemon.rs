@@ -15,7 +15,8 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX,
+    BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX,
+    REQUESTS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -62,6 +63,7 @@ pub(crate) struct Gates {
     pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
+    pub(crate) bisects: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
 
@@ -118,6 +120,7 @@ impl Daemon {
             replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
         Self {

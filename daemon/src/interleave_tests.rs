@@ -11,7 +11,7 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::*;
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::engine::{LoggedStore, StoreOptions};
 use crate::store::{Append, DecisionPlace, PendingDecision, RestoredDecision, Store, View};
 
 struct Dice(u64);
@@ -223,7 +223,7 @@ async fn whatever_a_reader_goes_on_after_it_gets_the_rest_once() {
         println!("seed {seed}");
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::open(directory.path(), StoreOptions::Relaxed).unwrap();
+        let store = LoggedStore::open(directory.path(), StoreOptions::Relaxed).unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
         let mut readers: Vec<_> = [(true, 1), (true, 256), (false, 2)]
             .map(|(only_rejected, limit)| Reader {

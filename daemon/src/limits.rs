@@ -73,6 +73,8 @@ pub const REPLY_BYTES_MAX: usize = 64 << 20;
 pub const REPLIES_BYTES_MAX: usize = 192 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
+/// Bisects over categories or the log at a time.
+pub const BISECTS_MAX: usize = 4;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
 /// Imports at a time.
@@ -86,7 +88,7 @@ pub const GROUP_BYTES_MAX: usize = 8 << 20;
 /// Memory for what was read of sealed segments and may be asked for again, in bytes.
 pub const SEALED_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of disk that a store keeps in reserve, so that it stops to take writes before one fails for want of room.
-pub const RESERVE_BYTES: u64 = 32 << 20;
+pub const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Events of one raw append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;

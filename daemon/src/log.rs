@@ -7,26 +7,30 @@ use std::fmt::{self, Debug};
 use std::io::{self, Write};
 
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt as lines, registry};
 use whodunit_core::text::is_unsafe;
 
 /// Begins to log, as text for people or as one JSON object an entry. A log that is set already, by a program that embeds this, stays.
-pub(crate) fn start(filter: EnvFilter, as_json: bool) {
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
-    let set = if as_json {
-        log.with_writer(|| OneLine::json(io::stderr()))
+pub(crate) fn start(filter: Targets, as_json: bool) {
+    let log = if as_json {
+        lines::layer()
+            .with_writer(|| OneLine::json(io::stderr()))
             .json()
             .flatten_event(true)
-            .try_init()
+            .boxed()
     } else {
-        log.with_ansi(false)
+        lines::layer()
+            .with_ansi(false)
             .with_writer(|| OneLine::text(io::stderr()))
             .fmt_fields(debug_fn(field).delimited(" "))
-            .try_init()
+            .boxed()
     };
-    drop(set);
+    drop(registry().with(log).with(filter).try_init());
 }
 
 /// Writes a field. Its value is quoted unless it is one word, so that it cannot look like another field.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::engine::{LoggedStore, StoreOptions};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -16,7 +16,7 @@ enum Failed {
 }
 
 fn store() -> Arc<dyn Store> {
-    Arc::new(RedbStore::in_memory(StoreOptions::Relaxed).unwrap())
+    Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap())
 }
 
 /// Work that says that it began, and then goes on until its token is set.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
 use whodunit_core::model::ModelError;
 
 use crate::builtin::{self, BuiltIn};
@@ -27,8 +27,8 @@ use crate::projections::refuse_behind_read_models;
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::disk::{Disk, RealDisk};
+use crate::store::engine::{LoggedStore, NewStore, StoreOptions};
 use crate::store::redb::opening::open_to_others;
-use crate::store::redb::{NewStore, RedbStore, StoreOptions};
 
 /// Open files that are asked for: the connections, and what the daemon itself opens.
 #[cfg(unix)]
@@ -193,22 +193,25 @@ fn raise_open_files() {
 }
 
 fn start_log(args: &ServeArgs) -> Result<(), RunError> {
-    let filter = EnvFilter::try_new(&args.log_level).map_err(|error| RunError::LogFilter {
-        filter: args.log_level.clone(),
-        reason: error.to_string(),
-    })?;
+    let filter: Targets =
+        args.log_level
+            .parse()
+            .map_err(|error: ParseError| RunError::LogFilter {
+                filter: args.log_level.clone(),
+                reason: error.to_string(),
+            })?;
     log::start(filter, args.log == LogForm::Json);
     Ok(())
 }
 
-fn open_store(data: &Path, create: bool) -> Result<RedbStore, StoreError> {
+fn open_store(data: &Path, create: bool) -> Result<LoggedStore, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let new = if create {
         NewStore::Insist
     } else {
         NewStore::WhereNothingIsLeft
     };
-    let store = RedbStore::open_on(&disk, data, StoreOptions::Durable, new)?;
+    let store = LoggedStore::open_on(&disk, data, StoreOptions::Durable, new)?;
     refuse_behind_read_models(&store, data)?;
     Ok(store)
 }

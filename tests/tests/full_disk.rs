@@ -47,7 +47,7 @@ async fn append(daemon: &Daemon, n: u64) -> (u16, Value, bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_said_and_survived() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::new(folder.path(), 96) else {
+    let Some(_mounted) = Mounted::new(folder.path(), 160) else {
         eprintln!("skipped: a file system could not be mounted; run it as root");
         return;
     };
@@ -55,7 +55,7 @@ async fn a_full_disk_is_said_and_survived() {
     assert_eq!(append(&daemon, 0).await.0, 200);
     // Something else fills the disk.
     let filler = folder.path().join("filler");
-    let mut bytes = 64 << 20;
+    let mut bytes = 128 << 20;
     while bytes >= 4096 {
         let had = std::fs::metadata(&filler).map_or(0, |meta| meta.len());
         let file = std::fs::File::options()

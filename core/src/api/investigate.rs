@@ -148,12 +148,19 @@ pub struct FieldOut {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BisectIn {
-    /// The stream.
-    #[schema(value_type = String)]
-    pub stream: StreamName,
+    /// The stream. Either this, or a category, or the whole log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub stream: Option<StreamName>,
+    /// Every stream of this category. The answer comes as lines (NDJSON), see `BisectLine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Every stream of the log. The answer comes as lines.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub log: bool,
     /// The condition: see the section on predicates of the README.
     pub predicate: String,
-    /// The first revision looked at; 0, the empty state, when absent.
+    /// The first revision looked at; 0, the empty state, when absent. Of one stream only, as `to` and `one_flip` are.
     #[serde(default)]
     #[schema(value_type = Option<u64>)]
     pub from: Option<Revision>,
@@ -171,7 +178,7 @@ pub struct BisectIn {
     /// being looked at; where it is not so, the answer is one flip of several, or none.
     #[serde(default)]
     pub one_flip: bool,
-    /// Matches at most: 1 to 1000, 100 when absent. More are counted.
+    /// Matches of a stream at most: 1 to 1000, 100 when absent. More are counted.
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -252,4 +259,82 @@ pub struct BisectOut {
     /// Reasons to be careful with this answer; empty when there are none.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+}
+
+/// A line of the answer to a bisect over a category or the log: an object with one of these keys. Without an `end` the answer
+/// was cut short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BisectLine {
+    /// A revision that was found; streams come by name.
+    Match(BisectMatch),
+    /// How far it is.
+    Progress(BisectProgress),
+    /// A stream that could not be looked at.
+    Failed(BisectFailure),
+    /// What it came to: the last line.
+    End(BisectEnd),
+}
+
+/// How far a bisect is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BisectProgress {
+    /// Streams that were looked at.
+    pub streams: u64,
+    /// Their revisions that were looked at.
+    pub revisions: u64,
+}
+
+/// A stream that a bisect could not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BisectFailure {
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// Why not.
+    pub detail: String,
+}
+
+/// Revisions of several streams at which a condition says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UndefinedStreams {
+    /// How many of those looked at.
+    pub revisions: u64,
+    /// A stream of them.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// Its first such revision.
+    #[schema(value_type = u64)]
+    pub first: Revision,
+    /// Why it says nothing there.
+    pub reason: String,
+}
+
+/// What a bisect over a category or the log came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BisectEnd {
+    /// The condition as it was read.
+    pub predicate: String,
+    /// The log's head when it was asked for: what was logged later was not looked at.
+    #[schema(value_type = u64)]
+    pub position: Position,
+    /// Streams that were looked at.
+    pub streams: u64,
+    /// Streams in which it was found to hold.
+    pub streams_holding: u64,
+    /// How many matches there are in all of them.
+    pub matches_total: u64,
+    /// How many revisions were looked at.
+    pub revisions: u64,
+    /// At how many of them the condition was evaluated.
+    pub evaluations: u64,
+    /// How many folds it took: one pass over each stream.
+    pub folds: u64,
+    /// Where the condition says nothing; `null` where it always says something.
+    #[schema(required)]
+    pub undefined: Option<UndefinedStreams>,
+    /// Streams that could not be looked at.
+    pub failed: u64,
+    /// Whether the log is a redacted copy.
+    pub redacted_copy: bool,
 }

@@ -20,6 +20,10 @@ pub struct HealthOut {
     pub head: u64,
     /// How many decisions are on record.
     pub decisions: u64,
+    /// The head's hash, in hexadecimal: another, if any event or decision were changed, removed, inserted or moved. The last
+    /// line of an export of the whole log has it too.
+    #[serde(default)]
+    pub head_hash: String,
     /// How many streams there are.
     pub streams: u64,
     /// Whether the log is a redacted copy: it was imported from an export without secrets, so some of what its events say

@@ -46,6 +46,9 @@ pub struct ExportEnd {
     pub decisions: u64,
     /// SHA-256 of the lines before it, each with `\n` at its end, in hexadecimal.
     pub sha256: String,
+    /// The head's hash of the log, in hexadecimal, where all of it stands before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_hash: Option<String>,
 }
 
 /// An event as it was exported. What a log assigns may be absent.

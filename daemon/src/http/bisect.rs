@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use whodunit_core::api::investigate::{BisectIn, BisectMatch, BisectOut, FindIn, UndefinedOut};
+use axum::response::{IntoResponse, Response};
+use whodunit_core::api::investigate::{
+    BisectIn, BisectLine, BisectMatch, BisectOut, FindIn, UndefinedOut,
+};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::bisect::Pick;
-use whodunit_core::ids::Revision;
+use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::predicate::Predicate;
 
+use super::bisect_wide::{self, Wide};
 use super::causes::Causes;
 use super::common::page_limit;
 use super::error::ApiError;
@@ -20,23 +24,60 @@ use crate::store::View;
 use crate::time_travel::{Point, clock_went_back, faults, redacted_copy, resolve};
 
 /// Finds the revision of a stream at which a condition first holds, last holds, or every one from which on it holds or no
-/// longer holds. All revisions are looked at, in one fold, unless the client says that the condition flips once at most.
+/// longer holds. All revisions are looked at, in one fold, unless the client says that the condition flips once at most. Of a
+/// category or the whole log the answer comes as lines: a match each, now and then the progress, and at the end what it came to.
 #[utoipa::path(post, path = "/v1/bisect", tag = "time travel", request_body = BisectIn,
-    responses((status = 200, body = BisectOut),
+    responses((status = 200, content((BisectOut = "application/json"), (BisectLine = "application/x-ndjson"))),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "`bad_predicate`, with the column in `actual`, among others"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_stream` or `revision_beyond_head`")))]
 pub(crate) async fn run_bisect(
     State(parts): State<Arc<Parts>>,
     Json(request): Json<BisectIn>,
-) -> Result<Written, ApiError> {
+) -> Result<Response, ApiError> {
     let predicate = read_predicate(&request.predicate)?;
     let pick = picked(&request)?;
     let limit = page_limit(request.limit)?;
+    let wanted = (&request.stream, &request.category, request.log);
+    let category = match wanted {
+        (Some(stream), None, false) => {
+            let stream = stream.clone();
+            let found = of_stream(&parts, request, (stream, predicate), (pick, limit)).await?;
+            return Ok(found.into_response());
+        }
+        (None, Some(category), false) => Some(category.clone()),
+        (None, None, true) => None,
+        _ => {
+            let detail = "exactly one of `stream`, `category` and `log` says where to look";
+            return Err(Problem::new(Code::BadParameter, detail)
+                .field("stream")
+                .into());
+        }
+    };
+    if request.from.is_some() || request.to.is_some() || request.one_flip {
+        let detail = "`from`, `to` and `one_flip` are for one stream";
+        return Err(Problem::new(Code::BadParameter, detail)
+            .field("stream")
+            .into());
+    }
+    let wide = Wide {
+        predicate,
+        pick,
+        limit,
+        category,
+    };
+    bisect_wide::answer(parts, wide)
+}
+
+async fn of_stream(
+    parts: &Parts,
+    request: BisectIn,
+    (stream, predicate): (StreamName, Predicate),
+    (pick, limit): (Pick, usize),
+) -> Result<Written, ApiError> {
     let travel = Arc::clone(&parts.travel);
-    let model = parts.models.for_stream(&request.stream).clone();
+    let model = parts.models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
-        let stream = request.stream;
+    answer_heavy(parts, move |view| {
         let to = request.to.map_or(Point::Head, Point::Revision);
         let found = resolve(view, &stream, to)?;
         let from = request.from.unwrap_or_default();
@@ -119,9 +160,9 @@ fn picked(request: &BisectIn) -> Result<Pick, ApiError> {
     }
 }
 
-fn matches(
+pub(super) fn matches(
     view: &dyn View,
-    stream: &whodunit_core::ids::StreamName,
+    stream: &StreamName,
     result: &Found,
 ) -> Result<Vec<BisectMatch>, ApiError> {
     let mut causes = Causes::new(view, stream);
@@ -136,7 +177,7 @@ fn matches(
     told.collect()
 }
 
-fn undefined(predicate: &Predicate, result: &Found) -> Option<UndefinedOut> {
+pub(super) fn undefined(predicate: &Predicate, result: &Found) -> Option<UndefinedOut> {
     let (first, why): (Revision, _) = result.undefined.first?;
     Some(UndefinedOut {
         revisions: result.undefined.count,

@@ -27,8 +27,9 @@ use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry, batch};
-use crate::reading::{log_page, read};
-use crate::store::{Direction, Head, LogFilter, ReadEvents, StoreError, View};
+use crate::reading::{blocking, log_page, read};
+use crate::store::chain::Chain;
+use crate::store::{Direction, Head, HeadHash, LogFilter, ReadEvents, StoreError, View};
 
 /// Events of one piece, at most.
 const PIECE_EVENTS: usize = 500;
@@ -63,7 +64,8 @@ pub(crate) struct ExportParams {
 /// the time of asking. With `reveal=true` it imports into an empty store as it was. Before them stands a line
 /// `{"export": {"redacted": …, "events": …, "decisions": …}}` (the counts are `null` where a filter decides what follows), and
 /// after them `{"export_end": {"events": …, "decisions": …, "sha256": …}}`, so that a file that was cut short or changed
-/// is known as one.
+/// is known as one. The last line of an export of the whole log also has `head_hash`, the hash over all records that `GET /v1/health`
+/// shows: it was computed again on the way, and an export of records that do not lead to it is cut short.
 /// Where secrets were left out, `redacted` says so, and so does the header `whodunit-redacted`: such an export imports as a
 /// redacted copy.
 #[utoipa::path(get, path = "/v1/export", tag = "ops", params(ExportParams),
@@ -94,8 +96,11 @@ pub(crate) async fn export_events(
         return Err(busy("too many exports are running"));
     };
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "export", "the log");
-    let until = *parts.store.head().borrow();
-    let what = if whole && params.decisions != Some(false) {
+    let store = Arc::clone(&parts.store);
+    let stats = blocking(move || store.stats()).await?;
+    let until = stats.head;
+    let is_whole = whole && params.decisions != Some(false);
+    let what = if is_whole {
         What::EventsAndDecisions(Cursor::default())
     } else {
         What::Events(Some(Position(1)), Box::new((filter, text)))
@@ -113,6 +118,9 @@ pub(crate) async fn export_events(
         events: 0,
         decisions: 0,
         digest,
+        is_whole,
+        chain: Chain::START,
+        head_hash: stats.head_hash,
         _place: place,
     };
     let pieces = stream::unfold(export, Export::piece);
@@ -180,6 +188,12 @@ struct Export {
     events: u64,
     decisions: u64,
     digest: LinesDigest,
+    /// Whether all records are exported.
+    is_whole: bool,
+    /// Their chain so far.
+    chain: Chain,
+    /// What it is at the end, as the store has it.
+    head_hash: HeadHash,
     _place: OwnedSemaphorePermit,
 }
 
@@ -191,8 +205,9 @@ impl Export {
             return Some((Err(io::Error::other("the daemon is shutting down")), self));
         }
         let (models, reveal, until) = (Arc::clone(&self.parts.models), self.reveal, self.until);
+        let chain = self.chain;
         let lines = read(&self.parts.store, move |view| {
-            lines(view, what, until, &models, reveal)
+            lines(view, (what, chain), until, &models, reveal)
         });
         match lines.await.and_then(|piece| self.with_end(piece)) {
             Ok(lines) => Some((Ok(lines.into()), self)),
@@ -209,17 +224,26 @@ impl Export {
             mut lines,
             events,
             decisions,
+            chain,
             rest,
         } = piece;
+        self.chain = chain;
         self.events += events;
         self.decisions += decisions;
         self.digest.lines(&lines);
         self.what = rest;
         if self.what.is_none() {
+            if self.is_whole && self.chain.head_hash() != self.head_hash {
+                return Err(StoreError::Damaged {
+                    place: format!("the log up to position {}", self.until.position),
+                    detail: "its records are not those that were written: their chain does not lead to the head's hash".to_owned(),
+                });
+            }
             let end = ExportEnd {
                 events: self.events,
                 decisions: self.decisions,
                 sha256: self.digest.hex(),
+                head_hash: self.is_whole.then(|| self.head_hash.to_string()),
             };
             end_line(&mut lines, end).map_err(unwritten)?;
             lines.push(b'\n');
@@ -229,23 +253,30 @@ impl Export {
 }
 
 /// Some lines of an export.
-#[derive(Default)]
 struct Piece {
     lines: Vec<u8>,
     events: u64,
     decisions: u64,
+    /// The chain behind them, where all records are exported.
+    chain: Chain,
     /// What is left to export after them.
     rest: Option<What>,
 }
 
 fn lines(
     view: &dyn View,
-    what: What,
+    (what, chain): (What, Chain),
     until: Head,
     models: &Models,
     reveal: Reveal,
 ) -> Result<Piece, StoreError> {
-    let mut piece = Piece::default();
+    let mut piece = Piece {
+        lines: Vec::new(),
+        events: 0,
+        decisions: 0,
+        chain,
+        rest: None,
+    };
     match what {
         What::EventsAndDecisions(from) => {
             let found = batch(view, from, until, false, PIECE_EVENTS)?;
@@ -254,11 +285,13 @@ fn lines(
                 match entry {
                     Entry::Event(event) => {
                         last = Some((event.position, event.event_id.clone()));
+                        piece.chain.event(&event);
                         line(&mut piece.lines, &reveal.show(models, *event))?;
                         piece.events += 1;
                     }
                     Entry::Decision(decision) => {
                         let ids = place(view, &decision, last.as_ref())?;
+                        piece.chain.decision(&decision);
                         let decision = reveal.show(models, *decision);
                         decision_line(&mut piece.lines, &decision, &ids).map_err(unwritten)?;
                         piece.lines.push(b'\n');

@@ -7,6 +7,7 @@
 
 mod backfill;
 mod bisect;
+mod bisect_wide;
 mod blame;
 mod causes;
 mod common;

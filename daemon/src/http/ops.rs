@@ -38,6 +38,7 @@ pub(crate) async fn health(
         store_id: parts.store.id().to_string(),
         head: stats.head.position.0,
         decisions: stats.head.decision,
+        head_hash: stats.head_hash.to_string(),
         streams: stats.streams,
         redacted_copy: parts.store.is_redacted_copy(),
         store_bytes: stats.file_bytes,

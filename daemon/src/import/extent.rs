@@ -1,9 +1,12 @@
 //! How much an export says there is of it, and how much there was.
 //!
-//! Owns the comparison of an export's first and last line with the lines between them. A file may hold several exports, one
+//! Owns the comparison of an export's first and last line with the lines between them, and of the head's hash with what they say. A file may hold several exports, one
 //! after another; one of another tool has neither line, and says nothing.
 
 use whodunit_core::transfer::{ExportEnd, ExportHeader, LinesDigest};
+
+use super::record::Record;
+use crate::store::chain::Chain;
 
 /// What was read so far of the file.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(super) struct Extent {
     /// Records since then, or since the beginning of the file.
     read: u64,
     digest: LinesDigest,
+    /// The chain of the records since then; `None` once one of them says too little.
+    chain: Option<Chain>,
     found: Found,
 }
 
@@ -34,6 +39,28 @@ impl Extent {
         self.digest.line(line);
     }
 
+    /// What a record says.
+    pub(super) fn content(&mut self, record: &Record) {
+        let said = match (&mut self.chain, record) {
+            (Some(chain), Record::Event(event)) => {
+                event.recorded().map(|event| chain.event(&event))
+            }
+            (Some(chain), Record::Decision(line)) if line.redacted.is_empty() => {
+                chain.decision(&line.decision);
+                Some(())
+            }
+            _ => None,
+        };
+        if said.is_none() {
+            self.chain = None;
+        }
+    }
+
+    /// A record of which nothing is known.
+    pub(super) fn unread(&mut self) {
+        self.chain = None;
+    }
+
     /// The first line of an export.
     pub(super) fn header(&mut self, header: ExportHeader, line: &[u8]) {
         self.cut_short();
@@ -47,7 +74,11 @@ impl Extent {
         let whole = self.header.is_some();
         self.found.incomplete |= !whole;
         let same = self.read == end.events + end.decisions && self.digest.hex() == end.sha256;
-        self.found.changed |= whole && !same;
+        let chained = match (&self.chain, &end.head_hash) {
+            (Some(chain), Some(said)) => chain.head_hash().to_string() == *said,
+            _ => true,
+        };
+        self.found.changed |= whole && !(same && chained);
         let promised = self.promised().unwrap_or(0);
         self.compare(promised.max(end.events + end.decisions));
         self.begin(None);
@@ -60,6 +91,9 @@ impl Extent {
     }
 
     fn begin(&mut self, header: Option<ExportHeader>) {
+        self.chain = header
+            .is_some_and(|header| !header.redacted)
+            .then_some(Chain::START);
         self.header = header;
         self.read = 0;
         self.digest = LinesDigest::default();
@@ -121,6 +155,7 @@ mod tests {
                     events,
                     decisions: 0,
                     sha256: digest.hex(),
+                    head_hash: None,
                 }),
             }
         }

@@ -203,6 +203,7 @@ impl Importer {
                 }
                 self.report.out.read += 1;
                 self.extent.record(&[]);
+                self.extent.unread();
                 let reason = format!("is longer than {IMPORT_LINE_BYTES_MAX} bytes");
                 self.bad(number, None, reason);
                 return Ok(());
@@ -232,6 +233,10 @@ impl Importer {
         }
         self.report.out.read += 1;
         self.extent.record(&text);
+        match &record {
+            Ok(record) => self.extent.content(record),
+            Err(_bad) => self.extent.unread(),
+        }
         let redacted = match &record {
             Ok(Record::Event(event)) => !event.redacted.is_empty(),
             Ok(Record::Decision(line)) => !line.redacted.is_empty(),

@@ -3,7 +3,7 @@
 //! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
 use whodunit_core::command::Decision;
-use whodunit_core::event::NewEvent;
+use whodunit_core::event::{Event, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
 use whodunit_core::mapping::{Applied, Mapping, Unused, record};
 use whodunit_core::model::Models;
@@ -53,6 +53,31 @@ pub(super) struct EventRecord {
     pub(super) unused: Unused,
     /// JSON Pointers of values that were redacted on export.
     pub(super) redacted: Vec<String>,
+}
+
+impl EventRecord {
+    /// The event as it was recorded, where the line says all of it.
+    pub(super) fn recorded(&self) -> Option<Event> {
+        let event = self.event.clone();
+        if !self.redacted.is_empty() {
+            return None;
+        }
+        Some(Event {
+            position: self.position?,
+            stream: self.stream.clone(),
+            revision: self.revision?,
+            event_id: event.event_id?,
+            event_type: event.event_type,
+            schema_version: event.schema_version?,
+            recorded_at: event.recorded_at?,
+            actor: event.actor,
+            reason: event.reason,
+            correlation_id: event.correlation_id,
+            causation_id: event.causation_id,
+            data: event.data,
+            metadata: event.metadata,
+        })
+    }
 }
 
 /// Reads a line of our own export.

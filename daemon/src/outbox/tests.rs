@@ -8,12 +8,12 @@ use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::engine::{LoggedStore, StoreOptions};
 use crate::store::{Append, NewJob, View};
 use script::{Act, Script};
 
 fn store() -> Arc<dyn Store> {
-    Arc::new(RedbStore::in_memory(StoreOptions::Relaxed).unwrap())
+    Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap())
 }
 
 fn quick() -> Settings {

@@ -1,4 +1,4 @@
-//! The log's chain: one hash that says what every event and every decision was, and in which order they were written.
+//! The log's chains: a hash that says what every event was, in the order of the log, and one that says it of every decision.
 //!
 //! Owns its definition, so that another program can compute it from an export:
 //!
@@ -10,17 +10,11 @@
 //!   rejected.
 //! - Numbers are eight bytes, little endian, times signed. A text is its length in bytes as such a number, and its UTF-8. A text that
 //!   may be absent is the byte 0 where it is, else the byte 1 before it. JSON is the text as it was recorded, to the letter.
-//! - The chain's value is 32 zero bytes before the first record; behind a record, the SHA-256 of the value before it and its
-//!   leaf. Records count in the order they were written; the decision of an append behind its events.
+//! - A chain's value is 32 zero bytes before its first record; behind a record, the SHA-256 of the value before it and its
+//!   leaf. Events are chained by position, decisions by sequence, so each chain is computed again from what it is of alone.
+//! - The head's hash is the SHA-256 of both values, the events' first.
 //!
-//! Jobs, labels and keys are not in the chain: they are made from events, or are no history.
-
-// Not wired into the store yet.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the store does not stand on it yet"
-)]
+//! Jobs, labels and keys are in no chain: they are made from events, or are no history.
 
 use sha2::{Digest, Sha256};
 use whodunit_core::command::{Decision, Outcome};
@@ -32,41 +26,81 @@ use super::write::Batch;
 /// Hash of one record.
 pub(crate) type Leaf = [u8; 32];
 
-/// The chain's value behind some record.
+/// The chains' values behind some record: that of the events, then that of the decisions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Chain(pub(crate) [u8; 32]);
+pub(crate) struct Chain(pub(crate) [u8; CHAIN_BYTES]);
+
+/// Bytes of both values.
+pub(crate) const CHAIN_BYTES: usize = 64;
 
 impl Chain {
     /// Before the first record.
-    pub(crate) const START: Self = Self([0; 32]);
+    pub(crate) const START: Self = Self([0; CHAIN_BYTES]);
 
-    /// Behind one more record.
-    #[must_use]
-    pub(crate) fn with(self, leaf: Leaf) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        hash.update(leaf);
-        Self(hash.finalize().into())
+    /// Behind one more event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        let (value, _) = self.0.split_at_mut(CHAIN_BYTES / 2);
+        next(value, event_leaf(event));
+    }
+
+    /// Behind one more decision.
+    pub(crate) fn decision(&mut self, decision: &Decision) {
+        let (_, value) = self.0.split_at_mut(CHAIN_BYTES / 2);
+        next(value, decision_leaf(decision));
     }
 
     /// Behind all records of a batch.
     #[must_use]
-    pub(crate) fn after(self, batch: &Batch) -> Self {
-        let events = batch.events.iter().map(|placed| event_leaf(&placed.event));
-        let decision = batch.decision.iter().map(decision_leaf);
-        events.chain(decision).fold(self, Self::with)
+    pub(crate) fn after(mut self, batch: &Batch) -> Self {
+        for placed in &batch.events {
+            self.event(&placed.event);
+        }
+        if let Some(decision) = &batch.decision {
+            self.decision(decision);
+        }
+        self
+    }
+
+    /// The hash of a head that they stand behind.
+    pub(crate) fn head_hash(&self) -> HeadHash {
+        HeadHash(Sha256::digest(self.0).into())
     }
 }
 
-impl std::fmt::Display for Chain {
+/// Moves a chain's value along.
+fn next(value: &mut [u8], leaf: Leaf) {
+    let mut hash = Sha256::new();
+    hash.update(&*value);
+    hash.update(leaf);
+    value.copy_from_slice(&hash.finalize());
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Chain({})", self.head_hash())
+    }
+}
+
+/// What a log was up to its head: another, if a record of it was changed, removed, inserted or moved.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HeadHash(pub [u8; 32]);
+
+impl Default for HeadHash {
+    /// That of an empty log.
+    fn default() -> Self {
+        Chain::START.head_hash()
+    }
+}
+
+impl std::fmt::Display for HeadHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl std::fmt::Debug for Chain {
+impl std::fmt::Debug for HeadHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Chain({self})")
+        write!(f, "HeadHash({self})")
     }
 }
 

@@ -128,31 +128,14 @@ macro_rules! every_promise {
     };
 }
 
-/// The embedded store in a file.
-mod redb_store {
-    use std::sync::Arc;
-
-    use crate::store::Store;
-    use crate::store::redb::{RedbStore, StoreOptions};
-
-    /// An empty store, and what must live as long as it does.
-    fn empty() -> (Arc<dyn Store>, tempfile::TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap();
-        (Arc::new(store), directory)
-    }
-
-    every_promise!(super::empty);
-}
-
 /// The logged store, which seals only what is much.
 mod logged_store {
     use std::sync::Arc;
 
     use crate::store::Store;
-    use crate::store::engine::LoggedStore;
-    use crate::store::redb::StoreOptions;
+    use crate::store::engine::{LoggedStore, StoreOptions};
 
+    /// An empty store, and what must live as long as it does.
     fn empty() -> (Arc<dyn Store>, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let store = LoggedStore::open(directory.path(), StoreOptions::Durable).unwrap();
@@ -167,8 +150,9 @@ mod eagerly_sealed_store {
     use std::sync::Arc;
 
     use crate::store::Store;
-    use crate::store::engine::{LoggedStore, Sealing};
-    use crate::store::redb::StoreOptions;
+    use crate::store::disk::{Disk, RealDisk};
+    use crate::store::engine::testing::tuning;
+    use crate::store::engine::{LoggedStore, NewStore, Sealing, StoreOptions, Tuning};
 
     fn empty() -> (Arc<dyn Store>, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
@@ -177,8 +161,14 @@ mod eagerly_sealed_store {
             bytes: 1,
             behind: 10_000,
         };
-        let options = StoreOptions::Durable;
-        let store = LoggedStore::open_with(directory.path(), options, sealing, 1 << 20);
+        let tuning = Tuning {
+            sealing,
+            threads: true,
+            ..tuning(1)
+        };
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let how = (StoreOptions::Durable, NewStore::WhereNothingIsLeft);
+        let store = LoggedStore::open_with(&disk, directory.path(), how, tuning);
         (Arc::new(store.unwrap()), directory)
     }
 

@@ -140,6 +140,7 @@ impl StoreError {
                 detail: detail.clone(),
             },
             Self::ReadOnly(why) => Self::ReadOnly(*why),
+            Self::Closed => Self::Closed,
             other => Self::Engine {
                 doing: "committing",
                 source: other.with_cause().into(),
@@ -249,4 +250,17 @@ pub enum AppendError {
     /// The store failed; whether the append is durable is unknown only if `source` says so.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<AppendError> for StoreError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => error,
+            AppendError::Closed => Self::Closed,
+            other => Self::Engine {
+                doing: "queueing a write",
+                source: Box::new(other),
+            },
+        }
+    }
 }

@@ -9,7 +9,7 @@
 
 mod append;
 mod bytes;
-mod chain;
+pub(crate) mod chain;
 pub mod disk;
 pub mod engine;
 mod error;
@@ -35,6 +35,7 @@ use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
 pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
+pub use chain::HeadHash;
 pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
@@ -113,6 +114,8 @@ pub struct Head {
 pub struct StoreStats {
     /// The head.
     pub head: Head,
+    /// Its hash.
+    pub head_hash: HeadHash,
     /// How many streams.
     pub streams: u64,
     /// How many snapshots.

@@ -4,7 +4,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use whodunit_core::blame::Blame;
 use whodunit_core::event::Event;
@@ -14,7 +13,7 @@ use whodunit_core::json::State;
 use whodunit_core::merge;
 use whodunit_core::model::Model;
 use whodunit_core::pointer::Pointer;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Direction, Snapshot, Store};
 use whodunit_daemon::time_travel::{TimeTravel, snapshots};
 
@@ -43,7 +42,7 @@ fn expected(model: &Model, events: &[Event]) -> Vec<Fields> {
 }
 
 /// Reads blame at every revision; how often from a snapshot.
-fn check(travel: &TimeTravel, store: &RedbStore, model: &Model, events: &[Event]) -> u64 {
+fn check(travel: &TimeTravel, store: &LoggedStore, model: &Model, events: &[Event]) -> u64 {
     let view = store.view().unwrap();
     let stream = &events[0].stream;
     let mut from_snapshots = 0;
@@ -59,7 +58,7 @@ fn check(travel: &TimeTravel, store: &RedbStore, model: &Model, events: &[Event]
 
 #[tokio::test]
 async fn blame_is_the_same_from_any_snapshot_and_wrong_ones_are_ignored() {
-    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     let store = Arc::new(store);
     let travel = TimeTravel::start(Arc::clone(&store) as Arc<dyn Store>);
     let stream = StreamName::new("thing-1").unwrap();

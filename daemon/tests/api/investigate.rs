@@ -333,3 +333,101 @@ async fn bisect_asks_about_events_and_the_state_before_them() {
         .await
         .problem(400, "limit_exceeded");
 }
+
+/// The lines of an answer, by their key.
+fn lines(text: &str, key: &str) -> Vec<Value> {
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter_map(|mut line| line.get_mut(key).map(Value::take))
+        .collect()
+}
+
+#[tokio::test]
+async fn bisect_over_a_category_is_a_bisect_of_each_of_its_streams() {
+    let api = Api::start();
+    let mut expected = Vec::new();
+    for tank in 0..30_u64 {
+        let stream = format!("tank-{tank:02}");
+        let levels: Vec<u64> = (0..1 + tank % 7).map(|n| (n * 7 + tank * 3) % 10).collect();
+        for level in &levels {
+            api.fact(&stream, "Measured", json!({ "level": level }))
+                .await;
+        }
+        let first = levels.iter().position(|level| *level >= 5);
+        expected.extend(first.map(|first| (stream, first as u64 + 1)));
+    }
+    api.fact("other-1", "Measured", json!({"level": 9})).await;
+    let told = |text: &str| -> Vec<(String, u64)> {
+        let found = lines(text, "match");
+        let pair = |one: &Value| {
+            let stream = one["stream"].as_str().unwrap().to_owned();
+            (stream, one["revision"].as_u64().unwrap())
+        };
+        found.iter().map(pair).collect()
+    };
+    let ask = json!({"category": "tank", "predicate": "/level >= 5"});
+    let reply = api.post("/v1/bisect", &ask).await;
+    assert_eq!(reply.headers["content-type"], "application/x-ndjson");
+    assert_eq!(told(&reply.text), expected);
+    let end = &lines(&reply.text, "end")[0];
+    assert_eq!((&end["streams"], &end["folds"]), (&json!(30), &json!(30)));
+    assert_eq!(end["streams_holding"], expected.len());
+    assert_eq!(
+        (&end["undefined"]["revisions"], &end["undefined"]["first"]),
+        (&json!(30), &json!(0))
+    );
+    assert!(
+        reply
+            .text
+            .trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("{\"end\"")
+    );
+
+    let ask = json!({"log": true, "predicate": "/level >= 5"});
+    let reply = api.post("/v1/bisect", &ask).await;
+    expected.insert(0, ("other-1".to_owned(), 1));
+    assert_eq!(told(&reply.text), expected);
+    let nothing = json!({"category": "none", "predicate": "/level >= 5"});
+    let reply = api.post("/v1/bisect", &nothing).await;
+    assert_eq!(
+        (
+            told(&reply.text).len(),
+            &lines(&reply.text, "end")[0]["streams"]
+        ),
+        (0, &json!(0))
+    );
+    for wrong in [
+        json!({"predicate": "true"}),
+        json!({"predicate": "true", "log": true, "category": "tank"}),
+        json!({"predicate": "true", "log": true, "from": 1}),
+        json!({"predicate": "true", "category": "tank", "one_flip": true}),
+    ] {
+        api.post("/v1/bisect", &wrong)
+            .await
+            .problem(400, "bad_parameter");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_looked_at_is_told_and_stops_no_other() {
+    let api = Api::start();
+    api.fact("list-1", "Filled", json!({"a": [1]})).await;
+    api.fact(
+        "list-2",
+        "Filled",
+        json!({"a": (0..3_000).collect::<Vec<_>>()}),
+    )
+    .await;
+    api.fact("list-3", "Filled", json!({"a": [2]})).await;
+    let ask = json!({"category": "list", "predicate": "state.a.all(x, state.a.exists(y, y == x))"});
+    let reply = api.post("/v1/bisect", &ask).await;
+    assert_eq!(lines(&reply.text, "match").len(), 2);
+    let failed = lines(&reply.text, "failed");
+    assert_eq!((failed.len(), &failed[0]["stream"]), (1, &json!("list-2")));
+    assert_eq!(lines(&reply.text, "end")[0]["failed"], 1);
+}

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_daemon::Config;
 use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::passwords::Cost;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 
 use crate::support::{Api, create_user};
 
 /// A daemon that was asked for no model.
 fn plain() -> Api {
-    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     Api::with(Config::default(), Arc::new(store))
 }
 
@@ -106,7 +105,7 @@ async fn a_model_that_a_log_was_decided_by_and_that_is_not_asked_for_again_is_na
     assert_eq!(api.daemon.forgotten_models().unwrap(), []);
     api.daemon.close().await.unwrap();
     drop(api);
-    let store = RedbStore::open(folder.path(), StoreOptions::Durable).unwrap();
+    let store = LoggedStore::open(folder.path(), StoreOptions::Durable).unwrap();
     let again = Api::with(Config::default(), Arc::new(store));
     assert_eq!(again.daemon.forgotten_models().unwrap(), [BuiltIn::Users]);
 }
@@ -118,7 +117,7 @@ async fn secrets_of_a_model_stay_hidden_where_it_is_not_asked_for() {
     api.command("user-1", &create_user("sarah")).await.ok();
     api.daemon.close().await.unwrap();
     drop(api);
-    let store = RedbStore::open(folder.path(), StoreOptions::Durable).unwrap();
+    let store = LoggedStore::open(folder.path(), StoreOptions::Durable).unwrap();
     let config = Config {
         models: builtin::models(&[], Cost::Light).unwrap(),
         ..Config::default()

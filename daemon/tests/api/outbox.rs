@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use whodunit_daemon::Config;
 use whodunit_daemon::outbox::{
     Delivery, EventPattern, Handler, HandlerError, Handlers, Retries, Settings,
 };
 use whodunit_daemon::store::BoxFuture;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 
 use crate::support::{Api, config, request, suspend};
 
@@ -80,7 +79,7 @@ pub(crate) fn with(handler: &Arc<Recorder>) -> Api {
         },
         ..config()
     };
-    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     Api::with(config, Arc::new(store))
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use whodunit_daemon::Config;
 use whodunit_daemon::builtin;
 use whodunit_daemon::passwords::Cost;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 
 use crate::support::{Api, create_user, suspend};
 
@@ -174,7 +173,7 @@ async fn without_its_first_line_it_still_makes_an_empty_store_a_redacted_copy() 
 
 /// A daemon as an operator starts it without `--model users`.
 fn plain() -> Api {
-    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     let config = Config {
         models: builtin::models(&[], Cost::Light).unwrap(),
         ..Config::default()

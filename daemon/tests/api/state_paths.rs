@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use redb::backends::InMemoryBackend;
 use serde_json::{Map, Value, json};
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::fold::{Folded, fold};
@@ -15,7 +14,7 @@ use whodunit_core::merge;
 use whodunit_core::model::Model;
 use whodunit_core::same::same_object;
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, Direction, Snapshot, Store};
 use whodunit_daemon::time_travel::{TimeTravel, snapshots};
 
@@ -132,7 +131,7 @@ fn tampered(tamper: &Tamper, events: &[Event], model: &Model) -> Option<Snapshot
 }
 
 async fn append_all(
-    store: &RedbStore,
+    store: &LoggedStore,
     stream: &StreamName,
     patches: &[Map<String, Value>],
     id: &str,
@@ -149,7 +148,7 @@ async fn append_all(
 
 fn check_every_way(
     travel: &TimeTravel,
-    store: &RedbStore,
+    store: &LoggedStore,
     model: &Model,
     stream: &StreamName,
     reads: &[prop::sample::Index],
@@ -215,7 +214,7 @@ fn the_state_is_the_same_whichever_way_it_is_reached() {
     let mut runner = TestRunner::new(crate::seeded::seeded(100));
     let (used, ignored) = (AtomicU64::new(0), AtomicU64::new(0));
     let result = runner.run(&inputs, |(early, late, tampers, reads)| {
-        let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+        let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
         let store = Arc::new(store);
         let travel = {
             let _inside = runtime.enter();

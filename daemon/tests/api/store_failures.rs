@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use tokio::sync::watch;
 
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    Snapshot, Store, StoreError, StoreId, StoreStats, View,
+    Append, AppendError, AppendResult, BoxFuture, Head, HeadHash, Job, JobChange, ReadOnly,
+    RestoredDecision, Snapshot, Store, StoreError, StoreId, StoreStats, View,
 };
 
 use crate::support::{Api, suspend};
@@ -145,7 +144,7 @@ async fn failures_of_ours_do_not_show_the_engines_words() {
 }
 
 /// A store after the disk failed it a write: what is there is read as ever.
-struct Refusing(RedbStore);
+struct Refusing(LoggedStore);
 
 impl Store for Refusing {
     fn id(&self) -> StoreId {
@@ -184,6 +183,7 @@ impl Store for Refusing {
         let stats = self.0.stats()?;
         Ok(StoreStats {
             read_only: Some(ReadOnly::DiskFailed),
+            head_hash: HeadHash([1; 32]),
             ..stats
         })
     }
@@ -203,12 +203,20 @@ impl Store for Refusing {
 
 #[tokio::test]
 async fn a_daemon_that_can_record_nothing_is_not_ready_and_says_so() {
-    let backend = InMemoryBackend::new();
-    let store = RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     let api = Api::on(Arc::new(Refusing(store)));
     assert_eq!(api.get("/v1/health").await.ok()["status"], "read_only");
     let problem = api.get("/v1/ready").await.problem(503, "read_only");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("a write to the disk failed"), "{detail}");
     assert_eq!(api.get("/v1/events").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_export_of_records_that_are_not_those_that_were_written_is_cut_short() {
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
+    let api = Api::on(Arc::new(Refusing(store)));
+    assert!(api.breaks_off("/v1/export?reveal=true").await);
+    // A part of the log proves nothing of the whole.
+    assert!(!api.breaks_off("/v1/export?category=user").await);
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use whodunit_core::time::Timestamp;
@@ -16,7 +15,7 @@ use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::clock::{Clock, Ids};
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::Store;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::{Config, Daemon, http};
 
 /// A clock that does not move until it is set.
@@ -99,13 +98,13 @@ pub(crate) fn config() -> Config {
 impl Api {
     /// On a store in memory.
     pub(crate) fn start() -> Self {
-        let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+        let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
         Self::on(Arc::new(store))
     }
 
     /// On a store in a directory.
     pub(crate) fn start_in(directory: &Path) -> Self {
-        let store = RedbStore::open(directory, StoreOptions::Durable).unwrap();
+        let store = LoggedStore::open(directory, StoreOptions::Durable).unwrap();
         Self::on(Arc::new(store))
     }
 
@@ -135,6 +134,14 @@ impl Api {
             headers: head.headers,
             text: String::from_utf8(bytes.to_vec()).unwrap(),
         }
+    }
+
+    /// Whether the reply breaks off before its end.
+    pub(crate) async fn breaks_off(&self, path: &str) -> bool {
+        let request = request("GET", path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let body = response.into_body();
+        axum::body::to_bytes(body, usize::MAX).await.is_err()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

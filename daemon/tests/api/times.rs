@@ -4,13 +4,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use whodunit_core::api::warning::{WARNING_REVISIONS_MAX, WarningCode};
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{Append, Store};
 use whodunit_daemon::time_travel::{Point, TravelError, left_out, resolve};
 
@@ -168,7 +167,7 @@ async fn faults_are_counted_beyond_those_that_are_named() {
 /// The oracle: ten thousand streams whose clocks go back, a few moments each, by looking at every event.
 #[tokio::test]
 async fn warnings_of_an_as_of_are_what_looking_at_every_event_finds() {
-    let store = RedbStore::open_backend(InMemoryBackend::new(), StoreOptions::Relaxed).unwrap();
+    let store = LoggedStore::in_memory(StoreOptions::Relaxed).unwrap();
     let mut runner = TestRunner::new(crate::seeded::seeded(1));
     let clocks = vec(0i64..40, 1..9);
     let histories: Vec<Vec<i64>> = (0..10_000)

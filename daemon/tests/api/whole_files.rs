@@ -2,6 +2,7 @@
 //! themselves, are taken as they are. And whatever else goes on, the order within a stream is the file's.
 
 use serde_json::{Value, json};
+use whodunit_core::transfer::LinesDigest;
 
 use crate::support::{Api, create_user, suspend};
 
@@ -107,6 +108,52 @@ async fn a_line_that_was_changed_moved_or_taken_out_is_noticed_though_every_line
     // Without its first line.
     let report = import(&Api::start(), "", &lines[1..].join("\n")).await;
     assert_eq!(told(&report), (0, true, false));
+}
+
+/// The head's hash as a daemon shows it.
+async fn head_hash(api: &Api) -> Value {
+    api.get("/v1/health").await.ok()["head_hash"].clone()
+}
+
+#[tokio::test]
+async fn the_heads_hash_goes_along_and_is_computed_again_from_what_is_exported_and_imported() {
+    let source = source().await;
+    let whole = source.get("/v1/export?reveal=true").await.text;
+    let hash = head_hash(&source).await;
+    let (records, end) = whole.trim_end().rsplit_once('\n').unwrap();
+    let end: Value = serde_json::from_str(end).unwrap();
+    assert_eq!(end["export_end"]["head_hash"], hash);
+    for part in ["decisions=false", "category=door", "actor=api"] {
+        let path = format!("/v1/export?reveal=true&{part}");
+        let text = source.get(&path).await.text;
+        assert!(!text.contains("head_hash"), "{part} is not the whole log");
+    }
+    let copy = Api::start();
+    assert_ne!(head_hash(&copy).await, hash);
+    assert_eq!(told(&import(&copy, "", &whole).await), (0, false, false));
+    assert_eq!(
+        head_hash(&copy).await,
+        hash,
+        "the same log has the same hash"
+    );
+    copy.fact("door-1", "Opened", json!({"n": 1})).await;
+    assert_ne!(head_hash(&copy).await, hash);
+    // A forger who computes the digest of the lines again leaves the hash of what was recorded.
+    for (from, to) in [
+        (r#"{"n":2}"#, r#"{"n":3}"#),
+        ("\"actor\":\"api\"", "\"actor\":\"apo\""),
+    ] {
+        assert!(records.contains(from));
+        let mut digest = LinesDigest::default();
+        let records = records.replace(from, to);
+        records
+            .lines()
+            .for_each(|line| digest.line(line.as_bytes()));
+        let mut end = end.clone();
+        end["export_end"]["sha256"] = json!(digest.hex());
+        let report = import(&Api::start(), "?dry_run=true", &format!("{records}\n{end}")).await;
+        assert_eq!(told(&report), (0, false, true), "{from}: {report}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use whodunit_daemon::config::Timeouts;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::{Config, Daemon, serve};
 
 use crate::daemon::eventually;
@@ -36,7 +36,7 @@ struct Impatient {
 impl Impatient {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = RedbStore::open(folder.path(), StoreOptions::Relaxed).unwrap();
+        let store = LoggedStore::open(folder.path(), StoreOptions::Relaxed).unwrap();
         let runtime = Runtime::new().unwrap();
         let shutdown = CancellationToken::new();
         let config = Config {

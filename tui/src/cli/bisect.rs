@@ -1,17 +1,19 @@
-//! `whodunit bisect`: the revision at which a condition begins or ceases to hold.
+//! `whodunit bisect`: the revision at which a condition begins or ceases to hold, in one stream or in many.
 
 use clap::Args;
 use whodunit_core::api::investigate::{BisectIn, BisectMatch, BisectOut, FindIn};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::predicate::Predicate;
 
-use super::args::{LIMIT_DEFAULT, limit, stream, whole};
+use super::args::{LIMIT_DEFAULT, given, limit, stream, whole};
 use super::exit::{CliError, Exit};
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, Times};
 use crate::client::Client;
+
+mod wide;
 
 /// Arguments of `whodunit bisect`.
 #[derive(Debug, Args)]
@@ -20,16 +22,20 @@ use crate::client::Client;
   whodunit bisect user-7f3c… '/status == \"suspended\"' --all   every time it began and ceased to be
   whodunit bisect tank-1 'state.level > 5 && event.actor.startsWith(\"job:\")' --last
   whodunit bisect order-9 'changed(\"/total\")' --from 100 --to 2000
+  whodunit bisect --category user '/status == \"deleted\"'     every stream of a category; `--log`: all streams
 
 All revisions are looked at, unless `--one-flip` says that the condition flips once at most.
 Exit code 1: it holds nowhere.")]
 pub(crate) struct BisectArgs {
-    /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
-    /// The condition, over `state`, `before` and `event`; `/status` is short for `state.status`
-    #[arg(value_parser = predicate)]
-    predicate: String,
+    /// The stream, and the condition over `state`, `before` and `event`; `/status` is short for `state.status`
+    #[arg(required = true, num_args = 1..=2, value_names = ["STREAM", "PREDICATE"])]
+    asked: Vec<String>,
+    /// Every stream of this category, instead of one
+    #[arg(long, value_parser = given, conflicts_with_all = ["log", "from", "to", "one_flip"])]
+    category: Option<String>,
+    /// Every stream of the log, instead of one
+    #[arg(long, conflicts_with_all = ["from", "to", "one_flip"])]
+    log: bool,
     /// The first revision looked at
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
@@ -51,32 +57,55 @@ pub(crate) struct BisectArgs {
 }
 
 /// Checks a condition before anything is asked.
-fn predicate(text: &str) -> Result<String, String> {
+fn predicate(text: &str) -> Result<String, CliError> {
     match Predicate::parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => {
             let mut words = error.to_string();
             if !text.contains('\n') {
                 let blanks = " ".repeat(error.column - 1);
-                words = format!("{words}\n\n  {text}\n  {blanks}^");
+                words = format!("{words}\n  {text}\n  {blanks}^");
             }
-            Err(match error.hint {
-                Some(hint) => format!("{words}\n  hint: {hint}"),
-                None => words,
-            })
+            let hint = error.hint.unwrap_or_else(|| {
+                "conditions look like `state.status == \"active\"` or `/status == \"active\"`"
+                    .to_owned()
+            });
+            Err(CliError::usage(words, hint))
         }
     }
 }
 
-/// Runs `whodunit bisect`.
-pub(crate) async fn run(
-    args: &BisectArgs,
-    client: &Client,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, CliError> {
-    let asked = BisectIn {
-        stream: args.stream.clone(),
-        predicate: args.predicate.clone(),
+/// What the command line asks for.
+fn asked(args: &BisectArgs) -> Result<BisectIn, CliError> {
+    let is_wide = args.log || args.category.is_some();
+    let (name, condition) = match (args.asked.as_slice(), is_wide) {
+        ([name, condition], false) => (Some(name), condition),
+        ([condition], true) => (None, condition),
+        ([_], false) => {
+            return Err(CliError::usage(
+                "a stream and a condition are needed",
+                "`whodunit bisect STREAM PREDICATE`, or `--category NAME` or `--log` in place of the stream",
+            ));
+        }
+        _ => {
+            return Err(CliError::usage(
+                "with `--category` or `--log` there is no stream, only a condition",
+                "leave the stream out",
+            ));
+        }
+    };
+    let name = name.map(|name| stream(name)).transpose();
+    let stream = name.map_err(|error| {
+        CliError::usage(
+            format!("the stream's name: {error}"),
+            "`whodunit streams` lists them",
+        )
+    })?;
+    Ok(BisectIn {
+        stream,
+        category: args.category.clone(),
+        log: args.log,
+        predicate: predicate(condition)?,
         from: args.from.map(Revision),
         to: args.to.map(Revision),
         find: match (args.all, args.last) {
@@ -87,31 +116,47 @@ pub(crate) async fn run(
         all: false,
         one_flip: args.one_flip,
         limit: Some(args.limit.min(1_000)),
+    })
+}
+
+/// Runs `whodunit bisect`.
+pub(crate) async fn run(
+    args: &BisectArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let asked = asked(args)?;
+    let Some(stream) = asked.stream.clone() else {
+        return wide::run(&asked, client, terminal).await;
     };
     let out = client.bisect(&asked).await?;
     show::warn(terminal, &out.warnings)?;
-    let exit = if out.matches.iter().any(|found| found.holds) || out.holds_at_start {
-        Exit::Ok
-    } else {
-        Exit::No
-    };
+    let holds = out.matches.iter().any(|found| found.holds) || out.holds_at_start;
+    let exit = if holds { Exit::Ok } else { Exit::No };
     if terminal.form.json {
         terminal.document(&out)?;
         return Ok(exit);
     }
-    print(args, &out, terminal)?;
+    print(&stream, &out, terminal)?;
     Ok(exit)
 }
 
-fn print(args: &BisectArgs, out: &BisectOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+fn print(
+    stream: &StreamName,
+    out: &BisectOut,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
     let heading = format!(
-        "{}  {}  revisions {} to {}",
-        args.stream, out.predicate, out.from, out.to
+        "{stream}  {}  revisions {} to {}",
+        out.predicate, out.from, out.to
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &out.warnings)?;
     if out.matches.is_empty() {
         terminal.line(nothing(out))?;
+        if out.assumed_one_flip {
+            terminal.note("hint: without `--one-flip` every revision is looked at")?;
+        }
     } else {
         terminal.table(&matches(&out.matches, terminal))?;
     }
@@ -139,14 +184,11 @@ fn print(args: &BisectArgs, out: &BisectOut, terminal: &mut Terminal<'_>) -> Res
 }
 
 /// Why there is no match.
-fn nothing(out: &BisectOut) -> String {
+fn nothing(out: &BisectOut) -> &'static str {
     match (out.assumed_one_flip, out.holds_at_start) {
-        (false, _) => "it holds at none of these revisions".to_owned(),
-        (true, holds) => format!(
-            "it {} at both ends: there is no flip between them, or an even number of them; without `--one-flip` every \
-             revision is looked at",
-            if holds { "holds" } else { "does not hold" }
-        ),
+        (false, _) => "it holds at none of these revisions",
+        (true, true) => "it holds at both ends: no flip between them, or an even number",
+        (true, false) => "it does not hold at both ends: no flip between them, or an even number",
     }
 }
 
@@ -175,29 +217,38 @@ fn matches(matches: &[BisectMatch], terminal: &Terminal<'_>) -> Table {
         Column::new("why").shrinks_to(12),
     ]);
     for found in matches {
-        let (word, token) = if found.holds {
-            ("holds", Token::Added)
-        } else {
-            ("no longer", Token::Removed)
-        };
+        let (word, token) = holds(found);
         let mut cells: Vec<Cell> = vec![found.revision.to_string().into(), Cell::new(word, token)];
-        match &found.event {
-            Some(event) => cells.extend([
-                times.show(event.recorded_at).into(),
-                Cell::new(show::text(event.actor.as_ref()), Token::Accent),
-                event.event_type.as_str().into(),
-                show::text(event.reason.as_ref()).into(),
-            ]),
-            None => cells.extend([
-                "".into(),
-                "".into(),
-                "(before the first event)".into(),
-                "".into(),
-            ]),
-        }
+        cells.extend(event_cells(found, times));
         table.row(cells);
     }
     table
+}
+
+fn holds(found: &BisectMatch) -> (&'static str, Token) {
+    if found.holds {
+        ("holds", Token::Added)
+    } else {
+        ("no longer", Token::Removed)
+    }
+}
+
+/// When, who, what and why.
+fn event_cells(found: &BisectMatch, times: Times) -> [Cell; 4] {
+    match &found.event {
+        Some(event) => [
+            times.show(event.recorded_at).into(),
+            Cell::new(show::text(event.actor.as_ref()), Token::Accent),
+            event.event_type.as_str().into(),
+            show::text(event.reason.as_ref()).into(),
+        ],
+        None => [
+            "".into(),
+            "".into(),
+            "(before the first event)".into(),
+            "".into(),
+        ],
+    }
 }
 
 #[cfg(test)]
@@ -206,11 +257,14 @@ mod tests {
 
     #[test]
     fn a_wrong_condition_is_shown_with_its_place() {
-        let error = predicate("state.a = 1").unwrap_err();
+        let CliError::Usage { message, hint } = predicate("state.a = 1").unwrap_err() else {
+            panic!("it is a mistake of the command line");
+        };
         assert!(
-            error.contains("\n  state.a = 1\n          ^\n  hint: `=` is written `==`"),
-            "{error}"
+            message.contains("\n  state.a = 1\n          ^"),
+            "{message}"
         );
-        assert_eq!(predicate("/a == 1"), Ok("/a == 1".to_owned()));
+        assert_eq!(hint, "`=` is written `==`");
+        assert_eq!(predicate("/a == 1").unwrap(), "/a == 1");
     }
 }

@@ -33,6 +33,8 @@ pub(crate) mod terminal;
 pub(crate) mod what_if;
 
 #[cfg(test)]
+mod investigate_tests;
+#[cfg(test)]
 mod pipeline_tests;
 
 pub use exit::{CliError, Exit};

@@ -144,9 +144,14 @@ pub(crate) async fn run_health(
     let mut add =
         |name: &str, value: String| table.row([Cell::new(name, Token::Muted), value.into()]);
     add("daemon", format!("{} {}", client.url(), health.status));
+    if let Some(why) = health.read_only_because {
+        add("read only", why);
+    }
+    add("store id", health.store_id);
     add("version", health.version);
     add("head", number(health.head));
     add("decisions", number(health.decisions));
+    add("head hash", health.head_hash);
     add("streams", number(health.streams));
     if health.redacted_copy {
         add(

@@ -1,10 +1,11 @@
 //! Requests of investigations: blame, field histories, bisect.
 
-use whodunit_core::api::investigate::{BisectIn, BisectOut, BlameOut, FieldOut};
+use reqwest::Method;
+use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
 use whodunit_core::ids::StreamName;
 
 use super::query::Params;
-use super::{At, Client, ClientError, FieldQuery, stream_path};
+use super::{At, ByteStream, Client, ClientError, FieldQuery, IDLE_TIMEOUT, stream_path};
 
 impl Client {
     /// `GET /v1/streams/{stream}/blame`: of fields at or below a path, or of all of them.
@@ -33,8 +34,47 @@ impl Client {
             .await
     }
 
-    /// `POST /v1/bisect`.
+    /// `POST /v1/bisect` over a category or the log: what is found comes line by line.
+    pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<BisectLines, ClientError> {
+        let request = self.request(Method::POST, "/v1/bisect", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        Ok(BisectLines {
+            url: response.url().to_string(),
+            bytes: ByteStream::new(self.url(), response, IDLE_TIMEOUT),
+            begun: Vec::new(),
+        })
+    }
+
+    /// `POST /v1/bisect` of one stream.
     pub async fn bisect(&self, asked: &BisectIn) -> Result<BisectOut, ClientError> {
         self.post("/v1/bisect", &Params::new(), asked).await
+    }
+}
+
+/// Lines of a bisect as they come.
+#[derive(Debug)]
+pub struct BisectLines {
+    url: String,
+    bytes: ByteStream,
+    begun: Vec<u8>,
+}
+
+impl BisectLines {
+    /// The next line; `None` once the reply is over.
+    pub async fn next(&mut self) -> Result<Option<BisectLine>, ClientError> {
+        loop {
+            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.begun.drain(..=end).collect();
+                let read = serde_json::from_slice(&line);
+                return read.map(Some).map_err(|error| ClientError::BadReply {
+                    url: self.url.clone(),
+                    reason: error.to_string(),
+                });
+            }
+            match self.bytes.next().await? {
+                Some(piece) => self.begun.extend_from_slice(&piece),
+                None => return Ok(None),
+            }
+        }
     }
 }

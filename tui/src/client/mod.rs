@@ -38,6 +38,7 @@ use whodunit_core::ids::StreamName;
 pub use body::ByteStream;
 pub use error::ClientError;
 pub use import::ImportQuery;
+pub use investigate::BisectLines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};

@@ -15,7 +15,7 @@ use whodunit_daemon::handlers::{MailKind, PipelineConfig, handlers};
 use whodunit_daemon::outbox::{Handlers, Retries, Settings};
 use whodunit_daemon::passwords::Cost;
 use whodunit_daemon::store::StoreError;
-use whodunit_daemon::store::redb::{RedbStore, StoreOptions};
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::{Config, Daemon};
 
 use super::mailbox::FullMailbox;
@@ -115,7 +115,7 @@ impl Embedded {
         } else {
             StoreOptions::Durable
         };
-        let store = RedbStore::open(data, options).map_err(|error| {
+        let store = LoggedStore::open(data, options).map_err(|error| {
             let place = format!("open the store in `{}`", data.display());
             failed(&place, &error.with_cause())
         })?;

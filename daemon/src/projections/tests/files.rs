@@ -6,6 +6,8 @@ use whodunit_core::api::pipeline::ProjectionStatus;
 
 use super::super::read_model::file::{ReadModel, storage};
 use super::*;
+use crate::store::disk::simulated::SimulatedDisk;
+use crate::store::engine::{NewStore, testing};
 use crate::store::redb::backend::PageBackend;
 
 const USERS: &str = "read-models/users.redb";
@@ -61,6 +63,43 @@ async fn no_secret_is_in_a_read_models_file() {
             "the file of `{name}` is not what is searched"
         );
         assert!(!holds(SECRET) && !holds("argon2"), "{name}");
+    }
+}
+
+/// The read models know more of the log than it has: it was put back to an older moment.
+#[tokio::test]
+async fn a_log_behind_its_read_models_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SimulatedDisk::default();
+    let mut random = Random(9);
+    let mut moments = Vec::new();
+    for appends in [20, 5] {
+        let new = NewStore::WhereNothingIsLeft;
+        let store: Arc<dyn Store> = Arc::new(testing::open(&disk, new, 10).unwrap());
+        let projections = start_in(&store, folder.path());
+        history(&store, &mut random, appends).await;
+        level(&projections, &store).await;
+        projections.close().await;
+        store.close().await.unwrap();
+        moments.push((disk.files(), *store.head().borrow()));
+    }
+    for ((files, head), is_behind) in moments.into_iter().zip([true, false]) {
+        let disk = SimulatedDisk::with_files(&files);
+        let store = testing::open(&disk, NewStore::WhereNothingIsLeft, 10).unwrap();
+        match refuse_behind_read_models(&store, folder.path()) {
+            Ok(()) => assert!(!is_behind, "at {head:?}"),
+            Err(StoreError::Behind {
+                found,
+                acknowledged,
+                noted_in,
+                ..
+            }) => {
+                assert!(is_behind && acknowledged > found, "{acknowledged}, {found}");
+                assert_eq!(found, head.position.0);
+                assert!(noted_in.contains("read-models"), "{noted_in}");
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 }
 

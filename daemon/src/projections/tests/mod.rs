@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::ReadableTable;
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::fold::fold;
@@ -28,7 +27,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::limits::PROJECTION_FOLLOW_MAX;
 use crate::passwords::{Argon2id, Cost};
-use crate::store::redb::{RedbStore, StoreOptions};
+use crate::store::engine::{LoggedStore, StoreOptions};
 use crate::store::{Append, Direction, View};
 
 /// How long a test waits for what must happen.
@@ -37,8 +36,7 @@ const SOON: Duration = Duration::from_secs(30);
 const SECRET: &str = "$argon2id$v=19$a-hash-that-nobody-may-see";
 
 fn store() -> Arc<dyn Store> {
-    let backend = InMemoryBackend::new();
-    Arc::new(RedbStore::open_backend(backend, StoreOptions::Relaxed).unwrap())
+    Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap())
 }
 
 fn models() -> Arc<Models> {

@@ -142,7 +142,8 @@ fn streams(asking: &mut Asking, view: &dyn View) {
     for order in [StreamOrder::Name, StreamOrder::Recent] {
         asking.ask(
             format!("streams {order:?}"),
-            view.streams(&StreamFilter::default(), order, None, ALL, BUDGET),
+            view.streams(&StreamFilter::default(), order, None, ALL, BUDGET)
+                .map(|page| (page.streams, page.next)),
         );
     }
 }
@@ -176,7 +177,9 @@ fn lists(asking: &mut Asking, view: &dyn View) {
         for direction in [Direction::Forward, Direction::Backward] {
             asking.ask(
                 format!("log {n} {direction:?}"),
-                view.log(filter, None, direction, ALL, BUDGET),
+                // How much was looked at depends on what is sealed.
+                view.log(filter, None, direction, ALL, BUDGET)
+                    .map(|page| (page.events, page.next)),
             );
         }
     }
@@ -200,7 +203,8 @@ fn lists(asking: &mut Asking, view: &dyn View) {
         };
         asking.ask(
             format!("jobs {status:?}"),
-            view.jobs(&filter, None, Direction::Forward, ALL, BUDGET),
+            view.jobs(&filter, None, Direction::Forward, ALL, BUDGET)
+                .map(|page| (page.jobs, page.next)),
         );
     }
 }

@@ -8,25 +8,16 @@ mod damages;
 mod power_cuts;
 mod work;
 
-use std::path::Path;
-use std::sync::Arc;
-
-use super::redb::{NewStore, RedbStore, StoreOptions};
+use super::engine::testing::{self, wait};
+use super::engine::{LoggedStore, NewStore};
 use super::{Store, StoreError};
-use crate::store::disk::Disk;
 use crate::store::disk::simulated::SimulatedDisk;
 
-/// The data directory, on any simulated disk.
-const DATA: &str = "/data";
+/// Events after which the log is sealed: often enough that every file is at work.
+const SEALED_AFTER: u64 = 30;
 
-fn open(disk: &SimulatedDisk) -> Result<RedbStore, StoreError> {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    RedbStore::open_on(
-        &disk,
-        Path::new(DATA),
-        StoreOptions::Durable,
-        NewStore::WhereNothingIsLeft,
-    )
+fn open(disk: &SimulatedDisk) -> Result<LoggedStore, StoreError> {
+    testing::open(disk, NewStore::WhereNothingIsLeft, SEALED_AFTER)
 }
 
 /// How many cases are to be run.
@@ -34,14 +25,6 @@ fn cases(variable: &str, ordinarily: u64) -> u64 {
     std::env::var(variable).map_or(ordinarily, |cases| cases.parse().unwrap())
 }
 
-/// Waits for a future of a store, whose writer is a thread of its own.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
-}
-
-fn close(store: &RedbStore) {
+fn close(store: &LoggedStore) {
     wait(store.close()).unwrap();
 }

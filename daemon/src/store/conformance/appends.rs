@@ -3,7 +3,7 @@
 use whodunit_core::json::Json;
 
 use super::*;
-use crate::store::StoreError;
+use crate::store::{NewJob, StoreError};
 
 pub(super) async fn every_expectation_admits_what_it_says(store: &Arc<dyn Store>) {
     use ExpectedRevision::{Any, NoStream, StreamExists};
@@ -235,7 +235,16 @@ pub(super) async fn a_malformed_append_harms_nobody_else(store: &Arc<dyn Store>)
     rejected_with_events.events = vec![fact("y")];
     let mut for_another = accepted("a-1", "c-2", 0, &["z"]);
     for_another.stream = name("a-2");
-    let malformed = [no_ids, facts("a-1", &[]), rejected_with_events, for_another];
+    let mut two_jobs = facts("a-1", &["w"]);
+    two_jobs.jobs = vec![
+        NewJob {
+            event: 0,
+            handler: "mail".to_owned(),
+        };
+        2
+    ];
+    let none = facts("a-1", &[]);
+    let malformed = [no_ids, none, rejected_with_events, for_another, two_jobs];
     // Submitted together, they may share a commit with good ones.
     let mut answers = Vec::new();
     for (n, bad) in malformed.into_iter().enumerate() {
@@ -250,7 +259,7 @@ pub(super) async fn a_malformed_append_harms_nobody_else(store: &Arc<dyn Store>)
         );
         assert_eq!(good.await.unwrap().revision, Revision(n as u64 + 1));
     }
-    assert_eq!(view(store).head(), head(4, 0));
+    assert_eq!(view(store).head(), head(5, 0));
 }
 
 pub(super) async fn what_was_given_is_what_is_read(store: &Arc<dyn Store>) {

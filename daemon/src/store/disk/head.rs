@@ -16,7 +16,7 @@ use crate::store::Head;
 use whodunit_core::ids::Position;
 
 /// Bytes of an entry with its checksum; it stands at the beginning of a sector, so that it is written as a whole or not.
-const ENTRY: usize = 64;
+const ENTRY: usize = 104;
 const SUMMED: usize = ENTRY - 16;
 /// Where the two entries are, which are written in turn.
 const SECTOR: u64 = 512;
@@ -30,7 +30,18 @@ pub(crate) struct Acknowledged {
     /// The store that acknowledged.
     pub(crate) store: StoreId,
     /// Up to where.
+    pub(crate) end: LogEnd,
+}
+
+/// Where a log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    /// Its head.
     pub(crate) head: Head,
+    /// The last frame of the write-ahead log.
+    pub(crate) frame: u64,
+    /// The chain's value behind it.
+    pub(crate) chain: [u8; 32],
 }
 
 /// The open file.
@@ -73,15 +84,15 @@ impl HeadFile {
             }),
         };
         // Both, so that no entry of another store is left.
-        opened.write(now.head)?;
-        opened.write(now.head)?;
+        opened.write(now.end)?;
+        opened.write(now.end)?;
         opened.file.sync_data()?;
         Ok(opened)
     }
 
     /// Notes that everything up to here is acknowledged. A failure is logged once and changes nothing: the store has it.
-    pub(crate) fn acknowledge(&self, head: Head) {
-        if let Err(error) = self.write(head) {
+    pub(crate) fn acknowledge(&self, end: LogEnd) {
+        if let Err(error) = self.write(end) {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if !std::mem::replace(&mut state.failed, true) {
                 tracing::error!(%error, "the acknowledged head could not be noted beside the store");
@@ -94,7 +105,7 @@ impl HeadFile {
         self.file.sync_data()
     }
 
-    fn write(&self, head: Head) -> io::Result<()> {
+    fn write(&self, end: LogEnd) -> io::Result<()> {
         let number = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.number += 1;
@@ -102,7 +113,7 @@ impl HeadFile {
         };
         let said = Acknowledged {
             store: self.store,
-            head,
+            end,
         };
         let bytes = encode(number, said);
         self.file.write_at(number % 2 * SECTOR, &bytes)?;
@@ -118,8 +129,10 @@ fn encode(number: u64, said: Acknowledged) -> Vec<u8> {
     bytes.extend(MAGIC);
     bytes.extend(said.store.0);
     bytes.extend(number.to_le_bytes());
-    bytes.extend(said.head.position.0.to_le_bytes());
-    bytes.extend(said.head.decision.to_le_bytes());
+    bytes.extend(said.end.head.position.0.to_le_bytes());
+    bytes.extend(said.end.head.decision.to_le_bytes());
+    bytes.extend(said.end.frame.to_le_bytes());
+    bytes.extend(said.end.chain);
     bytes.extend(xxh3_128(&bytes).to_le_bytes());
     bytes
 }
@@ -141,7 +154,12 @@ fn decode(bytes: &[u8; ENTRY]) -> Option<Entry> {
         position: Position(number(32)?),
         decision: number(40)?,
     };
-    Some((number(24)?, Acknowledged { store, head }))
+    let end = LogEnd {
+        head,
+        frame: number(48)?,
+        chain: summed.get(56..88)?.try_into().ok()?,
+    };
+    Some((number(24)?, Acknowledged { store, end }))
 }
 
 /// The later of the two entries. One that is neither whole nor empty is damaged, since a power cut leaves a sector whole.

@@ -5,6 +5,7 @@
 //! stand `pages`, whose pages carry checksums. Never knows what the files hold.
 
 pub(crate) mod head;
+mod memory;
 pub(crate) mod pages;
 mod real;
 pub(crate) mod reserve;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use memory::MemoryDisk;
 pub use real::RealDisk;
 
 use crate::limits::RESERVE_BYTES;
@@ -61,7 +63,7 @@ pub trait Disk: Debug + Send + Sync {
     /// Which file has this name now; `None` when none has.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
 
-    /// How many bytes a store keeps in reserve here: several times what one commit writes.
+    /// How many bytes a store keeps in reserve here: more than what one sealing and the log's next file take.
     fn reserve_bytes(&self) -> u64 {
         RESERVE_BYTES
     }

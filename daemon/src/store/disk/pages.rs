@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::reserve::{Reserve, is_full};
+use super::reserve::Reserve;
 use super::{Disk, DiskFile, Identity, Open, StoreId};
 
 /// Bytes of a page.
@@ -188,12 +188,9 @@ impl PageFile {
 
     /// Does something that needs room; again, with the reserve given up, where there is none.
     fn with_room(&self, act: impl Fn() -> io::Result<()>) -> io::Result<()> {
-        match act() {
-            Err(error) if is_full(&error) && self.reserve.get().is_some_and(|it| it.release()) => {
-                tracing::warn!(file = %self.path.display(), "the disk is full: the reserve is used");
-                act()
-            }
-            done => done,
+        match self.reserve.get() {
+            Some(reserve) => reserve.with_room(&self.path, act),
+            None => act(),
         }
     }
 

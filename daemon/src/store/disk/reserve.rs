@@ -36,6 +36,21 @@ impl Reserve {
         self.whole.swap(false, Ordering::SeqCst) && self.file.set_len(0).is_ok()
     }
 
+    /// Does something that needs room; again, with the reserve given up, where there is none.
+    pub(crate) fn with_room(
+        &self,
+        place: &Path,
+        act: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
+        match act() {
+            Err(error) if is_full(&error) && self.release() => {
+                tracing::warn!(place = %place.display(), "the disk is full: the reserve is used");
+                act()
+            }
+            done => done,
+        }
+    }
+
     /// Whether the room is kept; where it was given up, tries to have it again.
     pub(crate) fn is_whole(&self) -> bool {
         self.whole.load(Ordering::SeqCst) || self.restore()

@@ -40,6 +40,11 @@ impl Random {
     pub(crate) fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).unwrap()
     }
+
+    /// So many bytes of any kind.
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
 }
 
 /// What the disk does wrong while the power is on.
@@ -47,12 +52,14 @@ impl Random {
 pub(crate) struct Faults {
     /// Operations that change the disk until the power goes; `None`: it stays.
     pub(crate) power_for: Option<u64>,
-    /// Syncing files whose name ends so says that all is well, and does nothing.
+    /// Syncing files with this in their path says that all is well, and does nothing.
     pub(crate) lies_about: Option<&'static str>,
     /// Bytes that all files together may have; a write beyond it is made in part and fails for want of room.
     pub(crate) room: Option<u64>,
     /// Operations that change the disk until one fails, once, with an input/output error, after it was made in part.
     pub(crate) fails_after: Option<u64>,
+    /// From then on each of them fails, not one alone.
+    pub(crate) fails_for_good: bool,
 }
 
 type Sector = [u8; SECTOR];
@@ -166,7 +173,7 @@ impl NameChange {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Medium {
     inodes: BTreeMap<u64, Inode>,
     names: BTreeMap<PathBuf, u64>,
@@ -176,6 +183,8 @@ struct Medium {
     faults: Faults,
     reserve_bytes: u64,
     dead: bool,
+    /// How it was before each operation that changes it, where that is kept.
+    moments: Option<Vec<Medium>>,
 }
 
 fn power_is_off() -> io::Error {
@@ -194,6 +203,10 @@ impl Medium {
     /// Counts an operation that changes the disk. `Ok(false)`: it is to be made in part and fail.
     fn operate(&mut self) -> io::Result<bool> {
         self.alive()?;
+        if let Some(mut moments) = self.moments.take() {
+            moments.push(self.clone());
+            self.moments = Some(moments);
+        }
         if let Some(left) = &mut self.faults.power_for {
             if *left == 0 {
                 self.dead = true;
@@ -203,7 +216,9 @@ impl Medium {
         }
         match &mut self.faults.fails_after {
             Some(0) => {
-                self.faults.fails_after = None;
+                if !self.faults.fails_for_good {
+                    self.faults.fails_after = None;
+                }
                 Ok(false)
             }
             Some(left) => {
@@ -223,9 +238,9 @@ impl Medium {
     }
 
     fn lies_about(&self, inode: u64) -> bool {
-        let named = |suffix: &str| {
+        let named = |part: &str| {
             let mut names = self.names.iter().filter(|(_, of)| **of == inode);
-            names.any(|(path, _)| path.to_string_lossy().ends_with(suffix))
+            names.any(|(path, _)| path.to_string_lossy().contains(part))
         };
         self.faults.lies_about.is_some_and(named)
     }
@@ -279,6 +294,36 @@ impl SimulatedDisk {
     /// How many bytes all files have together.
     pub(crate) fn used(&self) -> u64 {
         self.medium().used()
+    }
+
+    /// Keeps every moment from now on.
+    pub(crate) fn keep_moments(&self) {
+        self.medium().moments = Some(Vec::new());
+    }
+
+    /// The disk as it was before each operation since that was asked last, and as it is.
+    pub(crate) fn moments(&self) -> Vec<Self> {
+        let mut medium = self.medium();
+        let mut moments = medium.moments.replace(Vec::new()).unwrap_or_default();
+        let mut now = medium.clone();
+        now.moments = None;
+        moments.push(now);
+        let still = |mut moment: Medium| {
+            moment.faults = Faults::default();
+            Self(Arc::new(Mutex::new(moment)))
+        };
+        moments.into_iter().map(still).collect()
+    }
+
+    /// Changes a file behind the back of those who use it, durably.
+    pub(crate) fn tamper(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut medium = self.medium();
+        let number = medium.names[path];
+        let inode = medium.inode(number);
+        change(&mut inode.live);
+        inode.durable.clone_from(&inode.live);
+        inode.pending.clear();
+        inode.lengths.clear();
     }
 
     /// Whether the power has gone.

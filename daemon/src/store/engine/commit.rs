@@ -10,11 +10,15 @@ use whodunit_core::time::Timestamp;
 
 use super::ground::Ground;
 use super::shared::{FrameEnd, Published, Shared};
+use crate::store::chain::Chain;
+use crate::store::disk::head::LogEnd;
 use crate::store::group::Commit;
 use crate::store::redb::sealed::{Mark, SealedRead};
+use crate::store::tail::Tail;
 use crate::store::write::{self, Batch, Weight};
 use crate::store::{
-    Append, AppendError, AppendResult, Head, Job, JobChange, RestoredDecision, StoreError, frame,
+    Append, AppendError, AppendResult, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    StoreError, frame,
 };
 
 /// Where an answer goes.
@@ -68,15 +72,16 @@ impl Request {
             (Self::Jobs { to, .. }, Reply::Jobs(result)) => drop(to.send(result)),
             (Self::Close(to), Reply::Close) => drop(to.send(Ok(()))),
             // `perform` gives each request a reply of its own kind.
-            (request, _) => request.fail("its reply is of another request"),
+            (request, _) => request.fail(&StoreError::Engine {
+                doing: "answering",
+                source: "its reply is of another request".into(),
+            }),
         }
     }
 
-    fn fail(self, cause: &str) {
-        let error = StoreError::Engine {
-            doing: "committing",
-            source: cause.to_owned().into(),
-        };
+    /// Sends the failure of the commit that the answer depended on.
+    fn fail(self, cause: &StoreError) {
+        let error = cause.again();
         match self {
             Self::Append(_, to) => drop(to.send(Err(error.into()))),
             Self::Restore(_, to) => drop(to.send(Err(error.into()))),
@@ -109,30 +114,41 @@ impl Commit for Committer {
                     request.answer(reply);
                 }
             }
-            Err(error) => {
-                let (cause, writes) = (error.with_cause(), group.len());
-                tracing::error!(
-                    cause,
-                    writes,
-                    "a commit failed; its writes are not acknowledged"
-                );
-                for request in group {
-                    request.fail(&cause);
-                }
-            }
+            Err(error) => self.failed(group, &error),
         }
+        shared.seal_here();
     }
 }
 
 impl Committer {
+    /// Answers a group that was not committed.
+    fn failed(&mut self, group: Vec<Request>, error: &StoreError) {
+        let (cause, writes) = (error.with_cause(), group.len());
+        // What is read only says so once, when it becomes so.
+        if !matches!(error, StoreError::ReadOnly(_) | StoreError::Closed) {
+            tracing::error!(
+                cause,
+                writes,
+                "a commit failed; its writes are not acknowledged"
+            );
+        }
+        if matches!(error, StoreError::Damaged { .. }) && group.len() > 1 {
+            // What is damaged is the trouble of the request that needs it, not of those that share a commit with it.
+            for request in group {
+                self.commit(vec![request]);
+            }
+            return;
+        }
+        for request in group {
+            request.fail(error);
+        }
+    }
+
     fn try_group(&mut self, group: &[Request], replies: &mut Vec<Reply>) -> Result<(), StoreError> {
-        self.shared
-            .wait_for_room()
-            .map_err(|cause| StoreError::Engine {
-                doing: "sealing the log",
-                source: cause.into(),
-            })?;
         let published = self.shared.published().ok_or(StoreError::Closed)?;
+        self.shared.begin()?;
+        self.shared.wait_for_room()?;
+        let published = self.shared.published().unwrap_or(published);
         let (_, lookup) = match self.lookup.take() {
             Some(open) if Arc::ptr_eq(&open.0, &published.sealed) => self.lookup.insert(open),
             _ => {
@@ -173,14 +189,18 @@ impl Committer {
         };
         self.unwritten.clear();
         let head = tail.head();
-        self.publish(
-            &published,
-            tail,
-            &batches,
-            (chain, Some(Mark { place, chain })),
-        );
+        let frame = (Mark { place, chain }, self.buffer.len());
+        self.publish(&published, tail, &batches, (chain, Some(frame)));
+        if !self.shared.is_in_place() {
+            // It is written, but to files that are not found any more.
+            return Err(StoreError::ReadOnly(ReadOnly::FileGone));
+        }
+        self.shared.file.acknowledge(LogEnd {
+            head,
+            frame: place.frame,
+            chain: chain.head_hash().0,
+        });
         if heaviest == Weight::Logged {
-            self.shared.file.acknowledge(head);
             self.announce.send_replace(head);
         }
         Ok(())
@@ -190,9 +210,9 @@ impl Committer {
     fn publish(
         &self,
         planned: &Published,
-        tail: crate::store::tail::Tail,
+        tail: Tail,
         batches: &[Arc<Batch>],
-        (chain, mark): (crate::store::chain::Chain, Option<Mark>),
+        (chain, frame): (Chain, Option<(Mark, usize)>),
     ) {
         self.shared.seal_if_due(&tail);
         self.shared.publish(|now| {
@@ -205,9 +225,13 @@ impl Committer {
             } else {
                 now.with(batches, chain)
             };
-            if let Some(mark) = mark {
+            if let Some((mark, bytes)) = frame {
                 let batches = next.batches();
-                next.frames.push_back(FrameEnd { mark, batches });
+                next.frames.push_back(FrameEnd {
+                    mark,
+                    batches,
+                    bytes,
+                });
             }
             next
         });

@@ -15,33 +15,49 @@ mod times;
 mod view;
 
 #[cfg(test)]
+mod job_model_tests;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod opening_tests;
+#[cfg(test)]
+mod place_tests;
+#[cfg(test)]
+mod query_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 
 use self::commit::{Committer, Request};
 use self::shared::{FrameEnd, Published, START, Shared};
 use self::view::MergedView;
-use super::disk::{RealDisk, StoreId};
+use super::disk::head::LogEnd;
+use super::disk::{Disk, MemoryDisk, RealDisk, StoreId};
 use super::group::{Bounds, Group, Refused};
-use super::redb::StoreOptions;
 use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
-use super::wal::{Directory, FILE_BYTES, Recovered, Wal, WalOptions};
+use super::wal::{FILE_BYTES, Folder, Recovered, Wal, WalOptions, set_aside};
 use super::write::bytes_of_changes;
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    Snapshot, Store, StoreError, StoreStats, View, frame,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
+    Store, StoreError, StoreStats, View, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
 pub(crate) use self::shared::Sealing;
 pub(crate) use self::view::SealedView;
+pub use super::redb::NewStore;
 
 /// Name of the folder of the write-ahead log in the data directory.
 pub(crate) const LOG_NAME: &str = "log";
@@ -54,11 +70,50 @@ const BOUNDS: Bounds = Bounds {
     group_bytes: GROUP_BYTES_MAX,
 };
 
-const SEALING: Sealing = Sealing {
-    events: 16_384,
-    bytes: 32 << 20,
-    behind: 8,
-};
+/// How careful the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreOptions {
+    /// An acknowledged append survives `kill -9` and power loss.
+    #[default]
+    Durable,
+    /// An acknowledged append is readable, but may be lost in a crash. Only for stores that are thrown away.
+    Relaxed,
+}
+
+/// How the log is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    pub(crate) sealing: Sealing,
+    /// Bytes of a file of the write-ahead log.
+    pub(crate) file_bytes: u64,
+    /// Whether threads seal the log and make its files; else writers do, between their writes, and always at the same points.
+    pub(crate) threads: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            sealing: Sealing {
+                events: 16_384,
+                bytes: 16 << 20,
+                behind: 8,
+            },
+            file_bytes: FILE_BYTES,
+            threads: true,
+        }
+    }
+}
+
+impl Tuning {
+    /// For a store in memory: no threads, and files that take little of it.
+    fn small() -> Self {
+        Self {
+            file_bytes: 256 << 10,
+            threads: false,
+            ..Self::default()
+        }
+    }
+}
 
 /// A store in a data directory.
 pub struct LoggedStore {
@@ -66,20 +121,36 @@ pub struct LoggedStore {
     shared: Arc<Shared>,
     group: Group<Committer>,
     head: watch::Receiver<Head>,
-    sealer: Arc<SealerThread>,
+    closing: Arc<Closing>,
 }
 
-/// The sealer, until it has ended.
-#[derive(Debug)]
-struct SealerThread(Mutex<Option<JoinHandle<()>>>);
+/// What it takes to close the store, once its last request is carried out.
+struct Closing {
+    shared: Arc<Shared>,
+    sealer: Mutex<Option<JoinHandle<()>>>,
+}
 
-impl SealerThread {
-    /// Waits for its end; it must have been told to.
-    fn join(&self) {
-        let mut thread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl Closing {
+    /// Ends what works beside the writers, writes what need not be there, and gives the files up. Idempotent.
+    fn close(&self) -> Result<(), StoreError> {
+        let mut thread = self.sealer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.stop_sealing();
         if let Some(thread) = thread.take() {
             drop(thread.join());
         }
+        if self.shared.published().is_none() {
+            return Ok(());
+        }
+        if self.shared.snapshots.count() > 0
+            && let Err(error) = sealer::seal_all(&self.shared)
+        {
+            let cause = error.with_cause();
+            tracing::warn!(cause, "snapshots were not saved; they are made again");
+        }
+        self.shared.unpublish();
+        // Before the lock on the file is given up: the next process works in the same folder.
+        self.shared.wal().stop();
+        self.shared.file.close()
     }
 }
 
@@ -98,6 +169,14 @@ fn failed(doing: &'static str) -> impl FnOnce(std::io::Error) -> StoreError {
     }
 }
 
+/// Does something that blocks, on a thread that may; `None` when the runtime has ended.
+async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(act).await.ok(),
+        Err(_no_runtime) => Some(act()),
+    }
+}
+
 fn salt() -> u64 {
     getrandom::u64().unwrap_or_default()
 }
@@ -107,56 +186,101 @@ impl LoggedStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has it open, [`StoreError::UnknownFormat`] when a file is of another format or
-    /// not ours at all, [`StoreError::Damaged`] when what is on disk is not what was written.
+    /// not ours at all, [`StoreError::Damaged`] when what is on disk is not what was written, [`StoreError::Missing`],
+    /// [`StoreError::Behind`] and [`StoreError::Foreign`] when the files of the directory contradict each other.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        Self::open_with(directory, options, SEALING, FILE_BYTES)
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Self::open_on(&disk, directory, options, NewStore::WhereNothingIsLeft)
+    }
+
+    /// Opens the store in a data directory of any disk.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        directory: &Path,
+        options: StoreOptions,
+        new: NewStore,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(disk, directory, (options, new), Tuning::default())
+    }
+
+    /// Opens a new store in memory, gone when it is dropped.
+    ///
+    /// # Errors
+    /// When there is no randomness to make a store of.
+    pub fn in_memory(options: StoreOptions) -> Result<Self, StoreError> {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
+        let new = NewStore::WhereNothingIsLeft;
+        Self::open_with(&disk, Path::new("/"), (options, new), Tuning::small())
     }
 
     pub(crate) fn open_with(
+        disk: &Arc<dyn Disk>,
         directory: &Path,
-        options: StoreOptions,
-        sealing: Sealing,
-        file_bytes: u64,
+        (options, new): (StoreOptions, NewStore),
+        tuning: Tuning,
     ) -> Result<Self, StoreError> {
         let durable = options == StoreOptions::Durable;
         let folder = directory.join(LOG_NAME);
         let replay = |file: &SealedFile, store: StoreId, mark: Option<Mark>| {
-            super::redb::opening::make_directory(&folder)
+            disk.make_directory(&folder)
                 .map_err(failed("making the log's folder"))?;
+            let folder = Folder::new(Arc::clone(disk), &folder).with_reserve(file.reserve());
+            if mark.is_none() && new == NewStore::Insist {
+                for file in set_aside(&folder, &store.to_string())? {
+                    tracing::warn!(file, "a file of an older log was set aside");
+                }
+            }
             let options = WalOptions {
                 store: store.0,
-                file_bytes,
-                ahead: true,
+                file_bytes: tuning.file_bytes,
+                ahead: tuning.threads,
                 salt,
                 durable,
             };
             let place = mark.map(|mark| mark.place);
-            let (wal, recovered) = Wal::open(Directory::new(&folder), options, place)?;
+            let (wal, recovered) = Wal::open(folder, options, place)?;
             for note in &recovered.notes {
                 tracing::warn!(note, "what a crash left of the log was put right");
             }
             if mark.is_none() {
+                if file.read()?.head() != Head::default() {
+                    return Err(StoreError::Damaged {
+                        place: "the store's file".to_owned(),
+                        detail: "it does not say up to where the log is in it".to_owned(),
+                    });
+                }
                 // From now on a log belongs to the file.
                 file.seal([], &[], Some(START))?;
             }
-            let published = replay(file, mark.unwrap_or(START), &recovered)?;
-            let head = published.tail.head();
-            Ok(((store, wal, published), head))
+            let mark = mark.unwrap_or(START);
+            let published = replay(file, mark, &recovered)?;
+            let mut marks = vec![mark];
+            marks.extend(published.frames.iter().map(|frame| frame.mark));
+            let end = LogEnd {
+                head: published.tail.head(),
+                frame: marks.last().map_or(0, |last| last.place.frame),
+                chain: published.chain.head_hash().0,
+            };
+            Ok(((store, wal, published), end, marks))
         };
-        let (file, (id, wal, published)) = SealedFile::open(&RealDisk, directory, durable, replay)?;
-        Self::start(id, file, wal, sealing, published)
+        let (file, (id, wal, published)) = SealedFile::open(disk, directory, new, durable, replay)?;
+        Self::start(id, file, wal, tuning, published)
     }
 
     fn start(
         id: StoreId,
         file: SealedFile,
-        wal: Wal<Directory>,
-        sealing: Sealing,
+        wal: Wal,
+        tuning: Tuning,
         published: Published,
     ) -> Result<Self, StoreError> {
         let (announce, head) = watch::channel(published.tail.head());
-        let is_due = sealing.is_due(&published.tail);
-        let shared = Arc::new(Shared::new(file, wal, sealing, published));
+        let is_due = tuning.sealing.is_due(&published.tail);
+        let how = (tuning.sealing, tuning.threads);
+        let shared = Arc::new(Shared::new(file, wal, how, published));
         let committer = Committer {
             shared: Arc::clone(&shared),
             announce,
@@ -165,33 +289,36 @@ impl LoggedStore {
             buffer: Vec::new(),
         };
         let works = Arc::clone(&shared);
-        let sealer = std::thread::Builder::new()
-            .name("store-sealer".to_owned())
-            .spawn(move || sealer::run(&works))
-            .map_err(failed("starting the sealer"))?;
+        let sealer = tuning.threads.then(|| {
+            std::thread::Builder::new()
+                .name("store-sealer".to_owned())
+                .spawn(move || sealer::run(&works))
+                .map_err(failed("starting the sealer"))
+        });
+        let sealer = sealer.transpose()?;
         if is_due {
             shared.seal();
         }
         Ok(Self {
             id,
-            shared,
             group: Group::new(committer, BOUNDS),
             head,
-            sealer: Arc::new(SealerThread(Mutex::new(Some(sealer)))),
+            closing: Arc::new(Closing {
+                shared: Arc::clone(&shared),
+                sealer: Mutex::new(sealer),
+            }),
+            shared,
         })
     }
 
     fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let published = self.shared.published().ok_or(StoreError::Closed)?;
-        let is_new = published.tail.streams().get(&snapshot.stream).is_some();
-        if (is_new
-            || published
-                .sealed
-                .lookup()
-                .stream(&snapshot.stream)?
-                .is_some())
-            && self.shared.snapshots.keep(snapshot)
-        {
+        let in_tail = published.tail.streams().get(&snapshot.stream).is_some();
+        let sealed = || {
+            let found = published.sealed.lookup().stream(&snapshot.stream)?;
+            Ok(found.is_some())
+        };
+        if (in_tail || self.shared.file.guarded(sealed)?) && self.shared.snapshots.keep(snapshot) {
             self.shared.seal();
         }
         Ok(())
@@ -248,7 +375,11 @@ fn replay(file: &SealedFile, mark: Mark, recovered: &Recovered) -> Result<Publis
             chain: published.chain,
         };
         let batches = published.batches();
-        published.frames.push_back(FrameEnd { mark, batches });
+        published.frames.push_back(FrameEnd {
+            mark,
+            batches,
+            bytes: found.payload.len(),
+        });
     }
     Ok(published)
 }
@@ -299,13 +430,14 @@ impl Store for LoggedStore {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         let (streams, snapshots) = published.sealed.counts()?;
-        let wal = self.shared.wal();
+        let log_bytes = self.shared.wal().bytes();
         Ok(StoreStats {
             head: published.tail.head(),
+            head_hash: published.chain.head_hash(),
             streams: streams + published.tail.streams().new_streams(),
             snapshots: snapshots + self.shared.snapshots.count(),
-            file_bytes: self.shared.file.bytes() + wal.bytes(),
-            read_only: wal.refuses().map(|_| ReadOnly::DiskFailed),
+            file_bytes: self.shared.file.bytes() + log_bytes,
+            read_only: self.shared.read_only(),
         })
     }
 
@@ -316,34 +448,32 @@ impl Store for LoggedStore {
     fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let labelled = tokio::task::spawn_blocking(move || shared.file.label_redacted_copy());
-            labelled.await.unwrap_or(Err(StoreError::Closed))
+            let label = move || match shared.read_only() {
+                Some(why) => Err(StoreError::ReadOnly(why)),
+                None => shared.file.guarded(|| shared.file.label_redacted_copy()),
+            };
+            blocking(label).await.unwrap_or(Err(StoreError::Closed))
         })
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {
         let last = self.group.close_with(Request::Close);
-        let shared = Arc::clone(&self.shared);
-        let sealer = Arc::clone(&self.sealer);
+        let closing = Arc::clone(&self.closing);
         Box::pin(async move {
             last.await.unwrap_or(Ok(()))?;
-            let close = move || {
-                shared.stop_sealing();
-                sealer.join();
-                shared.unpublish();
-                shared.file.close()
-            };
-            let closed = tokio::task::spawn_blocking(close).await;
-            closed.unwrap_or(Ok(()))
+            blocking(move || closing.close()).await.unwrap_or(Ok(()))
         })
     }
 }
 
 impl Drop for LoggedStore {
-    /// Waits for the sealer, so that the files are free once the store is gone.
+    /// Finishes what was asked for, so that the files are free once the store is gone.
     fn drop(&mut self) {
-        self.group.close();
-        self.shared.stop_sealing();
-        self.sealer.join();
+        let _last = self.group.close_with(Request::Close);
+        self.group.finish();
+        if let Err(error) = self.closing.close() {
+            let cause = error.with_cause();
+            tracing::error!(cause, "the store could not be closed cleanly");
+        }
     }
 }

@@ -7,12 +7,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use imbl::Vector;
 
+use super::sealer;
 use super::snapshots::Unsaved;
 use crate::store::chain::Chain;
 use crate::store::redb::sealed::{Mark, SealedFile, SealedRead};
 use crate::store::tail::Tail;
-use crate::store::wal::{Directory, Place, Wal};
+use crate::store::wal::{Place, Wal};
 use crate::store::write::Batch;
+use crate::store::{ReadOnly, StoreError};
 
 /// The log at one moment.
 #[derive(Clone)]
@@ -34,6 +36,8 @@ pub(super) struct Published {
 pub(super) struct FrameEnd {
     pub(super) mark: Mark,
     pub(super) batches: usize,
+    /// How many bytes it carries.
+    pub(super) bytes: usize,
 }
 
 impl Published {
@@ -58,7 +62,7 @@ impl Published {
 pub(crate) struct Sealing {
     /// Events in the tail from which on it is sealed.
     pub(crate) events: u64,
-    /// Bytes of it.
+    /// Bytes of it. No more than about as many are sealed at once.
     pub(crate) bytes: usize,
     /// How many times as much it holds before writers wait for the sealer.
     pub(crate) behind: u32,
@@ -77,20 +81,23 @@ impl Sealing {
     }
 }
 
+/// What the sealer is told.
 #[derive(Debug, Default)]
 struct Sealer {
     wanted: bool,
     stop: bool,
     /// Why the last sealing failed.
-    failed: Option<String>,
+    failed: Option<StoreError>,
 }
 
 /// What is shared.
 pub(super) struct Shared {
     pub(super) file: SealedFile,
-    pub(super) wal: Mutex<Wal<Directory>>,
+    wal: Mutex<Wal>,
     pub(super) snapshots: Arc<Unsaved>,
     pub(super) sealing: Sealing,
+    /// Whether a thread seals; else writers do, between their writes.
+    has_sealer: bool,
     published: Mutex<Option<Arc<Published>>>,
     sealer: Mutex<Sealer>,
     changed: Condvar,
@@ -103,8 +110,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(super) fn new(
         file: SealedFile,
-        wal: Wal<Directory>,
-        sealing: Sealing,
+        wal: Wal,
+        (sealing, has_sealer): (Sealing, bool),
         published: Published,
     ) -> Self {
         Self {
@@ -112,6 +119,7 @@ impl Shared {
             wal: Mutex::new(wal),
             snapshots: Arc::default(),
             sealing,
+            has_sealer,
             published: Mutex::new(Some(Arc::new(published))),
             sealer: Mutex::default(),
             changed: Condvar::new(),
@@ -136,14 +144,46 @@ impl Shared {
         *lock(&self.published) = None;
     }
 
-    pub(super) fn wal(&self) -> MutexGuard<'_, Wal<Directory>> {
+    pub(super) fn wal(&self) -> MutexGuard<'_, Wal> {
         lock(&self.wal)
+    }
+
+    /// Why nothing may be written now.
+    pub(super) fn read_only(&self) -> Option<ReadOnly> {
+        let log = {
+            let mut wal = self.wal();
+            if wal.is_in_place() {
+                wal.refusal()
+            } else {
+                Some(ReadOnly::FileGone)
+            }
+        };
+        self.file.read_only(log)
+    }
+
+    /// Why nothing may be begun now. A log that failed is no reason: it may go on.
+    pub(super) fn begin(&self) -> Result<(), StoreError> {
+        let gone = (!self.wal().is_in_place()).then_some(ReadOnly::FileGone);
+        let refusal = self.file.read_only(gone);
+        refusal.map_or(Ok(()), |why| Err(StoreError::ReadOnly(why)))
+    }
+
+    /// Whether all files are where they will be looked for.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.file.is_in_place() && self.wal().is_in_place()
     }
 
     /// Wakes the sealer if it is time to.
     pub(super) fn seal_if_due(&self, tail: &Tail) {
         if self.sealing.is_due(tail) {
             self.seal();
+        }
+    }
+
+    /// Without a thread for it: seals what is to be sealed by now.
+    pub(super) fn seal_here(&self) {
+        if !self.has_sealer && std::mem::take(&mut lock(&self.sealer).wanted) {
+            sealer::seal_now(self);
         }
     }
 
@@ -173,18 +213,18 @@ impl Shared {
     }
 
     /// Tells writers how a sealing ended.
-    pub(super) fn sealed(&self, failed: Option<String>) {
+    pub(super) fn sealed(&self, failed: Option<StoreError>) {
         lock(&self.sealer).failed = failed;
         self.changed.notify_all();
     }
 
     /// Waits until the tail is short enough to grow; the reason when it does not get shorter.
-    pub(super) fn wait_for_room(&self) -> Result<(), String> {
+    pub(super) fn wait_for_room(&self) -> Result<(), StoreError> {
         loop {
             let Some(published) = self.published() else {
                 return Ok(());
             };
-            if !self.sealing.is_too_far_behind(&published.tail) {
+            if !self.has_sealer || !self.sealing.is_too_far_behind(&published.tail) {
                 return Ok(());
             }
             let mut sealer = lock(&self.sealer);
@@ -192,7 +232,7 @@ impl Shared {
                 // Tried again with the next write.
                 sealer.wanted = true;
                 self.changed.notify_all();
-                return Err(failed);
+                return Err(sealer::refusal(failed));
             }
             if sealer.stop {
                 return Ok(());

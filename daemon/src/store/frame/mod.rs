@@ -3,13 +3,6 @@
 //! Owns its bytes. The chain value is checked against the batches when a frame is read, so a frame that decodes says what
 //! was committed, on top of what it was committed on.
 
-// Not wired into the store yet.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the store does not stand on it yet"
-)]
-
 mod batch;
 #[cfg(test)]
 pub(super) mod samples;

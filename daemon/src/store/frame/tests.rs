@@ -5,7 +5,7 @@ use whodunit_core::json::Json;
 
 use super::samples::{History, Random};
 use super::*;
-use crate::store::chain::{decision_leaf, event_leaf};
+use crate::store::chain::{HeadHash, decision_leaf, event_leaf};
 
 fn written(batches: &[&Batch], before: Chain) -> (Vec<u8>, Chain) {
     let after = batches
@@ -56,10 +56,10 @@ fn a_frame_on_another_ground_is_refused() {
         .iter()
         .find(|batch| !batch.events.is_empty());
     let (bytes, _) = written(&[with_event.unwrap()], Chain::START);
-    let mut other = Chain([1; 32]);
+    let mut other = Chain([1; 64]);
     let refused = decode(4, &bytes, &mut other).unwrap_err();
     assert!(refused.to_string().contains("frame 4"), "{refused}");
-    assert_eq!(other, Chain([1; 32]));
+    assert_eq!(other, Chain([1; 64]));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn no_bytes_make_reading_panic_and_no_change_passes_for_a_record() {
 #[test]
 fn the_chain_is_what_it_is_said_to_be() {
     let history = History::new(&mut Random::new(3), 150);
-    let mut chain = [0; 32];
+    let mut chains = [[0; 32]; 2];
     for batch in &history.batches {
         let mut leaves = Vec::new();
         for event in batch.events.iter().map(|placed| &placed.event) {
@@ -131,18 +131,22 @@ fn the_chain_is_what_it_is_said_to_be() {
             assert_eq!(leaf, event_leaf(event));
             leaves.push(leaf);
         }
-        leaves.extend(batch.decision.iter().map(decision_leaf));
-        for leaf in leaves {
-            let joined = [chain, leaf].concat();
-            chain = Sha256::digest(&joined).into();
+        let decided: Vec<_> = batch.decision.iter().map(decision_leaf).collect();
+        for (chain, leaves) in chains.iter_mut().zip([leaves, decided]) {
+            for leaf in leaves {
+                let joined = [*chain, leaf].concat();
+                *chain = Sha256::digest(&joined).into();
+            }
         }
     }
     let computed = history
         .batches
         .iter()
         .fold(Chain::START, |chain, batch| chain.after(batch));
-    assert_eq!(computed, Chain(chain));
-    assert_eq!(computed.to_string().len(), 64);
+    assert_eq!(computed.0, *chains.concat());
+    let hash: [u8; 32] = Sha256::digest(chains.concat()).into();
+    assert_eq!(computed.head_hash(), HeadHash(hash));
+    assert_eq!(computed.head_hash().to_string().len(), 64);
 }
 
 fn optional(text: Option<&str>, bytes: &mut Vec<u8>) {

@@ -5,13 +5,6 @@
 //! threads. Once its own request is answered it goes; what waits by then is led by a thread of the runtime's until nothing
 //! does. Knows nothing of what a request says.
 
-// Not wired into the store yet.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the store does not stand on it yet"
-)]
-
 #[cfg(test)]
 mod tests;
 
@@ -125,9 +118,23 @@ impl<C: Commit> Group<C> {
         })
     }
 
-    /// Takes no more requests; those that wait are still carried out.
-    pub(crate) fn close(&self) {
+    /// Takes no more requests, and returns once those that wait are carried out: here, unless another leads.
+    pub(crate) fn finish(&self) {
         self.0.lock().closed = true;
+        loop {
+            if self.0.take_lead() {
+                self.0.lead(|| false);
+            }
+            // A leader holds it as long as it leads.
+            drop(self.0.committer.lock());
+            let queue = self.0.lock();
+            if !queue.led && queue.waiting.is_empty() {
+                return;
+            }
+            drop(queue);
+            // A thread that was handed the lead may not have begun.
+            std::thread::yield_now();
+        }
     }
 
     /// Takes no more requests but this one, which is carried out after all others. May be done again.
@@ -219,15 +226,22 @@ impl<C: Commit> Drop for Fallen<'_, C> {
     }
 }
 
+/// The lead, handed to another thread. It leads when it is dropped: a runtime that ends drops what it was given and never
+/// runs it.
+struct Lead<C: Commit>(Arc<Shared<C>>);
+
+impl<C: Commit> Drop for Lead<C> {
+    fn drop(&mut self) {
+        self.0.lead(|| false);
+    }
+}
+
 /// Leads on a thread of its own until nothing waits.
 fn lead_elsewhere<C: Commit>(shared: &Arc<Shared<C>>) {
-    let shared = Arc::clone(shared);
-    let lead = move || {
-        shared.lead(|| false);
-    };
+    let lead = Lead(Arc::clone(shared));
     match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(lead)),
-        Err(_no_runtime) => lead(),
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(lead))),
+        Err(_no_runtime) => drop(lead),
     }
 }
 

@@ -164,7 +164,8 @@ async fn the_queue_is_bounded_by_requests_and_bytes() {
 async fn after_closing_what_waits_is_carried_out_and_nothing_more_is_taken() {
     let (group, seen, _) = group();
     let waiting = submit(&group, 1, 1).unwrap();
-    group.close();
+    group.finish();
+    assert_eq!(all_at_once(&seen), [1]);
     assert!(matches!(submit(&group, 2, 1), Err(Refused::Closed)));
     let last = |number| {
         group.close_with(|to| Count {

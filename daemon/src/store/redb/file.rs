@@ -9,19 +9,20 @@ use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
 use super::place::Place;
 use super::{engine, tables};
-use crate::store::disk::head::HeadFile;
+use crate::store::disk::head::{HeadFile, LogEnd};
 use crate::store::disk::pages::PageFile;
-use crate::store::{Head, ReadOnly, StoreError};
+use crate::store::disk::reserve::Reserve;
+use crate::store::{ReadOnly, StoreError};
 
 /// The database until it is closed. Locked only for as long as it takes to begin a transaction.
 pub(super) struct File {
     database: RwLock<Option<Database>>,
-    /// What it is kept in, unless that is memory.
-    pages: Option<Arc<PageFile>>,
+    /// What it is kept in.
+    pages: Arc<PageFile>,
     /// Where the acknowledged head is noted.
     acknowledged: OnceLock<HeadFile>,
-    /// Where it is, unless that is memory.
-    place: Option<Place>,
+    /// Where it is.
+    place: Place,
     /// Whether a write failed in such a way that the engine takes no more.
     refuses: AtomicBool,
     redacted_copy: AtomicBool,
@@ -30,15 +31,14 @@ pub(super) struct File {
 impl File {
     pub(super) fn new(
         database: Database,
-        pages: Option<Arc<PageFile>>,
-        acknowledged: Option<HeadFile>,
-        place: Option<Place>,
+        pages: Arc<PageFile>,
+        place: Place,
     ) -> Result<Self, StoreError> {
         let redacted = is_redacted_copy(&database)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
             pages,
-            acknowledged: acknowledged.map_or_else(OnceLock::new, OnceLock::from),
+            acknowledged: OnceLock::new(),
             place,
             refuses: AtomicBool::new(false),
             redacted_copy: AtomicBool::new(redacted),
@@ -70,15 +70,15 @@ impl File {
     }
 
     /// Notes beside the store that everything up to here is acknowledged.
-    pub(super) fn acknowledge(&self, head: Head) {
+    pub(super) fn acknowledge(&self, end: LogEnd) {
         if let Some(acknowledged) = self.acknowledged.get() {
-            acknowledged.acknowledge(head);
+            acknowledged.acknowledge(end);
         }
     }
 
-    /// The file of pages, unless the store is in memory.
-    pub(super) fn pages(&self) -> Option<&PageFile> {
-        self.pages.as_deref()
+    /// The file of pages.
+    pub(super) fn pages(&self) -> &PageFile {
+        &self.pages
     }
 
     /// Does something that may come upon a damaged page: see [`guarded`].
@@ -102,17 +102,22 @@ impl File {
         }
     }
 
-    /// Why it takes no writes now.
-    pub(super) fn read_only(&self) -> Option<ReadOnly> {
+    /// Why nothing may be written now; `log` is the write-ahead log's own reason.
+    pub(super) fn read_only(&self, log: Option<ReadOnly>) -> Option<ReadOnly> {
         if self.refuses.load(Ordering::SeqCst) {
             return Some(ReadOnly::DiskFailed);
         }
-        self.place.as_ref().and_then(Place::refusal)
+        self.place.refusal(log)
     }
 
-    /// Whether what was committed just now is where it will be looked for.
+    /// Whether it is where it will be looked for.
     pub(super) fn is_in_place(&self) -> bool {
-        !self.place.as_ref().is_some_and(Place::is_gone)
+        !self.place.is_gone()
+    }
+
+    /// The room that is kept for the last writes.
+    pub(super) fn reserve(&self) -> &Arc<Reserve> {
+        self.place.reserve()
     }
 
     /// Makes everything durable and gives the file up, so that it can be opened again at once. Idempotent.
@@ -138,11 +143,11 @@ impl File {
 
 /// Does something that may come upon a damaged page. Where it does, the error names the page, whatever the engine made of it.
 pub(super) fn guarded<T>(
-    pages: Option<&PageFile>,
+    pages: &PageFile,
     act: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let damage = || {
-        let (place, detail) = pages?.damage()?;
+        let (place, detail) = pages.damage()?;
         Some(StoreError::Damaged { place, detail })
     };
     match catch_unwind(AssertUnwindSafe(act)) {

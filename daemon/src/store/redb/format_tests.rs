@@ -1,17 +1,14 @@
 //! The bytes on disk, held against `docs/STORE_FORMAT.md`: a change of either without the other fails here.
 
 use std::collections::BTreeSet;
-use whodunit_core::command::Decision;
 
-use redb::{Key, ReadableTable, TableHandle, Value};
+use redb::{Database, Key, ReadableDatabase, TableHandle, Value};
 use serde_json::json;
-use whodunit_core::command::Outcome;
-use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
-use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::Json;
+use whodunit_core::event::{ExpectedRevision, NewEvent};
+use whodunit_core::ids::StreamName;
 
 use super::*;
-use crate::store::NewJob;
+use crate::store::{Append, NewJob, Store};
 
 const PAGE: &str = include_str!("../../../../docs/STORE_FORMAT.md");
 
@@ -66,7 +63,7 @@ fn fact() -> Append {
 /// A closed store with one event, opened as plain redb on its pages.
 async fn one_event() -> (tempfile::TempDir, Database) {
     let directory = tempfile::tempdir().unwrap();
-    let store = RedbStore::open(directory.path(), StoreOptions::Durable).unwrap();
+    let store = super::tests::sealing(directory.path());
     store.append(fact()).await.unwrap();
     store.close().await.unwrap();
     let storage = opening::storage(&directory.path().join(FILE_NAME));
@@ -103,11 +100,11 @@ async fn the_page_lists_every_table_with_its_types() {
     assert_eq!(on_page, in_file);
     for row in [
         types(tables::META),
-        types(tables::EVENTS),
-        types(tables::STREAM_EVENTS),
+        types(tables::SEGMENTS),
+        types(tables::SEGMENT_CHUNKS),
+        types(tables::RUNS),
+        types(tables::REJECTIONS),
         types(tables::LATE_EVENTS),
-        types(tables::BY_ACTOR),
-        types(tables::BY_TIME),
         types(tables::STREAM_DECISIONS),
         types(tables::KEYS),
         types(tables::SNAPSHOTS),
@@ -135,115 +132,8 @@ async fn the_bytes_are_those_of_the_page() {
         "This page describes **format {}**",
         tables::FORMAT
     )));
-    let events = txn.open_table(tables::EVENTS).unwrap();
-    assert_eq!(events.get(1).unwrap().unwrap().value(), example("event"));
     let streams = txn.open_table(tables::STREAMS).unwrap();
     assert_eq!(streams.get(1).unwrap().unwrap().value(), example("stream"));
     let jobs = txn.open_table(tables::JOBS).unwrap();
     assert_eq!(jobs.get(1).unwrap().unwrap().value(), example("job"));
-    let actors = txn.open_table(tables::BY_ACTOR).unwrap();
-    let (key, _) = actors.first().unwrap().unwrap();
-    assert_eq!(
-        <(&str, u64) as Value>::as_bytes(&key.value()),
-        example("by_actor")
-    );
-}
-
-fn decision() -> Decision {
-    Decision {
-        sequence: 7,
-        command_id: "c".to_owned(),
-        stream: StreamName::new("user-1").unwrap(),
-        command_type: "Suspend".to_owned(),
-        payload: Json::empty_object(),
-        actor: Some("anna".to_owned()),
-        reason: None,
-        correlation_id: None,
-        causation_id: None,
-        base_revision: Revision(2),
-        base_position: Position(9),
-        rules_hash: "rules".to_owned(),
-        decided_at: Timestamp::from_micros(1_741_079_524_000_000),
-        result: Outcome::Accepted {
-            revision: Revision(3),
-            position: Position(10),
-            events: 1,
-        },
-    }
-}
-
-#[test]
-fn a_decision_has_the_bytes_that_the_page_says_and_is_read_no_other_way() {
-    let mut decision = decision();
-    let rejections = record::Rejections {
-        furthest: Position(4),
-        last: 5,
-    };
-    assert_eq!(rejections.and(&decision), rejections);
-    let bytes = record::encode_decision(&decision, rejections);
-    assert_eq!(bytes, example("decision"));
-    assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
-    decision.result = Outcome::Rejected {
-        rule: "r".to_owned(),
-        message: String::new(),
-    };
-    decision.correlation_id = Some("correlation".to_owned());
-    decision.payload = Json::parse(r#"{"b":1.50,"a":[1e2,"\u00fc"]}"#).unwrap();
-    let rejections = rejections.and(&decision);
-    assert_eq!((rejections.furthest, rejections.last), (Position(9), 7));
-    let bytes = record::encode_decision(&decision, rejections);
-    assert_eq!(record::decode_decision(7, &bytes).unwrap(), decision);
-    assert_eq!(record::decode_rejections(7, &bytes).unwrap(), rejections);
-    for length in 0..bytes.len() {
-        assert!(
-            record::decode_decision(7, &bytes[..length]).is_err(),
-            "cut at {length}"
-        );
-    }
-    let longer = [&bytes[..], &[0]].concat();
-    let other = [&bytes[..41], &[9], &bytes[42..]].concat();
-    for (bytes, word) in [(longer, "too many"), (other, "outcome 9")] {
-        let error = record::decode_decision(7, &bytes).unwrap_err().to_string();
-        assert!(
-            error.contains("decision 7") && error.contains(word),
-            "{error}"
-        );
-    }
-}
-
-/// Everything that an event may have, and the difference between absent and empty, comes back as it went in.
-#[test]
-fn a_record_is_read_as_it_was_written_and_no_other_way() {
-    let event = Event {
-        position: Position(5),
-        stream: StreamName::new("a-ü/漢").unwrap(),
-        revision: Revision(u64::MAX),
-        event_id: "id".to_owned(),
-        event_type: "T".to_owned(),
-        schema_version: u32::MAX,
-        recorded_at: Timestamp::from_micros(-1),
-        actor: Some(String::new()),
-        reason: None,
-        correlation_id: Some("c".to_owned()),
-        causation_id: None,
-        data: Json::parse(r#"{"b":1.50,"a":[1e2,"\u00fc"]}"#).unwrap(),
-        metadata: Some(Json::parse("null").unwrap()),
-    };
-    let bytes = record::encode_event(&event);
-    assert_eq!(record::decode_event(5, &bytes).unwrap(), event);
-    for length in 0..bytes.len() {
-        assert!(
-            record::decode_event(5, &bytes[..length]).is_err(),
-            "cut at {length}"
-        );
-    }
-    let longer = [&bytes[..], &[0]].concat();
-    let other = [&[2], &bytes[1..]].concat();
-    for (bytes, word) in [(longer, "too many"), (other, "version 2")] {
-        let error = record::decode_event(5, &bytes).unwrap_err().to_string();
-        assert!(
-            error.contains("position 5") && error.contains(word),
-            "{error}"
-        );
-    }
 }

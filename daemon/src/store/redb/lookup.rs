@@ -2,17 +2,15 @@
 //! there already.
 
 use whodunit_core::api::pipeline::JobStatus;
-use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
 
 use super::open_tables::{OpenTables, Transaction};
-use super::record::{decode_decision, decode_event, decode_job, decode_stream};
+use super::record::{decode_job, decode_stream};
 use super::tables::{PRUNED, status_code};
 use super::view::hold_of;
-use crate::store::write::{JobLookup, Lookup, missing};
-use crate::store::{Head, Job, KeyHold, StoreError, StreamInfo};
+use crate::store::write::missing;
+use crate::store::{Job, KeyHold, StoreError, StreamInfo};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -44,61 +42,20 @@ impl<T: Transaction> OpenTables<T> {
     }
 }
 
-impl<T: Transaction> Lookup for OpenTables<T> {
-    fn head(&self) -> StoreResult<Head> {
-        let position = self.events.last()?.map_or(0, |(key, _)| key.value());
-        let decision = self.decisions.last()?.map_or(0, |(key, _)| key.value());
-        Ok(Head {
-            position: Position(position),
-            decision,
-        })
-    }
-
-    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
+impl<T: Transaction> OpenTables<T> {
+    /// The record of a stream.
+    pub(super) fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
         self.number(stream)?
             .map(|number| self.info(number))
             .transpose()
     }
 
-    fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {
-        let record = self.events.get(position.0)?;
-        record
-            .map(|record| decode_event(position.0, record.value()))
-            .transpose()
-    }
-
-    fn event_at_revision(
+    /// The last hold of a key.
+    pub(super) fn last_hold(
         &self,
-        stream: &StreamName,
-        revision: Revision,
-    ) -> StoreResult<Option<Event>> {
-        let Some(number) = self.number(stream)? else {
-            return Ok(None);
-        };
-        match self.stream_events.get((number, revision.0))? {
-            Some(entry) => self.event_at(Position(entry.value().0)),
-            None => Ok(None),
-        }
-    }
-
-    fn position_of(&self, event_id: &str) -> StoreResult<Option<Position>> {
-        let position = self.event_ids.get(event_id)?;
-        Ok(position.map(|position| Position(position.value())))
-    }
-
-    fn decision(&self, sequence: u64) -> StoreResult<Option<Decision>> {
-        let record = self.decisions.get(sequence)?;
-        record
-            .map(|record| decode_decision(sequence, record.value()))
-            .transpose()
-    }
-
-    fn sequence_of(&self, command_id: &str) -> StoreResult<Option<u64>> {
-        let sequence = self.command_ids.get(command_id)?;
-        Ok(sequence.map(|sequence| sequence.value()))
-    }
-
-    fn last_hold(&self, category: &str, key: &UniqueKey) -> StoreResult<Option<KeyHold>> {
+        category: &str,
+        key: &UniqueKey,
+    ) -> StoreResult<Option<KeyHold>> {
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let range = (category, name, value, 0)..=(category, name, value, u64::MAX);
         match self.keys.range(range)?.next_back().transpose()? {
@@ -108,19 +65,22 @@ impl<T: Transaction> Lookup for OpenTables<T> {
     }
 }
 
-impl<T: Transaction> JobLookup for OpenTables<T> {
-    fn job(&self, id: u64) -> StoreResult<Option<Job>> {
+impl<T: Transaction> OpenTables<T> {
+    /// The record of a job.
+    pub(super) fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         let record = self.jobs.get(id)?;
         record
             .map(|record| decode_job(id, record.value()))
             .transpose()
     }
 
-    fn last_job(&self) -> StoreResult<u64> {
+    /// The id of the last job; 0 when there is none.
+    pub(super) fn last_job(&self) -> StoreResult<u64> {
         Ok(self.jobs.last()?.map_or(0, |(id, _)| id.value()))
     }
 
-    fn has_open_job(&self, position: Position, handler: &str) -> StoreResult<bool> {
+    /// Whether an event has an open job of a handler.
+    pub(super) fn has_open_job(&self, position: Position, handler: &str) -> StoreResult<bool> {
         for id in self.ids_of_event(position)? {
             let job = self.job(id)?;
             if job.is_some_and(|job| job.handler == handler && job.is_open()) {
@@ -130,7 +90,8 @@ impl<T: Transaction> JobLookup for OpenTables<T> {
         Ok(false)
     }
 
-    fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {
+    /// Ids of the jobs that are being processed.
+    pub(super) fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {
         let processing = status_code(JobStatus::Processing);
         let mut ids = Vec::new();
         for entry in self.job_counts.entries()? {
@@ -147,12 +108,14 @@ impl<T: Transaction> JobLookup for OpenTables<T> {
         Ok(ids)
     }
 
-    fn completed_kept(&self, handler: &str) -> StoreResult<u64> {
+    /// How many completed jobs of a handler are kept.
+    pub(super) fn completed_kept(&self, handler: &str) -> StoreResult<u64> {
         let completed = self.job_count(handler, status_code(JobStatus::Completed))?;
         Ok(completed.saturating_sub(self.job_count(handler, PRUNED)?))
     }
 
-    fn oldest_completed(&self, handler: &str, limit: usize) -> StoreResult<Vec<u64>> {
+    /// Ids of the oldest completed jobs of a handler that are kept.
+    pub(super) fn oldest_completed(&self, handler: &str, limit: usize) -> StoreResult<Vec<u64>> {
         let completed = status_code(JobStatus::Completed);
         let range = (handler, completed, 0)..=(handler, completed, u64::MAX);
         let oldest = self.jobs_by_handler.range(range)?.take(limit);

@@ -14,11 +14,10 @@ use redb::{
 
 use super::engine;
 use super::tables::{
-    BY_ACTOR, BY_CATEGORY, BY_CORRELATION, BY_TIME, BY_TYPE, CATEGORIES, COMMAND_HASHES,
-    COMMAND_IDS, DECISIONS, EVENT_HASHES, EVENT_IDS, EVENTS, Hold, HoldKey, JOB_COUNTS, JOBS,
-    JOBS_BY_EVENT, JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
+    CATEGORIES, COMMAND_HASHES, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
+    JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
     SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
-    STREAM_DECISIONS, STREAM_EVENTS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
 };
 use crate::store::StoreError;
 
@@ -85,11 +84,6 @@ impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
         key: impl Borrow<K::SelfType<'a>>,
     ) -> Result<Option<AccessGuard<'_, V>>, StoreError> {
         self.open()?.get(key).map_err(engine(self.reading))
-    }
-
-    /// The first entry.
-    pub(super) fn first(&self) -> Result<Option<Entry<'_, K, V>>, StoreError> {
-        self.open()?.first().map_err(engine(self.reading))
     }
 
     /// The last entry.
@@ -196,8 +190,6 @@ macro_rules! open_tables {
 pub(super) type WriteTables<'t> = OpenTables<&'t WriteTransaction>;
 
 open_tables! {
-    events: u64 => Bytes, EVENTS, "the events";
-    decisions: u64 => Bytes, DECISIONS, "the decisions";
     segments: u64 => Bytes, SEGMENTS, "the segments";
     segment_chunks: (u64, u64) => Bytes, SEGMENT_CHUNKS, "the parts of the segments";
     segments_by_position: (u64, u64) => (), SEGMENTS_BY_POSITION, "the positions of the segments";
@@ -208,17 +200,9 @@ open_tables! {
     rejections: u64 => u64, REJECTIONS, "the rejections";
     stream_numbers: Text => u64, STREAM_NUMBERS, "the numbers of the streams";
     streams: u64 => Bytes, STREAMS, "the streams";
-    stream_events: (u64, u64) => (u64, i64), STREAM_EVENTS, "the index of the streams' events";
     late_events: (u64, u64) => i64, LATE_EVENTS, "the index of late events";
     streams_by_last: u64 => u64, STREAMS_BY_LAST, "the index of last events";
     categories: Text => (u64, u64), CATEGORIES, "the categories";
-    event_ids: Text => u64, EVENT_IDS, "the index of event ids";
-    by_category: (Text, u64) => (), BY_CATEGORY, "the index by category";
-    by_type: (Text, u64) => (), BY_TYPE, "the index by type";
-    by_actor: (Text, u64) => (), BY_ACTOR, "the index by actor";
-    by_correlation: (Text, u64) => (), BY_CORRELATION, "the index by correlation id";
-    by_time: (i64, u64) => i64, BY_TIME, "the index by time";
-    command_ids: Text => u64, COMMAND_IDS, "the index of command ids";
     stream_decisions: (Text, u64) => bool, STREAM_DECISIONS, "the index of the streams' decisions";
     keys: HoldKey => Hold, KEYS, "the unique keys";
     snapshots: (u64, Text, u64) => Bytes, SNAPSHOTS, "the snapshots";

@@ -10,16 +10,14 @@ use std::sync::Arc;
 use redb::Database;
 
 use super::backend::PageBackend;
-use super::file::{check_format, guarded as naming_damage, open_error};
-use super::place::Place;
-use super::view::RedbView;
-use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, RESERVE_NAME, tables};
-use crate::store::disk::head::{Acknowledged, HeadFile};
+use super::file::{check_format, open_error};
+use super::sealed::Mark;
+use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
+use crate::store::StoreError;
+use crate::store::disk::head::{Acknowledged, HeadFile, LogEnd};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
-use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::engine::LOG_NAME;
-use crate::store::{Head, StoreError, View as _};
 
 /// When a store that is not there is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,26 +29,10 @@ pub enum NewStore {
     Insist,
 }
 
-/// The open files of a store.
-pub(super) struct Opened {
-    pub(super) database: Database,
-    /// What the database is kept in, unless that is memory.
-    pub(super) pages: Option<Arc<PageFile>>,
-    /// Where the acknowledged head is noted, unless the store is in memory.
-    pub(super) acknowledged: Option<HeadFile>,
-    /// Where it is, unless the store is in memory.
-    pub(super) place: Option<Place>,
-    pub(super) head: Head,
-    pub(super) id: StoreId,
-    pub(super) path: PathBuf,
-}
-
 /// The file of a store, and what is noted beside it; not compared yet.
 pub(super) struct Found {
     pub(super) database: Database,
     pub(super) pages: Arc<PageFile>,
-    /// Where the log ends in the file.
-    pub(super) head: Head,
     pub(super) path: PathBuf,
     noting: Noting,
 }
@@ -71,39 +53,11 @@ impl Found {
     }
 }
 
-fn at_directory(directory: &Path) -> impl Fn(std::io::Error) -> StoreError + Copy + '_ {
+pub(super) fn at_directory(directory: &Path) -> impl Fn(std::io::Error) -> StoreError + Copy + '_ {
     move |error| StoreError::Engine {
         doing: "opening the data directory",
         source: format!("{}: {error}", directory.display()).into(),
     }
-}
-
-/// Opens the store of a data directory, or makes it.
-pub(super) fn open(
-    on: &Arc<dyn Disk>,
-    directory: &Path,
-    new: NewStore,
-) -> Result<Opened, StoreError> {
-    let disk = on.as_ref();
-    let found = find(disk, directory, new)?;
-    let (head, id) = (found.head, found.pages.header().store);
-    let acknowledged = found.noting.begin(disk, directory, head)?;
-    let at_directory = at_directory(directory);
-    let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME)).map_err(at_directory)?;
-    let reserve = Arc::new(reserve);
-    found.pages.set_reserve(Arc::clone(&reserve));
-    let identity = found.pages.identity().map_err(at_directory)?;
-    disk.sync_directory(directory).map_err(at_directory)?;
-    let place = Place::new(Arc::clone(on), found.path.clone(), identity, reserve);
-    Ok(Opened {
-        database: found.database,
-        pages: Some(found.pages),
-        acknowledged: Some(acknowledged),
-        place: Some(place),
-        head,
-        id,
-        path: found.path,
-    })
 }
 
 impl Noting {
@@ -112,20 +66,55 @@ impl Noting {
         &self,
         disk: &dyn Disk,
         directory: &Path,
-        head: Head,
+        end: LogEnd,
+        marks: &[Mark],
     ) -> Result<HeadFile, StoreError> {
         let now = Acknowledged {
             store: self.store,
-            head,
+            end,
         };
         if let Some(noted) = self.noted {
             compare(noted, now, &self.path, &self.noted_in)?;
+            self.compare_history(noted.end, end, marks)?;
         }
         let acknowledged = HeadFile::begin(disk, &self.noted_in, now);
         let acknowledged = acknowledged.map_err(at_directory(directory))?;
         disk.sync_directory(directory)
             .map_err(at_directory(directory))?;
         Ok(acknowledged)
+    }
+}
+
+impl Noting {
+    /// Refuses a log that is not the one whose end was acknowledged, though it is as long.
+    fn compare_history(
+        &self,
+        noted: LogEnd,
+        now: LogEnd,
+        marks: &[Mark],
+    ) -> Result<(), StoreError> {
+        let chain_at = |frame: u64| {
+            let found = marks.iter().find(|mark| mark.place.frame == frame);
+            found.map(|mark| mark.chain.head_hash().0)
+        };
+        let first = marks.first().map_or(0, |mark| mark.place.frame);
+        let (noted_in, frame) = (self.noted_in.display(), noted.frame);
+        let detail = if noted.frame > now.frame {
+            format!(
+                "it ends with frame {}, and frame {frame} was acknowledged: what lies between is lost",
+                now.frame
+            )
+        } else if noted.frame >= first && chain_at(frame) != Some(noted.chain) {
+            format!("what it says up to frame {frame} is not what was acknowledged")
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Damaged {
+            place: format!("the log of `{}`", self.path.display()),
+            detail: format!(
+                "{detail}; restore the store from a backup, or remove `{noted_in}` to go on without it"
+            ),
+        })
     }
 }
 
@@ -150,10 +139,8 @@ pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<F
     // Every time, not only for a new file: its maker may have died before its own sync. Before the head is noted, too:
     // where it is noted, there is a store.
     disk.sync_directory(directory).map_err(at_directory)?;
-    let head = guarded(&path, || {
-        naming_damage(Some(&pages), || Ok(RedbView::open(&database)?.head()))
-    })?;
     if new == NewStore::WhereNothingIsLeft {
+        refuse_foreign_note(noted, pages.header().store, &path, &noted_in)?;
         refuse_foreign_read_models(disk, directory, pages.header().store, &path)?;
     }
     let noting = Noting {
@@ -165,13 +152,30 @@ pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<F
     Ok(Found {
         database,
         pages,
-        head,
         path,
         noting,
     })
 }
 
-/// Refuses a log that ends before what was acknowledged, or is another.
+/// Refuses a file beside a note of what another acknowledged.
+fn refuse_foreign_note(
+    noted: Option<Acknowledged>,
+    id: StoreId,
+    path: &Path,
+    noted_in: &Path,
+) -> Result<(), StoreError> {
+    match noted {
+        Some(noted) if noted.store != id => Err(StoreError::Foreign {
+            path: path.display().to_string(),
+            found: id,
+            other: noted_in.display().to_string(),
+            expected: noted.store,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a log that ends before what was acknowledged.
 fn compare(
     noted: Acknowledged,
     now: Acknowledged,
@@ -179,21 +183,14 @@ fn compare(
     noted_in: &Path,
 ) -> Result<(), StoreError> {
     let (path, noted_in) = (path.display().to_string(), noted_in.display().to_string());
-    if noted.store != now.store {
-        return Err(StoreError::Foreign {
-            path,
-            found: now.store,
-            other: noted_in,
-            expected: noted.store,
-        });
-    }
-    if noted.head.position > now.head.position || noted.head.decision > now.head.decision {
+    let (noted, now) = (noted.end.head, now.end.head);
+    if noted.position > now.position || noted.decision > now.decision {
         return Err(StoreError::Behind {
             path,
-            found: now.head.position.0,
-            found_decisions: now.head.decision,
-            acknowledged: noted.head.position.0,
-            acknowledged_decisions: noted.head.decision,
+            found: now.position.0,
+            found_decisions: now.decision,
+            acknowledged: noted.position.0,
+            acknowledged_decisions: noted.decision,
             noted_in,
         });
     }

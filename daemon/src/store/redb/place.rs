@@ -37,15 +37,22 @@ impl Place {
         }
     }
 
+    /// The room that is kept.
+    pub(super) fn reserve(&self) -> &Arc<Reserve> {
+        &self.reserve
+    }
+
     /// Whether the file is no longer where it is looked for.
     pub(super) fn is_gone(&self) -> bool {
         !matches!(self.disk.identity(&self.path), Ok(Some(found)) if found == self.identity)
     }
 
-    /// Why nothing may be written now.
-    pub(super) fn refusal(&self) -> Option<ReadOnly> {
+    /// Why nothing may be written now; `log` is the write-ahead log's own reason.
+    pub(super) fn refusal(&self, log: Option<ReadOnly>) -> Option<ReadOnly> {
         let refusal = if self.is_gone() {
             Some(ReadOnly::FileGone)
+        } else if log.is_some() {
+            log
         } else if self.reserve.is_whole() {
             None
         } else {

@@ -1,12 +1,9 @@
-//! Stored records: the bytes of an event, a decision, a stream and a job.
+//! Stored records: the bytes of a stream and a job.
 //!
-//! Owns their encoding and its explicit conversion to the core's types. Payloads are kept as the text they came as.
-//! Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
+//! Owns their encoding and its explicit conversion to the core's types. Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
 
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::json::Json;
 use whodunit_core::time::Timestamp;
 
 use super::tables::{status_code, status_of};
@@ -123,32 +120,6 @@ impl<'a> Reader<'a> {
         Ok(Timestamp::from_micros(self.i64()?))
     }
 
-    fn json(&mut self) -> Result<Json, String> {
-        json(self.text()?)
-    }
-
-    fn rejections(&mut self) -> Result<Rejections, String> {
-        Ok(Rejections {
-            furthest: Position(self.u64()?),
-            last: self.u64()?,
-        })
-    }
-
-    fn outcome(&mut self) -> Result<Outcome, String> {
-        match self.u32()? {
-            REJECTED => Ok(Outcome::Rejected {
-                rule: self.text()?.to_owned(),
-                message: self.text()?.to_owned(),
-            }),
-            ACCEPTED => Ok(Outcome::Accepted {
-                revision: Revision(self.u64()?),
-                position: Position(self.u64()?),
-                events: self.u32()?,
-            }),
-            other => Err(format!("outcome {other} is unknown")),
-        }
-    }
-
     fn end(self) -> Result<(), String> {
         if self.bytes.is_empty() {
             Ok(())
@@ -158,59 +129,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn json(text: &str) -> Result<Json, String> {
-    Json::from_compact(text.to_owned()).map_err(|error| format!("a payload is not JSON: {error}"))
-}
-
 fn damaged(place: String) -> impl FnOnce(String) -> StoreError {
     move |detail| StoreError::Damaged { place, detail }
 }
-
-/// Encodes an event; its position is the key and not in the record.
-pub(super) fn encode_event(event: &Event) -> Vec<u8> {
-    let mut out = Writer::new();
-    out.u64(event.revision.0)
-        .i64(event.recorded_at.as_micros())
-        .u32(event.schema_version)
-        .text(event.stream.as_str())
-        .text(&event.event_id)
-        .text(&event.event_type)
-        .option(event.actor.as_deref())
-        .option(event.reason.as_deref())
-        .option(event.correlation_id.as_deref())
-        .option(event.causation_id.as_deref())
-        .text(event.data.as_str())
-        .option(event.metadata.as_ref().map(Json::as_str));
-    out.0
-}
-
-pub(super) fn decode_event(position: u64, bytes: &[u8]) -> Result<Event, StoreError> {
-    let decode = || {
-        let mut record = Reader::new(bytes)?;
-        let event = Event {
-            position: Position(position),
-            revision: Revision(record.u64()?),
-            recorded_at: record.time()?,
-            schema_version: record.u32()?,
-            stream: record.stream()?,
-            event_id: record.text()?.to_owned(),
-            event_type: record.text()?.to_owned(),
-            actor: record.owned()?,
-            reason: record.owned()?,
-            correlation_id: record.owned()?,
-            causation_id: record.owned()?,
-            data: record.json()?,
-            metadata: record.option()?.map(json).transpose()?,
-        };
-        record.end()?;
-        Ok(event)
-    };
-    decode().map_err(damaged(format!("the event at position {position}")))
-}
-
-/// Outcomes of a decision, as they are stored.
-const REJECTED: u32 = 0;
-const ACCEPTED: u32 = 1;
 
 /// The rejections up to a decision, itself included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,81 +158,6 @@ impl Rejections {
             Outcome::Accepted { .. } => self,
         }
     }
-}
-
-/// Encodes a decision; its sequence is the key and not in the record.
-pub(super) fn encode_decision(decision: &Decision, rejections: Rejections) -> Vec<u8> {
-    let mut out = Writer::new();
-    out.u64(rejections.furthest.0)
-        .u64(rejections.last)
-        .u64(decision.base_revision.0)
-        .u64(decision.base_position.0)
-        .i64(decision.decided_at.as_micros());
-    match &decision.result {
-        Outcome::Rejected { rule, message } => {
-            out.u32(REJECTED).text(rule).text(message);
-        }
-        Outcome::Accepted {
-            revision,
-            position,
-            events,
-        } => {
-            out.u32(ACCEPTED)
-                .u64(revision.0)
-                .u64(position.0)
-                .u32(*events);
-        }
-    }
-    out.text(decision.stream.as_str())
-        .text(&decision.command_id)
-        .text(&decision.command_type)
-        .option(decision.actor.as_deref())
-        .option(decision.reason.as_deref())
-        .option(decision.correlation_id.as_deref())
-        .option(decision.causation_id.as_deref())
-        .text(&decision.rules_hash)
-        .text(decision.payload.as_str())
-        // Room for the seed of a decider that draws lots.
-        .option(None);
-    out.0
-}
-
-pub(super) fn decode_decision(sequence: u64, bytes: &[u8]) -> Result<Decision, StoreError> {
-    let decode = || {
-        let mut record = Reader::new(bytes)?;
-        let _rejections = record.rejections()?;
-        let base_revision = Revision(record.u64()?);
-        let base_position = Position(record.u64()?);
-        let decided_at = record.time()?;
-        let result = record.outcome()?;
-        let decision = Decision {
-            sequence,
-            base_revision,
-            base_position,
-            decided_at,
-            result,
-            stream: record.stream()?,
-            command_id: record.text()?.to_owned(),
-            command_type: record.text()?.to_owned(),
-            actor: record.owned()?,
-            reason: record.owned()?,
-            correlation_id: record.owned()?,
-            causation_id: record.owned()?,
-            rules_hash: record.text()?.to_owned(),
-            payload: record.json()?,
-        };
-        let _seed = record.option()?;
-        record.end()?;
-        Ok(decision)
-    };
-    decode().map_err(damaged(format!("decision {sequence}")))
-}
-
-/// The rejections up to a decision, without the rest of its record.
-pub(super) fn decode_rejections(sequence: u64, bytes: &[u8]) -> Result<Rejections, StoreError> {
-    Reader::new(bytes)
-        .and_then(|mut record| record.rejections())
-        .map_err(damaged(format!("decision {sequence}")))
 }
 
 pub(super) fn encode_stream(info: &StreamInfo) -> Vec<u8> {

@@ -13,14 +13,15 @@ use super::guarded_view::GuardedView;
 use super::open_tables::OpenTables;
 use super::opening::{self, Found, NewStore};
 use super::segments::{Parts, SegmentLookup, SegmentView, head, seal};
-use super::{engine, tables};
+use super::{RESERVE_NAME, engine, place as watch, tables};
 use crate::limits::SEALED_CACHE_BYTES;
 use crate::store::chain::Chain;
-use crate::store::disk::pages::PageFile;
+use crate::store::disk::head::LogEnd;
+use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::wal::Place;
 use crate::store::write::{Batch, JobLookup};
-use crate::store::{Head, Snapshot, StoreError};
+use crate::store::{Head, ReadOnly, Snapshot, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -78,24 +79,35 @@ pub(crate) struct SealedFile {
 
 impl SealedFile {
     /// Opens the file of a data directory, making both where they are absent. `replay` is given the file, its store, and up
-    /// to where the log is in it (`None`: it was just made), and finds where the log ends behind that; no log that ends before
-    /// what was acknowledged is opened.
+    /// to where the log is in it (`None`: it was just made), and finds where the log ends behind that, and the ends of its
+    /// frames on the way; no log that ends before what was acknowledged, or is another, is opened.
     pub(crate) fn open<T>(
-        disk: &dyn Disk,
+        on: &Arc<dyn Disk>,
         directory: &Path,
+        new: NewStore,
         durable: bool,
-        replay: impl FnOnce(&Self, StoreId, Option<Mark>) -> StoreResult<(T, Head)>,
+        replay: impl FnOnce(&Self, StoreId, Option<Mark>) -> StoreResult<(T, LogEnd, Vec<Mark>)>,
     ) -> StoreResult<(Self, T)> {
-        let found = opening::find(disk, directory, NewStore::WhereNothingIsLeft)?;
+        let disk = on.as_ref();
+        let found = opening::find(disk, directory, new)?;
         opening::guarded(&found.path.clone(), || {
             let store = found.pages.header().store;
             let mark = mark(&found.database)?;
             let noting = found.noting();
+            let at_directory = opening::at_directory(directory);
+            let reserve = Reserve::open(disk, &directory.join(RESERVE_NAME));
+            let reserve = Arc::new(reserve.map_err(at_directory)?);
             let Found {
-                database, pages, ..
+                database,
+                pages,
+                path,
+                ..
             } = found;
+            pages.set_reserve(Arc::clone(&reserve));
+            let identity = pages.identity().map_err(at_directory)?;
+            let place = watch::Place::new(Arc::clone(on), path, identity, reserve);
             let sealed = Self {
-                file: Arc::new(File::new(database, Some(pages), None, None)?),
+                file: Arc::new(File::new(database, pages, place)?),
                 parts: Arc::new(Parts::new(store, SEALED_CACHE_BYTES)),
                 durability: if durable {
                     Durability::Immediate
@@ -103,15 +115,39 @@ impl SealedFile {
                     Durability::None
                 },
             };
-            let (replayed, head) = sealed.file.guarded(|| replay(&sealed, store, mark))?;
-            sealed.file.note_in(noting.begin(disk, directory, head)?);
+            let (replayed, end, marks) = sealed.file.guarded(|| replay(&sealed, store, mark))?;
+            let noted = noting.begin(disk, directory, end, &marks)?;
+            if durable {
+                // What a crash may take is not noted.
+                sealed.file.note_in(noted);
+            }
             Ok((sealed, replayed))
         })
     }
 
     /// Notes beside the store that everything up to here is acknowledged.
-    pub(crate) fn acknowledge(&self, head: Head) {
-        self.file.acknowledge(head);
+    pub(crate) fn acknowledge(&self, end: LogEnd) {
+        self.file.acknowledge(end);
+    }
+
+    /// Why nothing may be written now; `log` is the write-ahead log's own reason.
+    pub(crate) fn read_only(&self, log: Option<ReadOnly>) -> Option<ReadOnly> {
+        self.file.read_only(log)
+    }
+
+    /// Whether it is where it will be looked for.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.file.is_in_place()
+    }
+
+    /// The room that is kept for the last writes.
+    pub(crate) fn reserve(&self) -> Arc<Reserve> {
+        Arc::clone(self.file.reserve())
+    }
+
+    /// After a write that failed: looks whether the engine takes writes still.
+    pub(crate) fn look_again(&self) {
+        self.file.look_again();
     }
 
     /// Does something that may come upon a damaged page, which the error names then.
@@ -182,8 +218,7 @@ impl SealedFile {
 
     /// Bytes of the file.
     pub(crate) fn bytes(&self) -> u64 {
-        let on_disk = self.file.pages().map(PageFile::bytes_on_disk);
-        on_disk.map_or(0, |bytes| bytes.unwrap_or(0))
+        self.file.pages().bytes_on_disk().unwrap_or(0)
     }
 
     /// Gives the file up. Idempotent.

@@ -1,21 +1,16 @@
 //! Every table of the store's file, with its keys and values. `docs/STORE_FORMAT.md` says the same byte by byte.
 //!
-//! `EVENTS` and `DECISIONS` are the log; every other table is an index that could be made again from them, except
+//! `SEGMENTS` and `SEGMENT_CHUNKS` are the log; every other table is an index that could be made again from them, except
 //! `SNAPSHOTS`, which is derived by the time-travel layer, `META`, and the outbox (`JOBS` and what begins with `JOB`).
 
 use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
-/// Position → event record.
-pub(super) const EVENTS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("events");
-/// Sequence → decision record.
-pub(super) const DECISIONS: TableDefinition<'static, u64, &[u8]> =
-    TableDefinition::new("decisions");
 /// Stream name → stream number, from 1. Also the list of streams by name.
 pub(super) const STREAM_NUMBERS: TableDefinition<'static, &str, u64> =
     TableDefinition::new("stream_numbers");
@@ -43,9 +38,6 @@ pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 12], ()> =
 /// Sequence of a rejection → the furthest place of any up to it.
 pub(super) const REJECTIONS: TableDefinition<'static, u64, u64> =
     TableDefinition::new("rejections");
-/// (Stream number, revision) → (position, effective time in microseconds).
-pub(super) const STREAM_EVENTS: TableDefinition<'static, (u64, u64), (u64, i64)> =
-    TableDefinition::new("stream_events");
 /// (Stream number, revision) → `recorded_at` in microseconds, of the events that are earlier than their effective time: where
 /// the stream's clock went back.
 pub(super) const LATE_EVENTS: TableDefinition<'static, (u64, u64), i64> =
@@ -56,26 +48,6 @@ pub(super) const STREAMS_BY_LAST: TableDefinition<'static, u64, u64> =
 /// Category → (streams, events).
 pub(super) const CATEGORIES: TableDefinition<'static, &str, (u64, u64)> =
     TableDefinition::new("categories");
-/// Event id → position.
-pub(super) const EVENT_IDS: TableDefinition<'static, &str, u64> = TableDefinition::new("event_ids");
-/// (Category, position).
-pub(super) const BY_CATEGORY: TableDefinition<'static, (&str, u64), ()> =
-    TableDefinition::new("by_category");
-/// (Event type, position).
-pub(super) const BY_TYPE: TableDefinition<'static, (&str, u64), ()> =
-    TableDefinition::new("by_type");
-/// (Actor, position).
-pub(super) const BY_ACTOR: TableDefinition<'static, (&str, u64), ()> =
-    TableDefinition::new("by_actor");
-/// (Correlation id, position).
-pub(super) const BY_CORRELATION: TableDefinition<'static, (&str, u64), ()> =
-    TableDefinition::new("by_correlation");
-/// (Day since 1970, position) → `recorded_at` in microseconds.
-pub(super) const BY_TIME: TableDefinition<'static, (i64, u64), i64> =
-    TableDefinition::new("by_time");
-/// Command id → decision sequence.
-pub(super) const COMMAND_IDS: TableDefinition<'static, &str, u64> =
-    TableDefinition::new("command_ids");
 /// (Stream name, decision sequence) → whether it was rejected. By name: a stream may have decisions and no event.
 pub(super) const STREAM_DECISIONS: TableDefinition<'static, (&str, u64), bool> =
     TableDefinition::new("stream_decisions");
@@ -128,18 +100,8 @@ pub(super) fn status_of(code: u8) -> Option<JobStatus> {
         .find(|status| status_code(*status) == code)
 }
 
-/// Microseconds in a day.
-const DAY_MICROS: i64 = 86_400_000_000;
-
-/// The day a moment lies in.
-pub(super) fn day(micros: i64) -> i64 {
-    micros.div_euclid(DAY_MICROS)
-}
-
 /// Opens every table once, which makes those that are absent.
 pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableError> {
-    txn.open_table(EVENTS)?;
-    txn.open_table(DECISIONS)?;
     txn.open_table(STREAM_NUMBERS)?;
     txn.open_table(STREAMS)?;
     txn.open_table(SEGMENTS)?;
@@ -150,17 +112,9 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(EVENT_HASHES)?;
     txn.open_table(COMMAND_HASHES)?;
     txn.open_table(REJECTIONS)?;
-    txn.open_table(STREAM_EVENTS)?;
     txn.open_table(LATE_EVENTS)?;
     txn.open_table(STREAMS_BY_LAST)?;
     txn.open_table(CATEGORIES)?;
-    txn.open_table(EVENT_IDS)?;
-    txn.open_table(BY_CATEGORY)?;
-    txn.open_table(BY_TYPE)?;
-    txn.open_table(BY_ACTOR)?;
-    txn.open_table(BY_CORRELATION)?;
-    txn.open_table(BY_TIME)?;
-    txn.open_table(COMMAND_IDS)?;
     txn.open_table(STREAM_DECISIONS)?;
     txn.open_table(KEYS)?;
     txn.open_table(SNAPSHOTS)?;

@@ -183,8 +183,8 @@ impl Log {
                     decision,
                 })
                 .collect(),
-            chain_before: Chain([1; 32]),
-            chain_after: Chain([2; 32]),
+            chain_before: Chain([1; 64]),
+            chain_after: Chain([2; 64]),
         }
     }
 }

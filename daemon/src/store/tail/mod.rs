@@ -5,13 +5,6 @@
 //! each other: what it says of a stream, a hold or a job takes the place of what is sealed; what it says of events,
 //! decisions and counts comes on top. Looks nothing up, and knows no engine.
 
-// Not wired into the store yet.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the store does not stand on it yet"
-)]
-
 mod jobs;
 mod records;
 mod streams;
@@ -25,14 +18,13 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
-use whodunit_core::time::Timestamp;
 
 use super::write::{Batch, KeyWrite};
 use super::{Head, KeyHold};
 
 pub(crate) use self::jobs::{JobState, JobsTail};
 pub(crate) use self::records::{DecisionRef, EventRef};
-pub(crate) use self::streams::{Growth, StreamTail, StreamsTail};
+pub(crate) use self::streams::{StreamTail, StreamsTail};
 
 use self::records::Ids;
 
@@ -91,6 +83,7 @@ impl Tail {
             self.decide(decision);
         }
         for write in &batch.jobs {
+            self.bytes += RECORD_BYTES;
             self.jobs.apply(write);
         }
         self.batches.push_back(Arc::clone(batch));
@@ -203,15 +196,6 @@ impl Tail {
     /// Its jobs.
     pub(crate) fn jobs(&self) -> &JobsTail {
         &self.jobs
-    }
-
-    /// The first and last time at which its events were recorded.
-    pub(crate) fn recorded(&self) -> Option<(Timestamp, Timestamp)> {
-        let mut times = self.events.iter().map(|event| event.recorded_at);
-        let first = times.next()?;
-        Some(times.fold((first, first), |(low, high), at| {
-            (low.min(at), high.max(at))
-        }))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::store::StoreError;
+use crate::store::disk::reserve::is_full;
+use crate::store::{ReadOnly, StoreError, StoreId};
 
 /// Why the log could not be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +25,16 @@ pub(crate) enum WalError {
         file: String,
     },
     /// A file belongs to another store.
-    #[error("the log's file `{file}` belongs to another store")]
+    #[error(
+        "the log's file `{file}` belongs to the store {found}, and the data directory to the store {expected}"
+    )]
     Foreign {
         /// Its name.
         file: String,
+        /// The store it says it belongs to.
+        found: StoreId,
+        /// The store it lies beside.
+        expected: StoreId,
     },
     /// A file is of another format.
     #[error("the log's file `{file}` has format {found}, this version reads format {known}")]
@@ -49,17 +56,11 @@ pub(crate) enum WalError {
         source: io::Error,
     },
     /// An earlier write failed; the log takes none until it goes on in another file. Nothing was written.
-    #[error("the log takes no writes since one failed: {cause}")]
-    Refused {
-        /// How it failed.
-        cause: String,
-    },
+    #[error("the log takes no writes since one failed: {0}")]
+    Refused(NoFile),
     /// The file is full and the next one could not be made. Nothing was written; it is tried again with the next write.
-    #[error("there is no room for the log's next file: {cause}")]
-    NoRoom {
-        /// What the system said.
-        cause: String,
-    },
+    #[error("the log's next file could not be made: {0}")]
+    NoNextFile(NoFile),
     /// More than a frame can carry. Nothing was written.
     #[error("{bytes} bytes are too many for one write, at most {max} are allowed")]
     TooLarge {
@@ -68,6 +69,33 @@ pub(crate) enum WalError {
         /// Bytes allowed.
         max: usize,
     },
+}
+
+/// What the system said where it failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub(crate) struct NoFile {
+    cause: String,
+    /// Whether there was no room.
+    full: bool,
+}
+
+impl NoFile {
+    pub(super) fn because(error: &io::Error) -> Self {
+        Self {
+            cause: error.to_string(),
+            full: is_full(error),
+        }
+    }
+
+    /// What it means to those who write.
+    pub(crate) fn read_only(&self) -> ReadOnly {
+        if self.full {
+            ReadOnly::DiskFull
+        } else {
+            ReadOnly::DiskFailed
+        }
+    }
 }
 
 impl WalError {
@@ -88,11 +116,25 @@ impl From<WalError> for StoreError {
                 place: format!("the log's file `{file}`"),
                 detail: "it is not there; restore it from a backup".to_owned(),
             },
+            WalError::Foreign {
+                file,
+                found,
+                expected,
+            } => Self::Damaged {
+                place: format!("the log's file `{file}`"),
+                detail: format!(
+                    "it belongs to the store {found}, and the data directory to the store {expected}: put the files of one store together"
+                ),
+            },
             WalError::Format { file, found, known } => Self::UnknownFormat {
                 path: file,
                 found: found.to_string(),
                 known,
             },
+            WalError::Refused(why) | WalError::NoNextFile(why) => Self::ReadOnly(why.read_only()),
+            WalError::Failed { source, .. } if is_full(&source) => {
+                Self::ReadOnly(ReadOnly::DiskFull)
+            }
             WalError::Failed { doing, source } => Self::Engine {
                 doing,
                 source: Box::new(source),

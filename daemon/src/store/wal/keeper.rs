@@ -6,8 +6,10 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::files::{LogFile, LogFolder};
+use super::error::NoFile;
+use super::files::Folder;
 use super::format::{Header, SECTOR};
+use crate::store::disk::{DiskFile, Identity};
 
 /// Name of a file that is being made.
 pub(super) const UNFINISHED: &str = "wal-new";
@@ -30,9 +32,21 @@ pub(super) fn file_number(name: &str) -> Option<u64> {
 
 /// A file that was made: zeros behind its header, durable under its name.
 #[derive(Debug)]
-pub(super) struct Prepared<F> {
+pub(super) struct Prepared {
     pub(super) header: Header,
-    pub(super) file: F,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) identity: Identity,
+}
+
+impl Prepared {
+    pub(super) fn new(header: Header, file: Arc<dyn DiskFile>) -> std::io::Result<Self> {
+        let identity = file.identity()?;
+        Ok(Self {
+            header,
+            file,
+            identity,
+        })
+    }
 }
 
 /// How files are made.
@@ -47,17 +61,17 @@ pub(super) struct Making {
 }
 
 #[derive(Debug)]
-struct State<F> {
+struct State {
     /// The number of the next file.
     next: u64,
     /// It, once it is made.
-    ready: Option<Prepared<F>>,
+    ready: Option<Prepared>,
     /// Whether it is to be made.
     wanted: bool,
     /// Whether it is being made.
     making: bool,
     /// Why it could not be made.
-    failed: Option<String>,
+    failed: Option<NoFile>,
     /// Files that are not needed any more.
     old: Vec<u64>,
     stop: bool,
@@ -65,22 +79,22 @@ struct State<F> {
 
 /// Makes and removes files.
 #[derive(Debug)]
-pub(super) struct Keeper<D: LogFolder> {
-    folder: Arc<D>,
+pub(super) struct Keeper {
+    folder: Folder,
     making: Making,
-    state: Mutex<State<D::File>>,
+    state: Mutex<State>,
     changed: Condvar,
     /// Whether a thread works; else the log does, when it needs a file.
     has_thread: bool,
 }
 
-impl<D: LogFolder> Keeper<D> {
+impl Keeper {
     /// `ready` is a file that is there already; `next` the number of the next one.
     pub(super) fn new(
-        folder: Arc<D>,
+        folder: Folder,
         making: Making,
         next: u64,
-        ready: Option<Prepared<D::File>>,
+        ready: Option<Prepared>,
         has_thread: bool,
     ) -> Self {
         let state = Mutex::new(State {
@@ -116,7 +130,7 @@ impl<D: LogFolder> Keeper<D> {
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<D::File>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,10 +149,7 @@ impl<D: LogFolder> Keeper<D> {
     }
 
     /// Does the next piece of work, without the lock.
-    fn work<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<D::File>>,
-    ) -> MutexGuard<'a, State<D::File>> {
+    fn work<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let old = state.old.pop();
         if !state.wanted {
             drop(state);
@@ -157,7 +168,7 @@ impl<D: LogFolder> Keeper<D> {
             Ok(prepared) => state.ready = Some(prepared),
             Err(error) => {
                 tracing::warn!(%error, "the log's next file could not be made");
-                state.failed = Some(error.to_string());
+                state.failed = Some(NoFile::because(&error));
             }
         }
         self.changed.notify_all();
@@ -177,7 +188,7 @@ impl<D: LogFolder> Keeper<D> {
         number: u64,
         sectors: u64,
         old: Option<u64>,
-    ) -> std::io::Result<Prepared<D::File>> {
+    ) -> std::io::Result<Prepared> {
         let made = self.fill(number, sectors, old);
         if made.is_err() {
             // What is left of it would only take room. A next attempt makes it from nothing.
@@ -186,12 +197,7 @@ impl<D: LogFolder> Keeper<D> {
         made
     }
 
-    fn fill(
-        &self,
-        number: u64,
-        sectors: u64,
-        old: Option<u64>,
-    ) -> std::io::Result<Prepared<D::File>> {
+    fn fill(&self, number: u64, sectors: u64, old: Option<u64>) -> std::io::Result<Prepared> {
         let file = match old {
             Some(old) => {
                 // From here on no crash leaves it under a name of the log's.
@@ -210,11 +216,11 @@ impl<D: LogFolder> Keeper<D> {
         while offset < length {
             let rest = usize::try_from(length - offset).unwrap_or(ZEROS);
             let part = zeros.get(..rest.min(ZEROS)).unwrap_or(&zeros);
-            file.write_all_at(part, offset)?;
+            self.folder.with_room(|| file.write_at(offset, part))?;
             offset += part.len() as u64;
             unsynced += part.len();
             if unsynced >= SYNC_EVERY {
-                file.sync_data()?;
+                self.folder.with_room(|| file.sync_data())?;
                 unsynced = 0;
             }
         }
@@ -224,37 +230,17 @@ impl<D: LogFolder> Keeper<D> {
             sectors,
             salt: (self.making.salt)(),
         };
-        file.write_all_at(&header.encode(), 0)?;
-        file.sync_data()?;
+        file.write_at(0, &header.encode())?;
+        self.folder.with_room(|| file.sync_data())?;
         self.folder.rename(UNFINISHED, &file_name(number))?;
         self.folder.sync()?;
-        Ok(Prepared { header, file })
+        Prepared::new(header, file)
     }
 
     /// The next file, with room for so many sectors; waits for it where it is being made.
-    pub(super) fn take(&self, sectors: u64) -> Result<Prepared<D::File>, String> {
-        let mut state = self.lock();
-        if state.ready.is_none() {
-            // What failed before may go well by now.
-            state.failed = None;
-            state.wanted = !state.making;
-            self.changed.notify_all();
-        }
-        let prepared = loop {
-            if let Some(prepared) = state.ready.take() {
-                break prepared;
-            }
-            if let Some(cause) = state.failed.clone() {
-                return Err(cause);
-            }
-            state = if self.has_thread {
-                self.changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner)
-            } else {
-                self.work(state)
-            };
-        };
+    pub(super) fn take(&self, sectors: u64) -> Result<Prepared, NoFile> {
+        let mut state = self.made()?;
+        let prepared = state.ready.take().ok_or_else(closed)?;
         while !self.has_thread && !state.old.is_empty() {
             state = self.work(state);
         }
@@ -267,15 +253,57 @@ impl<D: LogFolder> Keeper<D> {
                     self.changed.notify_all();
                     Ok(large)
                 }
+                // Which of the two has the name now is not known: it is made again.
                 Err(error) => {
-                    state.ready = Some(prepared);
-                    Err(error.to_string())
+                    state.wanted = self.has_thread;
+                    self.changed.notify_all();
+                    Err(NoFile::because(&error))
                 }
             };
         }
         state.after(number, self.has_thread);
         self.changed.notify_all();
         Ok(prepared)
+    }
+
+    /// Makes the next file if it is not there; why that does not go.
+    pub(super) fn try_again(&self) -> Option<NoFile> {
+        self.made().err()
+    }
+
+    /// Waits until the next file is there, or could not be made now.
+    fn made(&self) -> Result<MutexGuard<'_, State>, NoFile> {
+        let mut state = self.lock();
+        if state.ready.is_none() {
+            // What failed before may go well by now.
+            state.failed = None;
+            state.wanted = !state.making;
+            self.changed.notify_all();
+        }
+        loop {
+            if state.ready.is_some() {
+                return Ok(state);
+            }
+            if let Some(failed) = state.failed.clone() {
+                return Err(failed);
+            }
+            if state.stop {
+                return Err(closed());
+            }
+            state = if self.has_thread {
+                self.changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.work(state)
+            };
+        }
+    }
+
+    /// Whether a file is still the one that has its name.
+    pub(super) fn is_in_place(&self, number: u64, identity: Identity) -> bool {
+        let found = self.folder.identity(&file_name(number));
+        matches!(found, Ok(Some(found)) if found == identity)
     }
 
     /// Gives up the files of these numbers.
@@ -285,7 +313,11 @@ impl<D: LogFolder> Keeper<D> {
     }
 }
 
-impl<F> State<F> {
+fn closed() -> NoFile {
+    NoFile::because(&std::io::Error::other("the log is closed"))
+}
+
+impl State {
     /// The next file is in use: the one after it is to be made.
     fn after(&mut self, number: u64, has_thread: bool) {
         self.next = number + 1;

@@ -13,13 +13,6 @@
 //!
 //! The bytes are described in `format`.
 
-// Only the logged store stands on it, and uses a part of it.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the logged store uses a part of it; the rest is for its tests"
-)]
-
 mod error;
 mod files;
 mod format;
@@ -30,23 +23,26 @@ mod scan;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
-mod disk;
+mod format_tests;
 #[cfg(test)]
 mod power_tests;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub(crate) use self::error::WalError;
-pub(crate) use self::files::{Directory, LogFile, LogFolder};
-pub(crate) use self::format::PAYLOAD_MAX;
-pub(crate) use self::recovery::{Recovered, RecoveredFrame};
+pub(crate) use self::files::Folder;
+pub(crate) use self::recovery::Recovered;
 
-use self::format::{Codec, SECTOR, sectors_of};
+use self::error::NoFile;
+use self::format::{Codec, PAYLOAD_MAX, SECTOR, sectors_of};
 use self::keeper::{Keeper, Making, Prepared};
 use self::scan::FIRST;
+use super::ReadOnly;
+use super::disk::Identity;
 
 /// Bytes of a file: enough that the next one is ready long before it is needed, little beside a log.
 pub(crate) const FILE_BYTES: u64 = 8 << 20;
@@ -86,36 +82,53 @@ impl Place {
     };
 }
 
+/// A file before the current one.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    number: u64,
+    identity: Identity,
+}
+
+impl Behind {
+    fn of(file: &Prepared) -> Self {
+        Self {
+            number: file.header.number,
+            identity: file.identity,
+        }
+    }
+}
+
 /// A log that takes frames.
 #[derive(Debug)]
-pub(crate) struct Wal<D: LogFolder> {
-    keeper: Arc<Keeper<D>>,
+pub(crate) struct Wal {
+    keeper: Arc<Keeper>,
     thread: Option<JoinHandle<()>>,
-    current: Prepared<D::File>,
+    current: Prepared,
     /// The sector behind the last frame.
     end: usize,
     /// Files before the current one that are still needed.
-    behind: Vec<u64>,
+    behind: Vec<Behind>,
     /// The last frame that was acknowledged.
     last: u64,
     /// The last number that a frame was given, acknowledged or not.
     given: u64,
     /// How a write failed.
-    refuses: Option<String>,
+    refuses: Option<NoFile>,
+    /// Why there is no next file, where one was needed.
+    stuck: Option<NoFile>,
     durable: bool,
     buffer: Vec<u8>,
 }
 
-impl<D: LogFolder> Wal<D> {
+impl Wal {
     /// Opens the log in a folder and reads what stands behind `sealed`, the last frame that stands elsewhere.
     ///
     /// `None` for a store that is new, and only then: a log that is missing beside a store is an error.
     pub(crate) fn open(
-        folder: D,
+        folder: Folder,
         options: WalOptions,
         sealed: Option<Place>,
     ) -> Result<(Self, Recovered), WalError> {
-        let folder = Arc::new(folder);
         let making = Making {
             store: options.store,
             sectors: (options.file_bytes / SECTOR as u64).max(FIRST as u64 + 1),
@@ -140,6 +153,7 @@ impl<D: LogFolder> Wal<D> {
             last: found.last,
             given: found.last,
             refuses: None,
+            stuck: None,
             durable: options.durable,
             buffer: Vec::new(),
         };
@@ -152,9 +166,8 @@ impl<D: LogFolder> Wal<D> {
     /// [`WalError::Failed`]: whether it is durable is unknown, and it must not be acknowledged. All others: it was not
     /// written.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Place, WalError> {
-        if let Some(cause) = &self.refuses {
-            let cause = cause.clone();
-            return Err(WalError::Refused { cause });
+        if let Some(why) = &self.refuses {
+            return Err(WalError::Refused(why.clone()));
         }
         let (bytes, max) = (payload.len(), PAYLOAD_MAX);
         if bytes > max {
@@ -175,31 +188,32 @@ impl<D: LogFolder> Wal<D> {
         codec.encode(self.end, numbers, payload, &mut self.buffer);
         self.given = place.frame;
         let offset = place.sector * SECTOR as u64;
-        self.write(offset)
-            .inspect_err(|error| self.refuses = Some(error.to_string()))?;
+        self.write(offset).map_err(|(doing, source)| {
+            self.refuses = Some(NoFile::because(&source));
+            WalError::Failed { doing, source }
+        })?;
         self.end += sectors;
         self.last = place.frame;
         Ok(place)
     }
 
-    fn write(&self, offset: u64) -> Result<(), WalError> {
+    fn write(&self, offset: u64) -> Result<(), (&'static str, io::Error)> {
         let file = &self.current.file;
-        file.write_all_at(&self.buffer, offset)
-            .map_err(WalError::failed("writing the log"))?;
+        file.write_at(offset, &self.buffer)
+            .map_err(|error| ("writing the log", error))?;
         if self.durable {
             file.sync_data()
-                .map_err(WalError::failed("syncing the log"))?;
+                .map_err(|error| ("syncing the log", error))?;
         }
         Ok(())
     }
 
     /// Goes on in the next file.
     fn next_file(&mut self, sectors: usize) -> Result<(), WalError> {
-        let next = self
-            .keeper
-            .take((FIRST + sectors) as u64)
-            .map_err(|cause| WalError::NoRoom { cause })?;
-        self.behind.push(self.current.header.number);
+        let next = self.keeper.take((FIRST + sectors) as u64);
+        self.stuck = next.as_ref().err().cloned();
+        let next = next.map_err(WalError::NoNextFile)?;
+        self.behind.push(Behind::of(&self.current));
         (self.current, self.end) = (next, FIRST);
         Ok(())
     }
@@ -216,16 +230,37 @@ impl<D: LogFolder> Wal<D> {
         Ok(())
     }
 
-    /// Why it takes no writes, if it does not.
-    pub(crate) fn refuses(&self) -> Option<&str> {
-        self.refuses.as_deref()
+    /// Why it takes no writes, if it does not: one failed, or the next file could not be made. Tries whether it is so still.
+    pub(crate) fn refusal(&mut self) -> Option<ReadOnly> {
+        if self.stuck.is_some() {
+            self.stuck = self.keeper.try_again();
+        }
+        if self.stuck.is_none() && self.go_on().is_ok() {
+            return None;
+        }
+        let why = self.stuck.as_ref().or(self.refuses.as_ref())?;
+        Some(why.read_only())
+    }
+
+    /// Whether the files that are needed are where they are looked for.
+    pub(crate) fn is_in_place(&self) -> bool {
+        let current = Behind::of(&self.current);
+        let mut needed = self.behind.iter().chain([&current]);
+        needed.all(|file| self.keeper.is_in_place(file.number, file.identity))
+    }
+
+    /// Ends what is done beside the writes, so that the folder is free. Idempotent.
+    pub(crate) fn stop(&mut self) {
+        self.keeper.stop();
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
     }
 
     /// All frames up to this one stand elsewhere, durably, and so does its place: files before it are given up.
     pub(crate) fn sealed(&mut self, place: Place) {
-        let needed = |number: &mut u64| *number >= place.file;
-        self.keeper
-            .give_up(self.behind.extract_if(.., |number| !needed(number)));
+        let old = self.behind.extract_if(.., |file| file.number < place.file);
+        self.keeper.give_up(old.map(|file| file.number));
     }
 
     /// Bytes of its files, but for one that is being made.
@@ -235,12 +270,13 @@ impl<D: LogFolder> Wal<D> {
     }
 }
 
-impl<D: LogFolder> Drop for Wal<D> {
-    /// Waits for the thread, so that the folder is free once the log is gone.
+impl Drop for Wal {
     fn drop(&mut self) {
-        self.keeper.stop();
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        self.stop();
     }
+}
+
+/// Gives the files of a log that is there names that no log has, with this word in them.
+pub(crate) fn set_aside(folder: &Folder, word: &str) -> Result<Vec<String>, WalError> {
+    recovery::set_aside(folder, word)
 }

@@ -1,9 +1,9 @@
 //! Cuts of the power: after each of them, everything that was acknowledged is there, in order, and nothing else but
 //! perhaps the one frame that was under way.
 
-use super::disk::{Disk, Random, State};
-use super::tests::{SECTORS, open, payloads};
+use super::tests::{SECTORS, fail_after, open, payloads};
 use super::*;
+use crate::store::disk::simulated::{Random, SimulatedDisk};
 
 /// Cuts in a run of this test.
 const CUTS: usize = 20_000;
@@ -24,7 +24,7 @@ impl Ledger {
     }
 
     /// Whether a disk holds what was acknowledged; `under_way` may be there or not.
-    fn check(&self, disk: &Disk, under_way: Option<&[u8]>, what: &str) {
+    fn check(&self, disk: &SimulatedDisk, under_way: Option<&[u8]>, what: &str) {
         let found = match payloads(disk, self.place()) {
             Ok(found) => found,
             Err(error) => panic!("{what}: {error}"),
@@ -47,7 +47,7 @@ impl Ledger {
 
 /// Cuts the power at each of the moments, in several ways; looks twice, for the first look changes the disk.
 fn cut_at(
-    moments: Vec<State>,
+    moments: Vec<SimulatedDisk>,
     ledger: &Ledger,
     under_way: Option<&[u8]>,
     random: &mut Random,
@@ -56,14 +56,14 @@ fn cut_at(
     let mut cuts = 0;
     for moment in moments {
         for _ in 0..2 {
-            let disk = moment.clone().after_cut(random);
+            let disk = moment.cut(random);
             disk.keep_moments();
             ledger.check(&disk, under_way, what);
             let opening = disk.moments();
             ledger.check(&disk, under_way, what);
             // While it was being opened the power may go again.
             for moment in opening {
-                ledger.check(&moment.after_cut(random), under_way, what);
+                ledger.check(&moment.cut(random), under_way, what);
                 cuts += 1;
             }
             go_on(&disk, ledger, random, what);
@@ -74,16 +74,16 @@ fn cut_at(
 }
 
 /// Writes on after a cut, and cuts again.
-fn go_on(disk: &Disk, ledger: &Ledger, random: &mut Random, what: &str) {
+fn go_on(disk: &SimulatedDisk, ledger: &Ledger, random: &mut Random, what: &str) {
     let (mut wal, recovered) = open(disk, Some(ledger.place())).unwrap();
     let mut expected: Vec<_> = recovered.frames.into_iter().map(|f| f.payload).collect();
-    for _ in 0..random.below(3) {
-        let length = random.below(1_200);
+    for _ in 0..random.index(3) {
+        let length = random.index(1_200);
         let next = random.bytes(length);
         wal.append(&next).unwrap();
         expected.push(next);
     }
-    let disk = disk.now().after_cut(random);
+    let disk = disk.cut(random);
     assert_eq!(payloads(&disk, ledger.place()).unwrap(), expected, "{what}");
 }
 
@@ -100,7 +100,7 @@ fn no_power_cut_takes_what_was_acknowledged() {
 /// One log, cut again and again.
 fn run(seed: u64) -> usize {
     let mut random = Random::new(seed);
-    let disk = Disk::default();
+    let disk = SimulatedDisk::default();
     let (mut wal, _) = open(&disk, None).unwrap();
     disk.keep_moments();
     let mut ledger = Ledger {
@@ -110,23 +110,23 @@ fn run(seed: u64) -> usize {
     let mut cuts = 0;
     for step in 0..60 {
         let what = format!("seed {seed}, step {step}");
-        let length = match random.below(10) {
+        let length = match random.index(10) {
             0 => SECTORS * 600,
-            1..=3 => random.below(4_000),
-            _ => random.below(900),
+            1..=3 => random.index(4_000),
+            _ => random.index(900),
         };
         let payload = random.bytes(length);
-        let fails = random.below(12) == 0;
+        let fails = random.index(12) == 0;
         if fails {
-            disk.fail_after(Some(random.below(8)));
+            fail_after(&disk, Some(random.below(8)));
         }
         let appended = wal.append(&payload);
-        disk.fail_after(None);
+        fail_after(&disk, None);
         let under_way = Some(payload.as_slice());
         cuts += cut_at(disk.moments(), &ledger, under_way, &mut random, &what);
         match appended {
             Ok(place) => ledger.written.push((place, payload)),
-            Err(WalError::NoRoom { .. }) => {}
+            Err(WalError::NoNextFile(_)) => {}
             Err(WalError::Failed { .. }) => {
                 wal.go_on().unwrap();
                 cuts += cut_at(disk.moments(), &ledger, under_way, &mut random, &what);
@@ -138,8 +138,8 @@ fn run(seed: u64) -> usize {
             }
             Err(other) => panic!("{what}: {other}"),
         }
-        if random.below(6) == 0 && !ledger.written.is_empty() {
-            ledger.sealed += random.below(ledger.written.len() - ledger.sealed + 1);
+        if random.index(6) == 0 && !ledger.written.is_empty() {
+            ledger.sealed += random.index(ledger.written.len() - ledger.sealed + 1);
             if ledger.sealed > 0 {
                 wal.sealed(ledger.place());
             }

@@ -4,14 +4,13 @@
 //! those after it. Changes nothing before everything is read and found in order; then it clears what was left of a frame that
 //! was under way, and syncs what it read, which a process that was killed may not have.
 
-use std::sync::Arc;
-
-use super::Place;
 use super::error::WalError;
-use super::files::{LogFile, LogFolder};
+use super::files::Folder;
 use super::format::{BadHeader, Codec, FORMAT, Header, SECTOR};
 use super::keeper::{Keeper, Making, Prepared, UNFINISHED, file_name, file_number};
 use super::scan::{Ending, FIRST, Found, Scan, scan};
+use super::{Behind, Place};
+use crate::store::disk::{DiskFile, StoreId};
 
 /// A frame that was in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,29 +31,29 @@ pub(crate) struct Recovered {
 }
 
 /// A log to go on with.
-pub(super) struct Opened<F> {
+pub(super) struct Opened {
     /// The file that takes the next frame, at sector `end`.
-    pub(super) current: Prepared<F>,
+    pub(super) current: Prepared,
     /// See `current`.
     pub(super) end: usize,
     /// The number of the last frame.
     pub(super) last: u64,
     /// Files before the current one that are needed.
-    pub(super) behind: Vec<u64>,
+    pub(super) behind: Vec<Behind>,
     /// Files that are not.
     pub(super) old: Vec<u64>,
     /// The file after the current one, where it was made already.
-    pub(super) spare: Option<Prepared<F>>,
+    pub(super) spare: Option<Prepared>,
     /// What was found.
     pub(super) recovered: Recovered,
 }
 
 /// Opens what is in the folder; see [`Wal::open`](super::Wal::open).
-pub(super) fn recover<D: LogFolder>(
-    folder: &Arc<D>,
+pub(super) fn recover(
+    folder: &Folder,
     making: Making,
     sealed: Option<Place>,
-) -> Result<Opened<D::File>, WalError> {
+) -> Result<Opened, WalError> {
     let doing = "reading the log's folder";
     let names = folder.names().map_err(WalError::failed(doing))?;
     if names.iter().any(|name| name == UNFINISHED) {
@@ -68,27 +67,41 @@ pub(super) fn recover<D: LogFolder>(
         Some(sealed) => {
             let needed = numbers.partition_point(|number| *number < sealed.file);
             let old = numbers.drain(..needed).collect();
-            let walk = Walk::through(folder.as_ref(), making, sealed, &numbers)?;
-            walk.finish(folder.as_ref(), making, old)
+            let walk = Walk::through(folder, making, sealed, &numbers)?;
+            walk.finish(folder, making, old)
         }
     }
 }
 
+/// Gives the files of a log that is there names that no log has, with this word in them: a new one takes its place.
+pub(super) fn set_aside(folder: &Folder, word: &str) -> Result<Vec<String>, WalError> {
+    let doing = "setting the old log aside";
+    let names = folder.names().map_err(WalError::failed(doing))?;
+    let mut set_aside = Vec::new();
+    for name in names {
+        if file_number(&name).is_some() {
+            let aside = format!("{name}.before-{word}");
+            folder
+                .rename(&name, &aside)
+                .map_err(WalError::failed(doing))?;
+            set_aside.push(aside);
+        }
+    }
+    folder.sync().map_err(WalError::failed(doing))?;
+    Ok(set_aside)
+}
+
 /// Makes the log of a new store.
-fn create<D: LogFolder>(
-    folder: &Arc<D>,
-    making: Making,
-    numbers: &[u64],
-) -> Result<Opened<D::File>, WalError> {
+fn create(folder: &Folder, making: Making, numbers: &[u64]) -> Result<Opened, WalError> {
     for &number in numbers {
-        let file = ReadFile::read(folder.as_ref(), making, number, FIRST, None)?;
+        let file = ReadFile::read(folder, making, number, FIRST, None)?;
         if !file.scan.frames.is_empty() || file.damage().is_some() {
             return Err(file.damaged(FIRST, "it holds a log, and the store beside it is new"));
         }
         let removed = folder.remove(&file_name(number));
         removed.map_err(WalError::failed("removing an unused file of the log"))?;
     }
-    let keeper = Keeper::new(Arc::clone(folder), making, 1, None, false);
+    let keeper = Keeper::new(folder.clone(), making, 1, None, false);
     let made = keeper.make(1, making.sectors, None);
     Ok(Opened {
         current: made.map_err(WalError::failed("making the log's first file"))?,
@@ -101,16 +114,27 @@ fn create<D: LogFolder>(
     })
 }
 
+/// Reads so many bytes of a file.
+fn read_from(file: &dyn DiskFile, offset: u64, bytes: u64) -> Result<Vec<u8>, WalError> {
+    if bytes == 0 {
+        return Ok(Vec::new());
+    }
+    let mut read = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+    file.read_at(offset, &mut read)
+        .map_err(WalError::failed("reading the log"))?;
+    Ok(read)
+}
+
 /// A file and what its bytes say.
-struct ReadFile<F> {
-    prepared: Prepared<F>,
+struct ReadFile {
+    prepared: Prepared,
     scan: Scan,
 }
 
-impl<F: LogFile> ReadFile<F> {
+impl ReadFile {
     /// Reads a file from a sector on, behind the frame `last` (`None`: whichever it was).
-    fn read<D: LogFolder<File = F>>(
-        folder: &D,
+    fn read(
+        folder: &Folder,
         making: Making,
         number: u64,
         from: usize,
@@ -124,11 +148,9 @@ impl<F: LogFile> ReadFile<F> {
             detail: detail.to_owned(),
         };
         let file = folder.open(&name).map_err(WalError::failed(doing))?;
-        let mut sector = vec![0; SECTOR];
-        let read = file
-            .read_at(&mut sector, 0)
-            .map_err(WalError::failed(doing))?;
-        let header = match Header::decode(sector.get(..read).unwrap_or_default()) {
+        let length = file.len().map_err(WalError::failed(doing))?;
+        let sector = read_from(file.as_ref(), 0, length.min(SECTOR as u64))?;
+        let header = match Header::decode(&sector) {
             Ok(header) => header,
             Err(BadHeader::Damaged) => return Err(at_start("its header has changed")),
             Err(BadHeader::Format(found)) => {
@@ -140,29 +162,31 @@ impl<F: LogFile> ReadFile<F> {
             }
         };
         if header.store != making.store {
-            return Err(WalError::Foreign { file: name });
+            return Err(WalError::Foreign {
+                file: name,
+                found: StoreId(header.store),
+                expected: StoreId(making.store),
+            });
         }
         if header.number != number {
             return Err(at_start("its name and its header differ"));
         }
-        let length = file.len().map_err(WalError::failed(doing))?;
         if header.sectors.checked_mul(SECTOR as u64) != Some(length) {
             return Err(at_start("it is not as long as it was made"));
         }
         let start = (from * SECTOR) as u64;
-        let rest = usize::try_from(length.saturating_sub(start)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; rest];
-        let read = file
-            .read_at(&mut bytes, start)
-            .map_err(WalError::failed(doing))?;
-        bytes.truncate(read);
+        let bytes = read_from(file.as_ref(), start, length.saturating_sub(start))?;
         let scan = scan(Codec::new(&header), &bytes, from, last);
-        let prepared = Prepared { header, file };
+        let prepared = Prepared::new(header, file).map_err(WalError::failed(doing))?;
         Ok(Self { prepared, scan })
     }
 
     fn number(&self) -> u64 {
         self.prepared.header.number
+    }
+
+    fn behind(&self) -> Behind {
+        Behind::of(&self.prepared)
     }
 
     fn damaged(&self, sector: usize, detail: &str) -> WalError {
@@ -181,7 +205,7 @@ impl<F: LogFile> ReadFile<F> {
     }
 
     /// Takes the frames out.
-    fn frames(&mut self) -> impl Iterator<Item = RecoveredFrame> + use<F> {
+    fn frames(&mut self) -> impl Iterator<Item = RecoveredFrame> + use<> {
         let file = self.number();
         let frames = std::mem::take(&mut self.scan.frames);
         frames.into_iter().map(move |Found { sector, frame }| {
@@ -211,7 +235,7 @@ impl<F: LogFile> ReadFile<F> {
                 "{what} cleared from byte {from} of `{}`",
                 file_name(self.number())
             ));
-            file.write_all_at(&vec![0; (end - self.scan.end) * SECTOR], from)
+            file.write_at(from, &vec![0; (end - self.scan.end) * SECTOR])
                 .map_err(WalError::failed("clearing the end of the log"))?;
         }
         file.sync_data()
@@ -220,22 +244,22 @@ impl<F: LogFile> ReadFile<F> {
 }
 
 /// The log as far as it was read.
-struct Walk<F> {
+struct Walk {
     /// The frame that it was read behind.
     sealed: Place,
     frames: Vec<RecoveredFrame>,
     /// Number of the last frame.
     last: u64,
     /// Files with frames; the last of them is where the log goes on.
-    files: Vec<ReadFile<F>>,
+    files: Vec<ReadFile>,
     /// Files behind them.
-    unused: Vec<ReadFile<F>>,
+    unused: Vec<ReadFile>,
     notes: Vec<String>,
 }
 
-impl<F: LogFile> Walk<F> {
-    fn through<D: LogFolder<File = F>>(
-        folder: &D,
+impl Walk {
+    fn through(
+        folder: &Folder,
         making: Making,
         sealed: Place,
         numbers: &[u64],
@@ -269,11 +293,7 @@ impl<F: LogFile> Walk<F> {
     }
 
     /// Reads the file of the sealed frame.
-    fn first<D: LogFolder<File = F>>(
-        &mut self,
-        folder: &D,
-        making: Making,
-    ) -> Result<(), WalError> {
+    fn first(&mut self, folder: &Folder, making: Making) -> Result<(), WalError> {
         let Place {
             frame,
             file,
@@ -295,7 +315,7 @@ impl<F: LogFile> Walk<F> {
     }
 
     /// Takes a further file.
-    fn further(&mut self, mut file: ReadFile<F>) -> Result<(), WalError> {
+    fn further(&mut self, mut file: ReadFile) -> Result<(), WalError> {
         let Some(first) = file.scan.frames.first() else {
             return match file.damage() {
                 Some(damage) => Err(damage),
@@ -337,12 +357,12 @@ impl<F: LogFile> Walk<F> {
         true
     }
 
-    fn finish<D: LogFolder<File = F>>(
+    fn finish(
         mut self,
-        folder: &D,
+        folder: &Folder,
         making: Making,
         old: Vec<u64>,
-    ) -> Result<Opened<F>, WalError> {
+    ) -> Result<Opened, WalError> {
         let missing = || WalError::Missing {
             file: file_name(self.sealed.file),
         };
@@ -355,6 +375,10 @@ impl<F: LogFile> Walk<F> {
             synced.map_err(WalError::failed("syncing the log that was read"))?;
         }
         current.settle(&mut self.notes)?;
+        // A process that was killed may not have made the names durable that it gave.
+        folder
+            .sync()
+            .map_err(WalError::failed("syncing the log's folder"))?;
         let mut spare = None;
         for file in self.unused {
             let is_next = file.number() == current.number() + 1;
@@ -371,7 +395,7 @@ impl<F: LogFile> Walk<F> {
             end: current.scan.end,
             current: current.prepared,
             last: self.last,
-            behind: self.files.iter().map(ReadFile::number).collect(),
+            behind: self.files.iter().map(ReadFile::behind).collect(),
             old,
             spare,
             recovered: Recovered {

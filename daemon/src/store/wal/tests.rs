@@ -1,7 +1,10 @@
 //! The log as its caller sees it: what is written is read, in files that come and go.
 
-use super::disk::{Disk, Random};
+use std::path::{Path, PathBuf};
+
 use super::*;
+use crate::store::disk::simulated::{Faults, Random, SimulatedDisk};
+use crate::store::disk::{Disk, Open, RealDisk};
 
 /// A file of so many sectors, one of them its header.
 pub(super) const SECTORS: usize = 16;
@@ -16,12 +19,41 @@ pub(super) fn options() -> WalOptions {
     }
 }
 
-pub(super) fn open(disk: &Disk, sealed: Option<Place>) -> Result<(Wal<Disk>, Recovered), WalError> {
-    Wal::open(disk.clone(), options(), sealed)
+/// The folder of the log.
+const LOG: &str = "/log";
+
+/// A file of it.
+pub(super) fn file(name: &str) -> PathBuf {
+    Path::new(LOG).join(name)
+}
+
+fn folder(disk: &SimulatedDisk) -> Folder {
+    Folder::new(Arc::new(disk.clone()), Path::new(LOG))
+}
+
+/// The names of the files.
+pub(super) fn names(disk: &SimulatedDisk) -> Vec<String> {
+    disk.list(Path::new(LOG)).unwrap()
+}
+
+/// Lets all operations after the next so many fail; `None`: none any more.
+pub(super) fn fail_after(disk: &SimulatedDisk, operations: Option<u64>) {
+    disk.set_faults(Faults {
+        fails_after: operations,
+        fails_for_good: true,
+        ..Faults::default()
+    });
+}
+
+pub(super) fn open(
+    disk: &SimulatedDisk,
+    sealed: Option<Place>,
+) -> Result<(Wal, Recovered), WalError> {
+    Wal::open(folder(disk), options(), sealed)
 }
 
 /// What a log that is there holds behind a place.
-pub(super) fn payloads(disk: &Disk, sealed: Place) -> Result<Vec<Vec<u8>>, WalError> {
+pub(super) fn payloads(disk: &SimulatedDisk, sealed: Place) -> Result<Vec<Vec<u8>>, WalError> {
     let (_, recovered) = open(disk, Some(sealed))?;
     Ok(recovered
         .frames
@@ -34,15 +66,15 @@ pub(super) fn payloads(disk: &Disk, sealed: Place) -> Result<Vec<Vec<u8>>, WalEr
 pub(super) fn some(random: &mut Random, count: usize, bytes: usize) -> Vec<Vec<u8>> {
     (0..count)
         .map(|_| {
-            let length = random.below(bytes);
+            let length = random.index(bytes);
             random.bytes(length)
         })
         .collect()
 }
 
 /// A new log with these frames.
-pub(super) fn filled(payloads: &[Vec<u8>]) -> (Disk, Wal<Disk>, Vec<Place>) {
-    let disk = Disk::default();
+pub(super) fn filled(payloads: &[Vec<u8>]) -> (SimulatedDisk, Wal, Vec<Place>) {
+    let disk = SimulatedDisk::default();
     let (mut wal, _) = open(&disk, None).unwrap();
     let places = payloads.iter().map(|payload| wal.append(payload).unwrap());
     let places = places.collect();
@@ -72,7 +104,7 @@ fn what_is_written_is_read_whatever_its_length() {
 #[test]
 fn it_goes_on_where_it_ended() {
     let mut random = Random::new(2);
-    let disk = Disk::default();
+    let disk = SimulatedDisk::default();
     drop(open(&disk, None).unwrap());
     let mut written = Vec::new();
     for _ in 0..40 {
@@ -90,7 +122,7 @@ fn it_goes_on_where_it_ended() {
 fn files_that_are_sealed_are_used_again() {
     let mut random = Random::new(3);
     let written = some(&mut random, 200, 1_500);
-    let disk = Disk::default();
+    let disk = SimulatedDisk::default();
     let (mut wal, _) = open(&disk, None).unwrap();
     let mut places = Vec::new();
     for payload in &written {
@@ -98,7 +130,7 @@ fn files_that_are_sealed_are_used_again() {
         if let [.., sealed, _, _, _, _, _] = places.as_slice() {
             wal.sealed(*sealed);
         }
-        assert!(disk.names().unwrap().len() <= 6, "{:?}", disk.names());
+        assert!(names(&disk).len() <= 6, "{:?}", names(&disk));
     }
     drop(wal);
     let sealed = places[places.len() - 6];
@@ -119,7 +151,7 @@ fn a_log_that_is_not_there_is_no_new_one() {
     let (disk, wal, places) = filled(&[vec![1], vec![2]]);
     drop(wal);
     assert!(open(&disk, None).is_err(), "it would be written over");
-    let empty = Disk::default();
+    let empty = SimulatedDisk::default();
     assert!(matches!(
         payloads(&empty, Place::START),
         Err(WalError::Missing { .. })
@@ -146,11 +178,11 @@ fn files_of_others_are_refused() {
         store: [8; 16],
         ..options()
     };
-    let opened = Wal::open(disk.clone(), other, Some(Place::START));
+    let opened = Wal::open(folder(&disk), other, Some(Place::START));
     assert!(matches!(opened, Err(WalError::Foreign { .. })));
-    let second = disk.bytes("wal-00000001");
-    disk.create("wal-00000002").unwrap();
-    disk.tamper("wal-00000002", |bytes| *bytes = second);
+    let second = disk.files()[&file("wal-00000001")].clone();
+    disk.open(&file("wal-00000002"), Open::OrMake).unwrap();
+    disk.tamper(&file("wal-00000002"), |bytes| *bytes = second);
     assert!(matches!(
         payloads(&disk, Place::START),
         Err(WalError::Damaged { .. })
@@ -164,27 +196,20 @@ fn a_write_that_failed_is_void_and_the_log_goes_on_in_the_next_file() {
         for seed in 0..50 {
             let mut random = Random::new(seed);
             let (disk, mut wal, _) = filled(&[vec![1; 600], vec![2; 600]]);
-            disk.fail_after(Some(operation));
+            fail_after(&disk, Some(operation));
             let failed = wal.append(&[3; 1200]);
             assert!(matches!(failed, Err(WalError::Failed { .. })), "{failed:?}");
             let refused = wal.append(&[4]);
-            assert!(
-                matches!(refused, Err(WalError::Refused { .. })),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, Err(WalError::Refused(_))), "{refused:?}");
             assert!(wal.go_on().is_err(), "the disk fails still");
-            disk.fail_after(None);
-            assert!(wal.refuses().is_some());
-            wal.go_on().unwrap();
+            assert_eq!(wal.refusal(), Some(ReadOnly::DiskFailed));
+            fail_after(&disk, None);
+            assert_eq!(wal.refusal(), None, "it goes on");
             for next in [5, 6] {
                 wal.append(&[next; 700]).unwrap();
             }
             drop(wal);
-            let disk = if cut {
-                disk.now().after_cut(&mut random)
-            } else {
-                disk
-            };
+            let disk = if cut { disk.cut(&mut random) } else { disk };
             let expected = [vec![1; 600], vec![2; 600], vec![5; 700], vec![6; 700]];
             assert_eq!(
                 payloads(&disk, Place::START).unwrap(),
@@ -201,21 +226,21 @@ fn without_room_for_the_next_file_nothing_is_written_and_it_is_tried_again() {
     let mut written = 0;
     loop {
         // Of a full disk, only what takes new room fails: here, all that is not in the first file.
-        disk.fail_after(Some(2));
+        fail_after(&disk, Some(2));
         match wal.append(&[9; 900]) {
             Ok(_) => written += 1,
-            Err(WalError::NoRoom { .. }) => break,
+            Err(WalError::NoNextFile(_)) => break,
             Err(other) => panic!("{other}"),
         }
     }
     assert_eq!(written, 7);
     assert!(matches!(
         wal.append(&[9; 900]),
-        Err(WalError::NoRoom { .. })
+        Err(WalError::NoNextFile(_))
     ));
-    disk.fail_after(Some(2));
+    fail_after(&disk, Some(2));
     wal.append(&[8]).unwrap();
-    disk.fail_after(None);
+    fail_after(&disk, None);
     wal.append(&[9; 900]).unwrap();
     drop(wal);
     assert_eq!(payloads(&disk, Place::START).unwrap().len(), 9);
@@ -229,7 +254,7 @@ fn a_real_folder_holds_it_with_files_made_ahead() {
         file_bytes: 64 << 10,
         ..options()
     };
-    let at = || Directory::new(folder.path());
+    let at = || Folder::new(Arc::new(RealDisk), folder.path());
     let mut random = Random::new(5);
     let written = some(&mut random, 150, 6_000);
     let (mut wal, _) = Wal::open(at(), options, None).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! Owns the order of checks. Everything is checked before anything is planned, so a refused append leaves no trace.
 
+use std::collections::BTreeSet;
+
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 
@@ -10,7 +12,7 @@ use super::batch::Batch;
 use super::lookup::{JobLookup, Lookup};
 use super::place::{place, reject};
 use super::repeat::{repeated_command, repeated_events};
-use crate::store::{Append, AppendError, AppendResult, StoreError};
+use crate::store::{Append, AppendError, AppendResult, NewJob, StoreError};
 
 /// What an append comes to.
 #[derive(Debug, PartialEq)]
@@ -111,9 +113,17 @@ fn well_formed(append: &Append) -> Checked<()> {
         _ if append.jobs.iter().any(|job| beyond(job.event)) => {
             "it brings a job for an event that it does not have"
         }
+        _ if has_a_job_twice(&append.jobs) => "it brings two jobs of one handler for an event",
         _ => return Ok(()),
     };
     Err(malformed(mistake))
+}
+
+/// Whether an event would have two open jobs of a handler: of each handler it has one at most.
+fn has_a_job_twice(jobs: &[NewJob]) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut places = jobs.iter().map(|job| (job.event, job.handler.as_str()));
+    !places.all(|place| seen.insert(place))
 }
 
 pub(super) const TOO_FEW_IDS: &str = "it brings too few ids";

@@ -18,7 +18,7 @@ use super::parts::{Parts, Sealed};
 use super::records::{Records, event};
 use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, runs};
 use crate::store::bytes::Malformed;
-use crate::store::chain::{Chain, decision_leaf, event_leaf};
+use crate::store::chain::Chain;
 use crate::store::segment::decisions::Decided;
 use crate::store::segment::events::Unsealed;
 use crate::store::segment::{self, Segment, Stretch};
@@ -389,7 +389,7 @@ fn reopen(
             let Some(decision) = records.decision(sequence)? else {
                 break;
             };
-            *chain = chain.with(decision_leaf(&decision));
+            chain.decision(&decision);
             into.decisions.push((behind, decision));
             sequence += 1;
         }
@@ -401,7 +401,7 @@ fn reopen(
     for _ in 0..manifest.events {
         let found = records.ranked(segment, &columns, position)?;
         let event = event(&found)?;
-        chain = chain.with(event_leaf(&event));
+        chain.event(&event);
         let (block, within) = found;
         let (Some((stream, _)), Some(effective_at)) =
             (block.key(within), block.effective_at(within))

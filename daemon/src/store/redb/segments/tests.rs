@@ -1,6 +1,7 @@
 //! Sealed records: as they were written, however little is sealed at a time, and never another way when the file is damaged.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use whodunit_core::command::Decision;
@@ -8,9 +9,10 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 
 use super::super::sealed::{Mark, SealedFile, SealedRead};
-use super::super::{FILE_NAME, opening, tables};
+use super::super::{FILE_NAME, NewStore, opening, tables};
 use crate::store::chain::Chain;
-use crate::store::disk::RealDisk;
+use crate::store::disk::head::LogEnd;
+use crate::store::disk::{Disk, RealDisk};
 use crate::store::frame::samples::{History, Random};
 use crate::store::wal::Place;
 use crate::store::write::Lookup;
@@ -25,9 +27,16 @@ fn open(directory: &Path) -> Result<SealedFile, StoreError> {
         if mark.is_none() {
             file.seal([], &[], Some(mark_of(0, Chain::START)))?;
         }
-        Ok(((), Head::default()))
+        let end = LogEnd {
+            head: Head::default(),
+            frame: 0,
+            chain: [0; 32],
+        };
+        Ok(((), end, Vec::new()))
     };
-    SealedFile::open(&RealDisk, directory, true, nothing).map(|(file, ())| file)
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let new = NewStore::Insist;
+    SealedFile::open(&disk, directory, new, true, nothing).map(|(file, ())| file)
 }
 
 fn mark_of(frame: u64, chain: Chain) -> Mark {

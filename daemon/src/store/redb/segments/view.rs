@@ -35,7 +35,7 @@ impl SegmentView {
         parts: Arc<Parts>,
         head: Head,
     ) -> Self {
-        let base = RedbView::with_head(txn, head);
+        let base = RedbView::with_head(&txn, head);
         Self { base, parts }
     }
 
@@ -213,7 +213,7 @@ impl ReadStreams for SegmentView {
             recent::streams(&self.base, &position_of, filter, after, limit, budget)
         };
         match order {
-            StreamOrder::Name => self.base.streams(filter, order, after, limit, budget),
+            StreamOrder::Name => self.base.streams_by_name(filter, after, limit, budget),
             StreamOrder::Recent => recent(after),
         }
     }

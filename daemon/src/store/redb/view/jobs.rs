@@ -11,7 +11,7 @@ use whodunit_core::ids::{Position, StreamName};
 
 use super::super::tables::{status_code, status_of};
 use super::{RedbView, StoreResult};
-use crate::store::write::{JobLookup, missing};
+use crate::store::write::missing;
 use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, ReadJobs};
 
 /// Ids of jobs, in order.

@@ -29,6 +29,25 @@ impl RedbView {
     }
 }
 
+impl RedbView {
+    /// All holds of a key that began at a position or before, the last one first.
+    pub(in crate::store::redb) fn holds(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        at: Position,
+    ) -> StoreResult<Vec<KeyHold>> {
+        let (name, value) = (key.name.as_str(), key.value.as_str());
+        let range = (category, name, value, 0)..=(category, name, value, at.0);
+        let mut holds = Vec::new();
+        for entry in self.tables.keys.range(range)?.rev() {
+            let (place, hold) = entry?;
+            holds.push(hold_of(key, place.value(), hold.value())?);
+        }
+        Ok(holds)
+    }
+}
+
 impl ReadKeys for RedbView {
     fn key_holder(
         &self,

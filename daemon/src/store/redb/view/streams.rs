@@ -4,38 +4,19 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::search::Search;
 
 use super::{RedbView, StoreResult};
-use crate::store::write::Lookup;
-use crate::store::{
-    CategoryInfo, ReadStreams, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage,
-};
+use crate::store::{CategoryInfo, StreamCursor, StreamFilter, StreamInfo, StreamPage};
 
-impl ReadStreams for RedbView {
-    fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
+impl RedbView {
+    /// The record of a stream.
+    pub(in crate::store::redb) fn stream(
+        &self,
+        stream: &StreamName,
+    ) -> StoreResult<Option<StreamInfo>> {
         self.tables.stream(stream)
     }
 
-    fn streams(
-        &self,
-        filter: &StreamFilter,
-        order: StreamOrder,
-        after: Option<StreamCursor>,
-        limit: usize,
-        budget: u64,
-    ) -> StoreResult<StreamPage> {
-        match order {
-            StreamOrder::Name => self.streams_by_name(filter, after, limit, budget),
-            StreamOrder::Recent => {
-                let events = &self.tables.stream_events;
-                let position_of = |number: u64, revision: u64| {
-                    let entry = events.get((number, revision))?;
-                    Ok(entry.map(|entry| entry.value().0))
-                };
-                super::recent::streams(self, &position_of, filter, after.as_ref(), limit, budget)
-            }
-        }
-    }
-
-    fn categories(&self) -> StoreResult<Vec<CategoryInfo>> {
+    /// All categories, with how much they hold.
+    pub(in crate::store::redb) fn categories(&self) -> StoreResult<Vec<CategoryInfo>> {
         let mut out = Vec::new();
         for entry in self.tables.categories.entries()? {
             let (category, counts) = entry?;
@@ -48,10 +29,9 @@ impl ReadStreams for RedbView {
         }
         Ok(out)
     }
-}
 
-impl RedbView {
-    fn streams_by_name(
+    /// Streams by name.
+    pub(in crate::store::redb) fn streams_by_name(
         &self,
         filter: &StreamFilter,
         after: Option<StreamCursor>,

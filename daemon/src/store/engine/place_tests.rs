@@ -4,19 +4,21 @@ use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, StreamName};
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::store::ReadOnly;
 use crate::store::disk::Open;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
+use crate::store::redb::{FILE_NAME, HEAD_NAME};
 
 const DATA: &str = "/data";
 
-fn open(disk: &SimulatedDisk, new: NewStore) -> Result<RedbStore, StoreError> {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    RedbStore::open_on(&disk, Path::new(DATA), StoreOptions::Durable, new)
+fn open(disk: &SimulatedDisk, new: NewStore) -> Result<LoggedStore, StoreError> {
+    testing::open(disk, new, 4)
 }
 
-fn plainly(disk: &SimulatedDisk) -> Result<RedbStore, StoreError> {
+fn plainly(disk: &SimulatedDisk) -> Result<LoggedStore, StoreError> {
     open(disk, NewStore::WhereNothingIsLeft)
 }
 
@@ -50,8 +52,10 @@ async fn a_log_that_ends_before_what_was_acknowledged_is_refused() {
     with_events(&disk, 0, 5).await;
     let older = disk.files();
     with_events(&disk, 5, 9).await;
-    let mut files = disk.files();
-    files.insert(file(FILE_NAME), older[&file(FILE_NAME)].clone());
+    let now = disk.files();
+    // Everything of an older moment, but for what was acknowledged.
+    let mut files = older.clone();
+    files.insert(file(HEAD_NAME), now[&file(HEAD_NAME)].clone());
     let mixed = SimulatedDisk::with_files(&files);
     let error = plainly(&mixed).unwrap_err();
     let said = error.to_string();
@@ -75,6 +79,23 @@ async fn a_log_that_ends_before_what_was_acknowledged_is_refused() {
     );
     // The whole directory of an older moment contradicts nothing.
     assert!(plainly(&SimulatedDisk::with_files(&older)).is_ok());
+    // The database alone of an older moment lacks nothing that the log has.
+    let mut files = now.clone();
+    files.insert(file(FILE_NAME), older[&file(FILE_NAME)].clone());
+    match plainly(&SimulatedDisk::with_files(&files)) {
+        Ok(store) => assert_eq!(store.head().borrow().position, Position(9)),
+        Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn without_its_log_a_store_is_not_opened() {
+    let disk = SimulatedDisk::default();
+    with_events(&disk, 0, 5).await;
+    let mut files = disk.files();
+    files.retain(|path, _| !path.starts_with(file(LOG_NAME)));
+    let error = plainly(&SimulatedDisk::with_files(&files)).unwrap_err();
+    assert!(error.to_string().contains("wal-"), "{error}");
 }
 
 #[tokio::test]
@@ -160,6 +181,14 @@ async fn nothing_is_acknowledged_into_a_file_that_went_away() {
     disk.rename(&file("elsewhere"), &file(FILE_NAME)).unwrap();
     store.append(fact(2, 10)).await.unwrap();
     assert_eq!(store.stats().unwrap().read_only, None);
+    // So it is with every file of the log that is needed.
+    let log = file(LOG_NAME).join("wal-00000001");
+    disk.rename(&log, &file("elsewhere")).unwrap();
+    let error = store.append(fact(3, 10)).await.unwrap_err();
+    assert_eq!(why(&error), Some(ReadOnly::FileGone), "{error}");
+    assert_eq!(store.stats().unwrap().read_only, Some(ReadOnly::FileGone));
+    disk.rename(&file("elsewhere"), &log).unwrap();
+    store.append(fact(3, 10)).await.unwrap();
 }
 
 #[cfg(unix)]
@@ -167,11 +196,13 @@ async fn nothing_is_acknowledged_into_a_file_that_went_away() {
 async fn a_deleted_directory_takes_no_acknowledged_event_with_it() {
     let above = tempfile::tempdir().unwrap();
     let data = above.path().join("data");
-    let store = RedbStore::open(&data, StoreOptions::Durable).unwrap();
-    store.append(fact(1, 10)).await.unwrap();
-    std::fs::remove_dir_all(&data).unwrap();
-    let error = store.append(fact(2, 10)).await.unwrap_err();
-    assert_eq!(why(&error), Some(ReadOnly::FileGone), "{error}");
+    for gone in ["", LOG_NAME] {
+        let store = LoggedStore::open(&data, StoreOptions::Durable).unwrap();
+        store.append(fact(1, 10)).await.unwrap();
+        std::fs::remove_dir_all(data.join(gone)).unwrap();
+        let error = store.append(fact(2, 10)).await.unwrap_err();
+        assert_eq!(why(&error), Some(ReadOnly::FileGone), "{error}");
+    }
 }
 
 /// The disk fills up at any point of the work: what was acknowledged stays, reads go on, and writes go on by themselves once

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
 use whodunit_core::event::{ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, StreamName};
 
-use super::tests::Shared;
+use super::testing::wait;
 use super::*;
 use crate::store::write::{self, memory::Memory};
 use crate::store::{Direction, JobFilter, NewJob};
@@ -123,15 +122,12 @@ fn change_of(id: u64, how: How) -> JobChange {
     }
 }
 
-fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseError> {
+fn apply(store: &LoggedStore, model: &mut Model, op: &Op) -> Result<(), TestCaseError> {
     let now = Timestamp::from_micros(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
     let change = |reference: &mut Memory, change: JobChange| {
         let changes = vec![change];
         let (planned, _) = write::change_jobs(reference, &changes, now).unwrap();
-        let changed = runtime.block_on(store.change_jobs(changes, now)).unwrap();
+        let changed = wait(store.change_jobs(changes, now)).unwrap();
         assert_eq!(changed, planned.unwrap());
         changed
     };
@@ -154,7 +150,7 @@ fn apply(store: &RedbStore, model: &mut Model, op: &Op) -> Result<(), TestCaseEr
                 }
             }
             let (planned, _) = write::append(&mut model.reference, &append).unwrap();
-            let appended = runtime.block_on(store.append(append)).unwrap();
+            let appended = wait(store.append(append)).unwrap();
             prop_assert_eq!(planned.unwrap(), appended);
         }
         Op::Change(job, how) if !model.jobs.is_empty() => {
@@ -219,7 +215,7 @@ fn compare_reference(view: &dyn View, model: &Model) -> Result<(), TestCaseError
 }
 
 /// Every way to ask gives what the model knows.
-fn compare(store: &RedbStore, model: &Model) -> Result<(), TestCaseError> {
+fn compare(store: &LoggedStore, model: &Model) -> Result<(), TestCaseError> {
     let view = store.view().unwrap();
     for (index, (handler, stream, position, status, attempts)) in model.jobs.iter().enumerate() {
         let id = index as u64 + 1;
@@ -292,11 +288,8 @@ proptest! {
 
     #[test]
     fn an_outbox_does_what_the_model_does(ops in prop::collection::vec(op(), 1..60)) {
-        let memory = Arc::new(InMemoryBackend::new());
-        let open = || {
-            let shared = Shared(Arc::clone(&memory));
-            RedbStore::open_backend(shared, StoreOptions::Durable).unwrap()
-        };
+        let disk = MemoryDisk::default();
+        let open = || testing::open(&disk, NewStore::WhereNothingIsLeft, 3).unwrap();
         let (mut store, mut model) = (Some(open()), Model::default());
         for op in &ops {
             if matches!(op, Op::Reopen) {

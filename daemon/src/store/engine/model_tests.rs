@@ -4,7 +4,6 @@
 mod model;
 
 use proptest::prelude::*;
-use redb::backends::InMemoryBackend;
 use serde_json::{Map, json};
 use whodunit_core::command::{Command, Decision, Outcome, Rejection};
 use whodunit_core::decide::KeyChange;
@@ -13,7 +12,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 
 use self::model::{End, Model};
-use super::tests::Shared;
+use super::testing::wait;
 use super::*;
 use crate::store::write::{self, Lookup, memory::Memory};
 use crate::store::{
@@ -346,14 +345,8 @@ fn assert_lookups(model: &Model, view: &dyn View) {
 }
 
 fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let memory = Arc::new(InMemoryBackend::new());
-    let open = || {
-        let backend = Shared(Arc::clone(&memory));
-        RedbStore::open_backend(backend, StoreOptions::Durable).unwrap()
-    };
+    let disk = MemoryDisk::default();
+    let open = || testing::open(&disk, NewStore::WhereNothingIsLeft, 5).unwrap();
     let (mut store, mut model, mut reference) = (open(), Model::default(), Memory::default());
     for (n, op) in ops.into_iter().enumerate() {
         match op {
@@ -365,7 +358,7 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                 };
                 let expected = model.append(&append);
                 let (planned, _) = write::append(&mut reference, &append).unwrap();
-                let answer = runtime.block_on(store.append(append));
+                let answer = wait(store.append(append));
                 prop_assert_eq!(end(&planned), end(&answer), "operation {}", n);
                 if let (Ok(planned), Ok(answer)) = (&planned, &answer) {
                     prop_assert_eq!(planned, answer, "operation {}: {:?}", n, asked);
@@ -389,11 +382,11 @@ fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                     let place = (snapshot.stream.clone(), revision);
                     model.snapshots.insert(place, snapshot.state.clone());
                 }
-                runtime.block_on(store.save_snapshot(snapshot)).unwrap();
+                wait(store.save_snapshot(snapshot)).unwrap();
             }
             Op::Reopen { close } => {
                 if close {
-                    runtime.block_on(store.close()).unwrap();
+                    wait(store.close()).unwrap();
                 }
                 drop(store);
                 store = open();
