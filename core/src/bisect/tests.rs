@@ -93,7 +93,7 @@ impl States for Counted<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::seeded::seeded(1_000))]
 
     #[test]
     fn a_scan_finds_what_looking_at_every_state_finds(

@@ -157,7 +157,7 @@ fn any_schema() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::seeded::seeded(2_000))]
 
     #[test]
     fn the_same_payloads_are_well_formed_as_for_a_full_validator(schema in any_schema(), payload in any_value()) {

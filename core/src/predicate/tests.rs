@@ -516,7 +516,7 @@ const PIECES: [&str; 44] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(crate::seeded::seeded(5_000))]
 
     #[test]
     fn no_text_panics(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..12), tail in ".{0,6}") {
