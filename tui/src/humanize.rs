@@ -25,6 +25,14 @@ pub(crate) fn message(step: &WhatIfStep) -> Option<String> {
     Some(message.replace(SAY_PASSWORD_CORRECT, ""))
 }
 
+/// How many documents a read model holds, as far as that can be told.
+pub(crate) fn documents(projection: &ProjectionOut) -> String {
+    projection.documents.map_or_else(
+        || "documents cannot be read".to_owned(),
+        |documents| counted(documents, "document"),
+    )
+}
+
 /// What keeps a projection from going on; what did, and does no more, is said to be the last.
 pub(crate) fn trouble(projection: &ProjectionOut) -> Option<(bool, String)> {
     let error = projection.error.as_deref()?;

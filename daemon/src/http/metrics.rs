@@ -188,8 +188,8 @@ fn projections(parts: &Parts, reading: &mut Reading) -> Result<(), StoreError> {
     );
     each(
         "projection_documents",
-        "Documents of the read model",
-        |own| float(own.documents),
+        "Documents of the read model; NaN while its file cannot be read",
+        |own| own.documents.map_or(f64::NAN, float),
     );
     Ok(())
 }

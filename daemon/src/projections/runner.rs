@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use whodunit_core::api::pipeline::{ProjectionOut, ReadModelOut};
+use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, ReadModelOut};
 use whodunit_core::ids::Position;
 
 use super::error::ProjectionError;
@@ -162,7 +162,12 @@ impl ProjectionRunner {
 
     /// How it keeps up.
     pub(super) fn status(&self) -> Result<ProjectionOut, ProjectionError> {
-        let (documents, _) = self.documents()?;
+        let (documents, unread) = match self.documents() {
+            Ok((documents, _)) => (Some(documents), None),
+            // How it stands is asked for just then; the engine reads nothing until the file is opened again.
+            Err(error @ ProjectionError::Unwritten { .. }) => (None, Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
         // The head is read after the checkpoint: what is shown as lag may be too much by a moment, never too little.
         let checkpoint = self.checkpoint.borrow().0;
         let head = self.head().0.max(checkpoint);
@@ -182,10 +187,13 @@ impl ProjectionRunner {
             lag_events: head - checkpoint,
             lag_seconds: lag_status.lag_seconds,
             events_per_second: lag_status.events_per_second,
-            status: lag_status.status,
+            status: match unread {
+                Some(_) => ProjectionStatus::Stalled,
+                None => lag_status.status,
+            },
             documents,
             rules_hash: self.rules.hash.clone(),
-            error: lag_status.error,
+            error: lag_status.error.or(unread),
             rebuild: lock(&self.rebuild).as_ref().map(|run| run.shown()),
             check: lock(&self.check).as_ref().map(|run| run.shown()),
         })

@@ -127,7 +127,10 @@ fn table(projections: &[ProjectionOut], form: Form) -> Table {
             Cell::new(number(projection.lag_events), token),
             behind.into(),
             humanize::rate(projection.events_per_second).into(),
-            number(projection.documents).into(),
+            projection
+                .documents
+                .map_or_else(|| "?".to_owned(), number)
+                .into(),
         ]);
     }
     table
@@ -199,7 +202,9 @@ fn facts(projection: &ProjectionOut, form: Form) -> Table {
     add("lag", token, &lag);
     let rate = format!("{} events/s", humanize::rate(projection.events_per_second));
     add("rate", Token::Plain, &rate);
-    add("documents", Token::Plain, &number(projection.documents));
+    let documents = projection.documents.map(number);
+    let documents = documents.as_deref().unwrap_or("cannot be read");
+    add("documents", Token::Plain, documents);
     add("rules hash", Token::Muted, &projection.rules_hash);
     if let Some((still, said)) = humanize::trouble(projection) {
         let token = if still { Token::Error } else { Token::Muted };

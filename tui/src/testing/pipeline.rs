@@ -48,7 +48,7 @@ fn projection(name: &str, description: &str, checkpoint: u64) -> ProjectionOut {
         } else {
             ProjectionStatus::CatchingUp
         },
-        documents: 412,
+        documents: Some(412),
         rules_hash: "0011223344556677".to_owned(),
         error: None,
         rebuild: None,

@@ -11,7 +11,7 @@ use super::overlay::{choice, open};
 use super::pipeline::rows;
 use super::projections::status;
 use super::{centred, failure, first_row, framed_lines};
-use crate::humanize::{duration, rate, sentence, trouble};
+use crate::humanize::{documents, duration, rate, sentence, trouble};
 use crate::model::pipeline::{Confirmed, PipelineScreen};
 use crate::model::{App, Remote};
 use crate::text::{counted, cut, fit, number, safe, wrap, wrap_to};
@@ -84,11 +84,7 @@ fn facts(app: &App, projection: &ProjectionOut) -> Vec<(&'static str, String, To
             format!("{} events/s", rate(projection.events_per_second)),
             Token::Plain,
         ),
-        (
-            "holds",
-            counted(projection.documents, "document"),
-            Token::Plain,
-        ),
+        ("holds", documents(projection), Token::Plain),
         (
             "rules",
             safe(&projection.rules_hash).into_owned(),

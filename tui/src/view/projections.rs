@@ -9,7 +9,7 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunS
 use super::pipeline::{cursor, row_style, rows};
 use super::{centred, pane};
 use crate::client::Pipeline;
-use crate::humanize::{duration, part, percent, rate, sentence, trouble};
+use crate::humanize::{documents, duration, part, percent, rate, sentence, trouble};
 use crate::model::App;
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::text::{counted, cut, fit, number, safe, width};
@@ -122,7 +122,7 @@ pub(super) fn lines_of(
         number(projection.checkpoint),
         number(projection.head),
         rate(projection.events_per_second),
-        counted(projection.documents, "document"),
+        documents(projection),
     );
     lines.push(Line::styled(
         cut(&figures, cells),

@@ -38,8 +38,8 @@ pub struct ProjectionOut {
     pub events_per_second: f64,
     /// Whether it keeps up with the log.
     pub status: ProjectionStatus,
-    /// How many documents its read model holds.
-    pub documents: u64,
+    /// How many documents its read model holds; null while its file cannot be read, which `error` explains.
+    pub documents: Option<u64>,
     /// Hash of the projection's code version and of the models it folds by.
     pub rules_hash: String,
     /// The error that stops it, or the last one that did.

@@ -328,6 +328,10 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
     let said = loop {
         assert!(started.elapsed() < SOON, "it says nothing");
         let status = projections.status("users").unwrap();
+        assert!(
+            status.documents.is_some() || status.error.is_some(),
+            "what cannot be read is explained"
+        );
         match status.error {
             Some(error) if error.contains("cannot write in") => break status.status,
             _ => tokio::task::yield_now().await,

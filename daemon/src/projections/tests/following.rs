@@ -32,7 +32,7 @@ async fn a_read_model_keeps_up_with_the_log_and_says_so() {
     let status = projections.status("users").unwrap();
     assert_eq!(
         (status.lag_events, status.status, status.documents),
-        (0, ProjectionStatus::Live, 2)
+        (0, ProjectionStatus::Live, Some(2))
     );
     assert_eq!((status.head, status.checkpoint), (position, position));
     // An event of another category moves the checkpoint as well.
