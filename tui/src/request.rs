@@ -38,7 +38,6 @@ macro_rules! requests {
 
         /// What the daemon replied. Always boxed where it waits.
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "a reply is moved once, into its screen")]
         pub(crate) enum Reply { $($name($reply),)* }
 
         impl Request {

@@ -175,6 +175,51 @@ fn world_lines(
     cells: usize,
 ) -> Vec<Line<'static>> {
     let theme = app.theme;
+    let (label, was, then, token, note) = world_parts(app, history, world);
+    let half = cells.saturating_sub(7) / 2;
+    let digits = width(&screen.head.to_string()).max(2);
+    let cursor = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let label = format!(
+        "{}{label}",
+        " ".repeat(digits.saturating_sub(width(&label)))
+    );
+    let text = format!("{cursor}{label} {} {then}", fit(&was, half));
+    let mut style = theme.style(token);
+    if selected {
+        style = style.patch(theme.style(Token::Selected));
+    }
+    let mut lines = vec![Line::styled(fit(&text, cells), style)];
+    let mut below = |text: &str, rows: usize, token: Token| {
+        for part in wrap_to(text, cells.saturating_sub(5), rows) {
+            lines.push(Line::styled(format!("     {part}"), theme.style(token)));
+        }
+    };
+    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
+        below(ANSWER, NOTE_LINES, Token::Accent);
+    }
+    if let Some(note) = note {
+        // The selected step says all of it.
+        let rows = if selected {
+            NOTE_LINES
+        } else {
+            NOTE_LINES_LEAST
+        };
+        below(&note, rows, token);
+    }
+    lines
+}
+
+/// What stands in a row: its label, what was, what would be, what that means, and what is said about it.
+fn world_parts(
+    app: &App,
+    history: Option<&StreamScreen>,
+    world: &World<'_>,
+) -> (String, String, String, Token, Option<String>) {
+    let theme = app.theme;
     let name = |revision: u64| {
         let step = history.and_then(|stream| stream.steps.get(&revision));
         step.map_or_else(
@@ -182,7 +227,7 @@ fn world_lines(
             |step| safe(&step.event.event_type).into_owned(),
         )
     };
-    let (label, was, then, token, note) = match world {
+    match world {
         World::Same(revision) => (
             revision.to_string(),
             name(*revision),
@@ -222,42 +267,7 @@ fn world_lines(
             });
             (label, was, then, token, note)
         }
-    };
-    let half = cells.saturating_sub(7) / 2;
-    let digits = width(&screen.head.to_string()).max(2);
-    let cursor = if selected {
-        theme.glyph(Glyph::Cursor)
-    } else {
-        " "
-    };
-    let label = format!(
-        "{}{label}",
-        " ".repeat(digits.saturating_sub(width(&label)))
-    );
-    let text = format!("{cursor}{label} {} {then}", fit(&was, half));
-    let mut style = theme.style(token);
-    if selected {
-        style = style.patch(theme.style(Token::Selected));
     }
-    let mut lines = vec![Line::styled(fit(&text, cells), style)];
-    let mut below = |text: &str, rows: usize, token: Token| {
-        for part in wrap_to(text, cells.saturating_sub(5), rows) {
-            lines.push(Line::styled(format!("     {part}"), theme.style(token)));
-        }
-    };
-    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
-        below(ANSWER, NOTE_LINES, Token::Accent);
-    }
-    if let Some(note) = note {
-        // The selected step says all of it.
-        let rows = if selected {
-            NOTE_LINES
-        } else {
-            NOTE_LINES_LEAST
-        };
-        below(&note, rows, token);
-    }
-    lines
 }
 
 /// What came of a step, in a few words; a command's verdict and an event's are not the same thing and say so.
