@@ -1,3 +1,5 @@
+//! A bisect finds what looking at every revision finds, and loads no more states than it says.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Who set what: each rule of blame on a history of its own.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What predicates mean, and what is said of wrong ones.
+
 use proptest::prelude::*;
 use serde_json::json;
 

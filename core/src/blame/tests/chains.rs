@@ -1,3 +1,5 @@
+//! Chains of causes: copies, cycles, events that are not on record.
+
 use std::convert::Infallible;
 
 use serde_json::json;
