@@ -17,9 +17,10 @@ start_daemon "$work" || { echo "skipped: there is no $WHODUNITD; build it with \
 # What is generated, and the examples, find streams, events, users and jobs that are there.
 python3 scripts/clients/seed.py "$URL"
 before=$(python3 scripts/clients/written.py "$URL")
+# One worker: in CPython 3.11 two threads that parse Python at once can fail (`AST constructor recursion depth mismatch`).
 # `positive_data_acceptance` is left out: a schema cannot say all (bytes, cursors of another order, two bases at once).
 SCHEMATHESIS_HOOKS=scripts/clients/hooks.py "$PYTHON_TOOLS/bin/schemathesis" --config-file scripts/clients/schemathesis.toml run docs/openapi.json --url "$URL" \
-    --seed "$seed" --max-examples "$examples" --workers 2 --request-timeout 30 --no-color \
+    --seed "$seed" --max-examples "$examples" --workers 1 --request-timeout 30 --no-color \
     --exclude-path /v1/live \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
     | tee "$work/fuzz.log"
