@@ -6,6 +6,7 @@
 mod backfill;
 mod bisect;
 pub mod builtin;
+mod causes;
 pub mod clock;
 pub mod commands;
 pub mod config;

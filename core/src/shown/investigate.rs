@@ -1,6 +1,7 @@
 //! Redaction of blame and field histories.
 
-use super::{Redact, Redaction, below, in_value, is_secret_path, mark};
+use super::{Redact, Redaction, below, in_value, is_secret_path, mark, redact_diff};
+use crate::api::causes::StreamImpact;
 use crate::api::investigate::{BlameOut, FieldOut};
 use crate::blame::FieldPath;
 use crate::diff::IDENTITIES;
@@ -45,6 +46,16 @@ impl Redact for BlameOut {
             field.label = field.label.take().filter(|_| !tells);
         }
         Vec::new()
+    }
+}
+
+impl Redact for StreamImpact {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        below("/diff", redact_diff(by, &mut self.diff)).collect()
     }
 }
 

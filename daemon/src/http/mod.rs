@@ -11,11 +11,13 @@ mod bisect_wide;
 mod blame;
 mod causes;
 mod common;
+mod correlations;
 mod error;
 mod events;
 mod export;
 mod extract;
 mod guard;
+mod impact;
 mod import;
 mod layers;
 mod lists;
@@ -110,6 +112,9 @@ fn short() -> Routes {
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
         .routes(routes!(events::list_decisions))
+        .routes(routes!(correlations::get_causes))
+        .routes(routes!(correlations::get_correlation))
+        .routes(routes!(correlations::get_correlation_streams))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
         .routes(routes!(models::list_categories))

@@ -15,6 +15,7 @@
 mod backfill;
 mod blame_paths;
 mod browse;
+mod causes;
 mod doors;
 mod forms;
 mod hygiene;

@@ -2,10 +2,14 @@
 
 use reqwest::Method;
 use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
+use whodunit_core::api::causes::{CausesOut, CorrelationOut, ImpactPage};
+use whodunit_core::api::segment;
 use whodunit_core::ids::StreamName;
 
 use super::query::Params;
-use super::{At, ByteStream, Client, ClientError, FieldQuery, IDLE_TIMEOUT, stream_path};
+use super::{
+    At, ByteStream, Client, ClientError, FieldQuery, IDLE_TIMEOUT, TraceQuery, stream_path,
+};
 
 impl Client {
     /// `GET /v1/streams/{stream}/blame`: of fields at or below a path, or of all of them.
@@ -32,6 +36,38 @@ impl Client {
     ) -> Result<FieldOut, ClientError> {
         self.get(&stream_path(stream, "/field"), &query.params())
             .await
+    }
+
+    /// `GET /v1/events/{event_id}/causes`: of an event or a command.
+    pub async fn causes(&self, id: &str, query: &TraceQuery) -> Result<CausesOut, ClientError> {
+        let path = format!("/v1/events/{}/causes", segment(id));
+        self.get(&path, &query.params()).await
+    }
+
+    /// `GET /v1/correlations/{correlation_id}`.
+    pub async fn correlation(
+        &self,
+        id: &str,
+        query: &TraceQuery,
+    ) -> Result<CorrelationOut, ClientError> {
+        let path = format!("/v1/correlations/{}", segment(id));
+        self.get(&path, &query.params()).await
+    }
+
+    /// `GET /v1/correlations/{correlation_id}/streams`.
+    pub async fn correlation_streams(
+        &self,
+        id: &str,
+        cursor: Option<&str>,
+        limit: usize,
+        reveal: bool,
+    ) -> Result<ImpactPage, ClientError> {
+        let mut params = Params::new();
+        params.opt("cursor", cursor);
+        params.opt("limit", Some(limit));
+        params.flag("reveal", reveal);
+        let path = format!("/v1/correlations/{}/streams", segment(id));
+        self.get(&path, &params).await
     }
 
     /// `POST /v1/bisect` over a category or the log: what is found comes line by line.

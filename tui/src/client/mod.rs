@@ -42,7 +42,7 @@ pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
     At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, FieldQuery, Order, OutboxQuery,
-    StreamEventsQuery, StreamSort, StreamsQuery, Wait, WhatIfQuery,
+    StreamEventsQuery, StreamSort, StreamsQuery, TraceQuery, Wait, WhatIfQuery,
 };
 
 use query::Params;

@@ -107,6 +107,27 @@ pub enum StreamSort {
     Recent,
 }
 
+/// Of the tree of an event, a command or a correlation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceQuery {
+    /// Whether the tree of an event or a command begins at the root of its causes.
+    pub whole: bool,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Nodes at most.
+    pub limit: Option<usize>,
+}
+
+impl TraceQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.flag("whole", self.whole);
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params
+    }
+}
+
 /// Of `GET /v1/streams`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamsQuery {

@@ -15,7 +15,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::cli::terminal::{Form, Terminal, Zone};
 use crate::cli::{
     CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
-    models, outbox, projections, read_model, rebuild, state, streams, what_if,
+    models, outbox, projections, read_model, rebuild, state, streams, trace, what_if,
 };
 use crate::client::Client;
 use crate::launch;
@@ -86,6 +86,8 @@ enum Command {
     Field(blame::FieldArgs),
     /// Find the revision at which a condition first holds, last holds, or flips
     Bisect(bisect::BisectArgs),
+    /// Show what led to an event and what it led to, or everything of a correlation
+    Trace(trace::TraceArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
@@ -192,6 +194,7 @@ async fn run(
         Command::Blame(args) => blame::run(&args, &client()?, terminal).await,
         Command::Field(args) => blame::run_field(&args, &client()?, terminal).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
+        Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
         Command::Decisions(args) => decisions::run(&args, &client()?, terminal).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
