@@ -33,6 +33,7 @@ mod serve;
 pub mod store;
 pub mod time_travel;
 pub mod what_if;
+mod world;
 
 pub use config::Config;
 pub use daemon::Daemon;

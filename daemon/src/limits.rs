@@ -114,6 +114,11 @@ pub const IMPACTS_DEFAULT: usize = 20;
 /// Streams of a correlation that are compared at most, for one page.
 pub const IMPACTS_MAX: usize = 100;
 
+/// Refused commands of a stream, the newest first, among which attempts to change a field are looked for.
+pub const REFUSALS_MAX: usize = 2_000;
+/// Bytes of their payloads.
+pub const REFUSALS_BYTES_MAX: usize = 8 << 20;
+
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;
 /// Bytes of those events' data.

@@ -11,6 +11,8 @@ pub mod problem;
 pub mod time_travel;
 pub mod warning;
 pub mod what_if;
+pub mod why;
+pub mod world;
 pub mod write;
 
 use std::fmt::Write;

@@ -12,6 +12,7 @@ mod blame;
 mod causes;
 mod common;
 mod correlations;
+mod diff;
 mod error;
 mod events;
 mod export;
@@ -27,14 +28,18 @@ mod models;
 mod openapi;
 mod ops;
 mod outbox;
+mod point;
 mod projections;
 mod read_models;
 mod receive;
+mod refused;
 mod reply;
 mod streams;
 mod trace;
 mod travel;
 mod what_if;
+mod why;
+mod world;
 mod write;
 
 use std::sync::Arc;
@@ -120,10 +125,13 @@ fn short() -> Routes {
         .routes(routes!(models::list_categories))
         .routes(routes!(travel::get_state))
         .routes(routes!(travel::get_steps))
-        .routes(routes!(travel::get_diff))
+        .routes(routes!(diff::get_diff))
         .routes(routes!(blame::get_blame))
         .routes(routes!(blame::get_field))
+        .routes(routes!(why::get_why))
         .routes(routes!(bisect::run_bisect))
+        .routes(routes!(world::get_world))
+        .routes(routes!(world::get_world_diff))
         .routes(routes!(what_if::run_what_if))
         .routes(routes!(outbox::list_jobs))
         .routes(routes!(outbox::get_job))
