@@ -32,6 +32,8 @@ pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
 pub(crate) mod what_if;
+pub(crate) mod why;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod investigate_tests;

@@ -4,11 +4,14 @@ use reqwest::Method;
 use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
 use whodunit_core::api::causes::{CausesOut, CorrelationOut, ImpactPage};
 use whodunit_core::api::segment;
+use whodunit_core::api::time_travel::DiffOut;
+use whodunit_core::api::why::WhyOut;
+use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::ids::StreamName;
 
 use super::query::Params;
 use super::{
-    At, ByteStream, Client, ClientError, FieldQuery, IDLE_TIMEOUT, TraceQuery, stream_path,
+    At, ByteStream, Client, ClientError, DiffQuery, FieldQuery, IDLE_TIMEOUT, TraceQuery, WhyQuery, WorldQuery, stream_path,
 };
 
 impl Client {
@@ -36,6 +39,32 @@ impl Client {
     ) -> Result<FieldOut, ClientError> {
         self.get(&stream_path(stream, "/field"), &query.params())
             .await
+    }
+
+    /// `GET /v1/streams/{stream}/diff`, with a path, another stream, and what set each side.
+    pub async fn compare(
+        &self,
+        stream: &StreamName,
+        query: &DiffQuery,
+    ) -> Result<DiffOut, ClientError> {
+        self.get(&stream_path(stream, "/diff"), &query.params())
+            .await
+    }
+
+    /// `GET /v1/streams/{stream}/why`.
+    pub async fn why(&self, stream: &StreamName, query: &WhyQuery) -> Result<WhyOut, ClientError> {
+        self.get(&stream_path(stream, "/why"), &query.params())
+            .await
+    }
+
+    /// `GET /v1/world`.
+    pub async fn world(&self, query: &WorldQuery) -> Result<WorldOut, ClientError> {
+        self.get("/v1/world", &query.params()).await
+    }
+
+    /// `GET /v1/world/diff`.
+    pub async fn world_diff(&self, query: &WorldQuery) -> Result<WorldDiffOut, ClientError> {
+        self.get("/v1/world/diff", &query.params()).await
     }
 
     /// `GET /v1/events/{event_id}/causes`: of an event or a command.
