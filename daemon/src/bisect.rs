@@ -133,22 +133,27 @@ impl Bisect<'_> {
         } = under_way;
         let mut probe = Probe::go_on(self.model, self.predicate, under_way.probed);
         let to = self.range.1;
-        try_for_each_event(self.view, self.stream, (folded.revision.next(), to), |event| {
-            let added = bound.add(event.data.as_str(), || of_object(&folded.state));
-            added.map_err(|too_large| TravelError::StateTooLarge {
-                stream: self.stream.clone(),
-                revision: event.revision,
-                too_large,
-            })?;
-            let truth = probe.push(folded, &event);
-            let ended = scan.add(event.revision, truth.map_err(too_much(event.revision))?);
-            *is_over = ended || folded.revision >= to;
-            Ok::<_, BisectError>(if *is_over || pause() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+        try_for_each_event(
+            self.view,
+            self.stream,
+            (folded.revision.next(), to),
+            |event| {
+                let added = bound.add(event.data.as_str(), || of_object(&folded.state));
+                added.map_err(|too_large| TravelError::StateTooLarge {
+                    stream: self.stream.clone(),
+                    revision: event.revision,
+                    too_large,
+                })?;
+                let truth = probe.push(folded, &event);
+                let ended = scan.add(event.revision, truth.map_err(too_much(event.revision))?);
+                *is_over = ended || folded.revision >= to;
+                Ok::<_, BisectError>(if *is_over || pause() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
+            },
+        )?;
         under_way.probed = probe.so_far();
         Ok(())
     }
@@ -213,7 +218,10 @@ impl Bisect<'_> {
         Ok((folded, before))
     }
 
-    pub(crate) fn event_at(&self, at: Revision) -> Result<Option<whodunit_core::event::Event>, BisectError> {
+    pub(crate) fn event_at(
+        &self,
+        at: Revision,
+    ) -> Result<Option<whodunit_core::event::Event>, BisectError> {
         if at == Revision::ZERO || !self.predicate.needs().event {
             return Ok(None);
         }

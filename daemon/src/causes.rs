@@ -44,7 +44,11 @@ impl LogUntil<'_> {
         {
             let page = (Direction::Forward, CHUNK, SCAN_ENTRIES_MAX);
             let page = self.view.log(&filter, Some(from), page.0, page.1, page.2)?;
-            members.extend(page.events.iter().filter_map(|event| self.event_node(event)));
+            members.extend(
+                page.events
+                    .iter()
+                    .filter_map(|event| self.event_node(event)),
+            );
             next = page.next;
         }
         let filter = DecisionFilter {
@@ -56,8 +60,14 @@ impl LogUntil<'_> {
         while let Some(from) = next.filter(|from| *from <= self.head.decision)
             && members.len() - events <= NODES_MAX
         {
-            let page = self.view.decisions(&filter, Some(from), Direction::Forward, CHUNK)?;
-            members.extend(page.decisions.iter().filter_map(|found| self.command_node(found)));
+            let page = self
+                .view
+                .decisions(&filter, Some(from), Direction::Forward, CHUNK)?;
+            members.extend(
+                page.decisions
+                    .iter()
+                    .filter_map(|found| self.command_node(found)),
+            );
             next = page.next;
         }
         members.sort_by_key(CauseNode::place);
@@ -97,7 +107,11 @@ impl Records for LogUntil<'_> {
         while effects.len() - events < limit {
             let wanted = CHUNK.min(limit - (effects.len() - events));
             let decisions = self.view.caused_decisions(cause, from, wanted)?;
-            effects.extend(decisions.iter().filter_map(|found| self.command_node(found)));
+            effects.extend(
+                decisions
+                    .iter()
+                    .filter_map(|found| self.command_node(found)),
+            );
             match decisions.last().filter(|_| decisions.len() == wanted) {
                 Some(last) if last.sequence <= self.head.decision => from = last.sequence + 1,
                 _ => break,

@@ -121,7 +121,8 @@ impl World<'_> {
     /// How many streams there are to look at.
     pub(crate) fn streams_total(&self) -> Result<u64, StoreError> {
         let categories = self.view.categories()?.into_iter();
-        let wanted = categories.filter(|found| self.category.is_none_or(|own| own == found.category));
+        let wanted =
+            categories.filter(|found| self.category.is_none_or(|own| own == found.category));
         Ok(wanted.map(|found| found.streams).sum())
     }
 
@@ -154,12 +155,20 @@ impl World<'_> {
             for info in page.streams {
                 self.view.stop().check()?;
                 if begun.elapsed() >= PAGE_TIME && progress.looked_at > looked_at {
-                    return Ok(WorldPage { progress, after: last });
+                    return Ok(WorldPage {
+                        progress,
+                        after: last,
+                    });
                 }
                 match each(&info, &mut progress) {
                     Ok(Looked::Done) => {}
                     Ok(Looked::NotYet) => progress.not_yet += 1,
-                    Ok(Looked::NoRoom) => return Ok(WorldPage { progress, after: last }),
+                    Ok(Looked::NoRoom) => {
+                        return Ok(WorldPage {
+                            progress,
+                            after: last,
+                        });
+                    }
                     Err(Left::Store(error)) => return Err(error),
                     Err(Left::Failed(detail)) => {
                         progress.failed_total += 1;
@@ -173,7 +182,12 @@ impl World<'_> {
                 last = Some(info.stream.as_str().to_owned());
             }
             match page.next {
-                None => return Ok(WorldPage { progress, after: None }),
+                None => {
+                    return Ok(WorldPage {
+                        progress,
+                        after: None,
+                    });
+                }
                 Some(StreamCursor::AfterName(name)) => last = Some(name),
                 Some(StreamCursor::BeforePosition { .. }) => {}
             }
@@ -189,7 +203,9 @@ impl World<'_> {
     ) -> Result<(Folded, Option<bool>), Left> {
         let model = self.models.for_stream(&info.stream);
         let Some(predicate) = self.predicate else {
-            let reached = self.travel.state(self.view, model, &info.stream, revision)?;
+            let reached = self
+                .travel
+                .state(self.view, model, &info.stream, revision)?;
             return Ok((reached.folded, None));
         };
         let bisect = Bisect {
@@ -204,7 +220,8 @@ impl World<'_> {
         let event = bisect.event_at(revision)?;
         let mut probe = Probe::new(model, predicate);
         let truth = probe.start(&folded, event.as_ref(), before.as_ref());
-        let truth = truth.map_err(|error| Left::Failed(format!("at revision {revision} {error}")))?;
+        let truth =
+            truth.map_err(|error| Left::Failed(format!("at revision {revision} {error}")))?;
         if let Truth::Undefined(why) = truth {
             let undefined = progress.undefined.get_or_insert_with(|| UndefinedStreams {
                 revisions: 0,

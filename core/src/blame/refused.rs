@@ -40,7 +40,10 @@ impl Refusals {
                 named.push((number, keys.to_vec()));
             }
         });
-        let of_type = self.by_type.entry(attempt.command_type.clone()).or_default();
+        let of_type = self
+            .by_type
+            .entry(attempt.command_type.clone())
+            .or_default();
         of_type.push(number);
         self.attempts.push(attempt);
     }
@@ -68,8 +71,15 @@ impl Refusals {
             .filter(|(_, own)| is_named(own, &keys))
             .map(|(number, _)| *number)
             .collect();
-        numbers.extend(set_by.and_then(|kind| self.by_type.get(kind)).into_iter().flatten());
-        let attempts = numbers.into_iter().filter_map(|number| self.attempts.get(number));
+        numbers.extend(
+            set_by
+                .and_then(|kind| self.by_type.get(kind))
+                .into_iter()
+                .flatten(),
+        );
+        let attempts = numbers
+            .into_iter()
+            .filter_map(|number| self.attempts.get(number));
         let attempts: Vec<_> = attempts
             .filter(|attempt| (from..before).contains(&attempt.base_revision))
             .collect();
@@ -93,7 +103,10 @@ fn keys(path: &Pointer) -> Vec<&str> {
 
 /// Whether the keys of a value in a payload name a field: one ends as the other.
 fn is_named(own: &[String], field: &[&str]) -> bool {
-    own.iter().rev().zip(field.iter().rev()).all(|(own, key)| own == key)
+    own.iter()
+        .rev()
+        .zip(field.iter().rev())
+        .all(|(own, key)| own == key)
 }
 
 /// Hands the keys that lead to each value that holds no others to `each`.
@@ -156,7 +169,10 @@ mod tests {
         let all = (0, 9);
         assert_eq!(found(&refusals, "/address/city", None, all), [0, 1, 3]);
         assert_eq!(found(&refusals, "/address/0/city", None, all), [0, 1, 3]);
-        assert_eq!(found(&refusals, "/address[id=7]/city", None, all), [0, 1, 3]);
+        assert_eq!(
+            found(&refusals, "/address[id=7]/city", None, all),
+            [0, 1, 3]
+        );
         assert_eq!(found(&refusals, "/city", None, all), [0, 1, 2, 3]);
         assert_eq!(found(&refusals, "/address/zip", None, all), [1, 6]);
         assert_eq!(found(&refusals, "/tags/0", None, all), [6]);

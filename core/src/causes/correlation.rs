@@ -32,7 +32,10 @@ pub fn correlation<R: Records>(
         ..Correlation::default()
     };
     let mut above = Above {
-        members: members.iter().map(|node| (node.kind, node.id.clone())).collect(),
+        members: members
+            .iter()
+            .map(|node| (node.kind, node.id.clone()))
+            .collect(),
         known: HashMap::new(),
     };
     let mut inner = Vec::new();
@@ -114,7 +117,11 @@ impl Above {
         for key in passed {
             self.known.insert(key, is_below);
         }
-        Ok(if is_below { Found::Member } else { Found::Nothing })
+        Ok(if is_below {
+            Found::Member
+        } else {
+            Found::Nothing
+        })
     }
 }
 

@@ -32,7 +32,10 @@ impl Records for Plain {
 
 impl Plain {
     fn find(&self, kind: CauseKind, id: &str) -> Option<CauseNode> {
-        let found = self.0.iter().find(|node| node.kind == kind && node.id == id);
+        let found = self
+            .0
+            .iter()
+            .find(|node| node.kind == kind && node.id == id);
         found.cloned()
     }
 
@@ -54,7 +57,11 @@ fn records(sketches: &[Sketch]) -> Plain {
         let revision = &mut revisions[usize::from(stream)];
         *revision += u64::from(!is_command);
         CauseNode {
-            kind: if is_command { CauseKind::Command } else { CauseKind::Event },
+            kind: if is_command {
+                CauseKind::Command
+            } else {
+                CauseKind::Event
+            },
             id: format!("r{n}"),
             depth: 0,
             causation_id: cause.map(|cause| format!("r{cause}")),
@@ -250,7 +257,13 @@ fn an_effect_that_is_logged_before_its_cause_is_told_apart_from_one_that_is_earl
     let mut records = records(&[sketch(Some(1), 5), sketch(None, 3), sketch(Some(1), 2)]);
     let (root, mut findings) = (records.0[1].clone(), Findings::default());
     let Ok(_) = tree(&mut records, root, 10, &mut findings);
-    assert_eq!(ids_of(&findings, CauseFindingCode::LoggedBeforeCause), BTreeSet::from(["r0"]));
-    assert_eq!(ids_of(&findings, CauseFindingCode::RecordedBeforeCause), BTreeSet::from(["r2"]));
+    assert_eq!(
+        ids_of(&findings, CauseFindingCode::LoggedBeforeCause),
+        BTreeSet::from(["r0"])
+    );
+    assert_eq!(
+        ids_of(&findings, CauseFindingCode::RecordedBeforeCause),
+        BTreeSet::from(["r2"])
+    );
     assert_eq!(findings.total, 2);
 }

@@ -144,9 +144,8 @@ fn own_events(node: &CauseNode, effects: &[CauseNode], is_cut: bool, findings: &
         return;
     }
     let told = u64::from(node.events.unwrap_or_default());
-    let is_own = |effect: &&CauseNode| {
-        effect.kind == CauseKind::Event && effect.stream == node.stream
-    };
+    let is_own =
+        |effect: &&CauseNode| effect.kind == CauseKind::Event && effect.stream == node.stream;
     let found = effects.iter().filter(is_own).count() as u64;
     if found < told {
         findings.events_missing(node, found);

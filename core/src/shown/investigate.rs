@@ -4,9 +4,9 @@ use super::{
     Redact, Redaction, below, in_value, is_secret_path, mark, marked, redact_diff, redact_state_by,
 };
 use crate::api::causes::StreamImpact;
+use crate::api::investigate::{BlameOut, FieldOut};
 use crate::api::why::WhyOut;
 use crate::api::world::{WorldChange, WorldItem};
-use crate::api::investigate::{BlameOut, FieldOut};
 use crate::blame::FieldPath;
 use crate::diff::IDENTITIES;
 use crate::ids::StreamName;
@@ -78,8 +78,14 @@ impl Redact for WhyOut {
         // A path that names an element by its identity stands where the field is no longer there.
         let path = self.path.parse::<FieldPath>();
         let is_secret = path.is_ok_and(|path| path.names().any(|name| by.model.is_secret(name)));
-        let without = self.necessity.as_mut().and_then(|told| told.without.as_mut());
-        let values = [("/value", Some(&mut self.value)), ("/necessity/without", without)];
+        let without = self
+            .necessity
+            .as_mut()
+            .and_then(|told| told.without.as_mut());
+        let values = [
+            ("/value", Some(&mut self.value)),
+            ("/necessity/without", without),
+        ];
         for (place, value) in values {
             let Some(value) = value else { continue };
             let mut found = Vec::new();

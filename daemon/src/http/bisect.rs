@@ -142,9 +142,7 @@ pub(super) fn predicate_of(name: &str, text: &str) -> Result<Predicate, ApiError
     })?;
     if predicate.needs().decision {
         let detail = "states and events are looked at here; `decision` is not known there";
-        return Err(Problem::new(Code::BadPredicate, detail)
-            .field(name)
-            .into());
+        return Err(Problem::new(Code::BadPredicate, detail).field(name).into());
     }
     Ok(predicate)
 }

@@ -259,10 +259,7 @@ impl Part<'_> {
     }
 
     /// Goes on with a stream; it is given back where it is not looked through yet.
-    fn go_on(
-        &mut self,
-        mut stream: Box<LongStream>,
-    ) -> Result<Option<Box<LongStream>>, ApiError> {
+    fn go_on(&mut self, mut stream: Box<LongStream>) -> Result<Option<Box<LongStream>>, ApiError> {
         let model = self.parts.models.for_stream(&stream.info.stream).clone();
         let begun = self.begun;
         let bisect = bisect(self, &model, &stream.info, stream.to);
@@ -323,12 +320,7 @@ impl Part<'_> {
 }
 
 /// What looks at a stream up to a revision. It borrows nothing of what is found on the way.
-fn bisect<'a>(
-    part: &Part<'a>,
-    model: &'a Model,
-    info: &'a StreamInfo,
-    to: Revision,
-) -> Bisect<'a> {
+fn bisect<'a>(part: &Part<'a>, model: &'a Model, info: &'a StreamInfo, to: Revision) -> Bisect<'a> {
     Bisect {
         travel: &part.parts.travel,
         view: part.view,

@@ -30,7 +30,9 @@ use super::reply::{Written, answer_heavy};
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::store::{Direction, StoreError, View};
-use crate::time_travel::{FieldValue, StateAt, clock_went_back, faults, left_out, redacted_copy, resolve};
+use crate::time_travel::{
+    FieldValue, StateAt, clock_went_back, faults, left_out, redacted_copy, resolve,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -297,7 +299,12 @@ impl OfPage<'_> {
         let mut causes = Causes::new(view, stream);
         let mut ends: Vec<Revision> = match self.order {
             Order::Forward => values.iter().skip(1).map(|value| value.revision).collect(),
-            Order::Backward => values.iter().rev().skip(1).map(|value| value.revision).collect(),
+            Order::Backward => values
+                .iter()
+                .rev()
+                .skip(1)
+                .map(|value| value.revision)
+                .collect(),
         };
         ends.push(self.until);
         if self.order == Order::Backward {

@@ -136,7 +136,12 @@ fn cursor(head: Head, next: usize) -> String {
 /// The moment that the first page was of, and where to go on.
 fn read_cursor(cursor: &str) -> Result<(Head, usize), ApiError> {
     let mut numbers = cursor.split('.').map(str::parse::<u64>);
-    match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+    match (
+        numbers.next(),
+        numbers.next(),
+        numbers.next(),
+        numbers.next(),
+    ) {
         (Some(Ok(position)), Some(Ok(decision)), Some(Ok(next)), None) => {
             let next = usize::try_from(next).map_err(|_too_large| bad_cursor())?;
             let position = Position(position);
@@ -148,7 +153,10 @@ fn read_cursor(cursor: &str) -> Result<(Head, usize), ApiError> {
 
 /// Nodes with the jobs of the events among them.
 fn with_jobs(view: &dyn View, mut nodes: Vec<CauseNode>) -> Result<Vec<CauseNode>, StoreError> {
-    for node in nodes.iter_mut().filter(|node| node.kind == CauseKind::Event) {
+    for node in nodes
+        .iter_mut()
+        .filter(|node| node.kind == CauseKind::Event)
+    {
         view.stop().check()?;
         let jobs = view.jobs_of_event(node.position)?.into_iter();
         let jobs = jobs.map(|job| CauseJob {
@@ -230,7 +238,10 @@ pub(crate) async fn get_correlation(
 fn members(log: &LogUntil<'_>, id: &str) -> Result<(Vec<CauseNode>, bool), ApiError> {
     let (members, more) = log.members(id)?;
     if members.is_empty() {
-        let detail = format!("no event and no command has the correlation id `{}`", echo(id));
+        let detail = format!(
+            "no event and no command has the correlation id `{}`",
+            echo(id)
+        );
         return Err(Problem::new(Code::NoSuchCorrelation, detail).into());
     }
     Ok((members, more))

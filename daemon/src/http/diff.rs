@@ -197,7 +197,8 @@ fn compared(
     }
     let mut diff = within(&before.into_iter().collect(), &after.into_iter().collect())?;
     for entry in &mut diff {
-        let renamed = |path: &str| format!("{under}{}", path.get(NAME.len() + 1..).unwrap_or_default());
+        let renamed =
+            |path: &str| format!("{under}{}", path.get(NAME.len() + 1..).unwrap_or_default());
         entry.path = renamed(&entry.path);
         entry.label = entry.label.as_deref().map(renamed);
     }
@@ -271,16 +272,26 @@ impl Sides<'_> {
         let mut gone = HashMap::new();
         let (before, after) = self.states;
         let is_backward = before.folded.revision > after.folded.revision;
-        let (early, late) = if is_backward { (after, before) } else { (before, after) };
+        let (early, late) = if is_backward {
+            (after, before)
+        } else {
+            (before, after)
+        };
         let is_gone = |entry: &&DiffEntry| {
-            let there = if is_backward { &entry.before } else { &entry.after };
+            let there = if is_backward {
+                &entry.before
+            } else {
+                &entry.after
+            };
             there.is_none()
         };
         if self.streams.0 != self.streams.1 || !diff.iter().any(|entry| is_gone(&entry)) {
             return Ok(gone);
         }
         let blame = self.removals(early, late.folded.revision)?;
-        let removed = blame.removed().map(|removed| removed.iter().collect::<Vec<_>>());
+        let removed = blame
+            .removed()
+            .map(|removed| removed.iter().collect::<Vec<_>>());
         let removed = removed.unwrap_or_default();
         for entry in diff.iter().filter(is_gone) {
             let name = entry.label.as_ref().unwrap_or(&entry.path);

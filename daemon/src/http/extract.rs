@@ -210,13 +210,25 @@ pub(crate) fn read_two<C: DeserializeOwned, T: DeserializeOwned>(
     let mut parts = [const { String::new() }; 2].map(form_urlencoded::Serializer::new);
     let [of_all, of_own] = &mut parts;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let part = if common.contains(&&*name) { &mut *of_all } else { &mut *of_own };
+        let part = if common.contains(&&*name) {
+            &mut *of_all
+        } else {
+            &mut *of_own
+        };
         part.append_pair(&name, &value);
     }
     let [of_all, of_own] = parts.map(|mut part| part.finish());
     let own = read_query(&of_own).map_err(|mut problem| {
-        if let Some(hint) = problem.hint.as_mut().filter(|hint| hint.starts_with("this path takes")) {
-            let names = common.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        if let Some(hint) = problem
+            .hint
+            .as_mut()
+            .filter(|hint| hint.starts_with("this path takes"))
+        {
+            let names = common
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
             *hint = match hint.as_str() {
                 NO_PARAMETERS => format!("this path takes {names}"),
                 own => format!("{own}, {names}"),

@@ -8,7 +8,7 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::pointer::Pointer;
 
 use super::error::ApiError;
-use crate::limits::{REFUSALS_MAX, REFUSALS_BYTES_MAX};
+use crate::limits::{REFUSALS_BYTES_MAX, REFUSALS_MAX};
 use crate::reading::decision_page;
 use crate::store::{DecisionFilter, Direction, View};
 use crate::time_travel::Point;
@@ -58,7 +58,10 @@ pub(super) fn refused(
         }
     }
     let mut refusals = Refusals::default();
-    newest.iter().rev().for_each(|decision| refusals.add(decision));
+    newest
+        .iter()
+        .rev()
+        .for_each(|decision| refusals.add(decision));
     Ok(Refused {
         refusals,
         until: revision.next(),
@@ -76,7 +79,8 @@ impl Refused {
             "the stream has more refused commands than are looked at: attempts before the newest {REFUSALS_MAX} may be \
              missing"
         );
-        self.cut.then(|| Warning::new(WarningCode::RefusalsCut, detail, []))
+        self.cut
+            .then(|| Warning::new(WarningCode::RefusalsCut, detail, []))
     }
 
     /// Attempts to change a field since an event set it.

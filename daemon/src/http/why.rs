@@ -163,7 +163,9 @@ impl Asking<'_> {
     fn field(&self, path: &FieldPath, found: &Resolved) -> Result<(Field, Folded), ApiError> {
         let (view, model, stream) = (self.view, self.model, self.stream);
         let at = found.revision;
-        let reached = self.travel.state_with_blame(view, model, stream, at, false)?;
+        let reached = self
+            .travel
+            .state_with_blame(view, model, stream, at, false)?;
         let Some(pointer) = path.resolve(&reached.folded.state) else {
             return Ok((self.gone(path, found)?, reached.folded));
         };
@@ -191,7 +193,9 @@ impl Asking<'_> {
     fn gone(&self, path: &FieldPath, found: &Resolved) -> Result<Field, ApiError> {
         let (view, at, of) = (self.view, found.revision, (self.stream, path));
         let page = (Direction::Backward, 1);
-        let values = self.travel.field_values(view, self.model, of, (None, at), page)?;
+        let values = self
+            .travel
+            .field_values(view, self.model, of, (None, at), page)?;
         let last = values.values.back();
         let last = last.ok_or_else(|| no_such_field(self.stream, &path.to_string(), at))?;
         Ok(Field {
@@ -294,7 +298,9 @@ impl Asking<'_> {
             !hidden && entry.after.as_ref().is_some_and(|after| same(after, value))
         });
         let paths: Vec<&str> = has_it.map(|entry| entry.path.as_str()).collect();
-        let named = paths.iter().find(|path| path.rsplit('/').next() == Some(name));
+        let named = paths
+            .iter()
+            .find(|path| path.rsplit('/').next() == Some(name));
         next.path = named.or(paths.first()).map(|path| (*path).to_owned());
         Ok(next)
     }

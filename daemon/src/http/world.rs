@@ -103,7 +103,9 @@ pub(crate) async fn get_world(
             at_position: moment.at_position,
             predicate: predicate.as_ref().map(Predicate::to_string),
             items: items.collect::<Result<Vec<_>, _>>()?,
-            next_cursor: page.after.map(|after| cursor_after(head, &page.progress, &after)),
+            next_cursor: page
+                .after
+                .map(|after| cursor_after(head, &page.progress, &after)),
             progress: page.progress,
             warnings: warnings.into_iter().collect(),
             category: params.category,
@@ -294,7 +296,9 @@ pub(crate) async fn get_world_diff(
             to: shown(to),
             predicate: predicate.as_ref().map(Predicate::to_string),
             items: changes.items,
-            next_cursor: page.after.map(|after| cursor_after(head, &page.progress, &after)),
+            next_cursor: page
+                .after
+                .map(|after| cursor_after(head, &page.progress, &after)),
             same_state: changes.same_state,
             progress: page.progress,
             warnings,
@@ -387,7 +391,8 @@ impl Changes<'_> {
             warnings: warnings.into_iter().flatten().collect(),
         };
         let shown = self.reveal.show_until(world.models, change, stop);
-        self.items.push(shown.map_err(|stopped| Left::Store(stopped.into()))?);
+        self.items
+            .push(shown.map_err(|stopped| Left::Store(stopped.into()))?);
         Ok(Looked::Done)
     }
 }

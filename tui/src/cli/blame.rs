@@ -142,7 +142,10 @@ fn refused_under(
         1 => (String::new(), "an attempt to change it was"),
         total => (show::number(total), " attempts to change it were"),
     };
-    let by = last.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+    let by = last
+        .actor
+        .as_deref()
+        .map_or_else(String::new, |actor| format!(" by {actor}"));
     let text = format!(
         "{REJECTED} {count}{attempts} refused {when}, the last{by} on {}: {} ({})",
         terminal.form.zone.exact(last.decided_at),

@@ -65,7 +65,10 @@ pub(crate) async fn run(
         Err(error) if is(&error, Code::NoSuchEvent) && !args.whole => {
             match correlation(args, client, terminal).await {
                 Err(other) if is(&other, Code::NoSuchCorrelation) => Err(CliError::NotThere {
-                    message: format!("no event, no command and no correlation is called {}", args.id),
+                    message: format!(
+                        "no event, no command and no correlation is called {}",
+                        args.id
+                    ),
                     hint: "`whodunit events` lists events with their ids under `--json`",
                 }),
                 done => done,
@@ -156,7 +159,11 @@ async fn causes(
 }
 
 fn ended(findings: u64, cut: bool) -> Exit {
-    if findings > 0 || cut { Exit::No } else { Exit::Ok }
+    if findings > 0 || cut {
+        Exit::No
+    } else {
+        Exit::Ok
+    }
 }
 
 fn print_chain(out: &CausesOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
@@ -178,9 +185,13 @@ fn print_chain(out: &CausesOut, terminal: &mut Terminal<'_>) -> Result<(), CliEr
         let id = shown(out.end_id.as_deref().unwrap_or_default()).into_owned();
         match out.end {
             CauseEnd::First => {}
-            CauseEnd::NotOnRecord => terminal.line(format!("(then {id}, which is not on record)"))?,
+            CauseEnd::NotOnRecord => {
+                terminal.line(format!("(then {id}, which is not on record)"))?
+            }
             CauseEnd::Cycle => terminal.line(format!("(then {id} again: a cycle)"))?,
-            CauseEnd::Cut => terminal.line(format!("(then {id} and more that are not followed)"))?,
+            CauseEnd::Cut => {
+                terminal.line(format!("(then {id} and more that are not followed)"))?
+            }
         }
     }
     terminal.line("")?;
@@ -214,7 +225,14 @@ fn print_nodes(nodes: &[CauseNode], terminal: &mut Terminal<'_>) -> Result<(), C
                 Some(error) => format!("{}: {error}", job.status.as_str()),
                 None => job.status.as_str().to_owned(),
             };
-            table.row([what.into(), "".into(), "".into(), "".into(), "".into(), Cell::from(why)]);
+            table.row([
+                what.into(),
+                "".into(),
+                "".into(),
+                "".into(),
+                "".into(),
+                Cell::from(why),
+            ]);
         }
     }
     terminal.table(&table)
@@ -328,7 +346,11 @@ fn print_summary(out: &CorrelationOut, terminal: &mut Terminal<'_>) -> Result<()
         show::number(out.refused),
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
-    let times = format!("from {} to {}", zone.long(out.first_at), zone.long(out.last_at));
+    let times = format!(
+        "from {} to {}",
+        zone.long(out.first_at),
+        zone.long(out.last_at)
+    );
     terminal.line(terminal.paint(Token::Muted, &times))?;
     show::warnings(terminal, &out.warnings)?;
     if out.outside > 0 {

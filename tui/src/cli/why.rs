@@ -105,7 +105,10 @@ fn print(out: &WhyOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
 fn print_hop(hop: &WhyHop, is_first: bool, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let cause = &hop.cause;
     if hop.skipped > 0 {
-        let (count, gave) = (show::number(hop.skipped), if hop.skipped == 1 { "cause" } else { "causes" });
+        let (count, gave) = (
+            show::number(hop.skipped),
+            if hop.skipped == 1 { "cause" } else { "causes" },
+        );
         let text = format!("    ({count} {gave} that only gave it on)");
         terminal.line(terminal.paint(Token::Muted, &text))?;
     }
@@ -154,7 +157,10 @@ fn print_necessity(of: &NecessityOut, terminal: &mut Terminal<'_>) -> Result<(),
             "necessary: without this event the field would not be there".to_owned()
         }
         NecessityKind::Necessary => {
-            let without = of.without.as_ref().map_or_else(|| "null".to_owned(), show::value);
+            let without = of
+                .without
+                .as_ref()
+                .map_or_else(|| "null".to_owned(), show::value);
             format!("necessary: without this event it would be {without}")
         }
         NecessityKind::Masked => format!("masked: {by} set it in any case"),

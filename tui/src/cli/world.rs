@@ -153,14 +153,20 @@ impl Pages {
         self.looked.failed += progress.failed_total;
         if let Some(undefined) = &progress.undefined {
             self.looked.undefined += undefined.revisions;
-            self.looked.why.get_or_insert_with(|| undefined.reason.clone());
+            self.looked
+                .why
+                .get_or_insert_with(|| undefined.reason.clone());
         }
         for failed in &progress.failed {
             let text = format!("{} was not looked at: {}", failed.stream, failed.detail);
             self.bar.suspend(|| terminal.warn(text))?;
         }
-        let (at, of) = (show::number(progress.looked_at), show::number(progress.streams_total));
-        self.bar.set_message(format!("{at} of {of} streams looked at"));
+        let (at, of) = (
+            show::number(progress.looked_at),
+            show::number(progress.streams_total),
+        );
+        self.bar
+            .set_message(format!("{at} of {of} streams looked at"));
         match next {
             Some(next) if self.left > 0 => {
                 self.query.cursor = Some(next);
@@ -188,10 +194,16 @@ impl Pages {
                 count(self.found as u64)
             );
             if self.looked.not_yet > 0 {
-                text.push_str(&format!(", {} had no event yet", count(self.looked.not_yet)));
+                text.push_str(&format!(
+                    ", {} had no event yet",
+                    count(self.looked.not_yet)
+                ));
             }
             if self.looked.failed > 0 {
-                text.push_str(&format!(", {} could not be looked at", count(self.looked.failed)));
+                text.push_str(&format!(
+                    ", {} could not be looked at",
+                    count(self.looked.failed)
+                ));
             }
             terminal.line(terminal.paint(Token::Muted, &text))?;
             if let Some(why) = &self.looked.why {
@@ -234,7 +246,11 @@ async fn one(
                     as_of: page.as_of,
                     at_position: page.at_position,
                 };
-                let heading = format!("{} {}", named(page.category.as_ref()), at(&moment, terminal));
+                let heading = format!(
+                    "{} {}",
+                    named(page.category.as_ref()),
+                    at(&moment, terminal)
+                );
                 terminal.line(terminal.paint(Token::Heading, &heading))?;
             }
             print_states(&page.items, terminal)
@@ -247,7 +263,10 @@ async fn one(
 }
 
 fn named(category: Option<&String>) -> String {
-    category.map_or_else(|| "all streams".to_owned(), |category| shown(category).into_owned())
+    category.map_or_else(
+        || "all streams".to_owned(),
+        |category| shown(category).into_owned(),
+    )
 }
 
 fn at(moment: &WorldMoment, terminal: &Terminal<'_>) -> String {
@@ -261,7 +280,9 @@ fn print_states(items: &[WorldItem], terminal: &mut Terminal<'_>) -> Result<(), 
     if items.is_empty() {
         return Ok(());
     }
-    let times = terminal.form.times(items.iter().map(|item| item.recorded_at));
+    let times = terminal
+        .form
+        .times(items.iter().map(|item| item.recorded_at));
     let mut table = Table::new([
         Column::new("stream").shrinks_to(14).cut_in_the_middle(),
         Column::new("rev").right(),
@@ -319,7 +340,9 @@ async fn two(
                 let heading = format!("{} {from} → {to}", named(page.category.as_ref()));
                 terminal.line(terminal.paint(Token::Heading, &heading))?;
             }
-            page.items.iter().try_for_each(|item| print_change(item, terminal))
+            page.items
+                .iter()
+                .try_for_each(|item| print_change(item, terminal))
         })?;
         let (items, next) = (page.items.len(), page.next_cursor);
         if !pages.go_on(items, next, &page.progress, terminal)? {
@@ -339,7 +362,10 @@ fn print_change(change: &WorldChange, terminal: &mut Terminal<'_>) -> Result<(),
         (Some(false), Some(true)) => "  now holds",
         _ => "",
     };
-    let heading = format!("{}  revision {} → {}{what}{flip}", change.stream, change.from, change.to);
+    let heading = format!(
+        "{}  revision {} → {}{what}{flip}",
+        change.stream, change.from, change.to
+    );
     terminal.line("")?;
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &change.warnings)?;

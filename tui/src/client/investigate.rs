@@ -1,8 +1,8 @@
 //! Requests of investigations: blame, field histories, bisect.
 
 use reqwest::Method;
-use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
 use whodunit_core::api::causes::{CausesOut, CorrelationOut, ImpactPage};
+use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
 use whodunit_core::api::segment;
 use whodunit_core::api::time_travel::DiffOut;
 use whodunit_core::api::why::WhyOut;
@@ -11,7 +11,8 @@ use whodunit_core::ids::StreamName;
 
 use super::query::Params;
 use super::{
-    At, ByteStream, Client, ClientError, DiffQuery, FieldQuery, IDLE_TIMEOUT, TraceQuery, WhyQuery, WorldQuery, stream_path,
+    At, ByteStream, Client, ClientError, DiffQuery, FieldQuery, IDLE_TIMEOUT, TraceQuery, WhyQuery,
+    WorldQuery, stream_path,
 };
 
 impl Client {

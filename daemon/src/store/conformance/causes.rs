@@ -32,7 +32,10 @@ async fn history(store: &Arc<dyn Store>) {
             decided.command.causation_id = Some(pick(1)).filter(|cause| !cause.is_empty());
             decided.command.correlation_id = (n % 2 == 0).then(|| format!("work-{}", n % 5));
         }
-        let command = append.decision.as_ref().map(|decided| decided.command.command_id.clone());
+        let command = append
+            .decision
+            .as_ref()
+            .map(|decided| decided.command.command_id.clone());
         let count = append.events.len();
         append.events = (0..count)
             .map(|at| {
@@ -42,7 +45,13 @@ async fn history(store: &Arc<dyn Store>) {
                     _ => format!("e-{n}-{at}"),
                 };
                 // The second event of a command names another cause.
-                event(&id, command.clone().filter(|_| at == 0).or_else(|| Some(pick(at))))
+                event(
+                    &id,
+                    command
+                        .clone()
+                        .filter(|_| at == 0)
+                        .or_else(|| Some(pick(at))),
+                )
             })
             .collect();
         revisions[stream] += append.events.len() as u64;
@@ -52,14 +61,18 @@ async fn history(store: &Arc<dyn Store>) {
 
 fn decisions(view: &dyn View) -> Vec<Decision> {
     let all = DecisionFilter::default();
-    view.decisions(&all, None, Direction::Forward, 10_000).unwrap().decisions
+    view.decisions(&all, None, Direction::Forward, 10_000)
+        .unwrap()
+        .decisions
 }
 
 pub(super) async fn effects_are_those_that_looking_at_everything_finds(store: &Arc<dyn Store>) {
     history(store).await;
     let read_view = view(store);
     let (events, decisions) = (all(read_view.as_ref()), decisions(read_view.as_ref()));
-    let commands = decisions.iter().map(|decision| decision.command_id.as_str());
+    let commands = decisions
+        .iter()
+        .map(|decision| decision.command_id.as_str());
     for cause in CAUSES.into_iter().chain(commands) {
         let names = |id: &Option<String>| id.as_deref() == Some(cause);
         for from in [0, 1, 30, 61, 1_000] {
@@ -70,7 +83,9 @@ pub(super) async fn effects_are_those_that_looking_at_everything_finds(store: &A
                     .take(limit)
                     .cloned()
                     .collect();
-                let found = read_view.caused_events(cause, Position(from), limit).unwrap();
+                let found = read_view
+                    .caused_events(cause, Position(from), limit)
+                    .unwrap();
                 assert_eq!(found, expected, "{cause} from {from}, {limit}");
                 let of_decisions = decisions.iter().filter(|found| names(&found.causation_id));
                 let expected: Vec<_> = of_decisions
@@ -108,8 +123,11 @@ pub(super) async fn correlations_are_those_that_looking_at_everything_finds(
                     }
                 }
                 let has = |own: &Option<String>| own.as_deref() == Some(id);
-                let mut expected: Vec<_> =
-                    events.iter().filter(|event| has(&event.correlation_id)).cloned().collect();
+                let mut expected: Vec<_> = events
+                    .iter()
+                    .filter(|event| has(&event.correlation_id))
+                    .cloned()
+                    .collect();
                 if direction == Direction::Backward {
                     expected.reverse();
                 }
@@ -122,15 +140,20 @@ pub(super) async fn correlations_are_those_that_looking_at_everything_finds(
                     };
                     let (mut found, mut from) = (Vec::new(), None);
                     loop {
-                        let page = read_view.decisions(&filter, from, direction, limit).unwrap();
+                        let page = read_view
+                            .decisions(&filter, from, direction, limit)
+                            .unwrap();
                         found.extend(page.decisions);
                         match page.next {
                             Some(next) => from = Some(next),
                             None => break,
                         }
                     }
-                    let mut expected: Vec<_> =
-                        decisions.iter().filter(|own| filter.is_met_by(own)).cloned().collect();
+                    let mut expected: Vec<_> = decisions
+                        .iter()
+                        .filter(|own| filter.is_met_by(own))
+                        .cloned()
+                        .collect();
                     if direction == Direction::Backward {
                         expected.reverse();
                     }

@@ -264,16 +264,14 @@ impl<V: SealedView> ReadEvents for MergedView<V> {
         }
     }
 
-    fn caused_events(
-        &self,
-        cause: &str,
-        from: Position,
-        limit: usize,
-    ) -> StoreResult<Vec<Event>> {
+    fn caused_events(&self, cause: &str, from: Position, limit: usize) -> StoreResult<Vec<Event>> {
         let mut events = self.sealed.caused_events(cause, from, limit)?;
         let own = self.tail.caused_events(cause);
         let own = own.filter(|event| event.position >= from);
-        events.extend(own.take(limit - events.len()).map(|event| Event::clone(event)));
+        events.extend(
+            own.take(limit - events.len())
+                .map(|event| Event::clone(event)),
+        );
         Ok(events)
     }
 }
@@ -409,12 +407,7 @@ impl<V: SealedView> ReadDecisions for MergedView<V> {
         }
     }
 
-    fn caused_decisions(
-        &self,
-        cause: &str,
-        from: u64,
-        limit: usize,
-    ) -> StoreResult<Vec<Decision>> {
+    fn caused_decisions(&self, cause: &str, from: u64, limit: usize) -> StoreResult<Vec<Decision>> {
         let mut decisions = self.sealed.caused_decisions(cause, from, limit)?;
         let own = self.tail.caused_decisions(cause);
         let own = own.filter(|decision| decision.sequence >= from);

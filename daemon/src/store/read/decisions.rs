@@ -56,7 +56,9 @@ impl DecisionFilter {
         let is_rejected = matches!(decision.result, Outcome::Rejected { .. });
         let (stream, correlation) = (&self.stream, &self.correlation_id);
         self.rejected.is_none_or(|wanted| wanted == is_rejected)
-            && stream.as_ref().is_none_or(|stream| *stream == decision.stream)
+            && stream
+                .as_ref()
+                .is_none_or(|stream| *stream == decision.stream)
             && (correlation.is_none() || *correlation == decision.correlation_id)
     }
 }

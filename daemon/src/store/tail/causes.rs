@@ -50,5 +50,7 @@ fn hash(id: &str) -> u64 {
 
 fn named<'a>(entries: &'a OrdSet<Entry>, id: &str) -> impl Iterator<Item = u64> + 'a {
     let hash = hash(id);
-    entries.range((hash, 0)..=(hash, u64::MAX)).map(|(_, number)| *number)
+    entries
+        .range((hash, 0)..=(hash, u64::MAX))
+        .map(|(_, number)| *number)
 }

@@ -40,7 +40,8 @@ pub(super) async fn run(
             BisectLine::Progress(at) => {
                 let (streams, revisions) = (show::number(at.streams), show::number(at.revisions));
                 let within = at.within.map_or_else(String::new, |within| {
-                    let (revision, to) = (show::number(within.revision.0), show::number(within.to.0));
+                    let (revision, to) =
+                        (show::number(within.revision.0), show::number(within.to.0));
                     format!("; {} at revision {revision} of {to}", within.stream)
                 });
                 bar.set_message(format!(

@@ -58,14 +58,18 @@ fn keys(id: &str, (low, high): (u64, u64)) -> Option<(HashKey, HashKey)> {
     (low <= high).then(|| (hash_key(id, low), hash_key(id, high)))
 }
 
-fn number(entry: StoreResult<super::super::open_tables::Entry<'_, &'static [u8; 12], ()>>) -> StoreResult<u64> {
+fn number(
+    entry: StoreResult<super::super::open_tables::Entry<'_, &'static [u8; 12], ()>>,
+) -> StoreResult<u64> {
     Ok(number_of(entry?.0.value()))
 }
 
 /// Numbers in entries, from either end.
 type Numbers<'r> = std::iter::Map<
     Entries<'r, &'static [u8; 12], ()>,
-    fn(StoreResult<super::super::open_tables::Entry<'r, &'static [u8; 12], ()>>) -> StoreResult<u64>,
+    fn(
+        StoreResult<super::super::open_tables::Entry<'r, &'static [u8; 12], ()>>,
+    ) -> StoreResult<u64>,
 >;
 
 impl SegmentView {
@@ -98,7 +102,8 @@ impl SegmentView {
             }
             page.scanned += 1;
             let found = self.records().event_at(position)?;
-            page.events.extend(found.filter(|event| passes(ask.filter, event)));
+            page.events
+                .extend(found.filter(|event| passes(ask.filter, event)));
         }
         Ok(page)
     }
@@ -142,7 +147,12 @@ impl SegmentView {
             return Ok(Vec::new());
         }
         if let Some((low, high)) = keys(cause, (from.0, NUMBER_MAX)) {
-            for entry in self.base.tables.event_causes.range::<&HashKey>(&low..=&high)? {
+            for entry in self
+                .base
+                .tables
+                .event_causes
+                .range::<&HashKey>(&low..=&high)?
+            {
                 let position = number(entry)?;
                 while let Some(own) = own.next_if(|own| *own <= position) {
                     // The events of a decision that was restored are in both.
@@ -189,7 +199,12 @@ impl SegmentView {
         let Some((low, high)) = keys(cause, (from, NUMBER_MAX)).filter(|_| limit > 0) else {
             return Ok(decisions);
         };
-        for entry in self.base.tables.decision_causes.range::<&HashKey>(&low..=&high)? {
+        for entry in self
+            .base
+            .tables
+            .decision_causes
+            .range::<&HashKey>(&low..=&high)?
+        {
             self.stop().check()?;
             let found = self.records().decision(number(entry)?)?;
             decisions.extend(found.filter(|found| found.causation_id.as_deref() == Some(cause)));

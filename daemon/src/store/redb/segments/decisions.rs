@@ -125,12 +125,7 @@ impl ReadDecisions for SegmentView {
         sequence.map(|sequence| self.recorded(sequence)).transpose()
     }
 
-    fn caused_decisions(
-        &self,
-        cause: &str,
-        from: u64,
-        limit: usize,
-    ) -> StoreResult<Vec<Decision>> {
+    fn caused_decisions(&self, cause: &str, from: u64, limit: usize) -> StoreResult<Vec<Decision>> {
         self.decided_effects(cause, from, limit)
     }
 

@@ -196,12 +196,7 @@ impl ReadEvents for SegmentView {
         }
     }
 
-    fn caused_events(
-        &self,
-        cause: &str,
-        from: Position,
-        limit: usize,
-    ) -> StoreResult<Vec<Event>> {
+    fn caused_events(&self, cause: &str, from: Position, limit: usize) -> StoreResult<Vec<Event>> {
         self.effects(cause, from, limit)
     }
 }
