@@ -127,7 +127,7 @@ impl World<'_> {
     }
 
     /// Hands one stream after the other to `each`, by name, until it has no room, or it took long.
-    pub(crate) fn page(
+    pub(crate) fn look_through(
         &self,
         after: Option<String>,
         looked_at: u64,

@@ -40,7 +40,7 @@ pub fn correlation<R: Records>(
     };
     let mut inner = Vec::new();
     for member in members {
-        match above.of(records, member)? {
+        match above.look(records, member)? {
             Found::Member => inner.push(member),
             found_above => {
                 if found_above == Found::NotOnRecord {
@@ -85,7 +85,7 @@ struct Above {
 }
 
 impl Above {
-    fn of<R: Records>(&mut self, records: &mut R, member: &CauseNode) -> Result<Found, R::Error> {
+    fn look<R: Records>(&mut self, records: &mut R, member: &CauseNode) -> Result<Found, R::Error> {
         let Some(cause) = &member.causation_id else {
             return Ok(Found::Nothing);
         };

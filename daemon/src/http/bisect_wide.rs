@@ -234,7 +234,7 @@ impl Part<'_> {
         Ok(write(&mut self.lines, &progress).map_err(unwritten)?)
     }
 
-    /// Begins with a stream; it is given back where it is not looked through yet.
+    /// Begins with a stream; it is returned where it is not looked through yet.
     fn stream(&mut self, info: StreamInfo) -> Result<Option<Box<LongStream>>, ApiError> {
         let to = if info.last_position <= self.until {
             info.revision
@@ -258,7 +258,7 @@ impl Part<'_> {
         }
     }
 
-    /// Goes on with a stream; it is given back where it is not looked through yet.
+    /// Goes on with a stream; it is returned where it is not looked through yet.
     fn go_on(&mut self, mut stream: Box<LongStream>) -> Result<Option<Box<LongStream>>, ApiError> {
         let model = self.parts.models.for_stream(&stream.info.stream).clone();
         let begun = self.begun;

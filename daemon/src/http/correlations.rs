@@ -281,14 +281,14 @@ pub(crate) async fn get_correlation_streams(
         let (members, more) = members(&log, &id)?;
         let streams = causes::streams(&members);
         let total = streams.len();
-        let impacts = Impacts {
+        let by = Impacts {
             travel: &travel,
             models: &models,
             view,
             reveal,
         };
         let wanted = streams.into_values().skip(offset).take(limit);
-        let items = impact::page(&impacts, wanted)?;
+        let items = impact::impacts(&by, wanted)?;
         let next = offset + items.len();
         Ok(ImpactPage {
             correlation_id: id,

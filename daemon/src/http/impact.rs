@@ -25,7 +25,7 @@ pub(super) struct Impacts<'a> {
 }
 
 /// What was done to streams, to as many of them as do not weigh too much together; at least to one.
-pub(super) fn page(
+pub(super) fn impacts(
     by: &Impacts<'_>,
     streams: impl Iterator<Item = CorrelatedStream>,
 ) -> Result<Vec<Shown<StreamImpact>>, ApiError> {

@@ -93,7 +93,7 @@ pub(crate) async fn get_world(
             items: Vec::new(),
             weight: 0,
         };
-        let page = world.page(after, looked_at, &mut |info, progress| {
+        let page = world.look_through(after, looked_at, &mut |info, progress| {
             states.add(info, progress)
         })?;
         let items = states.items.into_iter();
@@ -284,7 +284,7 @@ pub(crate) async fn get_world_diff(
             weight: 0,
             same_state: 0,
         };
-        let page = world.page(after, looked_at, &mut |info, progress| {
+        let page = world.look_through(after, looked_at, &mut |info, progress| {
             changes.add(info, progress)
         })?;
         let shown = |moment: Moment| WorldMoment {
