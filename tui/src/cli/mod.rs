@@ -36,6 +36,8 @@ pub(crate) mod why;
 pub(crate) mod world;
 
 #[cfg(test)]
+mod causes_tests;
+#[cfg(test)]
 mod investigate_tests;
 #[cfg(test)]
 mod pipeline_tests;

@@ -223,6 +223,12 @@ async fn run(
     }
 }
 
+/// Whether a command line can be read: for tests of arguments.
+#[cfg(test)]
+pub(crate) fn read_line(line: &[&str]) -> Result<ArgMatches, clap::Error> {
+    Cli::command().try_get_matches_from(std::iter::once(&"whodunit").chain(line))
+}
+
 /// Runs a command line as the program would, with everything written kept: for tests against a real daemon.
 #[cfg(test)]
 pub(crate) async fn run_line(
