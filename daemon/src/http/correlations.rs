@@ -14,6 +14,7 @@ use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::causes::{self, Findings, NODES_MAX, Records as _};
 use whodunit_core::ids::Position;
 use whodunit_core::shown::Shown;
+use whodunit_core::time::Timestamp;
 
 use super::common::{asked_to_reveal, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
@@ -215,8 +216,8 @@ pub(crate) async fn get_correlation(
             commands: count(|node| node.kind == CauseKind::Command),
             refused: count(|node| node.outcome == Some(CauseOutcome::Rejected)),
             outside,
-            first_at: first_at.unwrap_or_default(),
-            last_at: last_at.unwrap_or_default(),
+            first_at: first_at.unwrap_or(Timestamp::MIN),
+            last_at: last_at.unwrap_or(Timestamp::MAX),
             streams: found
                 .streams
                 .into_values()

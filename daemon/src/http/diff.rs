@@ -163,6 +163,9 @@ fn point(name: &str, text: Option<&str>) -> Result<Option<Point>, ApiError> {
         })
 }
 
+/// The field under which what stands at a path is compared; the path takes its place in the answer.
+const NAME: &str = "x";
+
 /// The differences of two states at or below a path.
 fn compared(
     view: &dyn View,
@@ -184,8 +187,7 @@ fn compared(
     if under.is_root() {
         return within(before, after);
     }
-    // What is there is compared as the only field of a state; its name is the path then.
-    const NAME: &str = "x";
+    // What is there is compared as the only field of a state.
     let part = |state: &State| {
         let value = under.lookup(state).cloned();
         value.map(|value| (NAME.to_owned(), value))

@@ -4,13 +4,13 @@
 //! not in the index of causes: that decision says where it stands. Several ids may have the same hash, so every record that
 //! an entry leads to is checked.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
 
-use super::super::open_tables::{Entries, WriteTables};
+use super::super::open_tables::{Entry, WriteTables};
 use super::log::Ask;
 use super::view::SegmentView;
 use super::{HashKey, NUMBER_MAX, hash_key, number_of};
@@ -58,19 +58,11 @@ fn keys(id: &str, (low, high): (u64, u64)) -> Option<(HashKey, HashKey)> {
     (low <= high).then(|| (hash_key(id, low), hash_key(id, high)))
 }
 
-fn number(
-    entry: StoreResult<super::super::open_tables::Entry<'_, &'static [u8; 12], ()>>,
-) -> StoreResult<u64> {
+type IdHash = &'static [u8; 12];
+
+fn number(entry: StoreResult<Entry<'_, IdHash, ()>>) -> StoreResult<u64> {
     Ok(number_of(entry?.0.value()))
 }
-
-/// Numbers in entries, from either end.
-type Numbers<'r> = std::iter::Map<
-    Entries<'r, &'static [u8; 12], ()>,
-    fn(
-        StoreResult<super::super::open_tables::Entry<'r, &'static [u8; 12], ()>>,
-    ) -> StoreResult<u64>,
->;
 
 impl SegmentView {
     /// A page of the log's events of a correlation id, from a position on, by their index.
@@ -113,13 +105,13 @@ impl SegmentView {
         &self,
         id: &str,
         range: (u64, u64),
-    ) -> StoreResult<Option<Numbers<'_>>> {
+    ) -> StoreResult<Option<impl DoubleEndedIterator<Item = StoreResult<u64>>>> {
         let Some((low, high)) = keys(id, range) else {
             return Ok(None);
         };
         let table = &self.base.tables.decision_correlations;
         let entries = table.range::<&HashKey>(&low..=&high)?;
-        Ok(Some(entries.map(number)))
+        Ok(Some(entries.map(|entry| Ok(number_of(entry?.0.value())))))
     }
 
     /// Events that name this cause, from a position on.
@@ -174,7 +166,7 @@ impl SegmentView {
     }
 
     /// Positions at which the events of a command stand, if it was decided when they were written.
-    fn own_positions(&self, command_id: &str) -> StoreResult<std::ops::RangeInclusive<u64>> {
+    fn own_positions(&self, command_id: &str) -> StoreResult<RangeInclusive<u64>> {
         let sequence = self.records().sequence_of(command_id)?;
         let decision = match sequence {
             Some(sequence) => self.records().decision(sequence)?,
@@ -184,7 +176,7 @@ impl SegmentView {
             Some(Outcome::Accepted {
                 position, events, ..
             }) => (position.0 + 1).saturating_sub(u64::from(events)).max(1)..=position.0,
-            _ => 1..=0,
+            _ => RangeInclusive::new(1, 0),
         })
     }
 
