@@ -15,7 +15,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::json::Value;
+use whodunit_core::json::{Value, pointer_token};
 use whodunit_core::model::{Model, Models};
 use whodunit_core::pointer::Pointer;
 use whodunit_core::same::same;
@@ -293,15 +293,18 @@ impl Asking<'_> {
             return Ok(next);
         };
         let brought = folded.push_with_diff(model, &event).diff;
-        let has_it = brought.iter().filter(|entry| {
-            let hidden = !self.reveal.yes() && names_secret(model, &entry.path);
-            !hidden && entry.after.as_ref().is_some_and(|after| same(after, value))
-        });
-        let paths: Vec<&str> = has_it.map(|entry| entry.path.as_str()).collect();
+        let mut paths = Vec::new();
+        for entry in &brought {
+            if let Some(after) = &entry.after {
+                find_all(after, &mut entry.path.clone(), value, &mut paths);
+            }
+        }
+        // Whether it stands where a secret does is not told.
+        paths.retain(|path| self.reveal.yes() || !names_secret(model, path));
         let named = paths
             .iter()
             .find(|path| path.rsplit('/').next() == Some(name));
-        next.path = named.or(paths.first()).map(|path| (*path).to_owned());
+        next.path = named.or(paths.first()).cloned();
         Ok(next)
     }
 
@@ -344,6 +347,34 @@ impl Asking<'_> {
             faults_more: refold.faults_more(),
             events: to.0 + 1 - field.set_by.0,
         })
+    }
+}
+
+/// The paths at or below one at which a value stands.
+fn find_all(at: &Value, path: &mut String, wanted: &Value, found: &mut Vec<String>) {
+    if same(at, wanted) {
+        found.push(path.clone());
+        return;
+    }
+    let length = path.len();
+    let mut below = |token: &str, inner: &Value, path: &mut String| {
+        path.push('/');
+        path.push_str(token);
+        find_all(inner, path, wanted, found);
+        path.truncate(length);
+    };
+    match at {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                below(&pointer_token(key), inner, path);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                below(&index.to_string(), inner, path);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
