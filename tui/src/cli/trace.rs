@@ -218,6 +218,13 @@ fn print_nodes(nodes: &[CauseNode], terminal: &mut Terminal<'_>) -> Result<(), C
     ]);
     for node in nodes {
         table.row(row(node, times));
+        if let (Some(rule), Some(message)) = (&node.rule, &node.message) {
+            let indent = "  ".repeat(level(node.depth));
+            table.under(Cell::new(
+                format!("{indent}{rule}: {message}"),
+                Token::Rejected,
+            ));
+        }
         for job in &node.jobs {
             let indent = "  ".repeat(level(node.depth + 1));
             let what = format!("{indent}job {} {}", job.id, job.handler);
@@ -250,10 +257,7 @@ fn row(node: &CauseNode, times: Times) -> Vec<Cell> {
         (CauseKind::Command, _) => ("→", Token::Muted),
     };
     let space = if mark.is_empty() { "" } else { " " };
-    let why = match (&node.rule, &node.message) {
-        (Some(rule), Some(message)) => format!("{rule}: {message}"),
-        _ => show::text(node.reason.as_ref()).to_owned(),
-    };
+    let why = show::text(node.reason.as_ref());
     let revision = match node.kind {
         CauseKind::Event => node.revision.to_string(),
         CauseKind::Command => String::new(),
@@ -265,7 +269,7 @@ fn row(node: &CauseNode, times: Times) -> Vec<Cell> {
         revision.into(),
         times.show(node.at).into(),
         Cell::new(show::text(node.actor.as_ref()), Token::Accent),
-        Cell::new(why, token),
+        why.into(),
     ]
 }
 
@@ -403,7 +407,7 @@ fn print_impact(of: &StreamImpact, terminal: &mut Terminal<'_>) -> Result<(), Cl
     if of.other_events > 0 {
         let others = show::number(of.other_events);
         terminal.line(format!(
-            "! {others} of the events between are not of this correlation; what they changed is shown, too"
+            "! {others} of the events between are not of this correlation,\n  and what they changed is shown, too"
         ))?;
     }
     show::warnings(terminal, &of.warnings)?;

@@ -123,15 +123,19 @@ fn print_hop(hop: &WhyHop, is_first: bool, terminal: &mut Terminal<'_>) -> Resul
         text.as_deref()
             .map_or_else(String::new, |text| format!("{mark}{}{end}", shown(text)))
     };
+    terminal.line(format!("  {arrow}{}", terminal.paint(Token::Accent, &what)))?;
     terminal.line(format!(
-        "  {arrow}{}  {}{}{}",
-        terminal.paint(Token::Accent, &what),
+        "      {}{}{}",
         terminal.form.zone.exact(cause.at),
         part("  ", &cause.actor, ""),
         part("  “", &cause.reason, "”"),
     ))?;
+    if let (Some(rule), Some(message)) = (&cause.rule, &cause.message) {
+        let text = format!("      {}: {}", shown(rule), shown(message));
+        terminal.line(terminal.paint(Token::Rejected, &text))?;
+    }
     if let Some(pointer) = &hop.pointer {
-        let text = format!("      the value stands there at {}", show::path(pointer));
+        let text = format!("      has it at {}", show::path(pointer));
         terminal.line(terminal.paint(Token::Muted, &text))?;
     }
     if let Some(next) = &hop.next {

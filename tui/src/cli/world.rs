@@ -306,8 +306,12 @@ fn print_states(items: &[WorldItem], terminal: &mut Terminal<'_>) -> Result<(), 
             times.show(item.recorded_at).into(),
             Cell::from(state),
         ]);
-        for warning in &item.warnings {
-            table.under(Cell::new(crate::humanize::warning(warning), Token::Error));
+        let warnings: Vec<_> = item.warnings.iter().map(crate::humanize::warning).collect();
+        if !warnings.is_empty() {
+            table.under(Cell::new(
+                format!("! {}", warnings.join("; ")),
+                Token::Error,
+            ));
         }
     }
     terminal.table(&table)
