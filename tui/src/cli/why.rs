@@ -174,16 +174,15 @@ fn print_necessity(of: &NecessityOut, terminal: &mut Terminal<'_>) -> Result<(),
         NecessityKind::NoEffect => "no effect: it would be the same without this event".to_owned(),
     };
     terminal.line(text)?;
-    let mut how = format!(
-        "({} events folded again without it; commands are not decided again",
+    let how = format!(
+        "({} events folded again without it; commands are not decided again)",
         show::number(of.events.saturating_sub(1))
     );
     if of.faults_more > 0 {
-        how.push_str(&format!(
-            "; {} of them could not be applied without it",
+        terminal.line(format!(
+            "! {} of them could not be applied without it",
             show::number(of.faults_more)
-        ));
+        ))?;
     }
-    how.push(')');
     terminal.line(terminal.paint(Token::Muted, &how))
 }
