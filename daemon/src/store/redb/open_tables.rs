@@ -12,6 +12,7 @@ use redb::{
     TableError, Value, WriteTransaction,
 };
 
+use super::backup::{Copy, put, rows};
 use super::engine;
 use super::tables::{
     CATEGORIES, COMMAND_HASHES, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
@@ -183,6 +184,15 @@ macro_rules! open_tables {
                 }
             }
         }
+
+        /// How the rows of each are copied.
+        pub(super) const COPIES: &[Copy] = &[
+            $(Copy {
+                name: stringify!($name),
+                rows: |txn, after, bytes_max| rows(txn, $definition, after, bytes_max),
+                put: |txn, bytes| put(txn, $definition, bytes),
+            },)+
+        ];
     };
 }
 
