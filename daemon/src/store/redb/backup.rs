@@ -34,7 +34,7 @@ const APART: [&str; 5] = [
 ];
 
 /// How the rows of a table are copied.
-pub(super) struct Copy {
+pub(super) struct TableCopy {
     pub(super) name: &'static str,
     pub(super) rows: fn(&ReadTransaction, Option<&[u8]>, usize) -> StoreResult<Rows>,
     pub(super) put: fn(&WriteTransaction, &[u8]) -> StoreResult<u64>,

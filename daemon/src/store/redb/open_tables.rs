@@ -12,7 +12,7 @@ use redb::{
     TableError, Value, WriteTransaction,
 };
 
-use super::backup::{Copy, put, rows};
+use super::backup::{TableCopy, put, rows};
 use super::engine;
 use super::tables::{
     CATEGORIES, COMMAND_HASHES, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
@@ -186,8 +186,8 @@ macro_rules! open_tables {
         }
 
         /// How the rows of each are copied.
-        pub(super) const COPIES: &[Copy] = &[
-            $(Copy {
+        pub(super) const COPIES: &[TableCopy] = &[
+            $(TableCopy {
                 name: stringify!($name),
                 rows: |txn, after, bytes_max| rows(txn, $definition, after, bytes_max),
                 put: |txn, bytes| put(txn, $definition, bytes),
