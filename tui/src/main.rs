@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    whodunit_tui::program::main(std::env::args_os())
+    whodunit_tui::program::main(std::env::args_os().collect())
 }

@@ -144,7 +144,7 @@ fn read(parts: &Parts) -> Result<Reading, StoreError> {
             (labels, float(count))
         })
     });
-    projections(parts, &mut reading)?;
+    projections(parts, &mut reading);
     process(parts, &mut reading);
     reading.gauge(
         "outbox_jobs",
@@ -154,14 +154,8 @@ fn read(parts: &Parts) -> Result<Reading, StoreError> {
     Ok(reading)
 }
 
-fn projections(parts: &Parts, reading: &mut Reading) -> Result<(), StoreError> {
-    let statuses = parts
-        .projections
-        .statuses()
-        .map_err(|error| StoreError::Engine {
-            doing: "reading the projections",
-            source: Box::new(error),
-        })?;
+fn projections(parts: &Parts, reading: &mut Reading) {
+    let statuses = parts.projections.statuses();
     let mut each = |name, help, value: fn(&ProjectionOut) -> f64| {
         let series = statuses
             .iter()
@@ -191,5 +185,4 @@ fn projections(parts: &Parts, reading: &mut Reading) -> Result<(), StoreError> {
         "Documents of the read model; NaN while its file cannot be read",
         |own| own.documents.map_or(f64::NAN, float),
     );
-    Ok(())
 }

@@ -65,7 +65,7 @@ pub(crate) async fn list_projections(
     Query(NoParams {}): Query<NoParams>,
 ) -> Result<Reply<Page<ProjectionOut>>, ApiError> {
     let projections = Arc::clone(&parts.projections);
-    let items = blocking(move || projections.statuses()).await?;
+    let items = blocking(move || Ok::<_, RequestError>(projections.statuses())).await?;
     Ok(Reply(Page {
         next_cursor: None,
         redacted_copy: parts.store.is_redacted_copy(),

@@ -137,14 +137,13 @@ impl Projections {
 
     /// How a projection keeps up. Blocks for a moment.
     pub fn status(&self, name: &str) -> Result<ProjectionOut, RequestError> {
-        Ok(self.runner(name)?.status()?)
+        Ok(self.runner(name)?.status())
     }
 
-    /// How all of them keep up. Blocks for a moment.
-    pub fn statuses(&self) -> Result<Vec<ProjectionOut>, RequestError> {
+    /// How all of them keep up, those whose file cannot be read too. Blocks for a moment.
+    pub fn statuses(&self) -> Vec<ProjectionOut> {
         let runners = self.runners.iter();
-        let statuses: Result<_, ProjectionError> = runners.map(|runner| runner.status()).collect();
-        Ok(statuses?)
+        runners.map(|runner| runner.status()).collect()
     }
 
     /// Position of the last event that a read model reflects.
@@ -243,14 +242,12 @@ impl Projections {
         Ok(())
     }
 
-    /// What read models there are.
+    /// What read models there are, those whose file cannot be read too.
     pub async fn read_models(&self) -> Result<Vec<ReadModelOut>, RequestError> {
         let runners = self.runners.clone();
         let described = blocking(move || {
             let runners = runners.iter();
-            runners
-                .map(|runner| runner.described())
-                .collect::<Result<_, ProjectionError>>()
+            Ok::<_, ProjectionError>(runners.map(|runner| runner.described()).collect())
         });
         Ok(described.await?)
     }

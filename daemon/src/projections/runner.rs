@@ -161,25 +161,24 @@ impl ProjectionRunner {
     }
 
     /// How it keeps up.
-    pub(super) fn status(&self) -> Result<ProjectionOut, ProjectionError> {
-        let (documents, unread) = match self.documents() {
-            Ok((documents, _)) => (Some(documents), None),
-            // How it stands is asked for just then; the engine reads nothing until the file is opened again.
-            Err(error @ ProjectionError::Unwritten { .. }) => (None, Some(error.to_string())),
-            Err(error) => return Err(error),
-        };
-        // The head is read after the checkpoint: what is shown as lag may be too much by a moment, never too little.
-        let checkpoint = self.checkpoint.borrow().0;
-        let head = self.head().0.max(checkpoint);
+    pub(super) fn status(&self) -> ProjectionOut {
+        let (documents, unread) = self.counted();
         let frozen = self.frozen.load(Ordering::Relaxed);
         let rebuilding = self.rebuilding();
         let busy = rebuilding
             .as_ref()
             .filter(|_| frozen)
             .map(|run| run.moved());
-        let lag_status = lock(&self.progress).lag_status(head, checkpoint, busy, Instant::now());
+        // The consumer publishes its checkpoint before it says that it failed: read in this order, a failure is never shown with
+        // a checkpoint of before. The head is read after the checkpoint: what is shown as lag may be too much by a moment,
+        // never too little.
+        let mut progress = lock(&self.progress);
+        let checkpoint = self.checkpoint.borrow().0;
+        let head = self.head().0.max(checkpoint);
+        let lag_status = progress.lag_status(head, checkpoint, busy, Instant::now());
+        drop(progress);
         let projection = &self.rules.projection;
-        Ok(ProjectionOut {
+        ProjectionOut {
             name: projection.name().to_owned(),
             description: projection.description().to_owned(),
             head,
@@ -191,26 +190,27 @@ impl ProjectionRunner {
                 Some(_) => ProjectionStatus::Stalled,
                 None => lag_status.status,
             },
-            documents,
+            documents: documents.map(|(count, _)| count),
             rules_hash: self.rules.hash.clone(),
             error: lag_status.error.or(unread),
             rebuild: lock(&self.rebuild).as_ref().map(|run| run.shown()),
             check: lock(&self.check).as_ref().map(|run| run.shown()),
-        })
+        }
     }
 
     /// The read model and what can be asked of it.
-    pub(super) fn described(&self) -> Result<ReadModelOut, ProjectionError> {
-        let (documents, checkpoint) = self.documents()?;
+    pub(super) fn described(&self) -> ReadModelOut {
+        let (documents, error) = self.counted();
         let projection = &self.rules.projection;
         let sorts = projection.sorts().iter().map(|sort| sort.name);
         let fields = projection.fields().iter().map(|field| field.name);
         let category = projection.category().is_none().then_some("category");
-        Ok(ReadModelOut {
+        ReadModelOut {
             name: projection.name().to_owned(),
             description: projection.description().to_owned(),
-            documents,
-            checkpoint: checkpoint.0,
+            documents: documents.map(|(count, _)| count),
+            checkpoint: documents.map_or_else(|| self.checkpoint.borrow().0, |(_, at)| at.0),
+            error,
             sorts: std::iter::once("key")
                 .chain(sorts)
                 .map(str::to_owned)
@@ -220,10 +220,17 @@ impl ProjectionRunner {
                 .chain(fields)
                 .map(str::to_owned)
                 .collect(),
-        })
+        }
     }
 
-    fn documents(&self) -> Result<(u64, Position), ProjectionError> {
-        self.read(|read_view| Ok((read_view.documents()?, read_view.meta.checkpoint)))
+    /// How many documents there are, and as of which position; or why the file cannot be read. What is asked for is how one
+    /// read model stands, just when it cannot be read, and beside others that can: so this fails no request.
+    fn counted(&self) -> (Option<(u64, Position)>, Option<String>) {
+        let counted =
+            self.read(|read_view| Ok((read_view.documents()?, read_view.meta.checkpoint)));
+        match counted {
+            Ok(counted) => (Some(counted), None),
+            Err(error) => (None, Some(error.to_string())),
+        }
     }
 }

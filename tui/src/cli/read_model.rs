@@ -131,6 +131,9 @@ async fn list(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliE
         for model in &page.items {
             let words = |words: &[String]| shown(&words.join(" ")).into_owned();
             let name = shown(&model.name);
+            if let Some(error) = &model.error {
+                terminal.line(format!("{name}  cannot be read now: {}", shown(error)))?;
+            }
             for (option, takes) in [("--where", &model.fields), ("--sort ", &model.sorts)] {
                 if !takes.is_empty() {
                     terminal.line(format!("{name}  {option}  {}", words(takes)))?;
@@ -151,7 +154,10 @@ fn models(models: &[ReadModelOut]) -> Table {
     for model in models {
         table.row([
             Cell::new(&model.name, Token::Accent),
-            number(model.documents).into(),
+            match model.documents {
+                Some(documents) => number(documents).into(),
+                None => Cell::new("unreadable", Token::Error),
+            },
             number(model.checkpoint).into(),
             Cell::new(&model.description, Token::Muted),
         ]);

@@ -124,8 +124,9 @@ enum Command {
     Serve(launch::serve::ServeArgs),
 }
 
-/// Runs the program with these arguments.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the program with these arguments. Not generic, so that all behind it is compiled with the library, not a second time
+/// with the binary.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     let parsed = Cli::command()
         .try_get_matches_from(args)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));

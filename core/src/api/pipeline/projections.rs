@@ -131,10 +131,12 @@ pub struct ReadModelOut {
     pub name: String,
     /// What it keeps, in one sentence.
     pub description: String,
-    /// How many documents it holds.
-    pub documents: u64,
+    /// How many documents it holds; `null` while its file cannot be read, and `error` says why.
+    pub documents: Option<u64>,
     /// Position of the last event that it reflects.
     pub checkpoint: u64,
+    /// Why its file cannot be read now.
+    pub error: Option<String>,
     /// The fields that `sort=` takes.
     pub sorts: Vec<String>,
     /// The parameters that find documents by a field, such as `username`.

@@ -332,6 +332,12 @@ async fn after_a_full_disk_a_projection_says_why_it_stands_and_goes_on_by_itself
             status.documents.is_some() || status.error.is_some(),
             "what cannot be read is explained"
         );
+        // One that cannot be read hides none of the others.
+        let listed = projections.read_models().await.unwrap();
+        assert!(listed.iter().any(|model| model.documents.is_some()));
+        let users = listed.iter().find(|model| model.name == "users").unwrap();
+        assert!(users.documents.is_some() != users.error.is_some());
+        assert!(users.checkpoint > 0);
         match status.error {
             Some(error) if error.contains("cannot write in") => break status.status,
             _ => tokio::task::yield_now().await,
