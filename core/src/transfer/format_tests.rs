@@ -51,6 +51,10 @@ fn files_of_other_formats_are_known_by_their_first_bytes() {
         ),
         (b"---\na: 1\n", "YAML"),
         (b"SQLite format 3\0", "SQLite"),
+        (
+            b"{\"whodunit_backup\":{\"format\":1",
+            "whodunit restore FILE FOLDER",
+        ),
     ];
     check(&cases);
 }

@@ -333,7 +333,9 @@ impl<R: Read> Blocks<R> {
         self.fill(&mut head)?;
         let (fields, said) = head.split_at(HEAD - 16);
         let mut from = Reader(fields);
-        let read = |error: Malformed| BackupError::damaged(at, format!("a block does not decode: {error}"));
+        let read = |error: Malformed| {
+            BackupError::damaged(at, format!("a block does not decode: {error}"))
+        };
         let [kind, method] = from.array().map_err(read)?;
         let length = u32::from_le_bytes(from.array().map_err(read)?);
         let raw = u32::from_le_bytes(from.array().map_err(read)?);
@@ -370,7 +372,10 @@ impl<R: Read> Blocks<R> {
     /// Reads so many bytes, without making room for more than there are.
     fn take(&mut self, length: u32) -> Result<Vec<u8>, BackupError> {
         let mut bytes = Vec::new();
-        let read = self.from.by_ref().take(u64::from(length))
+        let read = self
+            .from
+            .by_ref()
+            .take(u64::from(length))
             .read_to_end(&mut bytes);
         read.map_err(BackupError::Read)?;
         self.bytes += bytes.len() as u64;

@@ -18,9 +18,9 @@ use std::io::Read;
 
 pub(crate) use self::check::ChainCheck;
 pub use self::error::BackupError;
+pub(crate) use self::format::BlockWriter;
 pub use self::format::{BackupEnd, BackupHeader, BackupPart};
 use self::format::{Block, Blocks};
-pub(crate) use self::format::BlockWriter;
 pub use self::restore::{Restored, restore};
 use super::segment::Segment;
 use super::write::Batch;

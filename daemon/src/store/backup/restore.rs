@@ -70,8 +70,10 @@ fn refuse_what_is_there(directory: &Path) -> Result<(), BackupError> {
         Err(BackupError::InTheWay { path, what })
     };
     match std::fs::read_dir(directory) {
-        Ok(mut entries) if entries.next().is_some() => in_the_way("is not empty"),
-        Ok(_) => Ok(()),
+        Ok(mut entries) => match entries.next() {
+            Some(_) => in_the_way("is not empty"),
+            None => Ok(()),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             in_the_way("is a file, or below one")

@@ -7,10 +7,9 @@ use whodunit_core::ids::{Position, StreamName};
 use std::path::PathBuf;
 
 use super::*;
-use crate::store::ReadOnly;
 use crate::store::disk::Open;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
-use crate::store::redb::{FILE_NAME, HEAD_NAME};
+use crate::store::redb::HEAD_NAME;
 
 const DATA: &str = "/data";
 

@@ -6,9 +6,7 @@
 use std::ops::Bound;
 use std::path::Path;
 
-use redb::{
-    Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction,
-};
+use redb::{Database, Key, ReadTransaction, TableDefinition, Value, WriteTransaction};
 
 use super::file::label_redacted_copy;
 use super::open_tables::{COPIES, OpenTables};

@@ -175,10 +175,6 @@ pub fn salvage(
     });
     let mut salvaged = report(store, redacted_copy, end, &survey);
     salvaged.notes = notes;
-    if records.lost_parts > 0 {
-        let note = format!("{} parts of segments cannot be read", records.lost_parts);
-        salvaged.notes.push(note);
-    }
     write::export(&records, &survey, &mut salvaged, out, &mut |done, all| {
         progress(Progress::Writing(done, all));
     })

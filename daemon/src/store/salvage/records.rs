@@ -54,8 +54,6 @@ pub(super) struct Records {
     logged_decisions: BTreeMap<u64, Decision>,
     anchors: Vec<Anchor>,
     blocks: RefCell<HashMap<(usize, Part), Block>>,
-    /// Parts of segments that cannot be read.
-    pub(super) lost_parts: u64,
 }
 
 #[derive(Clone)]
@@ -77,7 +75,6 @@ impl Records {
             logged_decisions: BTreeMap::new(),
             anchors: Vec::new(),
             blocks: RefCell::default(),
-            lost_parts: 0,
         };
         for (number, manifests) in scan.manifests {
             for manifest in manifests {
@@ -113,8 +110,8 @@ impl Records {
             let blocks = self.segments.get(index);
             let blocks = blocks.map_or(0, |found| found.manifest.blocks.len());
             for number in (0..).take(blocks) {
+                // Of a segment that a newer one took the place of, parts may be gone.
                 let Block::Events(block) = self.block(index, Part::Events(number)) else {
-                    self.lost_parts += 1;
                     continue;
                 };
                 for row in 0_u32.. {

@@ -1,7 +1,6 @@
 //! Stores that are damaged in every way: what is salvaged is what was recorded, and what is not is said.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
