@@ -111,7 +111,9 @@ async fn without_its_log_a_store_is_not_opened() {
 /// `--create` is about a store that is missing. Beside one that is there, it changes nothing: what would be refused still is.
 #[tokio::test]
 async fn insisting_on_a_new_store_does_not_hide_what_is_wrong_with_one_that_is_there() {
-    let insist = |files| open(&SimulatedDisk::with_files(files), NewStore::Insist);
+    let insist = |files: &std::collections::BTreeMap<PathBuf, Vec<u8>>| {
+        open(&SimulatedDisk::with_files(files), NewStore::Insist)
+    };
     let (one, other) = (SimulatedDisk::default(), SimulatedDisk::default());
     with_events(&one, 0, 3).await;
     let older = one.files();
