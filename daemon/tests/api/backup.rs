@@ -96,7 +96,8 @@ async fn what_is_restored_of_a_backup_answers_as_the_daemon_did() {
     }
     assert_eq!(before.len(), after.len());
     // Unique keys are held as before.
-    let create = crate::support::create_user("name1");
+    let mut create = crate::support::create_user("name1");
+    create["command_id"] = json!("of a client that is new");
     let taken = again.command("user-new", &create).await;
     taken.problem(422, "rejected");
 }

@@ -37,6 +37,12 @@ async fn redacted_export(api: &Api) -> String {
 fn records(export: &str) -> Vec<&str> {
     let mut lines: Vec<_> = export.lines().collect();
     assert!(lines.pop().unwrap().starts_with(r#"{"export_end":"#));
+    if lines
+        .first()
+        .is_some_and(|line| line.starts_with(r#"{"export":"#))
+    {
+        lines.remove(0);
+    }
     lines
 }
 
