@@ -15,8 +15,8 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX,
-    REQUESTS_MAX,
+    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
+    REPLIES_BYTES_MAX, REQUESTS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -63,6 +63,7 @@ pub(crate) struct Gates {
     pub(crate) replies: Arc<Memory>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
+    pub(crate) backups: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
@@ -120,6 +121,7 @@ impl Daemon {
             replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };

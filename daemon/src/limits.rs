@@ -78,6 +78,8 @@ pub const LIVE_FEEDS_MAX: usize = 64;
 pub const BISECTS_MAX: usize = 4;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
+/// Backups at a time. Each keeps the pages of its moment from being used again until it ends.
+pub const BACKUPS_MAX: usize = 2;
 /// Imports at a time.
 pub const IMPORTS_MAX: usize = 2;
 

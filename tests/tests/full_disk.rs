@@ -44,6 +44,35 @@ async fn append(daemon: &Daemon, n: u64) -> (u16, Value, bool) {
     (sent.status().as_u16(), sent.json().await.unwrap(), again)
 }
 
+/// Takes all the room that is left.
+fn fill(filler: &Path) {
+    let mut bytes = 128 << 20;
+    while bytes >= 4096 {
+        let had = std::fs::metadata(filler).map_or(0, |meta| meta.len());
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(filler)
+            .unwrap();
+        let filled = std::io::Write::write_all(&mut &file, &vec![1; bytes]);
+        if filled.is_err() {
+            file.set_len(had).unwrap();
+            bytes /= 2;
+        }
+    }
+}
+
+/// Appends until it is refused; the refusal.
+async fn until_refused(daemon: &Daemon, acknowledged: &mut u64) -> (u16, Value, bool) {
+    loop {
+        match append(daemon, *acknowledged).await {
+            (200, ..) => *acknowledged += 1,
+            refused => return refused,
+        }
+        assert!(*acknowledged < 10_000, "the disk never fills up");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_said_and_survived() {
     let folder = tempfile::tempdir().unwrap();
@@ -55,28 +84,9 @@ async fn a_full_disk_is_said_and_survived() {
     assert_eq!(append(&daemon, 0).await.0, 200);
     // Something else fills the disk.
     let filler = folder.path().join("filler");
-    let mut bytes = 128 << 20;
-    while bytes >= 4096 {
-        let had = std::fs::metadata(&filler).map_or(0, |meta| meta.len());
-        let file = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&filler)
-            .unwrap();
-        let filled = std::io::Write::write_all(&mut &file, &vec![1; bytes]);
-        if filled.is_err() {
-            file.set_len(had).unwrap();
-            bytes /= 2;
-        }
-    }
+    fill(&filler);
     let mut acknowledged = 1;
-    let (status, problem, again) = loop {
-        match append(&daemon, acknowledged).await {
-            (200, ..) => acknowledged += 1,
-            refused => break refused,
-        }
-        assert!(acknowledged < 10_000, "the disk never fills up");
-    };
+    let (status, problem, again) = until_refused(&daemon, &mut acknowledged).await;
     assert_eq!(status, 507, "{problem}");
     assert_eq!(problem["code"], "read_only");
     assert!(again, "it says when to try again");
@@ -94,6 +104,20 @@ async fn a_full_disk_is_said_and_survived() {
         (&health["status"], &health["head"]),
         (&json!("ok"), &json!(acknowledged + 1))
     );
+    // Stopped while the disk is full, it ends cleanly, and what it acknowledged is there when it is started again.
+    acknowledged += 1;
+    fill(&filler);
+    assert_eq!(until_refused(&daemon, &mut acknowledged).await.0, 507);
+    let (status, log) = daemon.stop().unwrap();
+    assert!(status.success(), "{status}: {log}");
+    let daemon = Daemon::start(&folder.path().join("data")).unwrap();
+    let (_, health) = daemon.get("/v1/health").await.unwrap();
+    assert_eq!(
+        (&health["status"], &health["head"]),
+        (&json!("read_only"), &json!(acknowledged))
+    );
+    std::fs::remove_file(&filler).unwrap();
+    assert_eq!(append(&daemon, acknowledged).await.0, 200);
     let (status, _) = daemon.stop().unwrap();
     assert!(status.success(), "{status}");
 }

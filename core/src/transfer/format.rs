@@ -14,7 +14,7 @@ const DEEP_LIST_PERCENT: usize = 80;
 /// How deep in a document its list of records may stand to be found.
 const DOCUMENT_DEPTH_MAX: usize = 4;
 /// Formats by the bytes they begin with.
-const MAGIC: [(&[u8], &str); 20] = [
+const MAGIC: [(&[u8], &str); 21] = [
     (
         b"\x1f\x8b",
         "the file is compressed with gzip: unpack it first, as in `gunzip -c FILE | whodunit import -`",
@@ -54,6 +54,10 @@ const MAGIC: [(&[u8], &str); 20] = [
     (
         b"LZIP",
         "the file is compressed with lzip: unpack it first, as in `lzip -dc FILE | whodunit import -`",
+    ),
+    (
+        b"{\"whodunit_backup\":",
+        "the file is a backup, not an export: make a store of it with `whodunit restore FILE FOLDER`",
     ),
     (
         b"PGDMP",

@@ -20,7 +20,7 @@ fn files_of_other_formats_are_known_by_their_first_bytes() {
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let cases: [(&[u8], &str); 21] = [
+    let cases: [(&[u8], &str); 22] = [
         (b"\x1f\x8b\x08\0", "gzip"),
         (b"PK\x03\x04", "zip archive"),
         (b"PAR1\x15", "Parquet"),
@@ -51,6 +51,10 @@ fn files_of_other_formats_are_known_by_their_first_bytes() {
         ),
         (b"---\na: 1\n", "YAML"),
         (b"SQLite format 3\0", "SQLite"),
+        (
+            b"{\"whodunit_backup\":{\"format\":1",
+            "whodunit restore FILE FOLDER",
+        ),
     ];
     check(&cases);
 }

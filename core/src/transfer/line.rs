@@ -25,7 +25,7 @@ pub enum Line {
 }
 
 /// What an export says of itself in its first line. A file without one is not an export, or has lost its beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportHeader {
     /// Whether secrets were taken out.
@@ -34,6 +34,9 @@ pub struct ExportHeader {
     pub events: Option<u64>,
     /// How many decisions follow, if that was known beforehand.
     pub decisions: Option<u64>,
+    /// The store that it is of, as `GET /v1/health` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<String>,
 }
 
 /// What an export says of itself in its last line. An export without one was cut short.

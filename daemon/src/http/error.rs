@@ -149,7 +149,9 @@ pub(crate) fn read_only(why: ReadOnly) -> Problem {
     );
     let status = match why {
         ReadOnly::DiskFull => 507,
-        ReadOnly::FileGone | ReadOnly::DiskFailed => problem.status,
+        ReadOnly::FileGone | ReadOnly::DiskFailed | ReadOnly::WriterEnded | ReadOnly::NotSealed => {
+            problem.status
+        }
     };
     Problem { status, ..problem }.hint(why.remedy())
 }

@@ -29,7 +29,7 @@ use crate::daemon::Parts;
 use crate::interleave::{Cursor, Entry, batch};
 use crate::reading::{blocking, log_page, read};
 use crate::store::chain::Chain;
-use crate::store::{Direction, Head, HeadHash, LogFilter, ReadEvents, StoreError, View};
+use crate::store::{Direction, Head, HeadHash, LogFilter, ReadEvents, StoreError, StoreId, View};
 
 /// Events of one piece, at most.
 const PIECE_EVENTS: usize = 500;
@@ -62,7 +62,7 @@ pub(crate) struct ExportParams {
 
 /// The log as NDJSON: one Event a line, or `{"decision": Decision}`, in the order they were committed, up to the head at
 /// the time of asking. With `reveal=true` it imports into an empty store as it was. Before them stands a line
-/// `{"export": {"redacted": …, "events": …, "decisions": …}}` (the counts are `null` where a filter decides what follows), and
+/// `{"export": {"redacted": …, "events": …, "decisions": …, "store_id": …}}` (the counts are `null` where a filter decides what follows), and
 /// after them `{"export_end": {"events": …, "decisions": …, "sha256": …}}`, so that a file that was cut short or changed
 /// is known as one. The last line of an export of the whole log with its secrets also has `head_hash`, the hash over all records that `GET /v1/health`
 /// shows: it was computed again on the way, and an export of records that do not lead to it is cut short.
@@ -107,7 +107,8 @@ pub(crate) async fn export_events(
     };
     let redacted =
         parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
-    let header = header_of(&what, until, redacted)?;
+    let store = parts.store.id();
+    let header = header_of(store, &what, until, redacted)?;
     let mut digest = LinesDigest::default();
     digest.lines(&header);
     let export = Export {
@@ -154,8 +155,13 @@ async fn hides_something(parts: &Parts) -> Result<bool, StoreError> {
     .await
 }
 
-/// The first line of an export: whether it is redacted, and how much follows, where that is known.
-fn header_of(what: &What, until: Head, redacted: bool) -> Result<Bytes, StoreError> {
+/// The first line of an export: of which store it is, whether it is redacted, and how much follows, where that is known.
+fn header_of(
+    store: StoreId,
+    what: &What,
+    until: Head,
+    redacted: bool,
+) -> Result<Bytes, StoreError> {
     let (events, decisions) = match what {
         What::EventsAndDecisions(_) => (Some(until.position.0), Some(until.decision)),
         What::Events(_, wanted) if **wanted == (LogFilter::default(), None) => {
@@ -168,6 +174,7 @@ fn header_of(what: &What, until: Head, redacted: bool) -> Result<Bytes, StoreErr
         redacted,
         events,
         decisions,
+        store_id: Some(store.to_string()),
     };
     header_line(&mut line, header).map_err(unwritten)?;
     line.push(b'\n');

@@ -85,6 +85,8 @@ impl Predicate for Compressed {
     fn should_compress<B: hyper::body::Body>(&self, response: &axum::http::Response<B>) -> bool {
         SizeAbove::new(COMPRESSED_BYTES_MIN)
             .and(NotForContentType::SSE)
+            // A backup is compressed as far as it goes.
+            .and(NotForContentType::const_new("application/octet-stream"))
             .should_compress(response)
     }
 }

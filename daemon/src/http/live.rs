@@ -21,9 +21,9 @@ use whodunit_core::shown::Reveal;
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
-use crate::interleave::{Cursor, Entry};
+use crate::interleave::Entry;
 use crate::limits::LIVE_RETRY;
-use crate::live::{After, Feed, FeedError, Message};
+use crate::live::{After, Feed, FeedError, Message, Place};
 
 /// Bytes after which what is ready is sent, though more is ready.
 const PIECE_BYTES: usize = 64 << 10;
@@ -32,8 +32,9 @@ const PIECE_BYTES: usize = 64 << 10;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveParams {
-    /// Begin after this: a position, or the id of the last message seen (`position.decision`). Without it, and without the
-    /// header `Last-Event-ID`, the feed begins with what comes next. An id stands for exactly what was sent before it. A
+    /// Begin after this: a position, or the id of the last message seen (`position.decision.mark`). Without it, and without the
+    /// header `Last-Event-ID`, the feed begins with what comes next. An id stands for exactly what was sent before it, and is
+    /// refused (`other_history`) where this log has another history there. A
     /// position alone stands for the place right after its event in a feed from the beginning: of rejections that were
     /// restored since, those that belong before it do not come.
     after: Option<String>,
@@ -100,6 +101,7 @@ impl LiveParams {
 #[utoipa::path(get, path = "/v1/live", tag = "browse",
     params(LiveParams, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last message seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn live_events(
     State(parts): State<Arc<Parts>>,
@@ -119,7 +121,19 @@ pub(crate) async fn live_events(
         return Err(busy("too many live feeds are open"));
     };
     let feed = Feed::begin(&parts.store, after, parts.config.heartbeat).await;
+    let store = parts.store.id();
     let feed = feed.map_err(|error| match error {
+        FeedError::OtherHistory(head) => {
+            let detail = format!(
+                "`{name}` is not an id of this log's history (store {store}, head {}.{}): another store gave it, or this one \
+                 before a backup of it was restored",
+                head.position, head.decision
+            );
+            Problem::new(Code::OtherHistory, detail)
+                .field(name)
+                .hint("read again what came before, then begin without it, or with `after=` and a position")
+                .into()
+        }
         FeedError::Store(error) => ApiError::from(error),
         FeedError::BeyondHead(head) => {
             let detail = format!(
@@ -166,14 +180,14 @@ impl Sending {
                 () = self.parts.stopping.cancelled() => return None,
                 next = self.feed.next() => next,
             };
-            let (message, cursor) = match next {
+            let (message, place) = match next {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::debug!(%error, "a live feed ended");
                     return None;
                 }
             };
-            if let Err(error) = self.write(&mut piece, message, cursor) {
+            if let Err(error) = self.write(&mut piece, message, place) {
                 return Some((Err(axum::Error::new(error)), self));
             }
             // Entries that do not match make no piece: continue with the next ones.
@@ -187,7 +201,7 @@ impl Sending {
         &self,
         piece: &mut Vec<u8>,
         message: Message,
-        cursor: Cursor,
+        place: Place,
     ) -> Result<(), serde_json::Error> {
         let models = &self.parts.models;
         let (kind, data) = match message {
@@ -215,7 +229,7 @@ impl Sending {
             }
         };
         // JSON as serde writes it is one line, as a message's data must be.
-        piece.extend_from_slice(format!("id: {cursor}\n{kind}data: {data}\n\n").as_bytes());
+        piece.extend_from_slice(format!("id: {place}\n{kind}data: {data}\n\n").as_bytes());
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! Entry point: [`router`].
 
 mod backfill;
+mod backup;
 mod bisect;
 mod bisect_wide;
 mod blame;
@@ -155,6 +156,7 @@ fn long() -> Routes {
     Routes::new()
         .routes(routes!(live::live_events))
         .routes(routes!(export::export_events))
+        .routes(routes!(backup::take_backup))
         .routes(routes!(projections::check_projection))
 }
 

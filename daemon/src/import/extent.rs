@@ -92,6 +92,7 @@ impl Extent {
 
     fn begin(&mut self, header: Option<ExportHeader>) {
         self.chain = header
+            .as_ref()
             .is_some_and(|header| !header.redacted)
             .then_some(Chain::START);
         self.header = header;
@@ -108,7 +109,7 @@ impl Extent {
     }
 
     fn promised(&self) -> Option<u64> {
-        let header = self.header?;
+        let header = self.header.as_ref()?;
         Some(header.events? + header.decisions?)
     }
 
@@ -147,6 +148,7 @@ mod tests {
                         redacted: false,
                         events,
                         decisions: events.map(|_| 0),
+                        store_id: None,
                     };
                     extent.header(header, b"header");
                 }

@@ -19,8 +19,9 @@ impl Importer {
         header: ExportHeader,
         line: &[u8],
     ) -> Result<(), ImportFailure> {
+        let redacted = header.redacted;
         self.extent.header(header, line);
-        if header.redacted && !self.may_be_redacted().await? {
+        if redacted && !self.may_be_redacted().await? {
             return Err(ImportFailure::Redacted);
         }
         Ok(())

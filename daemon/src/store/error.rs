@@ -73,6 +73,16 @@ pub enum StoreError {
         /// What is left of the store.
         left: String,
     },
+    /// The write-ahead log is not there, but the file that it is moved into is.
+    #[error(
+        "`{path}` is missing or empty, but `{store}` is there: what was written last stands in the log alone; put the folder back, or restore the store from a backup; `whodunit salvage` exports what is left"
+    )]
+    NoLog {
+        /// The folder of the log.
+        path: String,
+        /// The file beside it.
+        store: String,
+    },
     /// A record does not decode.
     #[error("{place} is damaged: {detail}")]
     Damaged {
@@ -116,6 +126,12 @@ pub enum ReadOnly {
     /// A write failed, and what is on disk is not known until the store is opened again.
     #[error("a write to the disk failed")]
     DiskFailed,
+    /// The code that commits failed in a way that it does not know itself; it has ended.
+    #[error("the store's writer failed and has ended")]
+    WriterEnded,
+    /// So much is written and not sealed that more is not taken, and sealing fails.
+    #[error("what was written cannot be moved into the store's file")]
+    NotSealed,
 }
 
 impl ReadOnly {
@@ -126,7 +142,9 @@ impl ReadOnly {
             Self::FileGone => {
                 "put the file back where it was, or restart the daemon on the right data directory"
             }
-            Self::DiskFailed => "see the daemon's log, then restart the daemon",
+            Self::DiskFailed | Self::WriterEnded | Self::NotSealed => {
+                "see the daemon's log, then restart the daemon"
+            }
         }
     }
 }
@@ -157,6 +175,7 @@ impl StoreError {
             | Self::Behind { .. }
             | Self::Foreign { .. }
             | Self::Missing { .. }
+            | Self::NoLog { .. }
             | Self::ReadOnly(_)
             | Self::Damaged { .. }
             | Self::Closed

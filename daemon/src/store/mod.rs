@@ -8,6 +8,7 @@
 //! [`View`]: a consistent read view of the log at one moment, which never waits for the writer.
 
 mod append;
+pub mod backup;
 mod bytes;
 pub(crate) mod chain;
 pub mod disk;
@@ -18,6 +19,7 @@ mod group;
 mod jobs;
 mod read;
 pub mod redb;
+pub mod salvage;
 pub(crate) mod segment;
 mod tail;
 mod wal;
@@ -35,6 +37,7 @@ use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
 pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
+pub use backup::Backup;
 pub use chain::HeadHash;
 pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
@@ -94,6 +97,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Labels the log as a redacted copy, for good. Durable when it returns.
     fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>>;
+
+    /// Begins a backup of everything acknowledged so far, which says that it was taken at this time. Writes go on. Blocking.
+    fn backup(&self, taken_at: Timestamp) -> Result<Box<dyn Backup>, StoreError>;
 
     /// Stops taking writes, finishes those under way and closes the file. Later writes answer
     /// [`AppendError::Closed`]. Idempotent.

@@ -79,10 +79,12 @@ impl Feed {
     }
 }
 
+/// Kinds and ids, without the marks.
 fn ids(messages: &[Message]) -> Vec<(&str, &str)> {
+    let unmarked = |id: &'_ str| id.rfind('.').unwrap();
     messages
         .iter()
-        .map(|(id, kind, _)| (kind.as_str(), id.as_str()))
+        .map(|(id, kind, _)| (kind.as_str(), &id[..unmarked(id)]))
         .collect()
 }
 
@@ -226,6 +228,9 @@ async fn a_feed_that_cannot_begin_says_why() {
         "?after=-1",
         "?after=3",
         "?after=2.9",
+        "?after=1.0.12",
+        "?after=1.0.zzzzzzzzzzzzzzzz",
+        "?after=1.0.0000000000000000.1",
         "?aft=1",
     ] {
         api.get(&format!("/v1/live{query}"))
@@ -239,6 +244,40 @@ async fn a_feed_that_cannot_begin_says_why() {
     api.get("/v1/live").await.problem(503, "busy");
     open.pop();
     Feed::open(&api, "").await;
+}
+
+/// A client that comes back with an id that another log gave is told so, and never brought into another history: not with that
+/// of another store, though the events are the same, and not with one of a place that this log no longer has.
+#[tokio::test]
+async fn an_id_of_another_history_is_refused() {
+    let (one, other) = (Api::start(), Api::start());
+    some_history(&one).await;
+    let export = one.get("/v1/export?reveal=true").await.text;
+    other
+        .post_text("/v1/import", "application/x-ndjson", &export)
+        .await
+        .ok();
+    let messages = Feed::open(&one, "?after=0").await.until_head().await;
+    assert_eq!(messages.len(), 4);
+    for (id, _, _) in &messages {
+        let refused = other.get(&format!("/v1/live?after={id}")).await;
+        let problem = refused.problem(409, "other_history");
+        let detail = problem["detail"].as_str().unwrap();
+        let store = other.get("/v1/health").await.ok()["store_id"].clone();
+        assert!(detail.contains(store.as_str().unwrap()), "{detail}");
+        let header = request("GET", "/v1/live?after=0").header("last-event-id", id);
+        let header = header.body(Body::empty()).unwrap();
+        let answer = other.router.clone().oneshot(header).await.unwrap();
+        assert_eq!(answer.status(), 409);
+        // The log that gave it knows it.
+        Feed::open(&one, &format!("?after={id}")).await;
+    }
+    // A place that the log has not come to, such as after an older backup of it was restored.
+    let (id, _, _) = &messages[3];
+    let mark = id.rsplit('.').next().unwrap();
+    one.get(&format!("/v1/live?after=9.2.{mark}"))
+        .await
+        .problem(409, "other_history");
 }
 
 #[tokio::test]

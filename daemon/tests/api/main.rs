@@ -13,6 +13,7 @@
 )]
 
 mod backfill;
+mod backup;
 mod blame_paths;
 mod browse;
 mod causes;

@@ -6,11 +6,12 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 49] = [
+const ROUTES: [(&str, &str); 50] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
     ("post", "/v1/backfill"),
+    ("post", "/v1/backup"),
     ("delete", "/v1/backfill/{id}"),
     ("get", "/v1/backfill/{id}"),
     ("get", "/v1/outbox"),

@@ -14,6 +14,7 @@ use whodunit_core::transfer::Line;
 use self::damage::{Dice, damage};
 use self::log::Log;
 use crate::support::{Api, create_user, suspend};
+use crate::transfer::records;
 
 /// A log of users with rejected commands between them, and of streams without rules.
 async fn source() -> Api {
@@ -260,7 +261,8 @@ async fn decisions_of_exports_that_do_not_name_events_are_placed_by_position() {
     let target = Api::start();
     let report = import(&target, &old, false).await.unwrap();
     assert!(!told(&report), "{report}");
-    assert_eq!(target.get("/v1/export?reveal=true").await.text, whole);
+    let again = target.get("/v1/export?reveal=true").await.text;
+    assert!(records(&again).eq(records(&whole)));
     // Without the line of an event, its decision stays out as well.
     let at = old
         .iter()

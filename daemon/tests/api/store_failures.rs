@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{
-    Append, AppendError, AppendResult, BoxFuture, Head, HeadHash, Job, JobChange, ReadOnly,
+    Append, AppendError, AppendResult, Backup, BoxFuture, Head, HeadHash, Job, JobChange, ReadOnly,
     RestoredDecision, Snapshot, Store, StoreError, StoreId, StoreStats, View,
 };
 
@@ -111,6 +111,10 @@ impl Store for Failing {
         Box::pin(async { Err(error) })
     }
 
+    fn backup(&self, _taken_at: Timestamp) -> Result<Box<dyn Backup>, StoreError> {
+        Err(self.error())
+    }
+
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
@@ -194,6 +198,10 @@ impl Store for Refusing {
 
     fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
         self.0.label_redacted_copy()
+    }
+
+    fn backup(&self, taken_at: Timestamp) -> Result<Box<dyn Backup>, StoreError> {
+        self.0.backup(taken_at)
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {

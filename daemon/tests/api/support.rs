@@ -132,7 +132,7 @@ impl Api {
         Reply {
             status: head.status.as_u16(),
             headers: head.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 

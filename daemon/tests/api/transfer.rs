@@ -92,7 +92,8 @@ async fn an_export_imports_into_an_empty_store_as_the_same_log() {
         (&report["renumbered"], &report["head"]),
         (&json!(0), &json!(71))
     );
-    assert_eq!(export(&target, "?reveal=true").await, lines);
+    let again = export(&target, "?reveal=true").await;
+    assert!(records(&again).eq(records(&lines)));
     // Not only the lines: what is derived from them, too.
     for path in [
         "/v1/streams?limit=1000",

@@ -69,6 +69,16 @@ pub enum CliError {
     /// Standard output or error could not be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+    /// What was found does not allow it.
+    #[error("{message}")]
+    Refused {
+        /// What was found.
+        message: String,
+        /// What to do about it.
+        hint: &'static str,
+        /// How the command ends.
+        exit: Exit,
+    },
     /// The daemon inside this program, or its screens, failed.
     #[error("{message}")]
     Daemon {
@@ -103,6 +113,7 @@ impl CliError {
         match self {
             Self::Usage { .. } => Exit::Usage,
             Self::NotThere { .. } => Exit::NotFound,
+            Self::Refused { exit, .. } => *exit,
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
             Self::Client(error) => match error {
@@ -129,7 +140,7 @@ impl CliError {
                 .or_else(|| problem.hint.clone()),
             Self::Client(error) => error.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
-            Self::NotThere { hint, .. } => Some((*hint).to_owned()),
+            Self::NotThere { hint, .. } | Self::Refused { hint, .. } => Some((*hint).to_owned()),
             Self::Daemon { hint, .. } => hint.clone(),
             Self::File { .. } | Self::Output(_) => None,
         }
@@ -154,7 +165,9 @@ impl CliError {
             Exit::Usage => "usage",
             Exit::NotFound => "not_found",
             Exit::Unreachable => "unreachable",
-            Exit::Ok | Exit::No | Exit::Conflict | Exit::Internal => "internal",
+            Exit::Conflict => "conflict",
+            Exit::No => "damaged",
+            Exit::Ok | Exit::Internal => "internal",
         };
         let mut document = json!({
             "type": format!("urn:whodunit:problem:{code}"),

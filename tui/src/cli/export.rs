@@ -14,12 +14,12 @@ use crate::client::{Client, ExportQuery};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit export > log.ndjson             secrets are redacted, and the export says so
-  whodunit export --reveal > backup.ndjson with them: what `whodunit import` restores exactly
+  whodunit export --reveal > all.ndjson    with them: what `whodunit import` restores exactly
   whodunit export --category user --since 7d > week.ndjson")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Include secrets (the daemon logs that you did): needed for a backup
+    /// Include secrets (the daemon logs that you did): without them an import is a redacted copy
     #[arg(long)]
     reveal: bool,
 }

@@ -31,6 +31,7 @@ pub(crate) async fn run(
     let mut cursor = LiveCursor {
         position: health.head,
         decision: health.decisions,
+        mark: None,
     };
     let mut widths = None;
     for event in last(args, client, cursor).await? {

@@ -11,18 +11,25 @@ use whodunit_core::event::Event;
 use super::sse::{Message, Parser};
 use super::{ByteStream, ClientError};
 
-/// How far a feed was read: resume after it and nothing is missed or seen twice. Written `position.decision`.
+/// How far a feed was read: resume after it and nothing is missed or seen twice. Written `position.decision.mark`, as the
+/// daemon writes it, or `position.decision`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct LiveCursor {
     /// Position of the last event seen.
     pub position: u64,
     /// Sequence of the last decision seen.
     pub decision: u64,
+    /// The daemon's mark of the history up to there, by which it knows its own; `None` for a cursor that it did not give.
+    pub mark: Option<u64>,
 }
 
 impl fmt::Display for LiveCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.position, self.decision)
+        write!(f, "{}.{}", self.position, self.decision)?;
+        match self.mark {
+            Some(mark) => write!(f, ".{mark:016x}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -30,12 +37,20 @@ impl FromStr for LiveCursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not of the form `position.decision`");
-        let (position, decision) = text.split_once('.').ok_or_else(bad)?;
+        let bad = || format!("`{text}` is not of the form `position.decision.mark`");
+        let (position, rest) = text.split_once('.').ok_or_else(bad)?;
+        let (decision, mark) = match rest.split_once('.') {
+            Some((decision, mark)) => {
+                let mark = u64::from_str_radix(mark, 16).map_err(|_no_mark| bad())?;
+                (decision, Some(mark))
+            }
+            None => (rest, None),
+        };
         let number = |text: &str| text.parse().map_err(|_not_a_number| bad());
         Ok(Self {
             position: number(position)?,
             decision: number(decision)?,
+            mark,
         })
     }
 }

@@ -297,6 +297,16 @@ impl Client {
         Ok(ByteStream::new(self.url(), response, IDLE_TIMEOUT))
     }
 
+    /// `POST /v1/backup`: the whole store as one file, piece by piece, and about how many bytes it will have.
+    pub async fn backup(&self) -> Result<(ByteStream, Option<u64>), ClientError> {
+        let request = self.request(Method::POST, "/v1/backup", &Params::new())?;
+        let response = self.open(request).await?;
+        let bytes = response.headers().get("whodunit-store-bytes");
+        let bytes = bytes.and_then(|value| value.to_str().ok()?.parse().ok());
+        let stream = ByteStream::new(self.url(), response, IDLE_TIMEOUT);
+        Ok((stream, bytes))
+    }
+
     /// `POST /v1/import`: sends the records as they come, and returns once they are all stored.
     pub async fn import<S>(
         &self,

@@ -208,7 +208,7 @@ fn impossible_addresses_are_refused() {
 #[tokio::test]
 async fn the_live_feed_brings_items_with_their_cursor() {
     let body = format!(
-        ": hi\n\nevent: head\ndata: {{\"position\":1,\"decision\":0}}\n\nid: 2.0\ndata: {}\n\nevent: later\ndata: ?\n\n",
+        ": hi\n\nevent: head\ndata: {{\"position\":1,\"decision\":0}}\n\nid: 2.0.00000000000000ab\ndata: {}\n\nevent: later\ndata: ?\n\n",
         event(2)
     );
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
@@ -216,6 +216,7 @@ async fn the_live_feed_brings_items_with_their_cursor() {
     let after = LiveCursor {
         position: 1,
         decision: 0,
+        mark: Some(9),
     };
     let mut live = client.live(Some(after)).await.unwrap();
     let first = live.next().await.unwrap().unwrap();
@@ -223,11 +224,11 @@ async fn the_live_feed_brings_items_with_their_cursor() {
     assert_eq!(first.cursor, after);
     let second = live.next().await.unwrap().unwrap();
     assert!(matches!(&second.item, LiveItem::Event(event) if event.position.0 == 2));
-    assert_eq!(live.cursor().to_string(), "2.0");
+    assert_eq!(live.cursor().to_string(), "2.0.00000000000000ab");
     assert_eq!(live.next().await.unwrap(), None);
     assert_eq!(
         first_line(&asked.await.unwrap()[0]),
-        "GET /v1/live?after=1.0 HTTP/1.1"
+        "GET /v1/live?after=1.0.0000000000000009 HTTP/1.1"
     );
 }
 

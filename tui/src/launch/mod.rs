@@ -1,13 +1,16 @@
 //! The launcher: a daemon inside this program, and the screens on it.
 //!
-//! Owns `serve`, `open` and `demo`, and with them the only places of this program that know the daemon's library. Screens
+//! Owns `serve`, `open` and `demo`, and what is done with the files of a store and its backups; with them the only places of this program that know the daemon's library. Screens
 //! and commands speak to such a daemon through HTTP like to any other.
 
+pub(crate) mod backup;
 pub(crate) mod demo;
 mod embedded;
 mod mailbox;
 pub(crate) mod open;
 mod play;
+pub(crate) mod restore;
+pub(crate) mod salvage;
 pub(crate) mod screens;
 pub(crate) mod serve;
 mod story;

@@ -1,7 +1,7 @@
 //! The program: its arguments, and the way from them to an exit code.
 //!
-//! Owns which command runs what: those that ask a daemon are in `cli`, those that must run here (`serve`, `open`, `demo`)
-//! and the screens in the launcher.
+//! Owns which command runs what: those that ask a daemon are in `cli`, those that must run here (`serve`, `open`, `demo`, and
+//! what is done with backups) and the screens in the launcher.
 
 #[cfg(test)]
 mod tests;
@@ -104,6 +104,12 @@ enum Command {
     Import(import::ImportArgs),
     /// Export the log as NDJSON
     Export(export::ExportArgs),
+    /// Back the whole store up into one file, while the daemon takes writes
+    Backup(launch::backup::BackupArgs),
+    /// Make a store of a backup, in a new folder; no daemon is needed
+    Restore(launch::restore::RestoreArgs),
+    /// Export what can be read of a damaged store, with what is missing; no daemon is needed
+    Salvage(launch::salvage::SalvageArgs),
     /// Show how far the projections are, or check their read models
     Projections(projections::ProjectionsArgs),
     /// List the handlers' jobs, or retry failed ones
@@ -211,6 +217,9 @@ async fn run(
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
+        Command::Backup(args) => launch::backup::run(&args, &client()?, terminal).await,
+        Command::Restore(args) => launch::restore::run(args, terminal).await,
+        Command::Salvage(args) => launch::salvage::run(args, terminal).await,
         Command::Projections(args) => projections::run(&args, &client()?, terminal).await,
         Command::Outbox(args) => outbox::run(&args, &client()?, terminal).await,
         Command::Rebuild(args) => rebuild::run(&args, &client()?, terminal).await,

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use whodunit_core::api::problem::Code;
 
 use super::{no_answer, now};
 use crate::client::{Client, ClientError, Live, LiveCursor};
@@ -61,7 +62,13 @@ pub(super) async fn follow(
                 let Some(ended) = ended else { return };
                 ended
             }
-            Err(error) => reason(&error),
+            Err(error) => {
+                if is_of_another_history(&error) {
+                    // The next try begins with what comes then; what is on screen is asked for again.
+                    cursor = None;
+                }
+                reason(&error)
+            }
         };
         let pause = BACK_OFF
             .get(failures)
@@ -99,6 +106,11 @@ async fn open(
             seconds: patience.open.as_secs(),
         }),
     }
+}
+
+/// Whether the daemon has another log by now than the one that was followed.
+fn is_of_another_history(error: &ClientError) -> bool {
+    matches!(error, ClientError::Problem(problem) if problem.code == Code::OtherHistory)
 }
 
 fn reason(error: &ClientError) -> (String, NoAnswer) {

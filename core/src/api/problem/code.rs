@@ -77,6 +77,8 @@ pub enum Code {
     RedactedExport,
     /// 409: it depends on what this log, a redacted copy, does not hold.
     RedactedCopy,
+    /// 409: the id of a live message is of another history than this log's.
+    OtherHistory,
     /// 409: such a run is under way already.
     AlreadyRunning,
     /// 409: only a failed job can be retried.
@@ -147,6 +149,7 @@ impl Code {
             | Self::KeyTaken
             | Self::RedactedExport
             | Self::RedactedCopy
+            | Self::OtherHistory
             | Self::AlreadyRunning
             | Self::NotFailed
             | Self::NotConfirmed => 409,
@@ -198,6 +201,7 @@ impl Code {
             Self::KeyTaken => "unique key already held",
             Self::RedactedExport => "redacted export refused",
             Self::RedactedCopy => "not in this redacted copy",
+            Self::OtherHistory => "of another history",
             Self::AlreadyRunning => "already running",
             Self::NotFailed => "job has not failed",
             Self::NotConfirmed => "plan not confirmed",

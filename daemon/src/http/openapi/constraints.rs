@@ -52,7 +52,7 @@ pub(super) fn of_parameter(operation: &str, place: &str, name: &str) -> Option<V
             json!({"pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"})
         }
         ("query", "after") | ("header", "Last-Event-ID") => {
-            json!({"pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["1042.17"]})
+            json!({"pattern": r"^[0-9]+(\.[0-9]+(\.[0-9a-f]{16})?)?$", "examples": ["1042.17.9f86d081884c7d65"]})
         }
         _ => return None,
     })

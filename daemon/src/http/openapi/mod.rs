@@ -345,13 +345,14 @@ fn bounds_of_answers() -> impl Iterator<Item = String> {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     [
         format!(
-            "at a time: {} connections, {} requests, {} states, steps, differences and what-ifs (further {} wait), {} live feeds, {} exports, {} imports",
+            "at a time: {} connections, {} requests, {} states, steps, differences and what-ifs (further {} wait), {} live feeds, {} exports, {} backups, {} imports",
             limits::CONNECTIONS_MAX,
             limits::REQUESTS_MAX,
             limits::HEAVY_AT_A_TIME_MAX,
             limits::HEAVY_QUEUE_MAX,
             limits::LIVE_FEEDS_MAX,
             limits::EXPORTS_MAX,
+            limits::BACKUPS_MAX,
             limits::IMPORTS_MAX
         ),
         format!(

@@ -4,6 +4,8 @@
 //! how many is set by an environment variable, named at the head of each campaign.
 
 mod answers;
+mod backups;
+pub(super) mod damaged_stores;
 mod damages;
 mod power_cuts;
 mod work;

@@ -71,6 +71,17 @@ impl HeadFile {
         Ok(latest(file.as_ref(), path).map(|(_, said)| said))
     }
 
+    /// What the bytes of the file say, without opening it; `None` when nothing that can be read.
+    pub(crate) fn said(bytes: &[u8]) -> Option<Acknowledged> {
+        let entry = |at: u64| {
+            let at = usize::try_from(at).ok()?;
+            decode(bytes.get(at..)?.first_chunk()?)
+        };
+        let entries = [0, SECTOR].into_iter().filter_map(entry);
+        let latest = entries.max_by_key(|(number, _)| *number);
+        latest.map(|(_, said)| said)
+    }
+
     /// Opens the file, or makes it, and writes what is acknowledged now.
     pub(crate) fn begin(disk: &dyn Disk, path: &Path, now: Acknowledged) -> io::Result<Self> {
         let file = disk.open(path, Open::OrMake)?;

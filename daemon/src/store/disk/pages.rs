@@ -164,6 +164,12 @@ impl PageFile {
         read_header(disk.open(path, Open::Existing)?.as_ref())
     }
 
+    /// The store and the format that the beginning of a file says; `None` when it says nothing.
+    pub(crate) fn said(beginning: &[u8]) -> Option<(StoreId, u32)> {
+        let header = parse_header(beginning.first_chunk()?).ok()?;
+        Some((header.store, header.format))
+    }
+
     fn new(file: Arc<dyn DiskFile>, path: &Path, header: PageHeader, untouched: bool) -> Self {
         Self {
             file,
@@ -375,6 +381,15 @@ fn read_header(file: &dyn DiskFile) -> Result<PageHeader, OpenError> {
         }
         read => read?,
     }
+    let header = parse_header(&bytes)?;
+    if file.len()? < HEADER {
+        return Err(OpenError::Damaged("the file is cut short"));
+    }
+    Ok(header)
+}
+
+/// What the beginning of a file says.
+fn parse_header(bytes: &[u8; IDENTITY + CHECKSUM]) -> Result<PageHeader, OpenError> {
     let part = |at: usize, len: usize| bytes.split_at(at).1.split_at(len).0;
     let number = |at: usize| part(at, 4).try_into().map_or(0, u32::from_le_bytes);
     if part(0, 4) == PLAIN_MAGIC {
@@ -385,9 +400,6 @@ fn read_header(file: &dyn DiskFile) -> Result<PageHeader, OpenError> {
     }
     if *part(IDENTITY, CHECKSUM) != xxh3_128(part(0, IDENTITY)).to_le_bytes() {
         return Err(OpenError::Damaged("the file's header is damaged"));
-    }
-    if file.len()? < HEADER {
-        return Err(OpenError::Damaged("the file is cut short"));
     }
     let kind = match number(12) {
         1 => Kind::Events,

@@ -60,6 +60,8 @@ pub(crate) struct Faults {
     pub(crate) fails_after: Option<u64>,
     /// From then on each of them fails, not one alone.
     pub(crate) fails_for_good: bool,
+    /// What fails after so many operations panics instead.
+    pub(crate) panics: bool,
 }
 
 type Sector = [u8; SECTOR];
@@ -216,6 +218,7 @@ impl Medium {
         }
         match &mut self.faults.fails_after {
             Some(0) => {
+                assert!(!self.faults.panics, "the disk panics");
                 if !self.faults.fails_for_good {
                     self.faults.fails_after = None;
                 }

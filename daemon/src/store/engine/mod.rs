@@ -4,6 +4,7 @@
 //! (`ground`), written as one frame and published (`commit`); a thread moves the tail's beginning into the file (`sealer`); reads
 //! see both as one (`view`).
 
+mod backup;
 mod commit;
 mod ground;
 mod jobs;
@@ -42,16 +43,18 @@ use whodunit_core::time::Timestamp;
 use self::commit::{Committer, Request};
 use self::shared::{FrameEnd, Published, START, Shared};
 use self::view::MergedView;
+use super::backup::Backup;
 use super::disk::head::LogEnd;
 use super::disk::{Disk, MemoryDisk, RealDisk, StoreId};
 use super::group::{Bounds, Group, Refused};
+use super::redb::FILE_NAME;
 use super::redb::sealed::{Mark, SealedFile};
 use super::tail::Tail;
 use super::wal::{FILE_BYTES, Folder, Recovered, Wal, WalOptions, set_aside};
 use super::write::bytes_of_changes;
 use super::{
-    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, RestoredDecision, Snapshot,
-    Store, StoreError, StoreStats, View, frame,
+    Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    Snapshot, Store, StoreError, StoreStats, View, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
@@ -225,8 +228,15 @@ impl LoggedStore {
         let durable = options == StoreOptions::Durable;
         let folder = directory.join(LOG_NAME);
         let replay = |file: &SealedFile, store: StoreId, mark: Option<Mark>| {
-            disk.make_directory(&folder)
-                .map_err(failed("making the log's folder"))?;
+            if mark.is_none() {
+                let doing = "making the log's folder";
+                disk.make_directory(&folder).map_err(failed(doing))?;
+            } else if has_no_files(&**disk, &folder)? {
+                return Err(StoreError::NoLog {
+                    path: folder.display().to_string(),
+                    store: directory.join(FILE_NAME).display().to_string(),
+                });
+            }
             let folder = Folder::new(Arc::clone(disk), &folder).with_reserve(file.reserve());
             if mark.is_none() && new == NewStore::Insist {
                 for file in set_aside(&folder, &store.to_string())? {
@@ -311,6 +321,14 @@ impl LoggedStore {
         })
     }
 
+    /// Why nothing may be written now.
+    fn read_only(&self) -> Option<ReadOnly> {
+        if self.group.has_fallen() {
+            return Some(ReadOnly::WriterEnded);
+        }
+        self.shared.read_only()
+    }
+
     fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         let in_tail = published.tail.streams().get(&snapshot.stream).is_some();
@@ -331,15 +349,32 @@ impl LoggedStore {
         make: impl FnOnce(tokio::sync::oneshot::Sender<Result<T, E>>) -> Request,
     ) -> BoxFuture<Result<T, E>> {
         let queued = self.group.submit(bytes, make);
+        let group = self.group.clone();
         Box::pin(async move {
+            let ended = || {
+                let fallen = StoreError::ReadOnly(ReadOnly::WriterEnded);
+                let why = if group.has_fallen() {
+                    AppendError::Store(fallen)
+                } else {
+                    AppendError::Closed
+                };
+                Err(why.into())
+            };
             match queued {
-                Ok(answer) => answer
-                    .await
-                    .unwrap_or_else(|| Err(AppendError::Closed.into())),
+                Ok(answer) => answer.await.unwrap_or_else(ended),
                 Err(Refused::Full) => Err(AppendError::Busy.into()),
-                Err(Refused::Closed) => Err(AppendError::Closed.into()),
+                Err(Refused::Closed) => ended(),
             }
         })
+    }
+}
+
+/// Whether a folder is missing, or has no files.
+fn has_no_files(disk: &dyn Disk, folder: &Path) -> Result<bool, StoreError> {
+    match disk.list(folder) {
+        Ok(names) => Ok(names.is_empty()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(failed("reading the log's folder")(error)),
     }
 }
 
@@ -437,7 +472,7 @@ impl Store for LoggedStore {
             streams: streams + published.tail.streams().new_streams(),
             snapshots: snapshots + self.shared.snapshots.count(),
             file_bytes: self.shared.file.bytes() + log_bytes,
-            read_only: self.shared.read_only(),
+            read_only: self.read_only(),
         })
     }
 
@@ -446,14 +481,19 @@ impl Store for LoggedStore {
     }
 
     fn label_redacted_copy(&self) -> BoxFuture<Result<(), StoreError>> {
-        let shared = Arc::clone(&self.shared);
+        let (shared, read_only) = (Arc::clone(&self.shared), self.read_only());
         Box::pin(async move {
-            let label = move || match shared.read_only() {
+            let label = move || match read_only {
                 Some(why) => Err(StoreError::ReadOnly(why)),
                 None => shared.file.guarded(|| shared.file.label_redacted_copy()),
             };
             blocking(label).await.unwrap_or(Err(StoreError::Closed))
         })
+    }
+
+    fn backup(&self, taken_at: Timestamp) -> Result<Box<dyn Backup>, StoreError> {
+        let source = backup::Source::begin(&self.shared, self.id, taken_at)?;
+        Ok(Box::new(source))
     }
 
     fn close(&self) -> BoxFuture<Result<(), StoreError>> {

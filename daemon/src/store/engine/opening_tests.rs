@@ -10,7 +10,6 @@ use whodunit_core::ids::StreamName;
 
 use super::*;
 use crate::store::disk::simulated::SimulatedDisk;
-use crate::store::redb::FILE_NAME;
 
 fn fact(n: u64) -> Append {
     let mut event = NewEvent::new("Happened", json!({"n": n, "text": "x".repeat(100)}));

@@ -7,10 +7,9 @@ use whodunit_core::ids::{Position, StreamName};
 use std::path::PathBuf;
 
 use super::*;
-use crate::store::ReadOnly;
 use crate::store::disk::Open;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
-use crate::store::redb::{FILE_NAME, HEAD_NAME};
+use crate::store::redb::HEAD_NAME;
 
 const DATA: &str = "/data";
 
@@ -94,8 +93,104 @@ async fn without_its_log_a_store_is_not_opened() {
     with_events(&disk, 0, 5).await;
     let mut files = disk.files();
     files.retain(|path, _| !path.starts_with(file(LOG_NAME)));
-    let error = plainly(&SimulatedDisk::with_files(&files)).unwrap_err();
+    for how in [NewStore::WhereNothingIsLeft, NewStore::Insist] {
+        let disk = SimulatedDisk::with_files(&files);
+        let error = open(&disk, how).unwrap_err();
+        assert!(matches!(error, StoreError::NoLog { .. }), "{error}");
+        assert!(disk.files().keys().eq(files.keys()), "nothing is made");
+    }
+    // One of its files that is needed is named.
+    let disk = SimulatedDisk::default();
+    with_events(&disk, 0, 5).await;
+    disk.rename(&file(LOG_NAME).join("wal-00000001"), &file("elsewhere"))
+        .unwrap();
+    let error = plainly(&disk).unwrap_err();
     assert!(error.to_string().contains("wal-"), "{error}");
+}
+
+/// `--create` is about a store that is missing. Beside one that is there, it changes nothing: what would be refused still is.
+#[tokio::test]
+async fn insisting_on_a_new_store_does_not_hide_what_is_wrong_with_one_that_is_there() {
+    let insist = |files: &std::collections::BTreeMap<PathBuf, Vec<u8>>| {
+        open(&SimulatedDisk::with_files(files), NewStore::Insist)
+    };
+    let (one, other) = (SimulatedDisk::default(), SimulatedDisk::default());
+    with_events(&one, 0, 3).await;
+    let older = one.files();
+    with_events(&one, 3, 9).await;
+    with_events(&other, 0, 3).await;
+    let store = insist(&one.files()).unwrap();
+    assert_eq!(store.head().borrow().position, Position(9));
+    let mut behind = older;
+    behind.insert(file(HEAD_NAME), one.files()[&file(HEAD_NAME)].clone());
+    let error = insist(&behind).unwrap_err();
+    assert!(matches!(error, StoreError::Behind { .. }), "{error}");
+    let mut foreign = one.files();
+    foreign.insert(file(HEAD_NAME), other.files()[&file(HEAD_NAME)].clone());
+    let error = insist(&foreign).unwrap_err();
+    assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+}
+
+/// A new store that the operator insists on is one that opens again without being insisted on.
+#[tokio::test]
+async fn what_is_left_of_an_older_store_is_set_aside() {
+    let (one, other) = (SimulatedDisk::default(), SimulatedDisk::default());
+    with_events(&one, 0, 3).await;
+    with_events(&other, 0, 3).await;
+    let mut files = one.files();
+    let read_model = files.remove(&file(FILE_NAME)).unwrap();
+    files.insert(file("read-models/users.redb"), read_model.clone());
+    let disk = SimulatedDisk::with_files(&files);
+    let store = open(&disk, NewStore::Insist).unwrap();
+    let id = store.id();
+    store.close().await.unwrap();
+    drop(store);
+    let aside = file(&format!("read-models/users.redb.before-{id}"));
+    assert_eq!(disk.files()[&aside], read_model);
+    assert_eq!(plainly(&disk).unwrap().id(), id);
+}
+
+/// A log with anything in it belongs to a store, though it is all that is left.
+#[tokio::test]
+async fn a_single_file_of_a_log_with_something_in_it_is_no_new_store() {
+    let disk = SimulatedDisk::default();
+    with_events(&disk, 0, 1).await;
+    let mut files = disk.files();
+    files.retain(|path, _| path.ends_with("wal-00000001"));
+    assert_eq!(files.len(), 1);
+    let disk = SimulatedDisk::with_files(&files);
+    let error = plainly(&disk).unwrap_err();
+    assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+    assert!(disk.files() == files, "nothing is made or changed");
+}
+
+/// A panic in the middle of a commit ends the writer: the store says that it takes no writes, not that it is closed, and is
+/// read as before.
+#[test]
+fn a_panic_in_a_commit_makes_the_store_read_only_and_it_says_so() {
+    let disk = SimulatedDisk::default();
+    let store = plainly(&disk).unwrap();
+    testing::wait(store.append(fact(1, 10))).unwrap();
+    disk.set_faults(Faults {
+        fails_after: Some(0),
+        panics: true,
+        ..Faults::default()
+    });
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        drop(testing::wait(store.append(fact(2, 10))));
+    }));
+    assert!(panicked.is_err());
+    disk.set_faults(Faults::default());
+    let stats = store.stats().unwrap();
+    assert_eq!(stats.read_only, Some(ReadOnly::WriterEnded));
+    let error = testing::wait(store.append(fact(3, 10))).unwrap_err();
+    assert_eq!(why(&error), Some(ReadOnly::WriterEnded), "{error}");
+    let view = store.view().unwrap();
+    assert!(view.event_at(Position(1)).unwrap().is_some());
+    drop((view, store));
+    // Opened again, it goes on.
+    let store = plainly(&disk).unwrap();
+    testing::wait(store.append(fact(3, 10))).unwrap();
 }
 
 #[tokio::test]

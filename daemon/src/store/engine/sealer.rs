@@ -2,6 +2,7 @@
 //!
 //! Owns how much is moved at once: so little that the reserve has room for it. Where that is used up, nothing is begun.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::shared::{FrameEnd, Published, Shared};
@@ -22,9 +23,18 @@ pub(super) fn seal_now(shared: &Shared) {
             shared.sealing.is_due(&published.tail) && !published.frames.is_empty()
         })
     };
-    let mut outcome = step(shared);
+    // A panic must not end the sealer: writers wait for it.
+    let step = || {
+        catch_unwind(AssertUnwindSafe(|| step(shared))).unwrap_or_else(|_panic| {
+            Err(StoreError::Engine {
+                doing: "sealing the log",
+                source: "the code that does it panicked".into(),
+            })
+        })
+    };
+    let mut outcome = step();
     while outcome.is_ok() && is_due() {
-        outcome = step(shared);
+        outcome = step();
     }
     shared.sealed(outcome.err());
 }

@@ -86,8 +86,10 @@ impl Sealing {
 struct Sealer {
     wanted: bool,
     stop: bool,
-    /// Why the last sealing failed.
+    /// Why the last sealing failed, until a writer was told.
     failed: Option<StoreError>,
+    /// Whether the last sealing failed.
+    fails: bool,
 }
 
 /// What is shared.
@@ -158,7 +160,14 @@ impl Shared {
                 Some(ReadOnly::FileGone)
             }
         };
-        self.file.read_only(log)
+        let refusal = self.file.read_only(log);
+        refusal.or_else(|| self.is_stuck().then_some(ReadOnly::NotSealed))
+    }
+
+    /// Whether writers are refused because sealing fails.
+    fn is_stuck(&self) -> bool {
+        let behind = |published: Arc<Published>| self.sealing.is_too_far_behind(&published.tail);
+        self.has_sealer && lock(&self.sealer).fails && self.published().is_some_and(behind)
     }
 
     /// Why nothing may be begun now. A log that failed is no reason: it may go on.
@@ -214,7 +223,10 @@ impl Shared {
 
     /// Tells writers how a sealing ended.
     pub(super) fn sealed(&self, failed: Option<StoreError>) {
-        lock(&self.sealer).failed = failed;
+        let mut sealer = lock(&self.sealer);
+        sealer.fails = failed.is_some();
+        sealer.failed = failed;
+        drop(sealer);
         self.changed.notify_all();
     }
 

@@ -6,8 +6,7 @@ use whodunit_core::ids::{Revision, StreamName};
 
 use super::*;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
-use crate::store::redb::FILE_NAME;
-use crate::store::{Direction, LogFilter, ReadOnly};
+use crate::store::{Direction, LogFilter};
 
 fn fact(stream: &str, n: u64) -> Append {
     let mut event = NewEvent::new("Happened", json!({"n": n}));

@@ -55,7 +55,8 @@ pub(crate) fn decode(
     Ok(batches)
 }
 
-fn read(bytes: &[u8]) -> Read<(Vec<Batch>, Chain)> {
+/// Reads a frame by itself: its batches, and what it says the chain is behind them. Whether it is, is its reader's to judge.
+pub(crate) fn read(bytes: &[u8]) -> Read<(Vec<Batch>, Chain)> {
     let mut from = Reader(bytes);
     let version = from.byte()?;
     if version != VERSION {

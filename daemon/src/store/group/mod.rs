@@ -76,6 +76,8 @@ struct Queue<R> {
     /// Whether a leader is at work.
     led: bool,
     closed: bool,
+    /// Whether a leader panicked: nothing is committed any more.
+    fallen: bool,
 }
 
 impl<C: Commit> Group<C> {
@@ -85,6 +87,7 @@ impl<C: Commit> Group<C> {
             bytes: 0,
             led: false,
             closed: false,
+            fallen: false,
         };
         Self(Arc::new(Shared {
             bounds,
@@ -116,6 +119,11 @@ impl<C: Commit> Group<C> {
             shared: Arc::clone(&self.0),
             answer,
         })
+    }
+
+    /// Whether a leader panicked, so that no request is taken any more.
+    pub(crate) fn has_fallen(&self) -> bool {
+        self.0.lock().fallen
     }
 
     /// Takes no more requests, and returns once those that wait are carried out: here, unless another leads.
@@ -221,6 +229,7 @@ impl<C: Commit> Drop for Fallen<'_, C> {
         if self.falls {
             let mut queue = self.shared.lock();
             (queue.led, queue.closed, queue.bytes) = (false, true, 0);
+            queue.fallen = true;
             queue.waiting.clear();
         }
     }

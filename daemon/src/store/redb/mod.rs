@@ -5,6 +5,7 @@
 
 mod apply;
 pub(crate) mod backend;
+pub(crate) mod backup;
 mod file;
 mod guarded_view;
 mod lookup;
@@ -18,6 +19,7 @@ mod tables;
 mod view;
 
 pub use self::opening::NewStore;
+pub(crate) use self::tables::FORMAT;
 pub(crate) use self::view::{bucket, passes, stream_passes};
 use super::StoreError;
 

@@ -12,6 +12,7 @@ use redb::{
     TableError, Value, WriteTransaction,
 };
 
+use super::backup::{TableCopy, put, rows};
 use super::engine;
 use super::tables::{
     CATEGORIES, COMMAND_HASHES, DECISION_CAUSES, DECISION_CORRELATIONS, EVENT_CAUSES,
@@ -184,6 +185,15 @@ macro_rules! open_tables {
                 }
             }
         }
+
+        /// How the rows of each are copied.
+        pub(super) const COPIES: &[TableCopy] = &[
+            $(TableCopy {
+                name: stringify!($name),
+                rows: |txn, after, bytes_max| rows(txn, $definition, after, bytes_max),
+                put: |txn, bytes| put(txn, $definition, bytes),
+            },)+
+        ];
     };
 }
 

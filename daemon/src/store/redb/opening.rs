@@ -11,8 +11,8 @@ use redb::Database;
 
 use super::backend::PageBackend;
 use super::file::{check_format, open_error};
-use super::sealed::Mark;
-use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, tables};
+use super::sealed::{Mark, mark};
+use super::{CACHE_BYTES, FILE_NAME, HEAD_NAME, engine, tables};
 use crate::store::StoreError;
 use crate::store::disk::head::{Acknowledged, HeadFile, LogEnd};
 use crate::store::disk::pages::{Kind, OpenError, PageFile, PageHeader};
@@ -136,17 +136,22 @@ pub(super) fn find(disk: &dyn Disk, directory: &Path, new: NewStore) -> Result<F
         }
         make_file(disk, &path)?
     };
+    // Until the log belongs to it, a file holds nothing: the operator's word is about such a file alone.
+    let is_new = mark(&database)?.is_none();
+    let insists = new == NewStore::Insist && is_new;
     // Every time, not only for a new file: its maker may have died before its own sync. Before the head is noted, too:
     // where it is noted, there is a store.
     disk.sync_directory(directory).map_err(at_directory)?;
-    if new == NewStore::WhereNothingIsLeft {
+    if insists {
+        set_read_models_aside(disk, directory, pages.header().store).map_err(at_directory)?;
+    } else {
         refuse_foreign_note(noted, pages.header().store, &path, &noted_in)?;
         refuse_foreign_read_models(disk, directory, pages.header().store, &path)?;
     }
     let noting = Noting {
         store: pages.header().store,
         path: path.clone(),
-        noted: noted.filter(|_| new == NewStore::WhereNothingIsLeft),
+        noted: noted.filter(|_| !insists),
         noted_in,
     };
     Ok(Found {
@@ -221,6 +226,21 @@ fn refuse_foreign_read_models(
     Ok(())
 }
 
+/// Gives read models of another store names that no read model has.
+fn set_read_models_aside(disk: &dyn Disk, directory: &Path, id: StoreId) -> std::io::Result<()> {
+    for read_model in read_models(disk, directory)? {
+        let header = PageFile::header_of(disk, &read_model);
+        if header.is_ok_and(|header| header.store == id) {
+            continue;
+        }
+        let mut aside = read_model.file_name().unwrap_or_default().to_owned();
+        aside.push(format!(".before-{id}"));
+        disk.rename(&read_model, &read_model.with_file_name(aside))?;
+        tracing::warn!(file = %read_model.display(), "a read model of an older store was set aside");
+    }
+    Ok(())
+}
+
 fn read_models(disk: &dyn Disk, directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let folder = directory.join(crate::projections::DIRECTORY);
     let names = match disk.list(&folder) {
@@ -250,12 +270,37 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         names => names,
     };
-    // A log whose first file alone was made belongs to a store that never came to be.
+    // A log whose first file alone was made, with nothing in it, belongs to a store that never came to be.
     let log = directory.join(LOG_NAME);
-    if names(&log)?.len() > 1 {
+    let files = names(&log)?;
+    if files.len() > 1 {
         return Ok(Some(log));
     }
+    for file in files {
+        if has_frames(disk, &log.join(file))? {
+            return Ok(Some(log));
+        }
+    }
     Ok(read_models(disk, directory)?.into_iter().next())
+}
+
+/// Whether anything was written to a file of the log behind its header.
+fn has_frames(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
+    const HEADER: u64 = 512;
+    let file = disk.open(path, crate::store::disk::Open::Existing)?;
+    let (mut at, len) = (HEADER, file.len()?);
+    let mut bytes = vec![0; 64 << 10];
+    while at < len {
+        let part = usize::try_from(len - at).unwrap_or(usize::MAX);
+        let part = bytes.len().min(part);
+        let part = bytes.get_mut(..part).unwrap_or_default();
+        file.read_at(at, part)?;
+        if part.iter().any(|byte| *byte != 0) {
+            return Ok(true);
+        }
+        at += part.len() as u64;
+    }
+    Ok(false)
 }
 
 fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
@@ -268,11 +313,7 @@ fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), 
 fn make_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
     let failed = |error: std::io::Error| page_error(path, tables::FORMAT, error.into());
     let present = unfinished(path);
-    let header = PageHeader {
-        format: tables::FORMAT,
-        kind: Kind::Events,
-        store: StoreId::random().map_err(failed)?,
-    };
+    let header = header_of(StoreId::random().map_err(failed)?);
     let pages = PageFile::make(disk, &present, path, header)
         .map_err(|error| page_error(path, tables::FORMAT, error))?;
     if has_bytes(disk, path).map_err(failed)? {
@@ -283,6 +324,32 @@ fn make_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), 
     let made = open_pages(path, Arc::new(pages))?;
     disk.rename(&present, path).map_err(failed)?;
     Ok(made)
+}
+
+/// The header of a store's file.
+fn header_of(store: StoreId) -> PageHeader {
+    PageHeader {
+        format: tables::FORMAT,
+        kind: Kind::Events,
+        store,
+    }
+}
+
+/// Makes the file of a store whose id is given, in a directory that has none.
+pub(super) fn make_file_of(
+    disk: &dyn Disk,
+    directory: &Path,
+    store: StoreId,
+) -> Result<Database, StoreError> {
+    let path = directory.join(FILE_NAME);
+    let pages = PageFile::make(disk, &path, &path, header_of(store))
+        .map_err(|error| page_error(&path, tables::FORMAT, error))?;
+    Ok(open_pages(&path, Arc::new(pages))?.0)
+}
+
+/// Closes a file that was made, so that it can be opened again at once.
+pub(super) fn close_file(database: Database) -> Result<(), StoreError> {
+    database.close().map_err(engine("closing a store's file"))
 }
 
 /// The storage under a file that is closed, to look into it.

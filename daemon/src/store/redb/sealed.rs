@@ -6,7 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use redb::{
+    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
+    WriteTransaction,
+};
 
 use super::file::{File, label_redacted_copy};
 use super::guarded_view::GuardedView;
@@ -177,12 +180,7 @@ impl SealedFile {
         txn.set_quick_repair(true);
         txn.set_durability(self.durability).map_err(engine(doing))?;
         if let Some(mark) = mark {
-            let before = {
-                let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
-                let before = meta.insert(SEALED, mark.encode().as_slice());
-                let before = before.map_err(engine(doing))?;
-                before.map(|before| decode(before.value())).transpose()?
-            };
+            let before = write_mark(&txn, mark)?;
             let before = before.map_or(Chain::START, |before| before.chain);
             let batches: Vec<&Batch> = batches.into_iter().collect();
             let mut tables = OpenTables::new(&&txn);
@@ -227,8 +225,17 @@ impl SealedFile {
     }
 }
 
+/// Writes up to where the log is in the file; what it said before.
+pub(super) fn write_mark(txn: &WriteTransaction, mark: Mark) -> StoreResult<Option<Mark>> {
+    let doing = "sealing the log";
+    let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
+    let before = meta.insert(SEALED, mark.encode().as_slice());
+    let before = before.map_err(engine(doing))?;
+    before.map(|before| decode(before.value())).transpose()
+}
+
 /// Up to where the log is in a file; `None` where it was just made.
-fn mark(database: &Database) -> StoreResult<Option<Mark>> {
+pub(super) fn mark(database: &Database) -> StoreResult<Option<Mark>> {
     let txn = database.begin_read().map_err(engine(READING))?;
     let meta = txn.open_table(tables::META).map_err(engine(READING))?;
     let mark = meta.get(SEALED).map_err(engine(READING))?;
@@ -261,6 +268,11 @@ impl SealedRead {
             txn,
             head,
         })
+    }
+
+    /// The transaction that it is read in.
+    pub(super) fn txn(&self) -> &Arc<ReadTransaction> {
+        &self.txn
     }
 
     /// Up to where the log is in it.

@@ -114,7 +114,8 @@ impl From<WalError> for StoreError {
             },
             WalError::Missing { file } => Self::Damaged {
                 place: format!("the log's file `{file}`"),
-                detail: "it is not there; restore it from a backup".to_owned(),
+                detail: "it is not there; put it back, or restore the store from a backup; `whodunit salvage` exports what is left"
+                    .to_owned(),
             },
             WalError::Foreign {
                 file,

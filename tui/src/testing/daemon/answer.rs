@@ -139,6 +139,7 @@ impl Daemon {
         let cursor = LiveCursor {
             position: 18_205,
             decision: 9,
+            mark: None,
         };
         Msg::Live(vec![LiveMessage {
             item: LiveItem::Event(Box::new(event)),

@@ -21,7 +21,7 @@ mod view;
 pub(super) use self::lookup::SegmentLookup;
 pub(super) use self::parts::Parts;
 pub(super) use self::records::head;
-pub(super) use self::seal::seal;
+pub(super) use self::seal::{insert, seal};
 pub(super) use self::view::SegmentView;
 
 use crate::store::segment::uuid;

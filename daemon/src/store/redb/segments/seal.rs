@@ -339,7 +339,12 @@ fn reopen(
     })
 }
 
-fn insert(tables: &mut WriteTables<'_>, number: u64, sealed: &Segment) -> StoreResult<()> {
+/// Puts a segment into the tables that are of segments alone.
+pub(in crate::store::redb) fn insert(
+    tables: &mut WriteTables<'_>,
+    number: u64,
+    sealed: &Segment,
+) -> StoreResult<()> {
     let manifest = &sealed.manifest;
     tables
         .segments
