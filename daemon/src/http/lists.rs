@@ -3,8 +3,10 @@
 //! serde reads a list as the fields of a struct in their order: `["CreateUser", {…}, "ann"]` would be a command, though no
 //! client writes one, and no description allows it.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::{Path, Track};
 
@@ -23,6 +25,17 @@ pub(super) fn check_lists(bytes: &[u8]) -> Result<(), (Path, serde_json::Error)>
     ));
     checked.map_err(|error| (track.path(), error))
 }
+
+/// Whether [`check_lists`] finds nothing, without a trace of where it was.
+pub(super) fn has_no_misplaced_list(bytes: &[u8]) -> bool {
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let value = Value { may_be_list: false };
+    value.deserialize(&mut text).is_ok()
+}
+
+/// A key, without a copy of it where it has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A value of a body.
 struct Value {
@@ -45,11 +58,12 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            if PAYLOADS.contains(&key.as_str()) {
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            let key = key.0.as_ref();
+            if PAYLOADS.contains(&key) {
                 map.next_value::<IgnoredAny>()?;
             } else {
-                let may_be_list = LISTS.contains(&key.as_str());
+                let may_be_list = LISTS.contains(&key);
                 map.next_value_seed(Self { may_be_list })?;
             }
         }

@@ -20,10 +20,10 @@ use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
 
 use super::write::{Batch, KeyWrite};
-use super::{Head, KeyHold};
+use super::{AppendedDecision, Head, KeyHold};
 
 pub(crate) use self::jobs::{JobState, JobsTail};
-pub(crate) use self::records::{DecisionRef, EventRef};
+pub(crate) use self::records::EventRef;
 pub(crate) use self::streams::{StreamTail, StreamsTail};
 
 use self::records::Ids;
@@ -37,9 +37,9 @@ pub(crate) struct Tail {
     base: Head,
     batches: Vector<Arc<Batch>>,
     events: Vector<EventRef>,
-    decisions: Vector<DecisionRef>,
+    decisions: Vector<AppendedDecision>,
     ids: Ids<EventRef>,
-    commands: Ids<DecisionRef>,
+    commands: Ids<AppendedDecision>,
     /// Sequences of a stream's decisions, and whether each is a rejection.
     of_stream: OrdMap<StreamName, Vector<(u64, bool)>>,
     /// Holds by where they began; each takes the place of the sealed one that began there.
@@ -79,7 +79,7 @@ impl Tail {
         for write in &batch.keys {
             self.hold(write);
         }
-        if let Some(decision) = DecisionRef::new(batch) {
+        if let Some(decision) = AppendedDecision::of(batch) {
             self.decide(decision);
         }
         for write in &batch.jobs {
@@ -95,7 +95,7 @@ impl Tail {
         holds.insert(write.hold.since, write.hold.clone());
     }
 
-    fn decide(&mut self, decision: DecisionRef) {
+    fn decide(&mut self, decision: AppendedDecision) {
         let rejected = matches!(decision.result, Outcome::Rejected { .. });
         let of_stream = self.of_stream.entry(decision.stream.clone()).or_default();
         of_stream.push_back((decision.sequence, rejected));

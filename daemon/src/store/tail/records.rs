@@ -6,9 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use imbl::HashMap;
-use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 
+use crate::store::AppendedDecision;
 use crate::store::write::{Batch, Placed};
 
 /// An event of a batch.
@@ -43,32 +43,6 @@ impl Deref for EventRef {
     }
 }
 
-/// The decision of a batch.
-#[derive(Debug, Clone)]
-pub(crate) struct DecisionRef(Arc<Batch>);
-
-impl DecisionRef {
-    /// `None` for a batch without one.
-    pub(super) fn new(batch: &Arc<Batch>) -> Option<Self> {
-        batch.decision.is_some().then(|| Self(Arc::clone(batch)))
-    }
-}
-
-impl Deref for DecisionRef {
-    type Target = Decision;
-
-    #[expect(
-        clippy::unreachable,
-        reason = "made for batches that have one, and batches never change"
-    )]
-    fn deref(&self) -> &Decision {
-        match &self.0.decision {
-            Some(decision) => decision,
-            None => unreachable!(),
-        }
-    }
-}
-
 /// What has an id of its own.
 pub(crate) trait Named {
     /// It.
@@ -81,7 +55,7 @@ impl Named for EventRef {
     }
 }
 
-impl Named for DecisionRef {
+impl Named for AppendedDecision {
     fn id(&self) -> &str {
         &self.command_id
     }

@@ -1,6 +1,8 @@
 //! A tail says what a look at every record says: the model in memory before its first batch, with the tail laid over it, is
 //! the model with all of them.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -30,7 +32,7 @@ fn case(seed: u64) -> Case {
     let from = random.below(200);
     let mut sealed = Memory::default();
     for batch in &history.batches[..from] {
-        sealed.apply(batch).unwrap();
+        sealed.apply(Arc::clone(batch)).unwrap();
     }
     let mut tail = Tail::new(sealed.head().unwrap());
     for batch in &history.batches[from..] {
@@ -318,7 +320,7 @@ fn without_what_is_sealed_it_is_what_it_would_be_behind_that() {
         let rest = case.tail.without_first(cut);
         let mut sealed = case.sealed.clone();
         for batch in &case.history.batches[case.from..case.from + cut] {
-            sealed.apply(batch).unwrap();
+            sealed.apply(Arc::clone(batch)).unwrap();
         }
         assert_eq!(rest.base(), sealed.head().unwrap());
         assert_eq!(rest.head(), case.tail.head());

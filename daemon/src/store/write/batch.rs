@@ -3,6 +3,8 @@
 //! Owns their shape. A batch is self-contained: an engine applies it without looking anything up to decide, a write-ahead
 //! log can record it, and a branch can be laid over a log with it.
 
+use std::sync::Arc;
+
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
@@ -24,6 +26,17 @@ pub(crate) struct Batch {
     pub(crate) decision: Option<Decision>,
     /// Jobs made, changed and pruned, in order. One job may occur several times.
     pub(crate) jobs: Vec<JobWrite>,
+}
+
+impl Batch {
+    /// Whether nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.stream.is_none()
+            && self.keys.is_empty()
+            && self.decision.is_none()
+            && self.jobs.is_empty()
+    }
 }
 
 /// An event with everything that is derived of it in its stream.
@@ -48,7 +61,7 @@ pub(crate) struct StreamWrite {
     /// Position of its last event before; `None` for a new stream.
     pub(crate) last_before: Option<Position>,
     /// The record from now on.
-    pub(crate) info: StreamInfo,
+    pub(crate) info: Arc<StreamInfo>,
 }
 
 /// A hold of a unique key that begins or ends. It takes the place of the hold of this key that began at the same position.
