@@ -93,10 +93,9 @@ pub(crate) async fn one_stream(extent: Extent) {
     let mut uma = None;
     if let Some(address) = peer("PEERS_UMADB") {
         let mut connection = Umadb::connect(&address).await;
-        for first in (0..STREAM_EVENTS).step_by(1_000) {
-            let appends: Vec<_> = (first..first + 1_000)
-                .map(|n| event("long", 1, n))
-                .collect();
+        // No more at once than a server takes before it says how much more.
+        for first in (0..STREAM_EVENTS).step_by(50) {
+            let appends: Vec<_> = (first..first + 50).map(|n| event("long", 1, n)).collect();
             let events: Vec<_> = appends
                 .iter()
                 .map(|append| umadb::Event {

@@ -3,10 +3,8 @@
 //! serde reads a list as the fields of a struct in their order: `["CreateUser", {…}, "ann"]` would be a command, though no
 //! client writes one, and no description allows it.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::{Path, Track};
 
@@ -33,10 +31,6 @@ pub(super) fn has_no_misplaced_list(bytes: &[u8]) -> bool {
     value.deserialize(&mut text).is_ok()
 }
 
-/// A key, without a copy of it where it has no escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// A value of a body.
 struct Value {
     may_be_list: bool,
@@ -58,8 +52,8 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key<'de>>()? {
-            let key = key.0.as_ref();
+        while let Some(key) = map.next_key::<String>()? {
+            let key = key.as_str();
             if PAYLOADS.contains(&key) {
                 map.next_value::<IgnoredAny>()?;
             } else {

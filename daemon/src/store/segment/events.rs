@@ -155,12 +155,6 @@ impl EventBlock {
         Ok(Self { runs, rows, texts })
     }
 
-    /// How many events it has.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// About how many bytes it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.texts.bytes() + self.rows.len() * size_of::<Row>()

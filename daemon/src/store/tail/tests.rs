@@ -1,8 +1,6 @@
 //! A tail says what a look at every record says: the model in memory before its first batch, with the tail laid over it, is
 //! the model with all of them.
 
-use std::sync::Arc;
-
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
