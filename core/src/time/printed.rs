@@ -129,7 +129,8 @@ mod tests {
         fn any_moment_is_written_as_the_calendar_says(micros in Timestamp::MIN.0..=Timestamp::MAX.0, unit in 0_u32..7) {
             let unit = 10_i64.pow(unit);
             let at = Timestamp::from_micros(micros / unit * unit);
-            prop_assert_eq!(Printed::of(at).as_str(), by_the_calendar(at));
+            let printed = Printed::of(at);
+            prop_assert_eq!(printed.as_str(), by_the_calendar(at));
         }
     }
 }
