@@ -204,6 +204,12 @@ impl AppendedDecision {
     pub(super) fn of(batch: &Arc<Batch>) -> Option<Self> {
         batch.decision.is_some().then(|| Self(Arc::clone(batch)))
     }
+
+    /// The positions of the events that were written with it.
+    pub(super) fn own_positions(&self) -> Vec<Position> {
+        let events = self.0.events.iter();
+        events.map(|placed| placed.event.position).collect()
+    }
 }
 
 impl From<Decision> for AppendedDecision {
