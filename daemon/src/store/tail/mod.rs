@@ -176,7 +176,10 @@ impl Tail {
 
     /// The events that name a cause, in order.
     pub(crate) fn caused_events(&self, cause: &str) -> impl Iterator<Item = &EventRef> {
-        let own = self.commands.get(cause).map(DecisionRef::own_positions);
+        let own = self
+            .commands
+            .get(cause)
+            .map(AppendedDecision::own_positions);
         let positions = self.causes.events(cause, own.unwrap_or_default());
         let events = positions.into_iter().filter_map(|at| self.event(at));
         let events: Vec<_> = events
