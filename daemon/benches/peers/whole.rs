@@ -60,6 +60,47 @@ async fn fill(http: &mut Http) {
     }
 }
 
+/// PostgreSQL with the same stream.
+async fn with_postgres(stream: &str) -> Option<Postgres> {
+    let mut connection = Postgres::connect(&peer("PEERS_POSTGRES")?).await;
+    for n in 0..STREAM_EVENTS {
+        let append = event("long", 1, n);
+        let event = &append.events[0];
+        let (revision, correlation) = ((n + 1).to_string(), format!("checkout-{n}"));
+        let (id, data) = (event.event_id.as_deref().unwrap(), event.data.as_str());
+        let values = [
+            stream,
+            &revision,
+            id,
+            "OrderPlaced",
+            "shop",
+            &correlation,
+            data,
+        ];
+        connection.append(values).await;
+    }
+    Some(connection)
+}
+
+/// UmaDB with the same stream. No more at once than a server takes before it says how much more.
+async fn with_umadb(stream: &str) -> Option<Umadb> {
+    let mut connection = Umadb::connect(&peer("PEERS_UMADB")?).await;
+    for first in (0..STREAM_EVENTS).step_by(50) {
+        let appends: Vec<_> = (first..first + 50).map(|n| event("long", 1, n)).collect();
+        let events: Vec<_> = appends
+            .iter()
+            .map(|append| umadb::Event {
+                kind: &append.events[0].event_type,
+                id: append.events[0].event_id.as_deref().unwrap(),
+                tag: stream,
+                data: append.events[0].data.as_str(),
+            })
+            .collect();
+        connection.append(&events).await;
+    }
+    Some(connection)
+}
+
 pub(crate) async fn one_stream(extent: Extent) {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(folder.path());
@@ -69,46 +110,8 @@ pub(crate) async fn one_stream(extent: Extent) {
     import(&mut http, &lines(20_000)).await;
     let run = std::process::id();
     let stream = format!("long-{run}");
-    let mut pg = None;
-    if let Some(address) = peer("PEERS_POSTGRES") {
-        let mut connection = Postgres::connect(&address).await;
-        for n in 0..STREAM_EVENTS {
-            let append = event("long", 1, n);
-            let event = &append.events[0];
-            let (revision, correlation) = ((n + 1).to_string(), format!("checkout-{n}"));
-            let (id, data) = (event.event_id.as_deref().unwrap(), event.data.as_str());
-            let values = [
-                &stream,
-                &revision,
-                id,
-                "OrderPlaced",
-                "shop",
-                &correlation,
-                data,
-            ];
-            connection.append(values).await;
-        }
-        pg = Some(connection);
-    }
-    let mut uma = None;
-    if let Some(address) = peer("PEERS_UMADB") {
-        let mut connection = Umadb::connect(&address).await;
-        // No more at once than a server takes before it says how much more.
-        for first in (0..STREAM_EVENTS).step_by(50) {
-            let appends: Vec<_> = (first..first + 50).map(|n| event("long", 1, n)).collect();
-            let events: Vec<_> = appends
-                .iter()
-                .map(|append| umadb::Event {
-                    kind: &append.events[0].event_type,
-                    id: append.events[0].event_id.as_deref().unwrap(),
-                    tag: &stream,
-                    data: append.events[0].data.as_str(),
-                })
-                .collect();
-            connection.append(&events).await;
-        }
-        uma = Some(connection);
-    }
+    let mut pg = with_postgres(&stream).await;
+    let mut uma = with_umadb(&stream).await;
     println!("\na stream of {STREAM_EVENTS} events, whole envelopes");
     let mut times: [Vec<f64>; 3] = Default::default();
     for _ in 0..READS * extent.rounds / 3 {
@@ -273,9 +276,10 @@ pub(crate) async fn whole_log(extent: Extent) {
         ("  the write-ahead log", "log"),
     ] {
         let path = folder.path().join(path);
-        let bytes = match path.is_dir() {
-            true => bytes_of(&path),
-            false => std::fs::metadata(&path).map_or(0, |file| file.len()),
+        let bytes = if path.is_dir() {
+            bytes_of(&path)
+        } else {
+            std::fs::metadata(&path).map_or(0, |file| file.len())
         };
         say(name, &format!("{:.2}", float(bytes) / float(payload)));
     }
