@@ -11,10 +11,9 @@ use crate::api::write::CommandIn;
 use crate::command::Command;
 use crate::event::{ExpectedRevision, NewEvent};
 use crate::ids::{StreamName, check_id};
-use crate::json::Json;
+use crate::json::{Json, Token};
 use crate::model::Model;
 use crate::time::Timestamp;
-use serde_json::Value;
 
 /// Bytes of one event's data or metadata.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -236,12 +235,14 @@ fn payload(model: &Model, pointer: &str, json: &Json) -> Result<(), Invalid> {
     if bytes > EVENT_BYTES_MAX {
         return Err(too_large(pointer, bytes, EVENT_BYTES_MAX));
     }
-    let value = json.to_value();
-    if depth(&value) > EVENT_DEPTH_MAX {
+    if depth(json) > EVENT_DEPTH_MAX {
         let reason = format!("is nested deeper than {EVENT_DEPTH_MAX} levels");
         return Err(Invalid::malformed(pointer, reason));
     }
-    match model.plaintext_field(&value) {
+    if !model.may_hold_plaintext(json) {
+        return Ok(());
+    }
+    match model.plaintext_field(&json.to_value()) {
         None => Ok(()),
         Some(found) => Err(Invalid::new(
             Code::PlaintextSecret,
@@ -251,13 +252,20 @@ fn payload(model: &Model, pointer: &str, json: &Json) -> Result<(), Invalid> {
     }
 }
 
-/// Levels of objects and arrays. The parser has bounded them, so recursion is safe.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Object(object) => 1 + object.values().map(depth).max().unwrap_or_default(),
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+/// Levels of objects and arrays.
+fn depth(json: &Json) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for token in json.tokens() {
+        match token {
+            Token::Open => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            Token::Close => depth = depth.saturating_sub(1),
+            Token::Key(_) | Token::Text(_) | Token::Number(_) | Token::Word(_) => {}
+        }
     }
+    deepest
 }
 
 fn actor(actor: Option<&str>) -> Result<(), Invalid> {

@@ -130,6 +130,11 @@ pub trait Prepare: Send + Sync {
     /// Turns a command as it was sent into the command that is decided: no plaintext secret is left in it.
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError>;
 
+    /// Whether preparing this command takes as long as hashing a password does. Then it is not done beside other requests.
+    fn takes_long(&self, _command: &Command) -> bool {
+        true
+    }
+
     /// Whether a command as it was sent again is the one of which `recorded` is the prepared payload; `state` is the one it
     /// was prepared on. Of a secret nothing is kept but what preparing made of it: where that is a hash, the secret must fit
     /// it; where it is the result of a check, the secret must lead to the same result.

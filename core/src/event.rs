@@ -2,8 +2,12 @@
 //!
 //! Owns their shape, which is also their wire and export shape. Never assigns a position, an id or a time.
 
+mod view;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::view::{EventView, IdText};
 
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::Json;

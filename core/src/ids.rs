@@ -5,8 +5,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Longest stream name, in bytes.
 pub const STREAM_NAME_BYTES_MAX: usize = 256;
@@ -59,9 +60,11 @@ fn check_text(text: &str, max: usize) -> Result<(), NameError> {
 ///
 /// At most [`STREAM_NAME_BYTES_MAX`] bytes; no control characters, no white space, no `?` or `#`. A `/` is allowed
 /// and is percent-encoded in URLs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StreamName(String);
+///
+/// Shared: a copy of it takes no memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct StreamName(Arc<str>);
 
 impl StreamName {
     /// Checks and wraps a name.
@@ -78,9 +81,9 @@ impl StreamName {
             return Err(NameError::Character(c));
         }
         match name.split_once('-') {
-            Some((category, id)) if !category.is_empty() && !id.is_empty() => Ok(Self(name)),
+            Some((category, id)) if !category.is_empty() && !id.is_empty() => Ok(Self(name.into())),
             // A name that is nothing but a category: the one stream of it, or one of a source that has no categories.
-            None => Ok(Self(name)),
+            None => Ok(Self(name.into())),
             Some(_) => Err(NameError::NotCategoryId),
         }
     }
@@ -94,7 +97,7 @@ impl StreamName {
     pub fn category(&self) -> &str {
         self.0
             .split_once('-')
-            .map_or(self.0.as_str(), |(category, _)| category)
+            .map_or(&*self.0, |(category, _)| category)
     }
 
     /// What stands after the first `-`; nothing in a name without one.
@@ -127,7 +130,13 @@ impl FromStr for StreamName {
 
 impl From<StreamName> for String {
     fn from(name: StreamName) -> Self {
-        name.0
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl Serialize for StreamName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -7,11 +7,11 @@ mod scan;
 mod tokens;
 mod words;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 pub use serde_json::{Map, Value};
@@ -23,6 +23,8 @@ pub use words::without_values;
 /// The state of a stream: a JSON object. Revision 0 is the empty object.
 pub type State = Map<String, Value>;
 
+/// The name by which our JSON library takes a text as it is.
+pub(crate) const RAW: &str = "$serde_json::private::RawValue";
 /// Keys that a patch removes one by one.
 const REMOVALS_ONE_BY_ONE_MAX: usize = 16;
 
@@ -32,7 +34,7 @@ const REMOVALS_ONE_BY_ONE_MAX: usize = 16;
 /// letter: order of keys, spelling of numbers, escapes. Two are `==` when they are spelt alike; whether they say the same is asked of
 /// [`crate::same`].
 #[derive(Clone)]
-pub struct Json(Arc<RawValue>);
+pub struct Json(Arc<str>);
 
 impl Json {
     /// Checks that `text` is one JSON value without a repeated key and takes it over, without its white space.
@@ -48,15 +50,20 @@ impl Json {
     ///
     /// # Errors
     /// As for [`Json::parse`].
-    pub fn from_compact(text: String) -> Result<Self, serde_json::Error> {
-        Ok(Self(Arc::from(RawValue::from_string(text)?)))
+    pub fn from_compact(text: &str) -> Result<Self, serde_json::Error> {
+        let raw: &RawValue = serde_json::from_str(text)?;
+        Ok(Self(raw.get().into()))
+    }
+
+    /// Takes over a text that [`Json::as_str`] gave earlier and that is known to be the same still, by a checksum over it: it
+    /// is not looked at again. Of a text that is no JSON, what is made of this value is none either.
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
     }
 
     fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
-        match scan::compact(raw.get()).map_err(serde::de::Error::custom)? {
-            Cow::Borrowed(_) => Ok(Self(Arc::from(raw.to_owned()))),
-            Cow::Owned(compact) => Self::from_compact(compact),
-        }
+        let text = scan::compact(raw.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self(text.into()))
     }
 
     /// The empty object, `{}`.
@@ -66,13 +73,13 @@ impl Json {
 
     /// The compact text.
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// The payload as a tree.
     pub fn to_value(&self) -> Value {
         // The text was checked on the way in, so there is nothing to report.
-        serde_json::from_str(self.0.get()).unwrap_or(Value::Null)
+        serde_json::from_str(&self.0).unwrap_or(Value::Null)
     }
 
     /// Its tokens.
@@ -88,8 +95,7 @@ impl Json {
 
 impl From<&Value> for Json {
     fn from(value: &Value) -> Self {
-        let raw = RawValue::from_string(value.to_string()).unwrap_or_default();
-        Self(Arc::from(raw))
+        Self(value.to_string().into())
     }
 }
 
@@ -115,7 +121,10 @@ impl Eq for Json {}
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.as_ref().serialize(serializer)
+        // What `RawValue` does, which would have to parse the text to be made of it.
+        let mut raw = serializer.serialize_struct(RAW, 1)?;
+        raw.serialize_field(RAW, &*self.0)?;
+        raw.end()
     }
 }
 
@@ -210,6 +219,25 @@ mod tests {
             r#"{"b":1.50,"a":[1e3,12345678901234567890123],"s":" \" x "}"#
         );
         assert_eq!(serde_json::to_string(&json).unwrap(), json.as_str());
+    }
+
+    #[test]
+    fn a_stored_payload_is_written_as_it_stands() {
+        let text = r#"{"b":1.50,"a":[1e3,12345678901234567890123],"s":"\u00e9 \" x","n":null}"#;
+        let json = Json::from_stored(text);
+        assert_eq!(serde_json::to_string(&json).unwrap(), text);
+        assert_eq!(
+            serde_json::to_string(&[&json]).unwrap(),
+            format!("[{text}]")
+        );
+        assert_eq!(
+            serde_json::to_value(&json).unwrap(),
+            Json::parse(text).unwrap().to_value()
+        );
+        // What is no JSON is none as a value: nothing of it is shown as if it were.
+        let broken = Json::from_stored(r#"{"a":"#);
+        assert!(serde_json::to_value(&broken).is_err());
+        assert_eq!(broken.to_value(), Value::Null);
     }
 
     #[test]

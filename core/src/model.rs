@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::decider::{Decider, Prepare};
-use crate::json::{State, at};
+use crate::json::{Json, State, at};
 use crate::keys::UniqueKey;
 use crate::payload::{FieldError, PayloadSchema};
 
@@ -286,6 +286,13 @@ impl Model {
     /// Whether there is anything to take out of what is shown.
     pub fn has_secrets(&self) -> bool {
         !self.spec.secret_fields.is_empty() || !self.spec.plaintext_fields.is_empty()
+    }
+
+    /// Whether a plaintext secret's name may stand in a payload: written out, or hidden in escapes.
+    pub fn may_hold_plaintext(&self, json: &Json) -> bool {
+        let (text, names) = (json.as_str(), &self.spec.plaintext_fields);
+        let stands = |name: &String| text.contains(name.as_str());
+        !names.is_empty() && (text.contains('\\') || names.iter().any(stands))
     }
 
     /// The first field of a raw event's payload (or metadata) that would put a plaintext secret into the log, as a JSON

@@ -21,9 +21,11 @@ use crate::json::{Json, State, Token, pointer_token};
 use crate::model::{Model, Models};
 use crate::stop::{Stop, Stopped};
 
+mod event;
 mod investigate;
 mod payload;
 
+pub use event::ShownEvent;
 use payload::redact_json;
 
 /// What stands where a secret stands in the store. Never a plausible value; the list beside it says where it is ours.

@@ -2,17 +2,20 @@
 //!
 //! Owns parsing and printing of times: RFC 3339, and other spellings that can mean only one moment. Never reads a clock.
 
+mod printed;
 mod spelling;
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, FixedOffset, SecondsFormat, Timelike, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+
+use self::printed::Printed;
 
 /// A moment in microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Timestamp(i64);
 
 /// Why a text is not a moment.
@@ -97,6 +100,11 @@ impl Timestamp {
         digits.skip(6).any(|digit| digit != b'0')
     }
 
+    /// Appends it as it is written in JSON, without quotes.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(Printed::of(self).as_str().as_bytes());
+    }
+
     /// The moment as chrono's UTC date and time.
     pub fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
@@ -112,11 +120,13 @@ impl From<DateTime<Utc>> for Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with as many sub-second digits (0, 3 or 6) as there is anything to say.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            &self
-                .to_datetime()
-                .to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        )
+        f.write_str(Printed::of(*self).as_str())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Printed::of(*self).as_str())
     }
 }
 

@@ -5,17 +5,16 @@
 //! their own order, and none is ever passed over. Live feeds and exports both read through here, batch by batch, each batch
 //! from a view of its own, so that a slow reader holds nothing back.
 
+use std::ops::ControlFlow;
+
 use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::Position;
 
 use crate::limits::BATCH_BYTES_MAX;
-use crate::reading::weight;
-use crate::store::{
-    DecisionFilter, Direction, Head, LogFilter, ReadDecisions, ReadEvents, StoreError,
-};
+use crate::store::{DecisionFilter, Direction, Head, ReadDecisions, ReadEvents, StoreError};
 
-/// How many events or decisions are read before the batch is weighed again.
+/// How many decisions are read before the batch is weighed again.
 const CHUNK: usize = 8;
 
 /// An event or a decision.
@@ -50,96 +49,99 @@ pub(crate) fn batch(
     only_rejected: bool,
     limit: usize,
 ) -> Result<Batch, StoreError> {
-    let (mut events, all_events) = events_after(view, from, until, limit)?;
-    let (mut decisions, all_decisions) = decisions_after(view, from, until, only_rejected, limit)?;
-    // Where one of the two goes on beyond its batch, the other may not run ahead of it.
-    if !all_events && let Some(last) = events.last() {
-        // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
-        // would be to lose it.
-        let beyond = |decision: &Decision| decision.place() > last.position;
-        let ready = decisions.iter().position(beyond);
-        decisions.truncate(ready.unwrap_or(decisions.len()));
-    }
-    if !all_decisions && let Some(bound) = decisions.iter().map(Decision::place).max() {
-        events.retain(|event| event.position <= bound);
-    }
-    let mut batch = Batch {
-        entries: Vec::with_capacity(events.len() + decisions.len()),
-        end: from,
+    let mut entries = Vec::new();
+    let ask = Ask {
+        from,
+        until,
+        only_rejected,
+        limit,
     };
-    let mut decisions = decisions.into_iter().peekable();
-    let mut events = events.into_iter().peekable();
-    loop {
-        let before_next = |decision: &Decision| match events.peek() {
-            Some(event) => decision.place() < event.position,
-            None => true,
+    let end = walk(view, ask, &mut |entry, cursor| {
+        let entry = match entry {
+            EntryView::Event(event) => Entry::Event(Box::new(event.to_event())),
+            EntryView::Decision(decision) => Entry::Decision(Box::new(decision)),
         };
-        if let Some(decision) = decisions.next_if(before_next) {
-            batch.end.decision = decision.sequence;
-            batch
-                .entries
-                .push((Entry::Decision(Box::new(decision)), batch.end));
-        } else if let Some(event) = events.next() {
-            batch.end.position = event.position.0;
-            batch
-                .entries
-                .push((Entry::Event(Box::new(event)), batch.end));
-        } else {
-            break;
-        }
-    }
-    if all_events && all_decisions {
-        batch.end.decision = batch.end.decision.max(until.decision);
-    }
-    Ok(batch)
+        entries.push((entry, cursor));
+        Ok(())
+    })?;
+    Ok(Batch { entries, end })
 }
 
-/// The events after a cursor, and whether those are all.
-fn events_after(
-    view: &(impl ReadEvents + ?Sized),
-    from: Cursor,
-    until: Head,
-    limit: usize,
-) -> Result<(Vec<Event>, bool), StoreError> {
-    let filter = LogFilter::default();
-    let (mut events, mut bytes) = (Vec::new(), 0);
-    let mut next = Some(Position(from.position + 1));
-    loop {
-        let Some(start) = next.filter(|start| *start <= until.position) else {
-            return Ok((events, true));
-        };
-        if events.len() >= limit || bytes >= BATCH_BYTES_MAX {
-            return Ok((events, false));
+/// What is read: from a cursor up to a head, at most about so many events and as many decisions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) from: Cursor,
+    pub(crate) until: Head,
+    pub(crate) only_rejected: bool,
+    pub(crate) limit: usize,
+}
+
+/// An event where it stands, or a decision.
+pub(crate) enum EntryView<'a> {
+    Event(&'a EventView<'a>),
+    Decision(Decision),
+}
+
+/// Hands what comes after a cursor to `each`, with the cursor after it, within the bounds of [`batch`]; returns how far it has read.
+pub(crate) fn walk(
+    view: &(impl ReadEvents + ReadDecisions + ?Sized),
+    ask: Ask,
+    each: &mut dyn FnMut(EntryView<'_>, Cursor) -> Result<(), StoreError>,
+) -> Result<Cursor, StoreError> {
+    let Ask { from, until, .. } = ask;
+    let (decisions, all_decisions) = decisions_after(view, ask)?;
+    let mut decisions = decisions.into_iter().peekable();
+    let (mut end, mut all_events) = (from, true);
+    let (mut count, mut bytes) = (0, 0);
+    view.walk_log(Position(from.position + 1), &mut |event| {
+        if event.position > until.position {
+            return Ok(ControlFlow::Break(()));
         }
-        let wanted = CHUNK.min(limit - events.len());
-        let page = view.log(
-            &filter,
-            Some(start),
-            Direction::Forward,
-            wanted,
-            wanted as u64,
-        )?;
-        next = page.next;
-        bytes += page.events.iter().map(weight).sum::<usize>();
-        let within = |event: &Event| event.position <= until.position;
-        events.extend(page.events.into_iter().filter(within));
+        if count >= ask.limit || bytes >= BATCH_BYTES_MAX {
+            all_events = false;
+            return Ok(ControlFlow::Break(()));
+        }
+        // What comes first in the decision log goes first, even where a restored decision stands before it: to skip one
+        // would be to lose it.
+        while let Some(decision) = decisions.next_if(|own| own.place() < event.position) {
+            end.decision = decision.sequence;
+            each(EntryView::Decision(decision), end)?;
+        }
+        // The next decision is not read yet: it may belong before this event.
+        if decisions.peek().is_none() && !all_decisions {
+            all_events = false;
+            return Ok(ControlFlow::Break(()));
+        }
+        count += 1;
+        bytes += event.payload_bytes();
+        end.position = event.position.0;
+        each(EntryView::Event(event), end)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if all_events {
+        for decision in decisions {
+            end.decision = decision.sequence;
+            each(EntryView::Decision(decision), end)?;
+        }
+        if all_decisions {
+            end.decision = end.decision.max(until.decision);
+        }
     }
+    Ok(end)
 }
 
 /// The decisions after a cursor, and whether those are all.
 fn decisions_after(
     view: &(impl ReadDecisions + ?Sized),
-    from: Cursor,
-    until: Head,
-    only_rejected: bool,
-    limit: usize,
+    ask: Ask,
 ) -> Result<(Vec<Decision>, bool), StoreError> {
+    let (until, limit) = (ask.until, ask.limit);
     let filter = DecisionFilter {
-        rejected: only_rejected.then_some(true),
+        rejected: ask.only_rejected.then_some(true),
         ..DecisionFilter::default()
     };
     let (mut decisions, mut bytes) = (Vec::new(), 0);
-    let mut next = Some(from.decision + 1);
+    let mut next = Some(ask.from.decision + 1);
     loop {
         let Some(start) = next.filter(|start| *start <= until.decision) else {
             return Ok((decisions, true));

@@ -142,10 +142,14 @@ pub const IMPORT_PREVIEW_EVENTS: usize = 5;
 pub const IMPORT_PREVIEW_STREAMS_MAX: usize = 100_000;
 /// Ids that a dry run remembers, to tell what a file has twice. Further ones are taken for new ones each time.
 pub const IMPORT_PREVIEW_IDS_MAX: usize = 1_000_000;
-/// Records of an import whose commit is awaited at a time.
-pub const IMPORT_IN_FLIGHT_MAX: usize = 256;
+/// States at the heads of streams that are kept for the next command.
+pub const HEAD_STATES_KEPT: usize = 1_024;
+/// Weight in memory up to which one is kept.
+pub const HEAD_STATE_WEIGHT_MAX: usize = 16 << 10;
+/// Records of an import that share a commit. While they are committed, as many are read.
+pub const IMPORT_IN_FLIGHT_MAX: usize = 1_024;
 /// Bytes of those records.
-pub const IMPORT_IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+pub const IMPORT_IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
 /// Different reasons for bad records that an import's report names.
 pub const IMPORT_ERRORS_MAX: usize = 100;
 /// Lines that an import's report names for each of them.

@@ -4,12 +4,13 @@
 //! token that ends work whose caller has left, and what one page of events may weigh. A bound is held by the work itself,
 //! not by the request that waits for it: a request that is given up frees nothing before its work has ended. Never writes.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::search::Search;
 use whodunit_core::shown::Shown;
@@ -254,31 +255,49 @@ impl HeavyPool {
     }
 }
 
-/// Events of a stream from a revision on, and the revision to go on from.
-pub(crate) fn stream_page(
-    view: &dyn ReadEvents,
+/// Events of a stream from a revision on, each as `take` makes it, and the revision to go on from.
+pub(crate) fn stream_page<T>(
+    view: &(impl ReadEvents + ?Sized),
     stream: &StreamName,
     from: Revision,
     direction: Direction,
     limit: usize,
-) -> Result<(Vec<Event>, Option<Revision>), StoreError> {
-    let mut page: Vec<Event> = Vec::new();
-    let mut bytes = 0;
-    let mut next = Some(from);
-    while let Some(from) = next
-        && page.len() < limit
-        && bytes < PAGE_BYTES_MAX
-    {
-        let wanted = CHUNK.min(limit - page.len());
-        let events = view.stream_events(stream, from, direction, wanted)?;
-        let last = events.last().filter(|_| events.len() == wanted);
-        next = last.and_then(|last| match direction {
-            Direction::Forward => Some(last.revision.next()),
-            Direction::Backward => before(last.revision.0).map(Revision),
-        });
-        bytes += events.iter().map(weight).sum::<usize>();
-        page.extend(events);
-    }
+    take: impl Fn(&EventView<'_>) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Option<Revision>), StoreError> {
+    let (mut page, mut bytes, mut next) = (Vec::new(), 0, None);
+    let range = match direction {
+        Direction::Forward => (from, Revision(u64::MAX)),
+        Direction::Backward => (Revision(1), from),
+    };
+    view.walk_stream(stream, range, direction, &mut |event| {
+        if page.len() >= limit || bytes >= PAGE_BYTES_MAX {
+            next = Some(event.revision);
+            return Ok(ControlFlow::Break(()));
+        }
+        bytes += event.payload_bytes();
+        page.push(take(event)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((page, next))
+}
+
+/// Events of the whole log from a position on, up, each as `take` makes it, and the position to go on from.
+pub(crate) fn whole_log_page<T>(
+    view: &(impl ReadEvents + ?Sized),
+    from: Position,
+    limit: usize,
+    take: impl Fn(&EventView<'_>) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Option<Position>), StoreError> {
+    let (mut page, mut bytes, mut next) = (Vec::new(), 0, None);
+    view.walk_log(from, &mut |event| {
+        if page.len() >= limit || bytes >= PAGE_BYTES_MAX {
+            next = Some(event.position);
+            return Ok(ControlFlow::Break(()));
+        }
+        bytes += event.payload_bytes();
+        page.push(take(event)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok((page, next))
 }
 

@@ -35,13 +35,13 @@ pub(super) fn redact_json(model: &Model, json: &mut Json, root: &str) -> Vec<Str
     if !found.is_empty() {
         out.push_str(text.get(copied..).unwrap_or_default());
         // What was cut out and put in are whole values, so this is JSON again; should it not be, nothing is shown.
-        *json = Json::from_compact(out).unwrap_or_else(|_error| Json::empty_object());
+        *json = Json::from_compact(&out).unwrap_or_else(|_error| Json::empty_object());
     }
     found
 }
 
 /// Whether a secret's name may stand in a text: written out, or hidden in escapes.
-fn may_hold_secret(model: &Model, text: &str) -> bool {
+pub(super) fn may_hold_secret(model: &Model, text: &str) -> bool {
     let spec = model.spec();
     let mut names = spec.secret_fields.iter().chain(&spec.plaintext_fields);
     text.contains('\\') || names.any(|name| text.contains(name.as_str()))

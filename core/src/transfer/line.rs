@@ -242,6 +242,12 @@ impl Line {
     pub fn parse(line: &[u8]) -> Result<Self, LineError> {
         if let Ok(text) = std::str::from_utf8(line) {
             check(text)?;
+            // Most lines are events. What is wrong with one that is not is found below.
+            if text.starts_with('{')
+                && let Ok(event) = serde_json::from_str(text)
+            {
+                return Ok(Self::Event(Box::new(event)));
+            }
         }
         // A list would be read as a struct's fields in their order.
         if line.trim_ascii_start().starts_with(b"[") {

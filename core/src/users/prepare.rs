@@ -229,6 +229,13 @@ fn verified(passwords: &dyn Passwords, password: &str, hash: &str) -> Result<boo
 }
 
 impl Prepare for PrepareUsers {
+    fn takes_long(&self, command: &Command) -> bool {
+        matches!(
+            command.command_type.as_str(),
+            "CreateUser" | "ChangePassword"
+        )
+    }
+
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError> {
         prepare(self.passwords.as_ref(), state, command)
     }

@@ -17,7 +17,7 @@ use whodunit_core::time::Timestamp;
 use super::{Base, Commands, WriteError, base, label, starts_again};
 use crate::limits::{APPEND_EVENTS_MAX, ATTEMPTS_MAX};
 use crate::reading::read;
-use crate::store::{Append, AppendError, AppendResult, BoxFuture, StreamLabel};
+use crate::store::{Append, AppendError, AppendResult, StreamLabel};
 use crate::time_travel::TravelError;
 
 /// Raw events for one stream.
@@ -51,7 +51,7 @@ impl Commands {
             })?;
         }
         if !model.has_unique_keys() {
-            return Ok(self.submit(raw, now).await?);
+            return Ok(self.submit_append(self.unkeyed(raw, now)).await?);
         }
         let lock = self.stream_locks.enter(&raw.stream).await;
         for _ in 0..ATTEMPTS_MAX {
@@ -66,18 +66,14 @@ impl Commands {
         Err(WriteError::Append(AppendError::Busy))
     }
 
-    /// Submits checked events of a category without a model. The call, not the await, takes the place in the queue.
-    pub(crate) fn submit(
-        &self,
-        raw: RawAppend,
-        now: Timestamp,
-    ) -> BoxFuture<Result<AppendResult, AppendError>> {
+    /// Checked events of a category without a model.
+    pub(crate) fn unkeyed(&self, raw: RawAppend, now: Timestamp) -> Append {
         let mut append = Append::facts(raw.stream, raw.expected, raw.events, now);
         append.fresh_ids = self.fresh_ids(&append.events);
         if raw.handled {
             append.jobs = self.routes.jobs(append.stream.category(), &append.events);
         }
-        self.submit_append(append)
+        append
     }
 
     /// Checked events of a category with a model, with the keys and the label that they lead to.
@@ -140,7 +136,8 @@ impl Commands {
     }
 
     fn fresh_ids(&self, events: &[NewEvent]) -> Vec<String> {
-        events.iter().map(|_| self.ids.fresh()).collect()
+        let nameless = events.iter().filter(|event| event.event_id.is_none());
+        nameless.map(|_| self.ids.fresh()).collect()
     }
 }
 

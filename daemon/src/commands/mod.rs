@@ -8,15 +8,16 @@
 
 mod append;
 mod error;
+mod heads;
 mod repeat;
 mod stream_locks;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use whodunit_core::admission::{self, Admitted};
 use whodunit_core::api::write::{CommandAccepted, CommandIn};
-use whodunit_core::command::{Command, Decision, Outcome, Rejection};
+use whodunit_core::command::{Command, Decision, Outcome};
 use whodunit_core::decide::decide;
 use whodunit_core::decider::PrepareError;
 use whodunit_core::event::ExpectedRevision;
@@ -32,13 +33,14 @@ use crate::metrics::{AppendEnd, Metrics};
 use crate::outbox::Routes;
 use crate::reading::{blocking_aside, read};
 use crate::store::{
-    Append, AppendError, AppendResult, BoxFuture, PendingDecision, ReadEvents, ReadSnapshots,
-    ReadStreams, Stoppable, Store, StoreError, StreamLabel,
+    Answer, Append, AppendError, AppendResult, BoxFuture, PendingDecision, ReadEvents,
+    ReadSnapshots, ReadStreams, Stoppable, Store, StoreError, StreamLabel, Write, Written,
 };
 use crate::time_travel::{TimeTravel, TravelError};
 
 pub use append::RawAppend;
 pub use error::WriteError;
+use heads::{Heads, Kept};
 use stream_locks::StreamLocks;
 
 /// Result of a well-formed command.
@@ -60,6 +62,7 @@ pub struct Commands {
     routes: Arc<Routes>,
     metrics: Arc<Metrics>,
     stream_locks: StreamLocks,
+    heads: Heads,
 }
 
 /// A stream's head, for deciding on.
@@ -88,6 +91,7 @@ impl Commands {
             routes: Arc::new(routes),
             metrics,
             stream_locks: StreamLocks::default(),
+            heads: Heads::default(),
         }
     }
 
@@ -138,16 +142,34 @@ impl Commands {
         } = admission::command(model, &stream, command, now, || self.ids.fresh(), "")
             .map_err(WriteError::refused)?;
         let lock = self.stream_locks.enter(&command.stream).await;
-        for _ in 0..ATTEMPTS_MAX {
-            if may_repeat && let Some(answer) = self.recorded(model, &command, expected).await? {
+        let takes_long = takes_long(model, &command);
+        for attempt in 0..ATTEMPTS_MAX {
+            // What is quick to decide is decided first: the store says whether it is on record already.
+            if may_repeat
+                && (takes_long || attempt > 0)
+                && let Some(answer) = self.recorded(model, &command, expected).await?
+            {
                 return Ok(answer);
             }
-            match self
-                .attempt(model, command.clone(), expected, metadata.as_ref())
-                .await
-            {
+            let kept = if takes_long || attempt > 0 {
+                None
+            } else {
+                self.heads.take(&command.stream)
+            };
+            let attempted = self
+                .attempt(model, command.clone(), (expected, kept), metadata.as_ref())
+                .await;
+            match attempted {
+                // Its payload was not compared yet.
+                Ok(appended) if appended.repeated && may_repeat => {}
                 Ok(appended) => return answer(command.command_id, appended),
                 Err(WriteError::Append(error)) if starts_again(&error, expected, may_repeat) => {}
+                Err(error) if may_repeat && !takes_long && attempt == 0 => {
+                    return match self.recorded(model, &command, expected).await? {
+                        Some(answer) => Ok(answer),
+                        None => Err(error.with_expected(expected)),
+                    };
+                }
                 Err(error) => return Err(error.with_expected(expected)),
             }
         }
@@ -155,36 +177,58 @@ impl Commands {
         Err(WriteError::Append(AppendError::Busy))
     }
 
-    /// Loads, prepares, decides and appends, once.
+    /// Loads, prepares, decides and appends, once. `kept` is a state at the stream's head, as far as is known.
     async fn attempt(
         &self,
         model: &Model,
         command: Command,
-        expected: ExpectedRevision,
+        (expected, kept): (ExpectedRevision, Option<Kept>),
         metadata: Option<&Json>,
     ) -> Result<AppendResult, WriteError> {
-        let base = self.base(model, &command.stream).await?;
-        if !expected.admits(base.revision) {
+        let stream = command.stream.clone();
+        let kept = kept.filter(|kept| expected.admits(kept.revision()));
+        let is_quick = kept.is_some();
+        let kept = match kept {
+            Some(kept) => kept,
+            None => Kept::loaded(self.base(model, &stream).await?),
+        };
+        if !expected.admits(kept.revision()) {
             return Err(WriteError::Append(AppendError::WrongRevision {
-                stream: command.stream,
+                stream,
                 expected,
-                actual: base.revision,
+                actual: kept.revision(),
             }));
         }
-        let (model, ids) = (model.clone(), Arc::clone(&self.ids));
         let started = Instant::now();
-        let mut append =
-            blocking_aside(move || prepared(&model, &base, command, ids.as_ref())).await?;
+        let Prepared {
+            mut append,
+            after,
+            kept,
+        } = if is_quick {
+            prepared(model, kept, command, self.ids.as_ref())?
+        } else {
+            let (model, ids) = (model.clone(), Arc::clone(&self.ids));
+            blocking_aside(move || prepared(&model, kept, command, ids.as_ref())).await?
+        };
         let took = started.elapsed();
         for event in &mut append.events {
             event.metadata = event.metadata.take().or_else(|| metadata.cloned());
         }
         append.jobs = self.routes.jobs(append.stream.category(), &append.events);
-        let category = append.stream.category().to_owned();
+        let bytes = append
+            .events
+            .iter()
+            .map(|event| event.data.as_str().len())
+            .sum();
         let appended = self.submit_append(append).await?;
         if let Some(decision) = appended.decision.as_ref().filter(|_| !appended.repeated) {
             let accepted = matches!(decision.result, Outcome::Accepted { .. });
-            self.metrics.decided(&category, accepted, took);
+            self.metrics.decided(stream.category(), accepted, took);
+            let kept = match after {
+                Some(after) if accepted => kept.moved(appended.revision, after, bytes),
+                _ => kept,
+            };
+            self.heads.keep(stream, kept);
         }
         Ok(appended)
     }
@@ -198,16 +242,24 @@ impl Commands {
         let stored = self.store.append(append);
         Box::pin(async move {
             let result = stored.await;
-            let (end, events) = match &result {
-                Ok(appended) if appended.repeated => (AppendEnd::Repeated, 0),
-                Ok(appended) => (AppendEnd::Stored, appended.events.len()),
-                Err(AppendError::Store(_) | AppendError::Busy | AppendError::Closed) => {
-                    (AppendEnd::Failed, 0)
-                }
-                Err(_) => (AppendEnd::Refused, 0),
-            };
-            metrics.appended(end, events, started.elapsed());
+            count(&metrics, &result, started.elapsed());
             result
+        })
+    }
+
+    /// Hands many writes to the store as one request, and counts how each append ends.
+    pub(crate) fn write_all(&self, writes: Vec<Write>) -> BoxFuture<Vec<Written>> {
+        let (started, metrics) = (Instant::now(), Arc::clone(&self.metrics));
+        let stored = self.store.write_all(writes);
+        Box::pin(async move {
+            let written = stored.await;
+            let took = started.elapsed();
+            for (_, answer) in &written {
+                if let Answer::Appended(result) = answer {
+                    count(&metrics, result, took);
+                }
+            }
+            written
         })
     }
 
@@ -222,6 +274,19 @@ impl Commands {
     }
 }
 
+/// Counts how an append ended.
+fn count(metrics: &Metrics, result: &Result<AppendResult, AppendError>, took: Duration) {
+    let (end, events) = match result {
+        Ok(appended) if appended.repeated => (AppendEnd::Repeated, 0),
+        Ok(appended) => (AppendEnd::Stored, appended.events.len()),
+        Err(AppendError::Store(_) | AppendError::Busy | AppendError::Closed) => {
+            (AppendEnd::Failed, 0)
+        }
+        Err(_) => (AppendEnd::Refused, 0),
+    };
+    metrics.appended(end, events, took);
+}
+
 /// The result of the append, as the client receives it.
 fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, WriteError> {
     let Some(decision) = appended.decision else {
@@ -231,16 +296,16 @@ fn answer(command_id: String, appended: AppendResult) -> Result<CommandResult, W
         }));
     };
     Ok(match decision.result {
-        Outcome::Rejected { .. } => CommandResult::Rejected(Box::new(decision)),
+        Outcome::Rejected { .. } => CommandResult::Rejected(Box::new(Decision::clone(&decision))),
         Outcome::Accepted {
             revision, position, ..
         } => CommandResult::Accepted(Box::new(CommandAccepted {
             outcome: "accepted".to_owned(),
             command_id,
-            stream: decision.stream,
+            stream: decision.stream.clone(),
             revision,
             position,
-            events: appended.events,
+            events: appended.events.to_vec(),
             repeated: appended.repeated,
         })),
     })
@@ -284,36 +349,57 @@ fn starts_again(error: &AppendError, expected: ExpectedRevision, may_repeat: boo
     }
 }
 
-/// Prepares and decides. Slow: this is where passwords are hashed.
+/// Whether a command must be decided where that holds up nothing else.
+fn takes_long(model: &Model, command: &Command) -> bool {
+    let prepare = model.prepare();
+    prepare.is_some_and(|prepare| prepare.takes_long(command))
+}
+
+/// A command that was decided.
+struct Prepared {
+    append: Append,
+    /// The state after its events; `None` where it was refused.
+    after: Option<State>,
+    /// The state that it was decided on.
+    kept: Kept,
+}
+
+/// Prepares and decides. Slow where passwords are hashed.
 fn prepared(
     model: &Model,
-    base: &Base,
+    kept: Kept,
     command: Command,
     ids: &dyn Ids,
-) -> Result<Append, WriteError> {
+) -> Result<Prepared, WriteError> {
+    let (revision, state) = (kept.revision(), kept.state());
     let command = match model.prepare() {
         None => command,
-        Some(prepare) => prepare.prepare(&base.state, command).map_err(unprepared)?,
+        Some(prepare) => prepare.prepare(state, command).map_err(unprepared)?,
     };
-    let exact = ExpectedRevision::Exact(base.revision);
+    let exact = ExpectedRevision::Exact(revision);
     let mut append = Append::facts(command.stream.clone(), exact, Vec::new(), command.issued_at);
-    let mut rejection: Option<Rejection> = None;
-    match decide(model, &base.state, base.revision, &command) {
+    let (mut rejection, mut after) = (None, None);
+    match decide(model, state, revision, &command) {
         Err(refused) => rejection = Some(refused),
         Ok(accepted) => {
             append.fresh_ids = accepted.events.iter().map(|_| ids.fresh()).collect();
             append.events = accepted.events;
             append.keys = accepted.keys;
             append.label = Some(label(model, &accepted.state));
+            after = Some(accepted.state);
         }
     }
     append.decision = Some(PendingDecision {
         command,
-        base_revision: base.revision,
+        base_revision: revision,
         rules_hash: model.rules_hash().to_owned(),
         rejection,
     });
-    Ok(append)
+    Ok(Prepared {
+        append,
+        after,
+        kept,
+    })
 }
 
 fn unprepared(error: PrepareError) -> WriteError {

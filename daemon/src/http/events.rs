@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use whodunit_core::api::Page;
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::shown::Shown;
 use whodunit_core::time::Timestamp;
@@ -17,9 +17,9 @@ use whodunit_core::time::Timestamp;
 use super::common::{Order, asked_to_reveal, at_most_one, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query};
-use super::reply::{Written, answer};
+use super::reply::{Written, answer, shown_event, shown_texts};
 use crate::daemon::Parts;
-use crate::reading::{decision_page, log_page};
+use crate::reading::{decision_page, log_page, whole_log_page};
 use crate::store::{DecisionFilter, LogFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -81,13 +81,26 @@ pub(crate) async fn list_events(
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log");
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
+    let is_whole = filter == LogFilter::default() && params.text.is_none();
     answer(&parts, move |view| {
+        if is_whole && matches!(order, Order::Forward) {
+            let show = |event: &EventView<'_>| shown_event(reveal, &models, event);
+            let from = from.unwrap_or_default().max(Position(1));
+            let (items, next) = whole_log_page(view, from, limit, show)?;
+            return Ok(Page {
+                redacted_copy,
+                scanned: items.len() as u64,
+                items,
+                next_cursor: next.map(|next| order.cursor(next.0)),
+                head: view.head().position.0,
+            });
+        }
         let show = |event| reveal.show(&models, event);
         let wanted = (&filter, params.text.as_deref());
         let page = log_page(view, wanted, from, order.into(), limit, &show)?;
         Ok(Page {
             redacted_copy,
-            items: page.events,
+            items: shown_texts(&page.events)?,
             next_cursor: page.next.map(|next| order.cursor(next.0)),
             head: view.head().position.0,
             scanned: page.scanned,

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::event::EventView;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::shown::Reveal;
@@ -26,7 +27,7 @@ use super::common::asked_to_reveal;
 use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
-use crate::interleave::{Cursor, Entry, batch};
+use crate::interleave::{Ask, Cursor, EntryView, walk};
 use crate::reading::{blocking, log_page, read};
 use crate::store::chain::Chain;
 use crate::store::{Direction, Head, HeadHash, LogFilter, ReadEvents, StoreError, StoreId, View};
@@ -274,6 +275,23 @@ struct Piece {
     rest: Option<What>,
 }
 
+impl Piece {
+    /// Appends an event, and chains it.
+    fn event(
+        &mut self,
+        models: &Models,
+        reveal: Reveal,
+        event: &EventView<'_>,
+    ) -> Result<(), StoreError> {
+        self.chain.event(event);
+        let written = reveal.write_event(models, event, &mut self.lines);
+        written.map_err(unwritten)?;
+        self.lines.push(b'\n');
+        self.events += 1;
+        Ok(())
+    }
+}
+
 fn lines(
     view: &dyn View,
     (what, chain): (What, Chain),
@@ -290,29 +308,32 @@ fn lines(
     };
     match what {
         What::EventsAndDecisions(from) => {
-            let found = batch(view, from, until, false, PIECE_EVENTS)?;
+            let ask = Ask {
+                from,
+                until,
+                only_rejected: false,
+                limit: PIECE_EVENTS,
+            };
             let mut last = None;
-            for (entry, _) in found.entries {
+            let end = walk(view, ask, &mut |entry, _| {
                 match entry {
-                    Entry::Event(event) => {
-                        last = Some((event.position, event.event_id.clone()));
-                        piece.chain.event(&event);
-                        line(&mut piece.lines, &reveal.show(models, *event))?;
-                        piece.events += 1;
+                    EntryView::Event(event) => {
+                        piece.event(models, reveal, event)?;
+                        last = Some((event.position, event.event_id.as_str().to_owned()));
                     }
-                    Entry::Decision(decision) => {
+                    EntryView::Decision(decision) => {
                         let ids = place(view, &decision, last.as_ref())?;
                         piece.chain.decision(&decision);
-                        let decision = reveal.show(models, *decision);
+                        let decision = reveal.show(models, decision);
                         decision_line(&mut piece.lines, &decision, &ids).map_err(unwritten)?;
                         piece.lines.push(b'\n');
                         piece.decisions += 1;
                     }
                 }
-            }
-            let done =
-                found.end.position >= until.position.0 && found.end.decision >= until.decision;
-            piece.rest = (!done).then_some(What::EventsAndDecisions(found.end));
+                Ok(())
+            })?;
+            let done = end.position >= until.position.0 && end.decision >= until.decision;
+            piece.rest = (!done).then_some(What::EventsAndDecisions(end));
         }
         What::Events(from, wanted) => {
             let show = |event| reveal.show(models, event);

@@ -13,7 +13,7 @@ use whodunit_core::json::{Value, check, pointer_token, without_values};
 use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
-use super::lists::check_lists;
+use super::lists::{check_lists, has_no_misplaced_list};
 use crate::limits::BODY_BYTES_MAX;
 use crate::reading::blocking;
 
@@ -71,6 +71,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             let problem = Problem::new(Code::Malformed, unfit.to_string());
             problem.field(unfit.pointer())
         })?;
+    }
+    // Most bodies are what they should be: where one is not, it is looked for again, for where and why.
+    if has_no_misplaced_list(bytes)
+        && let Ok(value) = serde_json::from_slice(bytes)
+    {
+        return Ok(value);
     }
     if let Err((path, error)) = check_lists(bytes)
         && error.is_data()

@@ -24,6 +24,13 @@ pub(super) fn check_lists(bytes: &[u8]) -> Result<(), (Path, serde_json::Error)>
     checked.map_err(|error| (track.path(), error))
 }
 
+/// Whether [`check_lists`] finds nothing, without a trace of where it was.
+pub(super) fn has_no_misplaced_list(bytes: &[u8]) -> bool {
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let value = Value { may_be_list: false };
+    value.deserialize(&mut text).is_ok()
+}
+
 /// A value of a body.
 struct Value {
     may_be_list: bool,
@@ -46,10 +53,11 @@ impl<'de> Visitor<'de> for Value {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            if PAYLOADS.contains(&key.as_str()) {
+            let key = key.as_str();
+            if PAYLOADS.contains(&key) {
                 map.next_value::<IgnoredAny>()?;
             } else {
-                let may_be_list = LISTS.contains(&key.as_str());
+                let may_be_list = LISTS.contains(&key);
                 map.next_value_seed(Self { may_be_list })?;
             }
         }

@@ -17,7 +17,9 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
-use whodunit_core::shown::Shown;
+use whodunit_core::event::{Event, EventView};
+use whodunit_core::model::Models;
+use whodunit_core::shown::{Reveal, Shown, ShownEvent};
 use whodunit_core::stop::Stop;
 
 use super::error::{ApiError, busy};
@@ -35,6 +37,7 @@ const COUNTED_FROM_BYTES: usize = 64 << 10;
 pub(crate) trait Showable: Serialize {}
 
 impl<T: Serialize> Showable for Shown<T> {}
+impl Showable for ShownEvent {}
 impl<T: Showable> Showable for Page<T> {}
 impl<T: Showable> Showable for &T {}
 impl<T: Showable> Showable for StepsOut<T> {}
@@ -92,6 +95,28 @@ fn json(body: Bytes) -> Response {
 fn unwritable(error: &serde_json::Error) -> ApiError {
     tracing::error!(%error, "a reply could not be written as JSON");
     Problem::new(Code::Internal, "the reply could not be written").into()
+}
+
+/// An event of a reply, as it may be shown.
+pub(crate) fn shown_event(
+    reveal: Reveal,
+    models: &Models,
+    event: &EventView<'_>,
+) -> Result<ShownEvent, StoreError> {
+    reveal.show_event(models, event).map_err(unwritten)
+}
+
+/// The texts of events that are shown.
+pub(crate) fn shown_texts(events: &[Shown<Event>]) -> Result<Vec<ShownEvent>, StoreError> {
+    let texts = events.iter().map(ShownEvent::of);
+    texts.collect::<Result<_, _>>().map_err(unwritten)
+}
+
+fn unwritten(error: serde_json::Error) -> StoreError {
+    StoreError::Engine {
+        doing: "writing an event",
+        source: error.into(),
+    }
 }
 
 /// A JSON reply that is written already. Its share of the replies' memory is released when the client has received it.

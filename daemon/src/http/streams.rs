@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::problem::Problem;
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Models;
 use whodunit_core::shown::Shown;
@@ -17,11 +17,13 @@ use whodunit_core::shown::Shown;
 use super::common::{Order, asked_to_reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::{Written, answer};
+use super::reply::{Written, answer, shown_event};
 use crate::daemon::Parts;
 use crate::limits::{DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, SCAN_ENTRIES_MAX};
 use crate::reading::stream_page;
-use crate::store::{Density, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View};
+use crate::store::{
+    Density, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View,
+};
 use crate::time_travel::{Point, resolve};
 
 /// How a list of streams is ordered.
@@ -220,14 +222,23 @@ impl Within {
         view: &dyn View,
         stream: &StreamName,
     ) -> Result<(Vec<Event>, Option<String>), ApiError> {
+        self.load_as(view, stream, |event| Ok(event.to_event()))
+    }
+
+    /// The events, each as `take` makes it, and the cursor to go on from.
+    fn load_as<T>(
+        self,
+        view: &dyn View,
+        stream: &StreamName,
+        take: impl Fn(&EventView<'_>) -> Result<T, StoreError>,
+    ) -> Result<(Vec<T>, Option<String>), ApiError> {
         let head = resolve(view, stream, Point::Head)?.revision;
         let from = match (self.order, self.from) {
             (Order::Forward, from) => from.unwrap_or_default().max(Revision(1)),
             (Order::Backward, None) => head,
             (Order::Backward, Some(from)) => from.min(head),
         };
-        let (events, next) = stream_page(view, stream, from, self.order.into(), self.limit)?;
-        let next = next.filter(|next| *next <= head);
+        let (events, next) = stream_page(view, stream, from, self.order.into(), self.limit, take)?;
         Ok((events, next.map(|next| self.order.cursor(next.0))))
     }
 }
@@ -252,11 +263,12 @@ pub(crate) async fn stream_events(
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
     answer(&parts, move |view| {
-        let (events, next_cursor) = within.load(view, &stream)?;
+        let show = |event: &EventView<'_>| shown_event(reveal, &models, event);
+        let (items, next_cursor) = within.load_as(view, &stream, show)?;
         Ok(Page {
             redacted_copy,
-            scanned: events.len() as u64,
-            items: reveal.show_all(&models, events),
+            scanned: items.len() as u64,
+            items,
             next_cursor,
             head: view.head().position.0,
         })

@@ -75,7 +75,7 @@ pub(crate) async fn append_events(
             .last()
             .map_or(appended.position, |event| event.position),
         stream,
-        events,
+        events: events.to_vec(),
         repeated: appended.repeated,
     };
     Ok(Reply(Reveal::NO.show(&parts.models, out)))

@@ -1,15 +1,13 @@
 //! Decisions on their way into the log: each goes in with the events that tell its place, or not at all.
 
-use std::future;
-
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::transfer::{DecisionIds, DecisionLine};
 
-use super::pending::{BUSY_PAUSE, Pending, What, first_look};
+use super::pending::Pending;
 use super::{ImportFailure, Importer};
 use crate::reading::read;
-use crate::store::{AppendError, BoxFuture, DecisionPlace, RestoredDecision};
+use crate::store::{AppendError, DecisionPlace, RestoredDecision, Write};
 
 impl Importer {
     /// Submits a decision.
@@ -21,9 +19,6 @@ impl Importer {
     ) -> Result<(), ImportFailure> {
         if self.options.dry_run {
             return self.preview_decision(line, record.decision).await;
-        }
-        if self.is_full(bytes) {
-            self.await_all().await?;
         }
         let place = match record.ids {
             Some(DecisionIds::Events { event_ids }) => DecisionPlace::Events(event_ids),
@@ -46,20 +41,9 @@ impl Importer {
             decision: record.decision,
             place,
         };
-        let answer = loop {
-            let mut answer = self.parts.store.restore_decision(restored.clone());
-            match first_look(&mut answer).await {
-                Some(Err(AppendError::Busy)) => {
-                    self.await_all().await?;
-                    tokio::time::sleep(BUSY_PAUSE).await;
-                }
-                Some(result) => break Box::pin(future::ready(result)) as BoxFuture<_>,
-                None => break answer,
-            }
-        };
-        let what = What::Decision(Box::new(restored), answer);
-        self.push(Pending { line, bytes, what });
-        Ok(())
+        let pending = Pending { line, origin: None };
+        self.push(pending, Write::Restore(Box::new(restored)), bytes)
+            .await
     }
 
     /// The events that tell the place of a decision whose line does not name them, as older exports wrote them.

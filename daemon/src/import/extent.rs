@@ -42,9 +42,7 @@ impl Extent {
     /// What a record says.
     pub(super) fn content(&mut self, record: &Record) {
         let said = match (&mut self.chain, record) {
-            (Some(chain), Record::Event(event)) => {
-                event.recorded().map(|event| chain.event(&event))
-            }
+            (Some(chain), Record::Event(event)) => event.recorded().map(|event| chain.event(event)),
             (Some(chain), Record::Decision(line)) if line.redacted.is_empty() => {
                 chain.decision(&line.decision);
                 Some(())

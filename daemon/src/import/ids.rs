@@ -3,7 +3,7 @@
 //! Owns a bounded memory. An export of ours names the events that tell a decision's place; older ones did not, but wrote
 //! each decision right after its events, by their positions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use whodunit_core::ids::Position;
 
@@ -11,27 +11,29 @@ use crate::limits::IMPORT_EVENTS_REMEMBERED;
 
 /// Positions in the file's own log, and the ids of the events there.
 #[derive(Debug, Default)]
-pub(super) struct RecentIds {
-    ids: BTreeMap<u64, String>,
-    order: VecDeque<u64>,
-}
+pub(super) struct RecentIds(VecDeque<(u64, String)>);
 
 impl RecentIds {
     /// Notes an event of the file.
     pub(super) fn note(&mut self, position: Position, event_id: &str) {
-        if self.ids.insert(position.0, event_id.to_owned()).is_none() {
-            self.order.push_back(position.0);
-        }
-        if self.order.len() > IMPORT_EVENTS_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
+        // The oldest one's memory is used again.
+        let mut id = match self.0.pop_front() {
+            Some((_, oldest)) if self.0.len() + 1 >= IMPORT_EVENTS_REMEMBERED => oldest,
+            Some(oldest) => {
+                self.0.push_front(oldest);
+                String::new()
+            }
+            None => String::new(),
+        };
+        event_id.clone_into(&mut id);
+        self.0.push_back((position.0, id));
     }
 
-    /// The id of the event that stood at a position.
+    /// The id of the event that stood at a position; the last one that the file has there.
     pub(super) fn at(&self, position: Position) -> Option<&str> {
-        self.ids.get(&position.0).map(String::as_str)
+        let mut latest = self.0.iter().rev();
+        let found = latest.find(|(own, _)| *own == position.0);
+        found.map(|(_, id)| id.as_str())
     }
 
     /// The ids of so many events in a row, the last of them at a position.

@@ -1,6 +1,6 @@
 //! Import: records in, events and decisions out, and a report on every record.
 //!
-//! Owns the order and the bounds: lines are read one at a time, a bounded number of them waits for its commit, and answers
+//! Owns the order and the bounds: lines are read one at a time, a bounded number of them shares a commit, and answers
 //! are taken in order. A bad record is reported with its line and does not stop the rest, unless asked to. Importing the
 //! same file again adds nothing: event ids and command ids tell.
 //!
@@ -19,7 +19,7 @@ mod redacted;
 mod report;
 mod texts;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use whodunit_core::api::write::{ImportReport, RuleCount};
@@ -35,7 +35,7 @@ use crate::store::StoreError;
 use extent::Extent;
 use ids::RecentIds;
 use lines::{Line, Lines};
-use pending::Pending;
+use pending::{Flight, Gathered};
 use preview::Preview;
 use record::Record;
 pub(crate) use redacted::HINT as REDACTED_HINT;
@@ -91,10 +91,10 @@ pub(crate) struct Importer {
     /// Streams of which an event was refused.
     holed: HashSet<StreamName>,
     preview: Preview,
-    pending: VecDeque<Pending>,
-    bytes_in_flight: usize,
-    /// Streams with a model that have an event in flight: the next one has to wait for it.
-    streams_in_flight: HashSet<StreamName>,
+    /// Records on their way to the store.
+    gathered: Gathered,
+    /// Those that it has.
+    flight: Option<Flight>,
 }
 
 impl Importer {
@@ -122,9 +122,8 @@ impl Importer {
             extent: Extent::default(),
             holed: HashSet::new(),
             preview: Preview::default(),
-            pending: VecDeque::new(),
-            bytes_in_flight: 0,
-            streams_in_flight: HashSet::new(),
+            gathered: Gathered::default(),
+            flight: None,
         }
     }
 

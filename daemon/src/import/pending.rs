@@ -1,12 +1,13 @@
 //! Records on their way into the log.
 //!
-//! Many appends are in flight at a time, so that they share commits; their answers are awaited in the order they were
-//! submitted. The store gives out positions in that order too, so the order of the file is kept even while other clients write.
+//! Records are gathered into pieces that share a commit. While one is being committed the next is read; none is handed to
+//! the store before the one before it is answered, so that the order of the file is kept even while other clients write,
+//! and whatever the store refuses.
 
-use std::future;
-use std::task::Poll;
+use std::collections::HashSet;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use whodunit_core::admission;
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -17,30 +18,33 @@ use super::texts::{Cut, shorten, with_source_revision};
 use super::{ImportFailure, Importer};
 use crate::commands::{RawAppend, WriteError};
 use crate::limits::{IMPORT_IN_FLIGHT_BYTES_MAX, IMPORT_IN_FLIGHT_MAX};
-use crate::store::{AppendError, AppendResult, BoxFuture, RestoredDecision};
+use crate::store::{Answer, Append, AppendError, AppendResult, StoreError, Write, Written};
 
 /// Pause before the store is asked again when its queue was full.
-pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(20);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// A record whose answer is awaited.
 pub(super) struct Pending {
     pub(super) line: u64,
-    pub(super) bytes: usize,
-    pub(super) what: What,
+    /// What an event's record says beside it; `None` for a decision.
+    pub(super) origin: Option<Origin>,
 }
 
-/// What it is.
-pub(super) enum What {
-    Event(Box<PendingEvent>),
-    Decision(Box<RestoredDecision>, BoxFuture<Result<bool, AppendError>>),
+/// Records that share a commit.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pending: Vec<Pending>,
+    writes: Vec<Write>,
+    bytes: usize,
+    /// Streams with a model that have an event among them: the next one has to wait for it.
+    streams: HashSet<StreamName>,
 }
 
-/// An event on its way.
-pub(super) struct PendingEvent {
-    /// What was submitted, to be submitted again if need be.
-    raw: RawAppend,
-    origin: Origin,
-    answer: BoxFuture<Result<AppendResult, AppendError>>,
+/// Records that are being committed.
+pub(super) struct Flight {
+    pending: Vec<Pending>,
+    streams: HashSet<StreamName>,
+    written: JoinHandle<Vec<Written>>,
 }
 
 /// What a record says of the place its event came from, and what was done to it on the way.
@@ -80,7 +84,7 @@ impl Importer {
         }
         // The state that the keys are found by must include what is in flight.
         let keyed = model.has_unique_keys();
-        if self.is_full(bytes) || (keyed && self.streams_in_flight.contains(&record.stream)) {
+        if keyed && self.is_in_flight(&record.stream) {
             self.await_all().await?;
         }
         let now = self.parts.clock.now();
@@ -103,76 +107,125 @@ impl Importer {
         if self.options.dry_run {
             return self.preview(line, raw, &origin, now).await;
         }
-        let answer = loop {
-            let mut answer = if keyed {
-                match self.parts.commands.keyed(model, raw.clone(), now).await {
-                    Ok(append) => self.parts.commands.submit_append(append),
-                    Err(error) => return self.event_failed(line, &origin, error),
-                }
-            } else {
-                self.parts.commands.submit(raw.clone(), now)
-            };
-            match first_look(&mut answer).await {
-                Some(Err(AppendError::Busy)) => {
-                    self.await_all().await?;
-                    tokio::time::sleep(BUSY_PAUSE).await;
-                }
-                Some(result) => break Box::pin(future::ready(result)) as BoxFuture<_>,
-                None => break answer,
+        let commands = &self.parts.commands;
+        let append = if keyed {
+            self.gathered.streams.insert(raw.stream.clone());
+            match commands.keyed(model, raw, now).await {
+                Ok(append) => append,
+                Err(error) => return self.event_failed(line, &origin, error),
             }
+        } else {
+            commands.unkeyed(raw, now)
         };
-        if keyed {
-            self.streams_in_flight.insert(raw.stream.clone());
+        let pending = Pending {
+            line,
+            origin: Some(origin),
+        };
+        self.push(pending, Write::Append(Box::new(append)), bytes)
+            .await
+    }
+
+    fn is_in_flight(&self, stream: &StreamName) -> bool {
+        let flight = self.flight.as_ref();
+        self.gathered.streams.contains(stream)
+            || flight.is_some_and(|flight| flight.streams.contains(stream))
+    }
+
+    /// Adds a record to those that are gathered, and hands them on when they are enough.
+    pub(super) async fn push(
+        &mut self,
+        pending: Pending,
+        write: Write,
+        bytes: usize,
+    ) -> Result<(), ImportFailure> {
+        let gathered = &mut self.gathered;
+        gathered.pending.push(pending);
+        gathered.writes.push(write);
+        gathered.bytes += bytes;
+        if gathered.pending.len() >= IMPORT_IN_FLIGHT_MAX
+            || gathered.bytes >= IMPORT_IN_FLIGHT_BYTES_MAX
+        {
+            self.hand_on().await?;
         }
-        let what = What::Event(Box::new(PendingEvent {
-            raw,
-            origin,
-            answer,
-        }));
-        self.push(Pending { line, bytes, what });
         Ok(())
     }
 
-    pub(super) fn is_full(&self, bytes: usize) -> bool {
-        self.pending.len() >= IMPORT_IN_FLIGHT_MAX
-            || self.bytes_in_flight + bytes > IMPORT_IN_FLIGHT_BYTES_MAX
-    }
-
-    pub(super) fn push(&mut self, pending: Pending) {
-        self.bytes_in_flight += pending.bytes;
-        self.pending.push_back(pending);
+    /// Hands what is gathered to the store, once what was handed on before is answered.
+    async fn hand_on(&mut self) -> Result<(), ImportFailure> {
+        self.await_flight().await?;
+        let gathered = std::mem::take(&mut self.gathered);
+        if gathered.pending.is_empty() {
+            return Ok(());
+        }
+        // Awaited by a task of its own: what waits for a commit may have to lead it.
+        let written = self.parts.commands.write_all(gathered.writes);
+        self.flight = Some(Flight {
+            pending: gathered.pending,
+            streams: gathered.streams,
+            written: tokio::spawn(written),
+        });
+        Ok(())
     }
 
     /// Waits for everything in flight, in order.
     pub(super) async fn await_all(&mut self) -> Result<(), ImportFailure> {
-        while let Some(pending) = self.pending.pop_front() {
-            self.bytes_in_flight -= pending.bytes;
-            match pending.what {
-                What::Event(event) => self.await_event(pending.line, *event).await?,
-                What::Decision(restored, answer) => {
-                    let result = answer.await;
+        self.hand_on().await?;
+        self.await_flight().await
+    }
+
+    async fn await_flight(&mut self) -> Result<(), ImportFailure> {
+        let Some(flight) = self.flight.take() else {
+            return Ok(());
+        };
+        let mut written = flight.written.await.unwrap_or_default();
+        while !written.is_empty() && written.iter().all(is_busy) {
+            tokio::time::sleep(BUSY_PAUSE).await;
+            let writes = written.into_iter().map(|(write, _)| write).collect();
+            written = self.parts.commands.write_all(writes).await;
+        }
+        if written.len() < flight.pending.len() {
+            let source = "its writes were given up".into();
+            let doing = "importing";
+            return Err(StoreError::Engine { doing, source }.into());
+        }
+        for (pending, (write, answer)) in flight.pending.into_iter().zip(written) {
+            match (pending.origin, write, answer) {
+                (Some(origin), Write::Append(append), Answer::Appended(result)) => {
+                    self.await_event(pending.line, origin, *append, result)
+                        .await?;
+                }
+                (_, Write::Restore(restored), Answer::Restored(result)) => {
                     self.await_decision(pending.line, *restored, result).await?;
                 }
+                // Each write is answered by its own kind.
+                _ => {}
             }
         }
-        self.streams_in_flight.clear();
         Ok(())
     }
 
-    async fn await_event(&mut self, line: u64, event: PendingEvent) -> Result<(), ImportFailure> {
-        let PendingEvent {
-            raw,
-            origin,
-            answer,
-        } = event;
-        let stream = raw.stream.clone();
+    async fn await_event(
+        &mut self,
+        line: u64,
+        origin: Origin,
+        append: Append,
+        result: Result<AppendResult, AppendError>,
+    ) -> Result<(), ImportFailure> {
+        let stream = append.stream.clone();
         let commands = &self.parts.commands;
-        let result = match (answer.await, origin.revision) {
+        let again = |append: Append| RawAppend {
+            stream: append.stream,
+            expected: expected(origin.revision),
+            events: append.events,
+            handled: false,
+        };
+        let result = match (result, origin.revision) {
             (
                 Err(AppendError::WrongRevision { .. } | AppendError::EventIdConflict { .. }),
                 Some(revision),
             ) if self.options.renumber => {
-                let again = commands.append(with_source_revision(raw, revision)).await;
+                let raw = with_source_revision(again(append), revision);
+                let again = commands.append(raw).await;
                 if matches!(&again, Ok(appended) if !appended.repeated) {
                     self.report.gap(&stream, line);
                 }
@@ -180,7 +233,7 @@ impl Importer {
             }
             // Another client wrote to the stream meanwhile.
             (Err(AppendError::WrongRevision { .. }), None) | (Err(AppendError::Busy), _) => {
-                commands.append(raw).await
+                commands.append(again(append)).await
             }
             (result, _) => result.map_err(WriteError::from),
         };
@@ -290,11 +343,10 @@ pub(super) fn out_of_place(
     }
 }
 
-/// Looks once whether the answer is there already: a full queue refuses at once.
-pub(super) async fn first_look<T>(answer: &mut BoxFuture<T>) -> Option<T> {
-    future::poll_fn(|context| match answer.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
+/// Whether a write was not taken.
+fn is_busy((_, answer): &Written) -> bool {
+    matches!(
+        answer,
+        Answer::Appended(Err(AppendError::Busy)) | Answer::Restored(Err(AppendError::Busy))
+    )
 }

@@ -3,8 +3,9 @@
 //! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
 use whodunit_core::command::Decision;
-use whodunit_core::event::{Event, NewEvent};
+use whodunit_core::event::{EventView, IdText, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName, check_id};
+use whodunit_core::json::Json;
 use whodunit_core::mapping::{Applied, Mapping, Unused, record};
 use whodunit_core::model::Models;
 use whodunit_core::transfer::{DecisionLine, ExportEnd, ExportHeader, Line};
@@ -57,25 +58,25 @@ pub(super) struct EventRecord {
 
 impl EventRecord {
     /// The event as it was recorded, where the line says all of it.
-    pub(super) fn recorded(&self) -> Option<Event> {
-        let event = self.event.clone();
+    pub(super) fn recorded(&self) -> Option<EventView<'_>> {
+        let event = &self.event;
         if !self.redacted.is_empty() {
             return None;
         }
-        Some(Event {
+        Some(EventView {
             position: self.position?,
-            stream: self.stream.clone(),
+            stream: &self.stream,
             revision: self.revision?,
-            event_id: event.event_id?,
-            event_type: event.event_type,
+            event_id: IdText::Text(event.event_id.as_deref()?),
+            event_type: &event.event_type,
             schema_version: event.schema_version?,
             recorded_at: event.recorded_at?,
-            actor: event.actor,
-            reason: event.reason,
-            correlation_id: event.correlation_id,
-            causation_id: event.causation_id,
-            data: event.data,
-            metadata: event.metadata,
+            actor: event.actor.as_deref(),
+            reason: event.reason.as_deref(),
+            correlation_id: event.correlation_id.as_deref().map(IdText::Text),
+            causation_id: event.causation_id.as_deref().map(IdText::Text),
+            data: event.data.as_str(),
+            metadata: event.metadata.as_ref().map(Json::as_str),
         })
     }
 }

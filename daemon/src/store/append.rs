@@ -1,11 +1,15 @@
 //! Writes across the seam: what an append and a restored decision bring, and the answers they get.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use whodunit_core::command::{Command, Decision, Rejection};
 use whodunit_core::decide::KeyChange;
 use whodunit_core::event::{Event, ExpectedRevision, NewEvent};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
+use super::write::{Batch, Placed};
 use super::{NewJob, StreamLabel};
 
 /// One atomic append to one stream.
@@ -97,10 +101,10 @@ pub enum DecisionPlace {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppendResult {
     /// The events as they stand in the log (the first answer's, when the append was a repetition).
-    pub events: Vec<Event>,
+    pub events: AppendedEvents,
     /// The decision as it stands in the decision log. It may be a rejection even though the rules accepted, when
     /// another stream holds a claimed key.
-    pub decision: Option<Decision>,
+    pub decision: Option<AppendedDecision>,
     /// The stream's head after the append.
     pub revision: Revision,
     /// The log's position of the last event of the append, or the head when it had none.
@@ -109,4 +113,137 @@ pub struct AppendResult {
     pub repeated: bool,
     /// How many of its events were recorded before the stream's effective time: the stream's clock went back.
     pub clock_back: usize,
+}
+
+/// Events that an append has brought. They are shared with the log: none of them is copied.
+#[derive(Clone)]
+pub struct AppendedEvents(Arc<Batch>);
+
+impl AppendedEvents {
+    pub(super) fn of(batch: &Arc<Batch>) -> Self {
+        Self(Arc::clone(batch))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.events.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.events.is_empty()
+    }
+
+    /// They, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Event> + DoubleEndedIterator {
+        self.0.events.iter().map(|placed| &placed.event)
+    }
+
+    /// The first one.
+    pub fn first(&self) -> Option<&Event> {
+        self.iter().next()
+    }
+
+    /// The last one.
+    pub fn last(&self) -> Option<&Event> {
+        self.iter().next_back()
+    }
+
+    /// Copies of them.
+    pub fn to_vec(&self) -> Vec<Event> {
+        self.iter().cloned().collect()
+    }
+}
+
+impl FromIterator<Event> for AppendedEvents {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        let placed = |event: Event| Placed {
+            effective_at: event.recorded_at,
+            event,
+        };
+        Self(Arc::new(Batch {
+            events: events.into_iter().map(placed).collect(),
+            ..Batch::default()
+        }))
+    }
+}
+
+impl std::ops::Index<usize> for AppendedEvents {
+    type Output = Event;
+
+    #[expect(clippy::indexing_slicing, reason = "it is what indexing means")]
+    fn index(&self, index: usize) -> &Event {
+        &self.0.events[index].event
+    }
+}
+
+impl std::fmt::Debug for AppendedEvents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for AppendedEvents {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl PartialEq<AppendedEvents> for Vec<Event> {
+    fn eq(&self, other: &AppendedEvents) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+/// The decision that an append has brought, shared with the log.
+#[derive(Clone)]
+pub struct AppendedDecision(Arc<Batch>);
+
+impl AppendedDecision {
+    /// `None` for a batch without one.
+    pub(super) fn of(batch: &Arc<Batch>) -> Option<Self> {
+        batch.decision.is_some().then(|| Self(Arc::clone(batch)))
+    }
+
+    /// The positions of the events that were written with it.
+    pub(super) fn own_positions(&self) -> Vec<Position> {
+        let events = self.0.events.iter();
+        events.map(|placed| placed.event.position).collect()
+    }
+}
+
+impl From<Decision> for AppendedDecision {
+    fn from(decision: Decision) -> Self {
+        Self(Arc::new(Batch {
+            decision: Some(decision),
+            ..Batch::default()
+        }))
+    }
+}
+
+impl Deref for AppendedDecision {
+    type Target = Decision;
+
+    #[expect(
+        clippy::unreachable,
+        reason = "made of batches that have one, and batches never change"
+    )]
+    fn deref(&self) -> &Decision {
+        match &self.0.decision {
+            Some(decision) => decision,
+            None => unreachable!(),
+        }
+    }
+}
+
+impl std::fmt::Debug for AppendedDecision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl PartialEq for AppendedDecision {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
 }

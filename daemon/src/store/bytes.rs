@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn json(&mut self) -> Read<Json> {
-        let json = Json::from_compact(self.owned()?);
+        let json = Json::from_compact(self.text()?);
         Ok(json.map_err(|error| format!("a payload is not JSON: {error}"))?)
     }
 

@@ -18,8 +18,7 @@
 
 use sha2::{Digest, Sha256};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::Event;
-use whodunit_core::json::Json;
+use whodunit_core::event::{EventView, IdText};
 
 use super::write::Batch;
 
@@ -38,7 +37,7 @@ impl Chain {
     pub(crate) const START: Self = Self([0; CHAIN_BYTES]);
 
     /// Behind one more event.
-    pub(crate) fn event(&mut self, event: &Event) {
+    pub(crate) fn event<'a>(&mut self, event: impl Into<EventView<'a>>) {
         let (value, _) = self.0.split_at_mut(CHAIN_BYTES / 2);
         next(value, event_leaf(event));
     }
@@ -136,7 +135,8 @@ impl Record {
 }
 
 /// The leaf of an event.
-pub(crate) fn event_leaf(event: &Event) -> Leaf {
+pub(crate) fn event_leaf<'a>(event: impl Into<EventView<'a>>) -> Leaf {
+    let event = event.into();
     let mut record = Record::of_kind(1);
     record
         .number(event.position.0)
@@ -144,14 +144,14 @@ pub(crate) fn event_leaf(event: &Event) -> Leaf {
         .number(event.recorded_at.as_micros().cast_unsigned())
         .number(u64::from(event.schema_version))
         .text(event.stream.as_str())
-        .text(&event.event_id)
-        .text(&event.event_type)
-        .optional(event.actor.as_deref())
-        .optional(event.reason.as_deref())
-        .optional(event.correlation_id.as_deref())
-        .optional(event.causation_id.as_deref())
-        .text(event.data.as_str())
-        .optional(event.metadata.as_ref().map(Json::as_str));
+        .text(event.event_id.as_str())
+        .text(event.event_type)
+        .optional(event.actor)
+        .optional(event.reason)
+        .optional(event.correlation_id.as_ref().map(IdText::as_str))
+        .optional(event.causation_id.as_ref().map(IdText::as_str))
+        .text(event.data)
+        .optional(event.metadata);
     record.leaf()
 }
 

@@ -60,6 +60,7 @@ macro_rules! every_promise {
                 what_was_given_is_what_is_read,
                 the_head_is_announced,
                 after_closing_writes_are_refused,
+                many_writes_are_carried_out_in_order_each_by_itself,
             }
             decisions {
                 an_accepted_command_is_recorded_with_its_events,
@@ -112,6 +113,7 @@ macro_rules! every_promise {
                 any_filter_finds_what_looking_at_every_event_finds,
                 each_filter_alone_finds_its_events,
                 a_time_range_over_many_days_is_whole,
+                the_whole_log_is_walked_from_anywhere,
             }
             streams {
                 lists_of_streams_are_filtered_ordered_and_paged,

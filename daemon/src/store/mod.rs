@@ -36,17 +36,21 @@ use tokio::sync::watch;
 use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
-pub use append::{Append, AppendResult, DecisionPlace, PendingDecision, RestoredDecision};
+pub use append::{
+    Append, AppendResult, AppendedDecision, AppendedEvents, DecisionPlace, PendingDecision,
+    RestoredDecision,
+};
 pub use backup::Backup;
 pub use chain::HeadHash;
 pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
 pub use read::{
-    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, JobFilter,
-    JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions, ReadEvents,
-    ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable, StreamCursor,
-    StreamFilter, StreamInfo, StreamLabel, StreamOrder, StreamPage, View, try_for_each_event,
+    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts,
+    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
+    StreamCursor, StreamFilter, StreamInfo, StreamLabel, StreamOrder, StreamPage, View,
+    try_for_each_event,
 };
 
 /// A boxed future, so that the trait stays usable as `dyn Store`.
@@ -67,6 +71,29 @@ pub trait Store: Send + Sync + 'static {
     /// become those that the events it names have in this log; without them it is refused
     /// ([`AppendError::NotItsEvents`]). A `command_id` already on record with the same content is skipped (`false`).
     fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>>;
+
+    /// Carries out many writes, each by itself and in order, as one request: for imports. Returns once all that were taken are
+    /// durable, each write with its answer. All of them are answered [`AppendError::Busy`] when the request was not taken.
+    fn write_all(&self, writes: Vec<Write>) -> BoxFuture<Vec<Written>> {
+        let answers: Vec<_> = writes
+            .iter()
+            .map(|write| match write.clone() {
+                Write::Append(append) => Answers::Append(self.append(*append)),
+                Write::Restore(restored) => Answers::Restore(self.restore_decision(*restored)),
+            })
+            .collect();
+        Box::pin(async move {
+            let mut written = Vec::with_capacity(writes.len());
+            for (write, answer) in writes.into_iter().zip(answers) {
+                let answer = match answer {
+                    Answers::Append(answer) => Answer::Appended(answer.await),
+                    Answers::Restore(answer) => Answer::Restored(answer.await),
+                };
+                written.push((write, answer));
+            }
+            written
+        })
+    }
 
     /// A read view of everything acknowledged so far. Blocking; call it where blocking is allowed.
     fn view(&self) -> Result<Box<dyn View>, StoreError>;
@@ -104,6 +131,43 @@ pub trait Store: Send + Sync + 'static {
     /// Stops taking writes, finishes those under way and closes the file. Later writes answer
     /// [`AppendError::Closed`]. Idempotent.
     fn close(&self) -> BoxFuture<Result<(), StoreError>>;
+}
+
+/// Answers that are awaited.
+enum Answers {
+    Append(BoxFuture<Result<AppendResult, AppendError>>),
+    Restore(BoxFuture<Result<bool, AppendError>>),
+}
+
+/// One of many writes.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// See [`Store::append`].
+    Append(Box<Append>),
+    /// See [`Store::restore_decision`].
+    Restore(Box<RestoredDecision>),
+}
+
+/// The answer to one of many writes.
+#[derive(Debug)]
+pub enum Answer {
+    /// To an append.
+    Appended(Result<AppendResult, AppendError>),
+    /// To a restored decision.
+    Restored(Result<bool, AppendError>),
+}
+
+/// A write with its answer.
+pub type Written = (Write, Answer);
+
+impl Write {
+    /// The answer that it failed.
+    pub(crate) fn failed(&self, error: AppendError) -> Answer {
+        match self {
+            Self::Append(_) => Answer::Appended(Err(error)),
+            Self::Restore(_) => Answer::Restored(Err(error)),
+        }
+    }
 }
 
 /// The end of the log at some moment.

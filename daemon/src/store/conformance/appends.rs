@@ -3,7 +3,7 @@
 use whodunit_core::json::Json;
 
 use super::*;
-use crate::store::{NewJob, StoreError};
+use crate::store::{Answer, NewJob, StoreError, Write};
 
 pub(super) async fn every_expectation_admits_what_it_says(store: &Arc<dyn Store>) {
     use ExpectedRevision::{Any, NoStream, StreamExists};
@@ -350,4 +350,55 @@ pub(super) async fn after_closing_writes_are_refused(store: &Arc<dyn Store>) {
     let error = store.save_snapshot(snapshot).await.unwrap_err();
     assert!(matches!(error, StoreError::Closed), "{error}");
     store.close().await.unwrap();
+}
+
+pub(super) async fn many_writes_are_carried_out_in_order_each_by_itself(store: &Arc<dyn Store>) {
+    let append = |append: Append| Write::Append(Box::new(append));
+    let caused = Append {
+        expected: exactly(1),
+        ..facts("a-1", &["2"])
+    };
+    let writes = vec![
+        append(expecting(facts("a-1", &["1"]), exactly(0))),
+        append(caused),
+        append(expecting(facts("a-1", &["lost"]), exactly(1))),
+        append(facts("a-2", &["3"])),
+        append(expecting(facts("a-1", &["1"]), exactly(0))),
+    ];
+    let written = store.write_all(writes).await;
+    let ends: Vec<_> = written
+        .iter()
+        .map(|(write, answer)| match (write, answer) {
+            (Write::Append(append), Answer::Appended(Ok(appended))) => {
+                let position = appended.events.first().map(|event| event.position.0);
+                (append.stream.as_str(), position, appended.repeated)
+            }
+            (Write::Append(append), Answer::Appended(Err(error))) => {
+                assert!(matches!(error, AppendError::WrongRevision { .. }));
+                (append.stream.as_str(), None, false)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("a-1", Some(1), false),
+            ("a-1", Some(2), false),
+            ("a-1", None, false),
+            ("a-2", Some(3), false),
+            ("a-1", Some(1), true),
+        ]
+    );
+    let ids: Vec<_> = all(&*view(store))
+        .into_iter()
+        .map(|event| event.event_id)
+        .collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+    store.close().await.unwrap();
+    let written = store.write_all(vec![append(facts("a-2", &["4"]))]).await;
+    let [(Write::Append(kept), Answer::Appended(Err(AppendError::Closed)))] = &written[..] else {
+        panic!("{written:?}");
+    };
+    assert_eq!(kept.events.len(), 1, "what was not taken is given back");
 }

@@ -28,7 +28,7 @@ pub(super) async fn an_accepted_command_is_recorded_with_its_events(store: &Arc<
             events: 2,
         },
     };
-    assert_eq!(appended.decision.as_ref(), Some(&expected));
+    assert_eq!(appended.decision.as_deref(), Some(&expected));
     assert_eq!(
         (appended.revision, appended.position, appended.repeated),
         (Revision(3), Position(4), false)
@@ -50,7 +50,7 @@ pub(super) async fn an_accepted_command_may_have_no_events(store: &Arc<dyn Store
         (appended.revision, appended.position),
         (Revision(1), Position(1))
     );
-    let result = appended.decision.unwrap().result;
+    let result = appended.decision.unwrap().result.clone();
     assert!(
         matches!(
             result,
@@ -199,7 +199,8 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
             heads[which] += 1;
             accepted(&stream, &id, heads[which] - 1, &[&id])
         };
-        recorded.push(ok(store, append).await.decision.unwrap());
+        let decision = ok(store, append).await.decision.unwrap();
+        recorded.push(Decision::clone(&decision));
     }
     let read_view = view(store);
     for stream in [

@@ -85,7 +85,7 @@ pub(super) async fn a_taken_key_rejects_a_decided_append(store: &Arc<dyn Store>)
     // What the rules refused themselves keeps their reason.
     ok(store, claiming(facts("a-1", &["4"]), &["eve"], &[])).await;
     let refused = ok(store, claiming(refused("a-2", "c-2", 0), &["eve"], &[])).await;
-    let result = refused.decision.unwrap().result;
+    let result = refused.decision.unwrap().result.clone();
     assert!(
         matches!(&result, Outcome::Rejected { rule, .. } if rule == "a.rule"),
         "{result:?}"
@@ -201,7 +201,7 @@ pub(super) async fn of_racing_claims_one_wins(store: &Arc<dyn Store>) {
         let mut winners = Vec::new();
         for claim in claims {
             let appended = claim.await.unwrap();
-            match appended.decision.unwrap().result {
+            match appended.decision.unwrap().result.clone() {
                 Outcome::Accepted { .. } => winners.push(appended.events[0].clone()),
                 Outcome::Rejected { rule, .. } => assert_eq!(rule, "email.taken"),
             }

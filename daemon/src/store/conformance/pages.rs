@@ -1,10 +1,13 @@
 //! Pages of the log: any filter, in any direction, through any limits, finds what looking at every event would find.
 
+use std::ops::ControlFlow;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::*;
+use crate::store::StoreError;
 
 /// All pages of the log, each of which must keep to its limit and budget.
 fn paged(
@@ -246,4 +249,32 @@ pub(super) async fn a_time_range_over_many_days_is_whole(store: &Arc<dyn Store>)
             assert_eq!(found, expected, "days {since} to {until} {direction:?}");
         }
     }
+}
+
+pub(super) async fn the_whole_log_is_walked_from_anywhere(store: &Arc<dyn Store>) {
+    for n in 0..40 {
+        let stream = format!("s-{}", n % 7);
+        ok(store, facts(&stream, &[&format!("e{n}")])).await;
+    }
+    let view = view(store);
+    let whole = all(&*view);
+    for from in [0, 1, 2, 17, 39, 40, 41, u64::MAX] {
+        for limit in [1, 3, 100] {
+            let mut found = Vec::new();
+            view.walk_log(Position(from), &mut |event| {
+                found.push(event.to_event());
+                Ok(if found.len() < limit {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
+            })
+            .unwrap();
+            let expected = whole.iter().filter(|event| event.position.0 >= from);
+            let expected: Vec<_> = expected.take(limit).cloned().collect();
+            assert_eq!(found, expected, "{limit} from {from}");
+        }
+    }
+    let failed = view.walk_log(Position(1), &mut |_| Err(StoreError::Closed));
+    assert!(matches!(failed, Err(StoreError::Closed)));
 }

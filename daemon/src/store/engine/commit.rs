@@ -17,8 +17,8 @@ use crate::store::redb::sealed::{Mark, SealedRead};
 use crate::store::tail::Tail;
 use crate::store::write::{self, Batch, Weight};
 use crate::store::{
-    Append, AppendError, AppendResult, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    StoreError, frame,
+    Answer, Append, AppendError, AppendResult, Head, Job, JobChange, ReadOnly, RestoredDecision,
+    StoreError, Write, Written, frame,
 };
 
 /// Where an answer goes.
@@ -28,6 +28,8 @@ type To<T, E> = oneshot::Sender<Result<T, E>>;
 pub(super) enum Request {
     Append(Box<Append>, To<AppendResult, AppendError>),
     Restore(Box<RestoredDecision>, To<bool, AppendError>),
+    /// Many writes, each by itself; they are answered together.
+    Many(Vec<Write>, oneshot::Sender<Vec<Written>>),
     Jobs {
         changes: Vec<JobChange>,
         at: Timestamp,
@@ -41,6 +43,7 @@ pub(super) enum Request {
 enum Reply {
     Append(Box<Result<AppendResult, AppendError>>),
     Restore(Result<bool, AppendError>),
+    Many(Vec<Answer>),
     Jobs(Result<Vec<Option<Job>>, StoreError>),
     Close,
 }
@@ -56,6 +59,25 @@ impl Request {
                 let (result, weight) = write::restore_decision(ground, restored)?;
                 (Reply::Restore(result), weight)
             }
+            Self::Many(writes, _) => {
+                let (mut answers, mut heaviest) =
+                    (Vec::with_capacity(writes.len()), Weight::Nothing);
+                for write in writes {
+                    let (answer, weight) = match write {
+                        Write::Append(append) => {
+                            let (result, weight) = write::append(ground, append)?;
+                            (Answer::Appended(result), weight)
+                        }
+                        Write::Restore(restored) => {
+                            let (result, weight) = write::restore_decision(ground, restored)?;
+                            (Answer::Restored(result), weight)
+                        }
+                    };
+                    answers.push(answer);
+                    heaviest = heaviest.max(weight);
+                }
+                (Reply::Many(answers), heaviest)
+            }
             Self::Jobs { changes, at, .. } => {
                 let (result, weight) = write::change_jobs(ground, changes, *at)?;
                 (Reply::Jobs(result), weight)
@@ -69,6 +91,9 @@ impl Request {
         match (self, reply) {
             (Self::Append(_, to), Reply::Append(result)) => drop(to.send(*result)),
             (Self::Restore(_, to), Reply::Restore(result)) => drop(to.send(result)),
+            (Self::Many(writes, to), Reply::Many(answers)) => {
+                drop(to.send(writes.into_iter().zip(answers).collect()));
+            }
             (Self::Jobs { to, .. }, Reply::Jobs(result)) => drop(to.send(result)),
             (Self::Close(to), Reply::Close) => drop(to.send(Ok(()))),
             // `perform` gives each request a reply of its own kind.
@@ -85,6 +110,13 @@ impl Request {
         match self {
             Self::Append(_, to) => drop(to.send(Err(error.into()))),
             Self::Restore(_, to) => drop(to.send(Err(error.into()))),
+            Self::Many(writes, to) => {
+                let failed = |write: Write| {
+                    let answer = write.failed(cause.again().into());
+                    (write, answer)
+                };
+                drop(to.send(writes.into_iter().map(failed).collect()));
+            }
             Self::Jobs { to, .. } => drop(to.send(Err(error))),
             Self::Close(to) => drop(to.send(Ok(()))),
         }

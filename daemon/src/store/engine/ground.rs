@@ -36,9 +36,8 @@ impl<'s, S: JobLookup + ?Sized> Ground<'s, S> {
 }
 
 impl<S: JobLookup + ?Sized> WriteTxn for Ground<'_, S> {
-    fn apply(&mut self, batch: &Batch) -> StoreResult<()> {
-        if *batch != Batch::default() {
-            let batch = Arc::new(batch.clone());
+    fn apply(&mut self, batch: Arc<Batch>) -> StoreResult<()> {
+        if !batch.is_empty() {
             self.tail.apply(&batch);
             self.batches.push(batch);
         }

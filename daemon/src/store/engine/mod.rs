@@ -54,7 +54,7 @@ use super::wal::{FILE_BYTES, Folder, Recovered, Wal, WalOptions, set_aside};
 use super::write::bytes_of_changes;
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    Snapshot, Store, StoreError, StoreStats, View, frame,
+    Snapshot, Store, StoreError, StoreStats, View, Write, Written, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
@@ -432,6 +432,32 @@ impl Store for LoggedStore {
     fn restore_decision(&self, restored: RestoredDecision) -> BoxFuture<Result<bool, AppendError>> {
         let bytes = restored.bytes();
         self.request(bytes, |to| Request::Restore(Box::new(restored), to))
+    }
+
+    fn write_all(&self, writes: Vec<Write>) -> BoxFuture<Vec<Written>> {
+        let bytes = writes.iter().map(Write::bytes).sum();
+        let mut writes = Some(writes);
+        let queued = self.group.submit(bytes, |to| {
+            Request::Many(writes.take().unwrap_or_default(), to)
+        });
+        Box::pin(async move {
+            let failed = |why: fn() -> AppendError| {
+                let with_answer = |write: Write| {
+                    let answer = write.failed(why());
+                    (write, answer)
+                };
+                writes
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(with_answer)
+                    .collect()
+            };
+            match queued {
+                Ok(answer) => answer.await.unwrap_or_default(),
+                Err(Refused::Full) => failed(|| AppendError::Busy),
+                Err(Refused::Closed) => failed(|| AppendError::Closed),
+            }
+        })
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {

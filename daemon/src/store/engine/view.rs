@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
 use whodunit_core::stop::Stop;
@@ -18,8 +18,8 @@ use super::{jobs, lists, times};
 use crate::store::redb::passes;
 use crate::store::tail::{EventRef, Tail};
 use crate::store::{
-    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
-    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
+    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts, Head,
+    Job, JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
     ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
     StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
@@ -55,6 +55,28 @@ impl<V: SealedView> MergedView<V> {
     fn in_tail(&self, stream: &StreamName, revision: Revision) -> Option<&EventRef> {
         let found = self.tail.streams().get(stream)?;
         self.tail.event(found.entry(revision)?.0)
+    }
+
+    /// The part of a walk along a stream that is in the tail.
+    fn walk_tail(
+        &self,
+        stream: &StreamName,
+        (low, high): (Revision, Revision),
+        direction: Direction,
+        each: EachView<'_>,
+    ) -> StoreResult<ControlFlow<()>> {
+        let up = direction == Direction::Forward;
+        for step in 0..(high.0 + 1).saturating_sub(low.0) {
+            let revision = if up { low.0 + step } else { high.0 - step };
+            let Some(event) = self.in_tail(stream, Revision(revision)) else {
+                break;
+            };
+            self.stop().check()?;
+            if each(&EventView::from(&**event))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Holds of a key that began at a position or before, the last one first.
@@ -123,81 +145,6 @@ impl<V: SealedView> View for MergedView<V> {
 }
 
 impl<V: SealedView> ReadEvents for MergedView<V> {
-    fn stream_events(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        direction: Direction,
-        limit: usize,
-    ) -> StoreResult<Vec<Event>> {
-        let Some(first) = self.first_in_tail(stream) else {
-            return self.sealed.stream_events(stream, from, direction, limit);
-        };
-        let mut events = Vec::new();
-        let take = |from: Revision, up: bool, events: &mut Vec<Event>| -> StoreResult<()> {
-            let mut revision = from;
-            while events.len() < limit
-                && let Some(event) = self.in_tail(stream, revision)
-            {
-                self.stop().check()?;
-                events.push(Event::clone(event));
-                match (up, revision.0.checked_sub(1)) {
-                    (true, _) => revision = revision.next(),
-                    (false, Some(below)) => revision = Revision(below),
-                    (false, None) => break,
-                }
-            }
-            Ok(())
-        };
-        match direction {
-            Direction::Forward => {
-                if from < first {
-                    events = self.sealed.stream_events(stream, from, direction, limit)?;
-                }
-                take(from.max(first), true, &mut events)?;
-            }
-            Direction::Backward => {
-                let head = self.stream(stream)?.map_or(from, |info| info.revision);
-                take(from.min(head), false, &mut events)?;
-                let below = Revision(from.0.min(first.0.saturating_sub(1)));
-                let rest = limit - events.len();
-                events.extend(self.sealed.stream_events(stream, below, direction, rest)?);
-            }
-        }
-        Ok(events)
-    }
-
-    fn for_each_event(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        to: Revision,
-        each: &mut dyn FnMut(Event) -> StoreResult<ControlFlow<()>>,
-    ) -> StoreResult<()> {
-        let Some(first) = self.first_in_tail(stream) else {
-            return self.sealed.for_each_event(stream, from, to, each);
-        };
-        let mut goes_on = ControlFlow::Continue(());
-        if from < first {
-            let sealed_to = to.min(Revision(first.0 - 1));
-            self.sealed
-                .for_each_event(stream, from, sealed_to, &mut |event| {
-                    goes_on = each(event)?;
-                    Ok(goes_on)
-                })?;
-        }
-        let mut revision = from.max(first);
-        while goes_on.is_continue()
-            && revision <= to
-            && let Some(event) = self.in_tail(stream, revision)
-        {
-            self.stop().check()?;
-            goes_on = each(Event::clone(event))?;
-            revision = revision.next();
-        }
-        Ok(())
-    }
-
     fn log(
         &self,
         filter: &LogFilter,
@@ -237,6 +184,64 @@ impl<V: SealedView> ReadEvents for MergedView<V> {
                 Ok(page)
             }
         }
+    }
+
+    fn walk_stream(
+        &self,
+        stream: &StreamName,
+        (low, high): (Revision, Revision),
+        direction: Direction,
+        each: EachView<'_>,
+    ) -> StoreResult<()> {
+        let Some(first) = self.first_in_tail(stream) else {
+            return self
+                .sealed
+                .walk_stream(stream, (low, high), direction, each);
+        };
+        let last = self.stream(stream)?.map_or(high, |info| info.revision);
+        let own = (low.max(first), high.min(last));
+        let sealed = (low, high.min(Revision(first.0.saturating_sub(1))));
+        match direction {
+            Direction::Forward => {
+                let mut goes_on = ControlFlow::Continue(());
+                if low < first {
+                    self.sealed
+                        .walk_stream(stream, sealed, direction, &mut |event| {
+                            goes_on = each(event)?;
+                            Ok(goes_on)
+                        })?;
+                }
+                if goes_on.is_continue() {
+                    let _end = self.walk_tail(stream, own, direction, each)?;
+                }
+            }
+            Direction::Backward => {
+                if self.walk_tail(stream, own, direction, each)?.is_continue() {
+                    self.sealed.walk_stream(stream, sealed, direction, each)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_log(&self, from: Position, each: EachView<'_>) -> StoreResult<()> {
+        let base = self.tail.base().position;
+        let mut goes_on = ControlFlow::Continue(());
+        if from <= base {
+            self.sealed.walk_log(from, &mut |event| {
+                goes_on = each(event)?;
+                Ok(goes_on)
+            })?;
+        }
+        let mut next = from.max(base.next());
+        while goes_on.is_continue()
+            && let Some(event) = self.tail.event(next)
+        {
+            self.stop().check()?;
+            goes_on = each(&EventView::from(&**event))?;
+            next = next.next();
+        }
+        Ok(())
     }
 
     fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {

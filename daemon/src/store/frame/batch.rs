@@ -222,7 +222,10 @@ fn read_stream(from: &mut Reader<'_>, last: Option<&Placed>) -> Read<StreamWrite
         },
         clock_back_at: from.optional(Reader::u64)?.map(Revision),
     };
-    Ok(StreamWrite { last_before, info })
+    Ok(StreamWrite {
+        last_before,
+        info: info.into(),
+    })
 }
 
 fn write_key(write: &KeyWrite, out: &mut Writer<'_>) {

@@ -106,7 +106,7 @@ impl History {
         if batch == Batch::default() {
             return;
         }
-        self.memory.apply(&batch).unwrap();
+        self.memory.apply(Arc::new(batch.clone())).unwrap();
         self.batches.push(Arc::new(batch));
     }
 

@@ -2,12 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use super::Direction;
 use crate::store::StoreError;
+
+/// What is done with each event of a walk.
+pub type EachView<'e> = &'e mut dyn FnMut(&EventView<'_>) -> Result<ControlFlow<()>, StoreError>;
 
 /// Events of a log.
 pub trait ReadEvents {
@@ -18,7 +21,25 @@ pub trait ReadEvents {
         from: Revision,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError>;
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        if limit == 0 {
+            return Ok(events);
+        }
+        let range = match direction {
+            Direction::Forward => (from, Revision(u64::MAX)),
+            Direction::Backward => (Revision(1), from),
+        };
+        self.walk_stream(stream, range, direction, &mut |event| {
+            events.push(event.to_event());
+            Ok(if events.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })?;
+        Ok(events)
+    }
 
     /// Hands the events with revisions in `from..=to` to `each`, in order, without holding them all, until it breaks off
     /// or fails.
@@ -28,7 +49,12 @@ pub trait ReadEvents {
         from: Revision,
         to: Revision,
         each: &mut dyn FnMut(Event) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        let range = (from, to);
+        self.walk_stream(stream, range, Direction::Forward, &mut |event| {
+            each(event.to_event())
+        })
+    }
 
     /// Events of the log that pass the filter, from position `from` on (up or down; `None`: from the end that the
     /// direction starts at), at most `limit`, looking at no more than `budget` events.
@@ -40,6 +66,19 @@ pub trait ReadEvents {
         limit: usize,
         budget: u64,
     ) -> Result<LogPage, StoreError>;
+
+    /// Hands a stream's events with revisions in `low..=high` to `each`, up or down, where they stand, until it breaks off or
+    /// fails: none of their texts is copied.
+    fn walk_stream(
+        &self,
+        stream: &StreamName,
+        range: (Revision, Revision),
+        direction: Direction,
+        each: EachView<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// Hands the log's events from a position on, up, to `each`, where they stand, until it breaks off or fails.
+    fn walk_log(&self, from: Position, each: EachView<'_>) -> Result<(), StoreError>;
 
     /// The event at this position.
     fn event_at(&self, position: Position) -> Result<Option<Event>, StoreError>;

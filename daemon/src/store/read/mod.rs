@@ -14,7 +14,7 @@ mod times;
 use whodunit_core::stop::Stop;
 
 pub use self::decisions::{DecisionFilter, DecisionPage, ReadDecisions};
-pub use self::events::{LogFilter, LogPage, ReadEvents, try_for_each_event};
+pub use self::events::{EachView, LogFilter, LogPage, ReadEvents, try_for_each_event};
 pub use self::jobs::{HandlerCounts, JobFilter, JobPage, ReadJobs};
 pub use self::keys::{KeyHold, ReadKeys};
 pub use self::snapshots::{ReadSnapshots, Snapshot};

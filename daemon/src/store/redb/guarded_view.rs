@@ -3,7 +3,6 @@
 //! Owns nothing: every read goes to the view within. What the engine makes of a damaged page, an error of its own or a panic,
 //! becomes [`StoreError::Damaged`] with the page and the file.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::command::Decision;
@@ -16,8 +15,8 @@ use whodunit_core::time::Timestamp;
 use super::file::File;
 use crate::store::engine::SealedView;
 use crate::store::{
-    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, HandlerCounts, Head, Job,
-    JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
+    CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts, Head,
+    Job, JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
     ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
     StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
@@ -68,9 +67,9 @@ guarded! { SealedView:
 }
 
 guarded! { ReadEvents:
-    fn stream_events(stream: &StreamName, from: Revision, direction: Direction, limit: usize) -> Vec<Event>;
-    fn for_each_event(stream: &StreamName, from: Revision, to: Revision, each: &mut dyn FnMut(Event) -> Result<ControlFlow<()>, StoreError>) -> ();
     fn log(filter: &LogFilter, from: Option<Position>, direction: Direction, limit: usize, budget: u64) -> LogPage;
+    fn walk_stream(stream: &StreamName, range: (Revision, Revision), direction: Direction, each: EachView<'_>) -> ();
+    fn walk_log(from: Position, each: EachView<'_>) -> ();
     fn event_at(position: Position) -> Option<Event>;
     fn event_at_revision(stream: &StreamName, revision: Revision) -> Option<Event>;
     fn event_by_id(event_id: &str) -> Option<Event>;

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use whodunit_core::event::IdText;
+
 use crate::store::bytes::{Malformed, Read, Reader, Writer};
 
 /// Where a text stands among the texts.
@@ -158,17 +160,17 @@ pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 /// A UUID's usual spelling.
-fn spelt(bytes: [u8; 16]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let mut out = String::with_capacity(36);
-    for (index, byte) in bytes.into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            out.push('-');
-        }
-        for nibble in [byte >> 4, byte & 0xf] {
-            out.push(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default());
+fn spelt(bytes: [u8; 16]) -> [u8; 36] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut out = [b'-'; 36];
+    let mut places = out.iter_mut().enumerate();
+    let nibbles = bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    for nibble in nibbles {
+        for (index, place) in places.by_ref() {
+            if !matches!(index, 8 | 13 | 18 | 23) {
+                *place = DIGITS[usize::from(nibble)];
+                break;
+            }
         }
     }
     out
@@ -208,10 +210,10 @@ impl Texts {
     }
 
     /// An id's text.
-    pub(super) fn id(&self, id: Id) -> String {
+    pub(super) fn id(&self, id: Id) -> IdText<'_> {
         match id {
-            Id::Uuid(bytes) => spelt(bytes),
-            Id::Text(span) => self.get(span).to_owned(),
+            Id::Uuid(bytes) => IdText::Uuid(spelt(bytes)),
+            Id::Text(span) => IdText::Text(self.get(span)),
         }
     }
 }

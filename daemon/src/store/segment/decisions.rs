@@ -240,16 +240,19 @@ impl DecisionBlock {
         let text = |span| self.texts.get(span).to_owned();
         Ok(Some(Decision {
             sequence,
-            command_id: self.texts.id(row.command_id),
+            command_id: self.texts.id(row.command_id).as_str().to_owned(),
             stream: StreamName::new(self.texts.get(row.stream))
                 .map_err(|_error| Malformed::from("the name of a stream is not one"))?,
             command_type: text(row.command_type),
-            payload: Json::from_compact(text(row.payload))
-                .map_err(|_error| Malformed::from("a payload is not JSON"))?,
+            payload: Json::from_stored(self.texts.get(row.payload)),
             actor: row.actor.map(text),
             reason: row.reason.map(text),
-            correlation_id: row.correlation_id.map(|id| self.texts.id(id)),
-            causation_id: row.causation_id.map(|id| self.texts.id(id)),
+            correlation_id: row
+                .correlation_id
+                .map(|id| self.texts.id(id).as_str().to_owned()),
+            causation_id: row
+                .causation_id
+                .map(|id| self.texts.id(id).as_str().to_owned()),
             base_revision: Revision(row.base_revision),
             base_position: Position(row.base_position),
             rules_hash: text(row.rules_hash),

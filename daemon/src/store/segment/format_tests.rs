@@ -55,7 +55,7 @@ fn a_block_has_the_bytes_that_the_page_says() {
     let spelt: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(bytes, example("event block"), "{}", spelt.join(" "));
     let block = EventBlock::decode(&example("event block")).unwrap();
-    assert_eq!(block.event(0).unwrap(), Some(event));
+    assert_eq!(block.event(0).map(|event| event.to_event()), Some(event));
 }
 
 /// A frame, put together as the page says.

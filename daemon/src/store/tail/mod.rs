@@ -21,10 +21,10 @@ use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
 
 use super::write::{Batch, KeyWrite};
-use super::{Head, KeyHold};
+use super::{AppendedDecision, Head, KeyHold};
 
 pub(crate) use self::jobs::{JobState, JobsTail};
-pub(crate) use self::records::{DecisionRef, EventRef};
+pub(crate) use self::records::EventRef;
 pub(crate) use self::streams::{StreamTail, StreamsTail};
 
 use self::causes::CausesTail;
@@ -39,9 +39,9 @@ pub(crate) struct Tail {
     base: Head,
     batches: Vector<Arc<Batch>>,
     events: Vector<EventRef>,
-    decisions: Vector<DecisionRef>,
+    decisions: Vector<AppendedDecision>,
     ids: Ids<EventRef>,
-    commands: Ids<DecisionRef>,
+    commands: Ids<AppendedDecision>,
     /// Sequences of a stream's decisions, and whether each is a rejection.
     of_stream: OrdMap<StreamName, Vector<(u64, bool)>>,
     /// Holds by where they began; each takes the place of the sealed one that began there.
@@ -84,7 +84,7 @@ impl Tail {
         for write in &batch.keys {
             self.hold(write);
         }
-        if let Some(decision) = DecisionRef::new(batch) {
+        if let Some(decision) = AppendedDecision::of(batch) {
             self.decide(decision);
         }
         for write in &batch.jobs {
@@ -100,7 +100,7 @@ impl Tail {
         holds.insert(write.hold.since, write.hold.clone());
     }
 
-    fn decide(&mut self, decision: DecisionRef) {
+    fn decide(&mut self, decision: AppendedDecision) {
         let rejected = matches!(decision.result, Outcome::Rejected { .. });
         let of_stream = self.of_stream.entry(decision.stream.clone()).or_default();
         of_stream.push_back((decision.sequence, rejected));
@@ -176,7 +176,10 @@ impl Tail {
 
     /// The events that name a cause, in order.
     pub(crate) fn caused_events(&self, cause: &str) -> impl Iterator<Item = &EventRef> {
-        let own = self.commands.get(cause).map(DecisionRef::own_positions);
+        let own = self
+            .commands
+            .get(cause)
+            .map(AppendedDecision::own_positions);
         let positions = self.causes.events(cause, own.unwrap_or_default());
         let events = positions.into_iter().filter_map(|at| self.event(at));
         let events: Vec<_> = events

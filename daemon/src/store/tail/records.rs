@@ -6,10 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use imbl::HashMap;
-use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::ids::Position;
 
+use crate::store::AppendedDecision;
 use crate::store::write::{Batch, Placed};
 
 /// An event of a batch.
@@ -44,38 +43,6 @@ impl Deref for EventRef {
     }
 }
 
-/// The decision of a batch.
-#[derive(Debug, Clone)]
-pub(crate) struct DecisionRef(Arc<Batch>);
-
-impl DecisionRef {
-    /// `None` for a batch without one.
-    pub(super) fn new(batch: &Arc<Batch>) -> Option<Self> {
-        batch.decision.is_some().then(|| Self(Arc::clone(batch)))
-    }
-
-    /// The positions of the events that were written with it.
-    pub(super) fn own_positions(&self) -> Vec<Position> {
-        let events = self.0.events.iter();
-        events.map(|placed| placed.event.position).collect()
-    }
-}
-
-impl Deref for DecisionRef {
-    type Target = Decision;
-
-    #[expect(
-        clippy::unreachable,
-        reason = "made for batches that have one, and batches never change"
-    )]
-    fn deref(&self) -> &Decision {
-        match &self.0.decision {
-            Some(decision) => decision,
-            None => unreachable!(),
-        }
-    }
-}
-
 /// What has an id of its own.
 pub(crate) trait Named {
     /// It.
@@ -88,7 +55,7 @@ impl Named for EventRef {
     }
 }
 
-impl Named for DecisionRef {
+impl Named for AppendedDecision {
     fn id(&self) -> &str {
         &self.command_id
     }

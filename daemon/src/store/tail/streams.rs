@@ -85,7 +85,7 @@ impl StreamTail {
 /// The streams.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamsTail {
-    by_name: OrdMap<StreamName, StreamTail>,
+    by_name: OrdMap<StreamName, Arc<StreamTail>>,
     /// By the position of the last event, of those that have one here.
     by_last: OrdMap<Position, StreamName>,
     categories: OrdMap<String, Growth>,
@@ -96,15 +96,15 @@ impl StreamsTail {
         let Some(write) = &batch.stream else { return };
         let info = &write.info;
         let name = &info.stream;
-        let stream = self
-            .by_name
-            .entry(name.clone())
-            .or_insert_with(|| StreamTail {
-                info: Arc::new(info.clone()),
+        let stream = self.by_name.entry(name.clone()).or_insert_with(|| {
+            Arc::new(StreamTail {
+                info: Arc::clone(info),
                 entries: Vector::new(),
                 late: Vector::new(),
-            });
-        stream.info = Arc::new(info.clone());
+            })
+        });
+        let stream = Arc::make_mut(stream);
+        stream.info = Arc::clone(info);
         for placed in &batch.events {
             let event = &placed.event;
             stream
@@ -121,17 +121,22 @@ impl StreamsTail {
             self.by_last.remove(&before);
         }
         self.by_last.insert(info.last_position, name.clone());
-        let category = self
-            .categories
-            .entry(name.category().to_owned())
-            .or_default();
-        category.streams += u64::from(write.last_before.is_none());
-        category.events += batch.events.len() as u64;
+        let growth = Growth {
+            streams: u64::from(write.last_before.is_none()),
+            events: batch.events.len() as u64,
+        };
+        match self.categories.get_mut(name.category()) {
+            Some(category) => {
+                category.streams += growth.streams;
+                category.events += growth.events;
+            }
+            None => drop(self.categories.insert(name.category().to_owned(), growth)),
+        }
     }
 
     /// What it says of a stream.
     pub(crate) fn get(&self, stream: &StreamName) -> Option<&StreamTail> {
-        self.by_name.get(stream)
+        self.by_name.get(stream).map(|stream| &**stream)
     }
 
     /// Those from a name on, by name.
@@ -139,14 +144,14 @@ impl StreamsTail {
         let range: (Bound<&StreamName>, Bound<&StreamName>) = (from, Bound::Unbounded);
         self.by_name
             .range::<_, StreamName>(range)
-            .map(|(_, stream)| stream)
+            .map(|(_, stream)| &**stream)
     }
 
     /// Those that have an event here, by the position of their last.
     pub(crate) fn by_last(&self) -> impl DoubleEndedIterator<Item = (Position, &StreamTail)> {
         self.by_last
             .iter()
-            .filter_map(|(position, name)| Some((*position, self.by_name.get(name)?)))
+            .filter_map(|(position, name)| Some((*position, self.get(name)?)))
     }
 
     /// How many streams there are that were not there before.

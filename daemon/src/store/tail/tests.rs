@@ -30,7 +30,7 @@ fn case(seed: u64) -> Case {
     let from = random.below(200);
     let mut sealed = Memory::default();
     for batch in &history.batches[..from] {
-        sealed.apply(batch).unwrap();
+        sealed.apply(Arc::clone(batch)).unwrap();
     }
     let mut tail = Tail::new(sealed.head().unwrap());
     for batch in &history.batches[from..] {
@@ -318,7 +318,7 @@ fn without_what_is_sealed_it_is_what_it_would_be_behind_that() {
         let rest = case.tail.without_first(cut);
         let mut sealed = case.sealed.clone();
         for batch in &case.history.batches[case.from..case.from + cut] {
-            sealed.apply(batch).unwrap();
+            sealed.apply(Arc::clone(batch)).unwrap();
         }
         assert_eq!(rest.base(), sealed.head().unwrap());
         assert_eq!(rest.head(), case.tail.head());

@@ -72,7 +72,7 @@ fn batch() -> Batch {
         }],
         stream: Some(StreamWrite {
             last_before: None,
-            info,
+            info: info.into(),
         }),
         ..Batch::default()
     }

@@ -3,6 +3,8 @@
 //! Owns their shape. A batch is self-contained: an engine applies it without looking anything up to decide, a write-ahead
 //! log can record it, and a branch can be laid over a log with it.
 
+use std::sync::Arc;
+
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
@@ -27,6 +29,15 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Whether nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.stream.is_none()
+            && self.keys.is_empty()
+            && self.decision.is_none()
+            && self.jobs.is_empty()
+    }
+
     /// The events that name a cause which is not the command decided on in this batch, each with that cause. Its own events
     /// are found by its decision.
     pub(crate) fn caused_elsewhere(&self) -> impl Iterator<Item = (&str, &Event)> {
@@ -59,7 +70,7 @@ pub(crate) struct StreamWrite {
     /// Position of its last event before; `None` for a new stream.
     pub(crate) last_before: Option<Position>,
     /// The record from now on.
-    pub(crate) info: StreamInfo,
+    pub(crate) info: Arc<StreamInfo>,
 }
 
 /// A hold of a unique key that begins or ends. It takes the place of the hold of this key that began at the same position.

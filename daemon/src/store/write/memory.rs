@@ -4,6 +4,7 @@
 //! are changed from what they were.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::command::Decision;
@@ -150,7 +151,7 @@ impl JobLookup for Memory {
 }
 
 impl WriteTxn for Memory {
-    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    fn apply(&mut self, batch: Arc<Batch>) -> Result<(), StoreError> {
         for placed in &batch.events {
             let event = &placed.event;
             assert_eq!(event.position, self.head()?.position.next());
@@ -165,7 +166,7 @@ impl WriteTxn for Memory {
         if let Some(write) = &batch.stream {
             let before = self
                 .streams
-                .insert(write.info.stream.clone(), write.info.clone());
+                .insert(write.info.stream.clone(), StreamInfo::clone(&write.info));
             assert_eq!(before.map(|info| info.last_position), write.last_before);
         }
         for write in &batch.keys {

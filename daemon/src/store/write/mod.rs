@@ -27,6 +27,8 @@ pub(crate) use self::plan::{Plan, plan};
 pub(crate) use self::restore::plan_restore;
 pub(crate) use self::size::bytes_of_changes;
 
+use std::sync::Arc;
+
 use whodunit_core::time::Timestamp;
 
 use super::{Append, AppendError, AppendResult, Job, JobChange, RestoredDecision, StoreError};
@@ -37,7 +39,7 @@ pub(crate) type Checked<T> = Result<T, AppendError>;
 /// A write transaction of an engine. What is looked up in it includes what was applied to it before.
 pub(crate) trait WriteTxn: JobLookup {
     /// Writes all of a batch. After an error the transaction may hold a part of it and must be given up.
-    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError>;
+    fn apply(&mut self, batch: Arc<Batch>) -> Result<(), StoreError>;
 }
 
 /// What a commit must do for a request. A group's weight is the greatest of its requests'.
@@ -68,8 +70,9 @@ pub(crate) fn append(
     Ok(match plan(txn, append) {
         Ok(Plan::Repeat(result)) => (Ok(*result), Weight::Nothing),
         Ok(Plan::Write(planned)) => {
-            txn.apply(&planned.batch)?;
-            (Ok(planned.into_result()), Weight::Logged)
+            let (batch, result) = planned.into_parts();
+            txn.apply(batch)?;
+            (Ok(result), Weight::Logged)
         }
         Err(refused) => (Err(refused), Weight::Nothing),
     })
@@ -83,7 +86,7 @@ pub(crate) fn restore_decision(
 ) -> Result<Performed<Checked<bool>>, StoreError> {
     Ok(match plan_restore(txn, restored) {
         Ok(Some(batch)) => {
-            txn.apply(&batch)?;
+            txn.apply(Arc::new(batch))?;
             (Ok(true), Weight::Logged)
         }
         Ok(None) => (Ok(false), Weight::Nothing),
@@ -102,7 +105,7 @@ pub(crate) fn change_jobs(
 ) -> Result<Performed<ChangedJobs>, StoreError> {
     Ok(match plan_jobs(txn, changes, at) {
         Ok((batch, jobs)) => {
-            txn.apply(&batch)?;
+            txn.apply(Arc::new(batch))?;
             // A job that is only begun is released after a crash.
             let begun = |change: &JobChange| matches!(change, JobChange::Begin { .. });
             let weight = if changes.iter().all(begun) {

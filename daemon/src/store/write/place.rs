@@ -208,7 +208,10 @@ fn stream_write(
     if let Some(label) = &append.label {
         info.label.clone_from(label);
     }
-    Some(StreamWrite { last_before, info })
+    Some(StreamWrite {
+        last_before,
+        info: info.into(),
+    })
 }
 
 fn new_stream(first: &Event) -> StreamInfo {

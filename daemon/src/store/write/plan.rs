@@ -3,6 +3,7 @@
 //! Owns the order of checks. Everything is checked before anything is planned, so a refused append leaves no trace.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
@@ -12,7 +13,9 @@ use super::batch::Batch;
 use super::lookup::{JobLookup, Lookup};
 use super::place::{place, reject};
 use super::repeat::{repeated_command, repeated_events};
-use crate::store::{Append, AppendError, AppendResult, NewJob, StoreError};
+use crate::store::{
+    Append, AppendError, AppendResult, AppendedDecision, AppendedEvents, NewJob, StoreError,
+};
 
 /// What an append comes to.
 #[derive(Debug, PartialEq)]
@@ -35,29 +38,22 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// The answer to the append.
-    pub(crate) fn into_result(self) -> AppendResult {
-        let Self {
-            batch,
-            revision,
-            position,
-        } = self;
-        AppendResult {
+    /// The batch, and the answer to the append, which shares its records.
+    pub(crate) fn into_parts(self) -> (Arc<Batch>, AppendResult) {
+        let batch = Arc::new(self.batch);
+        let result = AppendResult {
             clock_back: batch
                 .events
                 .iter()
                 .filter(|placed| placed.is_late())
                 .count(),
-            events: batch
-                .events
-                .into_iter()
-                .map(|placed| placed.event)
-                .collect(),
-            decision: batch.decision,
-            revision,
-            position,
+            events: AppendedEvents::of(&batch),
+            decision: AppendedDecision::of(&batch),
+            revision: self.revision,
+            position: self.position,
             repeated: false,
-        }
+        };
+        (batch, result)
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn repeated_command(
         }
     };
     Ok(Some(AppendResult {
-        events,
-        decision: Some(decision),
+        events: events.into_iter().collect(),
+        decision: Some(decision.into()),
         revision,
         position,
         repeated: true,
@@ -96,7 +96,7 @@ pub(super) fn repeated_events(
         (e.revision, e.position)
     });
     Ok(Some(AppendResult {
-        events: known,
+        events: known.into_iter().collect(),
         decision: None,
         revision,
         position,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use whodunit_core::event::NewEvent;
 
-use crate::store::{Append, DecisionPlace, Job, JobChange, RestoredDecision};
+use crate::store::{Append, DecisionPlace, Job, JobChange, RestoredDecision, Write};
 
 impl Append {
     /// About how many bytes it brings.
@@ -14,6 +14,16 @@ impl Append {
             values.map(value_bytes).sum()
         });
         events + payload
+    }
+}
+
+impl Write {
+    /// About how many bytes it brings.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Append(append) => append.bytes(),
+            Self::Restore(restored) => restored.bytes(),
+        }
     }
 }
 

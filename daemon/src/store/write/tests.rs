@@ -266,7 +266,7 @@ fn a_restored_decision_stands_beside_its_events_or_is_refused() {
     let decision = done(&mut source, &decided(append.clone(), "c", None)).decision;
     done(&mut memory, &facts("b-1", &["0"], 5));
     let mut restored = RestoredDecision {
-        decision: decision.unwrap(),
+        decision: whodunit_core::command::Decision::clone(&decision.unwrap()),
         place: DecisionPlace::Events(vec!["1".to_owned(), "2".to_owned()]),
     };
     assert!(matches!(
@@ -324,7 +324,7 @@ fn each_change_of_a_job_stands_on_the_one_before_it() {
             Some((2, pending, 0)),
         ]
     );
-    memory.apply(&batch).unwrap();
+    memory.apply(batch.into()).unwrap();
     assert_eq!(memory.jobs.len(), 2);
 }
 
@@ -346,7 +346,8 @@ fn completed_jobs_are_pruned_from_the_oldest_on() {
         event.event_id = None;
     }
     append.fresh_ids = ids.iter().map(|id| (*id).to_owned()).collect();
-    memory.apply(&planned(&memory, &append)).unwrap();
+    let batch = planned(&memory, &append);
+    memory.apply(batch.into()).unwrap();
     let complete = |ids: std::ops::RangeInclusive<u64>| -> Vec<_> {
         ids.flat_map(|id| [JobChange::Begin { id }, JobChange::Complete { id }])
             .collect()

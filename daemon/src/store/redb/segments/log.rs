@@ -12,9 +12,11 @@ use whodunit_core::stop::Stop;
 
 use super::super::view::passes;
 use super::parts::Sealed;
-use super::records::{Records, event};
+use super::records::{Records, event, view};
+use crate::store::segment::events::EventBlock;
 use crate::store::segment::positions::{Positions, Test, Wanted};
-use crate::store::{Direction, LogFilter, LogPage, StoreError};
+use crate::store::write::missing;
+use crate::store::{Direction, EachView, LogFilter, LogPage, StoreError};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -126,4 +128,44 @@ fn in_segment(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Hands the events from a position on to `each`, until it breaks off.
+pub(super) fn walk(
+    records: &Records<'_, Arc<ReadTransaction>>,
+    from: Position,
+    stop: &Stop,
+    each: EachView<'_>,
+) -> StoreResult<()> {
+    let mut next = from.max(Position(1));
+    while records.has(next) {
+        let segment = records.segment_at(next)?;
+        let columns = records.columns(&segment)?;
+        let (first, last) = (
+            segment.manifest.first_position,
+            segment.manifest.head().position,
+        );
+        // Neighbours in the log are of different streams, so of different blocks: each block is looked up once.
+        let mut blocks: Vec<Option<Arc<EventBlock>>> = vec![None; segment.manifest.blocks.len()];
+        while next <= last {
+            stop.check()?;
+            let lost = || missing(format!("the event at position {next}"));
+            let index = usize::try_from(next.0 - first.0).unwrap_or(usize::MAX);
+            let rank = columns.rank(index).ok_or_else(lost)?;
+            let (number, within) = segment.manifest.block_of(rank).ok_or_else(lost)?;
+            let place = blocks.get_mut(number).ok_or_else(lost)?;
+            let block = match place {
+                Some(block) => Arc::clone(block),
+                None => Arc::clone(place.insert(records.events(&segment, number)?)),
+            };
+            if block.position(within) != Some(next) {
+                return Err(lost());
+            }
+            if each(&view(&(block, within))?)?.is_break() {
+                return Ok(());
+            }
+            next = next.next();
+        }
+    }
+    Ok(())
 }

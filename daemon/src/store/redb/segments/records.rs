@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
+use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use super::super::open_tables::{OpenTables, Transaction};
@@ -346,18 +346,13 @@ impl<T: Transaction> Records<'_, T> {
     }
 }
 
-/// An event of a block.
-pub(super) fn event((block, within): &Found) -> StoreResult<Event> {
+/// An event of a block, where it stands.
+pub(super) fn view((block, within): &Found) -> StoreResult<EventView<'_>> {
     let lost = || missing("an event of a block".to_owned());
-    let place = || match block.position(*within) {
-        Some(position) => format!("the event at position {position}"),
-        None => "an event of a block".to_owned(),
-    };
-    let event = block.event(*within);
-    event
-        .map_err(|Malformed(detail)| StoreError::Damaged {
-            place: place(),
-            detail: detail.into_owned(),
-        })?
-        .ok_or_else(lost)
+    block.event(*within).ok_or_else(lost)
+}
+
+/// An event of a block.
+pub(super) fn event(found: &Found) -> StoreResult<Event> {
+    Ok(view(found)?.to_event())
 }

@@ -13,12 +13,12 @@ use whodunit_core::time::Timestamp;
 use super::super::view::{RedbView, recent};
 use super::log::{self, Ask};
 use super::parts::Parts;
-use super::records::{Found, Records, event};
+use super::records::{Found, Records, view};
 use crate::store::engine::SealedView;
 use crate::store::{
-    CategoryInfo, Direction, HandlerCounts, Head, Job, JobFilter, JobPage, KeyHold, LogFilter,
-    LogPage, ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, Snapshot, Stoppable,
-    StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    CategoryInfo, Direction, EachView, HandlerCounts, Head, Job, JobFilter, JobPage, KeyHold,
+    LogFilter, LogPage, ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, Snapshot,
+    Stoppable, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -113,44 +113,6 @@ impl View for SegmentView {
 }
 
 impl ReadEvents for SegmentView {
-    fn stream_events(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        direction: Direction,
-        limit: usize,
-    ) -> StoreResult<Vec<Event>> {
-        let mut events = Vec::new();
-        if limit == 0 {
-            return Ok(events);
-        }
-        let range = match direction {
-            Direction::Forward => (from, Revision(u64::MAX)),
-            Direction::Backward => (Revision(1), from),
-        };
-        self.each_found(stream, range, direction, &mut |found| {
-            events.push(event(found)?);
-            Ok(if events.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            })
-        })?;
-        Ok(events)
-    }
-
-    fn for_each_event(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        to: Revision,
-        each: &mut dyn FnMut(Event) -> StoreResult<ControlFlow<()>>,
-    ) -> StoreResult<()> {
-        self.each_found(stream, (from, to), Direction::Forward, &mut |found| {
-            each(event(found)?)
-        })
-    }
-
     fn log(
         &self,
         filter: &LogFilter,
@@ -175,6 +137,20 @@ impl ReadEvents for SegmentView {
             return self.correlated(id, &ask, from);
         }
         log::page(&self.records(), &ask, from)
+    }
+
+    fn walk_stream(
+        &self,
+        stream: &StreamName,
+        range: (Revision, Revision),
+        direction: Direction,
+        each: EachView<'_>,
+    ) -> StoreResult<()> {
+        self.each_found(stream, range, direction, &mut |found| each(&view(found)?))
+    }
+
+    fn walk_log(&self, from: Position, each: EachView<'_>) -> StoreResult<()> {
+        log::walk(&self.records(), from, self.stop(), each)
     }
 
     fn event_at(&self, position: Position) -> StoreResult<Option<Event>> {
