@@ -15,8 +15,8 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX,
-    REQUESTS_MAX,
+    BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
+    REPLIES_BYTES_MAX, REQUESTS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -64,6 +64,7 @@ pub(crate) struct Gates {
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
+    pub(crate) finds: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
 
@@ -121,6 +122,7 @@ impl Daemon {
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
+            finds: Arc::new(Semaphore::new(FINDS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
         Self {

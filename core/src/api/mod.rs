@@ -3,6 +3,7 @@
 //! Owns the JSON shapes of HTTP API v1. `Event` and `Decision` are wire types themselves and live in their own modules.
 
 pub mod browse;
+pub mod find;
 pub mod investigate;
 pub mod ops;
 pub mod pipeline;

@@ -15,6 +15,8 @@ mod error;
 mod events;
 mod export;
 mod extract;
+mod find;
+mod find_figures;
 mod guard;
 mod import;
 mod layers;
@@ -110,6 +112,8 @@ fn short() -> Routes {
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
         .routes(routes!(events::list_decisions))
+        .routes(routes!(find_figures::find_summary))
+        .routes(routes!(find_figures::what_differs))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
         .routes(routes!(models::list_categories))

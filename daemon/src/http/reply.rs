@@ -12,9 +12,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
+use whodunit_core::api::find::{FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
-use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
+use whodunit_core::api::{Page, browse, find, investigate, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
@@ -34,6 +35,8 @@ pub(crate) trait Showable: Serialize {}
 
 impl<T: Serialize> Showable for Shown<T> {}
 impl<T: Showable> Showable for Page<T> {}
+impl<T: Showable> Showable for FindPage<T> {}
+impl<E: Showable, D: Showable> Showable for FoundItem<E, D> {}
 impl<T: Showable> Showable for &T {}
 impl<T: Showable> Showable for StepsOut<T> {}
 
@@ -48,6 +51,8 @@ showable!(
     browse::LiveHead,
     browse::ModelOut,
     browse::Stream,
+    find::DiffersOut,
+    find::SummaryOut,
     investigate::BisectOut,
     ops::HealthOut,
     pipeline::BackfillPlan,

@@ -16,6 +16,8 @@ mod backfill;
 mod blame_paths;
 mod browse;
 mod doors;
+mod find;
+mod find_oracle;
 mod forms;
 mod hygiene;
 mod import;
@@ -29,6 +31,10 @@ mod origins;
 mod outbox;
 mod program;
 mod projections;
+#[path = "../../../core/tests/query/log.rs"]
+mod query_log;
+#[path = "../../../core/tests/query/terms.rs"]
+mod query_terms;
 mod races;
 mod raw_events;
 mod read_models;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 43] = [
+const ROUTES: [(&str, &str); 45] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -23,6 +23,8 @@ const ROUTES: [(&str, &str); 43] = [
     ("get", "/v1/events"),
     ("get", "/v1/events/{event_id}"),
     ("get", "/v1/export"),
+    ("get", "/v1/find/summary"),
+    ("get", "/v1/what-differs"),
     ("get", "/v1/health"),
     ("post", "/v1/import"),
     ("get", "/v1/live"),

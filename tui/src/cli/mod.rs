@@ -13,6 +13,7 @@ pub(crate) mod events;
 mod exit;
 pub(crate) mod export;
 mod files;
+pub(crate) mod find;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
@@ -30,6 +31,7 @@ pub(crate) mod streams;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
+pub(crate) mod what_differs;
 pub(crate) mod what_if;
 
 #[cfg(test)]

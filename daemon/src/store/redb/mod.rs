@@ -18,6 +18,7 @@ mod tables;
 mod view;
 
 pub use self::opening::NewStore;
+pub(in crate::store) use self::segments::words::words_of;
 pub(crate) use self::view::{bucket, passes, stream_passes};
 use super::StoreError;
 

@@ -17,7 +17,7 @@ use super::tables::{
     CATEGORIES, COMMAND_HASHES, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
     JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
     SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
-    STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, WORDS,
 };
 use crate::store::StoreError;
 
@@ -197,6 +197,7 @@ open_tables! {
     runs: (u64, u64) => Bytes, RUNS, "the runs of the streams";
     event_hashes: IdHash => (), EVENT_HASHES, "the hashes of event ids";
     command_hashes: IdHash => (), COMMAND_HASHES, "the hashes of command ids";
+    words: (u8, Text, u64) => u64, WORDS, "the words of the segments";
     rejections: u64 => u64, REJECTIONS, "the rejections";
     stream_numbers: Text => u64, STREAM_NUMBERS, "the numbers of the streams";
     streams: u64 => Bytes, STREAMS, "the streams";
