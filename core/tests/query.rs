@@ -7,12 +7,15 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+#[path = "query/context.rs"]
+mod context;
 #[path = "query/log.rs"]
 mod query_log;
 #[path = "query/terms.rs"]
 mod query_terms;
 
-use query_log::{Log, Random, history};
+use context::Log;
+use query_log::{Random, history};
 use query_terms::{Meaning, all, simple_term};
 use whodunit_core::merge::model as merge_model;
 use whodunit_core::query::{Answer, Query, Subject};

@@ -64,13 +64,13 @@ impl LogFactorials {
         Self(logs)
     }
 
-    fn of(&self, n: u64) -> f64 {
+    fn log(&self, n: u64) -> f64 {
         let index = usize::try_from(n).unwrap_or(usize::MAX);
         self.0.get(index).copied().unwrap_or_default()
     }
 
     fn choose(&self, n: u64, k: u64) -> f64 {
-        self.of(n) - self.of(k) - self.of(n - k)
+        self.log(n) - self.log(k) - self.log(n - k)
     }
 
     /// The probability that at least so many of the selection have the value, when those that have it are spread by chance

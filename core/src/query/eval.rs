@@ -203,7 +203,7 @@ impl Answer {
         }
     }
 
-    fn of(holds: bool) -> Self {
+    fn plain(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
 
@@ -300,19 +300,19 @@ impl Term {
         let answer = match &self.kind {
             Kind::Field(field, patterns) => {
                 let value = of.field(*field);
-                Answer::of(
+                Answer::plain(
                     value
                         .is_some_and(|value| patterns.iter().any(|pattern| pattern.matches(value))),
                 )
             }
-            Kind::Reason(texts) => Answer::of(
+            Kind::Reason(texts) => Answer::plain(
                 of.reason()
                     .is_some_and(|reason| texts.iter().any(|text| text.search.in_text(reason))),
             ),
-            Kind::Rejected(wanted) => Answer::of(of.is_rejected() == Some(*wanted)),
-            Kind::Since(at) => Answer::of(of.at() >= *at),
-            Kind::Until(at) => Answer::of(of.at() <= *at),
-            Kind::Text(text) => Answer::of(match of {
+            Kind::Rejected(wanted) => Answer::plain(of.is_rejected() == Some(*wanted)),
+            Kind::Since(at) => Answer::plain(of.at() >= *at),
+            Kind::Until(at) => Answer::plain(of.at() <= *at),
+            Kind::Text(text) => Answer::plain(match of {
                 Subject::Event(event) => text.search.in_event(event),
                 Subject::Decision(decision) => text.search.in_decision(decision),
             }),

@@ -88,7 +88,7 @@ impl Parser<'_> {
 
     fn term(&mut self) -> Parsed<Term> {
         let start = self.scanner.at();
-        let negated = self.scanner.take('-');
+        let negated = self.scanner.accept('-');
         if self.scanner.is_over() || self.scanner.peek().is_some_and(char::is_whitespace) {
             let error = QueryError::new(start, "nothing stands after this `-`");
             return Err(error.hint(
@@ -108,7 +108,7 @@ impl Parser<'_> {
         let name = self.scanner.name();
         let mut behind = self.scanner.clone();
         behind.skip(name.len());
-        if !name.is_empty() && behind.take(':') {
+        if !name.is_empty() && behind.accept(':') {
             self.scanner = behind;
             return self.keyed(at, name);
         }
@@ -161,7 +161,7 @@ impl Parser<'_> {
                 return Err(error.hint(format!("write it right behind the colon: `{key}:VALUE`")));
             }
             found.push(pattern);
-            if !self.scanner.take('|') {
+            if !self.scanner.accept('|') {
                 return Ok(found);
             }
         }
@@ -236,7 +236,7 @@ impl Parser<'_> {
         let Some((_, towards, absent)) = found else {
             return Err(unknown_key(at, name));
         };
-        self.scanner.take('(');
+        self.scanner.accept('(');
         self.scanner.depth += 1;
         let inner = self.scanner.at();
         let query = self.terms()?;
@@ -255,7 +255,7 @@ impl Parser<'_> {
             return Err(error);
         }
         let (mut window, mut within) = (None, None);
-        while self.scanner.take(',') {
+        while self.scanner.accept(',') {
             self.scanner.blanks();
             let at = self.scanner.at();
             let word = self.scanner.word();
@@ -271,7 +271,7 @@ impl Parser<'_> {
                 }
             }
         }
-        if !self.scanner.take(')') {
+        if !self.scanner.accept(')') {
             return Err(
                 QueryError::new(at, format!("`{name}(` is not closed")).hint("write `)` behind it")
             );
@@ -357,7 +357,7 @@ fn check_repeated(terms: &[(usize, Term)]) -> Parsed<()> {
                 return Err(error.hint(format!("for either of them write `{key}:ONE|OTHER`")));
             }
         }
-        seen.push((*field, patterns));
+        seen.push((*field, patterns.as_slice()));
     }
     Ok(())
 }

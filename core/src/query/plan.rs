@@ -16,7 +16,7 @@ pub struct Words {
 
 impl Words {
     /// Whether a value is wanted; `None` for a field that is absent.
-    pub fn take(&self, value: Option<&str>) -> bool {
+    pub fn admits(&self, value: Option<&str>) -> bool {
         let has = value.is_some_and(|value| self.patterns.iter().any(|own| own.matches(value)));
         has != self.negated
     }

@@ -40,7 +40,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes this character, where it is the next one.
-    pub(super) fn take(&mut self, c: char) -> bool {
+    pub(super) fn accept(&mut self, c: char) -> bool {
         let is_next = self.peek() == Some(c);
         if is_next {
             self.skip(c.len_utf8());

@@ -13,6 +13,8 @@ mod names;
 mod plan;
 mod source;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +28,6 @@ use whodunit_core::query::{Answer, Query, Subject, Undecided};
 use whodunit_core::shown::{Reveal, Shown};
 
 pub(crate) use self::names::unknown_names;
-pub(crate) use self::summary::Summary;
 
 use self::around::Around;
 use self::source::Source;

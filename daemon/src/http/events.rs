@@ -123,7 +123,9 @@ pub(crate) async fn list_events(
         return find::lines(parts, asked, limit.transpose()?);
     }
     let limit = page_limit(params.limit)?;
-    Ok(find::page(&parts, asked, limit).await?.into_response())
+    Ok(find::answer_page(&parts, asked, limit)
+        .await?
+        .into_response())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

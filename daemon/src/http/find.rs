@@ -114,11 +114,15 @@ impl Asked {
 }
 
 /// Answers with a page of events or, where the line asks for those, decisions.
-pub(super) async fn page(parts: &Parts, asked: Asked, limit: usize) -> Result<Written, ApiError> {
+pub(super) async fn answer_page(
+    parts: &Parts,
+    asked: Asked,
+    limit: usize,
+) -> Result<Written, ApiError> {
     let find = asked.find(parts);
     let redacted_copy = parts.store.is_redacted_copy();
     let is_heavy = find.is_heavy();
-    let work = move |view: &dyn View| {
+    let work = move |view: &dyn View| -> Result<FindPage<Item>, ApiError> {
         let of_decisions = find.query.is_of_decisions();
         let stretch = asked.stretch(last(view, of_decisions), limit);
         let page = if of_decisions {
@@ -148,7 +152,7 @@ pub(super) async fn page_of_decisions(
     let find = asked.find(parts);
     let redacted_copy = parts.store.is_redacted_copy();
     let is_heavy = find.is_heavy();
-    let work = move |view: &dyn View| {
+    let work = move |view: &dyn View| -> Result<FindPage<Shown<Decision>>, ApiError> {
         let stretch = asked.stretch(last(view, true), limit);
         let page = find.decisions(view, stretch)?.map(|decision| decision);
         Ok(page_of(page, &asked, view, redacted_copy))
@@ -286,14 +290,14 @@ impl Run {
             read(store, work).await
         };
         let written = done.map_err(|error| io::Error::other(error.0.detail.clone()));
-        let written = written.and_then(|piece| self.take(piece));
+        let written = written.and_then(|piece| self.absorb(piece));
         if written.is_err() {
             self.is_over = true;
         }
         Some((written.map(Bytes::from), self))
     }
 
-    fn take(&mut self, piece: Piece) -> io::Result<Vec<u8>> {
+    fn absorb(&mut self, piece: Piece) -> io::Result<Vec<u8>> {
         let Piece {
             mut lines,
             items,

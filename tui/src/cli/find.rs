@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{Local, Offset};
 use clap::Args;
 use indicatif::ProgressBar;
-use whodunit_core::api::find::{Facet, FindEnd, FindLine, SummaryOut, UndecidedOut, UnknownName};
+use whodunit_core::api::find::{
+    Facet, FindEnd, FindLine, FindPage, FindProgress, FoundDecision, FoundItem, SummaryOut,
+    UndecidedOut, UnknownName,
+};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::query::{Query, QueryError};
@@ -43,6 +46,7 @@ Terms: type: category: stream: actor: reason: correlation: causation: id: rule: 
   preceded-by(…, 7d) followed-by(…, 1h) not-preceded-by(…) not-followed-by(…); `-` before a term negates it, `*` stands for any
   text, `|` for either of two values; everything else is a text that is looked for. All terms must hold.
 Exit code 3: a name in the line is not known, and nothing was found.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct FindArgs {
     /// The query line; everything when absent
     #[arg(value_name = "LINE", default_value = "", allow_hyphen_values = true)]
@@ -112,6 +116,7 @@ pub(crate) async fn run(
         limit: (!args.all).then_some(args.limit),
         reveal: args.reveal,
     };
+    let as_lines = terminal.form.json && args.all;
     let mut lines = client.find(&asked).await?;
     let mut rows = Rows::default();
     let bar = bar(terminal);
@@ -126,10 +131,11 @@ pub(crate) async fn run(
         let Some(line) = line else {
             return Err(cut_short(client));
         };
-        if terminal.form.json {
+        if as_lines {
             bar.suspend(|| terminal.record(&line))?;
         }
         match line {
+            FindLine::Event(_) | FindLine::Decision(_) if as_lines => {}
             FindLine::Event(event) => rows.events.push(event),
             FindLine::Decision(decision) => rows.decisions.push(decision),
             FindLine::Progress(at) => {
@@ -139,31 +145,38 @@ pub(crate) async fn run(
             }
             FindLine::End(end) => break Some(end),
         }
-        if terminal.form.json {
-            rows.clear();
-        } else if rows.len() >= ROWS {
+        if !terminal.form.json && rows.len() >= ROWS {
             bar.suspend(|| rows.print(terminal))?;
         }
     };
     bar.finish_and_clear();
-    if !terminal.form.json {
+    let Some(end) = end else {
+        rows.print(terminal)?;
+        return stopped_early(reached.as_ref(), args, terminal);
+    };
+    if terminal.form.json && !as_lines {
+        terminal.document(&rows.page(&end))?;
+    } else {
         rows.print(terminal)?;
     }
-    match end {
-        Some(end) => finish(&end, terminal),
-        None => {
-            let (scanned, next) = reached.map_or((0, None), |at| (at.scanned, Some(at.next)));
-            let letter = if args.oldest { 'f' } else { 'b' };
-            let on = next.map_or_else(String::new, |next| {
-                format!("; `--cursor {letter}{next}` continues")
-            });
-            let scanned = show::number(scanned);
-            terminal.warn(format!(
-                "stopped after {scanned} were looked at: there may be more{on}"
-            ))?;
-            Ok(Exit::No)
-        }
-    }
+    finish(&end, terminal)
+}
+
+/// What is said when the search was stopped.
+fn stopped_early(
+    reached: Option<&FindProgress>,
+    args: &FindArgs,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let scanned = show::number(reached.map_or(0, |at| at.scanned));
+    let letter = if args.oldest { 'f' } else { 'b' };
+    let on = reached.map_or_else(String::new, |at| {
+        format!("; `--cursor {letter}{}` continues", at.next)
+    });
+    terminal.warn(format!(
+        "stopped after {scanned} were looked at: there may be more{on}"
+    ))?;
+    Ok(Exit::No)
 }
 
 fn cut_short(client: &Client) -> CliError {
@@ -195,9 +208,21 @@ impl Rows {
         self.events.len() + self.decisions.len()
     }
 
-    fn clear(&mut self) {
-        self.events.clear();
-        self.decisions.clear();
+    /// The same as one page.
+    fn page(self, end: &FindEnd) -> FindPage<FoundItem<Event, Decision>> {
+        let events = self.events.into_iter().map(FoundItem::Event);
+        let decisions = self.decisions.into_iter();
+        let decisions = decisions.map(|decision| FoundItem::Decision(FoundDecision { decision }));
+        FindPage {
+            items: events.chain(decisions).collect(),
+            next_cursor: end.next_cursor.clone(),
+            head: end.head,
+            scanned: end.scanned,
+            query: Some(end.query.clone()),
+            undecided: end.undecided.clone(),
+            unknown_names: end.unknown_names.clone(),
+            redacted_copy: end.redacted_copy,
+        }
     }
 
     fn print(&mut self, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
@@ -211,7 +236,8 @@ impl Rows {
             decisions::table(&self.decisions, terminal.form)
         };
         pages::print(terminal, &table, &mut self.widths)?;
-        self.clear();
+        self.events.clear();
+        self.decisions.clear();
         Ok(())
     }
 }

@@ -35,6 +35,8 @@ pub(crate) mod what_differs;
 pub(crate) mod what_if;
 
 #[cfg(test)]
+mod find_tests;
+#[cfg(test)]
 mod investigate_tests;
 #[cfg(test)]
 mod pipeline_tests;

@@ -242,7 +242,7 @@ impl Positions {
         if asked.is_empty() {
             return Some(exact.map_or(Numbers::Any, Numbers::One));
         }
-        let takes = |value: Option<&str>| asked.iter().all(|own| own.take(value));
+        let takes = |value: Option<&str>| asked.iter().all(|own| own.admits(value));
         let wanted: Vec<bool> = (0_u32..)
             .zip(&words.0)
             .map(|(number, span)| {

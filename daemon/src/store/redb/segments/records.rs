@@ -203,7 +203,7 @@ impl<T: Transaction> Records<'_, T> {
             .segments_by_position
             .range((first, number + 1)..)?;
         let behind = entries.next().transpose()?;
-        Ok(behind.map(|(key, ())| Position(key.value().0)))
+        Ok(behind.map(|(key, _)| Position(key.value().0)))
     }
 
     /// The segment that has a position of the log.

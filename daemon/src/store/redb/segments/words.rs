@@ -173,9 +173,10 @@ impl ReadWords for SegmentView {
             if Some(word) == after {
                 continue;
             }
+            let is_full = page.words.len() >= limit;
             match page.words.last_mut() {
                 Some((last, events)) if last == word => *events += count.value(),
-                _ if page.words.len() >= limit => {
+                _ if is_full => {
                     page.has_more = true;
                     break;
                 }

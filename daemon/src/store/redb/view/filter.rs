@@ -20,7 +20,7 @@ pub(crate) fn passes(filter: &LogFilter, event: &Event) -> bool {
 }
 
 fn has_words(words: &Words, event: &Event) -> bool {
-    words.take(match words.field {
+    words.admits(match words.field {
         Field::Type => Some(&event.event_type),
         Field::Category => Some(event.stream.category()),
         Field::Stream => Some(event.stream.as_str()),
