@@ -64,7 +64,7 @@ pub(crate) fn unknown_names(
 fn has_decisions(view: &dyn View, stream: &StreamName) -> Result<bool, StoreError> {
     let filter = crate::store::DecisionFilter {
         stream: Some(stream.clone()),
-        rejected: None,
+        ..crate::store::DecisionFilter::default()
     };
     let direction = crate::store::Direction::Forward;
     Ok(!view

@@ -115,15 +115,18 @@ fn streams(view: &dyn View, words: &Words) -> Result<Option<Vec<StreamName>>, St
 
 /// What an index of decisions answers.
 pub(super) fn of_decisions(query: &Query) -> DecisionFilter {
-    let mut words = query
-        .words()
-        .filter(|own| own.field == Field::Stream && !own.negated);
-    let stream = words.find_map(|own| match own.patterns.as_slice() {
-        [pattern] => StreamName::new(pattern.as_exact()?).ok(),
-        _ => None,
-    });
+    let exact = |field: Field| {
+        let mut words = query
+            .words()
+            .filter(|own| own.field == field && !own.negated);
+        words.find_map(|own| match own.patterns.as_slice() {
+            [pattern] => pattern.as_exact().map(str::to_owned),
+            _ => None,
+        })
+    };
     DecisionFilter {
-        stream,
+        stream: exact(Field::Stream).and_then(|name| StreamName::new(name).ok()),
         rejected: query.rejected(),
+        correlation_id: exact(Field::Correlation),
     }
 }

@@ -182,6 +182,8 @@ pub(crate) struct DecisionsParams {
     /// Only `accepted` or only `rejected` ones.
     #[param(inline)]
     outcome: Option<OutcomeFilter>,
+    /// Exactly this correlation id.
+    correlation: Option<String>,
     /// The direction: `forward` (oldest first) or `backward`. When absent, it is `backward` with `q` and `forward` without.
     #[param(inline)]
     order: Option<Order>,
@@ -215,6 +217,9 @@ pub(crate) async fn list_decisions(
     }
     if let Some(outcome) = params.outcome {
         query = query.and_rejected(outcome == OutcomeFilter::Rejected);
+    }
+    if let Some(id) = params.correlation {
+        query = query.and_field(Field::Correlation, id);
     }
     let reveal = asked_to_reveal(
         params.reveal == Some(true),

@@ -12,10 +12,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
-use whodunit_core::api::find::{FindPage, FoundItem};
+use whodunit_core::api::causes::{self, ImpactPage};
+use whodunit_core::api::find::{self, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
-use whodunit_core::api::{Page, browse, find, investigate, ops, pipeline, write};
+use whodunit_core::api::world::{WorldDiffOut, WorldOut};
+use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
@@ -39,6 +41,9 @@ impl<T: Showable> Showable for FindPage<T> {}
 impl<E: Showable, D: Showable> Showable for FoundItem<E, D> {}
 impl<T: Showable> Showable for &T {}
 impl<T: Showable> Showable for StepsOut<T> {}
+impl<T: Showable> Showable for ImpactPage<T> {}
+impl<T: Showable> Showable for WorldOut<T> {}
+impl<T: Showable> Showable for WorldDiffOut<T> {}
 
 /// Types without a place for a secret: names, counts, times, and documents that a projection keeps without secrets.
 macro_rules! showable {
@@ -53,6 +58,8 @@ showable!(
     browse::Stream,
     find::DiffersOut,
     find::SummaryOut,
+    causes::CausesOut,
+    causes::CorrelationOut,
     investigate::BisectOut,
     ops::HealthOut,
     pipeline::BackfillPlan,

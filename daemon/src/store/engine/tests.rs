@@ -177,6 +177,7 @@ fn compare_lists(one: &dyn View, other: &dyn View, random: &mut Random) {
         let filter = DecisionFilter {
             stream: random.one_in(2).then(|| stream(random)),
             rejected: random.one_in(2).then(|| random.one_in(2)),
+            ..DecisionFilter::default()
         };
         for direction in DIRECTIONS {
             let found = decisions(one, &filter, direction);
