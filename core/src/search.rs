@@ -6,6 +6,7 @@
 use memchr::memmem::Finder;
 
 use crate::caseless::fold;
+use crate::command::{Decision, Outcome};
 use crate::event::Event;
 use crate::json::{Json, State, Token, Value};
 
@@ -72,6 +73,27 @@ impl Search {
                 .metadata
                 .as_ref()
                 .is_some_and(|metadata| self.in_json(metadata))
+    }
+
+    /// Whether it occurs in what a person sees of a decision: stream, type, actor, reason, ids, rule, message, payload.
+    pub fn in_decision(&self, decision: &Decision) -> bool {
+        let (rule, message) = match &decision.result {
+            Outcome::Rejected { rule, message } => (Some(rule.as_str()), Some(message.as_str())),
+            Outcome::Accepted { .. } => (None, None),
+        };
+        let texts = [
+            Some(decision.stream.as_str()),
+            Some(decision.command_type.as_str()),
+            Some(decision.command_id.as_str()),
+            decision.actor.as_deref(),
+            decision.reason.as_deref(),
+            decision.correlation_id.as_deref(),
+            decision.causation_id.as_deref(),
+            rule,
+            message,
+        ];
+        texts.into_iter().flatten().any(|text| self.in_text(text))
+            || self.in_json(&decision.payload)
     }
 }
 

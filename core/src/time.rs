@@ -2,6 +2,7 @@
 //!
 //! Owns parsing and printing of times: RFC 3339, and other spellings that can mean only one moment. Never reads a clock.
 
+pub mod input;
 mod printed;
 mod spelling;
 

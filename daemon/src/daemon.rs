@@ -15,7 +15,7 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
+    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
     REPLIES_BYTES_MAX, REQUESTS_MAX,
 };
 use crate::memory::Memory;
@@ -65,6 +65,7 @@ pub(crate) struct Gates {
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) backups: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
+    pub(crate) finds: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
 
@@ -123,6 +124,7 @@ impl Daemon {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
+            finds: Arc::new(Semaphore::new(FINDS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
         Self {

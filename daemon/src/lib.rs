@@ -11,6 +11,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 mod daemon;
+mod find;
 pub mod handlers;
 pub mod http;
 mod import;

@@ -76,6 +76,34 @@ pub const REPLIES_BYTES_MAX: usize = 192 << 20;
 pub const LIVE_FEEDS_MAX: usize = 64;
 /// Bisects over categories or the log at a time.
 pub const BISECTS_MAX: usize = 4;
+/// Searches that answer line by line at a time.
+pub const FINDS_MAX: usize = 8;
+/// Time after which a page of what a query line finds ends early, with a cursor to go on from.
+pub const FIND_PAGE_TIME: Duration = Duration::from_secs(2);
+/// Events of a stream or a correlation that are looked at for one term about the events around another.
+pub const FIND_AROUND_MAX: u64 = 10_000;
+/// Time for the figures of what a query line finds. Beyond it they are of the newest events only, and say so.
+pub const SUMMARY_TIME: Duration = Duration::from_secs(5);
+/// Values of a field that those figures keep apart.
+pub const FACET_VALUES_MAX: usize = 100_000;
+/// Events that those figures count.
+pub const SUMMARY_EVENTS_MAX: u64 = 5_000_000;
+/// Values of a field that are named: default and most (`top=`).
+pub const FACET_VALUES_DEFAULT: usize = 10;
+/// Values of a field that are named at most.
+pub const FACET_VALUES_NAMED_MAX: usize = 1_000;
+/// Names that are compared with one that is not known, to say which one was meant.
+pub const NAMES_COMPARED_MAX: usize = 10_000;
+/// Time for each half of a comparison of a selection with the rest: finding it, and looking at the rest.
+pub const DIFFERS_TIME: Duration = Duration::from_secs(8);
+/// Streams of a selection that are compared with the rest.
+pub const DIFFERS_STREAMS_MAX: usize = 20_000;
+/// Streams or events that are looked at for a comparison.
+pub const DIFFERS_EVENTS_MAX: u64 = 200_000;
+/// Differences that are told: default and most (`limit=`).
+pub const DIFFERENCES_DEFAULT: usize = 20;
+/// Differences that are told at most.
+pub const DIFFERENCES_MAX: usize = 1_000;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
 /// Backups at a time. Each keeps the pages of its moment from being used again until it ends.

@@ -299,6 +299,7 @@ async fn real_records_say_who_deleted_the_malicious_user() {
     for part in ["2023-07-10 12:28:24", "bert-jan", "192.168.10.20"] {
         assert!(deleted.contains(part), "`{part}` in {deleted}");
     }
+    trail_by_address(&daemon, "192.168.10.20");
     let stream = "iamuser-malicious-iam-user";
     let before = json(
         &daemon,
@@ -309,4 +310,35 @@ async fn real_records_say_who_deleted_the_malicious_user() {
         (&before["state"]["status"], &after["state"]["status"]),
         (&json!("active"), &json!("deleted"))
     );
+}
+
+/// Finding by a source address lists what came from there, and nothing else.
+fn trail_by_address(daemon: &Daemon, address: &str) {
+    let all = |args: &[&str]| -> Vec<Value> {
+        let out = run(daemon, &[args, &["--all", "--json"]].concat(), 0);
+        out.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let came_from = |event: &Value| event["metadata"]["source_address"] == address;
+    let expected: Vec<Value> = all(&["events", "--newest"])
+        .into_iter()
+        .filter(came_from)
+        .map(|event| event["position"].clone())
+        .collect();
+    let by_text = all(&["find", &format!("\"{address}\"")]);
+    let by_condition = all(&[
+        "find",
+        &format!("where:event.metadata.source_address == \"{address}\""),
+    ]);
+    for found in [by_text, by_condition] {
+        let end = &found.last().unwrap()["end"];
+        assert_eq!(end["complete"], true, "{end}");
+        let events = found.iter().filter(|line| line["event"].is_object());
+        let found: Vec<Value> = events
+            .map(|line| line["event"]["position"].clone())
+            .collect();
+        assert_eq!(found, expected);
+    }
+    assert!(expected.len() > 10, "{}", expected.len());
 }

@@ -250,6 +250,7 @@ fn comments_and_texts_use_the_words_of_the_field() {
         "docs/MAPPING.md",
         "docs/PIPELINE.md",
         "docs/PREDICATES.md",
+        "docs/QUERY.md",
         "docs/READ_MODEL_FORMAT.md",
         "docs/STORE_FORMAT.md",
     ] {

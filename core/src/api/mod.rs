@@ -4,6 +4,7 @@
 
 pub mod browse;
 pub mod causes;
+pub mod find;
 pub mod investigate;
 pub mod ops;
 pub mod pipeline;

@@ -84,6 +84,7 @@ pub(crate) async fn export_events(
         correlation_id: params.correlation,
         since: params.since,
         until: params.until,
+        words: Vec::new(),
     };
     let text = params.text.filter(|text| !text.is_empty());
     let whole = filter == LogFilter::default() && text.is_none();

@@ -15,15 +15,19 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
-use whodunit_core::search::Search;
-use whodunit_core::shown::Reveal;
+use whodunit_core::query::{Answer, Field, Query, Subject};
+use whodunit_core::shown::{Reveal, Shown};
 
 use super::error::{ApiError, busy};
-use super::extract::Query;
+use super::extract::Query as Params;
+use super::find::read_line;
 use crate::daemon::Parts;
+use crate::find::Find;
 use crate::interleave::Entry;
 use crate::limits::LIVE_RETRY;
 use crate::live::{After, Feed, FeedError, Message, Place};
+use crate::reading::read;
+use crate::store::{StoreError, View};
 
 /// Bytes after which what is ready is sent, though more is ready.
 const PIECE_BYTES: usize = 64 << 10;
@@ -32,6 +36,11 @@ const PIECE_BYTES: usize = 64 << 10;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveParams {
+    /// A query line, such as `type:UserDeleted actor:job:*`. See `docs/QUERY.md`. A rejected decision comes where the line
+    /// matches it; with `outcome:` or `rule:` no events come. What a line says neither yes nor no of is left out.
+    q: Option<String>,
+    /// The zone of times of the line that name none: an offset such as `+02:00`, or `Z`.
+    zone: Option<String>,
     /// Begin after this: a position, or the id of the last message seen (`position.decision.mark`). Without it, and without the
     /// header `Last-Event-ID`, the feed begins with what comes next. An id stands for exactly what was sent before it, and is
     /// refused (`other_history`) where this log has another history there. A
@@ -54,44 +63,38 @@ pub(crate) struct LiveParams {
 }
 
 impl LiveParams {
-    /// Whether an event is wanted, its text aside.
-    fn takes_event(&self, event: &Event) -> bool {
-        self.takes(
-            &event.stream,
-            event.actor.as_ref(),
-            event.correlation_id.as_ref(),
-        ) && self
-            .r#type
+    /// The line that says all of it.
+    fn query(&self, parts: &Parts) -> Result<Query, ApiError> {
+        let mut query = read_line(parts, self.q.as_deref(), self.zone.as_deref())?;
+        if query.asks_for_later() {
+            let detail = "a live feed does not know what will follow an event";
+            return Err(Problem::new(Code::BadQuery, detail)
+                .field("q")
+                .hint("ask `GET /v1/events` for events that something followed, or did not")
+                .into());
+        }
+        let stream = self
+            .stream
             .as_ref()
-            .is_none_or(|own| *own == event.event_type)
+            .map(|stream| stream.as_str().to_owned());
+        let fields = [
+            (Field::Category, &self.category),
+            (Field::Type, &self.r#type),
+            (Field::Stream, &stream),
+            (Field::Actor, &self.actor),
+            (Field::Correlation, &self.correlation),
+        ];
+        for (field, value) in fields {
+            if let Some(value) = value {
+                query = query.and_field(field, value);
+            }
+        }
+        Ok(query.and_text(self.text.as_deref().unwrap_or_default()))
     }
 
-    /// Whether a decision is wanted.
-    fn takes_decision(&self, decision: &Decision) -> bool {
-        self.r#type.is_none()
-            && self.text.is_none()
-            && self.takes(
-                &decision.stream,
-                decision.actor.as_ref(),
-                decision.correlation_id.as_ref(),
-            )
-    }
-
-    fn takes(
-        &self,
-        stream: &StreamName,
-        actor: Option<&String>,
-        correlation: Option<&String>,
-    ) -> bool {
-        let is = |wanted: &Option<String>, value: Option<&String>| {
-            wanted.is_none() || wanted.as_ref() == value
-        };
-        self.category
-            .as_ref()
-            .is_none_or(|own| own == stream.category())
-            && self.stream.as_ref().is_none_or(|own| own == stream)
-            && is(&self.actor, actor)
-            && is(&self.correlation, correlation)
+    /// Whether decisions are left out: they have no event type, and are not searched for a text.
+    fn leaves_decisions_out(&self) -> bool {
+        self.r#type.is_some() || self.text.is_some()
     }
 }
 
@@ -105,7 +108,7 @@ impl LiveParams {
         (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn live_events(
     State(parts): State<Arc<Parts>>,
-    Query(params): Query<LiveParams>,
+    Params(params): Params<LiveParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
@@ -117,6 +120,7 @@ pub(crate) async fn live_events(
     let after = text.map(str::parse::<After>).transpose().map_err(|error| {
         Problem::new(Code::BadParameter, format!("`{name}`: {error}")).field(name)
     })?;
+    let query = params.query(&parts)?;
     let Ok(place) = Arc::clone(&parts.gates.live).try_acquire_owned() else {
         return Err(busy("too many live feeds are open"));
     };
@@ -144,10 +148,15 @@ pub(crate) async fn live_events(
         }
     })?;
     let sending = Sending {
+        find: Find {
+            query: Arc::new(query),
+            models: Arc::clone(&parts.models),
+            travel: Arc::clone(&parts.travel),
+            reveal: Reveal::NO,
+        },
         parts,
         feed,
-        text: params.text.as_deref().and_then(Search::new),
-        wanted: params,
+        leaves_decisions_out: params.leaves_decisions_out(),
         _place: place,
     };
     let retry = format!("retry: {}\n\n", LIVE_RETRY.as_millis());
@@ -160,15 +169,39 @@ pub(crate) async fn live_events(
 struct Sending {
     parts: Arc<Parts>,
     feed: Feed,
-    wanted: LiveParams,
-    text: Option<Search>,
+    find: Find,
+    leaves_decisions_out: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Sending {
     /// Whether an event, as it is shown, is wanted.
-    fn takes(&self, event: &Event) -> bool {
-        self.wanted.takes_event(event) && self.text.as_ref().is_none_or(|text| text.in_event(event))
+    async fn takes_event(&self, event: &Shown<Event>) -> Result<bool, StoreError> {
+        let query = &self.find.query;
+        if query.is_of_decisions() {
+            return Ok(false);
+        }
+        let model = self.parts.models.for_stream(&event.stream);
+        if let Some(answer) = query.glance(Subject::Event(event), model) {
+            return Ok(answer == Answer::Yes);
+        }
+        let (find, event) = (self.find.clone(), event.clone());
+        let look = move |view: &dyn View| find.answer(view, Subject::Event(&event));
+        Ok(read(&self.parts.store, look).await? == Answer::Yes)
+    }
+
+    /// Whether a decision, as it is shown, is wanted.
+    async fn takes_decision(&self, decision: &Shown<Decision>) -> Result<bool, StoreError> {
+        if self.leaves_decisions_out {
+            return Ok(false);
+        }
+        let model = self.parts.models.for_stream(&decision.stream);
+        if let Some(answer) = self.find.query.glance(Subject::Decision(decision), model) {
+            return Ok(answer == Answer::Yes);
+        }
+        let (find, decision) = (self.find.clone(), decision.clone());
+        let look = move |view: &dyn View| find.answer(view, Subject::Decision(&decision));
+        Ok(read(&self.parts.store, look).await? == Answer::Yes)
     }
 
     /// Everything that is ready, as one piece; `None` ends the feed.
@@ -187,8 +220,8 @@ impl Sending {
                     return None;
                 }
             };
-            if let Err(error) = self.write(&mut piece, message, place) {
-                return Some((Err(axum::Error::new(error)), self));
+            if let Err(error) = self.write(&mut piece, message, place).await {
+                return Some((Err(error), self));
             }
             // Entries that do not match make no piece: continue with the next ones.
             if !piece.is_empty() && !self.feed.has_more() || piece.len() >= PIECE_BYTES {
@@ -197,27 +230,31 @@ impl Sending {
         }
     }
 
-    fn write(
+    async fn write(
         &self,
         piece: &mut Vec<u8>,
         message: Message,
         place: Place,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), axum::Error> {
         let models = &self.parts.models;
         let (kind, data) = match message {
             Message::Entry(Entry::Event(event)) => {
                 let event = Reveal::NO.show(models, *event);
-                if !self.takes(&event) {
+                if !self.takes_event(&event).await.map_err(axum::Error::new)? {
                     return Ok(());
                 }
-                ("", serde_json::to_string(&event)?)
+                ("", serde_json::to_string(&event))
             }
             Message::Entry(Entry::Decision(decision)) => {
                 let decision = Reveal::NO.show(models, *decision);
-                if !self.wanted.takes_decision(&decision) {
+                if !self
+                    .takes_decision(&decision)
+                    .await
+                    .map_err(axum::Error::new)?
+                {
                     return Ok(());
                 }
-                ("event: decision\n", serde_json::to_string(&decision)?)
+                ("event: decision\n", serde_json::to_string(&decision))
             }
             Message::Head(head) => {
                 let head = LiveHead {
@@ -225,9 +262,10 @@ impl Sending {
                     decision: head.decision,
                     redacted_copy: self.parts.store.is_redacted_copy(),
                 };
-                ("event: head\n", serde_json::to_string(&head)?)
+                ("event: head\n", serde_json::to_string(&head))
             }
         };
+        let data = data.map_err(axum::Error::new)?;
         // JSON as serde writes it is one line, as a message's data must be.
         piece.extend_from_slice(format!("id: {place}\n{kind}data: {data}\n\n").as_bytes());
         Ok(())

@@ -18,6 +18,8 @@ mod error;
 mod events;
 mod export;
 mod extract;
+mod find;
+mod find_figures;
 mod guard;
 mod impact;
 mod import;
@@ -118,6 +120,8 @@ fn short() -> Routes {
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
         .routes(routes!(events::list_decisions))
+        .routes(routes!(find_figures::find_summary))
+        .routes(routes!(find_figures::what_differs))
         .routes(routes!(correlations::get_causes))
         .routes(routes!(correlations::get_correlation))
         .routes(routes!(correlations::get_correlation_streams))

@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::causes::{self, ImpactPage};
+use whodunit_core::api::find::{self, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
@@ -39,6 +40,8 @@ pub(crate) trait Showable: Serialize {}
 impl<T: Serialize> Showable for Shown<T> {}
 impl Showable for ShownEvent {}
 impl<T: Showable> Showable for Page<T> {}
+impl<T: Showable> Showable for FindPage<T> {}
+impl<E: Showable, D: Showable> Showable for FoundItem<E, D> {}
 impl<T: Showable> Showable for &T {}
 impl<T: Showable> Showable for StepsOut<T> {}
 impl<T: Showable> Showable for ImpactPage<T> {}
@@ -56,6 +59,8 @@ showable!(
     browse::LiveHead,
     browse::ModelOut,
     browse::Stream,
+    find::DiffersOut,
+    find::SummaryOut,
     causes::CausesOut,
     causes::CorrelationOut,
     investigate::BisectOut,

@@ -48,9 +48,9 @@ pub use jobs::{Job, JobChange, NewJob};
 pub use read::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts,
     JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
-    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
-    StreamCursor, StreamFilter, StreamInfo, StreamLabel, StreamOrder, StreamPage, View,
-    try_for_each_event,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, ReadWords, Snapshot,
+    Stoppable, StreamCursor, StreamFilter, StreamInfo, StreamLabel, StreamOrder, StreamPage, View,
+    WordField, WordPage, try_for_each_event,
 };
 
 /// A boxed future, so that the trait stays usable as `dyn Store`.

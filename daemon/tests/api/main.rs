@@ -18,6 +18,8 @@ mod blame_paths;
 mod browse;
 mod causes;
 mod doors;
+mod find;
+mod find_oracle;
 mod forms;
 mod hygiene;
 mod import;
@@ -31,6 +33,10 @@ mod origins;
 mod outbox;
 mod program;
 mod projections;
+#[path = "../../../core/tests/query/log.rs"]
+mod query_log;
+#[path = "../../../core/tests/query/terms.rs"]
+mod query_terms;
 mod races;
 mod raw_events;
 mod read_models;

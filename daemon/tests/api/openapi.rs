@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 50] = [
+const ROUTES: [(&str, &str); 52] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -27,6 +27,8 @@ const ROUTES: [(&str, &str); 50] = [
     ("get", "/v1/correlations/{correlation_id}"),
     ("get", "/v1/correlations/{correlation_id}/streams"),
     ("get", "/v1/export"),
+    ("get", "/v1/find/summary"),
+    ("get", "/v1/what-differs"),
     ("get", "/v1/health"),
     ("post", "/v1/import"),
     ("get", "/v1/live"),

@@ -78,7 +78,8 @@ pub(crate) async fn run(
     Ok(Exit::Ok)
 }
 
-fn table(decisions: &[Decision], form: Form) -> Table {
+/// A table of decisions.
+pub(super) fn table(decisions: &[Decision], form: Form) -> Table {
     let mut table = Table::new([
         Column::new(""),
         Column::new(form.zone.heading()),

@@ -58,6 +58,14 @@ pub enum CliError {
         /// Where to look for it.
         hint: &'static str,
     },
+    /// A name is not known to the log.
+    #[error("{message}")]
+    UnknownName {
+        /// Which one.
+        message: String,
+        /// What may have been meant.
+        hint: String,
+    },
     /// A file could not be read or written.
     #[error("{place}: {error}")]
     File {
@@ -112,7 +120,7 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
-            Self::NotThere { .. } => Exit::NotFound,
+            Self::NotThere { .. } | Self::UnknownName { .. } => Exit::NotFound,
             Self::Refused { exit, .. } => *exit,
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
@@ -139,7 +147,7 @@ impl CliError {
                 .map(str::to_owned)
                 .or_else(|| problem.hint.clone()),
             Self::Client(error) => error.hint(),
-            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Usage { hint, .. } | Self::UnknownName { hint, .. } => Some(hint.clone()),
             Self::NotThere { hint, .. } | Self::Refused { hint, .. } => Some((*hint).to_owned()),
             Self::Daemon { hint, .. } => hint.clone(),
             Self::File { .. } | Self::Output(_) => None,

@@ -13,6 +13,7 @@ pub(crate) mod events;
 mod exit;
 pub(crate) mod export;
 mod files;
+pub(crate) mod find;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
@@ -31,12 +32,15 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+pub(crate) mod what_differs;
 pub(crate) mod what_if;
 pub(crate) mod why;
 pub(crate) mod world;
 
 #[cfg(test)]
 mod causes_tests;
+#[cfg(test)]
+mod find_tests;
 #[cfg(test)]
 mod investigate_tests;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod body;
 mod error;
 mod exchange;
+mod find;
 mod import;
 mod investigate;
 mod live;
@@ -35,6 +36,7 @@ use whodunit_core::ids::StreamName;
 
 pub use body::ByteStream;
 pub use error::ClientError;
+pub use find::{FindLines, FindQuery, Lines};
 pub use import::ImportQuery;
 pub use investigate::BisectLines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};

@@ -89,7 +89,7 @@ pub enum Order {
 }
 
 impl Order {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Forward => "forward",
             Self::Backward => "backward",

@@ -291,3 +291,60 @@ async fn a_mapping_brings_other_records_in() {
     insta::assert_snapshot!("who_deleted_bob", out);
     stage.embedded.stop().await.unwrap();
 }
+
+/// Finding: the batch's victims, what tells them from the others, and names that are not known.
+#[tokio::test]
+async fn who_else_and_why_them() {
+    let stage = Stage::demo().await;
+    let line = "type:UserDeleted actor:job:inactive-cleanup";
+    let found = stage.json(&["find", line]).await;
+    let batch = found["items"].as_array().unwrap();
+    assert!(batch.len() > 5, "{found}");
+    let streams: std::collections::BTreeSet<_> = batch
+        .iter()
+        .map(|event| event["stream"].as_str().unwrap())
+        .collect();
+    assert!(streams.contains(stage.sarah.as_str()));
+    assert_eq!(found["next_cursor"], Value::Null);
+    let correlation = batch[0]["correlation_id"].as_str().unwrap();
+
+    let line = format!("correlation:{correlation} type:UserDeleted");
+    let differs = stage.json(&["what-differs", &line]).await;
+    assert_eq!(differs["selected"], streams.len());
+    assert_eq!(differs["complete"], true);
+    let first = &differs["differences"][0];
+    assert_eq!(
+        (&first["attribute"], &first["value"]),
+        (&"before.status".into(), &"suspended".into()),
+        "{differs}"
+    );
+    let (out, _) = stage
+        .run(&["what-differs", &line, "-n", "5"], Exit::Ok)
+        .await;
+    insta::assert_snapshot!("what_differs", out);
+
+    let (out, _) = stage
+        .run(&["find", &line, "--facets", "--density"], Exit::Ok)
+        .await;
+    assert!(
+        out.contains("job:inactive-cleanup") && out.contains('█'),
+        "{out}"
+    );
+    let (_, err) = stage
+        .run(&["find", "type:UserDelted"], Exit::NotFound)
+        .await;
+    assert!(err.contains("did you mean `UserDeleted`?"), "{err}");
+    let (_, err) = stage.run(&["find", "actr:x"], Exit::Usage).await;
+    assert!(
+        err.contains("did you mean `actor`?") && err.contains("\n  ^"),
+        "{err}"
+    );
+    let (out, _) = stage
+        .run(&["find", "outcome:rejected rule:user.suspended"], Exit::Ok)
+        .await;
+    assert!(out.contains("ChangeEmail"), "{out}");
+    let (_, err) = stage
+        .run(&["find", "type:UserDeleted actor:api"], Exit::Ok)
+        .await;
+    assert!(err.contains("nothing matches"), "{err}");
+}

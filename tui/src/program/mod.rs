@@ -14,8 +14,9 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::cli::terminal::{Form, Terminal, Zone};
 use crate::cli::{
-    CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
-    models, outbox, projections, read_model, rebuild, state, streams, trace, what_if, why, world,
+    CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, find,
+    import, models, outbox, projections, read_model, rebuild, state, streams, trace, what_differs,
+    what_if, why, world,
 };
 use crate::client::Client;
 use crate::launch;
@@ -72,6 +73,10 @@ enum Command {
     Streams(streams::StreamsArgs),
     /// Show the log, or one stream's history
     Events(events::EventsArgs),
+    /// Find events and decisions with a query line
+    Find(find::FindArgs),
+    /// Tell what distinguishes the streams that a query line finds from the others
+    WhatDiffers(what_differs::WhatDiffersArgs),
     /// Show one event, and the chain of its causes
     Event(event::EventArgs),
     /// Show a stream's state, at a revision or a time
@@ -198,6 +203,8 @@ async fn run(
     match command {
         Command::Streams(args) => streams::run(&args, &client()?, terminal).await,
         Command::Events(args) => events::run(&args, &client()?, terminal).await,
+        Command::Find(args) => find::run(&args, &client()?, terminal).await,
+        Command::WhatDiffers(args) => what_differs::run(&args, &client()?, terminal).await,
         Command::Event(args) => event::run(&args, &client()?, terminal).await,
         Command::State(args) => state::run(&args, &client()?, terminal).await,
         Command::Steps(args) => state::run_steps(&args, &client()?, terminal).await,

@@ -31,6 +31,8 @@ pub enum Code {
     BadEdit,
     /// 400: a predicate that cannot be read, or asks about what is not known there.
     BadPredicate,
+    /// 400: a query line that cannot be read.
+    BadQuery,
     /// 403: foreign `Origin`.
     ForeignOrigin,
     /// 404: no such path.
@@ -124,7 +126,8 @@ impl Code {
             | Self::UnknownCommand
             | Self::NoModel
             | Self::BadEdit
-            | Self::BadPredicate => 400,
+            | Self::BadPredicate
+            | Self::BadQuery => 400,
             Self::ForeignOrigin => 403,
             Self::NoSuchPath
             | Self::NoSuchStream
@@ -177,6 +180,7 @@ impl Code {
             Self::NoModel => "no model for this category",
             Self::BadEdit => "invalid edit",
             Self::BadPredicate => "invalid predicate",
+            Self::BadQuery => "invalid query line",
             Self::ForeignOrigin => "foreign origin refused",
             Self::NoSuchPath => "no such path",
             Self::NoSuchStream => "no such stream",

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 use whodunit_core::ids::{ID_BYTES_MAX, STREAM_NAME_BYTES_MAX};
+use whodunit_core::query::QUERY_BYTES_MAX;
 
 use crate::limits;
 
@@ -36,6 +37,18 @@ pub(super) fn of_parameter(operation: &str, place: &str, name: &str) -> Option<V
         ("path", "name") => json!({"minLength": 1, "examples": ["users"]}),
         ("path", "category") => json!({"minLength": 1, "examples": ["user"]}),
         ("path", "id") => json!({"examples": [1]}),
+        ("query", "q") => {
+            json!({"maxLength": QUERY_BYTES_MAX, "examples": ["type:UserDeleted actor:job:*"]})
+        }
+        ("query", "zone") => {
+            json!({"pattern": r"^([Zz]|UTC|[+-][0-9]{2}:?([0-9]{2})?)$", "examples": ["+02:00"]})
+        }
+        ("query", "top") => json!({
+            "minimum": 1, "maximum": limits::FACET_VALUES_NAMED_MAX, "default": limits::FACET_VALUES_DEFAULT,
+        }),
+        ("query", "limit") if operation == "what_differs" => json!({
+            "minimum": 1, "maximum": limits::DIFFERENCES_MAX, "default": limits::DIFFERENCES_DEFAULT,
+        }),
         ("query", "limit") => json!({
             "minimum": 1, "maximum": limits::PAGE_ITEMS_MAX, "default": limits::PAGE_ITEMS_DEFAULT,
         }),

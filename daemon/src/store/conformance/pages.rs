@@ -98,6 +98,7 @@ fn filter() -> impl Strategy<Value = LogFilter> {
                 correlation_id,
                 since: since.map(at),
                 until: until.map(at),
+                words: Vec::new(),
             },
         )
 }

@@ -45,6 +45,7 @@ fn filter() -> impl Strategy<Value = LogFilter> {
             correlation_id,
             since,
             until,
+            words: Vec::new(),
         },
     )
 }

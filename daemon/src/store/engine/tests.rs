@@ -159,6 +159,7 @@ fn compare_lists(one: &dyn View, other: &dyn View, random: &mut Random) {
             correlation_id: word(random, &["a", "x-1"]).filter(|_| random.one_in(3)),
             since: random.one_in(4).then(|| random.time()),
             until: random.one_in(4).then(|| random.time()),
+            words: Vec::new(),
         };
         let from = random.one_in(2).then(|| Position(random.below(90) as u64));
         for direction in DIRECTIONS {

@@ -4,6 +4,7 @@
 //! all stand behind the sealed ones, and merged where they do not (`lists`). A view sees one state of the log however
 //! long it lives, and never waits for a writer.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use whodunit_core::command::{Decision, Outcome};
@@ -15,13 +16,14 @@ use whodunit_core::time::Timestamp;
 
 use super::snapshots::Kept;
 use super::{jobs, lists, times};
-use crate::store::redb::passes;
+use crate::store::redb::{passes, words_of};
 use crate::store::tail::{EventRef, Tail};
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts, Head,
     Job, JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
-    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
-    StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, ReadWords, Snapshot,
+    Stoppable, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    WordField, WordPage,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -357,6 +359,44 @@ impl<V: SealedView> ReadTimes for MergedView<V> {
 
     fn density(&self, stream: Option<&StreamName>, buckets: usize) -> StoreResult<Density> {
         times::density(self, stream, buckets)
+    }
+}
+
+impl<V: SealedView> ReadWords for MergedView<V> {
+    fn word_events(&self, field: WordField, word: &str) -> StoreResult<u64> {
+        let own = self.tail.events().flat_map(|event| words_of(event));
+        let own = own.filter(|found| *found == (field, word)).count() as u64;
+        Ok(own + self.sealed.word_events(field, word)?)
+    }
+
+    fn words(
+        &self,
+        field: WordField,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<WordPage> {
+        let sealed = self.sealed.words(field, prefix, after, limit)?;
+        let mut has_more = sealed.has_more;
+        let last = sealed
+            .words
+            .last()
+            .map(|(word, _)| word.clone())
+            .filter(|_| has_more);
+        let mut words: BTreeMap<String, u64> = sealed.words.into_iter().collect();
+        for (own, word) in self.tail.events().flat_map(|event| words_of(event)) {
+            let is_behind = after.is_none_or(|after| word > after);
+            if own == field && word.starts_with(prefix) && is_behind {
+                if last.as_deref().is_none_or(|last| word <= last) {
+                    *words.entry(word.to_owned()).or_default() += 1;
+                } else {
+                    has_more = true;
+                }
+            }
+        }
+        has_more |= words.len() > limit;
+        let words = words.into_iter().take(limit).collect();
+        Ok(WordPage { words, has_more })
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::query::Words;
 use whodunit_core::time::Timestamp;
 
 use super::Direction;
@@ -134,6 +135,8 @@ pub struct LogFilter {
     pub since: Option<Timestamp>,
     /// `recorded_at` not after this.
     pub until: Option<Timestamp>,
+    /// What its fields must be, and must not be.
+    pub words: Vec<Words>,
 }
 
 /// A page of the log.

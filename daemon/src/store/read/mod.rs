@@ -10,6 +10,7 @@ mod keys;
 mod snapshots;
 mod streams;
 mod times;
+mod words;
 
 use whodunit_core::stop::Stop;
 
@@ -23,6 +24,7 @@ pub use self::streams::{
     StreamPage,
 };
 pub use self::times::{Density, LateEvents, LateRange, ReadTimes};
+pub use self::words::{ReadWords, WordField, WordPage};
 
 use super::Head;
 
@@ -42,6 +44,7 @@ pub trait View:
     + ReadEvents
     + ReadTimes
     + ReadStreams
+    + ReadWords
     + ReadDecisions
     + ReadKeys
     + ReadJobs

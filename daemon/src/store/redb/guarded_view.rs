@@ -17,8 +17,9 @@ use crate::store::engine::SealedView;
 use crate::store::{
     CategoryInfo, DecisionFilter, DecisionPage, Density, Direction, EachView, HandlerCounts, Head,
     Job, JobFilter, JobPage, KeyHold, LateEvents, LateRange, LogFilter, LogPage, ReadDecisions,
-    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, Snapshot, Stoppable,
-    StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    ReadEvents, ReadJobs, ReadKeys, ReadSnapshots, ReadStreams, ReadTimes, ReadWords, Snapshot,
+    Stoppable, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, StreamPage, View,
+    WordField, WordPage,
 };
 
 /// A view, and the file whose damage its errors name.
@@ -82,6 +83,11 @@ guarded! { ReadTimes:
     fn effective_at(stream: &StreamName, revision: Revision) -> Option<Timestamp>;
     fn late_events(stream: &StreamName, range: LateRange, limit: usize, budget: u64) -> LateEvents;
     fn density(stream: Option<&StreamName>, buckets: usize) -> Density;
+}
+
+guarded! { ReadWords:
+    fn word_events(field: WordField, word: &str) -> u64;
+    fn words(field: WordField, prefix: &str, after: Option<&str>, limit: usize) -> WordPage;
 }
 
 guarded! { ReadStreams:

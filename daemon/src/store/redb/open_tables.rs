@@ -19,7 +19,7 @@ use super::tables::{
     EVENT_CORRELATIONS, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
     JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
     SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
-    STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
+    STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, WORDS,
 };
 use crate::store::StoreError;
 
@@ -208,6 +208,7 @@ open_tables! {
     runs: (u64, u64) => Bytes, RUNS, "the runs of the streams";
     event_hashes: IdHash => (), EVENT_HASHES, "the hashes of event ids";
     command_hashes: IdHash => (), COMMAND_HASHES, "the hashes of command ids";
+    words: (u8, Text, u64) => u64, WORDS, "the words of the segments";
     event_correlations: IdHash => (), EVENT_CORRELATIONS, "the index of the events' correlation ids";
     event_causes: IdHash => (), EVENT_CAUSES, "the index of the events' causation ids";
     decision_correlations: IdHash => (), DECISION_CORRELATIONS, "the index of the decisions' correlation ids";

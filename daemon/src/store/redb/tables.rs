@@ -7,7 +7,7 @@ use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(crate) const FORMAT: u32 = 6;
+pub(crate) const FORMAT: u32 = 7;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -35,6 +35,9 @@ pub(super) const EVENT_HASHES: TableDefinition<'static, &[u8; 12], ()> =
 /// Hash of a command id and sequence of its decision.
 pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 12], ()> =
     TableDefinition::new("command_hashes");
+/// (Field, word, segment number) → how many of the segment's events have that word.
+pub(super) const WORDS: TableDefinition<'static, (u8, &str, u64), u64> =
+    TableDefinition::new("words");
 /// Hash of an event's correlation id and its position.
 pub(super) const EVENT_CORRELATIONS: TableDefinition<'static, &[u8; 12], ()> =
     TableDefinition::new("event_correlations");
@@ -123,6 +126,7 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(RUNS)?;
     txn.open_table(EVENT_HASHES)?;
     txn.open_table(COMMAND_HASHES)?;
+    txn.open_table(WORDS)?;
     txn.open_table(EVENT_CORRELATIONS)?;
     txn.open_table(EVENT_CAUSES)?;
     txn.open_table(DECISION_CORRELATIONS)?;

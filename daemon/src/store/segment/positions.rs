@@ -4,6 +4,7 @@
 //! two bytes of a hash of its correlation id. A filter over these is answered from here; the event itself then confirms it.
 
 use whodunit_core::event::Event;
+use whodunit_core::query::{Field, Words as Asked};
 use whodunit_core::time::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -99,17 +100,42 @@ pub(crate) struct Wanted<'a> {
     pub(crate) since: Option<Timestamp>,
     /// Recorded at this time or before.
     pub(crate) until: Option<Timestamp>,
+    /// What fields must be, and must not be. Those that have no column are not looked at.
+    pub(crate) words: &'a [Asked],
 }
 
 /// What is wanted, by the numbers of the words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Test {
-    event_type: Option<u32>,
-    actor: Option<u32>,
-    category: Option<u32>,
+    types: Numbers,
+    actors: Numbers,
+    categories: Numbers,
     correlation: Option<[u8; 2]>,
     since: i64,
     until: i64,
+}
+
+/// Which numbers of a column's words are wanted.
+#[derive(Debug, Clone)]
+enum Numbers {
+    Any,
+    One(u32),
+    /// By number, and whether an absent word is wanted.
+    Some(Vec<bool>, bool),
+}
+
+impl Numbers {
+    fn has(&self, number: u32) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(own) => *own == number,
+            Self::Some(wanted, absent) => match usize::try_from(number) {
+                Ok(_) if number == NO_ACTOR => *absent,
+                Ok(index) => wanted.get(index).is_some_and(|wanted| *wanted),
+                Err(_too_large) => false,
+            },
+        }
+    }
 }
 
 impl Positions {
@@ -187,27 +213,52 @@ impl Positions {
 
     /// What to look for here; `None` when no event of the segment can be wanted.
     pub(crate) fn test(&self, wanted: &Wanted<'_>) -> Option<Test> {
-        let number = |words: &Dictionary, word: Option<&str>| match word {
-            None => Some(None),
-            Some(word) => words.number(&self.texts, word).map(Some),
+        let numbers = |words: &Dictionary, field: Field, exact: Option<&str>| {
+            self.numbers(words, wanted.words, field, exact)
         };
         Some(Test {
-            event_type: number(&self.types, wanted.event_type)?,
-            actor: number(&self.actors, wanted.actor)?,
-            category: number(&self.categories, wanted.category)?,
+            types: numbers(&self.types, Field::Type, wanted.event_type)?,
+            actors: numbers(&self.actors, Field::Actor, wanted.actor)?,
+            categories: numbers(&self.categories, Field::Category, wanted.category)?,
             correlation: wanted.correlation_id.map(|id| tag(Some(id))),
             since: wanted.since.map_or(i64::MIN, Timestamp::as_micros),
             until: wanted.until.map_or(i64::MAX, Timestamp::as_micros),
         })
     }
 
+    /// Which words of a column are wanted; `None` when there is none.
+    fn numbers(
+        &self,
+        words: &Dictionary,
+        asked: &[Asked],
+        field: Field,
+        exact: Option<&str>,
+    ) -> Option<Numbers> {
+        let exact = match exact {
+            Some(word) => Some(words.number(&self.texts, word)?),
+            None => None,
+        };
+        let asked: Vec<&Asked> = asked.iter().filter(|own| own.field == field).collect();
+        if asked.is_empty() {
+            return Some(exact.map_or(Numbers::Any, Numbers::One));
+        }
+        let takes = |value: Option<&str>| asked.iter().all(|own| own.admits(value));
+        let wanted: Vec<bool> = (0_u32..)
+            .zip(&words.0)
+            .map(|(number, span)| {
+                exact.is_none_or(|exact| exact == number) && takes(Some(self.texts.get(*span)))
+            })
+            .collect();
+        let absent = exact.is_none() && field == Field::Actor && takes(None);
+        (absent || wanted.contains(&true)).then_some(Numbers::Some(wanted, absent))
+    }
+
     /// Whether an event passes.
     pub(crate) fn passes(&self, test: &Test, index: usize) -> bool {
         self.rows.get(index).is_some_and(|row| {
-            test.event_type
-                .is_none_or(|wanted| row.event_type == wanted)
-                && test.actor.is_none_or(|wanted| row.actor == wanted)
-                && test.category.is_none_or(|wanted| row.category == wanted)
+            test.types.has(row.event_type)
+                && test.actors.has(row.actor)
+                && test.categories.has(row.category)
                 && test
                     .correlation
                     .is_none_or(|wanted| row.correlation == wanted)

@@ -13,6 +13,7 @@ use whodunit_core::stop::Stop;
 use super::super::view::passes;
 use super::parts::Sealed;
 use super::records::{Records, event, view};
+use super::words;
 use crate::store::segment::events::EventBlock;
 use crate::store::segment::positions::{Positions, Test, Wanted};
 use crate::store::write::missing;
@@ -49,6 +50,7 @@ impl Ask<'_> {
             correlation_id: self.filter.correlation_id.as_deref(),
             since: self.filter.since,
             until: self.filter.until,
+            words: &self.filter.words,
         }
     }
 
@@ -67,12 +69,25 @@ pub(super) fn page(
     from: Position,
 ) -> StoreResult<LogPage> {
     let mut page = LogPage::default();
+    let wanted = words::segments(records.tables, ask.filter)?;
     let mut next = Some(from);
     while let Some(position) = next.filter(|position| records.has(*position)) {
         ask.stop.check()?;
         if ask.is_full(&page) {
             page.next = Some(position);
             break;
+        }
+        let place = records.place_of(position)?;
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(&place.1))
+        {
+            page.scanned += 1;
+            next = match ask.direction {
+                Direction::Forward => records.behind(place)?,
+                Direction::Backward => ask.next(Position(place.0)),
+            };
+            continue;
         }
         let segment = records.segment_at(position)?;
         let scanned = page.scanned;

@@ -17,6 +17,7 @@ mod streams;
 mod tests;
 mod times;
 mod view;
+pub(in crate::store) mod words;
 
 pub(super) use self::lookup::SegmentLookup;
 pub(super) use self::parts::Parts;

@@ -188,6 +188,24 @@ impl<T: Transaction> Records<'_, T> {
         (Position(1)..=self.head.position).contains(&position)
     }
 
+    /// The first position and the number of the segment that a position of the log belongs to.
+    pub(super) fn place_of(&self, position: Position) -> StoreResult<(u64, u64)> {
+        let up_to = (position.0, u64::MAX);
+        let mut entries = self.tables.segments_by_position.range(..=up_to)?;
+        let lost = || missing(format!("the segment of position {position}"));
+        Ok(entries.next_back().ok_or_else(lost)??.0.value())
+    }
+
+    /// The first position of the segment behind a place.
+    pub(super) fn behind(&self, (first, number): (u64, u64)) -> StoreResult<Option<Position>> {
+        let mut entries = self
+            .tables
+            .segments_by_position
+            .range((first, number + 1)..)?;
+        let behind = entries.next().transpose()?;
+        Ok(behind.map(|(key, _)| Position(key.value().0)))
+    }
+
     /// The segment that has a position of the log.
     pub(super) fn segment_at(&self, position: Position) -> StoreResult<Arc<Sealed>> {
         let up_to = (position.0, u64::MAX);

@@ -17,7 +17,7 @@ use super::super::record::Rejections;
 use super::parts::{Parts, Sealed};
 use super::records::{Records, event};
 use super::streams::write_streams;
-use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, causes, hash_key, runs};
+use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, causes, hash_key, runs, words};
 use crate::store::bytes::Malformed;
 use crate::store::chain::Chain;
 use crate::store::segment::decisions::Decided;
@@ -180,7 +180,14 @@ fn write_segment(
         .map_or(1, |(key, _)| key.value() + 1);
     let mut reopened = Reopened::default();
     for segment in &small {
+        let known = reopened.events.len();
         reopen(tables, parts, segment, &mut reopened)?;
+        let events = reopened
+            .events
+            .iter()
+            .skip(known)
+            .map(|(_, event, _)| event);
+        words::remove(tables, segment.number, &words::counts_of(events))?;
     }
     let mut stretch = Stretch {
         first_position: new.before.position.next(),
@@ -222,6 +229,8 @@ fn write_segment(
         remove(tables, segment)?;
     }
     insert(tables, number, &sealed)?;
+    let events = stretch.events.iter().map(|own| own.event);
+    words::put(tables, number, &words::counts_of(events))?;
     let mut firsts: BTreeMap<u64, u64> = BTreeMap::new();
     for event in &stretch.events {
         firsts.entry(event.stream).or_insert(event.event.revision.0);
