@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::ids::StreamName;
 
-use super::args::{PageArgs, stream};
+use super::args::PageArgs;
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg};
+use super::pages::{self, Nothing};
 use super::show::{REJECTED, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -20,8 +20,8 @@ use crate::client::{Client, DecisionsQuery, Order};
   whodunit decisions --stream user-7f3c…")]
 pub(crate) struct DecisionsArgs {
     /// Only for this stream
-    #[arg(long, value_parser = stream)]
-    stream: Option<StreamName>,
+    #[arg(long, value_parser = StreamArg::parse)]
+    stream: Option<StreamArg>,
     /// Only this outcome
     #[arg(long, value_enum)]
     outcome: Option<Wanted>,
@@ -44,6 +44,12 @@ enum Wanted {
     Rejected,
 }
 
+impl NamesStream for DecisionsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(
     args: &DecisionsArgs,
@@ -51,9 +57,10 @@ pub(crate) async fn run(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let form = terminal.form;
+    let stream = args.stream.as_ref().map(StreamArg::name).transpose()?;
     let fetch = |cursor, limit| {
         let query = DecisionsQuery {
-            stream: args.stream.clone(),
+            stream: stream.clone(),
             rejected: args.outcome.map(|outcome| outcome == Wanted::Rejected),
             order: if args.newest {
                 Order::Backward
@@ -66,7 +73,8 @@ pub(crate) async fn run(
         };
         async move { client.decisions(&query).await }
     };
-    let nothing = "no decision matches";
+    let names = [stream.as_ref().map(Name::Stream)];
+    let nothing = Nothing::by_names("no decision matches", names, client);
     pages::list(
         terminal,
         &args.page,

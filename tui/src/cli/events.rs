@@ -9,10 +9,11 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use super::args::{PageArgs, given, stream, time};
+use super::args::{PageArgs, given, time};
 use super::exit::{CliError, Exit};
 use super::follow;
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg};
+use super::pages::{self, Nothing};
 use super::show::{Entry, history};
 use super::terminal::Terminal;
 use crate::client::{Client, DecisionsQuery, EventsQuery, Order, StreamEventsQuery};
@@ -29,8 +30,8 @@ const REJECTED_MAX: usize = 500;
   whodunit events --follow --category user                  as they happen")]
 pub(crate) struct EventsArgs {
     /// Only this stream, including its rejected commands
-    #[arg(value_parser = stream)]
-    pub(crate) stream: Option<StreamName>,
+    #[arg(value_parser = StreamArg::parse)]
+    pub(crate) stream: Option<StreamArg>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Newest first
@@ -84,6 +85,16 @@ impl FilterArgs {
             && self.text.is_none()
     }
 
+    /// The names it asks for.
+    fn names(&self) -> [Option<Name<'_>>; 4] {
+        [
+            self.category.as_deref().map(Name::Category),
+            self.event_type.as_deref().map(Name::Type),
+            self.actor.as_deref().map(Name::Actor),
+            self.correlation.as_deref().map(Name::Correlation),
+        ]
+    }
+
     /// The query for it.
     pub(crate) fn query(&self) -> EventsQuery {
         EventsQuery {
@@ -96,6 +107,12 @@ impl FilterArgs {
             text: self.text.clone(),
             ..EventsQuery::default()
         }
+    }
+}
+
+impl NamesStream for EventsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
     }
 }
 
@@ -116,7 +133,7 @@ pub(crate) async fn run(
                     "leave out the stream to filter the whole log",
                 ));
             }
-            of_stream(stream, args, client, terminal).await
+            of_stream(&stream.name()?, args, client, terminal).await
         }
         None => of_log(args, client, terminal).await,
     }
@@ -147,6 +164,7 @@ async fn of_log(
     } else {
         "no event matches"
     };
+    let nothing = Nothing::by_names(nothing, args.filter.names(), client);
     pages::list(terminal, &args.page, fetch, rows, nothing).await?;
     Ok(Exit::Ok)
 }
@@ -177,7 +195,14 @@ async fn of_stream(
     let rows = |_: &Terminal<'_>, events: &[Event]| {
         history(&interleave(events, &mut waiting, args.newest), form, true)
     };
-    pages::list(terminal, &args.page, fetch, rows, "the stream is empty").await?;
+    pages::list(
+        terminal,
+        &args.page,
+        fetch,
+        rows,
+        Nothing::new("the stream is empty"),
+    )
+    .await?;
     Ok(Exit::Ok)
 }
 

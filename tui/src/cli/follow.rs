@@ -69,7 +69,7 @@ async fn last(
     args: &EventsArgs,
     client: &Client,
     cursor: LiveCursor,
-) -> Result<Vec<Event>, ClientError> {
+) -> Result<Vec<Event>, CliError> {
     let limit = Some(args.page.limit.min(LAST));
     let mut events = match &args.stream {
         Some(stream) => {
@@ -79,7 +79,7 @@ async fn last(
                 reveal: args.reveal,
                 ..StreamEventsQuery::default()
             };
-            client.stream_events(stream, &query).await?.items
+            client.stream_events(&stream.name()?, &query).await?.items
         }
         None => {
             let query = EventsQuery {
@@ -148,7 +148,7 @@ fn wants_event(args: &EventsArgs, event: &Event) -> bool {
     } = &args.filter;
     args.stream
         .as_ref()
-        .is_none_or(|stream| *stream == event.stream)
+        .is_none_or(|stream| stream.as_str() == event.stream.as_str())
         && is(category.as_deref(), Some(event.stream.category()))
         && is(event_type.as_deref(), Some(&event.event_type))
         && is(actor.as_deref(), event.actor.as_deref())
@@ -160,7 +160,7 @@ fn wants_event(args: &EventsArgs, event: &Event) -> bool {
 fn wants_decision(args: &EventsArgs, decision: &Decision) -> bool {
     let filter = &args.filter;
     matches!(decision.result, Outcome::Rejected { .. })
-        && args.stream.as_ref().is_none_or(|stream| *stream == decision.stream)
+        && args.stream.as_ref().is_none_or(|stream| stream.as_str() == decision.stream.as_str())
         && is(filter.category.as_deref(), Some(decision.stream.category()))
         && is(filter.actor.as_deref(), decision.actor.as_deref())
         && is(filter.correlation.as_deref(), decision.correlation_id.as_deref())

@@ -2,6 +2,7 @@
 //!
 //! One file per command. Never speaks to a store: everything goes through the client.
 
+pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
 pub(crate) mod bisect;
@@ -17,6 +18,7 @@ mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
 pub(crate) mod models;
+pub(crate) mod names;
 pub(crate) mod outbox;
 mod pages;
 pub(crate) mod progress;

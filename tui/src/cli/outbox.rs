@@ -3,12 +3,12 @@
 use clap::{Args, ValueEnum};
 use whodunit_core::api::pipeline::{HandlerOut, JobOut, JobStatus, OutboxPage};
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
-use super::args::{PAGE_ITEMS, PageArgs, given, stream, whole};
+use super::args::{PAGE_ITEMS, PageArgs, given, whole};
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg, did_you_mean};
+use super::pages::{self, Nothing};
 use super::show::{number, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -38,8 +38,8 @@ pub(crate) struct OutboxArgs {
     #[arg(long, value_enum)]
     status: Option<Wanted>,
     /// Only for this stream
-    #[arg(long, value_parser = stream)]
-    stream: Option<StreamName>,
+    #[arg(long, value_parser = StreamArg::parse)]
+    stream: Option<StreamArg>,
     /// Newest first
     #[arg(long)]
     newest: bool,
@@ -78,11 +78,11 @@ impl From<Wanted> for JobStatus {
 }
 
 impl OutboxArgs {
-    fn query(&self) -> OutboxQuery {
-        OutboxQuery {
+    fn query(&self) -> Result<OutboxQuery, CliError> {
+        Ok(OutboxQuery {
             handler: self.handler.clone(),
             status: self.status.map(JobStatus::from),
-            stream: self.stream.clone(),
+            stream: self.stream.as_ref().map(StreamArg::name).transpose()?,
             order: if self.newest {
                 Order::Backward
             } else {
@@ -94,7 +94,7 @@ impl OutboxArgs {
             } else {
                 self.page.limit.min(PAGE_ITEMS)
             }),
-        }
+        })
     }
 
     /// Whether no filter was given: then the jobs that need attention are listed.
@@ -103,6 +103,12 @@ impl OutboxArgs {
             && self.stream.is_none()
             && !self.page.all
             && self.page.cursor.is_none()
+    }
+}
+
+impl NamesStream for OutboxArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
     }
 }
 
@@ -126,7 +132,8 @@ pub(crate) async fn run(
     if args.is_open() {
         return open(args, client, terminal).await;
     }
-    let first = client.outbox(&args.query()).await?;
+    let asked = args.query()?;
+    let first = client.outbox(&asked).await?;
     known(args, &first)?;
     if !terminal.form.json {
         counts(&first.handlers, args.handler.as_deref(), terminal)?;
@@ -139,7 +146,7 @@ pub(crate) async fn run(
         let query = OutboxQuery {
             cursor,
             limit: Some(limit),
-            ..args.query()
+            ..asked.clone()
         };
         async move {
             match ready {
@@ -148,12 +155,13 @@ pub(crate) async fn run(
             }
         }
     };
+    let names = [asked.stream.as_ref().map(Name::Stream)];
     pages::list(
         terminal,
         &args.page,
         fetch,
         |_, jobs| table(jobs, &handlers, form),
-        "no job matches",
+        Nothing::by_names("no job matches", names, client),
     )
     .await?;
     Ok(Exit::Ok)
@@ -165,7 +173,9 @@ fn known(args: &OutboxArgs, page: &OutboxPage) -> Result<(), CliError> {
         Some(name) if page.handlers.iter().all(|known| known.handler != *name) => {
             let detail = format!("there is no handler `{}`, and no job of it", shown(name));
             let problem = Problem::new(Code::NoSuchHandler, detail);
-            Err(ClientError::Problem(Box::new(problem)).into())
+            let error = ClientError::Problem(Box::new(problem)).into();
+            let names = page.handlers.iter().map(|known| known.handler.as_str());
+            Err(CliError::meant(error, did_you_mean(name, names)))
         }
         _ => Ok(()),
     }
@@ -221,14 +231,14 @@ async fn open(
 }
 
 /// Up to as many as asked for, and whether there are more.
-async fn not_done(args: &OutboxArgs, client: &Client) -> Result<(OutboxPage, bool), ClientError> {
+async fn not_done(args: &OutboxArgs, client: &Client) -> Result<(OutboxPage, bool), CliError> {
     let limit = args.page.limit;
     let mut all: Option<OutboxPage> = None;
     let mut more = false;
     for status in [JobStatus::Failed, JobStatus::Processing, JobStatus::Pending] {
         let mut query = OutboxQuery {
             status: Some(status),
-            ..args.query()
+            ..args.query()?
         };
         loop {
             let page = client.outbox(&query).await?;

@@ -3,11 +3,12 @@
 use clap::Args;
 use whodunit_core::api::time_travel::{StateOut, Step};
 use whodunit_core::fold::EventEffect;
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::ids::Revision;
 use whodunit_core::text::shown;
 
-use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, stream, whole};
+use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, whole};
 use super::exit::{CliError, Exit};
+use super::names::{NamesStream, StreamArg};
 use super::show;
 use super::style::Token;
 use super::terminal::Terminal;
@@ -21,13 +22,19 @@ use crate::client::{At, Client, Order, StreamEventsQuery};
   whodunit state user-7f3c… --json | jq .state.status")]
 pub(crate) struct StateArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     #[command(flatten)]
     at: AtArgs,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+}
+
+impl NamesStream for StateArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
 }
 
 /// Runs `whodunit state`.
@@ -36,9 +43,8 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let out = client
-        .state(&args.stream, args.at.at(), args.reveal)
-        .await?;
+    let stream = args.stream.name()?;
+    let out = client.state(&stream, args.at.at(), args.reveal).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
@@ -92,8 +98,8 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
   whodunit steps user-7f3c… --from 3 --limit 2")]
 pub(crate) struct StepsArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// The first revision
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
@@ -111,12 +117,19 @@ pub(crate) struct StepsArgs {
     reveal: bool,
 }
 
+impl NamesStream for StepsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs `whodunit steps`.
 pub(crate) async fn run_steps(
     args: &StepsArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
     let mut query = StreamEventsQuery {
         from: args.from.map(Revision),
         order: if args.newest {
@@ -130,20 +143,19 @@ pub(crate) async fn run_steps(
     };
     let mut left = if args.all { usize::MAX } else { args.limit };
     if let Some(from) = args.from {
-        let head = client.stream(&args.stream).await?.revision;
+        let head = client.stream(&stream).await?.revision;
         if from > head.0 {
             return Err(CliError::NotThere {
                 message: format!(
-                    "stream `{}` is at revision {head}; there is no revision {from} yet",
-                    args.stream
+                    "stream `{stream}` is at revision {head}; there is no revision {from} yet"
                 ),
-                hint: "`whodunit events STREAM` shows its revisions and their times",
+                hint: "`whodunit events STREAM` shows its revisions and their times".into(),
             });
         }
     }
     loop {
         query.limit = Some(left.min(PAGE_ITEMS));
-        let page = client.steps(&args.stream, &query).await?;
+        let page = client.steps(&stream, &query).await?;
         left = left.saturating_sub(page.items.len());
         show::warn(terminal, &page.warnings)?;
         if terminal.form.json && !args.all {
@@ -224,8 +236,8 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
   whodunit diff user-7f3c… 2025-03-20T00:00:00Z head")]
 pub(crate) struct DiffArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// From: a revision, a time, or `head`
     #[arg(value_parser = point)]
     from: At,
@@ -237,20 +249,25 @@ pub(crate) struct DiffArgs {
     reveal: bool,
 }
 
+impl NamesStream for DiffArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs `whodunit diff`.
 pub(crate) async fn run_diff(
     args: &DiffArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
     // In the API, a left out `from` is the beginning.
     let from = match args.from {
-        At::Head => At::Revision(client.stream(&args.stream).await?.revision),
+        At::Head => At::Revision(client.stream(&stream).await?.revision),
         other => other,
     };
-    let out = client
-        .diff(&args.stream, from, args.to, args.reveal)
-        .await?;
+    let out = client.diff(&stream, from, args.to, args.reveal).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;

@@ -5,7 +5,8 @@ use whodunit_core::api::browse::Stream;
 
 use super::args::{PageArgs, given};
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::Name;
+use super::pages::{self, Nothing};
 use super::show::text;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -68,7 +69,11 @@ pub(crate) async fn run(
         };
         async move { client.streams(&query).await }
     };
-    let nothing = "no stream matches";
+    let names = [
+        args.category.as_deref().map(Name::Category),
+        args.status.as_deref().map(Name::Status),
+    ];
+    let nothing = Nothing::by_names("no stream matches", names, client);
     pages::list(
         terminal,
         &args.page,

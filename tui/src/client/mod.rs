@@ -31,7 +31,7 @@ use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandI
 use whodunit_core::api::{Page, segment};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::ids::StreamName;
+use whodunit_core::ids::{Position, StreamName};
 
 pub use body::ByteStream;
 pub use error::ClientError;
@@ -122,6 +122,30 @@ impl Client {
         self.get("/v1/streams", &query.params()).await
     }
 
+    /// Streams by name, beginning with the first that has this prefix and is longer than it: of the names that begin so, none
+    /// is left out before the limit. Nothing where no name can begin so.
+    pub(crate) async fn streams_from(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<Stream>, ClientError> {
+        let (after, category) = match prefix.strip_suffix('-') {
+            Some(category) if !category.contains('-') => (category, Some(category.to_owned())),
+            _ => (prefix, None),
+        };
+        if StreamName::new(after).is_err() {
+            return Ok(Vec::new());
+        }
+        let query = StreamsQuery {
+            category,
+            // A list by name goes on after any name, whether there is such a stream or not.
+            cursor: Some(format!("n{after}")),
+            limit: Some(limit),
+            ..StreamsQuery::default()
+        };
+        Ok(self.streams(&query).await?.items)
+    }
+
     /// `GET /v1/streams/{stream}`.
     pub async fn stream(&self, stream: &StreamName) -> Result<Stream, ClientError> {
         self.get(&stream_path(stream, ""), &Params::new()).await
@@ -189,6 +213,19 @@ impl Client {
     /// `GET /v1/events`.
     pub async fn events(&self, query: &EventsQuery) -> Result<Page<Event>, ClientError> {
         self.get("/v1/events", &query.params()).await
+    }
+
+    /// `GET /v1/events`: the event at a position, if there is one.
+    pub(crate) async fn events_from(
+        &self,
+        position: Position,
+        reveal: bool,
+    ) -> Result<Page<Event>, ClientError> {
+        let mut params = Params::new();
+        params.opt("from_position", Some(position));
+        params.opt("limit", Some(1));
+        params.flag("reveal", reveal);
+        self.get("/v1/events", &params).await
     }
 
     /// `GET /v1/events/{event_id}`.

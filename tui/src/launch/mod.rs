@@ -13,4 +13,6 @@ pub(crate) mod serve;
 mod story;
 
 #[cfg(test)]
+mod names_tests;
+#[cfg(test)]
 mod tour_tests;

@@ -12,10 +12,11 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::names::by_name;
 use crate::cli::terminal::{Form, Terminal, Zone};
 use crate::cli::{
-    CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
-    models, outbox, projections, read_model, rebuild, state, streams, what_if,
+    CliError, Exit, append, backfill, bisect, blame, decisions, do_command, event, events, export,
+    import, models, outbox, projections, read_model, rebuild, state, streams, what_if,
 };
 use crate::client::Client;
 use crate::launch;
@@ -92,6 +93,8 @@ enum Command {
     WhatIf(what_if::WhatIfArgs),
     /// Send a command, for real
     Do(do_command::DoArgs),
+    /// Append a raw event, for real; no rules run
+    Append(append::AppendArgs),
     /// List the models in use, and their commands
     Models(models::ModelsArgs),
     /// Import records from a file
@@ -185,25 +188,26 @@ async fn run(
     };
     match command {
         Command::Streams(args) => streams::run(&args, &client()?, terminal).await,
-        Command::Events(args) => events::run(&args, &client()?, terminal).await,
+        Command::Events(args) => by_name(args, &client()?, terminal, events::run).await,
         Command::Event(args) => event::run(&args, &client()?, terminal).await,
-        Command::State(args) => state::run(&args, &client()?, terminal).await,
-        Command::Steps(args) => state::run_steps(&args, &client()?, terminal).await,
-        Command::Diff(args) => state::run_diff(&args, &client()?, terminal).await,
-        Command::Blame(args) => blame::run(&args, &client()?, terminal).await,
-        Command::Field(args) => blame::run_field(&args, &client()?, terminal).await,
+        Command::State(args) => by_name(args, &client()?, terminal, state::run).await,
+        Command::Steps(args) => by_name(args, &client()?, terminal, state::run_steps).await,
+        Command::Diff(args) => by_name(args, &client()?, terminal, state::run_diff).await,
+        Command::Blame(args) => by_name(args, &client()?, terminal, blame::run).await,
+        Command::Field(args) => by_name(args, &client()?, terminal, blame::run_field).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
-        Command::Decisions(args) => decisions::run(&args, &client()?, terminal).await,
+        Command::Decisions(args) => by_name(args, &client()?, terminal, decisions::run).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             what_if::run(&args, matches, &client()?, terminal).await
         }
         Command::Do(args) => do_command::run(&args, &client()?, terminal).await,
+        Command::Append(args) => append::run(&args, &client()?, terminal).await,
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
         Command::Projections(args) => projections::run(&args, &client()?, terminal).await,
-        Command::Outbox(args) => outbox::run(&args, &client()?, terminal).await,
+        Command::Outbox(args) => by_name(args, &client()?, terminal, outbox::run).await,
         Command::Rebuild(args) => rebuild::run(&args, &client()?, terminal).await,
         Command::Backfill(args) => backfill::run(&args, &client()?, terminal).await,
         Command::ReadModel(args) => read_model::run(&args, &client()?, terminal).await,
