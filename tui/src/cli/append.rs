@@ -46,7 +46,7 @@ pub(crate) struct AppendArgs {
     /// Only if the stream's head is: `any`, `no_stream`, `stream_exists` or a revision
     #[arg(long, value_name = "REV")]
     expected_revision: Option<ExpectedRevision>,
-    /// Who caused it
+    /// Who caused it [default: the setting `actor`, or the user's name]
     #[arg(long, env = "WHODUNIT_ACTOR")]
     actor: Option<String>,
     /// The reason
@@ -84,7 +84,10 @@ pub(crate) async fn run(
             "give one of them as `@FILE`",
         ));
     }
-    let event = event(args)?;
+    if !args.dry_run {
+        client.may_write()?;
+    }
+    let event = event(args, client.person())?;
     let expected = args.expected_revision;
     let stream = names::resolve_for_writing(&args.stream, expected, client, terminal).await?;
     if args.dry_run {
@@ -125,12 +128,13 @@ fn print(appended: &AppendedOut, terminal: &mut Terminal<'_>) -> Result<(), CliE
     Ok(())
 }
 
-fn event(args: &AppendArgs) -> Result<NewEvent, CliError> {
+fn event(args: &AppendArgs, person: Option<&str>) -> Result<NewEvent, CliError> {
+    let actor = args.actor.as_deref().or(person);
     Ok(NewEvent {
         schema_version: args.schema_version,
         event_id: args.event_id.clone(),
         recorded_at: args.recorded_at,
-        actor: args.actor.clone().filter(|actor| !actor.is_empty()),
+        actor: actor.filter(|actor| !actor.is_empty()).map(str::to_owned),
         reason: args.reason.clone(),
         correlation_id: args.correlation.clone(),
         causation_id: args.causation.clone(),

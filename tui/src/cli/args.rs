@@ -38,9 +38,9 @@ impl AtArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PageArgs {
     /// At most so many items
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     pub(crate) limit: usize,
-    /// Everything; with `--json`, one item per line
+    /// Everything, as it comes; with `--json`, an item a line
     #[arg(long, conflicts_with_all = ["limit", "cursor"])]
     pub(crate) all: bool,
     /// Continue where an earlier list ended

@@ -16,7 +16,7 @@ use crate::client::{Client, DecisionsQuery, Order};
 /// Arguments of `whodunit decisions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit decisions --outcome rejected --newest
+  whodunit decisions --outcome rejected        newest first; `--oldest` turns it round
   whodunit decisions --stream user-7f3c…")]
 pub(crate) struct DecisionsArgs {
     /// Only for this stream
@@ -25,9 +25,9 @@ pub(crate) struct DecisionsArgs {
     /// Only this outcome
     #[arg(long, value_enum)]
     outcome: Option<Wanted>,
-    /// Newest first
+    /// Oldest first
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -62,10 +62,10 @@ pub(crate) async fn run(
         let query = DecisionsQuery {
             stream: stream.clone(),
             rejected: args.outcome.map(|outcome| outcome == Wanted::Rejected),
-            order: if args.newest {
-                Order::Backward
-            } else {
+            order: if args.oldest {
                 Order::Forward
+            } else {
+                Order::Backward
             },
             cursor,
             limit: Some(limit),
@@ -90,12 +90,12 @@ fn table(decisions: &[Decision], form: Form) -> Table {
     let mut table = Table::new([
         Column::new(""),
         Column::new(form.zone.heading()),
-        Column::new("stream").shrinks_to(14).cut_in_the_middle(),
-        Column::new("base").right(),
+        Column::new("stream").shrinks_to(14).is_name(),
+        Column::new("base").right().goes(1),
         Column::new("command").shrinks_to(12),
-        Column::new("who").shrinks_to(10),
+        Column::new("who").shrinks_to(10).goes(3),
         Column::new("outcome").shrinks_to(16),
-        Column::new("why").shrinks_to(12),
+        Column::new("why").shrinks_to(12).goes(2),
     ]);
     let times = form.times(decisions.iter().map(|decision| decision.decided_at));
     for decision in decisions {

@@ -60,14 +60,15 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    client.may_write()?;
     let actor = args
         .actor
         .clone()
-        .or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
+        .or_else(|| client.person().map(str::to_owned));
     let Some(actor) = actor else {
         return Err(CliError::usage(
             "no actor was given",
-            "give `--actor NAME`, or set `WHODUNIT_ACTOR`",
+            "give `--actor NAME`, or `whodunit config set actor NAME`",
         ));
     };
     let fields = args

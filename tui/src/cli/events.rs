@@ -27,6 +27,7 @@ const REJECTED_MAX: usize = 500;
   whodunit events --category iamuser --type DeleteUser      who deleted which user
   whodunit events --actor fraud-scan --since 2025-03-20T00:00:00Z
   whodunit events user-7f3c…                                one stream, with the commands that were rejected (✗)
+  whodunit events --oldest                                  from the beginning; else newest first
   whodunit events --follow --category user                  as they happen")]
 pub(crate) struct EventsArgs {
     /// Only this stream, including its rejected commands
@@ -34,11 +35,11 @@ pub(crate) struct EventsArgs {
     pub(crate) stream: Option<StreamArg>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Newest first
+    /// Oldest first
     #[arg(long)]
-    pub(crate) newest: bool,
+    pub(crate) oldest: bool,
     /// Show the latest events, then new ones as they arrive
-    #[arg(long, short, conflicts_with_all = ["all", "cursor", "newest", "until"])]
+    #[arg(long, short, conflicts_with_all = ["all", "cursor", "oldest", "until"])]
     pub(crate) follow: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
@@ -147,7 +148,7 @@ async fn of_log(
     let form = terminal.form;
     let fetch = |cursor, limit| {
         let query = EventsQuery {
-            order: order(args.newest),
+            order: order(!args.oldest),
             cursor,
             limit: Some(limit),
             reveal: args.reveal,
@@ -179,13 +180,13 @@ async fn of_stream(
     let rejected = if terminal.form.json {
         Vec::new()
     } else {
-        rejected(stream, client, args.newest).await?
+        rejected(stream, client, !args.oldest).await?
     };
     let mut waiting = rejected.iter().peekable();
     let fetch = |cursor, limit| {
         let query = StreamEventsQuery {
             from: None,
-            order: order(args.newest),
+            order: order(!args.oldest),
             cursor,
             limit: Some(limit),
             reveal: args.reveal,
@@ -193,7 +194,7 @@ async fn of_stream(
         async move { client.stream_events(stream, &query).await }
     };
     let rows = |_: &Terminal<'_>, events: &[Event]| {
-        history(&interleave(events, &mut waiting, args.newest), form, true)
+        history(&interleave(events, &mut waiting, !args.oldest), form, true)
     };
     pages::list(
         terminal,

@@ -127,7 +127,7 @@ impl CliError {
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
             Self::Client(error) => match error {
-                ClientError::BadUrl { .. } => Exit::Usage,
+                ClientError::BadUrl { .. } | ClientError::ReadOnlyContext { .. } => Exit::Usage,
                 ClientError::Unreachable { .. }
                 | ClientError::Timeout { .. }
                 | ClientError::BadReply { .. } => Exit::Unreachable,

@@ -12,9 +12,7 @@ use super::pages;
 use super::show::{Entry, feed};
 use super::table::Widths;
 use super::terminal::Terminal;
-use crate::client::{
-    Client, ClientError, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery,
-};
+use crate::client::{Client, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery};
 
 /// Longest wait before trying again.
 const WAIT_MAX: Duration = Duration::from_secs(10);

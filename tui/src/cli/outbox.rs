@@ -13,6 +13,7 @@ use super::show::{number, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
+use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError, Order, OutboxQuery};
 
 /// Arguments of `whodunit outbox`.
@@ -29,7 +30,7 @@ Examples:
 )]
 pub(crate) struct OutboxArgs {
     /// Show everything about this job
-    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "newest"], value_parser = whole)]
+    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "oldest", "watch"], value_parser = whole)]
     id: Option<u64>,
     /// Only for this handler
     #[arg(long, value_parser = given)]
@@ -40,9 +41,9 @@ pub(crate) struct OutboxArgs {
     /// Only for this stream
     #[arg(long, value_parser = StreamArg::parse)]
     stream: Option<StreamArg>,
-    /// Newest first
+    /// Oldest first
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Retry this failed job
     #[arg(long, value_name = "ID", conflicts_with_all = ["id", "handler", "status", "stream", "retry_all"], value_parser = whole)]
     retry: Option<u64>,
@@ -51,6 +52,15 @@ pub(crate) struct OutboxArgs {
     retry_all: Option<String>,
     #[command(flatten)]
     page: PageArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl OutboxArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
 }
 
 /// Where a job stands.
@@ -83,10 +93,10 @@ impl OutboxArgs {
             handler: self.handler.clone(),
             status: self.status.map(JobStatus::from),
             stream: self.stream.as_ref().map(StreamArg::name).transpose()?,
-            order: if self.newest {
-                Order::Backward
-            } else {
+            order: if self.oldest {
                 Order::Forward
+            } else {
+                Order::Backward
             },
             cursor: self.page.cursor.clone(),
             limit: Some(if self.page.all {
@@ -129,6 +139,16 @@ pub(crate) async fn run(
     if let Some(handler) = &args.retry_all {
         return retry_all(handler, client, terminal).await;
     }
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+/// The list.
+async fn ask(
+    args: &OutboxArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
     if args.is_open() {
         return open(args, client, terminal).await;
     }
@@ -316,12 +336,12 @@ fn table(jobs: &[JobOut], handlers: &[HandlerOut], form: Form) -> Table {
     let mut table = Table::new([
         Column::new("job").right(),
         Column::new("handler").shrinks_to(10),
-        Column::new("stream").shrinks_to(12).cut_in_the_middle(),
+        Column::new("stream").shrinks_to(12).is_name(),
         Column::new("rev").right(),
-        Column::new("event").shrinks_to(8),
+        Column::new("event").shrinks_to(8).goes(2),
         Column::new("status"),
-        Column::new("tries").right(),
-        Column::new("why").shrinks_to(12),
+        Column::new("tries").right().goes(1),
+        Column::new("why").shrinks_to(12).goes(3),
     ]);
     // What went wrong matters more than the event's type, and has a line of its own where a column would only show its
     // first words.

@@ -250,6 +250,7 @@ pub(crate) fn print(
         None => {
             let first = widths.insert(table.widths(terminal.form.width));
             terminal.line(table.heading(first, colours))?;
+            terminal.left_out(table, first)?;
             first
         }
     };

@@ -12,6 +12,7 @@ use super::names::{NamesStream, StreamArg};
 use super::show;
 use super::style::Token;
 use super::terminal::Terminal;
+use super::watch::{self, WatchArgs};
 use crate::client::{At, Client, Order, StreamEventsQuery};
 
 /// Arguments of `whodunit state`.
@@ -29,6 +30,15 @@ pub(crate) struct StateArgs {
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl StateArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
 }
 
 impl NamesStream for StateArgs {
@@ -39,6 +49,15 @@ impl NamesStream for StateArgs {
 
 /// Runs `whodunit state`.
 pub(crate) async fn run(
+    args: &StateArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+async fn ask(
     args: &StateArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
@@ -94,24 +113,25 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
 /// Arguments of `whodunit steps`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit steps user-7f3c…                  each event and what it changed
+  whodunit steps user-7f3c…                  each event and what it changed, newest first
+  whodunit steps user-7f3c… --oldest
   whodunit steps user-7f3c… --from 3 --limit 2")]
 pub(crate) struct StepsArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
-    /// The first revision
+    /// From this revision on, oldest first; else newest first
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
     /// At most so many steps
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Newest first
+    /// Oldest first, as from a first revision
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -132,10 +152,10 @@ pub(crate) async fn run_steps(
     let stream = args.stream.name()?;
     let mut query = StreamEventsQuery {
         from: args.from.map(Revision),
-        order: if args.newest {
-            Order::Backward
-        } else {
+        order: if args.oldest || args.from.is_some() {
             Order::Forward
+        } else {
+            Order::Backward
         },
         cursor: None,
         limit: None,
@@ -178,8 +198,7 @@ pub(crate) async fn run_steps(
                 query.cursor = Some(next);
             }
             Some(_) => {
-                terminal
-                    .note("hint: there are more: `--all` shows them, `--from REV` continues")?;
+                terminal.note("hint: there are more: `--all` shows them")?;
                 return Ok(Exit::Ok);
             }
             None => return Ok(Exit::Ok),

@@ -19,6 +19,7 @@ mod pipeline_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -59,8 +60,12 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    /// Who is at the terminal, for the daemon's record of who saw secrets.
+    /// Who is at the terminal.
+    person: Option<Arc<str>>,
+    /// The same for the daemon's record of who saw secrets.
     actor: Option<HeaderValue>,
+    /// The context that must not be written to.
+    read_only: Option<Arc<str>>,
 }
 
 impl Client {
@@ -96,15 +101,39 @@ impl Client {
         Ok(Self {
             http,
             base,
+            person: None,
             actor: None,
+            read_only: None,
         })
     }
 
     /// With who is at the terminal: the daemon notes it when secrets are shown. A name that no header can hold is left
     /// out.
     pub fn with_actor(mut self, actor: Option<&str>) -> Self {
+        self.person = actor.map(Arc::from);
         self.actor = actor.and_then(|name| HeaderValue::from_str(name).ok());
         self
+    }
+
+    /// Who is at the terminal.
+    pub(crate) fn person(&self) -> Option<&str> {
+        self.person.as_deref()
+    }
+
+    /// Refusing to write, before anything is sent, where the daemon is of a read-only context of this name.
+    pub(crate) fn with_read_only(mut self, context: Option<&str>) -> Self {
+        self.read_only = context.map(Arc::from);
+        self
+    }
+
+    /// That writing is refused, where it is.
+    pub(crate) fn may_write(&self) -> Result<(), ClientError> {
+        match &self.read_only {
+            Some(context) => Err(ClientError::ReadOnlyContext {
+                context: context.to_string(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The daemon's address, without a slash at the end.
@@ -115,6 +144,22 @@ impl Client {
     /// `GET /v1/health`.
     pub async fn health(&self) -> Result<HealthOut, ClientError> {
         self.get("/v1/health", &Params::new()).await
+    }
+
+    /// `GET /v1/health`, and the daemon's time in whole seconds where it tells it.
+    pub(crate) async fn health_and_date(
+        &self,
+    ) -> Result<(HealthOut, Option<chrono::DateTime<chrono::FixedOffset>>), ClientError> {
+        let request = self.request(Method::GET, "/v1/health", &Params::new())?;
+        self.within(REQUEST_TIMEOUT, async {
+            let response = self.accept(request.send().await).await?;
+            let date = response
+                .headers()
+                .get("date")
+                .and_then(|value| chrono::DateTime::parse_from_rfc2822(value.to_str().ok()?).ok());
+            Ok((self.decode(response).await?, date))
+        })
+        .await
     }
 
     /// `GET /v1/streams`.

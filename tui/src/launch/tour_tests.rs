@@ -102,17 +102,13 @@ async fn who_when_why() {
     insta::assert_snapshot!("state", out);
 
     // The trail: from the deletion to its cause, from there to that night's batch.
-    let deletion = &stage
-        .json(&["events", "SARAH", "--newest", "--limit", "1"])
-        .await["items"][0];
+    let deletion = &stage.json(&["events", "SARAH", "--limit", "1"]).await["items"][0];
     assert_eq!(deletion["actor"], "job:inactive-cleanup");
     let (out, _) = stage
         .run(&["event", deletion["event_id"].as_str().unwrap()], Exit::Ok)
         .await;
     insta::assert_snapshot!("event", out);
-    let decisions = stage
-        .json(&["decisions", "--stream", "SARAH", "--newest"])
-        .await;
+    let decisions = stage.json(&["decisions", "--stream", "SARAH"]).await;
     let cause = decisions["items"][0]["causation_id"].as_str().unwrap();
     let suspension = stage.json(&["event", cause]).await;
     assert_eq!(suspension["event_type"], "UserSuspended");

@@ -20,7 +20,7 @@ fn global_options_stand_anywhere() {
     ] {
         let cli = parse(line).unwrap();
         assert!(
-            cli.global.json && cli.global.daemon == "http://h:1",
+            cli.global.json && cli.global.daemon.as_deref() == Some("http://h:1"),
             "{line}"
         );
         assert!(matches!(cli.command, Some(Command::Streams(_))));

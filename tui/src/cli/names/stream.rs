@@ -95,10 +95,10 @@ pub(crate) async fn resolve_for_writing(
     }
     let found = candidates(typed, client).await?;
     if found.by_prefix.is_empty() {
-        return match found.by_title.is_empty() {
-            true => Ok(exact),
-            false => only(typed, &found, terminal),
-        };
+        if found.by_title.is_empty() {
+            return Ok(exact);
+        }
+        return only(typed, &found, terminal);
     }
     Err(CliError::usage(
         format!(
