@@ -19,7 +19,7 @@ use crate::cli::terminal::{Color, Form, Terminal, Zone};
 use crate::cli::{
     CliError, Exit, append, backfill, bisect, blame, decisions, do_command, doctor, event, events,
     export, import, models, outbox, projections, read_model, rebuild, settings, state, streams,
-    version, what_if,
+    trace, version, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -129,8 +129,14 @@ enum Command {
     Blame(blame::BlameArgs),
     /// Show every value that a field had, and what brought it
     Field(blame::FieldArgs),
+    /// Show why a field has its value: the event, its command, what caused that, across streams
+    Why(why::WhyArgs),
+    /// Show the states of a category at one moment, or what differs between two
+    World(world::WorldArgs),
     /// Find the revision at which a condition first holds, last holds, or flips
     Bisect(bisect::BisectArgs),
+    /// Show what led to an event and what it led to, or everything of a correlation
+    Trace(trace::TraceArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
@@ -402,6 +408,9 @@ async fn run(
         Command::Blame(args) => by_name(args, &client()?, terminal, blame::run).await,
         Command::Field(args) => by_name(args, &client()?, terminal, blame::run_field).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
+        Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
+        Command::World(args) => world::run(&args, &client()?, terminal).await,
+        Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
         Command::Decisions(args) => by_name(args, &client()?, terminal, decisions::run).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
@@ -429,6 +438,12 @@ async fn run(
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),
     }
+}
+
+/// Whether a command line can be read: for tests of arguments.
+#[cfg(test)]
+pub(crate) fn read_line(line: &[&str]) -> Result<ArgMatches, clap::Error> {
+    Cli::command().try_get_matches_from(std::iter::once(&"whodunit").chain(line))
 }
 
 /// Runs a command line as the program would, with everything written kept: for tests against a real daemon.
