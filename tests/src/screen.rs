@@ -41,6 +41,7 @@ impl Screen {
         let mut command = CommandBuilder::new(binary("whodunit"));
         command.args(args);
         command.env("TERM", "xterm-256color");
+        command.env("WHODUNIT_CONFIG", temporary.join("none.toml"));
         command.env("TMPDIR", temporary);
         command.env_remove("NO_COLOR");
         let child = pair.slave.spawn_command(command)?;

@@ -92,8 +92,13 @@ async fn every_kind_of_ending_has_its_exit_code() {
         &["state", "user-sarah", "--as-of", "2025-03-24T15:47:00"],
         2,
     );
-    run(&daemon, &["state", "noid-"], 2);
+    run(&daemon, &["state", "noid-"], 3);
     run(&daemon, &["state", "user-nobody"], 3);
+    // By the beginning of its name, and by what it is titled; a name that there is not is no empty answer.
+    assert!(run(&daemon, &["state", "user-sa"], 0).contains("sarah@example.com"));
+    assert!(run(&daemon, &["event", "sarah@example.com@2"], 0).contains("UserDeleted"));
+    run(&daemon, &["events", "--type", "UserDeletd"], 3);
+    run(&daemon, &["streams", "--status", "suspendet", "--json"], 3);
     run(&daemon, &["state", "user-sarah", "--at-revision", "9"], 3);
     run(&daemon, &["steps", "user-sarah", "--from", "9"], 3);
     // What a script's unset variable leaves is no filter.

@@ -22,6 +22,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
 use crate::client::Client;
+use crate::config::Context;
 use crate::effect::Effect;
 use crate::ending::termination;
 use crate::keys::key_names;
@@ -47,6 +48,8 @@ const LONG_TURN: Duration = Duration::from_millis(50);
 pub struct Options {
     /// The daemon to look at.
     pub client: Client,
+    /// The context that names it.
+    pub(crate) context: Option<(String, Context)>,
     /// Whether to show the newcomer's guide.
     pub guide: bool,
     /// Whether to draw with ASCII only.
@@ -153,6 +156,7 @@ fn first_model(options: &Options, size: (u16, u16)) -> Model {
     let url = options.client.url();
     let address = url.trim_start_matches("http://").to_owned();
     let mut model = Model::new(address, size, theme, now(), local_offset);
+    model.app.context = options.context.clone();
     model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
         start_at_stream(&mut model, stream.clone(), *at);

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod client;
+mod config;
 mod launch;
 pub mod program;
 

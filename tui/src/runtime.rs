@@ -105,6 +105,7 @@ fn no_answer(error: &ClientError) -> Option<NoAnswer> {
         ClientError::Unreachable { .. } => Some(NoAnswer::Unreachable),
         ClientError::Timeout { .. } => Some(NoAnswer::TimedOut),
         ClientError::BadUrl { .. }
+        | ClientError::ReadOnlyContext { .. }
         | ClientError::Problem(_)
         | ClientError::BadReply { .. }
         | ClientError::Source(_) => None,

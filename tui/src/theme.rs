@@ -22,6 +22,41 @@ pub(crate) enum Token {
     Key,
 }
 
+/// A colour that a person chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tint {
+    Red,
+    Yellow,
+    Green,
+    Blue,
+    Magenta,
+    Cyan,
+}
+
+impl Tint {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Red,
+        Self::Yellow,
+        Self::Green,
+        Self::Blue,
+        Self::Magenta,
+        Self::Cyan,
+    ];
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Yellow => "yellow",
+            Self::Green => "green",
+            Self::Blue => "blue",
+            Self::Magenta => "magenta",
+            Self::Cyan => "cyan",
+        }
+    }
+}
+
 /// How the terminal is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Theme {
@@ -74,6 +109,22 @@ impl Theme {
             Token::Title => plain.add_modifier(Modifier::BOLD),
             Token::Key => colour(plain.add_modifier(Modifier::BOLD), Color::Cyan),
         }
+    }
+
+    /// The style of a colour that a person chose.
+    pub(crate) fn tint(self, tint: Option<Tint>) -> Style {
+        let style = Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
+        let colour = match tint {
+            _ if !self.colour => return style,
+            None => return style,
+            Some(Tint::Red) => Color::Red,
+            Some(Tint::Yellow) => Color::Yellow,
+            Some(Tint::Green) => Color::Green,
+            Some(Tint::Blue) => Color::Blue,
+            Some(Tint::Magenta) => Color::Magenta,
+            Some(Tint::Cyan) => Color::Cyan,
+        };
+        style.fg(colour)
     }
 
     /// A stable style for an actor.

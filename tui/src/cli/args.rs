@@ -1,7 +1,7 @@
 //! Arguments that several commands share, and how their values are read.
 
 use clap::Args;
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::ids::Revision;
 use whodunit_core::time::{TimeError, Timestamp};
 
 use crate::client::At;
@@ -38,9 +38,9 @@ impl AtArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PageArgs {
     /// At most so many items
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     pub(crate) limit: usize,
-    /// Everything; with `--json`, one item per line
+    /// Everything, as it comes; with `--json`, an item a line
     #[arg(long, conflicts_with_all = ["limit", "cursor"])]
     pub(crate) all: bool,
     /// Continue where an earlier list ended
@@ -73,11 +73,6 @@ fn ago(text: &str) -> Option<i64> {
     let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
     let count: i64 = digits.then(|| count.parse().ok())??;
     count.checked_mul(seconds)?.checked_mul(1_000_000)
-}
-
-/// Reads a stream's name.
-pub(crate) fn stream(text: &str) -> Result<StreamName, String> {
-    StreamName::new(text).map_err(|error| format!("it {error}"))
 }
 
 /// Reads a point of a history: a revision or a time.

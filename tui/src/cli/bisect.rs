@@ -5,8 +5,9 @@ use whodunit_core::api::investigate::{BisectIn, BisectMatch, BisectOut, FindIn};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::predicate::Predicate;
 
-use super::args::{LIMIT_DEFAULT, given, limit, stream, whole};
+use super::args::{LIMIT_DEFAULT, given, limit, whole};
 use super::exit::{CliError, Exit};
+use super::names::{self, NamesStream, StreamArg};
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -77,7 +78,7 @@ fn predicate(text: &str) -> Result<String, CliError> {
 }
 
 /// What the command line asks for.
-fn asked(args: &BisectArgs) -> Result<BisectIn, CliError> {
+fn asked(args: &BisectArgs) -> Result<Asked, CliError> {
     let is_wide = args.log || args.category.is_some();
     let (name, condition) = match (args.asked.as_slice(), is_wide) {
         ([name, condition], false) => (Some(name), condition),
@@ -95,15 +96,15 @@ fn asked(args: &BisectArgs) -> Result<BisectIn, CliError> {
             ));
         }
     };
-    let name = name.map(|name| stream(name)).transpose();
+    let name = name.map(|name| StreamArg::parse(name)).transpose();
     let stream = name.map_err(|error| {
         CliError::usage(
-            format!("the stream's name: {error}"),
+            format!("the stream's name {error}"),
             "`whodunit streams` lists them",
         )
     })?;
-    Ok(BisectIn {
-        stream,
+    let body = BisectIn {
+        stream: None,
         category: args.category.clone(),
         log: args.log,
         predicate: predicate(condition)?,
@@ -117,7 +118,21 @@ fn asked(args: &BisectArgs) -> Result<BisectIn, CliError> {
         all: false,
         one_flip: args.one_flip,
         limit: Some(args.limit.min(1_000)),
-    })
+    };
+    Ok(Asked { stream, body })
+}
+
+/// A question, with its stream as it was typed.
+#[derive(Debug)]
+struct Asked {
+    stream: Option<StreamArg>,
+    body: BisectIn,
+}
+
+impl NamesStream for Asked {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
+    }
 }
 
 /// Runs `whodunit bisect`.
@@ -126,11 +141,23 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let asked = asked(args)?;
-    let Some(stream) = asked.stream.clone() else {
-        return wide::run(&asked, client, terminal).await;
+    names::by_name(asked(args)?, client, terminal, run_asked).await
+}
+
+async fn run_asked(
+    asked: &Asked,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let Some(stream) = &asked.stream else {
+        return wide::run(&asked.body, client, terminal).await;
     };
-    let out = client.bisect(&asked).await?;
+    let stream = stream.name()?;
+    let body = BisectIn {
+        stream: Some(stream.clone()),
+        ..asked.body.clone()
+    };
+    let out = client.bisect(&body).await?;
     show::warn(terminal, &out.warnings)?;
     let holds = out.matches.iter().any(|found| found.holds) || out.holds_at_start;
     let exit = if holds { Exit::Ok } else { Exit::No };

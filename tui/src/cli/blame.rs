@@ -3,12 +3,13 @@
 use clap::Args;
 use whodunit_core::api::investigate::{BlameOut, EventCause, FieldValueOut};
 use whodunit_core::api::why::RefusedAttempts;
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::ids::Revision;
 use whodunit_core::json::Value;
 use whodunit_core::text::shown;
 
-use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, stream};
+use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit};
 use super::exit::{CliError, Exit};
+use super::names::{NamesStream, StreamArg};
 use super::show::{self, REJECTED};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -23,8 +24,8 @@ use crate::client::{Client, FieldQuery, Order};
   whodunit blame cart-1 --removed                 fields that are no longer there, too")]
 pub(crate) struct BlameArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     #[command(flatten)]
     at: AtArgs,
     /// Only fields at or below this path, such as /address
@@ -38,6 +39,12 @@ pub(crate) struct BlameArgs {
     reveal: bool,
 }
 
+impl NamesStream for BlameArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs `whodunit blame`.
 pub(crate) async fn run(
     args: &BlameArgs,
@@ -46,7 +53,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, CliError> {
     let (at, path) = (args.at.at(), args.path.as_deref());
     let out = client
-        .blame(&args.stream, at, path, args.removed, args.reveal)
+        .blame(&args.stream.name()?, at, path, args.removed, args.reveal)
         .await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
@@ -199,8 +206,8 @@ pub(super) fn pointer(text: &str) -> Result<String, String> {
   whodunit field user-7f3c… /email --oldest --as-of 2025-03-24T00:00:00Z")]
 pub(crate) struct FieldArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// The field's path, such as /status
     #[arg(value_name = "POINTER", value_parser = pointer)]
     path: String,
@@ -220,12 +227,19 @@ pub(crate) struct FieldArgs {
     reveal: bool,
 }
 
+impl NamesStream for FieldArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs `whodunit field`.
 pub(crate) async fn run_field(
     args: &FieldArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
     let mut query = FieldQuery {
         path: args.path.clone(),
         at: args.at.at(),
@@ -241,7 +255,7 @@ pub(crate) async fn run_field(
     let mut left = if args.all { usize::MAX } else { args.limit };
     loop {
         query.limit = Some(left.min(PAGE_ITEMS));
-        let page = client.field(&args.stream, &query).await?;
+        let page = client.field(&stream, &query).await?;
         left = left.saturating_sub(page.values.len());
         if query.cursor.is_none() {
             show::warn(terminal, &page.warnings)?;

@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::ids::StreamName;
 
-use super::args::{PageArgs, stream};
+use super::args::PageArgs;
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg};
+use super::pages::{self, Nothing};
 use super::show::{REJECTED, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -16,18 +16,18 @@ use crate::client::{Client, DecisionsQuery, Order};
 /// Arguments of `whodunit decisions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit decisions --outcome rejected --newest
+  whodunit decisions --outcome rejected        newest first; `--oldest` turns it round
   whodunit decisions --stream user-7f3c…")]
 pub(crate) struct DecisionsArgs {
     /// Only for this stream
-    #[arg(long, value_parser = stream)]
-    stream: Option<StreamName>,
+    #[arg(long, value_parser = StreamArg::parse)]
+    stream: Option<StreamArg>,
     /// Only this outcome
     #[arg(long, value_enum)]
     outcome: Option<Wanted>,
-    /// Newest first
+    /// Oldest first
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -44,6 +44,12 @@ enum Wanted {
     Rejected,
 }
 
+impl NamesStream for DecisionsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(
     args: &DecisionsArgs,
@@ -51,14 +57,15 @@ pub(crate) async fn run(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let form = terminal.form;
+    let stream = args.stream.as_ref().map(StreamArg::name).transpose()?;
     let fetch = |cursor, limit| {
         let query = DecisionsQuery {
-            stream: args.stream.clone(),
+            stream: stream.clone(),
             rejected: args.outcome.map(|outcome| outcome == Wanted::Rejected),
-            order: if args.newest {
-                Order::Backward
-            } else {
+            order: if args.oldest {
                 Order::Forward
+            } else {
+                Order::Backward
             },
             cursor,
             limit: Some(limit),
@@ -66,7 +73,8 @@ pub(crate) async fn run(
         };
         async move { client.decisions(&query).await }
     };
-    let nothing = "no decision matches";
+    let names = [stream.as_ref().map(Name::Stream)];
+    let nothing = Nothing::by_names("no decision matches", names, client);
     pages::list(
         terminal,
         &args.page,
@@ -83,12 +91,12 @@ pub(super) fn table(decisions: &[Decision], form: Form) -> Table {
     let mut table = Table::new([
         Column::new(""),
         Column::new(form.zone.heading()),
-        Column::new("stream").shrinks_to(14).cut_in_the_middle(),
-        Column::new("base").right(),
+        Column::new("stream").shrinks_to(14).is_name(),
+        Column::new("base").right().goes(1),
         Column::new("command").shrinks_to(12),
-        Column::new("who").shrinks_to(10),
+        Column::new("who").shrinks_to(10).goes(3),
         Column::new("outcome").shrinks_to(16),
-        Column::new("why").shrinks_to(12),
+        Column::new("why").shrinks_to(12).goes(2),
     ]);
     let times = form.times(decisions.iter().map(|decision| decision.decided_at));
     for decision in decisions {

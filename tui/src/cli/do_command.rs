@@ -5,11 +5,10 @@ use serde_json::{Map, Value};
 use whodunit_core::api::browse::CommandOut;
 use whodunit_core::api::write::{CommandAccepted, CommandIn};
 use whodunit_core::event::ExpectedRevision;
-use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
-use super::args::stream;
 use super::exit::{CliError, Exit};
+use super::names::{self, StreamArg};
 use super::secret;
 use super::style::Token;
 use super::terminal::Terminal;
@@ -27,8 +26,8 @@ Examples:
 )]
 pub(crate) struct DoArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// The command, such as `SuspendUser` (see `whodunit models user`)
     #[arg(value_name = "COMMAND")]
     command: String,
@@ -61,14 +60,15 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    client.may_write()?;
     let actor = args
         .actor
         .clone()
-        .or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
+        .or_else(|| client.person().map(str::to_owned));
     let Some(actor) = actor else {
         return Err(CliError::usage(
             "no actor was given",
-            "give `--actor NAME`, or set `WHODUNIT_ACTOR`",
+            "give `--actor NAME`, or `whodunit config set actor NAME`",
         ));
     };
     let fields = args
@@ -76,8 +76,10 @@ pub(crate) async fn run(
         .iter()
         .map(|text| Field::parse(text))
         .collect::<Result<Vec<_>, _>>()?;
+    let stream =
+        names::resolve_for_writing(&args.stream, args.expected_revision, client, terminal).await?;
     // Of a category without a model, the daemon says so itself when it gets the command.
-    let known = client.model(args.stream.category()).await.ok();
+    let known = client.model(stream.category()).await.ok();
     let known = known.and_then(|model| {
         let mut commands = model.commands.into_iter();
         commands.find(|command| command.name == args.command)
@@ -93,7 +95,7 @@ pub(crate) async fn run(
         causation_id: args.causation.clone(),
         expected_revision: args.expected_revision,
     };
-    let accepted = client.command(&args.stream, &command).await?;
+    let accepted = client.command(&stream, &command).await?;
     if terminal.form.json {
         terminal.document(&accepted)?;
     } else {

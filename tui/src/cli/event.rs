@@ -7,6 +7,7 @@ use whodunit_core::text::shown;
 
 use super::args::given;
 use super::exit::{CliError, Exit};
+use super::names;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Zone};
@@ -17,8 +18,12 @@ const CAUSES_MAX: usize = 8;
 
 /// Arguments of `whodunit event`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit event user-7f3@4                  revision 4 of the stream whose name begins so
+  whodunit event pos:873                     what stands at a position of the log
+  whodunit event 0195c8d6-4ef8               the beginning of its id")]
 pub(crate) struct EventArgs {
-    /// The event's id
+    /// The event: its id or the beginning of it, `STREAM@REVISION`, or `pos:POSITION` (also `'#POSITION'`, quoted)
     #[arg(value_parser = given)]
     event_id: String,
     /// Show secrets (the daemon logs that you did)
@@ -32,7 +37,7 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let event = client.event(&args.event_id, args.reveal).await?;
+    let event = names::event(&args.event_id, args.reveal, client, terminal).await?;
     if terminal.form.json {
         terminal.document(&event)?;
         return Ok(Exit::Ok);

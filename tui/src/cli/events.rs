@@ -9,10 +9,11 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
-use super::args::{PageArgs, given, stream, time};
+use super::args::{PageArgs, given, time};
 use super::exit::{CliError, Exit};
 use super::follow;
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg};
+use super::pages::{self, Nothing};
 use super::show::{Entry, history};
 use super::terminal::Terminal;
 use crate::client::{Client, DecisionsQuery, EventsQuery, Order, StreamEventsQuery};
@@ -26,18 +27,19 @@ const REJECTED_MAX: usize = 500;
   whodunit events --category iamuser --type DeleteUser      who deleted which user
   whodunit events --actor fraud-scan --since 2025-03-20T00:00:00Z
   whodunit events user-7f3c…                                one stream, with the commands that were rejected (✗)
+  whodunit events --oldest                                  from the beginning; else newest first
   whodunit events --follow --category user                  as they happen")]
 pub(crate) struct EventsArgs {
     /// Only this stream, including its rejected commands
-    #[arg(value_parser = stream)]
-    pub(crate) stream: Option<StreamName>,
+    #[arg(value_parser = StreamArg::parse)]
+    pub(crate) stream: Option<StreamArg>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Newest first
+    /// Oldest first
     #[arg(long)]
-    pub(crate) newest: bool,
+    pub(crate) oldest: bool,
     /// Show the latest events, then new ones as they arrive
-    #[arg(long, short, conflicts_with_all = ["all", "cursor", "newest", "until"])]
+    #[arg(long, short, conflicts_with_all = ["all", "cursor", "oldest", "until"])]
     pub(crate) follow: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
@@ -84,6 +86,16 @@ impl FilterArgs {
             && self.text.is_none()
     }
 
+    /// The names it asks for.
+    fn names(&self) -> [Option<Name<'_>>; 4] {
+        [
+            self.category.as_deref().map(Name::Category),
+            self.event_type.as_deref().map(Name::Type),
+            self.actor.as_deref().map(Name::Actor),
+            self.correlation.as_deref().map(Name::Correlation),
+        ]
+    }
+
     /// The query for it.
     pub(crate) fn query(&self) -> EventsQuery {
         EventsQuery {
@@ -96,6 +108,12 @@ impl FilterArgs {
             text: self.text.clone(),
             ..EventsQuery::default()
         }
+    }
+}
+
+impl NamesStream for EventsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
     }
 }
 
@@ -116,7 +134,7 @@ pub(crate) async fn run(
                     "leave out the stream to filter the whole log",
                 ));
             }
-            of_stream(stream, args, client, terminal).await
+            of_stream(&stream.name()?, args, client, terminal).await
         }
         None => of_log(args, client, terminal).await,
     }
@@ -130,7 +148,7 @@ async fn of_log(
     let form = terminal.form;
     let fetch = |cursor, limit| {
         let query = EventsQuery {
-            order: order(args.newest),
+            order: order(!args.oldest),
             cursor,
             limit: Some(limit),
             reveal: args.reveal,
@@ -147,6 +165,7 @@ async fn of_log(
     } else {
         "no event matches"
     };
+    let nothing = Nothing::by_names(nothing, args.filter.names(), client);
     pages::list(terminal, &args.page, fetch, rows, nothing).await?;
     Ok(Exit::Ok)
 }
@@ -161,13 +180,13 @@ async fn of_stream(
     let rejected = if terminal.form.json {
         Vec::new()
     } else {
-        rejected(stream, client, args.newest).await?
+        rejected(stream, client, !args.oldest).await?
     };
     let mut waiting = rejected.iter().peekable();
     let fetch = |cursor, limit| {
         let query = StreamEventsQuery {
             from: None,
-            order: order(args.newest),
+            order: order(!args.oldest),
             cursor,
             limit: Some(limit),
             reveal: args.reveal,
@@ -175,9 +194,16 @@ async fn of_stream(
         async move { client.stream_events(stream, &query).await }
     };
     let rows = |_: &Terminal<'_>, events: &[Event]| {
-        history(&interleave(events, &mut waiting, args.newest), form, true)
+        history(&interleave(events, &mut waiting, !args.oldest), form, true)
     };
-    pages::list(terminal, &args.page, fetch, rows, "the stream is empty").await?;
+    pages::list(
+        terminal,
+        &args.page,
+        fetch,
+        rows,
+        Nothing::new("the stream is empty"),
+    )
+    .await?;
     Ok(Exit::Ok)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns how an error becomes a code and a text with a hint. Never prints.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde_json::{Value, json};
@@ -56,7 +57,15 @@ pub enum CliError {
         /// What there is not.
         message: String,
         /// Where to look for it.
-        hint: &'static str,
+        hint: Cow<'static, str>,
+    },
+    /// Another error, where it is likely what was meant instead.
+    #[error("{error}")]
+    Meant {
+        /// The error.
+        error: Box<CliError>,
+        /// What was meant.
+        meant: String,
     },
     /// A name is not known to the log.
     #[error("{message}")]
@@ -106,6 +115,17 @@ impl CliError {
         }
     }
 
+    /// The error with what was meant, where that can be told.
+    pub(crate) fn meant(error: Self, meant: Option<String>) -> Self {
+        match meant {
+            Some(meant) => Self::Meant {
+                error: Box::new(error),
+                meant,
+            },
+            None => error,
+        }
+    }
+
     /// A failure of the daemon inside this program. What follows `hint:` on a line of its own is what to do about it.
     pub fn daemon(said: impl Into<String>) -> Self {
         let said = said.into();
@@ -119,13 +139,14 @@ impl CliError {
     /// The exit code it leads to.
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Meant { error, .. } => error.exit(),
             Self::Usage { .. } => Exit::Usage,
             Self::NotThere { .. } | Self::UnknownName { .. } => Exit::NotFound,
             Self::Refused { exit, .. } => *exit,
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } | Self::Output(_) | Self::Daemon { .. } => Exit::Internal,
             Self::Client(error) => match error {
-                ClientError::BadUrl { .. } => Exit::Usage,
+                ClientError::BadUrl { .. } | ClientError::ReadOnlyContext { .. } => Exit::Usage,
                 ClientError::Unreachable { .. }
                 | ClientError::Timeout { .. }
                 | ClientError::BadReply { .. } => Exit::Unreachable,
@@ -147,8 +168,10 @@ impl CliError {
                 .map(str::to_owned)
                 .or_else(|| problem.hint.clone()),
             Self::Client(error) => error.hint(),
+            Self::Meant { meant, .. } => Some(meant.clone()),
             Self::Usage { hint, .. } | Self::UnknownName { hint, .. } => Some(hint.clone()),
-            Self::NotThere { hint, .. } | Self::Refused { hint, .. } => Some((*hint).to_owned()),
+            Self::NotThere { hint, .. } => Some(hint.clone().into_owned()),
+            Self::Refused { hint, .. } => Some((*hint).to_owned()),
             Self::Daemon { hint, .. } => hint.clone(),
             Self::File { .. } | Self::Output(_) => None,
         }
@@ -158,12 +181,18 @@ impl CliError {
     pub fn rule(&self) -> Option<&str> {
         match self {
             Self::Client(ClientError::Problem(problem)) => problem.rule.as_deref(),
+            Self::Meant { error, .. } => error.rule(),
             _ => None,
         }
     }
 
     /// The problem document for `--json`: the daemon's own, or one of the same shape.
     pub fn document(&self) -> Value {
+        if let Self::Meant { error, meant } = self {
+            let mut document = error.document();
+            document["hint"] = Value::String(meant.clone());
+            return document;
+        }
         if let Self::Client(ClientError::Problem(problem)) = self
             && let Ok(value) = serde_json::to_value(problem)
         {

@@ -12,9 +12,7 @@ use super::pages;
 use super::show::{Entry, feed};
 use super::table::Widths;
 use super::terminal::Terminal;
-use crate::client::{
-    Client, ClientError, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery,
-};
+use crate::client::{Client, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery};
 
 /// Longest wait before trying again.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -70,7 +68,7 @@ async fn last(
     args: &EventsArgs,
     client: &Client,
     cursor: LiveCursor,
-) -> Result<Vec<Event>, ClientError> {
+) -> Result<Vec<Event>, CliError> {
     let limit = Some(args.page.limit.min(LAST));
     let mut events = match &args.stream {
         Some(stream) => {
@@ -80,7 +78,7 @@ async fn last(
                 reveal: args.reveal,
                 ..StreamEventsQuery::default()
             };
-            client.stream_events(stream, &query).await?.items
+            client.stream_events(&stream.name()?, &query).await?.items
         }
         None => {
             let query = EventsQuery {
@@ -149,7 +147,7 @@ fn wants_event(args: &EventsArgs, event: &Event) -> bool {
     } = &args.filter;
     args.stream
         .as_ref()
-        .is_none_or(|stream| *stream == event.stream)
+        .is_none_or(|stream| stream.as_str() == event.stream.as_str())
         && is(category.as_deref(), Some(event.stream.category()))
         && is(event_type.as_deref(), Some(&event.event_type))
         && is(actor.as_deref(), event.actor.as_deref())
@@ -161,7 +159,7 @@ fn wants_event(args: &EventsArgs, event: &Event) -> bool {
 fn wants_decision(args: &EventsArgs, decision: &Decision) -> bool {
     let filter = &args.filter;
     matches!(decision.result, Outcome::Rejected { .. })
-        && args.stream.as_ref().is_none_or(|stream| *stream == decision.stream)
+        && args.stream.as_ref().is_none_or(|stream| stream.as_str() == decision.stream.as_str())
         && is(filter.category.as_deref(), Some(decision.stream.category()))
         && is(filter.actor.as_deref(), decision.actor.as_deref())
         && is(filter.correlation.as_deref(), decision.correlation_id.as_deref())

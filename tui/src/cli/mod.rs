@@ -2,12 +2,14 @@
 //!
 //! One file per command. Never speaks to a store: everything goes through the client.
 
+pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod decisions;
 pub(crate) mod do_command;
+pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod events;
 mod exit;
@@ -18,13 +20,17 @@ mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
 pub(crate) mod models;
+pub(crate) mod names;
 pub(crate) mod outbox;
+pub(crate) mod output;
+pub(crate) mod pager;
 mod pages;
 pub(crate) mod progress;
 pub(crate) mod projections;
 pub(crate) mod read_model;
 pub(crate) mod rebuild;
 mod secret;
+pub(crate) mod settings;
 pub(crate) mod show;
 pub(crate) mod state;
 pub(crate) mod streams;
@@ -32,6 +38,8 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+pub(crate) mod version;
+pub(crate) mod watch;
 pub(crate) mod what_differs;
 pub(crate) mod what_if;
 pub(crate) mod why;

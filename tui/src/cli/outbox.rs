@@ -3,16 +3,17 @@
 use clap::{Args, ValueEnum};
 use whodunit_core::api::pipeline::{HandlerOut, JobOut, JobStatus, OutboxPage};
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
-use super::args::{PAGE_ITEMS, PageArgs, given, stream, whole};
+use super::args::{PAGE_ITEMS, PageArgs, given, whole};
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::{Name, NamesStream, StreamArg, did_you_mean};
+use super::pages::{self, Nothing};
 use super::show::{number, text};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
+use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError, Order, OutboxQuery};
 
 /// Arguments of `whodunit outbox`.
@@ -29,7 +30,7 @@ Examples:
 )]
 pub(crate) struct OutboxArgs {
     /// Show everything about this job
-    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "newest"], value_parser = whole)]
+    #[arg(value_name = "ID", conflicts_with_all = ["handler", "status", "stream", "all", "cursor", "oldest", "watch"], value_parser = whole)]
     id: Option<u64>,
     /// Only for this handler
     #[arg(long, value_parser = given)]
@@ -38,11 +39,11 @@ pub(crate) struct OutboxArgs {
     #[arg(long, value_enum)]
     status: Option<Wanted>,
     /// Only for this stream
-    #[arg(long, value_parser = stream)]
-    stream: Option<StreamName>,
-    /// Newest first
+    #[arg(long, value_parser = StreamArg::parse)]
+    stream: Option<StreamArg>,
+    /// Oldest first
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Retry this failed job
     #[arg(long, value_name = "ID", conflicts_with_all = ["id", "handler", "status", "stream", "retry_all"], value_parser = whole)]
     retry: Option<u64>,
@@ -51,6 +52,15 @@ pub(crate) struct OutboxArgs {
     retry_all: Option<String>,
     #[command(flatten)]
     page: PageArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl OutboxArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
 }
 
 /// Where a job stands.
@@ -78,15 +88,15 @@ impl From<Wanted> for JobStatus {
 }
 
 impl OutboxArgs {
-    fn query(&self) -> OutboxQuery {
-        OutboxQuery {
+    fn query(&self) -> Result<OutboxQuery, CliError> {
+        Ok(OutboxQuery {
             handler: self.handler.clone(),
             status: self.status.map(JobStatus::from),
-            stream: self.stream.clone(),
-            order: if self.newest {
-                Order::Backward
-            } else {
+            stream: self.stream.as_ref().map(StreamArg::name).transpose()?,
+            order: if self.oldest {
                 Order::Forward
+            } else {
+                Order::Backward
             },
             cursor: self.page.cursor.clone(),
             limit: Some(if self.page.all {
@@ -94,7 +104,7 @@ impl OutboxArgs {
             } else {
                 self.page.limit.min(PAGE_ITEMS)
             }),
-        }
+        })
     }
 
     /// Whether no filter was given: then the jobs that need attention are listed.
@@ -103,6 +113,12 @@ impl OutboxArgs {
             && self.stream.is_none()
             && !self.page.all
             && self.page.cursor.is_none()
+    }
+}
+
+impl NamesStream for OutboxArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        self.stream.as_mut()
     }
 }
 
@@ -123,10 +139,21 @@ pub(crate) async fn run(
     if let Some(handler) = &args.retry_all {
         return retry_all(handler, client, terminal).await;
     }
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+/// The list.
+async fn ask(
+    args: &OutboxArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
     if args.is_open() {
         return open(args, client, terminal).await;
     }
-    let first = client.outbox(&args.query()).await?;
+    let asked = args.query()?;
+    let first = client.outbox(&asked).await?;
     known(args, &first)?;
     if !terminal.form.json {
         counts(&first.handlers, args.handler.as_deref(), terminal)?;
@@ -139,7 +166,7 @@ pub(crate) async fn run(
         let query = OutboxQuery {
             cursor,
             limit: Some(limit),
-            ..args.query()
+            ..asked.clone()
         };
         async move {
             match ready {
@@ -148,12 +175,13 @@ pub(crate) async fn run(
             }
         }
     };
+    let names = [asked.stream.as_ref().map(Name::Stream)];
     pages::list(
         terminal,
         &args.page,
         fetch,
         |_, jobs| table(jobs, &handlers, form),
-        "no job matches",
+        Nothing::by_names("no job matches", names, client),
     )
     .await?;
     Ok(Exit::Ok)
@@ -165,7 +193,9 @@ fn known(args: &OutboxArgs, page: &OutboxPage) -> Result<(), CliError> {
         Some(name) if page.handlers.iter().all(|known| known.handler != *name) => {
             let detail = format!("there is no handler `{}`, and no job of it", shown(name));
             let problem = Problem::new(Code::NoSuchHandler, detail);
-            Err(ClientError::Problem(Box::new(problem)).into())
+            let error = ClientError::Problem(Box::new(problem)).into();
+            let names = page.handlers.iter().map(|known| known.handler.as_str());
+            Err(CliError::meant(error, did_you_mean(name, names)))
         }
         _ => Ok(()),
     }
@@ -221,14 +251,14 @@ async fn open(
 }
 
 /// Up to as many as asked for, and whether there are more.
-async fn not_done(args: &OutboxArgs, client: &Client) -> Result<(OutboxPage, bool), ClientError> {
+async fn not_done(args: &OutboxArgs, client: &Client) -> Result<(OutboxPage, bool), CliError> {
     let limit = args.page.limit;
     let mut all: Option<OutboxPage> = None;
     let mut more = false;
     for status in [JobStatus::Failed, JobStatus::Processing, JobStatus::Pending] {
         let mut query = OutboxQuery {
             status: Some(status),
-            ..args.query()
+            ..args.query()?
         };
         loop {
             let page = client.outbox(&query).await?;
@@ -306,12 +336,12 @@ fn table(jobs: &[JobOut], handlers: &[HandlerOut], form: Form) -> Table {
     let mut table = Table::new([
         Column::new("job").right(),
         Column::new("handler").shrinks_to(10),
-        Column::new("stream").shrinks_to(12).cut_in_the_middle(),
+        Column::new("stream").shrinks_to(12).is_name(),
         Column::new("rev").right(),
-        Column::new("event").shrinks_to(8),
+        Column::new("event").shrinks_to(8).goes(2),
         Column::new("status"),
-        Column::new("tries").right(),
-        Column::new("why").shrinks_to(12),
+        Column::new("tries").right().goes(1),
+        Column::new("why").shrinks_to(12).goes(3),
     ]);
     // What went wrong matters more than the event's type, and has a line of its own where a column would only show its
     // first words.

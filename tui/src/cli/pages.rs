@@ -6,9 +6,10 @@ use whodunit_core::api::pipeline::{DocumentOut, DocumentPage, JobOut, OutboxPage
 
 use super::args::{PAGE_ITEMS, PageArgs};
 use super::exit::CliError;
+use super::names::{Name, check_known};
 use super::table::{Table, Widths};
 use super::terminal::Terminal;
-use crate::client::ClientError;
+use crate::client::{Client, ClientError};
 
 /// What is said beside an answer out of a redacted copy.
 pub(crate) const REDACTED_COPY: &str =
@@ -98,13 +99,52 @@ impl Paged for DocumentPage {
     }
 }
 
+/// What is said of a list without items.
+pub(crate) struct Nothing<'a> {
+    text: &'a str,
+    names: Vec<Name<'a>>,
+    client: Option<&'a Client>,
+}
+
+impl<'a> Nothing<'a> {
+    /// That nothing is there is all there is to say.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            names: Vec::new(),
+            client: None,
+        }
+    }
+
+    /// The list was asked for by these names: each must be one that there is.
+    pub(crate) fn by_names(
+        text: &'a str,
+        names: impl IntoIterator<Item = Option<Name<'a>>>,
+        client: &'a Client,
+    ) -> Self {
+        Self {
+            text,
+            names: names.into_iter().flatten().collect(),
+            client: Some(client),
+        }
+    }
+
+    /// Refuses a name that there is not.
+    pub(crate) async fn check(&self, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+        match self.client {
+            Some(client) => check_known(&self.names, client, terminal).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// Prints a list: `--json` as one document (or with `--all` a line an item), else as a table that lines up.
 pub(crate) async fn list<P, F, Fut>(
     terminal: &mut Terminal<'_>,
     args: &PageArgs,
     mut fetch: F,
     mut rows: impl FnMut(&Terminal<'_>, &[P::Item]) -> Table,
-    nothing: &str,
+    nothing: Nothing<'_>,
 ) -> Result<(), CliError>
 where
     P: Paged,
@@ -118,11 +158,14 @@ where
     if page.redacted_copy() {
         terminal.warn(REDACTED_COPY)?;
     }
+    if page.items().is_empty() {
+        nothing.check(terminal).await?;
+    }
     if terminal.form.json {
         return terminal.document(&page);
     }
     if page.items().is_empty() {
-        return terminal.note(nothing);
+        return terminal.note(nothing.text);
     }
     let table = rows(terminal, page.items());
     terminal.table(&table)?;
@@ -156,7 +199,7 @@ async fn everything<P, F, Fut>(
     terminal: &mut Terminal<'_>,
     mut fetch: F,
     mut rows: impl FnMut(&Terminal<'_>, &[P::Item]) -> Table,
-    nothing: &str,
+    nothing: Nothing<'_>,
 ) -> Result<(), CliError>
 where
     P: Paged,
@@ -185,10 +228,14 @@ where
             None => break,
         }
     }
-    if any || terminal.form.json {
+    if any {
         return Ok(());
     }
-    terminal.note(nothing)
+    nothing.check(terminal).await?;
+    if terminal.form.json {
+        return Ok(());
+    }
+    terminal.note(nothing.text)
 }
 
 /// Prints rows under those before, at the widths of the first.
@@ -203,6 +250,7 @@ pub(crate) fn print(
         None => {
             let first = widths.insert(table.widths(terminal.form.width));
             terminal.line(table.heading(first, colours))?;
+            terminal.left_out(table, first)?;
             first
         }
     };
@@ -251,7 +299,7 @@ mod tests {
             }
             table
         };
-        list(&mut terminal, &args, fetch, rows, "nothing")
+        list(&mut terminal, &args, fetch, rows, Nothing::new("nothing"))
             .await
             .unwrap();
         (

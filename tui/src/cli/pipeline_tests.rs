@@ -209,7 +209,7 @@ async fn the_jobs_of_a_stream_are_all_shown() {
         .filter(|job| job.stream.as_str() == "user-sarah")
         .collect();
     let said = say(
-        "outbox --stream user-sarah --newest",
+        "outbox --stream user-sarah",
         vec![ok(&value(outbox(sarah)))],
     )
     .await;

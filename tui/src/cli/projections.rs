@@ -15,6 +15,7 @@ use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
+use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError};
 use crate::humanize;
 use crate::text::counted;
@@ -38,12 +39,30 @@ pub(crate) struct ProjectionsArgs {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Compare the read model with the log (of every projection, if none is named)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     check: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl ProjectionsArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
 }
 
 /// Runs it.
 pub(crate) async fn run(
+    args: &ProjectionsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+async fn ask(
     args: &ProjectionsArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,

@@ -198,7 +198,7 @@ async fn documents(
         &args.page,
         fetch,
         |_, items| table(items),
-        "no document matches",
+        pages::Nothing::new("no document matches"),
     )
     .await?;
     if !terminal.form.json && checkpoint < head {

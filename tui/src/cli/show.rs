@@ -74,12 +74,12 @@ fn columns(form: Form, of_one_stream: bool) -> Vec<Column> {
         Column::new(form.zone.heading()),
         Column::new(if of_one_stream { "" } else { "stream" })
             .shrinks_to(14)
-            .cut_in_the_middle(),
+            .is_name(),
         Column::new(if of_one_stream { "" } else { "rev" }).right(),
         Column::new("type").shrinks_to(13),
-        Column::new("who").shrinks_to(10),
-        Column::new("from").shrinks_to(9),
-        Column::new("why").shrinks_to(12),
+        Column::new("who").shrinks_to(10).goes(3),
+        Column::new("from").shrinks_to(9).goes(1),
+        Column::new("why").shrinks_to(12).goes(2),
     ]
 }
 

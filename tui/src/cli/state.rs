@@ -4,16 +4,18 @@ use clap::Args;
 use whodunit_core::api::time_travel::{DiffBlame, StateOut, Step};
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::fold::EventEffect;
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::ids::Revision;
 use whodunit_core::text::shown;
 
-use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, stream, whole};
+use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, whole};
 use super::blame::pointer;
 use super::exit::{CliError, Exit};
+use super::names::{NamesStream, StreamArg, resolve_if_there};
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
+use super::watch::{self, WatchArgs};
 use crate::client::{At, Client, DiffQuery, Order, StreamEventsQuery};
 
 /// Arguments of `whodunit state`.
@@ -24,13 +26,28 @@ use crate::client::{At, Client, DiffQuery, Order, StreamEventsQuery};
   whodunit state user-7f3c… --json | jq .state.status")]
 pub(crate) struct StateArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     #[command(flatten)]
     at: AtArgs,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl StateArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
+}
+
+impl NamesStream for StateArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
 }
 
 /// Runs `whodunit state`.
@@ -39,9 +56,17 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let out = client
-        .state(&args.stream, args.at.at(), args.reveal)
-        .await?;
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+async fn ask(
+    args: &StateArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
+    let out = client.state(&stream, args.at.at(), args.reveal).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
@@ -91,27 +116,34 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
 /// Arguments of `whodunit steps`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit steps user-7f3c…                  each event and what it changed
+  whodunit steps user-7f3c…                  each event and what it changed, newest first
+  whodunit steps user-7f3c… --oldest
   whodunit steps user-7f3c… --from 3 --limit 2")]
 pub(crate) struct StepsArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
-    /// The first revision
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
+    /// From this revision on, oldest first; else newest first
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
     /// At most so many steps
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Newest first
+    /// Oldest first, as from a first revision
     #[arg(long)]
-    newest: bool,
+    oldest: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+}
+
+impl NamesStream for StepsArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
 }
 
 /// Runs `whodunit steps`.
@@ -120,12 +152,13 @@ pub(crate) async fn run_steps(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
     let mut query = StreamEventsQuery {
         from: args.from.map(Revision),
-        order: if args.newest {
-            Order::Backward
-        } else {
+        order: if args.oldest || args.from.is_some() {
             Order::Forward
+        } else {
+            Order::Backward
         },
         cursor: None,
         limit: None,
@@ -133,20 +166,19 @@ pub(crate) async fn run_steps(
     };
     let mut left = if args.all { usize::MAX } else { args.limit };
     if let Some(from) = args.from {
-        let head = client.stream(&args.stream).await?.revision;
+        let head = client.stream(&stream).await?.revision;
         if from > head.0 {
             return Err(CliError::NotThere {
                 message: format!(
-                    "stream `{}` is at revision {head}; there is no revision {from} yet",
-                    args.stream
+                    "stream `{stream}` is at revision {head}; there is no revision {from} yet"
                 ),
-                hint: "`whodunit events STREAM` shows its revisions and their times",
+                hint: "`whodunit events STREAM` shows its revisions and their times".into(),
             });
         }
     }
     loop {
         query.limit = Some(left.min(PAGE_ITEMS));
-        let page = client.steps(&args.stream, &query).await?;
+        let page = client.steps(&stream, &query).await?;
         left = left.saturating_sub(page.items.len());
         show::warn(terminal, &page.warnings)?;
         if terminal.form.json && !args.all {
@@ -169,8 +201,7 @@ pub(crate) async fn run_steps(
                 query.cursor = Some(next);
             }
             Some(_) => {
-                terminal
-                    .note("hint: there are more: `--all` shows them, `--from REV` continues")?;
+                terminal.note("hint: there are more: `--all` shows them")?;
                 return Ok(Exit::Ok);
             }
             None => return Ok(Exit::Ok),
@@ -229,8 +260,8 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
   whodunit diff cart-1 3 3 --to-stream cart-2           two streams")]
 pub(crate) struct DiffArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// From: a revision, a time, or `head`
     #[arg(value_parser = point)]
     from: At,
@@ -238,8 +269,8 @@ pub(crate) struct DiffArgs {
     #[arg(value_parser = point, default_value = "head")]
     to: At,
     /// Another stream, of which TO is a point
-    #[arg(long, value_name = "STREAM", value_parser = stream)]
-    to_stream: Option<StreamName>,
+    #[arg(long, value_name = "STREAM", value_parser = StreamArg::parse)]
+    to_stream: Option<StreamArg>,
     /// Only what is at or below this path, such as /address
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     path: Option<String>,
@@ -251,26 +282,37 @@ pub(crate) struct DiffArgs {
     reveal: bool,
 }
 
+impl NamesStream for DiffArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs `whodunit diff`.
 pub(crate) async fn run_diff(
     args: &DiffArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = args.stream.name()?;
     // In the API, a left out `from` is the beginning.
     let from = match args.from {
-        At::Head => At::Revision(client.stream(&args.stream).await?.revision),
+        At::Head => At::Revision(client.stream(&stream).await?.revision),
         other => other,
+    };
+    let to_stream = match &args.to_stream {
+        Some(named) => Some(resolve_if_there(named, client, terminal).await?),
+        None => None,
     };
     let query = DiffQuery {
         from,
         to: args.to,
-        to_stream: args.to_stream.clone(),
+        to_stream,
         path: args.path.clone(),
         blame: args.blame,
         reveal: args.reveal,
     };
-    let out = client.compare(&args.stream, &query).await?;
+    let out = client.compare(&stream, &query).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;

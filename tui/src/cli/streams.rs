@@ -5,11 +5,13 @@ use whodunit_core::api::browse::Stream;
 
 use super::args::{PageArgs, given};
 use super::exit::{CliError, Exit};
-use super::pages;
+use super::names::Name;
+use super::pages::{self, Nothing};
 use super::show::text;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
+use super::watch::{self, WatchArgs};
 use crate::client::{Client, StreamSort, StreamsQuery};
 
 /// Columns from which on the model of each stream is shown.
@@ -19,7 +21,8 @@ const MODEL_WIDTH_MIN: usize = 140;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit streams sarah                     with `sarah` in the name or title
-  whodunit streams --category user --status suspended --sort recent
+  whodunit streams --category user --status suspended --sort name
+  whodunit streams --watch                   the latest change on top, again and again
   whodunit streams --all --json | jq -r .stream")]
 pub(crate) struct StreamsArgs {
     /// Only streams with this in their name or title, ignoring case
@@ -32,10 +35,19 @@ pub(crate) struct StreamsArgs {
     #[arg(long, value_parser = given)]
     status: Option<String>,
     /// Sort order
-    #[arg(long, value_enum, default_value_t = Sort::Name)]
+    #[arg(long, value_enum, default_value_t = Sort::Recent)]
     sort: Sort,
     #[command(flatten)]
     page: PageArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+impl StreamsArgs {
+    /// Whether it goes on until interrupted.
+    pub(crate) fn watches(&self) -> bool {
+        self.watch.watch.is_some()
+    }
 }
 
 /// An order of streams.
@@ -49,6 +61,15 @@ enum Sort {
 
 /// Runs it.
 pub(crate) async fn run(
+    args: &StreamsArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let ask = async |terminal: &mut Terminal<'_>| ask(args, client, terminal).await;
+    watch::run(args.watch, terminal, ask).await
+}
+
+async fn ask(
     args: &StreamsArgs,
     client: &Client,
     terminal: &mut Terminal<'_>,
@@ -68,7 +89,11 @@ pub(crate) async fn run(
         };
         async move { client.streams(&query).await }
     };
-    let nothing = "no stream matches";
+    let names = [
+        args.category.as_deref().map(Name::Category),
+        args.status.as_deref().map(Name::Status),
+    ];
+    let nothing = Nothing::by_names("no stream matches", names, client);
     pages::list(
         terminal,
         &args.page,
@@ -82,15 +107,15 @@ pub(crate) async fn run(
 
 fn table(streams: &[Stream], form: Form) -> Table {
     let mut table = Table::new([
-        Column::new("stream").shrinks_to(14).cut_in_the_middle(),
-        Column::new("title").shrinks_to(12),
-        Column::new("rev").right(),
-        Column::new("status"),
-        Column::new("last change"),
-        Column::new("last event").shrinks_to(12),
-        Column::new("who").shrinks_to(8),
-        Column::new("why").shrinks_to(10),
-        Column::new("model"),
+        Column::new("stream").shrinks_to(14).is_name(),
+        Column::new("title").shrinks_to(12).goes(7),
+        Column::new("rev").right().goes(2),
+        Column::new("status").goes(3),
+        Column::new("last change").goes(6),
+        Column::new("last event").shrinks_to(12).goes(1),
+        Column::new("who").shrinks_to(8).goes(5),
+        Column::new("why").shrinks_to(10).goes(4),
+        Column::new("model").goes(0),
     ]);
     // On a narrower terminal it would cost a part of the names, which the next command needs.
     let with_model = form.width.is_none_or(|width| width >= MODEL_WIDTH_MIN);

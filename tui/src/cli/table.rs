@@ -28,6 +28,10 @@ pub(crate) struct Column {
     floor: usize,
     /// Whether cells are cut in the middle: their ends tell them apart.
     middle: bool,
+    /// Whether it holds the name that the next command needs: others shrink, and go, before it is cut.
+    name: bool,
+    /// When it goes where there is no room: columns with the least number first. `None`: never.
+    goes: Option<u8>,
 }
 
 impl Column {
@@ -39,6 +43,8 @@ impl Column {
             least: None,
             floor: 0,
             middle: false,
+            name: false,
+            goes: None,
         }
     }
 
@@ -57,6 +63,18 @@ impl Column {
     /// Is cut in the middle, as names are whose ends tell them apart.
     pub(crate) const fn cut_in_the_middle(mut self) -> Self {
         self.middle = true;
+        self
+    }
+
+    /// Holds the name that the next command needs: it is cut only where no other column is left to shrink or to go.
+    pub(crate) const fn is_name(mut self) -> Self {
+        self.name = true;
+        self.cut_in_the_middle()
+    }
+
+    /// Goes where there is no room for all columns: those with the least number first.
+    pub(crate) const fn goes(mut self, order: u8) -> Self {
+        self.goes = Some(order);
         self
     }
 
@@ -93,7 +111,8 @@ impl<T: AsRef<str>> From<T> for Cell {
 /// Widths of a table's columns, kept from page to page so that all its rows line up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Widths {
-    columns: Vec<usize>,
+    /// `None` for a column that there is no room for.
+    columns: Vec<Option<usize>>,
     /// All there is; `None`: no end.
     whole: Option<usize>,
 }
@@ -149,49 +168,96 @@ impl Table {
         }
     }
 
-    /// Widths at which all columns fit into `width`, as far as their least widths allow.
+    /// Widths at which the columns fit into `width`: they shrink as far as each allows, then columns go one by one, then names
+    /// are cut, and at the very last everything down to almost nothing.
     pub(crate) fn widths(&self, width: Option<usize>) -> Widths {
-        let mut widths: Vec<usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                self.rows
-                    .iter()
-                    .filter_map(|row| row.get(index))
-                    .map(|cell| cell.text.width())
-                    .fold(column.title.width().max(column.floor), usize::max)
-            })
-            .collect();
-        let Some(width) = width else {
+        let natural = self.natural_widths();
+        let Some(whole) = width else {
             return Widths {
-                columns: widths,
+                columns: natural,
                 whole: None,
             };
         };
-        let gaps = GAP * self.columns.len().saturating_sub(1);
-        let fits = |widths: &[usize]| widths.iter().sum::<usize>() + gaps <= width;
-        // First down to what each column asks for, then, on a very narrow terminal, down to almost nothing.
-        for last_resort in [false, true] {
-            let least = |column: &Column| {
-                let asked = column.least?;
-                Some(if last_resort { asked.min(LEAST) } else { asked })
-            };
-            while !fits(&widths) {
-                // The widest column that may still give one up.
-                let widest = (0..widths.len())
-                    .filter(|i| least(&self.columns[*i]).is_some_and(|least| widths[*i] > least))
-                    .max_by_key(|i| widths[*i]);
-                match widest {
-                    Some(index) => widths[index] -= 1,
-                    None => break,
+        let mut widths = natural.clone();
+        let mut left = natural;
+        loop {
+            widths.clone_from(&left);
+            if self.shrink(&mut widths, whole, |column| {
+                column.least.filter(|_| !column.name)
+            }) {
+                break;
+            }
+            let mut candidates: Vec<usize> =
+                (0..left.len()).filter(|i| left[*i].is_some()).collect();
+            candidates.retain(|i| self.columns[*i].goes.is_some());
+            match candidates.into_iter().min_by_key(|i| self.columns[*i].goes) {
+                Some(index) => left[index] = None,
+                None => {
+                    let _ = self.shrink(&mut widths, whole, |column| column.least)
+                        || self.shrink(&mut widths, whole, |column| {
+                            column.least.map(|least| least.min(LEAST))
+                        });
+                    break;
                 }
             }
         }
         Widths {
             columns: widths,
-            whole: Some(width),
+            whole: Some(whole),
         }
+    }
+
+    fn natural_widths(&self) -> Vec<Option<usize>> {
+        let width = |index: usize, column: &Column| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(index))
+                .map(|cell| cell.text.width())
+                .fold(column.title.width().max(column.floor), usize::max)
+        };
+        let columns = self.columns.iter().enumerate();
+        columns
+            .map(|(index, column)| Some(width(index, column)))
+            .collect()
+    }
+
+    /// Takes from the widest columns until all fit, none below its least width; whether they do.
+    fn shrink(
+        &self,
+        widths: &mut [Option<usize>],
+        whole: usize,
+        least: impl Fn(&Column) -> Option<usize>,
+    ) -> bool {
+        loop {
+            let shown = widths.iter().flatten();
+            let (count, sum) = shown.fold((0usize, 0), |(n, sum), width| (n + 1, sum + width));
+            if sum + GAP * count.saturating_sub(1) <= whole {
+                return true;
+            }
+            let mut widest: Option<&mut usize> = None;
+            for (width, column) in widths.iter_mut().zip(&self.columns) {
+                if let Some(width) = width
+                    && least(column).is_some_and(|least| *width > least)
+                    && widest.as_ref().is_none_or(|widest| *width >= **widest)
+                {
+                    widest = Some(width);
+                }
+            }
+            match widest {
+                Some(width) => *width -= 1,
+                None => return false,
+            }
+        }
+    }
+
+    /// The titles of the columns that there is no room for.
+    pub(crate) fn left_out(&self, widths: &Widths) -> Option<String> {
+        let gone = self.columns.iter().zip(&widths.columns);
+        let titles: Vec<&str> = gone
+            .filter(|(_, width)| width.is_none())
+            .map(|(column, _)| column.title)
+            .collect();
+        (!titles.is_empty()).then(|| titles.join(", "))
     }
 
     /// The heading's line.
@@ -224,9 +290,11 @@ impl Table {
 
     fn line(&self, cells: &[Cell], widths: &Widths, colours: bool) -> String {
         let mut line = String::new();
-        let last = cells.len().saturating_sub(1);
+        let last = widths.columns.iter().rposition(Option::is_some);
         for (index, (cell, column)) in cells.iter().zip(&self.columns).enumerate() {
-            let width = widths.columns.get(index).copied().unwrap_or_default();
+            let Some(width) = widths.columns.get(index).copied().flatten() else {
+                continue;
+            };
             let text = if column.middle {
                 cut_middle(&cell.text, width)
             } else {
@@ -234,16 +302,17 @@ impl Table {
             };
             let pad = width.saturating_sub(text.width());
             let painted = cell.token.paint(&text, colours);
+            let is_last = Some(index) == last;
             if column.right {
                 line.push_str(&" ".repeat(pad));
                 line.push_str(&painted);
             } else {
                 line.push_str(&painted);
-                if index != last {
+                if !is_last {
                     line.push_str(&" ".repeat(pad));
                 }
             }
-            if index != last {
+            if !is_last {
                 line.push_str(&" ".repeat(GAP));
             }
         }
@@ -373,6 +442,40 @@ mod tests {
         );
         assert_eq!(cut_middle("漢字漢字漢字", 6), "漢…字");
         assert_eq!(cut_middle("abcdef", 2), "a…");
+    }
+
+    #[test]
+    fn columns_go_before_a_name_is_cut() {
+        let mut table = Table::new([
+            Column::new("stream").shrinks_to(6).is_name(),
+            Column::new("status").goes(2),
+            Column::new("why").shrinks_to(4).goes(1),
+        ]);
+        table.row([
+            Cell::from("user-7f3c7329-aaaa"),
+            "suspended".into(),
+            "inactive for 90 days".into(),
+        ]);
+        let shown = |width: usize| {
+            let widths = table.widths(Some(width));
+            let line = table.lines(&widths, false).next().unwrap_or_default();
+            assert!(line.width() <= width, "{width}: {line}");
+            (line, table.left_out(&widths))
+        };
+        assert_eq!(shown(60).1, None);
+        let (line, gone) = shown(40);
+        assert!(
+            line.contains("user-7f3c7329-aaaa") && line.ends_with('…'),
+            "{line}"
+        );
+        assert_eq!(gone, None, "what can shrink does not go");
+        let (line, gone) = shown(31);
+        assert_eq!(line, "user-7f3c7329-aaaa  suspended");
+        assert_eq!(gone.as_deref(), Some("why"));
+        let (line, gone) = shown(20);
+        assert_eq!(line, "user-7f3c7329-aaaa");
+        assert_eq!(gone.as_deref(), Some("status, why"));
+        assert_eq!(shown(10).0, "user-…aaaa", "at the last, the name too");
     }
 
     #[test]

@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use chrono::{DateTime, Local, Utc};
+use clap::ValueEnum;
 use serde::Serialize;
 use whodunit_core::text::{is_unsafe, shown};
 use whodunit_core::time::Timestamp;
 
 use super::exit::CliError;
+use super::output::{Fields, Format, Writer, Written};
 use super::style::Token;
-use super::table::Table;
+use super::table::{Table, Widths};
 use crate::times::{Least, Pattern};
 
 /// In which zone times are shown.
@@ -62,6 +64,18 @@ impl Zone {
     }
 }
 
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
 /// How answers are written.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(
@@ -69,7 +83,7 @@ impl Zone {
     reason = "each is a fact of its own about the terminal, and no state machine"
 )]
 pub(crate) struct Form {
-    /// One JSON document instead of text for people.
+    /// Documents for programs instead of text for people.
     pub(crate) json: bool,
     /// Whether there are colours on standard output.
     pub(crate) colours: bool,
@@ -130,7 +144,7 @@ impl Form {
     }
 
     /// As this process's terminal and environment have it.
-    pub(crate) fn detect(json: bool, zone: Zone, ascii: bool) -> Self {
+    pub(crate) fn detect(color: Color, zone: Zone, ascii: bool) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -139,8 +153,12 @@ impl Form {
             .flatten()
             .map(|(columns, _)| usize::from(columns));
         Self {
-            json,
-            colours: is_terminal && !no_colour,
+            json: false,
+            colours: match color {
+                Color::Auto => is_terminal && !no_colour,
+                Color::Always => true,
+                Color::Never => false,
+            },
             width,
             zone,
             progress: io::stderr().is_terminal(),
@@ -169,6 +187,7 @@ pub(crate) struct Terminal<'a> {
     pub(crate) form: Form,
     out: &'a mut (dyn Write + Send),
     err: &'a mut (dyn Write + Send),
+    writer: Writer,
 }
 
 impl<'a> Terminal<'a> {
@@ -178,7 +197,37 @@ impl<'a> Terminal<'a> {
         out: &'a mut (dyn Write + Send),
         err: &'a mut (dyn Write + Send),
     ) -> Self {
-        Self { form, out, err }
+        let format = if form.json {
+            Format::Json
+        } else {
+            Format::Table
+        };
+        Self {
+            form,
+            out,
+            err,
+            writer: Writer::new(format, None),
+        }
+    }
+
+    /// With answers in this format, of these fields.
+    pub(crate) fn with_output(mut self, format: Format, fields: Option<Fields>) -> Self {
+        self.writer = Writer::new(format, fields);
+        self.form.json = self.writer.is_structured();
+        if format == Format::Wide {
+            self.form.width = None;
+        }
+        self
+    }
+
+    /// One that writes in the same way elsewhere.
+    pub(crate) fn another<'b>(
+        &self,
+        out: &'b mut (dyn Write + Send),
+        err: &'b mut (dyn Write + Send),
+    ) -> Terminal<'b> {
+        let format = self.writer.format;
+        Terminal::new(self.form, out, err).with_output(format, self.writer.fields.clone())
     }
 
     /// A line of the answer. The caller has made it safe.
@@ -190,6 +239,12 @@ impl<'a> Terminal<'a> {
     /// Bytes of the answer, as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.out.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Bytes for standard error, as they are.
+    pub(crate) fn error_bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.err.write_all(bytes)?;
         Ok(())
     }
 
@@ -212,16 +267,28 @@ impl<'a> Terminal<'a> {
         self.note(format!("warning: {}", shown(message.as_ref())))
     }
 
-    /// A value as one JSON document over several lines.
+    /// A value as a whole answer in the format that was asked for; within a text for people as JSON over several lines.
     pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        if self.form.json {
+            let written = self.writer.document(value, self.form.width)?;
+            return self.written(&written);
+        }
         let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
         self.line(json_safe(&text))
     }
 
-    /// A value as one line of JSON.
+    /// A value as one item of an answer that is written as it comes.
     pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<(), CliError> {
-        let text = serde_json::to_string(value).map_err(io::Error::other)?;
-        self.line(json_safe(&text))
+        let written = self.writer.record(value)?;
+        self.written(&written)
+    }
+
+    fn written(&mut self, written: &Written) -> Result<(), CliError> {
+        self.out.write_all(written.text.as_bytes())?;
+        for note in &written.notes {
+            self.note(note)?;
+        }
+        Ok(())
     }
 
     /// A table with its heading.
@@ -231,7 +298,17 @@ impl<'a> Terminal<'a> {
         for line in table.lines(&widths, self.form.colours) {
             self.line(line)?;
         }
-        Ok(())
+        self.left_out(table, &widths)
+    }
+
+    /// Says which columns there was no room for.
+    pub(crate) fn left_out(&mut self, table: &Table, widths: &Widths) -> Result<(), CliError> {
+        match table.left_out(widths) {
+            Some(names) => self.note(format!(
+                "hint: no room for {names}; `-o wide` shows every column"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// A text in a token's colour.
@@ -241,7 +318,8 @@ impl<'a> Terminal<'a> {
 
     /// Says what went wrong.
     pub(crate) fn error(&mut self, error: &CliError) -> Result<(), CliError> {
-        if self.form.json {
+        let is_json = matches!(self.writer.format, Format::Json | Format::Ndjson);
+        if self.form.json && is_json {
             let text = serde_json::to_string(&error.document()).map_err(io::Error::other)?;
             return self.note(json_safe(&text));
         }
@@ -334,7 +412,7 @@ mod tests {
         let mut terminal = Terminal::new(Form::default(), &mut out, &mut err);
         let error = CliError::usage("`x\u{1b}` is odd", "write `y`");
         terminal.error(&error).unwrap();
-        terminal.form.json = true;
+        let mut terminal = terminal.with_output(Format::Json, None);
         terminal.error(&error).unwrap();
         assert!(out.is_empty());
         let text = String::from_utf8(err).unwrap();

@@ -73,7 +73,7 @@ pub(crate) async fn run(
                         "no event, no command and no correlation is called {}",
                         args.id
                     ),
-                    hint: "`whodunit events` lists events with their ids under `--json`",
+                    hint: "`whodunit events` lists events with their ids under `--json`".into(),
                 }),
                 done => done,
             }

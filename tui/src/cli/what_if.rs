@@ -6,14 +6,15 @@ use clap::{ArgMatches, Args};
 use serde_json::{Map, Value};
 use whodunit_core::api::what_if::{
     Action, Continuation, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepSelection,
-    WhatIfCommand, WhatIfIn,
+    WhatIfCommand, WhatIfIn, WhatIfOut,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::{Json, without_values};
 
-use super::args::{AtArgs, LIMIT_DEFAULT, limit, stream};
+use super::args::{AtArgs, LIMIT_DEFAULT, limit};
 use super::exit::{CliError, Exit};
+use super::names::{self, StreamArg};
 use super::show;
 use super::terminal::Terminal;
 use crate::client::{Client, WhatIfQuery};
@@ -40,8 +41,8 @@ Examples:
 )]
 pub(crate) struct WhatIfArgs {
     /// The stream
-    #[arg(value_parser = stream, required_unless_present = "file")]
-    stream: Option<StreamName>,
+    #[arg(value_parser = StreamArg::parse, required_unless_present = "file")]
+    stream: Option<StreamArg>,
     #[command(flatten)]
     at: AtArgs,
     /// Start after this position of the whole log
@@ -111,9 +112,13 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = match &args.stream {
+        Some(named) => Some(names::resolve_if_there(named, client, terminal).await?),
+        None => None,
+    };
     let asked = match &args.file {
-        Some(path) => from_file(path, args.stream.as_ref())?,
-        None => from_args(args, matches)?,
+        Some(path) => from_file(path, stream.as_ref())?,
+        None => from_args(args, stream, matches)?,
     };
     let query = WhatIfQuery {
         steps: args.steps,
@@ -122,11 +127,16 @@ pub(crate) async fn run(
         reveal: args.reveal,
     };
     let out = client.what_if_steps(&asked, &query).await?;
+    answer(&out, terminal)
+}
+
+/// Prints an answer; how it ends.
+pub(crate) fn answer(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
-        terminal.document(&out)?;
+        terminal.document(out)?;
     } else {
-        print(&out, terminal)?;
+        print(out, terminal)?;
     }
     // Of all steps, listed here or not.
     let no = out.outcomes.rejected + out.outcomes.unknown > 0;
@@ -157,8 +167,12 @@ fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliEr
     }
 }
 
-fn from_args(args: &WhatIfArgs, matches: &ArgMatches) -> Result<WhatIfIn, CliError> {
-    let Some(stream) = args.stream.clone() else {
+fn from_args(
+    args: &WhatIfArgs,
+    stream: Option<StreamName>,
+    matches: &ArgMatches,
+) -> Result<WhatIfIn, CliError> {
+    let Some(stream) = stream else {
         return Err(CliError::usage(
             "no stream was given",
             "name one, or give a what-if with `--file`",

@@ -3,8 +3,6 @@
 use clap::{CommandFactory, FromArgMatches, Parser};
 use serde_json::json;
 
-use whodunit_core::api::what_if::WhatIfOut;
-
 use super::*;
 use crate::cli::terminal::Form;
 
@@ -19,7 +17,9 @@ fn story(line: &[&str]) -> Result<Value, String> {
         .try_get_matches_from(std::iter::once(&"what-if").chain(line))
         .map_err(|error| error.to_string())?;
     let only = Only::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    let story = from_args(&only.args, &matches).map_err(|error| error.to_string())?;
+    let stream = only.args.stream.as_ref().map(StreamArg::name);
+    let stream = stream.transpose().map_err(|error| error.to_string())?;
+    let story = from_args(&only.args, stream, &matches).map_err(|error| error.to_string())?;
     Ok(serde_json::to_value(story).unwrap())
 }
 

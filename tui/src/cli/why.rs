@@ -3,12 +3,12 @@
 use clap::Args;
 use whodunit_core::api::causes::{CauseEnd, CauseKind, CauseOutcome};
 use whodunit_core::api::why::{NecessityKind, NecessityOut, WhyHop, WhyOut};
-use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
-use super::args::{AtArgs, stream};
+use super::args::AtArgs;
 use super::blame::pointer;
 use super::exit::{CliError, Exit};
+use super::names::{NamesStream, StreamArg};
 use super::show::{self, REJECTED};
 use super::style::Token;
 use super::terminal::Terminal;
@@ -22,8 +22,8 @@ use crate::client::{Client, WhyQuery};
   whodunit why user-7f3c… /status --necessity     would it be otherwise without that event?")]
 pub(crate) struct WhyArgs {
     /// The stream
-    #[arg(value_parser = stream)]
-    stream: StreamName,
+    #[arg(value_parser = StreamArg::parse)]
+    stream: StreamArg,
     /// The field's path, such as /status
     #[arg(value_name = "POINTER", value_parser = pointer)]
     path: String,
@@ -40,6 +40,12 @@ pub(crate) struct WhyArgs {
     reveal: bool,
 }
 
+impl NamesStream for WhyArgs {
+    fn stream_arg(&mut self) -> Option<&mut StreamArg> {
+        Some(&mut self.stream)
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(
     args: &WhyArgs,
@@ -53,7 +59,7 @@ pub(crate) async fn run(
         necessity: args.necessity,
         reveal: args.reveal,
     };
-    let out = client.why(&args.stream, &query).await?;
+    let out = client.why(&args.stream.name()?, &query).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;

@@ -44,6 +44,12 @@ pub enum ClientError {
         /// What is wrong with the reply.
         reason: String,
     },
+    /// The context of the daemon is read-only.
+    #[error("context `{context}` is read-only: nothing was sent")]
+    ReadOnlyContext {
+        /// Its name.
+        context: String,
+    },
     /// The source of a body that was being sent could not be read.
     #[error("cannot read the input: {0}")]
     Source(String),
@@ -58,6 +64,7 @@ impl ClientError {
             | Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::BadReply { .. }
+            | Self::ReadOnlyContext { .. }
             | Self::Source(_) => None,
         }
     }
@@ -77,6 +84,10 @@ impl ClientError {
             Self::BadReply { .. } => {
                 Some("is another program listening there, or a daemon of another version?".to_owned())
             }
+            Self::ReadOnlyContext { .. } => Some(
+                "`--daemon URL` speaks to it outside of the context; `whodunit context add --replace` changes the context"
+                    .to_owned(),
+            ),
             Self::Source(_) => None,
         }
     }
@@ -89,7 +100,10 @@ impl ClientError {
                 problem.code,
                 Code::Busy | Code::Unavailable | Code::ReadOnly
             ),
-            Self::BadUrl { .. } | Self::BadReply { .. } | Self::Source(_) => false,
+            Self::BadUrl { .. }
+            | Self::BadReply { .. }
+            | Self::ReadOnlyContext { .. }
+            | Self::Source(_) => false,
         }
     }
 

@@ -15,6 +15,13 @@ use super::{Client, ClientError, REQUEST_TIMEOUT};
 /// Largest reply of a plain request, in bytes: a full page of the largest events fits.
 const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Whether a request that has a body, or takes long, changes nothing all the same.
+fn asks_only(path: &str, params: &Params) -> bool {
+    matches!(path, "/v1/what-if" | "/v1/bisect")
+        || path.starts_with("/v1/projections/") && path.ends_with("/check")
+        || params.iter().any(|param| param == ("dry_run", "true"))
+}
+
 impl Client {
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
@@ -41,6 +48,9 @@ impl Client {
         path: &str,
         params: &Params,
     ) -> Result<RequestBuilder, ClientError> {
+        if method != Method::GET && !asks_only(path, params) {
+            self.may_write()?;
+        }
         // Joined as text: a path of the base URL is kept, and percent-encoded segments stay as they are.
         let text = format!("{}{path}", self.url());
         let mut url = Url::parse(&text).map_err(|error| ClientError::BadUrl {

@@ -20,6 +20,7 @@ mod pipeline_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -32,7 +33,7 @@ use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandI
 use whodunit_core::api::{Page, segment};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::ids::StreamName;
+use whodunit_core::ids::{Position, StreamName};
 
 pub use body::ByteStream;
 pub use error::ClientError;
@@ -62,8 +63,12 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    /// Who is at the terminal, for the daemon's record of who saw secrets.
+    /// Who is at the terminal.
+    person: Option<Arc<str>>,
+    /// The same for the daemon's record of who saw secrets.
     actor: Option<HeaderValue>,
+    /// The context that must not be written to.
+    read_only: Option<Arc<str>>,
 }
 
 impl Client {
@@ -99,15 +104,39 @@ impl Client {
         Ok(Self {
             http,
             base,
+            person: None,
             actor: None,
+            read_only: None,
         })
     }
 
     /// With who is at the terminal: the daemon notes it when secrets are shown. A name that no header can hold is left
     /// out.
     pub fn with_actor(mut self, actor: Option<&str>) -> Self {
+        self.person = actor.map(Arc::from);
         self.actor = actor.and_then(|name| HeaderValue::from_str(name).ok());
         self
+    }
+
+    /// Who is at the terminal.
+    pub(crate) fn person(&self) -> Option<&str> {
+        self.person.as_deref()
+    }
+
+    /// Refusing to write, before anything is sent, where the daemon is of a read-only context of this name.
+    pub(crate) fn with_read_only(mut self, context: Option<&str>) -> Self {
+        self.read_only = context.map(Arc::from);
+        self
+    }
+
+    /// That writing is refused, where it is.
+    pub(crate) fn may_write(&self) -> Result<(), ClientError> {
+        match &self.read_only {
+            Some(context) => Err(ClientError::ReadOnlyContext {
+                context: context.to_string(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The daemon's address, without a slash at the end.
@@ -120,9 +149,49 @@ impl Client {
         self.get("/v1/health", &Params::new()).await
     }
 
+    /// `GET /v1/health`, and the daemon's time in whole seconds where it tells it.
+    pub(crate) async fn health_and_date(
+        &self,
+    ) -> Result<(HealthOut, Option<chrono::DateTime<chrono::FixedOffset>>), ClientError> {
+        let request = self.request(Method::GET, "/v1/health", &Params::new())?;
+        self.within(REQUEST_TIMEOUT, async {
+            let response = self.accept(request.send().await).await?;
+            let date = response
+                .headers()
+                .get("date")
+                .and_then(|value| chrono::DateTime::parse_from_rfc2822(value.to_str().ok()?).ok());
+            Ok((self.decode(response).await?, date))
+        })
+        .await
+    }
+
     /// `GET /v1/streams`.
     pub async fn streams(&self, query: &StreamsQuery) -> Result<Page<Stream>, ClientError> {
         self.get("/v1/streams", &query.params()).await
+    }
+
+    /// Streams by name, beginning with the first that has this prefix and is longer than it: of the names that begin so, none
+    /// is left out before the limit. Nothing where no name can begin so.
+    pub(crate) async fn streams_from(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<Stream>, ClientError> {
+        let (after, category) = match prefix.strip_suffix('-') {
+            Some(category) if !category.contains('-') => (category, Some(category.to_owned())),
+            _ => (prefix, None),
+        };
+        if StreamName::new(after).is_err() {
+            return Ok(Vec::new());
+        }
+        let query = StreamsQuery {
+            category,
+            // A list by name goes on after any name, whether there is such a stream or not.
+            cursor: Some(format!("n{after}")),
+            limit: Some(limit),
+            ..StreamsQuery::default()
+        };
+        Ok(self.streams(&query).await?.items)
     }
 
     /// `GET /v1/streams/{stream}`.
@@ -192,6 +261,19 @@ impl Client {
     /// `GET /v1/events`.
     pub async fn events(&self, query: &EventsQuery) -> Result<Page<Event>, ClientError> {
         self.get("/v1/events", &query.params()).await
+    }
+
+    /// `GET /v1/events`: the event at a position, if there is one.
+    pub(crate) async fn events_from(
+        &self,
+        position: Position,
+        reveal: bool,
+    ) -> Result<Page<Event>, ClientError> {
+        let mut params = Params::new();
+        params.opt("from_position", Some(position));
+        params.opt("limit", Some(1));
+        params.flag("reveal", reveal);
+        self.get("/v1/events", &params).await
     }
 
     /// `GET /v1/events/{event_id}`.

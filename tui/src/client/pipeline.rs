@@ -91,7 +91,9 @@ impl Client {
             dry_run: true,
             ..what.clone()
         };
-        self.post("/v1/backfill", &Params::new(), &body).await
+        // Nothing is changed by it.
+        let asking = self.clone().with_read_only(None);
+        asking.post("/v1/backfill", &Params::new(), &body).await
     }
 
     /// `POST /v1/backfill`: starts one.

@@ -16,4 +16,8 @@ pub(crate) mod serve;
 mod story;
 
 #[cfg(test)]
+mod answers_tests;
+#[cfg(test)]
+mod names_tests;
+#[cfg(test)]
 mod tour_tests;

@@ -149,7 +149,7 @@ async fn show(
         ))?;
     }
     if !args.no_tui {
-        return screens::of_daemon(&embedded.client, terminal).await;
+        return screens::of_daemon(&embedded.client, None, terminal).await;
     }
     terminal.line(format!("listening on {}", embedded.client.url()))?;
     terminal.flush()?;

@@ -8,13 +8,15 @@ use crate::app::{self, Options};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
+use crate::config::Context;
 
 /// Opens the screens on a daemon.
 pub(crate) async fn of_daemon(
     client: &Client,
+    context: Option<(String, Context)>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    open(client, terminal, false).await
+    open(client, context, terminal, false).await
 }
 
 /// Opens the screens on the demo, with the newcomer's guide.
@@ -22,10 +24,15 @@ pub(crate) async fn of_demo(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    open(client, terminal, true).await
+    open(client, None, terminal, true).await
 }
 
-async fn open(client: &Client, terminal: &mut Terminal<'_>, guide: bool) -> Result<Exit, CliError> {
+async fn open(
+    client: &Client,
+    context: Option<(String, Context)>,
+    terminal: &mut Terminal<'_>,
+    guide: bool,
+) -> Result<Exit, CliError> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
         return Err(CliError::usage(
             "the screens need a terminal",
@@ -35,6 +42,7 @@ async fn open(client: &Client, terminal: &mut Terminal<'_>, guide: bool) -> Resu
     terminal.flush()?;
     let options = Options {
         client: client.clone(),
+        context,
         guide,
         ascii: terminal.form.ascii,
         colour: terminal.form.colours,

@@ -14,14 +14,14 @@ use crate::cli::terminal::Form;
 use crate::program::run_line;
 
 /// A daemon in a temporary folder.
-struct Stage {
-    embedded: Embedded,
-    sarah: String,
+pub(super) struct Stage {
+    pub(super) embedded: Embedded,
+    pub(super) sarah: String,
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
-    async fn empty() -> Self {
+    pub(super) async fn empty() -> Self {
         Self::set(|_| {}).await
     }
 
@@ -44,7 +44,7 @@ impl Stage {
         }
     }
 
-    async fn demo() -> Self {
+    pub(super) async fn demo() -> Self {
         let mut kept = None;
         let mut stage = Self::set(|ids| kept = Some(Arc::clone(ids))).await;
         let story = story(SEED_DEFAULT);
@@ -57,7 +57,7 @@ impl Stage {
     }
 
     /// Runs a command line, `SARAH` standing for her stream, and expects this exit.
-    async fn run(&self, line: &[&str], expected: Exit) -> (String, String) {
+    pub(super) async fn run(&self, line: &[&str], expected: Exit) -> (String, String) {
         let line: Vec<&str> = ["--daemon", self.embedded.client.url()]
             .into_iter()
             .chain(line.iter().copied())
@@ -79,7 +79,7 @@ impl Stage {
         (out, err)
     }
 
-    async fn json(&self, line: &[&str]) -> Value {
+    pub(super) async fn json(&self, line: &[&str]) -> Value {
         let line: Vec<&str> = line.iter().copied().chain(["--json"]).collect();
         let (out, _) = self.run(&line, Exit::Ok).await;
         serde_json::from_str(&out).unwrap()
@@ -102,17 +102,13 @@ async fn who_when_why() {
     insta::assert_snapshot!("state", out);
 
     // The trail: from the deletion to its cause, from there to that night's batch.
-    let deletion = &stage
-        .json(&["events", "SARAH", "--newest", "--limit", "1"])
-        .await["items"][0];
+    let deletion = &stage.json(&["events", "SARAH", "--limit", "1"]).await["items"][0];
     assert_eq!(deletion["actor"], "job:inactive-cleanup");
     let (out, _) = stage
         .run(&["event", deletion["event_id"].as_str().unwrap()], Exit::Ok)
         .await;
     insta::assert_snapshot!("event", out);
-    let decisions = stage
-        .json(&["decisions", "--stream", "SARAH", "--newest"])
-        .await;
+    let decisions = stage.json(&["decisions", "--stream", "SARAH"]).await;
     let cause = decisions["items"][0]["causation_id"].as_str().unwrap();
     let suspension = stage.json(&["event", cause]).await;
     assert_eq!(suspension["event_type"], "UserSuspended");

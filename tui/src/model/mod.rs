@@ -23,6 +23,7 @@ use whodunit_core::api::browse::LiveHead;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
+use crate::config::Context;
 use crate::effect::{NoAnswer, Ticket, Tickets};
 use crate::text::{OffsetAt, Zone};
 use crate::theme::Theme;
@@ -135,6 +136,8 @@ pub(crate) struct Notice {
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) address: String,
+    /// The daemon's name, and what goes with it.
+    pub(crate) context: Option<(String, Context)>,
     pub(crate) size: (u16, u16),
     pub(crate) theme: Theme,
     pub(crate) zone: Zone,
@@ -197,6 +200,7 @@ impl Model {
     ) -> Self {
         let app = App {
             address,
+            context: None,
             size,
             theme,
             zone: Zone::Utc,

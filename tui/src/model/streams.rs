@@ -76,6 +76,9 @@ impl StreamsScreen {
             call.push_str(" --category ");
             call.push_str(&crate::model::stream::quote(category));
         }
+        if self.query().sort == StreamSort::Name {
+            call.push_str(" --sort name");
+        }
         call
     }
 }

@@ -7,18 +7,22 @@
 mod tests;
 
 use std::ffi::OsString;
-use std::io::{BufWriter, stderr, stdout};
+use std::io::{BufWriter, Write, stderr};
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum as _};
 
-use crate::cli::terminal::{Form, Terminal, Zone};
+use crate::cli::names::by_name;
+use crate::cli::output::{Fields, Format};
+use crate::cli::pager::{self, Pager};
+use crate::cli::terminal::{Color, Form, Terminal, Zone};
 use crate::cli::{
-    CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, find,
-    import, models, outbox, projections, read_model, rebuild, state, streams, trace, what_differs,
-    what_if, why, world,
+    CliError, Exit, append, backfill, bisect, blame, decisions, do_command, doctor, event, events,
+    export, find, import, models, outbox, projections, read_model, rebuild, settings, state,
+    streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
+use crate::config::{self, Config, Said, Target};
 use crate::launch;
 
 /// The daemon's address when nothing is said.
@@ -29,7 +33,7 @@ pub const DAEMON_DEFAULT: &str = "http://127.0.0.1:4780";
 #[derive(Debug, Parser)]
 #[command(
     name = "whodunit",
-    version,
+    version = crate::cli::version::VERSION,
     max_term_width = 100,
     after_help = "Without a command, the screens open.
 
@@ -52,12 +56,52 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Debug, Args)]
 struct Global {
-    /// The daemon's address
-    #[arg(long, global = true, help_heading = "Everywhere", env = "WHODUNIT_DAEMON", value_name = "URL", default_value = DAEMON_DEFAULT)]
-    daemon: String,
-    /// Print one JSON document instead of text (lists with `--all`: one line per item)
-    #[arg(long, global = true, help_heading = "Everywhere")]
+    /// The daemon's address [env: WHODUNIT_DAEMON] [default: the context in use, or http://127.0.0.1:4780]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "URL")]
+    daemon: Option<String>,
+    /// The daemon of this name (see `whodunit context`)
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "NAME",
+        conflicts_with = "daemon"
+    )]
+    context: Option<String>,
+    /// The format of the answer
+    #[arg(
+        long,
+        short,
+        global = true,
+        help_heading = "Everywhere",
+        value_enum,
+        value_name = "FORMAT",
+        hide_possible_values = false
+    )]
+    output: Option<Format>,
+    /// The same as `--output json`
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        conflicts_with = "output"
+    )]
     json: bool,
+    /// Only these fields of each item, such as `stream,data.total`; their paths become the names
+    #[arg(id = "chosen_fields", long = "fields", global = true, help_heading = "Everywhere", value_name = "A,B.C", value_parser = Fields::parse)]
+    fields: Option<Fields>,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_enum,
+        value_name = "WHEN"
+    )]
+    color: Option<Color>,
+    /// Never show the answer in a pager (PAGER, or less)
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    no_pager: bool,
     /// Show times in this machine's zone instead of UTC
     #[arg(long, global = true, help_heading = "Everywhere")]
     local: bool,
@@ -103,6 +147,8 @@ enum Command {
     WhatIf(what_if::WhatIfArgs),
     /// Send a command, for real
     Do(do_command::DoArgs),
+    /// Append a raw event, for real; no rules run
+    Append(append::AppendArgs),
     /// List the models in use, and their commands
     Models(models::ModelsArgs),
     /// Import records from a file
@@ -127,6 +173,14 @@ enum Command {
     ReadModel(read_model::ReadModelArgs),
     /// Show the daemon's health, and how much it holds
     Health,
+    /// Check settings, daemon and pipeline
+    Doctor(doctor::DoctorArgs),
+    /// Show and change your settings
+    Config(settings::ConfigArgs),
+    /// Name daemons, and choose one
+    Context(settings::ContextArgs),
+    /// Show the version and the commit of this program
+    Version,
     /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),
     /// Open the screens on a store or a file, without a running daemon
@@ -150,35 +204,189 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let zone = if cli.global.local {
-        Zone::Local
-    } else {
-        Zone::Utc
+    let (config, broken) = match settings_of(cli.command.as_ref()) {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(error)),
     };
-    let form = Form::detect(cli.global.json, zone, cli.global.ascii);
-    let (mut out, mut err) = (BufWriter::new(stdout()), stderr());
-    let mut terminal = Terminal::new(form, &mut out, &mut err);
-    let done = match cli.command {
+    let choices = Choices::new(&cli.global, &config);
+    let mut out = BufWriter::new(choices.pager(cli.command.as_ref(), &config));
+    let mut err = Messages::new(choices.pages(cli.command.as_ref()));
+    let mut terminal = Terminal::new(choices.form, &mut out, &mut err)
+        .with_output(choices.format, cli.global.fields.clone());
+    let done = match (broken, cli.command) {
+        (Some(error), _) => Err(error),
         // A daemon brings its own runtime.
-        Some(Command::Serve(args)) => launch::serve::run(args),
-        command => runtime().and_then(|runtime| {
-            runtime.block_on(run(&cli.global, command, &matches, &mut terminal))
+        (None, Some(Command::Serve(args))) => launch::serve::run(args),
+        (None, command) => runtime().and_then(|runtime| {
+            let config = &config;
+            runtime.block_on(run(&cli.global, config, command, &matches, &mut terminal))
         }),
     };
-    let exit = match done {
-        Ok(exit) => exit,
-        Err(error) if error.is_broken_pipe() => Exit::Ok,
+    let done = done.and_then(|exit| terminal.flush().map(|()| exit));
+    let code = match done {
+        Ok(exit) => exit.code(),
+        Err(error) if error.is_broken_pipe() => Exit::Ok.code(),
         Err(error) => {
             // What was said before the error comes before it.
             let _ = terminal.flush();
             let _ = terminal.error(&error);
-            return ExitCode::from(error.exit().code());
+            error.exit().code()
         }
     };
-    match terminal.flush() {
-        Err(error) if !error.is_broken_pipe() => ExitCode::from(Exit::Internal.code()),
-        _ => ExitCode::from(exit.code()),
+    if let Ok(pager) = out.into_inner() {
+        pager.finish();
     }
+    err.finish();
+    ExitCode::from(code)
+}
+
+/// The settings; those that cannot be read matter to no command that mends or prints them.
+fn settings_of(command: Option<&Command>) -> Result<Config, CliError> {
+    let Some(path) = config::path() else {
+        return Ok(Config::default());
+    };
+    match command {
+        Some(Command::Config(_) | Command::Context(_) | Command::Doctor(_) | Command::Version) => {
+            Ok(config::load(&path).unwrap_or_default())
+        }
+        _ => Ok(config::load(&path)?),
+    }
+}
+
+/// How answers are written, by the command line or the settings.
+struct Choices {
+    form: Form,
+    format: Format,
+    no_pager: bool,
+}
+
+impl Choices {
+    fn new(global: &Global, config: &Config) -> Self {
+        let set = |on: Option<bool>| on == Some(true);
+        let zone = if global.local || set(config.local) {
+            Zone::Local
+        } else {
+            Zone::Utc
+        };
+        let by_name = |text: &String| Format::from_str(text, false).ok();
+        let format = match (global.output, global.json) {
+            (Some(format), _) => Some(format),
+            (None, true) => Some(Format::Json),
+            (None, false) => config.output.as_ref().and_then(by_name),
+        };
+        let by_name = |text: &String| Color::from_str(text, false).ok();
+        let color = global.color.or(config.color.as_ref().and_then(by_name));
+        Self {
+            form: Form::detect(
+                color.unwrap_or_default(),
+                zone,
+                global.ascii || set(config.ascii),
+            ),
+            format: format.unwrap_or_default(),
+            no_pager: global.no_pager,
+        }
+    }
+
+    /// Whether the answer may be shown in a pager: one that is read, on a terminal that can.
+    fn pages(&self, command: Option<&Command>) -> bool {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !self.no_pager
+            && !is_dumb
+            && self.form.width.is_some()
+            && command.is_some_and(Command::is_read)
+    }
+
+    fn pager(&self, command: Option<&Command>, config: &Config) -> Pager {
+        if !self.pages(command) {
+            return Pager::none();
+        }
+        let variable = std::env::var("PAGER").ok();
+        match pager::command_line(config.pager.as_deref(), variable.as_deref()) {
+            Some(line) => Pager::new(line),
+            None => Pager::none(),
+        }
+    }
+}
+
+/// Standard error; while a pager has the terminal, what is written there waits.
+struct Messages {
+    waiting: Option<Vec<u8>>,
+}
+
+impl Messages {
+    fn new(wait: bool) -> Self {
+        Self {
+            waiting: wait.then(Vec::new),
+        }
+    }
+
+    fn finish(self) {
+        if let Some(waiting) = self.waiting {
+            // Where it cannot be written, there is no reader.
+            let _ = stderr().write_all(&waiting);
+        }
+    }
+}
+
+impl Write for Messages {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.waiting {
+            Some(waiting) => waiting.write(bytes),
+            None => stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        stderr().flush()
+    }
+}
+
+impl Command {
+    /// Whether its answer is read, from top to bottom: it neither goes on by itself nor asks back.
+    fn is_read(&self) -> bool {
+        match self {
+            Self::Streams(args) => !args.watches(),
+            Self::Events(args) => !args.follow,
+            Self::State(args) => !args.watches(),
+            Self::Outbox(args) => !args.watches(),
+            Self::Projections(args) => !args.watches(),
+            Self::Event(_)
+            | Self::Steps(_)
+            | Self::Diff(_)
+            | Self::Blame(_)
+            | Self::Field(_)
+            | Self::Decisions(_)
+            | Self::WhatIf(_)
+            | Self::Models(_)
+            | Self::ReadModel(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The daemon that is meant.
+fn target(global: &Global, config: &Config) -> Result<Target, CliError> {
+    let variable = std::env::var("WHODUNIT_DAEMON").ok();
+    let said = Said {
+        daemon: global.daemon.as_deref(),
+        context: global.context.as_deref(),
+        variable: variable.as_deref().filter(|text| !text.is_empty()),
+    };
+    config
+        .target(said, DAEMON_DEFAULT)
+        .map_err(|message| CliError::NotThere {
+            message,
+            hint: "`whodunit context list` lists them".into(),
+        })
+}
+
+fn connect(target: &Target, config: &Config) -> Result<Client, CliError> {
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let person = set("WHODUNIT_ACTOR")
+        .or_else(|| config.actor.clone())
+        .or_else(|| set("USER"));
+    let client = Client::new(&target.address)?.with_actor(person.as_deref());
+    Ok(client.with_read_only(target.read_only()))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
@@ -189,38 +397,39 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 
 async fn run(
     global: &Global,
+    config: &Config,
     command: Option<Command>,
     matches: &ArgMatches,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let person = std::env::var("WHODUNIT_ACTOR")
-        .or_else(|_| std::env::var("USER"))
-        .ok();
-    let client = || Client::new(&global.daemon).map(|client| client.with_actor(person.as_deref()));
+    let client = || connect(&target(global, config)?, config);
     let Some(command) = command else {
-        return launch::screens::of_daemon(&client()?, terminal).await;
+        let target = target(global, config)?;
+        let client = connect(&target, config)?;
+        return launch::screens::of_daemon(&client, target.context, terminal).await;
     };
     match command {
         Command::Streams(args) => streams::run(&args, &client()?, terminal).await,
-        Command::Events(args) => events::run(&args, &client()?, terminal).await,
+        Command::Events(args) => by_name(args, &client()?, terminal, events::run).await,
         Command::Find(args) => find::run(&args, &client()?, terminal).await,
         Command::WhatDiffers(args) => what_differs::run(&args, &client()?, terminal).await,
         Command::Event(args) => event::run(&args, &client()?, terminal).await,
-        Command::State(args) => state::run(&args, &client()?, terminal).await,
-        Command::Steps(args) => state::run_steps(&args, &client()?, terminal).await,
-        Command::Diff(args) => state::run_diff(&args, &client()?, terminal).await,
-        Command::Blame(args) => blame::run(&args, &client()?, terminal).await,
-        Command::Field(args) => blame::run_field(&args, &client()?, terminal).await,
+        Command::State(args) => by_name(args, &client()?, terminal, state::run).await,
+        Command::Steps(args) => by_name(args, &client()?, terminal, state::run_steps).await,
+        Command::Diff(args) => by_name(args, &client()?, terminal, state::run_diff).await,
+        Command::Blame(args) => by_name(args, &client()?, terminal, blame::run).await,
+        Command::Field(args) => by_name(args, &client()?, terminal, blame::run_field).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
-        Command::Why(args) => why::run(&args, &client()?, terminal).await,
+        Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
         Command::World(args) => world::run(&args, &client()?, terminal).await,
         Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
-        Command::Decisions(args) => decisions::run(&args, &client()?, terminal).await,
+        Command::Decisions(args) => by_name(args, &client()?, terminal, decisions::run).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             what_if::run(&args, matches, &client()?, terminal).await
         }
         Command::Do(args) => do_command::run(&args, &client()?, terminal).await,
+        Command::Append(args) => append::run(&args, &client()?, terminal).await,
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
@@ -228,11 +437,18 @@ async fn run(
         Command::Restore(args) => launch::restore::run(args, terminal).await,
         Command::Salvage(args) => launch::salvage::run(args, terminal).await,
         Command::Projections(args) => projections::run(&args, &client()?, terminal).await,
-        Command::Outbox(args) => outbox::run(&args, &client()?, terminal).await,
+        Command::Outbox(args) => by_name(args, &client()?, terminal, outbox::run).await,
         Command::Rebuild(args) => rebuild::run(&args, &client()?, terminal).await,
         Command::Backfill(args) => backfill::run(&args, &client()?, terminal).await,
         Command::ReadModel(args) => read_model::run(&args, &client()?, terminal).await,
         Command::Health => models::run_health(&client()?, terminal).await,
+        Command::Doctor(_) => {
+            let connect = |target: &Target| connect(target, config);
+            doctor::run(target(global, config), connect, terminal).await
+        }
+        Command::Config(args) => settings::run(&args, terminal),
+        Command::Context(args) => settings::run_context(&args, terminal),
+        Command::Version => version::run(terminal),
         Command::Demo(args) => launch::demo::run(&args, terminal).await,
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),
@@ -256,12 +472,15 @@ pub(crate) async fn run_line(
         .try_get_matches_from(std::iter::once(&"whodunit").chain(line))
         .unwrap();
     let cli = Cli::from_arg_matches(&matches).unwrap();
-    let form = Form {
-        json: cli.global.json,
-        ..form
+    let format = if cli.global.json {
+        Format::Json
+    } else {
+        cli.global.output.unwrap_or_default()
     };
-    let mut terminal = Terminal::new(form, &mut out, &mut err);
-    let result = run(&cli.global, cli.command, &matches, &mut terminal).await;
+    let mut terminal =
+        Terminal::new(form, &mut out, &mut err).with_output(format, cli.global.fields.clone());
+    let config = Config::default();
+    let result = run(&cli.global, &config, cli.command, &matches, &mut terminal).await;
     if let Err(error) = &result {
         terminal.error(error).unwrap();
     }

@@ -20,7 +20,7 @@ fn global_options_stand_anywhere() {
     ] {
         let cli = parse(line).unwrap();
         assert!(
-            cli.global.json && cli.global.daemon == "http://h:1",
+            cli.global.json && cli.global.daemon.as_deref() == Some("http://h:1"),
             "{line}"
         );
         assert!(matches!(cli.command, Some(Command::Streams(_))));
@@ -33,7 +33,6 @@ fn what_excludes_each_other_is_refused() {
     for line in [
         "whodunit state user-1 --at-revision 1 --as-of 2025-03-01T00:00:00Z",
         "whodunit state user-1 --as-of 2025-03-01T00:00:00",
-        "whodunit state user-",
         "whodunit events --all --limit 3",
         "whodunit events --follow --until 2025-03-01T00:00:00Z",
         "whodunit events --limit 0",

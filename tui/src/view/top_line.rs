@@ -22,6 +22,8 @@ const WHAT_IF: &str = " WHAT-IF ";
 /// Cells that a wait is described in at most, and what is left of that when there is little room.
 const WAIT_CELLS: usize = 30;
 const WAIT_CELLS_MIN: usize = 8;
+/// Cells that the name of a daemon takes at most.
+const CONTEXT_CELLS_MAX: usize = 12;
 /// Below this width the connection is described in fewer words.
 const NARROW: usize = 80;
 /// From this width on the daemon's address is there.
@@ -117,6 +119,13 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
     let app = &model.app;
     let theme = app.theme;
     let mut state = Vec::new();
+    if let Some((name, context)) = &app.context {
+        let read_only = if context.read_only { "read-only " } else { "" };
+        let name = cut(&safe(name), CONTEXT_CELLS_MAX);
+        let label = format!(" {name} {read_only}");
+        state.push(Span::styled(label, theme.tint(context.color)));
+        state.push(Span::raw("  "));
+    }
     if app.head.redacted_copy {
         state.push(Span::styled(
             " redacted copy ",
