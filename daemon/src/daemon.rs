@@ -16,7 +16,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
     BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX, REPLIES_BYTES_MAX,
-    REQUESTS_MAX,
+    REQUESTS_MAX, VERIFICATIONS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -25,6 +25,7 @@ use crate::projections::Projections;
 use crate::reading::{HeavyPool, decision_page, readers};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
+use crate::verify::AtStart;
 
 /// How many of the newest decisions tell which models a log was decided by.
 const DECISIONS_LOOKED_AT: usize = 1_000;
@@ -48,7 +49,8 @@ pub(crate) struct Parts {
     pub(crate) projections: Arc<Projections>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
-    /// Where decisions stand, for feeds that begin in the middle of the log.
+    /// The verification that this start made.
+    pub(crate) at_start: Arc<AtStart>,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
     pub(crate) stopping: CancellationToken,
     pub(crate) started: Instant,
@@ -64,6 +66,7 @@ pub(crate) struct Gates {
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
+    pub(crate) verifications: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
 
@@ -121,8 +124,10 @@ impl Daemon {
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
+        let at_start = AtStart::begin(&store, &models, &stopping);
         Self {
             parts: Arc::new(Parts {
                 config,
@@ -136,6 +141,7 @@ impl Daemon {
                 projections,
                 clock,
                 gates,
+                at_start,
                 stopping,
                 started: Instant::now(),
             }),

@@ -31,6 +31,7 @@ mod seeded;
 mod serve;
 pub mod store;
 pub mod time_travel;
+pub mod verify;
 pub mod what_if;
 
 pub use config::Config;

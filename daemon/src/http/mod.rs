@@ -32,6 +32,7 @@ mod reply;
 mod streams;
 mod trace;
 mod travel;
+mod verify;
 mod what_if;
 mod write;
 
@@ -143,6 +144,7 @@ fn long() -> Routes {
         .routes(routes!(live::live_events))
         .routes(routes!(export::export_events))
         .routes(routes!(projections::check_projection))
+        .routes(routes!(verify::run_verify))
 }
 
 fn import() -> Routes {

@@ -73,6 +73,12 @@ pub enum StoreError {
         /// What is left of the store.
         left: String,
     },
+    /// There is no store, and none is to be made.
+    #[error("there is no store in `{path}`")]
+    NoStore {
+        /// The directory.
+        path: String,
+    },
     /// A record does not decode.
     #[error("{place} is damaged: {detail}")]
     Damaged {
@@ -157,6 +163,7 @@ impl StoreError {
             | Self::Behind { .. }
             | Self::Foreign { .. }
             | Self::Missing { .. }
+            | Self::NoStore { .. }
             | Self::ReadOnly(_)
             | Self::Damaged { .. }
             | Self::Closed

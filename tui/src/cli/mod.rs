@@ -30,6 +30,7 @@ pub(crate) mod streams;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
+pub(crate) mod verify;
 pub(crate) mod what_if;
 
 #[cfg(test)]

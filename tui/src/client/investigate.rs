@@ -5,7 +5,7 @@ use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut,
 use whodunit_core::ids::StreamName;
 
 use super::query::Params;
-use super::{At, ByteStream, Client, ClientError, FieldQuery, IDLE_TIMEOUT, stream_path};
+use super::{At, Client, ClientError, FieldQuery, Lines, stream_path};
 
 impl Client {
     /// `GET /v1/streams/{stream}/blame`: of fields at or below a path, or of all of them.
@@ -35,46 +35,14 @@ impl Client {
     }
 
     /// `POST /v1/bisect` over a category or the log: what is found comes line by line.
-    pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<BisectLines, ClientError> {
+    pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<Lines<BisectLine>, ClientError> {
         let request = self.request(Method::POST, "/v1/bisect", &Params::new())?;
         let response = self.open(request.json(asked)).await?;
-        Ok(BisectLines {
-            url: response.url().to_string(),
-            bytes: ByteStream::new(self.url(), response, IDLE_TIMEOUT),
-            begun: Vec::new(),
-        })
+        Ok(Lines::of(self, response))
     }
 
     /// `POST /v1/bisect` of one stream.
     pub async fn bisect(&self, asked: &BisectIn) -> Result<BisectOut, ClientError> {
         self.post("/v1/bisect", &Params::new(), asked).await
-    }
-}
-
-/// Lines of a bisect as they come.
-#[derive(Debug)]
-pub struct BisectLines {
-    url: String,
-    bytes: ByteStream,
-    begun: Vec<u8>,
-}
-
-impl BisectLines {
-    /// The next line; `None` once the reply is over.
-    pub async fn next(&mut self) -> Result<Option<BisectLine>, ClientError> {
-        loop {
-            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.begun.drain(..=end).collect();
-                let read = serde_json::from_slice(&line);
-                return read.map(Some).map_err(|error| ClientError::BadReply {
-                    url: self.url.clone(),
-                    reason: error.to_string(),
-                });
-            }
-            match self.bytes.next().await? {
-                Some(piece) => self.begun.extend_from_slice(&piece),
-                None => return Ok(None),
-            }
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The launcher: a daemon inside this program, and the screens on it.
 //!
-//! Owns `serve`, `open` and `demo`, and with them the only places of this program that know the daemon's library. Screens
+//! Owns `serve`, `open`, `demo` and `verify`, and with them the only places of this program that know the daemon's library. Screens
 //! and commands speak to such a daemon through HTTP like to any other.
 
 pub(crate) mod demo;
@@ -11,6 +11,7 @@ mod play;
 pub(crate) mod screens;
 pub(crate) mod serve;
 mod story;
+pub(crate) mod verify;
 
 #[cfg(test)]
 mod tour_tests;

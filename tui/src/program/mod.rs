@@ -110,6 +110,8 @@ enum Command {
     ReadModel(read_model::ReadModelArgs),
     /// Show the daemon's health, and how much it holds
     Health,
+    /// Check that the store is what was written
+    Verify(launch::verify::VerifyArgs),
     /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),
     /// Open the screens on a store or a file, without a running daemon
@@ -208,6 +210,7 @@ async fn run(
         Command::Backfill(args) => backfill::run(&args, &client()?, terminal).await,
         Command::ReadModel(args) => read_model::run(&args, &client()?, terminal).await,
         Command::Health => models::run_health(&client()?, terminal).await,
+        Command::Verify(args) => launch::verify::run(&args, client, terminal).await,
         Command::Demo(args) => launch::demo::run(&args, terminal).await,
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),

@@ -76,6 +76,11 @@ impl File {
         }
     }
 
+    /// Why the note of what was acknowledged would be of no use; `None` when it would be, or there is none.
+    pub(super) fn head_note_misfit(&self) -> Option<String> {
+        self.acknowledged.get()?.misfit()
+    }
+
     /// The file of pages.
     pub(super) fn pages(&self) -> &PageFile {
         &self.pages

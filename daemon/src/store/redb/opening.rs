@@ -258,7 +258,10 @@ fn left_over(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<PathBu
     Ok(read_models(disk, directory)?.into_iter().next())
 }
 
-fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
+pub(super) fn open_file(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Database, Arc<PageFile>), StoreError> {
     let pages = PageFile::open(disk, path, Kind::Events, tables::FORMAT)
         .map_err(|error| page_error(path, tables::FORMAT, error))?;
     open_pages(path, Arc::new(pages))

@@ -156,7 +156,6 @@ impl EventBlock {
     }
 
     /// How many events it has.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -182,6 +181,19 @@ impl EventBlock {
         let row = self.rows.get(index)?;
         let run = self.runs.get(row.run)?;
         Some((run.number, Revision(row.revision)))
+    }
+
+    /// Name of the stream of an event of the block.
+    pub(crate) fn stream(&self, index: usize) -> Option<&StreamName> {
+        let row = self.rows.get(index)?;
+        Some(&self.runs.get(row.run)?.stream)
+    }
+
+    /// When an event of the block was recorded.
+    pub(crate) fn recorded_at(&self, index: usize) -> Option<Timestamp> {
+        self.rows
+            .get(index)
+            .map(|row| Timestamp::from_micros(row.recorded_at))
     }
 
     /// Effective time of an event of the block.

@@ -18,6 +18,7 @@ mod files;
 mod format;
 mod keeper;
 mod recovery;
+mod reread;
 mod scan;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 pub(crate) use self::error::WalError;
 pub(crate) use self::files::Folder;
 pub(crate) use self::recovery::Recovered;
+pub(crate) use self::reread::Reread;
 
 use self::error::NoFile;
 use self::format::{Codec, PAYLOAD_MAX, SECTOR, sectors_of};

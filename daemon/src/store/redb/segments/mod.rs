@@ -4,11 +4,14 @@
 //! checked against the manifest, a record against the place or the id that led to it. Tables beside the segments hold what
 //! belongs to the whole log: streams, unique keys, jobs, ids by their hashes. What a segment's bytes mean is `store/segment`'s.
 
+mod check;
 mod decisions;
 mod log;
 mod lookup;
 mod parts;
 mod records;
+#[cfg(test)]
+pub(super) mod rewrite;
 mod runs;
 mod seal;
 mod streams;
@@ -17,6 +20,7 @@ mod tests;
 mod times;
 mod view;
 
+pub(super) use self::check::SealedCheck;
 pub(super) use self::lookup::SegmentLookup;
 pub(super) use self::parts::Parts;
 pub(super) use self::records::head;

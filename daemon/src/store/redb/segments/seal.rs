@@ -159,10 +159,10 @@ fn write_decisions(
 
 /// Records of segments that are sealed again.
 #[derive(Default)]
-struct Reopened {
+pub(super) struct Reopened {
     /// Each with its stream's number and its effective time.
-    events: Vec<(u64, Event, Timestamp)>,
-    decisions: Vec<(Position, Decision)>,
+    pub(super) events: Vec<(u64, Event, Timestamp)>,
+    pub(super) decisions: Vec<(Position, Decision)>,
 }
 
 fn write_segment(
@@ -282,7 +282,7 @@ fn small_ones(
 }
 
 /// Reads all records of a segment, held to the chain's values around it.
-fn reopen(
+pub(super) fn reopen(
     tables: &WriteTables<'_>,
     parts: &Parts,
     segment: &Sealed,
@@ -338,7 +338,11 @@ fn reopen(
     })
 }
 
-fn insert(tables: &mut WriteTables<'_>, number: u64, sealed: &Segment) -> StoreResult<()> {
+pub(super) fn insert(
+    tables: &mut WriteTables<'_>,
+    number: u64,
+    sealed: &Segment,
+) -> StoreResult<()> {
     let manifest = &sealed.manifest;
     tables
         .segments
@@ -352,7 +356,7 @@ fn insert(tables: &mut WriteTables<'_>, number: u64, sealed: &Segment) -> StoreR
     tables.segments_by_decision.insert(place, ())
 }
 
-fn remove(tables: &mut WriteTables<'_>, segment: &Sealed) -> StoreResult<()> {
+pub(super) fn remove(tables: &mut WriteTables<'_>, segment: &Sealed) -> StoreResult<()> {
     let (number, manifest) = (segment.number, &segment.manifest);
     tables.segments.remove(number)?;
     for (index, _) in (0_u64..).zip((0..manifest.bytes()).step_by(CHUNK_BYTES)) {
