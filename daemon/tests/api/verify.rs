@@ -42,8 +42,12 @@ async fn a_log_of_commands_and_facts_is_what_was_written() {
     // Rejected: already suspended.
     api.command("user-1", &suspend("again")).await;
     for n in 0..50 {
-        api.fact("order-1", "Changed", json!({"n": n, "text": "x".repeat(300)}))
-            .await;
+        api.fact(
+            "order-1",
+            "Changed",
+            json!({"n": n, "text": "x".repeat(300)}),
+        )
+        .await;
     }
     api.get("/v1/streams/order-1/state").await.ok();
     api.get("/v1/streams/user-1/blame").await.ok();
@@ -112,7 +116,8 @@ fn the_document_lists_every_code() {
     let document = std::fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (listed, after) = rest.split_once(END).unwrap();
-    let mut current = "| code | severity | what it means | what to do |\n|---|---|---|---|\n".to_owned();
+    let mut current =
+        "| code | severity | what it means | what to do |\n|---|---|---|---|\n".to_owned();
     for code in VerifyCode::ALL {
         let severity = match code.severity() {
             Severity::Error => "error",

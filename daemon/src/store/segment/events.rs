@@ -137,6 +137,11 @@ impl EventBlock {
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let mut columns = ColumnsReader::new(bytes)?;
         let heads = run_heads(&mut columns)?;
+        let events = heads.iter().map(|head| head.count);
+        // Each run alone may claim as many as there are bytes.
+        if events.fold(0, usize::saturating_add) > columns.left() {
+            return Err("it has more events than there are bytes".into());
+        }
         let mut rows = blank_rows(&heads)?;
         fill_numbers(&mut columns, &heads, &mut rows)?;
         fill_texts(&mut columns, &mut rows)?;

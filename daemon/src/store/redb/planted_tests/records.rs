@@ -339,6 +339,21 @@ fn events_that_states_leave_out_are_warnings() {
 }
 
 #[test]
+fn a_state_that_is_too_large_is_said() {
+    let disk = SimulatedDisk::default();
+    let mut building = Building::new(&disk);
+    for n in 0..4 {
+        let list = vec![1; 400_000];
+        let mut data = serde_json::Map::new();
+        data.insert(format!("list-{n}"), list.into());
+        building.add("order-1", "Filled", data.into());
+    }
+    let out = verified(&building.store);
+    assert_found(&out, VerifyCode::StateTooLarge, "");
+    assert!(out.ok);
+}
+
+#[test]
 fn a_clock_that_went_back_is_worth_knowing() {
     let disk = SimulatedDisk::default();
     let mut building = Building::new(&disk);
@@ -352,4 +367,86 @@ fn a_clock_that_went_back_is_worth_knowing() {
     assert_eq!(out.findings[0].code, VerifyCode::ClockBack);
     assert_eq!(out.findings[0].place.revision, Some(Revision(2)));
     assert!(out.ok && out.warnings == 0 && out.infos == 1);
+}
+
+/// Records, runs and saved states of any bytes are an error or a value, never a panic, and say no more than they have bytes for.
+#[test]
+fn nonsense_in_records_is_an_error() {
+    let files = sound_files();
+    let mut samples: Vec<Vec<u8>> = Vec::new();
+    changed(&files, |txn, _| {
+        let tables = super::OpenTables::new(&txn);
+        let mut keep = |bytes: &[u8]| samples.push(bytes.to_vec());
+        for entry in tables.streams.entries().unwrap() {
+            keep(entry.unwrap().1.value());
+        }
+        for entry in tables.jobs.entries().unwrap() {
+            keep(entry.unwrap().1.value());
+        }
+        for entry in tables.runs.entries().unwrap() {
+            keep(entry.unwrap().1.value());
+        }
+        for entry in tables.snapshots.entries().unwrap() {
+            keep(entry.unwrap().1.value());
+        }
+    });
+    assert!(samples.len() > 10);
+    let model = super::models();
+    let model = model.for_stream(&name("order-1"));
+    for seed in 0..20_000 {
+        let mut random = crate::store::disk::simulated::Random::new(seed);
+        let mut bytes = if random.below(4) == 0 {
+            let length = random.index(120);
+            random.bytes(length)
+        } else {
+            samples[random.index(samples.len())].clone()
+        };
+        for _ in 0..=random.below(3) {
+            if !bytes.is_empty() {
+                let at = random.index(bytes.len());
+                bytes[at] = u8::try_from(random.below(256)).unwrap();
+            }
+        }
+        bytes.truncate(bytes.len() - random.index(bytes.len().min(9) + 1));
+        if let Ok(info) = super::super::record::decode_stream(1, &bytes) {
+            assert!(info.stream.as_str().len() <= bytes.len(), "seed {seed}");
+        }
+        if let Ok(job) = decode_job(1, &bytes) {
+            assert!(job.handler.len() <= bytes.len(), "seed {seed}");
+        }
+        assert!(rewrite::runs(&bytes) <= bytes.len(), "seed {seed}");
+        let snapshot = Snapshot {
+            stream: name("order-1"),
+            revision: Revision(3),
+            rules_hash: model.rules_hash().to_owned(),
+            state: bytes,
+        };
+        let event = Event {
+            revision: Revision(3),
+            ..sample_event()
+        };
+        let folded = whodunit_core::fold::Folded::start(model);
+        let stop = whodunit_core::stop::Stop::new();
+        let compared =
+            crate::time_travel::snapshots::compare(&snapshot, &event, (&folded, None), &stop);
+        assert!(compared.is_ok(), "seed {seed}");
+    }
+}
+
+fn sample_event() -> Event {
+    Event {
+        position: Position(3),
+        stream: name("order-1"),
+        revision: Revision(3),
+        event_id: "e".to_owned(),
+        event_type: "Changed".to_owned(),
+        schema_version: 1,
+        recorded_at: Timestamp::from_micros(5),
+        actor: None,
+        reason: None,
+        correlation_id: None,
+        causation_id: None,
+        data: Json::from(json!({})),
+        metadata: None,
+    }
 }

@@ -98,3 +98,8 @@ fn one(
 pub(in crate::store::redb) fn key_of(id: &str, number: u64) -> super::HashKey {
     super::hash_key(id, number)
 }
+
+/// How many runs some bytes are; none where they are none.
+pub(in crate::store::redb) fn runs(bytes: &[u8]) -> usize {
+    super::runs::decode(bytes).map_or(0, |runs| runs.len())
+}

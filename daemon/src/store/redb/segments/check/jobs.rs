@@ -132,7 +132,11 @@ impl SealedCheck<'_> {
 
     /// Looks whether the indexes of jobs have others.
     fn more_jobs(&self, check: &mut Check<'_>, indexed: &Indexed) -> StoreResult<()> {
-        let no_job = |check: &mut Check<'_>, table: &str, id: u64, is: &dyn Fn(&Job) -> bool| -> StoreResult<()> {
+        let no_job = |check: &mut Check<'_>,
+                      table: &str,
+                      id: u64,
+                      is: &dyn Fn(&Job) -> bool|
+         -> StoreResult<()> {
             let place = || VerifyPlace::job(id).within(table);
             let job = self.read(check, place, || self.tables.job(id))?;
             if job.is_some_and(|job| job.is_none_or(|job| !is(&job))) {
