@@ -24,7 +24,7 @@ use self::stream::{Tally, walk};
 use crate::store::disk::{Disk, RealDisk};
 use crate::store::engine::{LoggedStore, NewStore, StoreOptions};
 use crate::store::redb::FILE_NAME;
-use crate::store::{Check, Scope, Store, StoreError, StreamFilter, StreamOrder, Verifiable};
+use crate::store::{Check, Scope, Store, StoreError, Verifiable};
 
 type StoreResult<T> = Result<T, StoreError>;
 

@@ -15,8 +15,7 @@ use super::view::{MergedView, SealedView};
 use crate::store::check::{Check, Events, Scope, Verifiable, misfit};
 use crate::store::wal::Reread;
 use crate::store::{
-    HeadHash, KeyHold, ReadDecisions as _, ReadEvents, ReadJobs as _, StoreError, StreamInfo, View,
-    frame,
+    HeadHash, KeyHold, ReadEvents, ReadJobs as _, StoreError, StreamInfo, View, frame,
 };
 
 type StoreResult<T> = Result<T, StoreError>;

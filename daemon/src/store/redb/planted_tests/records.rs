@@ -1,5 +1,6 @@
 //! Records that are not what was written, and what is derived of them and is not.
 
+use redb::ReadableTable as _;
 use serde_json::json;
 use whodunit_core::api::verify::VerifyCode;
 use whodunit_core::command::Outcome;

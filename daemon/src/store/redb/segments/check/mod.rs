@@ -21,7 +21,6 @@ use std::sync::Arc;
 use redb::{Key, ReadTransaction, Value};
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
 
-use self::structure::Segments;
 use super::super::file::File;
 use super::super::open_tables::{OpenTables, Slot};
 use super::super::sealed::Mark;
