@@ -108,6 +108,33 @@ fn an_index_of_ids_misses_or_invents() {
 }
 
 #[test]
+fn correlations_and_causes_miss_or_invent() {
+    let out = planted(|tables, _| {
+        let mut entries = tables.event_correlations.entries().unwrap();
+        let key = *entries.next().unwrap().unwrap().0.value();
+        drop(entries);
+        tables.event_correlations.remove(&key).unwrap();
+    });
+    assert_found(&out, VerifyCode::IndexMissing, "event_correlations");
+    let mut key = [0xAB; 12];
+    key[7..].copy_from_slice(&[0, 0, 0, 0, 3]);
+    let out = planted(|tables, _| {
+        tables.event_correlations.insert(&key, ()).unwrap();
+        tables.event_causes.insert(&key, ()).unwrap();
+        tables.decision_correlations.insert(&key, ()).unwrap();
+        tables.decision_causes.insert(&key, ()).unwrap();
+    });
+    for table in [
+        "event_correlations",
+        "event_causes",
+        "decision_correlations",
+        "decision_causes",
+    ] {
+        assert_found(&out, VerifyCode::IndexInvented, table);
+    }
+}
+
+#[test]
 fn runs_miss_or_invent() {
     let out = planted(|tables, _| {
         let first = tables.runs.entries().unwrap().next().unwrap().unwrap();
@@ -193,7 +220,7 @@ fn categories_are_counted_again() {
 fn jobs_are_listed_and_counted_again() {
     let out = planted(|tables, _| tables.jobs_open.remove(("crm", "order-2", 3)).unwrap());
     assert_found(&out, VerifyCode::IndexMissing, "jobs_open");
-    let out = planted(|tables, _| tables.jobs_open.insert(("crm", "user-1", 1), ()).unwrap());
+    let out = planted(|tables, _| tables.jobs_open.insert(("crm", "user-2", 1), ()).unwrap());
     assert_found(&out, VerifyCode::IndexInvented, "jobs_open");
     let out = planted(|tables, _| tables.jobs_by_stream.remove(("order-2", 3)).unwrap());
     assert_found(&out, VerifyCode::IndexMissing, "jobs_by_stream");

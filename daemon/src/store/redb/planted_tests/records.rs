@@ -132,10 +132,10 @@ fn a_position_and_a_revision_that_are_missing_are_found() {
     });
     assert_found(&out, VerifyCode::PositionMissing, "");
     let out = planted(|tables, store| {
-        rewrite::first(
+        rewrite::last(
             tables,
             store,
-            |events, _| of(events, 5).revision = Revision(30),
+            |events, _| events.iter_mut().for_each(|event| event.revision.0 += 2),
             |_| {},
         );
     });
@@ -178,13 +178,12 @@ fn a_segment_that_says_what_it_does_not_hold_is_found() {
 #[test]
 fn a_chunk_that_was_changed_or_lost_is_found() {
     let out = planted(|tables, _| {
-        let chunk = tables.segment_chunks.get((1, 0)).unwrap();
-        let mut bytes = chunk.unwrap().value().to_vec();
+        let first = tables.segment_chunks.entries().unwrap().next();
+        let first = first.unwrap().unwrap();
+        let (key, mut bytes) = (first.0.value(), first.1.value().to_vec());
+        drop(first);
         bytes[40] ^= 4;
-        tables
-            .segment_chunks
-            .insert((1, 0), bytes.as_slice())
-            .unwrap();
+        tables.segment_chunks.insert(key, bytes.as_slice()).unwrap();
     });
     assert_found(&out, VerifyCode::Unreadable, "");
     let out = planted(|tables, _| {
@@ -205,7 +204,11 @@ fn a_chunk_that_was_changed_or_lost_is_found() {
 
 #[test]
 fn a_mark_that_is_wrong_is_found() {
-    let disk = changed(&sound_files(), |txn, _| {
+    let disk = SimulatedDisk::default();
+    let mut building = Building::new(&disk);
+    building.user("user-1", "ann@example.org");
+    building.close();
+    let disk = changed(&disk.files(), |txn, _| {
         let mut meta = txn.open_table(tables::META).unwrap();
         let mut mark = meta.get("sealed").unwrap().unwrap().value().to_vec();
         mark[50] ^= 1;

@@ -33,6 +33,7 @@ impl SealedCheck<'_> {
                 chain.decision(&decision);
             }
             self.decision_index(check, &decision, tally)?;
+            tally.whole &= self.decision_names(check, &decision, &mut tally.named)?;
             self.fits(check, &decision)?;
         }
         tally.whole &= chain.is_some();

@@ -275,6 +275,7 @@ impl SealedCheck<'_> {
                 check.found(VerifyCode::IndexMissing, place, detail);
             }
         }
+        tally.whole &= self.event_names(check, &event, &mut tally.named)?;
         Ok(Some(event))
     }
 

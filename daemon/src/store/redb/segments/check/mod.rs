@@ -6,6 +6,7 @@
 //! is looked up in the index, and the index's entries are counted. Every record has an entry and there are as many entries as
 //! records, so there is no other entry; where the counts differ, the entries are walked again and each is looked up in the log.
 
+mod causes;
 mod decisions;
 mod events;
 mod ids;
@@ -54,6 +55,8 @@ pub(super) struct Tally {
     of_streams: u64,
     /// Late events that the index of these has.
     late: u64,
+    /// Ids that records name, by index.
+    named: causes::Named,
 }
 
 impl<'a> SealedCheck<'a> {
@@ -97,6 +100,9 @@ impl<'a> SealedCheck<'a> {
         self.event_ids(check, &tally)?;
         self.command_ids(check, &tally)?;
         self.decision_indexes(check, &tally)?;
+        if tally.whole {
+            self.more_names(check, &tally.named)?;
+        }
         self.streams(check)?;
         check.phase("keys");
         self.keys(check)?;
