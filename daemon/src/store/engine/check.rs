@@ -13,6 +13,7 @@ use whodunit_core::keys::UniqueKey;
 use super::shared::{Published, Shared};
 use super::view::{MergedView, SealedView};
 use crate::store::check::{Check, Events, Scope, Verifiable, misfit};
+use crate::store::tail::StreamTail;
 use crate::store::wal::Reread;
 use crate::store::{
     HeadHash, KeyHold, ReadEvents, ReadJobs as _, StoreError, StreamInfo, View, frame,
@@ -64,7 +65,7 @@ impl<V: SealedView> Verifiable for Verifying<V> {
         self.published.sealed.each_stream(&mut |sealed| {
             let own = sealed.and_then(|sealed| streams.get(&sealed.stream));
             // What the tail says of it takes its place.
-            each(own.map(|own| own.info()).or(sealed))
+            each(own.map(StreamTail::info).or(sealed))
         })?;
         for own in streams.by_name(Bound::Unbounded) {
             if own.first() == Revision(1) {

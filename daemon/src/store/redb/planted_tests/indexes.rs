@@ -7,6 +7,8 @@ use super::super::tables;
 use super::{assert_found, changed, open, planted, quick, sound_files};
 use crate::store::redb::open_tables::OpenTables;
 
+type Plant = fn(&mut OpenTables<&redb::WriteTransaction>);
+
 /// Removes the first entry of a table that passes, and adds one that does not belong, in two stores.
 macro_rules! misses_and_invents {
     ($test:ident, $table:ident, $code:ident, |$key:ident| $invented:expr, $value:expr) => {
@@ -265,7 +267,6 @@ fn what_lists_say_of_a_stream_is_compared_with_its_events() {
 #[test]
 fn counts_are_looked_at_quickly() {
     let files = sound_files();
-    type Plant = fn(&mut OpenTables<&redb::WriteTransaction>);
     let plants: [(&str, Plant); 4] = [
         ("event_hashes", |tables| {
             tables.event_hashes.insert(&[1; 12], ()).unwrap();

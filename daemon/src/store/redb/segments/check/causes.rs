@@ -10,6 +10,8 @@ use super::{SealedCheck, StoreResult, Table};
 use crate::store::check::Check;
 
 type IdTable = Table<&'static [u8; 12], ()>;
+/// Finds the id that the record of a number names.
+type IdOf<'a> = &'a dyn Fn(u64) -> StoreResult<Option<String>>;
 
 /// How many of the ids that records name are found in each index.
 #[derive(Debug, Default)]
@@ -129,7 +131,6 @@ impl SealedCheck<'_> {
         let records = self.records();
         let event = |number| records.event_at(Position(number));
         let decision = |number| records.decision(number);
-        type IdOf<'a> = &'a dyn Fn(u64) -> StoreResult<Option<String>>;
         let event_correlation = |number| Ok(event(number)?.and_then(|own| own.correlation_id));
         let event_cause = |number| Ok(event(number)?.and_then(|own| own.causation_id));
         let correlation = |number| Ok(decision(number)?.and_then(|own| own.correlation_id));
