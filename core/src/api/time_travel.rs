@@ -122,7 +122,8 @@ pub struct DiffSetBy {
     pub event: Option<EventCause>,
 }
 
-/// What set both sides of a difference. A side on which there never was a value has none.
+/// What set both sides of a difference. The later side of what was removed names what removed it; any other side without a
+/// value names nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DiffBlame {
     /// The path of the difference.

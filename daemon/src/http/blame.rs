@@ -208,14 +208,7 @@ pub(crate) async fn get_field(
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
-        let (after, to) = match (order, cursor) {
-            (Order::Forward, after) => (after, found.revision),
-            (Order::Backward, Some(before)) => (
-                None,
-                Revision(before.0.saturating_sub(1)).min(found.revision),
-            ),
-            (Order::Backward, None) => (None, found.revision),
-        };
+        let (after, to) = range(order, cursor, found.revision);
         let direction = Direction::from(order);
         let page = (direction, limit);
         let mut read = travel.field_values(view, &model, (&stream, &path), (after, to), page)?;
@@ -275,6 +268,15 @@ pub(super) fn refuse_secret_identity(path: &FieldPath, model: &Model) -> Result<
     let detail = format!("`path` names an element by `{secret}`, which is a secret");
     let problem = Problem::new(Code::BadParameter, detail).field("path");
     Err(problem.hint("name it by its index").into())
+}
+
+/// The revision after which a page of values begins, and the last one of it.
+fn range(order: Order, cursor: Option<Revision>, at: Revision) -> (Option<Revision>, Revision) {
+    match (order, cursor) {
+        (Order::Forward, after) => (after, at),
+        (Order::Backward, Some(before)) => (None, Revision(before.0.saturating_sub(1)).min(at)),
+        (Order::Backward, None) => (None, at),
+    }
 }
 
 /// What surrounds the values of a page.

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::api::time_travel::{DiffBlame, DiffOut, DiffSetBy};
+use whodunit_core::api::warning::Warning;
 use whodunit_core::blame::Blame;
 use whodunit_core::diff::{DiffEntry, diff_within};
+use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::State;
 use whodunit_core::model::Model;
@@ -31,8 +33,8 @@ use crate::daemon::Parts;
 use crate::limits::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
 use crate::store::{StoreError, View, try_for_each_event};
 use crate::time_travel::{
-    Point, StateAt, TimeTravel, TravelError, clock_went_back, faults, left_out, redacted_copy,
-    resolve,
+    Point, Resolved, StateAt, TimeTravel, TravelError, clock_went_back, faults, left_out,
+    redacted_copy, resolve,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -97,24 +99,9 @@ pub(crate) async fn get_diff(
         };
         let before = comparing.state(&stream, from.revision)?;
         let after = comparing.state(to_stream, to.revision)?;
-        let same_stream = other.is_none();
-        let later = if same_stream && from.revision > to.revision {
-            &before
-        } else {
-            &after
-        };
-        let mut warnings = vec![
-            redacted_copy,
-            left_out(view, from_point, &from)?,
-            left_out(view, to_point, &to)?,
-            clock_went_back(view, &to, (Revision::ZERO, later.folded.revision))?,
-            faults(&later.folded),
-        ];
-        if !same_stream {
-            let whole = (Revision::ZERO, from.revision);
-            warnings.extend([clock_went_back(view, &from, whole)?, faults(&before.folded)]);
-        }
-        warnings.dedup();
+        let points = ((from_point, &from), (to_point, &to));
+        let both = (&before.folded, &after.folded);
+        let warnings = comparing.warnings(points, both, other.is_none())?;
         let states = (&before.folded.state, &after.folded.state);
         let diff = compared(view, states, &under)?;
         let sides = Sides {
@@ -134,7 +121,7 @@ pub(crate) async fn get_diff(
             diff,
             blame,
             redacted: Vec::new(),
-            warnings: warnings.into_iter().flatten().collect(),
+            warnings: redacted_copy.into_iter().chain(warnings).collect(),
             stream: stream.clone(),
         };
         shown_until(view, reveal, &models, out)
@@ -198,9 +185,11 @@ fn compared(
         return Err(Problem::new(Code::NoSuchField, detail).into());
     }
     let mut diff = within(&before.into_iter().collect(), &after.into_iter().collect())?;
+    let renamed = |path: &str| {
+        let rest = path.get(NAME.len() + 1..).unwrap_or_default();
+        format!("{under}{rest}")
+    };
     for entry in &mut diff {
-        let renamed =
-            |path: &str| format!("{under}{}", path.get(NAME.len() + 1..).unwrap_or_default());
         entry.path = renamed(&entry.path);
         entry.label = entry.label.as_deref().map(renamed);
     }
@@ -223,6 +212,34 @@ impl Comparing<'_> {
         } else {
             self.travel.state(view, model, stream, at)
         }
+    }
+}
+
+/// A point as it was asked for, and what it was resolved to.
+type Asked<'a> = (Point, &'a Resolved);
+
+impl Comparing<'_> {
+    /// Reasons to be careful with a comparison, each once.
+    fn warnings(
+        &self,
+        (from, to): (Asked<'_>, Asked<'_>),
+        (before, after): (&Folded, &Folded),
+        same_stream: bool,
+    ) -> Result<Vec<Warning>, StoreError> {
+        let view = self.view;
+        let back = |of: &Resolved, to: Revision| clock_went_back(view, of, (Revision::ZERO, to));
+        let mut warnings = vec![left_out(view, from.0, from.1)?, left_out(view, to.0, to.1)?];
+        if same_stream {
+            // The later state went through all that the earlier one did.
+            let is_backward = before.revision > after.revision;
+            let later = if is_backward { before } else { after };
+            warnings.extend([back(to.1, later.revision)?, faults(later)]);
+        } else {
+            warnings.extend([back(to.1, after.revision)?, faults(after)]);
+            warnings.extend([back(from.1, before.revision)?, faults(before)]);
+        }
+        warnings.dedup();
+        Ok(warnings.into_iter().flatten().collect())
     }
 }
 

@@ -181,12 +181,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(head: &mut Head, _state: &S) -> Result<Self, ApiError> {
         let query = head.uri.query().unwrap_or_default();
         check_encoding(query)?;
-        Ok(Self(read_query(query)?))
+        let read = read_query(query).map(Self);
+        read.map_err(|problem| ApiError::from(*problem))
     }
 }
 
 /// Reads parameters from a query, or says which does not fit.
-fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Box<Problem>> {
     let given = form_urlencoded::parse(query.as_bytes());
     let pairs = serde_urlencoded::Deserializer::new(given);
     serde_path_to_error::deserialize(pairs).map_err(|error| {
@@ -195,8 +196,8 @@ fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
             let mut named = given.filter(|(key, _)| *key == name);
             named.next().map(|(_, text)| text.into_owned())
         };
-        refused_by_type(&name, text)
-            .unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string()))
+        let refused = refused_by_type(&name, text);
+        Box::new(refused.unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string())))
     })
 }
 
@@ -234,9 +235,10 @@ pub(crate) fn read_two<C: DeserializeOwned, T: DeserializeOwned>(
                 own => format!("{own}, {names}"),
             };
         }
-        problem
+        ApiError::from(*problem)
     })?;
-    Ok((read_query(&of_all)?, own))
+    let of_all = read_query(&of_all).map_err(|problem| ApiError::from(*problem))?;
+    Ok((of_all, own))
 }
 
 /// What a path says that takes none.

@@ -316,9 +316,14 @@ async fn check(api: &Api, sketches: &[Sketch]) {
     };
     let ids = |answer: &Value| -> BTreeSet<usize> {
         let nodes = answer["items"].as_array().unwrap();
-        let ids = nodes
-            .iter()
-            .map(|node| node["id"].as_str().unwrap()[1..].parse().unwrap());
+        let ids = nodes.iter().map(|node| {
+            node["id"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches('e')
+                .parse()
+                .unwrap()
+        });
         let set: BTreeSet<usize> = ids.collect();
         assert_eq!(set.len(), nodes.len());
         set

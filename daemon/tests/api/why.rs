@@ -418,3 +418,53 @@ async fn a_comparison_says_what_set_each_side() {
         .await
         .problem(400, "bad_parameter");
 }
+
+proptest! {
+    #![proptest_config(crate::seeded::seeded(12))]
+
+    /// Each side was set by the last change of the field up to there, as its history tells.
+    #[test]
+    fn sides_are_those_of_the_fields_histories(
+        values in prop::collection::vec((0..3u8, 0..3u8), 1..7),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let api = Api::start();
+            for (name, value) in &values {
+                let value = if *value == 0 { Value::Null } else { (*value).into() };
+                api.fact("a-1", "Set", json!({ format!("f{name}"): value })).await;
+            }
+            let head = values.len() as u64;
+            for from in 0..=head {
+                for to in 0..=head {
+                    let path = format!("/v1/streams/a-1/diff?from={from}&to={to}&blame=true");
+                    check_sides(&api, &ok(&api, &path).await, (from, to)).await;
+                }
+            }
+        });
+    }
+}
+
+async fn check_sides(api: &Api, diff: &Value, (from, to): (u64, u64)) {
+    let entries = diff["diff"].as_array().unwrap().iter();
+    for (entry, sides) in entries.zip(diff["blame"].as_array().unwrap()) {
+        let path = entry["path"].as_str().unwrap();
+        let history = ok(api, &format!("/v1/streams/a-1/field?path={path}")).await;
+        let last = |at: u64| {
+            let values = history["values"].as_array().unwrap();
+            let revisions = values
+                .iter()
+                .map(|value| value["revision"].as_u64().unwrap());
+            revisions.filter(|revision| *revision <= at).max()
+        };
+        for (side, at, is_later) in [("before", from, from > to), ("after", to, to > from)] {
+            let is_there = entry.get(side).is_some();
+            let expected = if is_there || is_later { last(at) } else { None };
+            let told = sides[side]["revision"].as_u64();
+            assert_eq!(
+                told, expected,
+                "{side} of {path} from {from} to {to}: {diff}"
+            );
+        }
+    }
+}

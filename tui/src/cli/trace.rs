@@ -24,6 +24,10 @@ const IMPACTS: usize = 20;
 
 /// Arguments of `whodunit trace`.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(after_help = "Examples:
   whodunit trace 0195d3a1-7c2e-…              what led to this event, and what it led to
   whodunit trace 0195d3a1-7c2e-… --whole      the whole tree, from the first cause on
@@ -183,15 +187,14 @@ fn print_chain(out: &CausesOut, terminal: &mut Terminal<'_>) -> Result<(), CliEr
             print_nodes(&chain, terminal)?;
         }
         let id = shown(out.end_id.as_deref().unwrap_or_default()).into_owned();
-        match out.end {
-            CauseEnd::First => {}
-            CauseEnd::NotOnRecord => {
-                terminal.line(format!("(then {id}, which is not on record)"))?
-            }
-            CauseEnd::Cycle => terminal.line(format!("(then {id} again: a cycle)"))?,
-            CauseEnd::Cut => {
-                terminal.line(format!("(then {id} and more that are not followed)"))?
-            }
+        let rest = match out.end {
+            CauseEnd::First => None,
+            CauseEnd::NotOnRecord => Some(format!("(then {id}, which is not on record)")),
+            CauseEnd::Cycle => Some(format!("(then {id} again: a cycle)")),
+            CauseEnd::Cut => Some(format!("(then {id} and more that are not followed)")),
+        };
+        if let Some(rest) = rest {
+            terminal.line(rest)?;
         }
     }
     terminal.line("")?;
@@ -396,13 +399,14 @@ async fn streams(
 
 fn print_impact(of: &StreamImpact, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     terminal.line("")?;
-    let mut heading = format!(
-        "{}  revision {} → {}",
+    let refused = match of.refused {
+        0 => String::new(),
+        count => format!("  {} refused", show::number(count)),
+    };
+    let heading = format!(
+        "{}  revision {} → {}{refused}",
         of.stream, of.revision_before, of.revision_after
     );
-    if of.refused > 0 {
-        heading.push_str(&format!("  {} refused", show::number(of.refused)));
-    }
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     if of.other_events > 0 {
         let others = show::number(of.other_events);

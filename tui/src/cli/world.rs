@@ -187,24 +187,18 @@ impl Pages {
     fn end(&self, progress: &WorldProgress, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
         if !terminal.form.json {
             let count = |n: u64| show::number(n);
-            let mut text = format!(
-                "{} of {} streams looked at: {} found",
+            let part = |n: u64, what: &str| match n {
+                0 => String::new(),
+                n => format!(", {} {what}", count(n)),
+            };
+            let text = format!(
+                "{} of {} streams looked at: {} found{}{}",
                 count(progress.looked_at),
                 count(progress.streams_total),
-                count(self.found as u64)
+                count(self.found as u64),
+                part(self.looked.not_yet, "had no event yet"),
+                part(self.looked.failed, "could not be looked at"),
             );
-            if self.looked.not_yet > 0 {
-                text.push_str(&format!(
-                    ", {} had no event yet",
-                    count(self.looked.not_yet)
-                ));
-            }
-            if self.looked.failed > 0 {
-                text.push_str(&format!(
-                    ", {} could not be looked at",
-                    count(self.looked.failed)
-                ));
-            }
             terminal.line(terminal.paint(Token::Muted, &text))?;
             if let Some(why) = &self.looked.why {
                 terminal.line(format!(
