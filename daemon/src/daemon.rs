@@ -16,7 +16,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
     BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
-    REPLIES_BYTES_MAX, REQUESTS_MAX,
+    REPLIES_BYTES_MAX, REQUESTS_MAX, VERIFICATIONS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -25,6 +25,7 @@ use crate::projections::Projections;
 use crate::reading::{HeavyPool, decision_page, readers};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
+use crate::verify::AtStart;
 
 /// How many of the newest decisions tell which models a log was decided by.
 const DECISIONS_LOOKED_AT: usize = 1_000;
@@ -48,7 +49,8 @@ pub(crate) struct Parts {
     pub(crate) projections: Arc<Projections>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
-    /// Where decisions stand, for feeds that begin in the middle of the log.
+    /// The verification that this start made.
+    pub(crate) at_start: Arc<AtStart>,
     /// Cancelled when the daemon begins to stop: live feeds end, `ready` says no.
     pub(crate) stopping: CancellationToken,
     pub(crate) started: Instant,
@@ -66,6 +68,7 @@ pub(crate) struct Gates {
     pub(crate) backups: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
     pub(crate) finds: Arc<Semaphore>,
+    pub(crate) verifications: Arc<Semaphore>,
     pub(crate) imports: Arc<Semaphore>,
 }
 
@@ -125,8 +128,10 @@ impl Daemon {
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
             finds: Arc::new(Semaphore::new(FINDS_MAX)),
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
         };
+        let at_start = AtStart::begin(&store, &models, &stopping);
         Self {
             parts: Arc::new(Parts {
                 config,
@@ -140,6 +145,7 @@ impl Daemon {
                 projections,
                 clock,
                 gates,
+                at_start,
                 stopping,
                 started: Instant::now(),
             }),

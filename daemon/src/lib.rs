@@ -33,6 +33,7 @@ mod seeded;
 mod serve;
 pub mod store;
 pub mod time_travel;
+pub mod verify;
 pub mod what_if;
 mod world;
 

@@ -116,6 +116,12 @@ pub const GROUP_REQUESTS_MAX: usize = 512;
 /// Bytes of the writes that share one durable commit: the write that reaches them is the group's last. Bounds what a commit
 /// holds in memory, and how long those behind it wait.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
+/// Findings of one code that a verification keeps; it counts them all.
+pub const FINDINGS_OF_A_CODE_MAX: usize = 50;
+/// Memory for what a verification has read of sealed segments, in bytes.
+pub const VERIFY_CACHE_BYTES: usize = 32 << 20;
+/// How many verifications run at a time.
+pub const VERIFICATIONS_MAX: usize = 1;
 /// Memory for what was read of sealed segments and may be asked for again, in bytes.
 pub const SEALED_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of disk that a store keeps in reserve, so that it stops to take writes before one fails for want of room.

@@ -10,6 +10,7 @@ pub mod ops;
 pub mod pipeline;
 pub mod problem;
 pub mod time_travel;
+pub mod verify;
 pub mod warning;
 pub mod what_if;
 pub mod why;

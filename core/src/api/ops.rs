@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::verify::StartVerification;
+
 /// `GET /v1/health` (always 200 while the process answers) and `GET /v1/ready` (503 unless it takes requests).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthOut {
@@ -32,6 +34,9 @@ pub struct HealthOut {
     pub redacted_copy: bool,
     /// Bytes of the store's file.
     pub store_bytes: u64,
+    /// The verification of ends and counts that the daemon made when it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at_start: Option<StartVerification>,
     /// Seconds since the daemon began to serve.
     pub uptime_seconds: u64,
 }

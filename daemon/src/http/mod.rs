@@ -40,6 +40,7 @@ mod reply;
 mod streams;
 mod trace;
 mod travel;
+mod verify;
 mod what_if;
 mod why;
 mod world;
@@ -162,6 +163,7 @@ fn long() -> Routes {
         .routes(routes!(export::export_events))
         .routes(routes!(backup::take_backup))
         .routes(routes!(projections::check_projection))
+        .routes(routes!(verify::run_verify))
 }
 
 fn import() -> Routes {

@@ -42,6 +42,7 @@ pub(crate) async fn health(
         streams: stats.streams,
         redacted_copy: parts.store.is_redacted_copy(),
         store_bytes: stats.file_bytes,
+        verified_at_start: Some(parts.at_start.shown()),
         uptime_seconds: parts.started.elapsed().as_secs(),
     }))
 }

@@ -60,6 +60,16 @@ impl Chain {
         self
     }
 
+    /// The value of the events' chain.
+    pub(crate) fn of_events(&self) -> &[u8] {
+        self.0.split_at(CHAIN_BYTES / 2).0
+    }
+
+    /// The value of the decisions' chain.
+    pub(crate) fn of_decisions(&self) -> &[u8] {
+        self.0.split_at(CHAIN_BYTES / 2).1
+    }
+
     /// The hash of a head that they stand behind.
     pub(crate) fn head_hash(&self) -> HeadHash {
         HeadHash(Sha256::digest(self.0).into())

@@ -83,6 +83,12 @@ pub enum StoreError {
         /// The file beside it.
         store: String,
     },
+    /// There is no store, and none is to be made.
+    #[error("there is no store in `{path}`")]
+    NoStore {
+        /// The directory.
+        path: String,
+    },
     /// A record does not decode.
     #[error("{place} is damaged: {detail}")]
     Damaged {
@@ -176,6 +182,7 @@ impl StoreError {
             | Self::Foreign { .. }
             | Self::Missing { .. }
             | Self::NoLog { .. }
+            | Self::NoStore { .. }
             | Self::ReadOnly(_)
             | Self::Damaged { .. }
             | Self::Closed

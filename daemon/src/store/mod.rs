@@ -11,6 +11,7 @@ mod append;
 pub mod backup;
 mod bytes;
 pub(crate) mod chain;
+pub mod check;
 pub mod disk;
 pub mod engine;
 mod error;
@@ -42,6 +43,7 @@ pub use append::{
 };
 pub use backup::Backup;
 pub use chain::HeadHash;
+pub use check::{Check, Scope, Verifiable};
 pub use disk::StoreId;
 pub use error::{AppendError, NotItsEvents, ReadOnly, StoreError};
 pub use jobs::{Job, JobChange, NewJob};
@@ -97,6 +99,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A read view of everything acknowledged so far. Blocking; call it where blocking is allowed.
     fn view(&self) -> Result<Box<dyn View>, StoreError>;
+
+    /// What a verification looks at: everything acknowledged so far, with what is below the seam. Blocking.
+    fn verifiable(&self) -> Result<Box<dyn Verifiable>, StoreError>;
 
     /// Saves a snapshot. Derived data: need not be durable when it returns, and losing it harms nothing.
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>>;

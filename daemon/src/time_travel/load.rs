@@ -55,7 +55,7 @@ impl Loading {
     /// Under what its snapshots are kept.
     fn key(self, model: &Model) -> Cow<'_, str> {
         if self.with_blame {
-            Cow::Owned(format!("{}+blame", model.rules_hash()))
+            Cow::Owned(snapshots::blame_key(model))
         } else {
             Cow::Borrowed(model.rules_hash())
         }

@@ -28,6 +28,7 @@ use whodunit_core::blame::Blame;
 use whodunit_core::event::Event;
 use whodunit_core::fold::{Fault, Folded};
 use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::model::Model;
 use whodunit_core::stop::{Stop, Stopped};
 
 use crate::store::Snapshot;
@@ -122,6 +123,11 @@ pub(super) fn encode_with_blame(
     })
 }
 
+/// Under what snapshots with blame are kept, instead of the rules hash.
+pub(crate) fn blame_key(model: &Model) -> String {
+    format!("{}+blame", model.rules_hash())
+}
+
 /// Why a snapshot is not decoded.
 #[derive(Debug)]
 pub(super) enum Undecoded {
@@ -183,6 +189,52 @@ pub(super) fn decode(snapshot: &Snapshot, stop: &Stop) -> Result<Saved, Undecode
             position: body.position,
             event_id: body.event_id,
         },
+    })
+}
+
+/// What a saved state is beside the state that the same events lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// It is the same.
+    Same,
+    /// Readers ignore it, and why.
+    Ignored(String),
+    /// Readers start from it, and what is wrong with it.
+    Wrong(&'static str),
+}
+
+/// Compares a saved state with what was folded up to its last event.
+pub(crate) fn compare(
+    snapshot: &Snapshot,
+    last: &Event,
+    (folded, blame): (&Folded, Option<&Blame>),
+    stop: &Stop,
+) -> Result<Compared, Stopped> {
+    let saved = match decode(snapshot, stop) {
+        Ok(saved) => saved,
+        Err(Undecoded::Unusable(why)) => return Ok(Compared::Ignored(why)),
+        Err(Undecoded::Stopped(stopped)) => return Err(stopped),
+    };
+    if !saved.anchor.fits(last) {
+        return Ok(Compared::Ignored(
+            "it stands after another event".to_owned(),
+        ));
+    }
+    let told = |blame: &Blame| serde_json::to_value(blame).unwrap_or_default();
+    Ok(if saved.folded.state != folded.state {
+        Compared::Wrong("its state is not the one that the events lead to")
+    } else if (&saved.folded.faults, saved.folded.faults_total)
+        != (&folded.faults, folded.faults_total)
+    {
+        Compared::Wrong("it names other events that could not be applied")
+    } else {
+        match (&saved.blame, blame) {
+            (None, Some(_)) => Compared::Ignored("it does not say what set the fields".to_owned()),
+            (Some(saved), Some(blame)) if told(saved) != told(blame) => {
+                Compared::Wrong("it names other events that set the fields")
+            }
+            _ => Compared::Same,
+        }
     })
 }
 

@@ -53,6 +53,7 @@ mod transfer;
 mod transfer_refusals;
 mod travel;
 mod values;
+mod verify;
 mod what_if;
 mod what_if_base;
 mod what_if_oracle;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 52] = [
+const ROUTES: [(&str, &str); 53] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -55,6 +55,7 @@ const ROUTES: [(&str, &str); 52] = [
     ("get", "/v1/streams/{stream}/state"),
     ("get", "/v1/streams/{stream}/steps"),
     ("get", "/v1/streams/{stream}/why"),
+    ("post", "/v1/verify"),
     ("post", "/v1/what-if"),
     ("get", "/v1/world"),
     ("get", "/v1/world/diff"),

@@ -9,7 +9,7 @@ use whodunit_core::time::Timestamp;
 use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 use whodunit_daemon::store::{
     Append, AppendError, AppendResult, Backup, BoxFuture, Head, HeadHash, Job, JobChange, ReadOnly,
-    RestoredDecision, Snapshot, Store, StoreError, StoreId, StoreStats, View,
+    RestoredDecision, Snapshot, Store, StoreError, StoreId, StoreStats, Verifiable, View,
 };
 
 use crate::support::{Api, suspend};
@@ -78,6 +78,10 @@ impl Store for Failing {
     }
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        Err(self.error())
+    }
+
+    fn verifiable(&self) -> Result<Box<dyn Verifiable>, StoreError> {
         Err(self.error())
     }
 
@@ -165,6 +169,10 @@ impl Store for Refusing {
 
     fn view(&self) -> Result<Box<dyn View>, StoreError> {
         self.0.view()
+    }
+
+    fn verifiable(&self) -> Result<Box<dyn Verifiable>, StoreError> {
+        self.0.verifiable()
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<Result<(), StoreError>> {

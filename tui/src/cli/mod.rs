@@ -38,6 +38,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod watch;
 pub(crate) mod what_differs;

@@ -11,8 +11,8 @@ use whodunit_core::ids::StreamName;
 
 use super::query::Params;
 use super::{
-    At, ByteStream, Client, ClientError, DiffQuery, FieldQuery, IDLE_TIMEOUT, TraceQuery, WhyQuery,
-    WorldQuery, stream_path,
+    At, Client, ClientError, DiffQuery, FieldQuery, Lines, TraceQuery, WhyQuery, WorldQuery,
+    stream_path,
 };
 
 impl Client {
@@ -101,46 +101,14 @@ impl Client {
     }
 
     /// `POST /v1/bisect` over a category or the log: what is found comes line by line.
-    pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<BisectLines, ClientError> {
+    pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<Lines<BisectLine>, ClientError> {
         let request = self.request(Method::POST, "/v1/bisect", &Params::new())?;
         let response = self.open(request.json(asked)).await?;
-        Ok(BisectLines {
-            url: response.url().to_string(),
-            bytes: ByteStream::new(self.url(), response, IDLE_TIMEOUT),
-            begun: Vec::new(),
-        })
+        Ok(Lines::of(self, response))
     }
 
     /// `POST /v1/bisect` of one stream.
     pub async fn bisect(&self, asked: &BisectIn) -> Result<BisectOut, ClientError> {
         self.post("/v1/bisect", &Params::new(), asked).await
-    }
-}
-
-/// Lines of a bisect as they come.
-#[derive(Debug)]
-pub struct BisectLines {
-    url: String,
-    bytes: ByteStream,
-    begun: Vec<u8>,
-}
-
-impl BisectLines {
-    /// The next line; `None` once the reply is over.
-    pub async fn next(&mut self) -> Result<Option<BisectLine>, ClientError> {
-        loop {
-            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.begun.drain(..=end).collect();
-                let read = serde_json::from_slice(&line);
-                return read.map(Some).map_err(|error| ClientError::BadReply {
-                    url: self.url.clone(),
-                    reason: error.to_string(),
-                });
-            }
-            match self.bytes.next().await? {
-                Some(piece) => self.begun.extend_from_slice(&piece),
-                None => return Ok(None),
-            }
-        }
     }
 }

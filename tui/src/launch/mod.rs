@@ -1,6 +1,7 @@
 //! The launcher: a daemon inside this program, and the screens on it.
 //!
-//! Owns `serve`, `open` and `demo`, and what is done with the files of a store and its backups; with them the only places of this program that know the daemon's library. Screens
+//! Owns `serve`, `open`, `demo` and `verify`, and what is done with the files of a store and its backups; with them the only
+//! places of this program that know the daemon's library. Screens
 //! and commands speak to such a daemon through HTTP like to any other.
 
 pub(crate) mod backup;
@@ -14,6 +15,7 @@ pub(crate) mod salvage;
 pub(crate) mod screens;
 pub(crate) mod serve;
 mod story;
+pub(crate) mod verify;
 
 #[cfg(test)]
 mod answers_tests;

@@ -181,6 +181,8 @@ enum Command {
     Context(settings::ContextArgs),
     /// Show the version and the commit of this program
     Version,
+    /// Check that the store is what was written
+    Verify(launch::verify::VerifyArgs),
     /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),
     /// Open the screens on a store or a file, without a running daemon
@@ -449,6 +451,7 @@ async fn run(
         Command::Config(args) => settings::run(&args, terminal),
         Command::Context(args) => settings::run_context(&args, terminal),
         Command::Version => version::run(terminal),
+        Command::Verify(args) => launch::verify::run(&args, client, terminal).await,
         Command::Demo(args) => launch::demo::run(&args, terminal).await,
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),

@@ -1,4 +1,5 @@
-//! Damage to any file of a store is said, and never answered with something that is not true.
+//! Damage to any file of a store is said, and never answered with something that is not true; and a verification finds all of it
+//! that is not harmless.
 //!
 //! Full campaign: `WHODUNIT_DAMAGES=20000 cargo test --release -p whodunit-daemon --lib damages -- --nocapture`.
 
@@ -6,11 +7,17 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use whodunit_core::api::verify::VerifyOut;
+use whodunit_core::stop::Stop;
+
 use super::answers::{Answers, ask};
 use super::work::{self, Work};
 use super::{cases, close, open, wait};
+use crate::builtin;
+use crate::passwords::Cost;
 use crate::store::disk::simulated::{Random, SimulatedDisk};
-use crate::store::{Head, Store};
+use crate::store::{Head, Scope, Store};
+use crate::verify::verify;
 
 const APPENDS: u64 = 120;
 /// Bytes of a page with its checksum, and of the header before the first.
@@ -179,6 +186,8 @@ struct Counts {
     refused: u64,
     said: u64,
     harmless: u64,
+    /// Those that a verification found.
+    found: u64,
 }
 
 fn names_a_file(error: &str) -> bool {
@@ -210,6 +219,13 @@ fn try_damaged(moment: &Moment, files: &Files, case: &str, counts: &mut Counts) 
             answer => assert_eq!(answer, Some(truth), "{case}: {question}"),
         }
     }
+    // What some answer needs is found by a verification.
+    let verified = verified(&store, case);
+    assert!(
+        !said || !verified.ok,
+        "{case}: a verification finds nothing"
+    );
+    counts.found += u64::from(!verified.ok);
     // It may go on to be written: either as it should, or not at all.
     let mut work = Work::new(9, 100);
     work.number = APPENDS;
@@ -225,6 +241,13 @@ fn try_damaged(moment: &Moment, files: &Files, case: &str, counts: &mut Counts) 
     } else {
         counts.harmless += 1;
     }
+}
+
+/// What a verification of a damaged store comes to; it never gives up before its end.
+fn verified(store: &dyn Store, case: &str) -> VerifyOut {
+    let models = builtin::models(&[], Cost::Light).unwrap();
+    let out = verify(store, &models, Scope::All, &Stop::new(), &mut |_| {});
+    out.unwrap_or_else(|error| panic!("{case}: {}", error.with_cause()))
 }
 
 #[test]
@@ -266,8 +289,8 @@ fn damages_are_said_and_never_served() {
         assert!(tried.is_ok(), "{case}: see above");
     }
     println!(
-        "{:<28} {:>8} {:>8} {:>8}",
-        "", "refused", "said", "harmless"
+        "{:<28} {:>8} {:>8} {:>8} {:>8}",
+        "", "refused", "said", "harmless", "found"
     );
     for (
         kind,
@@ -275,9 +298,73 @@ fn damages_are_said_and_never_served() {
             refused,
             said,
             harmless,
+            found,
         },
     ) in KINDS.iter().zip(counts)
     {
-        println!("{kind:<28} {refused:>8} {said:>8} {harmless:>8}");
+        println!("{kind:<28} {refused:>8} {said:>8} {harmless:>8} {found:>8}");
     }
+}
+
+/// Puts a page of an older moment in the place of the one that is there; `false` where that left it as it was. Its checksum is right:
+/// the disk said that it wrote, and did not.
+fn lose_a_write(random: &mut Random, bytes: &mut [u8], older: &[u8]) -> bool {
+    let frames = (older.len().min(bytes.len()) - HEADER) / FRAME;
+    for _ in 0..50 {
+        let at = HEADER + random.index(frames) * FRAME;
+        let (now, then) = (&mut bytes[at..at + FRAME], &older[at..at + FRAME]);
+        if now != then && then.iter().any(|&byte| byte != 0) {
+            now.copy_from_slice(then);
+            return true;
+        }
+    }
+    false
+}
+
+/// A page that the disk silently left as it was has the right checksum, so answers may be false; a verification finds each of them.
+/// More: `WHODUNIT_LOST_WRITES=20000 cargo test --release -p whodunit-daemon --lib lost_writes -- --nocapture`.
+#[test]
+fn lost_writes_that_make_an_answer_false_are_found_by_a_verification() {
+    let moments = moments();
+    let path = Path::new("/data/events.redb");
+    let (mut refused, mut silent, mut said, mut harmless, mut seed) = (0, 0, 0, 0, 0);
+    let mut left = cases("WHODUNIT_LOST_WRITES", 150);
+    while left > 0 {
+        seed += 1;
+        let mut random = Random::new(seed);
+        let moment = &moments[random.index(2)];
+        let mut files = moment.files.clone();
+        let bytes = files.get_mut(path).unwrap();
+        if !lose_a_write(&mut random, bytes, &moment.older[path]) {
+            continue;
+        }
+        left -= 1;
+        let case = format!("seed {seed}, {}", moment.name);
+        let store = match open(&SimulatedDisk::with_files(&files)) {
+            Ok(store) => store,
+            Err(_) => {
+                refused += 1;
+                continue;
+            }
+        };
+        let answers = ask(&store, APPENDS, moment.head);
+        let is_true = |(question, truth): (&String, &Result<String, String>)| {
+            answers.get(question).or(answers.get("view")) == Some(truth)
+        };
+        let is_said = answers.values().any(Result::is_err);
+        let all_true = moment.truth.iter().all(is_true);
+        let out = verified(&store, &case);
+        assert!(
+            all_true || !out.ok,
+            "{case}: an answer is false, and nothing is found"
+        );
+        match (all_true, is_said) {
+            (true, _) => harmless += 1,
+            (false, true) => said += 1,
+            (false, false) => silent += 1,
+        }
+    }
+    println!(
+        "lost writes: {refused} refused, {said} said, {silent} false and found by a verification, {harmless} harmless"
+    );
 }

@@ -21,6 +21,8 @@ const SUMMED: usize = ENTRY - 16;
 /// Where the two entries are, which are written in turn.
 const SECTOR: u64 = 512;
 const MAGIC: [u8; 8] = *b"whodhead";
+/// How often an entry that makes no sense is read again: a writer may be in the middle of it.
+const TRIES: usize = 8;
 /// Acknowledged commits between two syncs.
 const SYNC_EVERY: u64 = 256;
 
@@ -109,6 +111,39 @@ impl HeadFile {
                 tracing::error!(%error, "the acknowledged head could not be noted beside the store");
             }
         }
+    }
+
+    /// Why an entry would be of no use to the next start; `None` when both would be. One that is being written is read again.
+    pub(crate) fn misfit(&self) -> Option<String> {
+        let mut found = None;
+        for _ in 0..TRIES {
+            found = self.misfit_now();
+            if found.is_none() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        found
+    }
+
+    fn misfit_now(&self) -> Option<String> {
+        for at in [0, SECTOR] {
+            let mut bytes = [0; ENTRY];
+            if let Err(error) = self.file.read_at(at, &mut bytes) {
+                return Some(format!("the entry at byte {at} cannot be read: {error}"));
+            }
+            match decode(&bytes) {
+                None => return Some(format!("the entry at byte {at} has changed")),
+                Some((_, said)) if said.store != self.store => {
+                    return Some(format!(
+                        "the entry at byte {at} is of the store {}",
+                        said.store
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        None
     }
 
     /// Makes what was noted durable.

@@ -261,6 +261,36 @@ impl PageFile {
         Ok(())
     }
 
+    /// What the file is called.
+    pub(crate) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Which of so many pages from `first` on are not as they were written. Pages that were never written are not among them.
+    pub(crate) fn damaged_among(&self, first: u64, count: u64) -> Vec<u64> {
+        let bytes = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut frames = vec![0; bytes.saturating_mul(FRAME)];
+        let at = HEADER + first.saturating_sub(1) * FRAME as u64;
+        if self.file.read_at(at, &mut frames).is_err() {
+            return if count > 1 {
+                (first..first + count)
+                    .filter(|page| !self.damaged_among(*page, 1).is_empty())
+                    .collect()
+            } else {
+                vec![first]
+            };
+        }
+        let damaged = |number: u64, frame: &[u8]| {
+            let (bytes, sum) = frame.split_at(PAGE);
+            *sum != checksum(bytes, number, self.header.store)
+                && frame.iter().any(|byte| *byte != 0)
+        };
+        let pages = (first..).zip(frames.chunks_exact(FRAME));
+        let damaged = pages.filter(|(number, frame)| damaged(*number, frame));
+        damaged.map(|(number, _)| number).collect()
+    }
+
     /// Writes whole pages, or the beginning of page 0.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (Ok(first), true) = (self.first_frame(offset), bytes.len().is_multiple_of(PAGE)) else {

@@ -5,6 +5,7 @@
 //! see both as one (`view`).
 
 mod backup;
+mod check;
 mod commit;
 mod ground;
 mod jobs;
@@ -40,6 +41,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use whodunit_core::time::Timestamp;
 
+use self::check::Verifying;
 use self::commit::{Committer, Request};
 use self::shared::{FrameEnd, Published, START, Shared};
 use self::view::MergedView;
@@ -54,7 +56,7 @@ use super::wal::{FILE_BYTES, Folder, Recovered, Wal, WalOptions, set_aside};
 use super::write::bytes_of_changes;
 use super::{
     Append, AppendError, AppendResult, BoxFuture, Head, Job, JobChange, ReadOnly, RestoredDecision,
-    Snapshot, Store, StoreError, StoreStats, View, Write, Written, frame,
+    Snapshot, Store, StoreError, StoreStats, Verifiable, View, Write, Written, frame,
 };
 use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 
@@ -467,6 +469,20 @@ impl Store for LoggedStore {
             sealed: published.sealed.view(),
             tail: published.tail.clone(),
             snapshots,
+        }))
+    }
+
+    fn verifiable(&self) -> Result<Box<dyn Verifiable>, StoreError> {
+        let snapshots = self.shared.snapshots.now();
+        let published = self.shared.published().ok_or(StoreError::Closed)?;
+        Ok(Box::new(Verifying {
+            view: MergedView {
+                sealed: published.sealed.view(),
+                tail: published.tail.clone(),
+                snapshots,
+            },
+            published,
+            shared: Arc::clone(&self.shared),
         }))
     }
 

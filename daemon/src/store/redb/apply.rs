@@ -77,7 +77,7 @@ impl WriteTables<'_> {
 
     /// Saves a snapshot of a stream that has events.
     pub(super) fn save_snapshot(&mut self, snapshot: &Snapshot) -> StoreResult<()> {
-        let Some(number) = self.number(&snapshot.stream)? else {
+        let Some(number) = self.number_so_far(&snapshot.stream)? else {
             return Ok(());
         };
         let hash = snapshot.rules_hash.as_str();

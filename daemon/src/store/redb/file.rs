@@ -1,6 +1,6 @@
 //! The file: opening it, refusing what is not ours, and closing it while readers may still ask.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -74,6 +74,11 @@ impl File {
         if let Some(acknowledged) = self.acknowledged.get() {
             acknowledged.acknowledge(end);
         }
+    }
+
+    /// Why the note of what was acknowledged would be of no use; `None` when it would be, or there is none.
+    pub(super) fn head_note_misfit(&self) -> Option<String> {
+        self.acknowledged.get()?.misfit()
     }
 
     /// The file of pages.
@@ -150,10 +155,17 @@ pub(super) fn guarded<T>(
         let (place, detail) = pages.damage()?;
         Some(StoreError::Damaged { place, detail })
     };
+    let contradicts = || {
+        StoreError::Damaged {
+        place: format!("`{}`", pages.name()),
+        detail: "it contradicts itself, though no checksum says so; `whodunit verify` says more, and a backup restores it".to_owned(),
+    }
+    };
     match catch_unwind(AssertUnwindSafe(act)) {
-        Ok(Err(error)) if is_corruption(&error) => Err(damage().unwrap_or(error)),
+        Ok(Err(error)) if is_corruption(&error) => Err(damage().unwrap_or_else(contradicts)),
         Ok(done) => done,
-        Err(panic) => Err(damage().unwrap_or_else(|| resume_unwind(panic))),
+        // Its message is in the log. A page that the disk left as it was before is whole, and makes no sense all the same.
+        Err(_panic) => Err(damage().unwrap_or_else(contradicts)),
     }
 }
 

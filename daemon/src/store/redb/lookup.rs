@@ -1,11 +1,13 @@
 //! Single records, read inside a transaction. Inside a write transaction, what earlier batches of the same group wrote is
 //! there already.
 
+use redb::{Key, Value};
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
 
-use super::open_tables::{OpenTables, Transaction};
+use super::FILE_NAME;
+use super::open_tables::{OpenTables, Slot, Transaction};
 use super::record::{decode_job, decode_stream};
 use super::tables::{PRUNED, status_code};
 use super::view::hold_of;
@@ -14,9 +16,36 @@ use crate::store::{Job, KeyHold, StoreError, StreamInfo};
 
 type StoreResult<T> = Result<T, StoreError>;
 
+/// Refuses an index that has another number of entries than there are records: what it does not have may be there all the same.
+pub(super) fn counted<T: Transaction, K: Key + 'static, V: Value + 'static>(
+    what: &str,
+    index: &Slot<T, K, V>,
+    records: u64,
+) -> StoreResult<()> {
+    let entries = index.len()?;
+    if entries == records {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        place: format!("the index of {what} in `{FILE_NAME}`"),
+        detail: format!(
+            "it has {entries} entries for {records} records; `whodunit verify` says more"
+        ),
+    })
+}
+
 impl<T: Transaction> OpenTables<T> {
-    /// A stream's number.
+    /// A stream's number. That there is none is believed only of an index that has as many entries as there are streams.
     pub(super) fn number(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
+        let number = self.number_so_far(stream)?;
+        if number.is_none() {
+            counted("stream names", &self.stream_numbers, self.streams.len()?)?;
+        }
+        Ok(number)
+    }
+
+    /// A stream's number, while streams are being written.
+    pub(super) fn number_so_far(&self, stream: &StreamName) -> StoreResult<Option<u64>> {
         let number = self.stream_numbers.get(stream.as_str())?;
         Ok(number.map(|number| number.value()))
     }
@@ -30,6 +59,7 @@ impl<T: Transaction> OpenTables<T> {
 
     /// The ids of an event's jobs, in the order in which they were made.
     pub(super) fn ids_of_event(&self, position: Position) -> StoreResult<Vec<u64>> {
+        counted("jobs by event", &self.jobs_by_event, self.jobs.len()?)?;
         let range = (position.0, 0)..=(position.0, u64::MAX);
         let entries = self.jobs_by_event.range(range)?;
         entries.map(|entry| Ok(entry?.0.value().1)).collect()

@@ -47,6 +47,8 @@ fn engine<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreE
 #[cfg(test)]
 mod format_tests;
 #[cfg(test)]
+mod planted_tests;
+#[cfg(test)]
 mod size_tests;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use redb::{
-    AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
-    TableError, Value, WriteTransaction,
+    AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTable,
+    ReadableTableMetadata as _, Table, TableDefinition, TableError, Value, WriteTransaction,
 };
 
 use super::backup::{TableCopy, put, rows};
@@ -91,6 +91,11 @@ impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
     /// The last entry.
     pub(super) fn last(&self) -> Result<Option<Entry<'_, K, V>>, StoreError> {
         self.open()?.last().map_err(engine(self.reading))
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> Result<u64, StoreError> {
+        self.open()?.len().map_err(engine(self.reading))
     }
 
     /// The entries of a range of keys.

@@ -303,7 +303,10 @@ fn has_frames(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn open_file(disk: &dyn Disk, path: &Path) -> Result<(Database, Arc<PageFile>), StoreError> {
+pub(super) fn open_file(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Database, Arc<PageFile>), StoreError> {
     let pages = PageFile::open(disk, path, Kind::Events, tables::FORMAT)
         .map_err(|error| page_error(path, tables::FORMAT, error))?;
     open_pages(path, Arc::new(pages))

@@ -10,21 +10,27 @@ use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
     WriteTransaction,
 };
+use whodunit_core::api::verify::VerifyPlace;
+use whodunit_core::ids::Position;
+use whodunit_core::keys::UniqueKey;
 
 use super::file::{File, label_redacted_copy};
 use super::guarded_view::GuardedView;
 use super::open_tables::OpenTables;
 use super::opening::{self, Found, NewStore};
-use super::segments::{Parts, SegmentLookup, SegmentView, head, seal};
+use super::record::decode_stream;
+use super::segments::{Parts, SealedCheck, SegmentLookup, SegmentView, head, seal};
+use super::view::hold_of;
 use super::{RESERVE_NAME, engine, place as watch, tables};
 use crate::limits::SEALED_CACHE_BYTES;
 use crate::store::chain::Chain;
+use crate::store::check::{Check, Scope, pages};
 use crate::store::disk::head::LogEnd;
 use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::wal::Place;
 use crate::store::write::{Batch, JobLookup};
-use crate::store::{Head, ReadOnly, Snapshot, StoreError};
+use crate::store::{Head, KeyHold, ReadOnly, Snapshot, StoreError, StreamInfo};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -133,6 +139,11 @@ impl SealedFile {
         self.file.acknowledge(end);
     }
 
+    /// Why the note of what was acknowledged would be of no use; `None` when it would be, or there is none.
+    pub(crate) fn head_note_misfit(&self) -> Option<String> {
+        self.file.head_note_misfit()
+    }
+
     /// Why nothing may be written now; `log` is the write-ahead log's own reason.
     pub(crate) fn read_only(&self, log: Option<ReadOnly>) -> Option<ReadOnly> {
         self.file.read_only(log)
@@ -236,7 +247,10 @@ pub(super) fn write_mark(txn: &WriteTransaction, mark: Mark) -> StoreResult<Opti
 
 /// Up to where the log is in a file; `None` where it was just made.
 pub(super) fn mark(database: &Database) -> StoreResult<Option<Mark>> {
-    let txn = database.begin_read().map_err(engine(READING))?;
+    mark_in(&database.begin_read().map_err(engine(READING))?)
+}
+
+fn mark_in(txn: &ReadTransaction) -> StoreResult<Option<Mark>> {
     let meta = txn.open_table(tables::META).map_err(engine(READING))?;
     let mark = meta.get(SEALED).map_err(engine(READING))?;
     mark.map(|mark| decode(mark.value())).transpose()
@@ -290,6 +304,84 @@ impl SealedRead {
     pub(crate) fn lookup(&self) -> Box<dyn JobLookup + Send> {
         let parts = Arc::clone(&self.parts);
         Box::new(SegmentLookup::new(&self.txn, parts, self.head))
+    }
+
+    /// The chain's value behind it.
+    pub(crate) fn chain(&self) -> StoreResult<Chain> {
+        let mark = self.file.guarded(|| mark_in(&self.txn))?;
+        Ok(mark.map_or(Chain::START, |mark| mark.chain))
+    }
+
+    /// Looks at everything that is sealed.
+    pub(crate) fn check(&self, scope: Scope, check: &mut Check<'_>) -> StoreResult<()> {
+        let place = || VerifyPlace::table("meta");
+        let mark = self.file.guarded(|| mark_in(&self.txn));
+        let Some(mark) = check.readable(place, mark)? else {
+            return Ok(());
+        };
+        let sealed = SealedCheck::new(&self.file, &self.txn, self.head);
+        match scope {
+            Scope::Quick => sealed.quick(mark, check),
+            Scope::All => sealed.all(mark, check),
+        }
+    }
+
+    /// Reads every page of the file, those too that nothing refers to.
+    pub(crate) fn check_pages(&self, check: &mut Check<'_>) -> StoreResult<()> {
+        pages::check(self.file.pages(), check)
+    }
+
+    /// Hands the record of every stream to `each`; `None` for one that cannot be read.
+    pub(crate) fn each_stream(
+        &self,
+        each: &mut dyn FnMut(Option<&StreamInfo>) -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        self.file.guarded(|| {
+            let tables = OpenTables::new(&self.txn);
+            for entry in tables.streams.entries()? {
+                let (number, record) = entry?;
+                let info = decode_stream(number.value(), record.value());
+                each(info.ok().as_ref())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The hold of a key that began at a position.
+    pub(crate) fn hold(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        since: Position,
+    ) -> StoreResult<Option<KeyHold>> {
+        self.file.guarded(|| {
+            let tables = OpenTables::new(&self.txn);
+            let place = (category, key.name.as_str(), key.value.as_str(), since.0);
+            let hold = tables.keys.get(place)?;
+            hold.map(|hold| hold_of(key, place, hold.value()))
+                .transpose()
+        })
+    }
+
+    /// Hands every hold of a key to `each`.
+    pub(crate) fn each_hold(
+        &self,
+        each: &mut dyn FnMut(&str, &UniqueKey, &KeyHold) -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        self.file.guarded(|| {
+            let tables = OpenTables::new(&self.txn);
+            for entry in tables.keys.entries()? {
+                let (place, hold) = entry?;
+                let (category, name, value, since) = place.value();
+                let key = UniqueKey {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                };
+                let hold = hold_of(&key, (category, name, value, since), hold.value())?;
+                each(category, &key, &hold)?;
+            }
+            Ok(())
+        })
     }
 
     /// How many streams and snapshots there are.

@@ -247,6 +247,11 @@ impl<'a> ColumnsReader<'a> {
         self.numbers.count()
     }
 
+    /// How many bytes of numbers are left: no more records than these can follow.
+    pub(super) fn left(&self) -> usize {
+        self.numbers.0.len()
+    }
+
     pub(super) fn signed(&mut self) -> Read<i64> {
         self.numbers.i64()
     }

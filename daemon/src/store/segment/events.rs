@@ -137,6 +137,11 @@ impl EventBlock {
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let mut columns = ColumnsReader::new(bytes)?;
         let heads = run_heads(&mut columns)?;
+        let events = heads.iter().map(|head| head.count);
+        // Each run alone may claim as many as there are bytes.
+        if events.fold(0, usize::saturating_add) > columns.left() {
+            return Err("it has more events than there are bytes".into());
+        }
         let mut rows = blank_rows(&heads)?;
         fill_numbers(&mut columns, &heads, &mut rows)?;
         fill_texts(&mut columns, &mut rows)?;
@@ -153,6 +158,11 @@ impl EventBlock {
             })
             .collect::<Read<_>>()?;
         Ok(Self { runs, rows, texts })
+    }
+
+    /// How many events it has.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// About how many bytes it takes in memory.
@@ -176,6 +186,19 @@ impl EventBlock {
         let row = self.rows.get(index)?;
         let run = self.runs.get(row.run)?;
         Some((run.number, Revision(row.revision)))
+    }
+
+    /// Name of the stream of an event of the block.
+    pub(crate) fn stream(&self, index: usize) -> Option<&StreamName> {
+        let row = self.rows.get(index)?;
+        Some(&self.runs.get(row.run)?.stream)
+    }
+
+    /// When an event of the block was recorded.
+    pub(crate) fn recorded_at(&self, index: usize) -> Option<Timestamp> {
+        self.rows
+            .get(index)
+            .map(|row| Timestamp::from_micros(row.recorded_at))
     }
 
     /// Effective time of an event of the block.

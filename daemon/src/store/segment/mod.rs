@@ -181,3 +181,14 @@ fn cut<'a, 'e>(events: &'a [Unsealed<'e>]) -> impl Iterator<Item = &'a [Unsealed
         (!block.is_empty()).then_some(block)
     })
 }
+
+/// The frame of a manifest, for tests that make one say something else.
+#[cfg(test)]
+pub(crate) fn wrap_manifest(store: StoreId, segment: u64, manifest: &Manifest) -> Vec<u8> {
+    let place = Place {
+        store,
+        segment,
+        part: Part::Manifest,
+    };
+    wrap(place, &manifest.encode()).unwrap()
+}

@@ -211,6 +211,25 @@ impl Positions {
             .map(|row| Timestamp::from_micros(row.recorded_at))
     }
 
+    /// Whether what is kept of an event is what the event says.
+    pub(crate) fn agrees(&self, index: usize, event: &Event) -> bool {
+        let Some(row) = self.rows.get(index) else {
+            return false;
+        };
+        let word = |words: &Dictionary, number: u32| {
+            let span = words.0.get(number as usize);
+            span.map(|span| self.texts.get(*span))
+        };
+        row.recorded_at == event.recorded_at.as_micros()
+            && word(&self.types, row.event_type) == Some(event.event_type.as_str())
+            && word(&self.categories, row.category) == Some(event.stream.category())
+            && match &event.actor {
+                Some(actor) => word(&self.actors, row.actor) == Some(actor.as_str()),
+                None => row.actor == NO_ACTOR,
+            }
+            && row.correlation == tag(event.correlation_id.as_deref())
+    }
+
     /// What to look for here; `None` when no event of the segment can be wanted.
     pub(crate) fn test(&self, wanted: &Wanted<'_>) -> Option<Test> {
         let numbers = |words: &Dictionary, field: Field, exact: Option<&str>| {

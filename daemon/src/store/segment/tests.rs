@@ -423,6 +423,25 @@ fn nonsense_is_an_error() {
     assert!(refused > tried / 2, "{refused} of {tried}");
 }
 
+/// Many streams that each claim as many events as there are bytes make no more rows than there are bytes.
+#[test]
+fn runs_claim_no_more_events_than_there_are_bytes() {
+    let mut out = super::columns::ColumnsWriter::default();
+    out.size(2_000);
+    for _ in 0..2_000 {
+        out.number(1);
+        out.text("a");
+        out.size(500);
+        out.number(1);
+        out.number(0);
+    }
+    for _ in 0..600 {
+        out.number(0);
+    }
+    let refused = EventBlock::decode(&out.finish()).unwrap_err();
+    assert!(refused.0.contains("more events than"), "{refused}");
+}
+
 /// A stretch of short streams and of one long one: what sealing makes of it, beside what it was.
 #[test]
 fn a_segment_is_a_good_deal_smaller_than_its_payloads() {

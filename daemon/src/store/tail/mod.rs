@@ -217,6 +217,14 @@ impl Tail {
         holds.into_iter().flat_map(|holds| holds.values())
     }
 
+    /// All holds that it has a say in.
+    pub(crate) fn all_holds(&self) -> impl Iterator<Item = (&str, &UniqueKey, &KeyHold)> {
+        self.holds.iter().flat_map(|((category, key), holds)| {
+            let holds = holds.values();
+            holds.map(move |hold| (category.as_str(), key, hold))
+        })
+    }
+
     /// Its streams.
     pub(crate) fn streams(&self) -> &StreamsTail {
         &self.streams

@@ -116,6 +116,11 @@ impl Keeper {
         }
     }
 
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     /// Starts the thread.
     pub(super) fn start(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
         let keeper = Arc::clone(self);

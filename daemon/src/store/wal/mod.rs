@@ -18,6 +18,7 @@ mod files;
 mod format;
 mod keeper;
 mod recovery;
+mod reread;
 mod salvaged;
 mod scan;
 
@@ -37,6 +38,7 @@ use std::thread::JoinHandle;
 pub(crate) use self::error::WalError;
 pub(crate) use self::files::Folder;
 pub(crate) use self::recovery::Recovered;
+pub(crate) use self::reread::Reread;
 pub(crate) use self::salvaged::{SalvagedFrame, is_file_of_the_log, salvage_file};
 
 use self::error::NoFile;

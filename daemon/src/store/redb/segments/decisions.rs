@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use whodunit_core::command::Decision;
 use whodunit_core::ids::Position;
 
+use super::super::lookup::counted;
 use super::super::record::Rejections;
 use super::view::SegmentView;
 use crate::store::write::missing;
@@ -59,6 +60,8 @@ impl SegmentView {
                 Box::new(sequences.map(|sequence| sequence.map(Some)))
             }
             (Some(stream), wanted) => {
+                let all = self.base.head.decision;
+                counted("decisions by stream", &tables.stream_decisions, all)?;
                 let name = stream.as_str();
                 let entries = tables.stream_decisions.range((name, low)..=(name, high))?;
                 Box::new(entries.map(move |entry| {

@@ -5,11 +5,14 @@
 //! belongs to the whole log: streams, unique keys, jobs, ids by their hashes. What a segment's bytes mean is `store/segment`'s.
 
 mod causes;
+mod check;
 mod decisions;
 mod log;
 mod lookup;
 mod parts;
 mod records;
+#[cfg(test)]
+pub(super) mod rewrite;
 mod runs;
 mod seal;
 mod streams;
@@ -19,6 +22,7 @@ mod times;
 mod view;
 pub(in crate::store) mod words;
 
+pub(super) use self::check::SealedCheck;
 pub(super) use self::lookup::SegmentLookup;
 pub(super) use self::parts::Parts;
 pub(super) use self::records::head;

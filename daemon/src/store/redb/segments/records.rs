@@ -9,6 +9,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
 
+use super::super::lookup::counted;
 use super::super::open_tables::{OpenTables, Transaction};
 use super::parts::{Kept, Parts, Sealed};
 use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, number_of, runs};
@@ -167,7 +168,11 @@ impl<T: Transaction> Records<'_, T> {
     }
 
     /// The block of a segment that has the decision of a sequence.
-    fn decisions(&self, segment: &Sealed, sequence: u64) -> StoreResult<Arc<DecisionBlock>> {
+    pub(super) fn decisions(
+        &self,
+        segment: &Sealed,
+        sequence: u64,
+    ) -> StoreResult<Arc<DecisionBlock>> {
         let number = segment.number;
         let block = segment.manifest.block_of_decision(sequence);
         let block = block.ok_or_else(|| missing(format!("decision {sequence}")))?;
@@ -317,6 +322,8 @@ impl<T: Transaction> Records<'_, T> {
                 return Ok(Some(position));
             }
         }
+        let index = &self.tables.event_hashes;
+        counted("event ids", index, self.head.position.0)?;
         Ok(None)
     }
 
@@ -354,6 +361,8 @@ impl<T: Transaction> Records<'_, T> {
                 return Ok(Some(sequence));
             }
         }
+        let index = &self.tables.command_hashes;
+        counted("command ids", index, self.head.decision)?;
         Ok(None)
     }
 

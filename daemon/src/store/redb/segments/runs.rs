@@ -12,7 +12,7 @@ type StoreResult<T> = Result<T, StoreError>;
 const RUNS_MAX: usize = 64;
 
 /// The first revision of a run, and the segment that it is in.
-type Run = (u64, u64);
+pub(super) type Run = (u64, u64);
 
 fn encode(runs: &[Run]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -25,7 +25,8 @@ fn encode(runs: &[Run]) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Read<Vec<Run>> {
+/// The runs of an entry.
+pub(super) fn decode(bytes: &[u8]) -> Read<Vec<Run>> {
     let mut from = Reader(bytes);
     let (mut before, mut segment_before) = (0, 0);
     let mut runs = Vec::new();
@@ -36,7 +37,7 @@ fn decode(bytes: &[u8]) -> Read<Vec<Run>> {
     Ok(runs)
 }
 
-fn damaged(stream: u64) -> impl FnOnce(Malformed) -> StoreError {
+pub(super) fn damaged(stream: u64) -> impl FnOnce(Malformed) -> StoreError {
     move |Malformed(detail)| StoreError::Damaged {
         place: format!("the runs of stream number {stream}"),
         detail: detail.into_owned(),

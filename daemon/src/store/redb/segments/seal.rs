@@ -160,10 +160,10 @@ fn write_decisions(
 
 /// Records of segments that are sealed again.
 #[derive(Default)]
-struct Reopened {
+pub(super) struct Reopened {
     /// Each with its stream's number and its effective time.
-    events: Vec<(u64, Event, Timestamp)>,
-    decisions: Vec<(Position, Decision)>,
+    pub(super) events: Vec<(u64, Event, Timestamp)>,
+    pub(super) decisions: Vec<(Position, Decision)>,
 }
 
 fn write_segment(
@@ -292,7 +292,7 @@ fn small_ones(
 }
 
 /// Reads all records of a segment, held to the chain's values around it.
-fn reopen(
+pub(super) fn reopen(
     tables: &WriteTables<'_>,
     parts: &Parts,
     segment: &Sealed,
@@ -367,7 +367,7 @@ pub(in crate::store::redb) fn insert(
     tables.segments_by_decision.insert(place, ())
 }
 
-fn remove(tables: &mut WriteTables<'_>, segment: &Sealed) -> StoreResult<()> {
+pub(super) fn remove(tables: &mut WriteTables<'_>, segment: &Sealed) -> StoreResult<()> {
     let (number, manifest) = (segment.number, &segment.manifest);
     tables.segments.remove(number)?;
     for (index, _) in (0_u64..).zip((0..manifest.bytes()).step_by(CHUNK_BYTES)) {

@@ -49,7 +49,7 @@ pub(super) fn write_streams<'a>(
     let mut by_number: BTreeMap<u64, Change<'a>> = BTreeMap::new();
     for change in changes {
         let name = &change.info.stream;
-        let number = match tables.number(name)? {
+        let number = match tables.number_so_far(name)? {
             Some(number) => number,
             None => {
                 last += 1;

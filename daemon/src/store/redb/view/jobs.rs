@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
 use whodunit_core::ids::{Position, StreamName};
 
+use super::super::lookup::counted;
 use super::super::tables::{status_code, status_of};
 use super::{RedbView, StoreResult};
 use crate::store::write::missing;
@@ -49,7 +50,9 @@ impl ReadJobs for RedbView {
                 page.next = Some(id);
                 break;
             }
-            if let Some(job) = self.job(id)?.filter(|job| fits(filter, job)) {
+            let job = self.job(id)?;
+            let job = job.ok_or_else(|| missing(format!("job {id}")))?;
+            if fits(filter, &job) {
                 page.jobs.push(job);
             }
         }
@@ -115,7 +118,9 @@ impl RedbView {
         if low > high {
             return Ok(Box::new(std::iter::empty()));
         }
+        let jobs = self.tables.jobs.len()?;
         if let Some(stream) = &filter.stream {
+            counted("jobs by stream", &self.tables.jobs_by_stream, jobs)?;
             let range = (stream.as_str(), low)..=(stream.as_str(), high);
             let entries = self.tables.jobs_by_stream.range(range)?;
             let ids = entries.map(|entry| -> StoreResult<_> { Ok(entry?.0.value().1) });
@@ -126,6 +131,7 @@ impl RedbView {
             let ids = entries.map(|entry| -> StoreResult<_> { Ok(entry?.0.value()) });
             return Ok(directed(ids, direction));
         }
+        counted("jobs by handler", &self.tables.jobs_by_handler, jobs)?;
         let handlers = match &filter.handler {
             Some(handler) => vec![handler.clone()],
             None => {

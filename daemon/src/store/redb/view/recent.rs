@@ -5,6 +5,8 @@
 
 use whodunit_core::ids::Position;
 
+use super::super::FILE_NAME;
+use super::super::lookup::counted;
 use super::{RedbView, StoreResult};
 use crate::limits::MOVED_MAX;
 use crate::store::{StoreError, StreamCursor, StreamFilter, StreamPage};
@@ -28,6 +30,12 @@ pub(in crate::store::redb) fn streams(
         Some(StreamCursor::BeforePosition { before, head }) => (before.0, head.0),
         _ => (now.saturating_add(1), now),
     };
+    let streams = view.tables.streams.len()?;
+    counted(
+        "streams by their last events",
+        &view.tables.streams_by_last,
+        streams,
+    )?;
     let mut moved = moved(view, position_of, head, before)?;
     let by_last = &view.tables.streams_by_last;
     let still = by_last.range(..before.min(head.saturating_add(1)))?.rev();
@@ -53,7 +61,8 @@ pub(in crate::store::redb) fn streams(
             });
             return Ok(page);
         }
-        if next_still == Some((position, number)) {
+        let is_still = next_still == Some((position, number));
+        if is_still {
             next_still = still.next().transpose()?;
         } else {
             moved.pop();
@@ -61,6 +70,15 @@ pub(in crate::store::redb) fn streams(
         last = position;
         page.scanned += 1;
         let info = view.tables.info(number)?;
+        if is_still && info.last_position.0 != position {
+            return Err(StoreError::Damaged {
+                place: format!("the index of streams by their last events in `{FILE_NAME}`"),
+                detail: format!(
+                    "the last event of `{}` is not at position {position}",
+                    info.stream
+                ),
+            });
+        }
         if super::streams::stream_passes(filter, &info) {
             page.streams.push(info);
         }

@@ -3,8 +3,10 @@
 use whodunit_core::ids::StreamName;
 use whodunit_core::search::Search;
 
+use super::super::FILE_NAME;
+use super::super::lookup::counted;
 use super::{RedbView, StoreResult};
-use crate::store::{CategoryInfo, StreamCursor, StreamFilter, StreamInfo, StreamPage};
+use crate::store::{CategoryInfo, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamPage};
 
 impl RedbView {
     /// The record of a stream.
@@ -27,6 +29,18 @@ impl RedbView {
                 events,
             });
         }
+        let (streams, events) = (self.tables.streams.len()?, self.head.position.0);
+        let said = |count: fn(&CategoryInfo) -> u64| out.iter().map(count).sum::<u64>();
+        let said = (said(|own| own.streams), said(|own| own.events));
+        if said != (streams, events) {
+            return Err(StoreError::Damaged {
+                place: format!("the index of categories in `{FILE_NAME}`"),
+                detail: format!(
+                    "it counts {} streams and {} events, but there are {streams} and {events}",
+                    said.0, said.1
+                ),
+            });
+        }
         Ok(out)
     }
 
@@ -39,6 +53,7 @@ impl RedbView {
         budget: u64,
     ) -> StoreResult<StreamPage> {
         let numbers = &self.tables.stream_numbers;
+        counted("stream names", numbers, self.tables.streams.len()?)?;
         // A category's streams stand together, between `category-` and the next character after `-`.
         let (mut low, mut high) = (String::new(), None);
         if let Some(category) = &filter.category {

@@ -1,0 +1,116 @@
+//! The quick part of a verification: manifests, ends and counts, in a time that does not grow with the log.
+
+use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::ids::Position;
+
+use super::{SealedCheck, StoreResult};
+use crate::store::chain::Chain;
+use crate::store::check::Check;
+use crate::store::redb::sealed::Mark;
+
+/// Segments at the end of the log whose manifests are looked at.
+const LAST_SEGMENTS: usize = 64;
+
+impl SealedCheck<'_> {
+    /// Looks at the end of the log, and at how many entries the indexes have.
+    pub(in crate::store::redb) fn quick(
+        &self,
+        mark: Option<Mark>,
+        check: &mut Check<'_>,
+    ) -> StoreResult<()> {
+        check.phase("ends");
+        self.last_segments(check, mark)?;
+        self.last_records(check)?;
+        check.phase("counts");
+        self.counts(check)
+    }
+
+    /// Looks whether the last segments follow each other up to the mark.
+    fn last_segments(&self, check: &mut Check<'_>, mark: Option<Mark>) -> StoreResult<()> {
+        let place = || VerifyPlace::table("segments");
+        let records = self.records();
+        let last = self.read(check, place, || {
+            let numbers = self.tables.segments.entries()?.rev().take(LAST_SEGMENTS);
+            let numbers = numbers.map(|entry| Ok(entry?.0.value()));
+            numbers.collect::<StoreResult<Vec<u64>>>()
+        })?;
+        let Some(last) = last else { return Ok(()) };
+        let mut end = mark.map(|mark| mark.chain);
+        for number in &last {
+            let place = || VerifyPlace::segment(*number);
+            let read = self.read(check, place, || records.segment(*number))?;
+            let Some(segment) = read else { return Ok(()) };
+            check.checked.segments += 1;
+            if end != Some(segment.manifest.chain_after) {
+                let detail = "the hashes behind it are not those of what comes after it";
+                check.found(VerifyCode::ChainBroken, place(), detail);
+            }
+            end = Some(segment.manifest.chain_before);
+        }
+        if last.is_empty() && end != Some(Chain::START) {
+            let detail = "there is no segment, but the mark says that there is";
+            check.found(VerifyCode::MarkWrong, VerifyPlace::table("meta"), detail);
+        }
+        Ok(())
+    }
+
+    /// Reads the last event and the last decision.
+    fn last_records(&self, check: &mut Check<'_>) -> StoreResult<()> {
+        let (position, sequence) = (self.head.position, self.head.decision);
+        let records = self.records();
+        if position > Position::ZERO {
+            let place = || VerifyPlace::position(position);
+            let read = self.read(check, place, || records.event_at(position))?;
+            check.checked.events += u64::from(read.is_some());
+        }
+        if sequence > 0 {
+            let place = || VerifyPlace::decision(sequence);
+            let read = self.read(check, place, || records.decision(sequence))?;
+            check.checked.decisions += u64::from(read.is_some());
+        }
+        Ok(())
+    }
+
+    /// Looks whether indexes have as many entries as what they are of.
+    fn counts(&self, check: &mut Check<'_>) -> StoreResult<()> {
+        let tables = &self.tables;
+        let place = || VerifyPlace::file(crate::store::redb::FILE_NAME);
+        let counted = self.read(check, place, || {
+            let (streams, jobs) = (tables.streams.len()?, tables.jobs.len()?);
+            let segments = tables.segments.len()?;
+            let (events, decisions) = (self.head.position.0, self.head.decision);
+            Ok([
+                (
+                    "segments_by_position",
+                    tables.segments_by_position.len()?,
+                    segments,
+                ),
+                (
+                    "segments_by_decision",
+                    tables.segments_by_decision.len()?,
+                    segments,
+                ),
+                ("event_hashes", tables.event_hashes.len()?, events),
+                ("command_hashes", tables.command_hashes.len()?, decisions),
+                (
+                    "stream_decisions",
+                    tables.stream_decisions.len()?,
+                    decisions,
+                ),
+                ("stream_numbers", tables.stream_numbers.len()?, streams),
+                ("streams_by_last", tables.streams_by_last.len()?, streams),
+                ("jobs_by_handler", tables.jobs_by_handler.len()?, jobs),
+                ("jobs_by_stream", tables.jobs_by_stream.len()?, jobs),
+                ("jobs_by_event", tables.jobs_by_event.len()?, jobs),
+            ])
+        })?;
+        for (table, entries, expected) in counted.into_iter().flatten() {
+            check.checked.index_entries = check.checked.index_entries.saturating_add(entries);
+            if entries != expected {
+                let detail = format!("it has {entries} entries for {expected} records");
+                check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
+            }
+        }
+        Ok(())
+    }
+}
