@@ -34,6 +34,7 @@ pub mod search;
 #[cfg(test)]
 #[path = "../../tests/shared/seeded.rs"]
 mod seeded;
+pub mod sentence;
 pub mod shown;
 pub mod stop;
 pub mod text;

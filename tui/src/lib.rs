@@ -6,6 +6,7 @@ pub mod client;
 mod launch;
 pub mod program;
 
+mod background;
 mod effect;
 mod ending;
 mod humanize;
@@ -21,4 +22,6 @@ mod theme;
 mod time_input;
 mod times;
 mod update;
+mod value;
 mod view;
+mod zone;

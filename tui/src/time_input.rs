@@ -6,43 +6,123 @@
 use whodunit_core::time::{TimeError, Timestamp};
 
 use crate::model::log::ago;
-use crate::text::Zone;
+use crate::zone::Zone;
+
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A place in a stream's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Revision(u64),
     Time(Timestamp),
+    /// The present.
+    Now,
 }
 
-/// Reads `3`, `2025-03-24T15:47Z`, `2025-03-24 15:47` (in the zone shown), `15:47` or `3:47 PM` (on the cursor's day),
-/// `-2d` and `+1h` (from the cursor).
-pub(crate) fn parse(text: &str, zone: Zone, cursor: Timestamp) -> Result<Target, String> {
+/// Where a typed text is read: what it leaves out comes from here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Here {
+    /// The zone shown.
+    pub(crate) zone: Zone,
+    /// Where the cursor stands: its day completes a time of day, its year a date.
+    pub(crate) cursor: Timestamp,
+    pub(crate) now: Timestamp,
+}
+
+/// Reads `3` and `rev 3`, `now`, `2025-03-24T15:47Z`, `2025-03-24 15:47` (in the zone shown), `Mar 24 15:47` (in the cursor's
+/// year), `15:47` or `3:47 PM` (on the cursor's day), `yesterday 15:47` and `2h ago` (from now), `-2d` and `+1h` (from the
+/// cursor).
+pub(crate) fn parse(text: &str, here: Here) -> Result<Target, String> {
     let text = text.trim();
+    let lower = text.to_lowercase();
     if text.is_empty() {
         return Err("type a revision such as `3`, or a time such as `2025-03-24 15:47`".to_owned());
     }
-    if let Ok(revision) = text.parse() {
+    if lower == "now" {
+        return Ok(Target::Now);
+    }
+    let revision = lower.strip_prefix("rev").map_or(text, str::trim);
+    if let Ok(revision) = revision.parse() {
         return Ok(Target::Revision(revision));
     }
-    let relative = text
-        .strip_prefix('-')
-        .map(|rest| (rest, -1))
-        .or(text.strip_prefix('+').map(|rest| (rest, 1)));
-    if let Some((rest, sign)) = relative
-        && let Some(micros) = ago(rest)
-    {
-        return Ok(Target::Time(cursor.plus_micros(sign * micros)));
+    if let Some(time) = relative(&lower, here) {
+        return Ok(Target::Time(time));
     }
-    let spelled = match time_of_day(text) {
-        Some(clock) => format!("{} {clock}", zone.date(cursor)),
-        None => text.to_owned(),
-    };
+    let spelled = spelled(text, &lower, here);
+    let zone = here.zone;
     match spelled.parse() {
         Ok(_) if names_a_minute(&spelled) => zoned(&spelled, zone),
         Ok(time) => Ok(Target::Time(time)),
         Err(TimeError::NoZone(local)) => zoned(&local, zone),
         Err(_) => zoned(&spelled, zone),
+    }
+}
+
+/// `-2d` and `+1h` from the cursor, `2h ago` from now.
+fn relative(text: &str, here: Here) -> Option<Timestamp> {
+    if let Some(span) = text.strip_suffix("ago") {
+        return Some(here.now.plus_micros(-ago(span.trim())?));
+    }
+    let (span, sign) = match (text.strip_prefix('-'), text.strip_prefix('+')) {
+        (Some(span), _) => (span, -1),
+        (_, Some(span)) => (span, 1),
+        (None, None) => return None,
+    };
+    Some(here.cursor.plus_micros(sign * ago(span)?))
+}
+
+/// The text with the day or the year that it leaves out.
+fn spelled(text: &str, lower: &str, here: Here) -> String {
+    let zone = here.zone;
+    if let Some(clock) = time_of_day(text) {
+        return format!("{} {clock}", zone.date(here.cursor));
+    }
+    for (word, back) in [("today", 0), ("yesterday", 1)] {
+        let Some(rest) = lower.strip_prefix(word) else {
+            continue;
+        };
+        let day = zone.date(here.now.plus_micros(-back * DAY_MICROS));
+        return match time_of_day(rest.trim()) {
+            Some(clock) => format!("{day} {clock}"),
+            None => format!("{day}{rest}"),
+        };
+    }
+    named_day(lower, &zone.format(here.cursor, "%Y")).unwrap_or_else(|| text.to_owned())
+}
+
+/// `Mar 24 15:47`, `24 Mar 2025`, with the day in figures.
+fn named_day(text: &str, year: &str) -> Option<String> {
+    const MONTHS: [&str; 12] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let mut words: Vec<&str> = text
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let month = |word: &str| {
+        MONTHS
+            .iter()
+            .position(|month| word.get(..3) == Some(*month))
+    };
+    let at = words
+        .iter()
+        .take(2)
+        .position(|word| month(word).is_some())?;
+    let month = month(words.remove(at))? + 1;
+    if words.is_empty() {
+        return None;
+    }
+    let day: u32 = words.remove(0).parse().ok()?;
+    let year = match words.first() {
+        Some(word) if word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()) => {
+            words.remove(0)
+        }
+        _ => year,
+    };
+    let date = format!("{year}-{month:02}-{day:02}");
+    match words.join(" ").as_str() {
+        "" => Some(date),
+        clock => Some(format!("{date} {}", time_of_day(clock)?)),
     }
 }
 
@@ -69,7 +149,7 @@ fn zoned(text: &str, zone: Zone) -> Result<Target, String> {
         _ => format!("{local}{offset}"),
     };
     let time: Timestamp = full.parse().map_err(|_unreadable: TimeError| {
-        format!("`{text}` is neither a revision nor a time; try `3`, `15:47`, `2025-03-24 15:47` or `-2d`")
+        format!("`{text}` is neither a revision nor a time; try `3`, `15:47`, `2025-03-24 15:47`, `yesterday 9:15` or `-2d`")
     })?;
     Ok(Target::Time(if suffix.is_some() {
         time
@@ -112,13 +192,20 @@ fn time_of_day(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn here(zone: Zone) -> Here {
+        Here {
+            zone,
+            cursor: "2025-03-24T15:47:23Z".parse().unwrap(),
+            now: "2025-06-01T12:00:00Z".parse().unwrap(),
+        }
+    }
+
     fn time(text: &str) -> Target {
         Target::Time(text.parse().unwrap())
     }
 
     #[test]
     fn revisions_and_times_are_told_apart() {
-        let cursor: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         let cases = [
             ("3", Target::Revision(3)),
             ("0", Target::Revision(0)),
@@ -138,19 +225,37 @@ mod tests {
             ("2025-03-20", time("2025-03-20T23:59:59.999999Z")),
             ("-2d", time("2025-03-22T15:47:23Z")),
             ("+30s", time("2025-03-24T15:47:53Z")),
+            ("2h ago", time("2025-06-01T10:00:00Z")),
+            ("yesterday 15:46", time("2025-05-31T15:46:59.999999Z")),
+            ("today", time("2025-06-01T23:59:59.999999Z")),
+            ("Mar 20 15:46", time("2025-03-20T15:46:59.999999Z")),
+            ("20 March 2024, 3:46pm", time("2024-03-20T15:46:59.999999Z")),
+            ("mar 20", time("2025-03-20T23:59:59.999999Z")),
+            ("rev 7", Target::Revision(7)),
+            ("now", Target::Now),
         ];
         for (text, expected) in cases {
-            assert_eq!(parse(text, Zone::Utc, cursor), Ok(expected), "{text}");
+            assert_eq!(parse(text, here(Zone::Utc)), Ok(expected), "{text}");
         }
-        for text in ["", "monday", "25:00", "2025-13-01", "13:00 PM"] {
-            assert!(parse(text, Zone::Utc, cursor).is_err(), "{text}");
+        for text in [
+            "",
+            "mar",
+            "mar x",
+            "7 ago",
+            "pos 873",
+            "monday",
+            "25:00",
+            "2025-13-01",
+            "13:00 PM",
+        ] {
+            assert!(parse(text, here(Zone::Utc)).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_time_without_zone_is_read_in_the_zone_shown() {
-        let cursor: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
         let expected = time("2025-03-24T13:46:59.999999Z");
-        assert_eq!(parse("15:46", Zone::Local(|_| 7200), cursor), Ok(expected));
+        let here = here(Zone::Local(|_| 7200));
+        assert_eq!(parse("15:46", here), Ok(expected));
     }
 }

@@ -1,24 +1,22 @@
 //! `whodunit event`: everything about one event, and what led to it.
 
 use clap::Args;
-use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::ids::StreamName;
+use whodunit_core::sentence::{because, of_event};
 use whodunit_core::text::shown;
 
 use super::args::given;
 use super::exit::{CliError, Exit};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
-use crate::client::{Client, ClientError, DecisionsQuery, Order};
+use super::terminal::Terminal;
+use crate::client::{Client, ClientError, Count, Origin, Subject};
+use crate::zone::Zone;
 
 /// Causes shown at most.
 const CAUSES_MAX: usize = 8;
 /// Causes followed at most, to say how many more there are.
 const CAUSES_COUNTED_MAX: usize = 200;
-/// Decisions of a stream among which a command is looked for.
-const DECISIONS_MAX: usize = 500;
 
 /// Arguments of `whodunit event`.
 #[derive(Debug, Args)]
@@ -42,6 +40,12 @@ pub(crate) async fn run(
         terminal.document(&event)?;
         return Ok(Exit::Ok);
     }
+    let origin = client
+        .origin(&Subject::Event(Box::new(event.clone())))
+        .await?;
+    for line in sentences(&event, &origin, terminal.form.zone) {
+        terminal.line(terminal.paint(Token::Heading, &line))?;
+    }
     let causes = causes(&event, client, terminal.form.zone).await?;
     let table = details(&event, &causes, terminal.form.zone);
     let widths = table.widths(None);
@@ -59,6 +63,19 @@ pub(crate) async fn run(
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What happened and what led to it, as on the screens; the stream is named, as nothing else on the line says which it is.
+pub(super) fn sentences(event: &Event, origin: &Origin, zone: Zone) -> Vec<String> {
+    let offset_at = |at| zone.offset_at(at);
+    let batch = |count: &Option<Count>| count.as_ref().map(Count::batch);
+    let stream = event.stream.as_str();
+    let said = of_event(event, Some(stream), batch(&origin.batch), &offset_at);
+    let mut out = vec![said.to_string()];
+    if let Some(cause) = &origin.cause {
+        out.push(because(cause, event, batch(&origin.cause_batch), &offset_at).to_string());
+    }
+    out
 }
 
 fn details(event: &Event, causes: &[String], zone: Zone) -> Table {
@@ -104,20 +121,17 @@ async fn causes(event: &Event, client: &Client, zone: Zone) -> Result<Vec<String
             return Ok(out);
         }
         seen.push(id.clone());
-        let (text, cause) = if let Some(decision) = command(&id, &stream, client).await? {
+        let (text, cause) = if let Some(decision) = client.command_of(&stream, &id).await? {
             let text = format!("command {}", shown(&decision.command_type));
             (text, decision.causation_id)
         } else {
-            match client.event(&id, false).await {
-                Ok(cause) => {
+            match client.event_if_known(&id).await? {
+                Some(cause) => {
                     let text = line(&cause, zone);
                     stream = cause.stream;
                     (text, cause.causation_id)
                 }
-                Err(ClientError::Problem(problem)) if problem.status == 404 => {
-                    (format!("{} (not in this log)", shown(&id)), None)
-                }
-                Err(error) => return Err(error),
+                None => (format!("{} (not in this log)", shown(&id)), None),
             }
         };
         next = cause;
@@ -146,25 +160,6 @@ fn cycle(id: &str, ago: usize, seen: usize, more: usize) -> String {
         format!("{} above", shown(id))
     };
     format!("{unseen}a cycle: caused by {to} again")
-}
-
-/// The command of this id, if it is among the stream's last ones.
-async fn command(
-    id: &str,
-    stream: &StreamName,
-    client: &Client,
-) -> Result<Option<Decision>, ClientError> {
-    let query = DecisionsQuery {
-        stream: Some(stream.clone()),
-        order: Order::Backward,
-        limit: Some(DECISIONS_MAX),
-        ..DecisionsQuery::default()
-    };
-    let page = client.decisions(&query).await?;
-    Ok(page
-        .items
-        .into_iter()
-        .find(|decision| decision.command_id == id))
 }
 
 /// A cause in one line.

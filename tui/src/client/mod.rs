@@ -9,6 +9,7 @@ mod exchange;
 mod import;
 mod investigate;
 mod live;
+mod origin;
 mod overview;
 mod pipeline;
 mod query;
@@ -38,6 +39,7 @@ pub use error::ClientError;
 pub use import::ImportQuery;
 pub use investigate::BisectLines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{

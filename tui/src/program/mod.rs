@@ -12,13 +12,15 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::terminal::{Form, Terminal, Zone};
+use crate::app::Palette;
+use crate::cli::terminal::{Form, Terminal};
 use crate::cli::{
     CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
     models, outbox, projections, read_model, rebuild, state, streams, what_if,
 };
 use crate::client::Client;
 use crate::launch;
+use crate::zone::{Zone, machine_offset};
 
 /// The daemon's address when nothing is said.
 pub const DAEMON_DEFAULT: &str = "http://127.0.0.1:4780";
@@ -63,6 +65,37 @@ struct Global {
     /// Draw the screens with ASCII only
     #[arg(long, global = true, help_heading = "Everywhere")]
     ascii: bool,
+    /// Which colours the screens use: `auto` asks the terminal for its background
+    #[arg(long, global = true, help_heading = "Everywhere", env = "WHODUNIT_THEME", value_enum, default_value_t = ThemeChoice::Auto)]
+    theme: ThemeChoice,
+}
+
+/// A choice of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ThemeChoice {
+    /// By the terminal's background
+    Auto,
+    /// For a dark background
+    Dark,
+    /// For a light background
+    Light,
+    /// The sixteen colours of the terminal's own scheme
+    #[value(name = "16")]
+    Sixteen,
+    /// No colours
+    None,
+}
+
+impl ThemeChoice {
+    fn palette(self) -> Option<Palette> {
+        match self {
+            Self::Auto => None,
+            Self::Dark => Some(Palette::Dark),
+            Self::Light => Some(Palette::Light),
+            Self::Sixteen => Some(Palette::Sixteen),
+            Self::None => Some(Palette::None),
+        }
+    }
 }
 
 /// The commands.
@@ -134,11 +167,16 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     let zone = if cli.global.local {
-        Zone::Local
+        Zone::Local(machine_offset)
     } else {
         Zone::Utc
     };
-    let form = Form::detect(cli.global.json, zone, cli.global.ascii);
+    let form = Form::detect(
+        cli.global.json,
+        zone,
+        cli.global.ascii,
+        cli.global.theme.palette(),
+    );
     let (mut out, mut err) = (BufWriter::new(stdout()), stderr());
     let mut terminal = Terminal::new(form, &mut out, &mut err);
     let done = match cli.command {

@@ -3,6 +3,10 @@
 //! Owns the way of every message. Pure: no IO, no clock, no drawing; the same model and message always give the same
 //! model and effects. Each screen has its file: what a key does, what is asked for it, and how a reply is taken.
 
+mod as_of;
+mod detail;
+mod find;
+mod follow;
 mod guide;
 mod history;
 mod input;
@@ -14,6 +18,8 @@ mod stream;
 mod streams;
 mod what_if;
 
+#[cfg(test)]
+mod investigate_tests;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
@@ -28,13 +34,16 @@ mod what_if_tests;
 use whodunit_core::time::Timestamp;
 
 use crate::effect::{Effect, Failure, NoAnswer, Ticket};
-use crate::keys::{self, Action};
-use crate::model::{App, Connection, Model, Overlay, Screen, Top, history as history_in};
+use crate::keys::{self, Action, Binding};
+use crate::model::find::FindScreen;
+use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
 use crate::request::{Reply, Slot};
-use crate::text::Zone;
+use crate::zone::Zone;
 
+pub(crate) use as_of::here;
 pub(crate) use history::start_at_stream;
+pub(crate) use stream::candidates;
 
 type Effects = Vec<Effect>;
 
@@ -50,7 +59,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             .flat_map(|c| press_text(model, c))
             .collect(),
         Msg::TimeClicked(time) => match &mut model.front {
-            Screen::Stream(screen) => stream::go_to_time(&mut model.app, screen, time),
+            Screen::Stream(screen) => stream::hold(&mut model.app, screen, time),
             _ => Vec::new(),
         },
         Msg::Scrolled { up } => {
@@ -125,11 +134,20 @@ fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> 
         return Vec::new();
     };
     match reply {
+        Ok(Reply::FollowCounts(counts)) => {
+            follow::take(app, counts);
+            Vec::new()
+        }
+        Err(failure) if slot == Slot::FollowCounts => {
+            follow::failed(app, failure);
+            Vec::new()
+        }
         Ok(reply) => match screen {
             Screen::Streams(screen) => streams::take(app, screen, reply),
             Screen::Stream(screen) => stream::take(app, screen, reply),
             Screen::WhatIf(screen) => what_if::take(app, screen, reply),
             Screen::Log(screen) => log::take(app, screen, reply),
+            Screen::Find(screen) => find::take(app, screen, reply),
             Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
         },
         Err(failure) => {
@@ -145,6 +163,7 @@ fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> 
                 Screen::Stream(screen) => stream::failed(app, screen, slot, failure, is_away),
                 Screen::WhatIf(screen) => what_if::failed(app, screen, slot, failure, is_away),
                 Screen::Log(screen) => log::failed(app, screen, slot, failure, is_away),
+                Screen::Find(screen) => find::failed(app, screen, slot, failure, is_away),
                 Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
             }
             Vec::new()
@@ -159,6 +178,12 @@ fn complain(app: &mut App, failure: Failure, is_away: bool) {
     }
 }
 
+/// Says why nothing happens.
+fn complain_text(app: &mut App, text: &str) -> Effects {
+    app.complain(text);
+    Vec::new()
+}
+
 fn tick(model: &mut Model, now: Timestamp) -> Effects {
     let app = &mut model.app;
     app.now = now;
@@ -166,7 +191,7 @@ fn tick(model: &mut Model, now: Timestamp) -> Effects {
     match &mut model.front {
         Screen::Pipeline(screen) => pipeline::tick(app, screen),
         Screen::Stream(screen) => stream::tick(app, screen),
-        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) => Vec::new(),
+        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) | Screen::Find(_) => Vec::new(),
     }
 }
 
@@ -212,6 +237,7 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::Stream(screen) => stream::load(app, screen),
         Screen::WhatIf(screen) => what_if::load(app, screen),
         Screen::Log(screen) => log::load(app, screen),
+        Screen::Find(screen) => find::load(app, screen),
         Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
 }
@@ -234,15 +260,32 @@ fn press(model: &mut Model, key: &str) -> Effects {
     if key == "ctrl-c" {
         return vec![Effect::Quit];
     }
+    if key == "ctrl-z" {
+        return vec![Effect::Suspend];
+    }
     if model.app.overlay.is_some() {
         return overlay::press(model, key);
     }
     if input::is_open(&model.front) {
         return input::press(&mut model.app, &mut model.front, key);
     }
-    match keys::action(model.front.scope(), key) {
-        Some(action) => act(model, action),
-        None => Vec::new(),
+    match keys::binding(model.front.scope(), key) {
+        Some(binding) => run(model, binding),
+        None => {
+            let key = keys::pretty(key, model.app.theme.ascii);
+            model
+                .app
+                .complain(format!("`{key}` does nothing here; ? shows all keys"));
+            Vec::new()
+        }
+    }
+}
+
+/// Does what a row of the key table says, or says why not.
+fn run(model: &mut Model, binding: &Binding) -> Effects {
+    match binding.why_not(model) {
+        Some(why) => complain_text(&mut model.app, why),
+        None => act(model, binding.action),
     }
 }
 
@@ -266,7 +309,18 @@ fn act(model: &mut Model, action: Action) -> Effects {
             });
             Vec::new()
         }
+        Action::Back if leaves_pane(&mut model.front) => Vec::new(),
+        Action::Back if model.app.as_of.is_some() => as_of::release(model),
         Action::Back => history::back(model),
+        Action::Now => as_of::release(model),
+        Action::GoTo => {
+            as_of::open(&mut model.app);
+            Vec::new()
+        }
+        Action::FollowFrom => follow::open(model),
+        Action::Find if !matches!(model.front, Screen::Find(_)) => {
+            history::open(model, Deeper::Find(Box::new(FindScreen::empty())))
+        }
         Action::CopyCall => {
             let call = whodunit_core::text::shown(&model.call()).into_owned();
             model.app.say(format!("copied: {call}"));
@@ -297,6 +351,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
                 Screen::Stream(screen) => stream::act(app, screen, other),
                 Screen::WhatIf(screen) => what_if::act(app, screen, history_in(under), other),
                 Screen::Log(screen) => log::act(app, screen, other),
+                Screen::Find(screen) => find::act(app, screen, other),
                 Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
         }
@@ -332,6 +387,11 @@ fn shared(app: &mut App, action: Action) {
     }
 }
 
+/// Goes from the state back to the history, if the cursor is there.
+fn leaves_pane(front: &mut Screen) -> bool {
+    matches!(front, Screen::Stream(screen) if std::mem::take(&mut screen.in_state))
+}
+
 /// Whether `Esc` ends a wait instead of going back. What is asked for by itself, and comes soon, is no reason not to go back.
 fn gives_up(model: &Model) -> bool {
     let asked = model.front.asked();
@@ -363,6 +423,7 @@ fn fills_a_screen(slot: Slot) -> bool {
             | Slot::Log
             | Slot::WhatIf
             | Slot::StateAsOf
+            | Slot::Find
             | Slot::Diff
             | Slot::Pipeline
     )
