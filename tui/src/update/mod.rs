@@ -14,8 +14,10 @@ mod live;
 mod log;
 mod overlay;
 mod pipeline;
+mod replied;
 mod stream;
 mod streams;
+mod waits;
 mod what_if;
 
 #[cfg(test)]
@@ -33,12 +35,11 @@ mod what_if_tests;
 
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Effect, Failure, NoAnswer, Ticket};
+use crate::effect::{Effect, Failure};
 use crate::keys::{self, Action, Binding};
 use crate::model::find::FindScreen;
 use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
-use crate::request::{Reply, Slot};
 use crate::zone::Zone;
 
 pub(crate) use as_of::here;
@@ -76,7 +77,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         Msg::Tick(now) => tick(model, now),
         Msg::Replied { ticket, reply } => {
             answered = Some(ticket);
-            replied(model, ticket, *reply)
+            replied::take(model, ticket, *reply)
         }
         Msg::Connected(now) => connected(model, now),
         Msg::Disconnected {
@@ -87,19 +88,16 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         } => {
             let app = &mut model.app;
             app.now = at;
+            let since = app.connection.away_since().unwrap_or(at);
             app.connection = Connection::Lost {
-                since: app.connection.away_since().unwrap_or(at),
+                since,
                 retry_at,
                 cause,
                 why,
             };
             Vec::new()
         }
-        Msg::Silent { at, since } => {
-            model.app.now = at;
-            model.app.connection = Connection::Silent { since };
-            Vec::new()
-        }
+        Msg::Silent { at, since } => silent(&mut model.app, at, since),
         Msg::Answered(now) => answered_again(model, now),
         Msg::Live(messages) => live::take(model, messages),
         Msg::RefreshDue => {
@@ -120,55 +118,6 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
     );
     guide::follow(model);
     effects
-}
-
-/// A reply goes to the screen that asked. One that no screen waits for any more is dropped: the screen is gone, or it has
-/// asked another question since.
-fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> Effects {
-    let (app, mut screens) = model.parts();
-    let owner = screens.find_map(|screen| {
-        let slot = screen.asked_mut().answered(ticket)?;
-        Some((screen, slot))
-    });
-    let Some((screen, slot)) = owner else {
-        return Vec::new();
-    };
-    match reply {
-        Ok(Reply::FollowCounts(counts)) => {
-            follow::take(app, counts);
-            Vec::new()
-        }
-        Err(failure) if slot == Slot::FollowCounts => {
-            follow::failed(app, failure);
-            Vec::new()
-        }
-        Ok(reply) => match screen {
-            Screen::Streams(screen) => streams::take(app, screen, reply),
-            Screen::Stream(screen) => stream::take(app, screen, reply),
-            Screen::WhatIf(screen) => what_if::take(app, screen, reply),
-            Screen::Log(screen) => log::take(app, screen, reply),
-            Screen::Find(screen) => find::take(app, screen, reply),
-            Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
-        },
-        Err(failure) => {
-            // That a daemon is away is said at the top, once.
-            let is_away = match failure.no_answer {
-                None => false,
-                Some(NoAnswer::Unreachable) => app.connection != Connection::Connecting,
-                // A daemon that answers other questions is not away: this one took too long.
-                Some(NoAnswer::TimedOut) => app.connection.away_since().is_some(),
-            };
-            match screen {
-                Screen::Streams(screen) => streams::failed(app, screen, slot, failure, is_away),
-                Screen::Stream(screen) => stream::failed(app, screen, slot, failure, is_away),
-                Screen::WhatIf(screen) => what_if::failed(app, screen, slot, failure, is_away),
-                Screen::Log(screen) => log::failed(app, screen, slot, failure, is_away),
-                Screen::Find(screen) => find::failed(app, screen, slot, failure, is_away),
-                Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
-            }
-            Vec::new()
-        }
-    }
 }
 
 /// Says that something beside the screen's main part could not be had.
@@ -193,6 +142,12 @@ fn tick(model: &mut Model, now: Timestamp) -> Effects {
         Screen::Stream(screen) => stream::tick(app, screen),
         Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) | Screen::Find(_) => Vec::new(),
     }
+}
+
+fn silent(app: &mut App, at: Timestamp, since: Timestamp) -> Effects {
+    app.now = at;
+    app.connection = Connection::Silent { since };
+    Vec::new()
 }
 
 fn connected(model: &mut Model, now: Timestamp) -> Effects {
@@ -299,8 +254,12 @@ fn act(model: &mut Model, action: Action) -> Effects {
             model.app.say("the guide has ended; ? shows all keys");
             Vec::new()
         }
-        Action::Back if gives_up(model) => {
-            let acts = model.front.asked().shown_slots().any(changes_something);
+        Action::Back if waits::gives_up(model) => {
+            let acts = model
+                .front
+                .asked()
+                .shown_slots()
+                .any(waits::changes_something);
             model.front.give_up();
             model.app.say(if acts {
                 "no longer waiting for the reply: it may be done all the same"
@@ -389,44 +348,10 @@ fn shared(app: &mut App, action: Action) {
 
 /// Goes from the state back to the history, if the cursor is there.
 fn leaves_pane(front: &mut Screen) -> bool {
-    matches!(front, Screen::Stream(screen) if std::mem::take(&mut screen.in_state))
-}
-
-/// Whether `Esc` ends a wait instead of going back. What is asked for by itself, and comes soon, is no reason not to go back.
-fn gives_up(model: &Model) -> bool {
-    let asked = model.front.asked();
-    asked.shown_slots().any(fills_a_screen)
-        || asked
-            .long_slots(model.app.now)
-            .any(|slot| slot != Slot::Check)
-}
-
-/// Whether a request of this kind changes something, also if its reply is not waited for.
-fn changes_something(slot: Slot) -> bool {
-    matches!(
-        slot,
-        Slot::RetryJob
-            | Slot::RetryFailed
-            | Slot::Rebuild
-            | Slot::CancelRebuild
-            | Slot::Backfill
-            | Slot::CancelBackfill
-    )
-}
-
-/// Whether the reply to a question of this kind fills a whole screen.
-fn fills_a_screen(slot: Slot) -> bool {
-    matches!(
-        slot,
-        Slot::Streams
-            | Slot::Stream
-            | Slot::Log
-            | Slot::WhatIf
-            | Slot::StateAsOf
-            | Slot::Find
-            | Slot::Diff
-            | Slot::Pipeline
-    )
+    match front {
+        Screen::Stream(screen) => std::mem::take(&mut screen.in_state),
+        _ => false,
+    }
 }
 
 /// Moves an index in a list of `len` rows.

@@ -8,14 +8,14 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use whodunit_core::ids::StreamName;
 
 use super::*;
+use crate::effect::Ticket;
 use crate::model::Remote;
-use crate::model::find::FindScreen;
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::pipeline::PipelineScreen;
 use crate::model::stream::StreamScreen;
 use crate::model::streams::StreamsScreen;
 use crate::model::what_if::WhatIfScreen;
-use crate::request::Request;
+use crate::request::{Request, Slot};
 use crate::testing::{Daemon, Harness};
 
 /// Keys that lead everywhere, those that move and open more often than the rest.

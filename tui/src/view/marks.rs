@@ -6,7 +6,6 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::sentence::deed;
-use whodunit_core::time::Timestamp;
 
 use super::scrubber::cell_of;
 use crate::model::App;

@@ -22,7 +22,7 @@ const PREVIEW_LEAST: usize = 7;
 /// Below so many rows there is no room for a preview.
 const ROWS_FOR_PREVIEW: u16 = 14;
 /// Lines that a sentence takes at most.
-const SENTENCE_LINES: usize = 3;
+const SENTENCE_LINES: usize = 5;
 
 pub(super) fn draw(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
     let [filter, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);

@@ -27,7 +27,7 @@ const SIDE_BY_SIDE: u16 = 100;
 /// From this height on each mark of the axis may have its label below it.
 const ROWS_FOR_LABELS: u16 = 26;
 /// Lines that a sentence takes at most where there is room, and where there is not.
-const SENTENCE_LINES: usize = 3;
+const SENTENCE_LINES: usize = 5;
 const SENTENCE_LINES_LOW: usize = 2;
 
 /// The axis within the body: marks or bars, dates, and labels where there is room.

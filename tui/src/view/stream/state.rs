@@ -11,7 +11,7 @@ use crate::model::fields::{Field, set_by};
 use crate::model::stream::StreamScreen;
 use crate::request::Slot;
 use crate::text::{counted, cut, fit, safe, width, wrap_to};
-use crate::theme::{Glyph, Token};
+use crate::theme::{Glyph, Theme, Token};
 
 /// What is said of a state that is folded without the model of its commands, and in how many lines at most.
 const LACKS_MODEL: &str = "! its commands were decided by a model that the daemon was not asked for (`--model`): this state is \
@@ -143,37 +143,13 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
     };
     let room = cells.saturating_sub(column + gap + 6);
     let last = fields.rows.len() - 1;
+    let here = stream.field_selected.min(last);
     let mut selected = None;
     for (index, (field, set_by)) in fields.rows.iter().zip(&set_by).enumerate() {
-        let is_here = stream.in_state && index == stream.field_selected.min(last);
-        let (mark, token, shown) = state::field_value(theme, field, room);
-        let name = fit(&safe(field.name()), column);
+        let is_here = stream.in_state && index == here;
         let begin = lines.len();
-        for (part, line) in state::field_lines(theme, mark, token, &name, &shown)
-            .into_iter()
-            .enumerate()
-        {
-            let cursor = if is_here && part == 0 {
-                theme.glyph(Glyph::Cursor)
-            } else {
-                " "
-            };
-            let mut spans = vec![Span::raw(cursor)];
-            spans.extend(line.spans);
-            if part == 0 && set_by_cells > 0 {
-                let used: usize = spans.iter().map(|span| width(&span.content)).sum();
-                let fill = cells.saturating_sub(set_by_cells + used);
-                spans.push(Span::raw(" ".repeat(fill)));
-                let text = fit(set_by, set_by_cells);
-                spans.push(Span::styled(text, theme.style(Token::Muted)));
-            }
-            let line = Line::from(spans);
-            lines.push(if is_here {
-                line.patch_style(theme.style(Token::Selected))
-            } else {
-                line
-            });
-        }
+        let widths = (column, room, set_by_cells, cells);
+        lines.extend(row(theme, field, set_by, widths, is_here));
         if is_here {
             selected = Some((begin, lines.len()));
         }
@@ -185,6 +161,42 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
         lines.push(Line::styled(text, theme.style(Token::Muted)));
     }
     (lines, selected)
+}
+
+/// A field in as many lines as its value takes, with what set it at the right.
+fn row(
+    theme: Theme,
+    field: &Field<'_>,
+    set_by: &str,
+    (column, room, set_by_cells, cells): (usize, usize, usize, usize),
+    is_here: bool,
+) -> Vec<Line<'static>> {
+    let (mark, token, shown) = state::field_value(theme, field, room);
+    let name = fit(&safe(field.name()), column);
+    let parts = state::field_lines(theme, mark, token, &name, &shown);
+    let line = |(part, line): (usize, Line<'static>)| {
+        let cursor = if is_here && part == 0 {
+            theme.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let mut spans = vec![Span::raw(cursor)];
+        spans.extend(line.spans);
+        if part == 0 && set_by_cells > 0 {
+            let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+            let fill = cells.saturating_sub(set_by_cells + used);
+            spans.push(Span::raw(" ".repeat(fill)));
+            let text = fit(set_by, set_by_cells);
+            spans.push(Span::styled(text, theme.style(Token::Muted)));
+        }
+        let line = Line::from(spans);
+        if is_here {
+            line.patch_style(theme.style(Token::Selected))
+        } else {
+            line
+        }
+    };
+    parts.into_iter().enumerate().map(line).collect()
 }
 
 /// What set a field: its revision and who. What was removed was so by the event at the cursor.
