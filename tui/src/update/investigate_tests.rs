@@ -25,7 +25,7 @@ fn notice(harness: &Harness) -> &str {
 /// From the list: who else the batch behind a deletion hit, in three keys.
 #[test]
 fn the_batch_behind_an_event_is_two_keys_away() {
-    let harness = harness().press("f");
+    let harness = Harness::new((160, 40), Daemon::sarah()).press("f");
     let Some(Overlay::Follow(menu)) = &harness.model.app.overlay else {
         panic!("no menu: {}", harness.screen());
     };
@@ -132,7 +132,7 @@ fn a_moment_is_held_across_screens_until_it_is_released() {
         "{screen}"
     );
     // Beside it the cursor is at a revision again, and the moment stays.
-    let harness = harness.press("left left");
+    let harness = harness.press("left");
     assert!(harness.stream().call().ends_with("--at-revision 2"));
     assert!(harness.model.app.as_of.is_some());
     // The list shows states as of it, and a stream opens there.
@@ -228,7 +228,7 @@ fn a_field_has_its_history_with_what_was_refused() {
     let harness = harness.press("down enter");
     assert_eq!(harness.stream().cursor, Row::Revision(3));
     // A command that would have changed it is there as well.
-    let mut harness = harness.press("G");
+    let mut harness = harness.press("g");
     while harness.stream().current_field().unwrap().path != "/email" {
         harness = harness.press("down");
     }

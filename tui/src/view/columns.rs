@@ -95,11 +95,12 @@ impl<const N: usize> Columns<N> {
         taken(least) <= cells
     }
 
-    /// The widest gives way first.
+    /// The widest gives way first; one that is never lost gives way last.
     fn shrunk(mut widths: [usize; N], columns: &[Column; N], cells: usize) -> [usize; N] {
         while taken(widths.iter().copied()) > cells {
             let may = |index: &usize| widths[*index] > columns[*index].least.max(1);
-            let Some(widest) = (0..N).filter(may).max_by_key(|&index| widths[index]) else {
+            let by_turn = |&index: &usize| (columns[index].lost > 0, widths[index]);
+            let Some(widest) = (0..N).filter(may).max_by_key(by_turn) else {
                 break;
             };
             widths[widest] -= 1;
@@ -185,10 +186,10 @@ mod tests {
         assert_eq!(shown(80), whole);
         assert_eq!(
             shown(60),
-            "user-7f3c7329-aaaa-bb   12  UserDeleted  inactive for 90…"
+            "user-7f3c7329-aaaa-bb   12  UserDeleted  inactive for 90 da…"
         );
         // The event goes first, then the revision, then the reason; the name never.
-        assert_eq!(shown(42), "user-7f3c7329-aaaa-…   12  inactive for 9…");
+        assert_eq!(shown(42), "user-7f3c7329-aaaa-bb   12  inactive for …");
         assert_eq!(shown(33), "user-7f3c7329-aaaa-bb  inactive …");
         assert_eq!(shown(21), "user-7f3c7329-aaaa-bb");
         let empty = [row(["a", "", "", ""])];

@@ -101,7 +101,7 @@ fn what_has_room_is_shown_whole() {
     let preview = plain(&harness.screen());
     assert!(preview.contains("15:47:23.123456"), "{preview}");
     assert!(
-        preview.contains(" UTC "),
+        preview.contains(" UTC"),
         "the zone belongs to the time: {preview}"
     );
     let screen = harness.press("enter").screen();

@@ -76,7 +76,8 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
     // The line of the held moment may push the last row out; never the one at the cursor.
     let cursor = lines.len().saturating_sub(usize::from(inner.height));
     if cursor > 0 && here + 1 >= first + shown.len() {
-        lines.drain(1..=cursor);
+        let end = lines.len().min(cursor + 1);
+        lines.drain(end.min(1)..end);
     }
     frame.render_widget(Paragraph::new(lines), inner);
 }
