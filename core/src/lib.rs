@@ -12,6 +12,7 @@ pub mod api;
 pub mod bisect;
 pub mod blame;
 pub mod caseless;
+pub mod causes;
 pub mod command;
 pub mod consistency;
 pub mod decide;

@@ -201,13 +201,18 @@ impl Redact for DiffOut {
 
     fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
         redact_diff(by, &mut self.diff);
-        let marked = self.diff.iter().filter(|entry| {
-            let values = [&entry.before, &entry.after];
-            values.into_iter().flatten().any(is_marked)
-        });
-        self.redacted = marked.map(|entry| entry.path.clone()).collect();
+        self.redacted = marked(&self.diff);
         Vec::new()
     }
+}
+
+/// The paths of differences in which a mark stands.
+fn marked(diff: &[DiffEntry]) -> Vec<String> {
+    let marked = diff.iter().filter(|entry| {
+        let values = [&entry.before, &entry.after];
+        values.into_iter().flatten().any(is_marked)
+    });
+    marked.map(|entry| entry.path.clone()).collect()
 }
 
 impl Redact for WhatIfOut {

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use whodunit_core::bisect::{Flip, Pick, Probe, Scan, States, UndefinedCount, search};
+use whodunit_core::bisect::{Flip, Pick, Probe, Probed, Scan, States, UndefinedCount, search};
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::State;
@@ -68,38 +68,108 @@ pub(crate) struct Found {
     pub(crate) folded: Option<Folded>,
 }
 
+/// A look at all revisions that is under way.
+pub(crate) struct Scanning {
+    folded: Folded,
+    scan: Scan,
+    probed: Probed,
+    bound: StateBound,
+    is_over: bool,
+}
+
+impl Scanning {
+    /// Whether all that had to be looked at was.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The revision that it has come to.
+    pub(crate) fn revision(&self) -> Revision {
+        self.folded.revision
+    }
+}
+
 impl Bisect<'_> {
     /// Looks at every revision of the range, in one fold, until nothing more would change the answer.
     pub(crate) fn scan(&self, pick: Pick, matches_max: usize) -> Result<Found, BisectError> {
+        let mut under_way = self.begin(pick, matches_max)?;
+        self.go_on(&mut under_way, &mut || false)?;
+        Ok(self.found(under_way))
+    }
+
+    /// Looks at the first revision of the range.
+    pub(crate) fn begin(&self, pick: Pick, matches_max: usize) -> Result<Scanning, BisectError> {
         let (from, to) = self.range;
-        let (mut folded, before) = self.start(from)?;
+        let (folded, before) = self.start(from)?;
         let mut probe = Probe::new(self.model, self.predicate);
         let mut scan = Scan::new(pick, matches_max);
         let event = self.event_at(from)?;
         let first = probe.start(&folded, event.as_ref(), before.as_ref());
-        let mut is_over = scan.add(from, first.map_err(too_much(from))?);
-        let mut bound = StateBound::new(STATE_WEIGHT_MAX, &folded.state);
-        if !is_over && from < to {
-            let range = (from.next(), to);
-            try_for_each_event(self.view, self.stream, range, |event| {
+        let is_over = scan.add(from, first.map_err(too_much(from))?);
+        Ok(Scanning {
+            bound: StateBound::new(STATE_WEIGHT_MAX, &folded.state),
+            folded,
+            scan,
+            probed: probe.so_far(),
+            is_over: is_over || from >= to,
+        })
+    }
+
+    /// Looks at the next revisions, until all were looked at, or `pause` says so.
+    pub(crate) fn go_on(
+        &self,
+        under_way: &mut Scanning,
+        pause: &mut dyn FnMut() -> bool,
+    ) -> Result<(), BisectError> {
+        if under_way.is_over {
+            return Ok(());
+        }
+        let Scanning {
+            folded,
+            scan,
+            bound,
+            is_over,
+            ..
+        } = under_way;
+        let mut probe = Probe::go_on(self.model, self.predicate, under_way.probed);
+        let to = self.range.1;
+        try_for_each_event(
+            self.view,
+            self.stream,
+            (folded.revision.next(), to),
+            |event| {
                 let added = bound.add(event.data.as_str(), || of_object(&folded.state));
                 added.map_err(|too_large| TravelError::StateTooLarge {
                     stream: self.stream.clone(),
                     revision: event.revision,
                     too_large,
                 })?;
-                let truth = probe.push(&mut folded, &event);
-                is_over = scan.add(event.revision, truth.map_err(too_much(event.revision))?);
-                Ok::<_, BisectError>(if is_over {
+                let truth = probe.push(folded, &event);
+                let ended = scan.add(event.revision, truth.map_err(too_much(event.revision))?);
+                *is_over = ended || folded.revision >= to;
+                Ok::<_, BisectError>(if *is_over || pause() {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
                 })
-            })?;
-        }
+            },
+        )?;
+        under_way.probed = probe.so_far();
+        Ok(())
+    }
+
+    /// What was found on the way up to here.
+    pub(crate) fn found(&self, under_way: Scanning) -> Found {
+        let Scanning {
+            folded,
+            scan,
+            probed,
+            ..
+        } = under_way;
         let found = scan.finish();
-        let at_end = folded.revision == to;
-        Ok(Found {
+        let at_end = folded.revision == self.range.1;
+        let probe = Probe::go_on(self.model, self.predicate, probed);
+        Found {
             matches: found.matches,
             matches_total: found.matches_total,
             holds_at_start: found.holds_at_start == Some(true),
@@ -109,7 +179,7 @@ impl Bisect<'_> {
             evaluations: probe.evaluations(),
             undefined: found.undefined,
             folded: Some(folded),
-        })
+        }
     }
 
     /// Halves the range until the flip is found, on the client's word that there is one at most.
@@ -130,7 +200,7 @@ impl Bisect<'_> {
     }
 
     /// The state at a revision, and what the predicate needs of the one before it.
-    fn start(&self, at: Revision) -> Result<(Folded, Option<State>), BisectError> {
+    pub(crate) fn start(&self, at: Revision) -> Result<(Folded, Option<State>), BisectError> {
         let needed = &self.predicate.needs().before;
         if at == Revision::ZERO || *needed == Before::Nothing {
             let reached = self.travel.state(self.view, self.model, self.stream, at)?;
@@ -148,7 +218,10 @@ impl Bisect<'_> {
         Ok((folded, before))
     }
 
-    fn event_at(&self, at: Revision) -> Result<Option<whodunit_core::event::Event>, BisectError> {
+    pub(crate) fn event_at(
+        &self,
+        at: Revision,
+    ) -> Result<Option<whodunit_core::event::Event>, BisectError> {
         if at == Revision::ZERO || !self.predicate.needs().event {
             return Ok(None);
         }

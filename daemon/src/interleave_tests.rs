@@ -219,7 +219,7 @@ impl Reader {
 
 #[tokio::test]
 async fn whatever_a_reader_goes_on_after_it_gets_the_rest_once() {
-    for seed in 1..=60_u64 {
+    for seed in 1..=20_u64 {
         println!("seed {seed}");
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let directory = tempfile::tempdir().unwrap();

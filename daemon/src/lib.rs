@@ -6,6 +6,7 @@
 mod backfill;
 mod bisect;
 pub mod builtin;
+mod causes;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -32,6 +33,7 @@ mod serve;
 pub mod store;
 pub mod time_travel;
 pub mod what_if;
+mod world;
 
 pub use config::Config;
 pub use daemon::Daemon;

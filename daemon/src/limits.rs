@@ -10,6 +10,7 @@ pub use whodunit_core::admission::{
     REASON_BYTES_MAX,
 };
 
+pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
 pub use whodunit_core::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
 pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
 
@@ -105,6 +106,18 @@ pub const HASH_WORK_KIB_MAX: u32 = 1 << 20;
 
 /// Events out of order by time that are looked at for a warning. Beyond them the warning says that it counted no further.
 pub const LATE_EVENTS_MAX: u64 = 100_000;
+
+/// Streams that an answer on a correlation names; all are counted.
+pub const CORRELATION_STREAMS_MAX: usize = 1_000;
+/// Streams of a correlation that are compared when the request does not say.
+pub const IMPACTS_DEFAULT: usize = 20;
+/// Streams of a correlation that are compared at most, for one page.
+pub const IMPACTS_MAX: usize = 100;
+
+/// Refused commands of a stream, the newest first, among which attempts to change a field are looked for.
+pub const REFUSALS_MAX: usize = 2_000;
+/// Bytes of their payloads.
+pub const REFUSALS_BYTES_MAX: usize = 8 << 20;
 
 /// Recorded events that a what-if goes through.
 pub const WHAT_IF_EVENTS_MAX: u64 = 10_000;

@@ -246,6 +246,7 @@ fn comments_and_texts_use_the_words_of_the_field() {
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "docs/INVESTIGATE.md",
         "docs/MAPPING.md",
         "docs/PIPELINE.md",
         "docs/PREDICATES.md",

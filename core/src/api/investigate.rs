@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::problem::Problem;
 use super::warning::Warning;
+use super::why::RefusedAttempts;
 use crate::ids::{Position, Revision, StreamName};
 use crate::time::Timestamp;
 
@@ -49,6 +51,9 @@ pub struct BlamedFieldOut {
     /// The event of that revision; `null` for revision 0.
     #[schema(required)]
     pub event: Option<EventCause>,
+    /// Commands refused since then that would have changed it: those whose payload names it, and those of the type that set it.
+    #[serde(default, skip_serializing_if = "RefusedAttempts::is_empty")]
+    pub refused: RefusedAttempts,
 }
 
 /// A field that was removed and not set again since.
@@ -119,6 +124,10 @@ pub struct FieldValueOut {
     /// The event of that revision; `null` for revision 0.
     #[schema(required)]
     pub event: Option<EventCause>,
+    /// Commands refused while it had this value that would have changed it: those whose payload names it, and those of the type
+    /// that brought the value.
+    #[serde(default, skip_serializing_if = "RefusedAttempts::is_empty")]
+    pub refused: RefusedAttempts,
 }
 
 /// The values that a field had (`GET /v1/streams/{stream}/field`).
@@ -134,6 +143,9 @@ pub struct FieldOut {
     pub revision: Revision,
     /// The values, in the order asked for.
     pub values: Vec<FieldValueOut>,
+    /// Commands refused before the field had any value that would have given it one; on the page with the first value.
+    #[serde(default, skip_serializing_if = "RefusedAttempts::is_empty")]
+    pub refused_before: RefusedAttempts,
     /// Send it as `cursor` for the next page; `null` at the end.
     pub next_cursor: Option<String>,
     /// Places in `values` (JSON Pointers) of values redacted in this view.
@@ -261,8 +273,8 @@ pub struct BisectOut {
     pub warnings: Vec<Warning>,
 }
 
-/// A line of the answer to a bisect over a category or the log: an object with one of these keys. Without an `end` the answer
-/// was cut short.
+/// A line of the answer to a bisect over a category or the log: an object with one of these keys. The last line is an `end`, or
+/// where it broke off a `broken`; without either the connection was cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BisectLine {
@@ -274,6 +286,8 @@ pub enum BisectLine {
     Failed(BisectFailure),
     /// What it came to: the last line.
     End(BisectEnd),
+    /// Why it broke off: the last line. What was found before stands; what was not looked at is not known.
+    Broken(Box<Problem>),
 }
 
 /// How far a bisect is.
@@ -281,8 +295,25 @@ pub enum BisectLine {
 pub struct BisectProgress {
     /// Streams that were looked at.
     pub streams: u64,
-    /// Their revisions that were looked at.
+    /// Revisions that were looked at, in these and in the one that is being looked at.
     pub revisions: u64,
+    /// How far it is within a stream that takes long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<BisectWithin>,
+}
+
+/// How far a bisect is within one stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BisectWithin {
+    /// The stream.
+    #[schema(value_type = String)]
+    pub stream: StreamName,
+    /// The revision it has come to.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// The last one that is looked at.
+    #[schema(value_type = u64)]
+    pub to: Revision,
 }
 
 /// A stream that a bisect could not look at.

@@ -3,6 +3,7 @@
 //! Owns the JSON shapes of HTTP API v1. `Event` and `Decision` are wire types themselves and live in their own modules.
 
 pub mod browse;
+pub mod causes;
 pub mod investigate;
 pub mod ops;
 pub mod pipeline;
@@ -10,6 +11,8 @@ pub mod problem;
 pub mod time_travel;
 pub mod warning;
 pub mod what_if;
+pub mod why;
+pub mod world;
 pub mod write;
 
 use std::fmt::Write;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Page;
+use super::investigate::EventCause;
 use super::warning::Warning;
 use crate::diff::DiffEntry;
 use crate::event::Event;
@@ -110,6 +111,31 @@ pub struct UpcastOut {
     pub data: Map<String, Value>,
 }
 
+/// What set a value on one side of a difference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DiffSetBy {
+    /// The revision that last set it, or removed it where it is not there; 0 for what the model's initial state has.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    /// The event of that revision; `null` for revision 0.
+    #[schema(required)]
+    pub event: Option<EventCause>,
+}
+
+/// What set both sides of a difference. The later side of what was removed names what removed it; any other side without a
+/// value names nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DiffBlame {
+    /// The path of the difference.
+    pub path: String,
+    /// What set the side compared from.
+    #[schema(required)]
+    pub before: Option<DiffSetBy>,
+    /// What set the side compared to.
+    #[schema(required)]
+    pub after: Option<DiffSetBy>,
+}
+
 /// The differences between two revisions (`GET /v1/streams/{stream}/diff`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DiffOut {
@@ -122,8 +148,18 @@ pub struct DiffOut {
     /// The revision compared to; may be the earlier one.
     #[schema(value_type = u64)]
     pub to: Revision,
+    /// The stream compared to, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub to_stream: Option<StreamName>,
+    /// The path that was compared, where not all was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// The differences.
     pub diff: Vec<DiffEntry>,
+    /// What set both sides of each difference, in the same order, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Vec<DiffBlame>>,
     /// JSON Pointers of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,

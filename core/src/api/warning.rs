@@ -21,6 +21,8 @@ pub enum WarningCode {
     Faults,
     /// The log is a redacted copy: some of what its events say is not what was recorded.
     RedactedCopy,
+    /// A stream has more refused commands than are looked at: attempts to change a field may be missing.
+    RefusalsCut,
     /// A recorded decision does not stand where the log says it should.
     MisplacedDecision,
 }

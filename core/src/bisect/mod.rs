@@ -10,7 +10,7 @@ mod probe;
 mod scan;
 mod search;
 
-pub use probe::Probe;
+pub use probe::{Probe, Probed};
 pub use scan::{Flip, Pick, Scan, Scanned, UndefinedCount};
 pub use search::{Searched, States, search};
 

@@ -12,6 +12,12 @@ use crate::predicate::{Before, Needs, Predicate, Scope, TooMuchWork, Truth};
 pub struct Probe<'a> {
     model: &'a Model,
     predicate: &'a Predicate,
+    so_far: Probed,
+}
+
+/// What a probe knows of a fold so far: with it another probe goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Probed {
     /// What it said last, and of which revision.
     last: Option<(Revision, Truth)>,
     evaluations: u64,
@@ -20,17 +26,26 @@ pub struct Probe<'a> {
 impl<'a> Probe<'a> {
     /// A predicate over states of this model.
     pub fn new(model: &'a Model, predicate: &'a Predicate) -> Self {
+        Self::go_on(model, predicate, Probed::default())
+    }
+
+    /// A predicate along a fold that another probe went along with up to here.
+    pub fn go_on(model: &'a Model, predicate: &'a Predicate, so_far: Probed) -> Self {
         Self {
             model,
             predicate,
-            last: None,
-            evaluations: 0,
+            so_far,
         }
+    }
+
+    /// What it knows, for another one to go on with.
+    pub fn so_far(&self) -> Probed {
+        self.so_far
     }
 
     /// How often the predicate was evaluated.
     pub fn evaluations(&self) -> u64 {
-        self.evaluations
+        self.so_far.evaluations
     }
 
     /// What it says of a state that a fold begins with. The event that led to it and the state before it are given where the
@@ -63,10 +78,10 @@ impl<'a> Probe<'a> {
                 true
             }
         };
-        match self.last {
+        match self.so_far.last {
             // What it asks about was not touched.
             Some((revision, truth)) if !told && revision.next() == event.revision => {
-                self.last = Some((event.revision, truth));
+                self.so_far.last = Some((event.revision, truth));
                 Ok(truth)
             }
             _ => self.evaluate(folded, Some(event), before.as_ref()),
@@ -83,8 +98,8 @@ impl<'a> Probe<'a> {
             .with_event(event)
             .with_before(before);
         let truth = self.predicate.evaluate(&scope)?;
-        self.evaluations += 1;
-        self.last = Some((folded.revision, truth));
+        self.so_far.evaluations += 1;
+        self.so_far.last = Some((folded.revision, truth));
         Ok(truth)
     }
 }

@@ -51,6 +51,8 @@ fn scan(predicate: &Predicate, events: &[Event], pick: Pick, max: usize) -> (Sca
         if over {
             break;
         }
+        // Another probe that goes on is as good as the one before it.
+        probe = Probe::go_on(&model, predicate, probe.so_far());
         let truth = probe.push(&mut folded, event).unwrap();
         over = scan.add(event.revision, truth);
     }

@@ -11,6 +11,7 @@ mod history;
 mod marks;
 mod necessity;
 mod path;
+mod refused;
 mod removed;
 mod why;
 
@@ -30,6 +31,7 @@ pub use history::{FieldChange, FieldHistory};
 use marks::Mark;
 pub use necessity::{Necessity, Refold};
 pub use path::FieldPath;
+pub use refused::{REFUSED_NAMED_MAX, Refusals};
 pub use removed::{REMOVED_MAX, RemovedField, RemovedFields};
 pub use why::{Causes, Chain, ChainEnd, HOPS_MAX, Hop, Link, why};
 

@@ -18,11 +18,35 @@ impl FieldPath {
         let (first, rest) = self.0.tokens().split_first()?;
         let at = match state.get(first) {
             Some(value) => Some(value),
-            None => by_identity(first, |key| state.get(key)),
+            None => by_identity(first, |key| state.get(key), &mut Vec::new()),
         };
         rest.iter().try_fold(at?, |value, token| {
-            step(value, token).or_else(|| by_identity(token, |key| step(value, key)))
+            step(value, token)
+                .or_else(|| by_identity(token, |key| step(value, key), &mut Vec::new()))
         })
+    }
+
+    /// Where it leads in a state, as a JSON Pointer; `None` where there is nothing.
+    pub fn resolve(&self, state: &State) -> Option<Pointer> {
+        let (first, rest) = self.0.tokens().split_first()?;
+        let mut tokens = Vec::new();
+        let mut at = match state.get(first) {
+            Some(value) => {
+                tokens.push(first.clone());
+                value
+            }
+            None => by_identity(first, |key| state.get(key), &mut tokens)?,
+        };
+        for token in rest {
+            at = match step(at, token) {
+                Some(value) => {
+                    tokens.push(token.clone());
+                    value
+                }
+                None => by_identity(token, |key| step(at, key), &mut tokens)?,
+            };
+        }
+        Some(Pointer::new(tokens))
     }
 
     /// Its first key, without which there is nothing at it.
@@ -57,20 +81,23 @@ impl FieldPath {
     }
 }
 
-/// The element that `key[id=7]` names, in the list that `key` leads to.
+/// The element that `key[id=7]` names, in the list that `key` leads to; adds the tokens that lead to it.
 fn by_identity<'a>(
     token: &str,
     lookup: impl FnOnce(&str) -> Option<&'a Value>,
+    tokens: &mut Vec<String>,
 ) -> Option<&'a Value> {
     let (key, named) = token.split_once('[')?;
     let mut value = lookup(key)?;
+    tokens.push(key.to_owned());
     for part in named.strip_suffix(']')?.split("][") {
         let (field, id) = part.split_once('=')?;
         IDENTITIES.contains(&field).then_some(())?;
         let items = value.as_array()?;
-        value = items
-            .iter()
-            .find(|item| item.get(field).is_some_and(|found| is_identity(found, id)))?;
+        let is_it = |item: &Value| item.get(field).is_some_and(|found| is_identity(found, id));
+        let (index, item) = items.iter().enumerate().find(|(_, item)| is_it(item))?;
+        tokens.push(index.to_string());
+        value = item;
     }
     Some(value)
 }
@@ -139,6 +166,9 @@ mod tests {
         ] {
             let path: FieldPath = path.parse().unwrap();
             assert_eq!(path.lookup(&state), found.as_ref(), "{path}");
+            let pointer = path.resolve(&state);
+            assert_eq!(pointer.is_some(), found.is_some(), "{path}");
+            assert_eq!(pointer.and_then(|at| at.lookup(&state).cloned()), found);
         }
         let path: FieldPath = "/lines[id=7]/n".parse().unwrap();
         assert_eq!(path.first_key(), Some("lines"));

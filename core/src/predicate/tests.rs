@@ -264,6 +264,8 @@ fn a_secret_reads_as_its_mark() {
 const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ("", 1, "a predicate is missing", "such as"),
     ("state.a = 1", 9, "`=` has no meaning here", "`==`"),
+    ("state.a === 1", 9, "`===` has no meaning here", "`==`"),
+    ("state.a !== 1", 9, "`!==` has no meaning here", "`!=`"),
     ("state.a == 1 and state.b == 2", 14, "not `and`", "`&&`"),
     ("status == 1", 1, "there is no `status`", "`/status`"),
     (

@@ -123,6 +123,15 @@ impl<'a> Lexer<'a> {
 
     fn sign(&mut self, at: usize, c: char) -> Result<Token, PredicateError> {
         let rest = self.rest();
+        // Other languages' `===` and `!==`, whole: their beginning is a sign of its own.
+        if let Some(known) = ["===", "!=="]
+            .into_iter()
+            .find(|sign| rest.starts_with(sign))
+        {
+            let error = PredicateError::new(at, format!("`{known}` has no meaning here"));
+            let short = known.get(..2).unwrap_or(known);
+            return Err(error.hint(format!("`{known}` is written `{short}`")));
+        }
         if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
             for _ in sign.chars() {
                 self.chars.next();

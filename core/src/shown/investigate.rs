@@ -1,7 +1,12 @@
 //! Redaction of blame and field histories.
 
-use super::{Redact, Redaction, below, in_value, is_secret_path, mark};
+use super::{
+    Redact, Redaction, below, in_value, is_secret_path, mark, marked, redact_diff, redact_state_by,
+};
+use crate::api::causes::StreamImpact;
 use crate::api::investigate::{BlameOut, FieldOut};
+use crate::api::why::WhyOut;
+use crate::api::world::{WorldChange, WorldItem};
 use crate::blame::FieldPath;
 use crate::diff::IDENTITIES;
 use crate::ids::StreamName;
@@ -44,6 +49,76 @@ impl Redact for BlameOut {
             }
             field.label = field.label.take().filter(|_| !tells);
         }
+        Vec::new()
+    }
+}
+
+impl Redact for StreamImpact {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        below("/diff", redact_diff(by, &mut self.diff)).collect()
+    }
+}
+
+impl Redact for WhyOut {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        if !by.model.has_secrets() {
+            return Vec::new();
+        }
+        if IDENTITIES.iter().any(|field| by.model.is_secret(field)) {
+            self.label = None;
+        }
+        // A path that names an element by its identity stands where the field is no longer there.
+        let path = self.path.parse::<FieldPath>();
+        let is_secret = path.is_ok_and(|path| path.names().any(|name| by.model.is_secret(name)));
+        let without = self
+            .necessity
+            .as_mut()
+            .and_then(|told| told.without.as_mut());
+        let values = [
+            ("/value", Some(&mut self.value)),
+            ("/necessity/without", without),
+        ];
+        for (place, value) in values {
+            let Some(value) = value else { continue };
+            let mut found = Vec::new();
+            if is_secret {
+                mark(value, "", &mut found);
+            } else {
+                in_value(by, value, &mut String::new(), &mut found);
+            }
+            self.redacted.extend(below(place, found));
+        }
+        Vec::new()
+    }
+}
+
+impl Redact for WorldItem {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        self.redacted = redact_state_by(by, &mut self.state);
+        Vec::new()
+    }
+}
+
+impl Redact for WorldChange {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_diff(by, &mut self.diff);
+        self.redacted = marked(&self.diff);
         Vec::new()
     }
 }

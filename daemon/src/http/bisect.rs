@@ -127,8 +127,13 @@ async fn of_stream(
 
 /// Reads a predicate; of one that is wrong it says where and what to write instead.
 pub(super) fn read_predicate(text: &str) -> Result<Predicate, ApiError> {
+    predicate_of("predicate", text)
+}
+
+/// The same, of a field or parameter of any name.
+pub(super) fn predicate_of(name: &str, text: &str) -> Result<Predicate, ApiError> {
     let predicate = Predicate::parse(text).map_err(|error| {
-        let mut problem = Problem::new(Code::BadPredicate, error.to_string()).field("predicate");
+        let mut problem = Problem::new(Code::BadPredicate, error.to_string()).field(name);
         problem.actual = Some(serde_json::json!({ "column": error.column }));
         ApiError::from(match error.hint {
             Some(hint) => problem.hint(hint),
@@ -136,10 +141,8 @@ pub(super) fn read_predicate(text: &str) -> Result<Predicate, ApiError> {
         })
     })?;
     if predicate.needs().decision {
-        let detail = "a bisect looks at states and events; `decision` is not known there";
-        return Err(Problem::new(Code::BadPredicate, detail)
-            .field("predicate")
-            .into());
+        let detail = "states and events are looked at here; `decision` is not known there";
+        return Err(Problem::new(Code::BadPredicate, detail).field(name).into());
     }
     Ok(predicate)
 }

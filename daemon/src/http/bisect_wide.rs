@@ -10,15 +10,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::investigate::{
-    BisectEnd, BisectFailure, BisectLine, BisectProgress, UndefinedStreams,
+    BisectEnd, BisectFailure, BisectLine, BisectProgress, BisectWithin, UndefinedStreams,
 };
 use whodunit_core::bisect::Pick;
 use whodunit_core::ids::{Position, Revision};
+use whodunit_core::model::Model;
 use whodunit_core::predicate::Predicate;
 
 use super::bisect::{matches, undefined};
 use super::error::{ApiError, busy};
-use crate::bisect::{Bisect, BisectError};
+use crate::bisect::{Bisect, BisectError, Found, Scanning};
 use crate::daemon::Parts;
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::store::{StreamCursor, StreamFilter, StreamInfo, StreamOrder, View};
@@ -45,7 +46,16 @@ pub(super) struct Wide {
 enum Rest {
     Start,
     After(StreamCursor),
+    /// In the middle of a stream.
+    Within(Box<LongStream>),
     Nothing,
+}
+
+/// A stream that is looked at piece by piece.
+struct LongStream {
+    info: StreamInfo,
+    to: Revision,
+    scanning: Scanning,
 }
 
 /// A bisect under way.
@@ -97,15 +107,14 @@ pub(super) fn answer(parts: Arc<Parts>, wide: Wide) -> Result<Response, ApiError
 }
 
 impl Run {
-    /// The next lines. An error cuts the reply short, which its reader can tell from an end.
+    /// The next lines. Where it breaks off, the last line says why.
     async fn piece(mut self) -> Option<(io::Result<Bytes>, Self)> {
         if self.is_over {
             return None;
         }
-        let after = match std::mem::replace(&mut self.rest, Rest::Nothing) {
-            Rest::Start => None,
-            Rest::After(cursor) => Some(cursor),
+        let rest = match std::mem::replace(&mut self.rest, Rest::Nothing) {
             Rest::Nothing => return Some(self.end()),
+            rest => rest,
         };
         let (parts, wide) = (Arc::clone(&self.parts), Arc::clone(&self.wide));
         let (until, end) = (self.until, self.end.clone());
@@ -118,28 +127,36 @@ impl Run {
                 until,
                 end,
                 lines: Vec::new(),
+                begun: Instant::now(),
             };
-            let rest = part.streams(after)?;
+            // What was found before it broke off is sent, too.
+            let rest = part.streams(rest);
             Ok::<_, ApiError>((part.lines, part.end, rest))
         });
         match done.await {
-            Ok((lines, end, rest)) => {
+            Ok((lines, end, Ok(rest))) => {
                 (self.end, self.rest) = (end, rest);
                 Some((Ok(lines.into()), self))
             }
-            Err(error) => {
-                self.is_over = true;
-                let error = io::Error::other(error.0.detail.clone());
-                Some((Err(error), self))
-            }
+            Ok((lines, _, Err(error))) => Some(self.broken(lines, error)),
+            Err(error) => Some(self.broken(Vec::new(), error)),
         }
     }
 
     /// The last line.
-    fn end(mut self) -> (io::Result<Bytes>, Self) {
+    fn end(self) -> (io::Result<Bytes>, Self) {
+        let end = BisectLine::End(self.end.clone());
+        self.last(Vec::new(), &end)
+    }
+
+    /// The last line of one that breaks off.
+    fn broken(self, lines: Vec<u8>, error: ApiError) -> (io::Result<Bytes>, Self) {
+        self.last(lines, &BisectLine::Broken(Box::new(error.0.bounded())))
+    }
+
+    fn last(mut self, mut lines: Vec<u8>, line: &BisectLine) -> (io::Result<Bytes>, Self) {
         self.is_over = true;
-        let mut lines = Vec::new();
-        match write(&mut lines, &BisectLine::End(self.end.clone())) {
+        match write(&mut lines, line) {
             Ok(()) => (Ok(lines.into()), self),
             Err(error) => (Err(error), self),
         }
@@ -154,12 +171,24 @@ struct Part<'a> {
     until: Position,
     end: BisectEnd,
     lines: Vec<u8>,
+    begun: Instant,
 }
 
 impl Part<'_> {
     /// Goes through streams for a while.
-    fn streams(&mut self, mut after: Option<StreamCursor>) -> Result<Rest, ApiError> {
-        let begun = Instant::now();
+    fn streams(&mut self, rest: Rest) -> Result<Rest, ApiError> {
+        let mut after = match rest {
+            Rest::Start => None,
+            Rest::After(cursor) => Some(cursor),
+            Rest::Nothing => return Ok(Rest::Nothing),
+            Rest::Within(stream) => {
+                let name = stream.info.stream.as_str().to_owned();
+                if let Some(stream) = self.go_on(stream)? {
+                    return Ok(Rest::Within(stream));
+                }
+                Some(StreamCursor::AfterName(name))
+            }
+        };
         let filter = StreamFilter {
             category: self.wide.category.clone(),
             ..StreamFilter::default()
@@ -173,10 +202,12 @@ impl Part<'_> {
                 SCAN_ENTRIES_MAX,
             )?;
             for info in page.streams {
-                self.stream(&info)?;
-                if begun.elapsed() >= PIECE_TIME {
-                    self.progress()?;
-                    let name = info.stream.as_str().to_owned();
+                let name = info.stream.as_str().to_owned();
+                if let Some(stream) = self.stream(info)? {
+                    return Ok(Rest::Within(stream));
+                }
+                if self.begun.elapsed() >= PIECE_TIME {
+                    self.progress(None)?;
                     return Ok(Rest::After(StreamCursor::AfterName(name)));
                 }
             }
@@ -187,15 +218,24 @@ impl Part<'_> {
         }
     }
 
-    fn progress(&mut self) -> Result<(), ApiError> {
+    /// Says how far it is, and how far within a stream that is looked at piece by piece.
+    fn progress(&mut self, within: Option<&LongStream>) -> Result<(), ApiError> {
+        let within = within.map(|stream| BisectWithin {
+            stream: stream.info.stream.clone(),
+            revision: stream.scanning.revision(),
+            to: stream.to,
+        });
+        let looked_at = within.as_ref().map_or(0, |within| within.revision.0);
         let progress = BisectLine::Progress(BisectProgress {
             streams: self.end.streams,
-            revisions: self.end.revisions,
+            revisions: self.end.revisions + looked_at,
+            within,
         });
         Ok(write(&mut self.lines, &progress).map_err(unwritten)?)
     }
 
-    fn stream(&mut self, info: &StreamInfo) -> Result<(), ApiError> {
+    /// Begins with a stream; it is returned where it is not looked through yet.
+    fn stream(&mut self, info: StreamInfo) -> Result<Option<Box<LongStream>>, ApiError> {
         let to = if info.last_position <= self.until {
             info.revision
         } else {
@@ -204,30 +244,50 @@ impl Part<'_> {
                 .unwrap_or_default()
         };
         if to == Revision::ZERO {
-            return Ok(());
+            return Ok(None);
         }
         let model = self.parts.models.for_stream(&info.stream).clone();
-        let bisect = Bisect {
-            travel: &self.parts.travel,
-            view: self.view,
-            model: &model,
-            stream: &info.stream,
-            predicate: &self.wide.predicate,
-            range: (Revision::ZERO, to),
-        };
+        let begun = bisect(self, &model, &info, to).begin(self.wide.pick, self.wide.limit);
+        match begun {
+            Ok(scanning) => self.go_on(Box::new(LongStream { info, to, scanning })),
+            Err(error) => {
+                self.end.streams += 1;
+                self.failed(&info, error)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Goes on with a stream; it is returned where it is not looked through yet.
+    fn go_on(&mut self, mut stream: Box<LongStream>) -> Result<Option<Box<LongStream>>, ApiError> {
+        let model = self.parts.models.for_stream(&stream.info.stream).clone();
+        let begun = self.begun;
+        let bisect = bisect(self, &model, &stream.info, stream.to);
+        let mut pause = || begun.elapsed() >= PIECE_TIME;
+        let went_on = bisect.go_on(&mut stream.scanning, &mut pause);
+        if went_on.is_ok() && !stream.scanning.is_over() {
+            self.progress(Some(&stream))?;
+            return Ok(Some(stream));
+        }
         self.end.streams += 1;
-        let found = match bisect.scan(self.wide.pick, self.wide.limit) {
-            Ok(found) => found,
-            Err(BisectError::Travel(TravelError::Store(error))) => return Err(error.into()),
-            Err(error) => return self.failed(info, &error),
-        };
+        if let Err(error) = went_on {
+            self.failed(&stream.info, error)?;
+            return Ok(None);
+        }
+        let found = bisect.found(stream.scanning);
+        self.add(&stream.info, &found)?;
+        Ok(None)
+    }
+
+    /// Adds what was found in a stream.
+    fn add(&mut self, info: &StreamInfo, found: &Found) -> Result<(), ApiError> {
         let end = &mut self.end;
         end.folds += found.folds;
         end.revisions += found.revisions;
         end.evaluations += found.evaluations;
         end.matches_total += found.matches_total;
         end.streams_holding += u64::from(found.matches.iter().any(|flip| flip.holds));
-        if let Some(undefined) = undefined(&self.wide.predicate, &found) {
+        if let Some(undefined) = undefined(&self.wide.predicate, found) {
             let total = end.undefined.get_or_insert_with(|| UndefinedStreams {
                 revisions: 0,
                 stream: info.stream.clone(),
@@ -236,14 +296,17 @@ impl Part<'_> {
             });
             total.revisions += undefined.revisions;
         }
-        for found in matches(self.view, &info.stream, &found)? {
+        for found in matches(self.view, &info.stream, found)? {
             write(&mut self.lines, &BisectLine::Match(found)).map_err(unwritten)?;
         }
         Ok(())
     }
 
-    /// A stream that cannot be looked at stops none of the others.
-    fn failed(&mut self, info: &StreamInfo, error: &BisectError) -> Result<(), ApiError> {
+    /// A stream that cannot be looked at stops none of the others; a store that fails does.
+    fn failed(&mut self, info: &StreamInfo, error: BisectError) -> Result<(), ApiError> {
+        if let BisectError::Travel(TravelError::Store(error)) = error {
+            return Err(error.into());
+        }
         self.end.failed += 1;
         if self.end.failed <= FAILURES_MAX {
             let failure = BisectLine::Failed(BisectFailure {
@@ -253,6 +316,18 @@ impl Part<'_> {
             write(&mut self.lines, &failure).map_err(unwritten)?;
         }
         Ok(())
+    }
+}
+
+/// What looks at a stream up to a revision. It borrows nothing of what is found on the way.
+fn bisect<'a>(part: &Part<'a>, model: &'a Model, info: &'a StreamInfo, to: Revision) -> Bisect<'a> {
+    Bisect {
+        travel: &part.parts.travel,
+        view: part.view,
+        model,
+        stream: &info.stream,
+        predicate: &part.wide.predicate,
+        range: (Revision::ZERO, to),
     }
 }
 

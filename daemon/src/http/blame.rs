@@ -1,5 +1,6 @@
 //! Blame and field histories over HTTP.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -11,78 +12,72 @@ use whodunit_core::api::investigate::{
     BlameOut, BlamedFieldOut, FieldOut, FieldValueOut, RemovedFieldOut,
 };
 use whodunit_core::api::problem::{Code, Problem};
+use whodunit_core::api::why::RefusedAttempts;
 use whodunit_core::blame::{Blame, FieldPath, RemovedFields};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::Value;
 use whodunit_core::model::Model;
 use whodunit_core::pointer::Pointer;
 use whodunit_core::shown::Shown;
-use whodunit_core::time::Timestamp;
 
 use super::causes::Causes;
-use super::common::{Order, asked_to_reveal, page_limit};
+use super::common::{Order, page_limit};
 use super::error::ApiError;
-use super::extract::{Query, StreamPath};
+use super::extract::StreamPath;
+use super::point::{PointParams, QueryAt};
+use super::refused::{Refused, refused};
 use super::reply::{Written, answer_heavy};
-use super::travel::{asked_point, shown_until};
+use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::store::{Direction, StoreError, View};
-use crate::time_travel::{StateAt, clock_went_back, faults, left_out, redacted_copy, resolve};
+use crate::time_travel::{
+    FieldValue, StateAt, clock_went_back, faults, left_out, redacted_copy, resolve,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BlameParams {
-    /// After this revision. The head when neither is given.
-    at_revision: Option<u64>,
-    /// As it was recorded at this time (RFC 3339, with a zone).
-    #[param(value_type = Option<String>, format = DateTime)]
-    as_of: Option<Timestamp>,
     /// Only fields at or below this JSON Pointer.
     path: Option<String>,
     /// Whether to tell of fields that were removed, too. The stream is folded from its beginning then.
     removed: Option<bool>,
-    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
-    reveal: Option<bool>,
 }
 
 /// For each field of a state, the event that last set it: when, who and why. A field is set by the last event that changed
 /// it; elements of lists are followed by identity or content, as in a diff.
 #[utoipa::path(get, path = "/v1/streams/{stream}/blame", tag = "time travel",
-    params(("stream" = String, Path, description = "its name, `category-id`"), BlameParams),
+    params(("stream" = String, Path, description = "its name, `category-id`"), PointParams, BlameParams),
     responses((status = 200, body = Shown<BlameOut>), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head`, `before_first_event` or `no_such_field`")))]
 pub(crate) async fn get_blame(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
-    Query(params): Query<BlameParams>,
+    QueryAt(at, params): QueryAt<BlameParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = asked_point(params.at_revision, params.as_of)?;
+    let point = at.point()?;
     let under = params.path.as_deref().unwrap_or_default();
     let under: Pointer = under.parse().map_err(|error| bad_path(under, &error))?;
     let removed = params.removed == Some(true);
-    let reveal = asked_to_reveal(
-        params.reveal == Some(true),
-        &headers,
-        "blame",
-        stream.as_str(),
-    );
+    let reveal = at.reveal(&headers, "blame", &stream);
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
         let reached = travel.state_with_blame(view, &model, &stream, found.revision, removed)?;
+        let refused = refused(view, &stream, (found.revision, point))?;
         let warnings = [
             redacted_copy,
             left_out(view, point, &found)?,
             clock_went_back(view, &found, (Revision::ZERO, found.revision))?,
             faults(&reached.folded),
+            refused.warning(),
         ];
         let blame = reached.blame.clone().unwrap_or_default();
         let mut causes = Causes::new(view, &stream);
-        let fields = blamed_fields((&reached, &blame), &under, &mut causes)?;
+        let fields = blamed_fields((&reached, &blame), &under, &mut causes, &refused)?;
         let gone = removed_fields(&blame, &under, &mut causes)?;
         if fields.is_empty() && !under.is_root() && gone.as_ref().is_none_or(Vec::is_empty) {
             return Err(no_such_field(&stream, &under.to_string(), found.revision));
@@ -108,6 +103,7 @@ fn blamed_fields(
     (reached, blame): (&StateAt, &Blame),
     under: &Pointer,
     causes: &mut Causes<'_>,
+    refused: &Refused,
 ) -> Result<Vec<BlamedFieldOut>, ApiError> {
     let (mut fields, mut failed) = (Vec::new(), None);
     blame.for_each_field(&reached.folded.state, under, &mut |field| {
@@ -121,6 +117,7 @@ fn blamed_fields(
                 label: field.label.map(str::to_owned),
                 value: field.value.clone(),
                 revision: field.set_by,
+                refused: refused.since(field.path, event.as_ref(), field.set_by),
                 event,
             }),
         }
@@ -152,14 +149,14 @@ fn removed_fields(
     Ok(Some(out))
 }
 
-fn bad_path(path: &str, error: &dyn std::error::Error) -> ApiError {
+pub(super) fn bad_path(path: &str, error: &dyn std::error::Error) -> ApiError {
     let detail = format!("`path` is `{path}`: {error}");
     Problem::new(Code::BadParameter, detail)
         .field("path")
         .into()
 }
 
-fn no_such_field(stream: &StreamName, path: &str, revision: Revision) -> ApiError {
+pub(super) fn no_such_field(stream: &StreamName, path: &str, revision: Revision) -> ApiError {
     let detail = format!("stream `{stream}` has nothing at `{path}` at revision {revision}");
     Problem::new(Code::NoSuchField, detail)
         .stream(stream.clone())
@@ -174,11 +171,6 @@ pub(crate) struct FieldParams {
     /// JSON Pointer of the field. An element of a list is named by its index, or as in `/lines[id=7]/price` by its identity:
     /// then it is followed wherever it moves.
     path: String,
-    /// Up to this revision. The head when neither is given.
-    at_revision: Option<u64>,
-    /// Up to what was recorded at this time (RFC 3339, with a zone).
-    #[param(value_type = Option<String>, format = DateTime)]
-    as_of: Option<Timestamp>,
     /// `forward` from old to new (when absent), or `backward`.
     #[param(inline)]
     order: Option<Order>,
@@ -186,22 +178,20 @@ pub(crate) struct FieldParams {
     cursor: Option<String>,
     /// Values at most: 1 to 1000, 100 when absent. A page of large values ends early, with a cursor.
     limit: Option<usize>,
-    /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
-    reveal: Option<bool>,
 }
 
 /// Every value that a field had, with the event that brought it: when, who and why.
 #[utoipa::path(get, path = "/v1/streams/{stream}/field", tag = "time travel",
-    params(("stream" = String, Path, description = "its name, `category-id`"), FieldParams),
+    params(("stream" = String, Path, description = "its name, `category-id`"), PointParams, FieldParams),
     responses((status = 200, body = Shown<FieldOut>), (status = 404, body = Problem, content_type = "application/problem+json",
         description = "`no_such_stream`, `revision_beyond_head`, `before_first_event`, or `no_such_field`: it never had a value")))]
 pub(crate) async fn get_field(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
-    Query(params): Query<FieldParams>,
+    QueryAt(at, params): QueryAt<FieldParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = asked_point(params.at_revision, params.as_of)?;
+    let point = at.point()?;
     let path: FieldPath = params
         .path
         .parse()
@@ -209,12 +199,7 @@ pub(crate) async fn get_field(
     let order = params.order.unwrap_or_default();
     let cursor = order.read_cursor(params.cursor.as_deref())?.map(Revision);
     let limit = page_limit(params.limit)?;
-    let reveal = asked_to_reveal(
-        params.reveal == Some(true),
-        &headers,
-        "field",
-        stream.as_str(),
-    );
+    let reveal = at.reveal(&headers, "field", &stream);
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
     if !reveal.yes() {
@@ -223,14 +208,7 @@ pub(crate) async fn get_field(
     let redacted_copy = redacted_copy(parts.store.as_ref());
     answer_heavy(&parts, move |view| {
         let found = resolve(view, &stream, point)?;
-        let (after, to) = match (order, cursor) {
-            (Order::Forward, after) => (after, found.revision),
-            (Order::Backward, Some(before)) => (
-                None,
-                Revision(before.0.saturating_sub(1)).min(found.revision),
-            ),
-            (Order::Backward, None) => (None, found.revision),
-        };
+        let (after, to) = range(order, cursor, found.revision);
         let direction = Direction::from(order);
         let page = (direction, limit);
         let mut read = travel.field_values(view, &model, (&stream, &path), (after, to), page)?;
@@ -241,14 +219,31 @@ pub(crate) async fn get_field(
             return Err(no_such_field(&stream, &path.to_string(), found.revision));
         }
         let last = read.values.back().map(|value| value.revision.0);
-        let values = with_causes(view, &stream, read.values)?;
+        let refused = refused(view, &stream, (found.revision, point))?;
+        // Where the page's last value in time ends: at the next one, or not by then.
+        let until = match order {
+            Order::Forward => read.next_revision,
+            Order::Backward => cursor,
+        };
+        let of_page = OfPage {
+            path: path.as_pointer(),
+            order,
+            until: until.unwrap_or(found.revision.next()),
+            has_first: match order {
+                Order::Forward => cursor.is_none(),
+                Order::Backward => !read.has_more,
+            },
+        };
+        let (values, refused_before) = of_page.told(view, &stream, read.values, &refused)?;
         let warnings = [
             redacted_copy,
             left_out(view, point, &found)?,
             clock_went_back(view, &found, (Revision::ZERO, found.revision))?,
             faults(&read.folded),
+            refused.warning(),
         ];
         let out = FieldOut {
+            refused_before,
             path: path.to_string(),
             revision: found.revision,
             values,
@@ -265,7 +260,7 @@ pub(crate) async fn get_field(
 }
 
 /// An element cannot be asked for by what is hidden: the answer would tell it.
-fn refuse_secret_identity(path: &FieldPath, model: &Model) -> Result<(), ApiError> {
+pub(super) fn refuse_secret_identity(path: &FieldPath, model: &Model) -> Result<(), ApiError> {
     let mut identities = path.identity_fields();
     let Some(secret) = identities.find(|name| model.is_secret(name)) else {
         return Ok(());
@@ -275,19 +270,62 @@ fn refuse_secret_identity(path: &FieldPath, model: &Model) -> Result<(), ApiErro
     Err(problem.hint("name it by its index").into())
 }
 
-fn with_causes(
-    view: &dyn View,
-    stream: &StreamName,
-    values: impl IntoIterator<Item = crate::time_travel::FieldValue>,
-) -> Result<Vec<FieldValueOut>, ApiError> {
-    let mut causes = Causes::new(view, stream);
-    let told = values.into_iter().map(|found| {
-        Ok(FieldValueOut {
-            revision: found.revision,
-            absent: found.value.is_none(),
-            value: found.value.unwrap_or(Value::Null),
-            event: causes.at(found.revision)?,
-        })
-    });
-    told.collect()
+/// The revision after which a page of values begins, and the last one of it.
+fn range(order: Order, cursor: Option<Revision>, at: Revision) -> (Option<Revision>, Revision) {
+    match (order, cursor) {
+        (Order::Forward, after) => (after, at),
+        (Order::Backward, Some(before)) => (None, Revision(before.0.saturating_sub(1)).min(at)),
+        (Order::Backward, None) => (None, at),
+    }
+}
+
+/// What surrounds the values of a page.
+struct OfPage<'a> {
+    path: &'a Pointer,
+    order: Order,
+    /// Where the last of them in time ends.
+    until: Revision,
+    /// Whether the first value that the field had is among them.
+    has_first: bool,
+}
+
+impl OfPage<'_> {
+    /// Values with their causes and the refused attempts while they held, and the attempts before the first value.
+    fn told(
+        &self,
+        view: &dyn View,
+        stream: &StreamName,
+        values: VecDeque<FieldValue>,
+        refused: &Refused,
+    ) -> Result<(Vec<FieldValueOut>, RefusedAttempts), ApiError> {
+        let mut causes = Causes::new(view, stream);
+        let mut ends: Vec<Revision> = match self.order {
+            Order::Forward => values.iter().skip(1).map(|value| value.revision).collect(),
+            Order::Backward => values
+                .iter()
+                .rev()
+                .skip(1)
+                .map(|value| value.revision)
+                .collect(),
+        };
+        ends.push(self.until);
+        if self.order == Order::Backward {
+            ends.reverse();
+        }
+        let first = values.iter().map(|value| value.revision).min();
+        let mut told = Vec::with_capacity(values.len());
+        for (found, end) in values.into_iter().zip(ends) {
+            let event = causes.at(found.revision)?;
+            told.push(FieldValueOut {
+                revision: found.revision,
+                absent: found.value.is_none(),
+                value: found.value.unwrap_or(Value::Null),
+                refused: refused.between(self.path, event.as_ref(), (found.revision, end)),
+                event,
+            });
+        }
+        let first = first.filter(|_| self.has_first).unwrap_or_default();
+        let before = refused.between(self.path, None, (Revision::ZERO, first));
+        Ok((told, before))
+    }
 }

@@ -146,6 +146,8 @@ pub(crate) struct DecisionsParams {
     /// Only `accepted` or only `rejected` ones.
     #[param(inline)]
     outcome: Option<OutcomeFilter>,
+    /// Exactly this correlation id.
+    correlation: Option<String>,
     /// The direction: `forward` (oldest first, the default) or `backward`.
     #[param(inline)]
     order: Option<Order>,
@@ -173,6 +175,7 @@ pub(crate) async fn list_decisions(
         rejected: params
             .outcome
             .map(|outcome| outcome == OutcomeFilter::Rejected),
+        correlation_id: params.correlation,
     };
     let reveal = asked_to_reveal(
         params.reveal == Some(true),

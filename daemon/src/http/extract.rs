@@ -181,23 +181,68 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(head: &mut Head, _state: &S) -> Result<Self, ApiError> {
         let query = head.uri.query().unwrap_or_default();
         check_encoding(query)?;
-        let pairs = form_urlencoded::parse(query.as_bytes());
-        let given = pairs;
-        let pairs = serde_urlencoded::Deserializer::new(pairs);
-        serde_path_to_error::deserialize(pairs)
-            .map(Self)
-            .map_err(|error| {
-                let name = error.path().to_string();
-                let text = || {
-                    let mut named = given.filter(|(key, _)| *key == name);
-                    named.next().map(|(_, text)| text.into_owned())
-                };
-                refused_by_type(&name, text)
-                    .unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string()))
-                    .into()
-            })
+        let read = read_query(query).map(Self);
+        read.map_err(|problem| ApiError::from(*problem))
     }
 }
+
+/// Reads parameters from a query, or says which does not fit.
+fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Box<Problem>> {
+    let given = form_urlencoded::parse(query.as_bytes());
+    let pairs = serde_urlencoded::Deserializer::new(given);
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let name = error.path().to_string();
+        let text = || {
+            let mut named = given.filter(|(key, _)| *key == name);
+            named.next().map(|(_, text)| text.into_owned())
+        };
+        let refused = refused_by_type(&name, text);
+        Box::new(refused.unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string())))
+    })
+}
+
+/// The query's parameters, of which some are those of every path of its kind, by their names.
+pub(crate) fn read_two<C: DeserializeOwned, T: DeserializeOwned>(
+    head: &Head,
+    common: &[&str],
+) -> Result<(C, T), ApiError> {
+    let query = head.uri.query().unwrap_or_default();
+    check_encoding(query)?;
+    let mut parts = [const { String::new() }; 2].map(form_urlencoded::Serializer::new);
+    let [of_all, of_own] = &mut parts;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let part = if common.contains(&&*name) {
+            &mut *of_all
+        } else {
+            &mut *of_own
+        };
+        part.append_pair(&name, &value);
+    }
+    let [of_all, of_own] = parts.map(|mut part| part.finish());
+    let own = read_query(&of_own).map_err(|mut problem| {
+        if let Some(hint) = problem
+            .hint
+            .as_mut()
+            .filter(|hint| hint.starts_with("this path takes"))
+        {
+            let names = common
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
+            *hint = match hint.as_str() {
+                NO_PARAMETERS => format!("this path takes {names}"),
+                own => format!("{own}, {names}"),
+            };
+        }
+        ApiError::from(*problem)
+    })?;
+    let of_all = read_query(&of_all).map_err(|problem| ApiError::from(*problem))?;
+    Ok((of_all, own))
+}
+
+/// What a path says that takes none.
+const NO_PARAMETERS: &str = "this path takes no parameters";
 
 /// The query's parameters one by one, in the order given, for paths whose parameters depend on what they name.
 #[derive(Debug)]
@@ -221,7 +266,7 @@ fn bad_parameter(name: &str, said: &str) -> Problem {
             .split_once(", expected ")
             .map_or("", |(_, known)| known);
         let takes = match known.strip_prefix("one of ").unwrap_or(known) {
-            "" => "this path takes no parameters".to_owned(),
+            "" => NO_PARAMETERS.to_owned(),
             known => format!("this path takes {known}"),
         };
         let problem = Problem::new(Code::BadParameter, format!("unknown parameter `{name}`"));

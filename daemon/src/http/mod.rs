@@ -11,11 +11,14 @@ mod bisect_wide;
 mod blame;
 mod causes;
 mod common;
+mod correlations;
+mod diff;
 mod error;
 mod events;
 mod export;
 mod extract;
 mod guard;
+mod impact;
 mod import;
 mod layers;
 mod lists;
@@ -25,14 +28,18 @@ mod models;
 mod openapi;
 mod ops;
 mod outbox;
+mod point;
 mod projections;
 mod read_models;
 mod receive;
+mod refused;
 mod reply;
 mod streams;
 mod trace;
 mod travel;
 mod what_if;
+mod why;
+mod world;
 mod write;
 
 use std::sync::Arc;
@@ -110,15 +117,21 @@ fn short() -> Routes {
         .routes(routes!(events::list_events))
         .routes(routes!(events::get_event))
         .routes(routes!(events::list_decisions))
+        .routes(routes!(correlations::get_causes))
+        .routes(routes!(correlations::get_correlation))
+        .routes(routes!(correlations::get_correlation_streams))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
         .routes(routes!(models::list_categories))
         .routes(routes!(travel::get_state))
         .routes(routes!(travel::get_steps))
-        .routes(routes!(travel::get_diff))
+        .routes(routes!(diff::get_diff))
         .routes(routes!(blame::get_blame))
         .routes(routes!(blame::get_field))
+        .routes(routes!(why::get_why))
         .routes(routes!(bisect::run_bisect))
+        .routes(routes!(world::get_world))
+        .routes(routes!(world::get_world_diff))
         .routes(routes!(what_if::run_what_if))
         .routes(routes!(outbox::list_jobs))
         .routes(routes!(outbox::get_job))

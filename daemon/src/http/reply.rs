@@ -12,8 +12,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
+use whodunit_core::api::causes::{self, ImpactPage};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
+use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
 use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
@@ -36,6 +38,9 @@ impl<T: Serialize> Showable for Shown<T> {}
 impl<T: Showable> Showable for Page<T> {}
 impl<T: Showable> Showable for &T {}
 impl<T: Showable> Showable for StepsOut<T> {}
+impl<T: Showable> Showable for ImpactPage<T> {}
+impl<T: Showable> Showable for WorldOut<T> {}
+impl<T: Showable> Showable for WorldDiffOut<T> {}
 
 /// Types without a place for a secret: names, counts, times, and documents that a projection keeps without secrets.
 macro_rules! showable {
@@ -48,6 +53,8 @@ showable!(
     browse::LiveHead,
     browse::ModelOut,
     browse::Stream,
+    causes::CausesOut,
+    causes::CorrelationOut,
     investigate::BisectOut,
     ops::HealthOut,
     pipeline::BackfillPlan,

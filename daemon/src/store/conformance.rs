@@ -4,6 +4,7 @@
 //! a file or an engine is tested beside it. `suite!` makes the tests of one implementation.
 
 mod appends;
+mod causes;
 mod decisions;
 mod jobs;
 mod keys;
@@ -70,6 +71,11 @@ macro_rules! every_promise {
                 a_command_decided_on_an_old_base_leaves_no_decision,
                 pages_of_decisions_go_on_where_they_ended,
                 the_rejections_before_a_position_are_found_whatever_was_restored,
+            }
+            causes {
+                effects_are_those_that_looking_at_everything_finds,
+                correlations_are_those_that_looking_at_everything_finds,
+                the_events_of_a_restored_decision_are_found_once,
             }
             jobs {
                 jobs_come_with_their_events_or_not_at_all,

@@ -23,6 +23,8 @@ pub struct FieldValues {
     pub values: VecDeque<FieldValue>,
     /// Whether there are more: later ones where the page was read forward, else earlier ones.
     pub has_more: bool,
+    /// Of a page read forward that has more: the revision of the value after its last one.
+    pub next_revision: Option<Revision>,
     /// The last state folded: for the faults on the way to it.
     pub folded: Folded,
     weight: usize,
@@ -47,6 +49,9 @@ impl FieldValues {
                 Direction::Backward => self.values.pop_front(),
             };
             self.weight -= cut.as_ref().map_or(0, weight);
+            if end == Direction::Forward {
+                self.next_revision = cut.map(|value| value.revision);
+            }
             self.has_more = true;
         }
     }

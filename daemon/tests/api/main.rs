@@ -15,6 +15,7 @@
 mod backfill;
 mod blame_paths;
 mod browse;
+mod causes;
 mod doors;
 mod forms;
 mod hygiene;
@@ -50,4 +51,6 @@ mod what_if_base;
 mod what_if_oracle;
 mod what_if_refusals;
 mod whole_files;
+mod why;
+mod world;
 mod write;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 43] = [
+const ROUTES: [(&str, &str); 49] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -22,6 +22,9 @@ const ROUTES: [(&str, &str); 43] = [
     ("get", "/v1/density"),
     ("get", "/v1/events"),
     ("get", "/v1/events/{event_id}"),
+    ("get", "/v1/events/{event_id}/causes"),
+    ("get", "/v1/correlations/{correlation_id}"),
+    ("get", "/v1/correlations/{correlation_id}/streams"),
     ("get", "/v1/export"),
     ("get", "/v1/health"),
     ("post", "/v1/import"),
@@ -48,7 +51,10 @@ const ROUTES: [(&str, &str); 43] = [
     ("get", "/v1/streams/{stream}/field"),
     ("get", "/v1/streams/{stream}/state"),
     ("get", "/v1/streams/{stream}/steps"),
+    ("get", "/v1/streams/{stream}/why"),
     ("post", "/v1/what-if"),
+    ("get", "/v1/world"),
+    ("get", "/v1/world/diff"),
     ("get", "/v1/openapi.json"),
 ];
 
@@ -98,6 +104,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         let path = path
             .replace("{stream}", "door-1")
             .replace("{event_id}", "e")
+            .replace("{correlation_id}", "c")
             .replace("{id}", "1")
             .replace("{category}", "user")
             .replace("{name}", "users")

@@ -1,4 +1,6 @@
 //! Restoring exports that were damaged on the way, while others write: nothing wrong goes in, nothing is lost in silence.
+//!
+//! More damages: `WHODUNIT_RESTORES=2000 cargo test -p whodunit-daemon --test api restore`.
 
 mod damage;
 mod log;
@@ -163,12 +165,17 @@ fn told(report: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_export_never_leads_to_a_wrong_decision_nor_to_a_silent_loss() {
-    under_fire("?reveal=true", 200).await;
+    under_fire("?reveal=true", times(80)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_a_damaged_redacted_export() {
-    under_fire("", 60).await;
+    under_fire("", times(30)).await;
+}
+
+fn times(by_default: u64) -> u64 {
+    let asked = std::env::var("WHODUNIT_RESTORES").ok();
+    asked.map_or(by_default, |times| times.parse().expect("a number"))
 }
 
 /// Damages an export so often, each time in other ways, and imports it.

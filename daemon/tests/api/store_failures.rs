@@ -220,3 +220,22 @@ async fn an_export_of_records_that_are_not_those_that_were_written_is_cut_short(
     // A part of the log proves nothing of the whole.
     assert!(!api.breaks_off("/v1/export?category=user").await);
 }
+
+#[tokio::test]
+async fn a_bisect_that_breaks_off_says_why_in_its_last_line() {
+    let api = Api::on(Arc::new(Failing::by(How::Damaged)));
+    let ask = json!({"category": "user", "predicate": "/status == \"active\""});
+    let reply = api.post("/v1/bisect", &ask).await;
+    assert_eq!(reply.status, 200);
+    let last = reply.text.lines().last().unwrap();
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    assert_eq!(last["broken"]["code"], "damaged");
+    assert!(
+        last["broken"]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("event 7"),
+        "{last}"
+    );
+    assert!(!reply.text.contains("secret"), "{}", reply.text);
+}

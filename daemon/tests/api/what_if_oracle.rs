@@ -17,7 +17,7 @@ use self::random::{Random, command, event, what_if, write};
 use crate::support::Api;
 
 /// With [`WHAT_IFS`] each, ten thousand what-ifs.
-const HISTORIES: u64 = 500;
+const HISTORIES: u64 = 120;
 const WHAT_IFS: u64 = 20;
 const SEED: u64 = 0x000d_ecaf;
 /// Streams that histories write to; one more is asked about.

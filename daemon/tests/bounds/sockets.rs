@@ -158,7 +158,9 @@ fn heads_that_are_refused_get_problem_documents_too() {
     let many = "x: y\r\n".repeat(200);
     for (request, status, code) in [
         (
-            format!("GET /v1/health HTTP/1.1\r\nhost: {host}\r\nx: {long}\r\n\r\n"),
+            format!(
+                "GET /v1/health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx: {long}\r\n\r\n"
+            ),
             "431",
             "headers_too_large",
         ),

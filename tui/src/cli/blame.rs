@@ -2,12 +2,14 @@
 
 use clap::Args;
 use whodunit_core::api::investigate::{BlameOut, EventCause, FieldValueOut};
+use whodunit_core::api::why::RefusedAttempts;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::Value;
+use whodunit_core::text::shown;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, stream};
 use super::exit::{CliError, Exit};
-use super::show;
+use super::show::{self, REJECTED};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Times};
@@ -91,6 +93,7 @@ fn print_blame(out: &BlameOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
                 (field.revision, field.event.as_ref()),
                 times,
             ));
+            refused_under(&mut table, &field.refused, "since then", terminal);
         }
         terminal.table(&table)?;
     }
@@ -125,6 +128,33 @@ fn print_blame(out: &BlameOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
     Ok(())
 }
 
+/// Under what was set: the attempts to change it that were refused.
+fn refused_under(
+    table: &mut Table,
+    refused: &RefusedAttempts,
+    when: &str,
+    terminal: &Terminal<'_>,
+) {
+    let Some(last) = refused.last.last() else {
+        return;
+    };
+    let (count, attempts) = match refused.total {
+        1 => (String::new(), "an attempt to change it was"),
+        total => (show::number(total), " attempts to change it were"),
+    };
+    let by = last
+        .actor
+        .as_deref()
+        .map_or_else(String::new, |actor| format!(" by {actor}"));
+    let text = format!(
+        "{REJECTED} {count}{attempts} refused {when}, the last{by} on {}: {} ({})",
+        terminal.form.zone.exact(last.decided_at),
+        last.command_type,
+        last.rule
+    );
+    table.under(Cell::new(text, Token::Rejected));
+}
+
 fn times<'a>(
     terminal: &Terminal<'_>,
     events: impl Iterator<Item = Option<&'a EventCause>>,
@@ -154,7 +184,7 @@ fn row(
     cells
 }
 
-fn pointer(text: &str) -> Result<String, String> {
+pub(super) fn pointer(text: &str) -> Result<String, String> {
     match text.parse::<whodunit_core::pointer::Pointer>() {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
@@ -231,6 +261,14 @@ pub(crate) async fn run_field(
                 show::warnings(terminal, &page.warnings)?;
             }
             print_values(&page.values, terminal)?;
+            if let Some(last) = page.refused_before.last.last() {
+                terminal.line(format!(
+                    "{REJECTED} refused before it had any value: {}, the last {} ({})",
+                    show::number(page.refused_before.total),
+                    shown(&last.command_type),
+                    shown(&last.rule)
+                ))?;
+            }
         }
         match page.next_cursor {
             Some(next) if left > 0 => query.cursor = Some(next),
@@ -254,14 +292,15 @@ fn print_values(values: &[FieldValueOut], terminal: &mut Terminal<'_>) -> Result
         Column::new("why").shrinks_to(12),
     ]);
     for value in values {
-        let shown = match (value.absent, &value.value) {
+        let refused = &value.refused;
+        let had = match (value.absent, &value.value) {
             (true, _) => Cell::new("(removed)", Token::Removed),
             (false, Value::Null) => "null".into(),
             (false, other) => show::value(other).into(),
         };
         let cells = row(
             String::new(),
-            shown,
+            had,
             (value.revision, value.event.as_ref()),
             times,
         );
@@ -272,6 +311,7 @@ fn print_values(values: &[FieldValueOut], terminal: &mut Terminal<'_>) -> Result
             let rest = [revision, time, value].into_iter().chain(cells);
             table.row(rest.collect::<Vec<_>>());
         }
+        refused_under(&mut table, refused, "while it had this value", terminal);
     }
     terminal.table(&table)
 }

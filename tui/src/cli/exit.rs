@@ -178,6 +178,9 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
             Some("`whodunit decisions` lists them, with the ids of their commands")
         }
         Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by what they say"),
+        Code::NoSuchCorrelation => {
+            Some("`whodunit events --correlation ID` lists the events of a correlation")
+        }
         Code::UnknownCommand => {
             Some("`whodunit models` lists models, `whodunit models CATEGORY` its commands")
         }

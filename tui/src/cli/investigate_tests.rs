@@ -9,7 +9,10 @@ use crate::client::tests::{ok, reply, server};
 use crate::program::run_line;
 
 /// A command's exit, what it printed on standard output and error, and its requests, each with its body.
-async fn say(line: &[&str], replies: Vec<Vec<u8>>) -> (Exit, String, String, Vec<String>) {
+pub(super) async fn say(
+    line: &[&str],
+    replies: Vec<Vec<u8>>,
+) -> (Exit, String, String, Vec<String>) {
     let (client, handle) = server(replies).await;
     let words = [["--daemon", client.url()].as_slice(), line].concat();
     let form = Form {

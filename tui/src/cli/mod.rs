@@ -30,8 +30,13 @@ pub(crate) mod streams;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
+pub(crate) mod trace;
 pub(crate) mod what_if;
+pub(crate) mod why;
+pub(crate) mod world;
 
+#[cfg(test)]
+mod causes_tests;
 #[cfg(test)]
 mod investigate_tests;
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! `whodunit state`, `steps` and `diff`: what was true, and what changed it.
 
 use clap::Args;
-use whodunit_core::api::time_travel::{StateOut, Step};
+use whodunit_core::api::time_travel::{DiffBlame, StateOut, Step};
+use whodunit_core::diff::DiffEntry;
 use whodunit_core::fold::EventEffect;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::text::shown;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, stream, whole};
+use super::blame::pointer;
 use super::event::sentences;
 use super::exit::{CliError, Exit};
 use super::show;
 use super::style::Token;
+use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::client::{At, Client, Order, StreamEventsQuery};
+use crate::client::{At, Client, DiffQuery, Order, StreamEventsQuery};
 
 /// Arguments of `whodunit state`.
 #[derive(Debug, Args)]
@@ -233,7 +236,9 @@ fn print_step(step: &Step, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit diff user-7f3c… 2 4
-  whodunit diff user-7f3c… 2025-03-20T00:00:00Z head")]
+  whodunit diff user-7f3c… 2025-03-20T00:00:00Z head
+  whodunit diff cart-1 2 4 --path /address --blame      who set each side
+  whodunit diff cart-1 3 3 --to-stream cart-2           two streams")]
 pub(crate) struct DiffArgs {
     /// The stream
     #[arg(value_parser = stream)]
@@ -244,6 +249,15 @@ pub(crate) struct DiffArgs {
     /// To: a revision, a time, or `head`
     #[arg(value_parser = point, default_value = "head")]
     to: At,
+    /// Another stream, of which TO is a point
+    #[arg(long, value_name = "STREAM", value_parser = stream)]
+    to_stream: Option<StreamName>,
+    /// Only what is at or below this path, such as /address
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
+    path: Option<String>,
+    /// Say what set each side
+    #[arg(long)]
+    blame: bool,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -260,15 +274,23 @@ pub(crate) async fn run_diff(
         At::Head => At::Revision(client.stream(&args.stream).await?.revision),
         other => other,
     };
-    let out = client
-        .diff(&args.stream, from, args.to, args.reveal)
-        .await?;
+    let query = DiffQuery {
+        from,
+        to: args.to,
+        to_stream: args.to_stream.clone(),
+        path: args.path.clone(),
+        blame: args.blame,
+        reveal: args.reveal,
+    };
+    let out = client.compare(&args.stream, &query).await?;
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
         terminal.document(&out)?;
         return Ok(Exit::Ok);
     }
-    let heading = format!("{}  revision {} → {}", out.stream, out.from, out.to);
+    let other = out.to_stream.as_ref();
+    let other = other.map_or_else(String::new, |stream| format!("{stream} revision "));
+    let heading = format!("{}  revision {} → {other}{}", out.stream, out.from, out.to);
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &out.warnings)?;
     if out.diff.is_empty() {
@@ -277,5 +299,58 @@ pub(crate) async fn run_diff(
     for line in show::diff(terminal, &out.diff, 0) {
         terminal.line(line)?;
     }
+    if let Some(blame) = out.blame.as_ref().filter(|blame| !blame.is_empty()) {
+        terminal.line("")?;
+        print_sides(&out.diff, blame, terminal)?;
+    }
     Ok(Exit::Ok)
+}
+
+/// What set both sides of each difference.
+fn print_sides(
+    diff: &[DiffEntry],
+    blame: &[DiffBlame],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
+    let mut table = Table::new([
+        Column::new("field").shrinks_to(12).cut_in_the_middle(),
+        Column::new("side"),
+        Column::new("rev").right(),
+        Column::new(terminal.form.zone.heading()),
+        Column::new("who").shrinks_to(10),
+        Column::new("type").shrinks_to(13),
+        Column::new("why").shrinks_to(12),
+    ]);
+    let sides = blame.iter().flat_map(|blame| [&blame.before, &blame.after]);
+    let events = sides.flatten().filter_map(|side| side.event.as_ref());
+    let times = terminal.form.times(events.map(|event| event.recorded_at));
+    for (entry, blame) in diff.iter().zip(blame) {
+        let name = show::path(entry.label.as_ref().unwrap_or(&entry.path));
+        let sides = [
+            ("before", "removed", &blame.before, entry.before.is_some()),
+            ("after", "removed", &blame.after, entry.after.is_some()),
+        ];
+        for (side, gone, set_by, is_there) in sides {
+            let Some(set_by) = set_by else { continue };
+            let (at, who, what, why) = match &set_by.event {
+                Some(event) => (
+                    times.show(event.recorded_at),
+                    show::text(event.actor.as_ref()),
+                    event.event_type.as_str(),
+                    show::text(event.reason.as_ref()),
+                ),
+                None => (String::new(), "", "(initial state)", ""),
+            };
+            table.row([
+                name.as_str().into(),
+                if is_there { side } else { gone }.into(),
+                set_by.revision.to_string().into(),
+                at.into(),
+                Cell::new(who, Token::Accent),
+                what.into(),
+                why.into(),
+            ]);
+        }
+    }
+    terminal.table(&table)
 }

@@ -205,7 +205,14 @@ impl<'a> Terminal<'a> {
         let rejected = error.rule().map_or_else(String::new, |rule| {
             format!("rejected by `{}`: ", shown(rule))
         });
-        self.note(format!("error: {rejected}{}", shown(&error.to_string())))?;
+        let text = error.to_string();
+        // What this program says of its own command line may show a place in it, on lines of their own. Line breaks that come from
+        // a daemon are shown as what they are.
+        let lines: Vec<_> = match error {
+            CliError::Usage { .. } => text.split('\n').map(shown).collect(),
+            _ => vec![shown(&text)],
+        };
+        self.note(format!("error: {rejected}{}", lines.join("\n")))?;
         if let Some(hint) = error.hint() {
             self.note(format!("hint: {}", shown(&hint)))?;
         }
@@ -285,5 +292,15 @@ mod tests {
             text.starts_with("error: `x␛` is odd\nhint: write `y`\n{"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_place_of_a_mistake_stands_on_lines_of_its_own() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal::new(Form::default(), &mut out, &mut err);
+        let error = CliError::usage("at column 2\n  a\u{1b}b\n   ^", "write `a`");
+        terminal.error(&error).unwrap();
+        let text = String::from_utf8(err).unwrap();
+        assert_eq!(text, "error: at column 2\n  a␛b\n   ^\nhint: write `a`\n");
     }
 }

@@ -43,8 +43,9 @@ pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
-    At, DecisionsQuery, DocumentsQuery, EventsQuery, ExportQuery, FieldQuery, Order, OutboxQuery,
-    StreamEventsQuery, StreamSort, StreamsQuery, Wait, WhatIfQuery,
+    At, DecisionsQuery, DiffQuery, DocumentsQuery, EventsQuery, ExportQuery, FieldQuery, Order,
+    OutboxQuery, StreamEventsQuery, StreamSort, StreamsQuery, TraceQuery, Wait, WhatIfQuery,
+    WhyQuery, WorldQuery,
 };
 
 use query::Params;

@@ -107,6 +107,123 @@ pub enum StreamSort {
     Recent,
 }
 
+/// Of the tree of an event, a command or a correlation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceQuery {
+    /// Whether the tree of an event or a command begins at the root of its causes.
+    pub whole: bool,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Nodes at most.
+    pub limit: Option<usize>,
+}
+
+impl TraceQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.flag("whole", self.whole);
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params
+    }
+}
+
+/// Of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DiffQuery {
+    /// The point compared from. The head stands for the beginning, as it does where none is sent.
+    pub from: At,
+    /// The point compared to.
+    pub to: At,
+    /// Another stream, of which `to` is a point.
+    pub to_stream: Option<StreamName>,
+    /// Only what is at or below this path.
+    pub path: Option<String>,
+    /// Whether to tell what set each side.
+    pub blame: bool,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl DiffQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        // Left out, `from` is the beginning and `to` the head; what is no number is a time.
+        params.opt("from", self.from.value());
+        params.opt("to", self.to.value());
+        params.opt("to_stream", self.to_stream.as_ref());
+        params.opt("path", self.path.as_ref());
+        params.flag("blame", self.blame);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/streams/{stream}/why`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhyQuery {
+    /// The field's path.
+    pub path: String,
+    /// At which point.
+    pub at: At,
+    /// Whether causes that only gave the value on are wanted, too.
+    pub copies: bool,
+    /// Whether the later events are folded again without the one that set the value.
+    pub necessity: bool,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl WhyQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = self.at.params();
+        params.opt("path", Some(&self.path));
+        params.flag("copies", self.copies);
+        params.flag("necessity", self.necessity);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
+/// Of `GET /v1/world` and `GET /v1/world/diff`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WorldQuery {
+    /// Exactly this category.
+    pub category: Option<String>,
+    /// As recorded at this time.
+    pub as_of: Option<Timestamp>,
+    /// After the event at this position.
+    pub at_position: Option<u64>,
+    /// Of two moments the first: a position or a time.
+    pub from: Option<String>,
+    /// Of two moments the second one.
+    pub to: Option<String>,
+    /// A condition that must hold.
+    pub condition: Option<String>,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Streams at most.
+    pub limit: Option<usize>,
+    /// Whether to show secrets.
+    pub reveal: bool,
+}
+
+impl WorldQuery {
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.opt("category", self.category.as_ref());
+        params.opt("as_of", self.as_of);
+        params.opt("at_position", self.at_position);
+        params.opt("from", self.from.as_ref());
+        params.opt("to", self.to.as_ref());
+        params.opt("where", self.condition.as_ref());
+        params.opt("cursor", self.cursor.as_ref());
+        params.opt("limit", self.limit);
+        params.flag("reveal", self.reveal);
+        params
+    }
+}
+
 /// Of `GET /v1/streams`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamsQuery {

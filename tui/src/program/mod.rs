@@ -16,7 +16,7 @@ use crate::app::Palette;
 use crate::cli::terminal::{Form, Terminal};
 use crate::cli::{
     CliError, Exit, backfill, bisect, blame, decisions, do_command, event, events, export, import,
-    models, outbox, projections, read_model, rebuild, state, streams, what_if,
+    models, outbox, projections, read_model, rebuild, state, streams, trace, what_if, why, world,
 };
 use crate::client::Client;
 use crate::launch;
@@ -117,8 +117,14 @@ enum Command {
     Blame(blame::BlameArgs),
     /// Show every value that a field had, and what brought it
     Field(blame::FieldArgs),
+    /// Show why a field has its value: the event, its command, what caused that, across streams
+    Why(why::WhyArgs),
+    /// Show the states of a category at one moment, or what differs between two
+    World(world::WorldArgs),
     /// Find the revision at which a condition first holds, last holds, or flips
     Bisect(bisect::BisectArgs),
+    /// Show what led to an event and what it led to, or everything of a correlation
+    Trace(trace::TraceArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
@@ -231,6 +237,9 @@ async fn run(
         Command::Blame(args) => blame::run(&args, &client()?, terminal).await,
         Command::Field(args) => blame::run_field(&args, &client()?, terminal).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
+        Command::Why(args) => why::run(&args, &client()?, terminal).await,
+        Command::World(args) => world::run(&args, &client()?, terminal).await,
+        Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
         Command::Decisions(args) => decisions::run(&args, &client()?, terminal).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
@@ -250,6 +259,12 @@ async fn run(
         Command::Open(args) => launch::open::run(&args, terminal).await,
         Command::Serve(args) => launch::serve::run(args),
     }
+}
+
+/// Whether a command line can be read: for tests of arguments.
+#[cfg(test)]
+pub(crate) fn read_line(line: &[&str]) -> Result<ArgMatches, clap::Error> {
+    Cli::command().try_get_matches_from(std::iter::once(&"whodunit").chain(line))
 }
 
 /// Runs a command line as the program would, with everything written kept: for tests against a real daemon.

@@ -297,6 +297,9 @@ impl Daemon {
     fn diff(&self, name: &StreamName, from: At, to: At) -> Result<DiffOut, Failure> {
         let (from, to) = (self.state(name, from)?, self.state(name, to)?);
         Ok(DiffOut {
+            to_stream: None,
+            path: None,
+            blame: None,
             stream: name.clone(),
             from: from.revision,
             to: to.revision,

@@ -39,6 +39,8 @@ pub enum Code {
     NoSuchStream,
     /// 404: no such event.
     NoSuchEvent,
+    /// 404: no event and no command has this correlation id.
+    NoSuchCorrelation,
     /// 404: no model for the category.
     NoSuchModel,
     /// 404: no such job in the outbox; a completed one may have been pruned.
@@ -125,6 +127,7 @@ impl Code {
             Self::NoSuchPath
             | Self::NoSuchStream
             | Self::NoSuchEvent
+            | Self::NoSuchCorrelation
             | Self::NoSuchModel
             | Self::NoSuchJob
             | Self::NoSuchProjection
@@ -175,6 +178,7 @@ impl Code {
             Self::NoSuchPath => "no such path",
             Self::NoSuchStream => "no such stream",
             Self::NoSuchEvent => "no such event",
+            Self::NoSuchCorrelation => "no such correlation",
             Self::NoSuchModel => "no such model",
             Self::NoSuchJob => "no such job",
             Self::NoSuchProjection => "no such projection",

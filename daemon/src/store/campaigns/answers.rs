@@ -132,7 +132,7 @@ fn streams(asking: &mut Asking, view: &dyn View) {
         asking.ask(format!("open job {n}"), view.first_open_job(HANDLER, &name));
         let of_stream = DecisionFilter {
             stream: Some(name.clone()),
-            rejected: None,
+            ..DecisionFilter::default()
         };
         asking.ask(
             format!("decisions {n}"),
@@ -187,8 +187,8 @@ fn lists(asking: &mut Asking, view: &dyn View) {
     asking.ask("density".to_owned(), view.density(None, 16));
     for rejected in [None, Some(true), Some(false)] {
         let filter = DecisionFilter {
-            stream: None,
             rejected,
+            ..DecisionFilter::default()
         };
         asking.ask(
             format!("decisions {rejected:?}"),

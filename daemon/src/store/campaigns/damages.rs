@@ -232,7 +232,7 @@ fn damages_are_said_and_never_served() {
     let moments = moments();
     let mut counts = [Counts::default(); KINDS.len()];
     let mut seed = 0;
-    let mut left = cases("WHODUNIT_DAMAGES", 400);
+    let mut left = cases("WHODUNIT_DAMAGES", 150);
     while left > 0 {
         seed += 1;
         let mut random = Random::new(seed);

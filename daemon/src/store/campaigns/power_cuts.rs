@@ -214,7 +214,7 @@ fn life(seed: u64) -> u64 {
 #[test]
 fn nothing_acknowledged_is_lost_by_a_power_cut() {
     let (mut seed, mut cuts) = (0, 0);
-    let wanted = cases("WHODUNIT_CUTS", 600);
+    let wanted = cases("WHODUNIT_CUTS", 250);
     while cuts < wanted {
         seed += 1;
         let lived = catch_unwind(AssertUnwindSafe(|| life(seed)));

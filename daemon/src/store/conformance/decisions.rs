@@ -212,6 +212,7 @@ pub(super) async fn pages_of_decisions_go_on_where_they_ended(store: &Arc<dyn St
             let filter = DecisionFilter {
                 stream: stream.clone(),
                 rejected,
+                ..DecisionFilter::default()
             };
             let passes = |decision: &&Decision| {
                 let is_rejected = matches!(decision.result, Outcome::Rejected { .. });

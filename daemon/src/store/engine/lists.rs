@@ -309,10 +309,7 @@ fn decisions_in_tail<V: SealedView>(
             page.next = Some(sequence);
             break;
         }
-        if filter
-            .rejected
-            .is_none_or(|wanted| wanted == is_rejected(decision))
-        {
+        if filter.is_met_by(decision) {
             page.decisions.push(decision.clone());
         }
     }

@@ -263,6 +263,17 @@ impl<V: SealedView> ReadEvents for MergedView<V> {
             None => self.sealed.event_by_id(event_id),
         }
     }
+
+    fn caused_events(&self, cause: &str, from: Position, limit: usize) -> StoreResult<Vec<Event>> {
+        let mut events = self.sealed.caused_events(cause, from, limit)?;
+        let own = self.tail.caused_events(cause);
+        let own = own.filter(|event| event.position >= from);
+        events.extend(
+            own.take(limit - events.len())
+                .map(|event| Event::clone(event)),
+        );
+        Ok(events)
+    }
 }
 
 impl<V: SealedView> ReadTimes for MergedView<V> {
@@ -394,6 +405,14 @@ impl<V: SealedView> ReadDecisions for MergedView<V> {
             Some(decision) => Ok(Some(decision.clone())),
             None => self.sealed.decision_by_command(command_id),
         }
+    }
+
+    fn caused_decisions(&self, cause: &str, from: u64, limit: usize) -> StoreResult<Vec<Decision>> {
+        let mut decisions = self.sealed.caused_decisions(cause, from, limit)?;
+        let own = self.tail.caused_decisions(cause);
+        let own = own.filter(|decision| decision.sequence >= from);
+        decisions.extend(own.take(limit - decisions.len()).cloned());
+        Ok(decisions)
     }
 
     fn rejection_before(&self, position: Position) -> StoreResult<u64> {

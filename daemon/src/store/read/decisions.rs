@@ -1,6 +1,6 @@
 //! Reading the decision log.
 
-use whodunit_core::command::Decision;
+use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::{Position, StreamName};
 
 use super::Direction;
@@ -24,6 +24,15 @@ pub trait ReadDecisions {
     /// The recorded decision of a command.
     fn decision_by_command(&self, command_id: &str) -> Result<Option<Decision>, StoreError>;
 
+    /// Decisions on commands whose causation id is this one, by sequence from `from` on, at most `limit`. Cost does not grow
+    /// with the log.
+    fn caused_decisions(
+        &self,
+        cause: &str,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Decision>, StoreError>;
+
     /// The sequence of the last rejection before the first one that stands at `position` or after it: what comes after it
     /// is what a reader of events and rejections gets after the event at `position`. The last decision's when no rejection
     /// stands there or after; 0 when there is none before. Cost grows with the logarithm of the decision log's length.
@@ -37,6 +46,21 @@ pub struct DecisionFilter {
     pub stream: Option<StreamName>,
     /// Only rejected (`Some(true)`) or only accepted (`Some(false)`) ones.
     pub rejected: Option<bool>,
+    /// Exactly this correlation id.
+    pub correlation_id: Option<String>,
+}
+
+impl DecisionFilter {
+    /// Whether a decision is wanted.
+    pub fn is_met_by(&self, decision: &Decision) -> bool {
+        let is_rejected = matches!(decision.result, Outcome::Rejected { .. });
+        let (stream, correlation) = (&self.stream, &self.correlation_id);
+        self.rejected.is_none_or(|wanted| wanted == is_rejected)
+            && stream
+                .as_ref()
+                .is_none_or(|stream| *stream == decision.stream)
+            && (correlation.is_none() || *correlation == decision.correlation_id)
+    }
 }
 
 /// A page of decisions.

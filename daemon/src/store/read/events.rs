@@ -53,6 +53,14 @@ pub trait ReadEvents {
 
     /// The event with this id.
     fn event_by_id(&self, event_id: &str) -> Result<Option<Event>, StoreError>;
+
+    /// Events whose causation id is this one, by position from `from` on, at most `limit`. Cost does not grow with the log.
+    fn caused_events(
+        &self,
+        cause: &str,
+        from: Position,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
 }
 
 /// Hands events to `each` as [`ReadEvents::for_each_event`] does, for work that fails in ways of its own.

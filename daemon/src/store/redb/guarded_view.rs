@@ -74,6 +74,7 @@ guarded! { ReadEvents:
     fn event_at(position: Position) -> Option<Event>;
     fn event_at_revision(stream: &StreamName, revision: Revision) -> Option<Event>;
     fn event_by_id(event_id: &str) -> Option<Event>;
+    fn caused_events(cause: &str, from: Position, limit: usize) -> Vec<Event>;
 }
 
 guarded! { ReadTimes:
@@ -94,6 +95,7 @@ guarded! { ReadDecisions:
     fn decisions(filter: &DecisionFilter, from: Option<u64>, direction: Direction, limit: usize) -> DecisionPage;
     fn decision(sequence: u64) -> Option<Decision>;
     fn decision_by_command(command_id: &str) -> Option<Decision>;
+    fn caused_decisions(cause: &str, from: u64, limit: usize) -> Vec<Decision>;
     fn rejection_before(position: Position) -> u64;
 }
 

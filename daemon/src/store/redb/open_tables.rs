@@ -14,7 +14,8 @@ use redb::{
 
 use super::engine;
 use super::tables::{
-    CATEGORIES, COMMAND_HASHES, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
+    CATEGORIES, COMMAND_HASHES, DECISION_CAUSES, DECISION_CORRELATIONS, EVENT_CAUSES,
+    EVENT_CORRELATIONS, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
     JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
     SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
     STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST,
@@ -197,6 +198,10 @@ open_tables! {
     runs: (u64, u64) => Bytes, RUNS, "the runs of the streams";
     event_hashes: IdHash => (), EVENT_HASHES, "the hashes of event ids";
     command_hashes: IdHash => (), COMMAND_HASHES, "the hashes of command ids";
+    event_correlations: IdHash => (), EVENT_CORRELATIONS, "the index of the events' correlation ids";
+    event_causes: IdHash => (), EVENT_CAUSES, "the index of the events' causation ids";
+    decision_correlations: IdHash => (), DECISION_CORRELATIONS, "the index of the decisions' correlation ids";
+    decision_causes: IdHash => (), DECISION_CAUSES, "the index of the decisions' causation ids";
     rejections: u64 => u64, REJECTIONS, "the rejections";
     stream_numbers: Text => u64, STREAM_NUMBERS, "the numbers of the streams";
     streams: u64 => Bytes, STREAMS, "the streams";

@@ -7,7 +7,7 @@ use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -35,6 +35,18 @@ pub(super) const EVENT_HASHES: TableDefinition<'static, &[u8; 12], ()> =
 /// Hash of a command id and sequence of its decision.
 pub(super) const COMMAND_HASHES: TableDefinition<'static, &[u8; 12], ()> =
     TableDefinition::new("command_hashes");
+/// Hash of an event's correlation id and its position.
+pub(super) const EVENT_CORRELATIONS: TableDefinition<'static, &[u8; 12], ()> =
+    TableDefinition::new("event_correlations");
+/// Hash of an event's causation id and its position, of events that were not written with the decision on that command.
+pub(super) const EVENT_CAUSES: TableDefinition<'static, &[u8; 12], ()> =
+    TableDefinition::new("event_causes");
+/// Hash of a decision's correlation id and its sequence.
+pub(super) const DECISION_CORRELATIONS: TableDefinition<'static, &[u8; 12], ()> =
+    TableDefinition::new("decision_correlations");
+/// Hash of a decision's causation id and its sequence.
+pub(super) const DECISION_CAUSES: TableDefinition<'static, &[u8; 12], ()> =
+    TableDefinition::new("decision_causes");
 /// Sequence of a rejection → the furthest place of any up to it.
 pub(super) const REJECTIONS: TableDefinition<'static, u64, u64> =
     TableDefinition::new("rejections");
@@ -111,6 +123,10 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(RUNS)?;
     txn.open_table(EVENT_HASHES)?;
     txn.open_table(COMMAND_HASHES)?;
+    txn.open_table(EVENT_CORRELATIONS)?;
+    txn.open_table(EVENT_CAUSES)?;
+    txn.open_table(DECISION_CORRELATIONS)?;
+    txn.open_table(DECISION_CAUSES)?;
     txn.open_table(REJECTIONS)?;
     txn.open_table(LATE_EVENTS)?;
     txn.open_table(STREAMS_BY_LAST)?;

@@ -5,6 +5,7 @@
 //! each other: what it says of a stream, a hold or a job takes the place of what is sealed; what it says of events,
 //! decisions and counts comes on top. Looks nothing up, and knows no engine.
 
+mod causes;
 mod jobs;
 mod records;
 mod streams;
@@ -26,6 +27,7 @@ pub(crate) use self::jobs::{JobState, JobsTail};
 pub(crate) use self::records::{DecisionRef, EventRef};
 pub(crate) use self::streams::{StreamTail, StreamsTail};
 
+use self::causes::CausesTail;
 use self::records::Ids;
 
 /// A key within its category.
@@ -46,6 +48,7 @@ pub(crate) struct Tail {
     holds: OrdMap<KeyPlace, OrdMap<Position, KeyHold>>,
     streams: StreamsTail,
     jobs: JobsTail,
+    causes: CausesTail,
     bytes: usize,
 }
 
@@ -63,6 +66,7 @@ impl Tail {
             holds: OrdMap::new(),
             streams: StreamsTail::default(),
             jobs: JobsTail::default(),
+            causes: CausesTail::default(),
             bytes: 0,
         }
     }
@@ -76,6 +80,7 @@ impl Tail {
             self.events.push_back(event);
         }
         self.streams.apply(batch);
+        self.causes.apply(batch);
         for write in &batch.keys {
             self.hold(write);
         }
@@ -167,6 +172,27 @@ impl Tail {
     /// The decision of a command.
     pub(crate) fn decision_by_command(&self, command_id: &str) -> Option<&Decision> {
         self.commands.get(command_id).map(|decision| &**decision)
+    }
+
+    /// The events that name a cause, in order.
+    pub(crate) fn caused_events(&self, cause: &str) -> impl Iterator<Item = &EventRef> {
+        let own = self.commands.get(cause).map(DecisionRef::own_positions);
+        let positions = self.causes.events(cause, own.unwrap_or_default());
+        let events = positions.into_iter().filter_map(|at| self.event(at));
+        let events: Vec<_> = events
+            .filter(|event| event.causation_id.as_deref() == Some(cause))
+            .collect();
+        events.into_iter()
+    }
+
+    /// The decisions on commands that name a cause, in order.
+    pub(crate) fn caused_decisions(&self, cause: &str) -> impl Iterator<Item = &Decision> {
+        let sequences = self.causes.decisions(cause);
+        let decisions = sequences.into_iter().filter_map(|at| self.decision(at));
+        let decisions: Vec<_> = decisions
+            .filter(|decision| decision.causation_id.as_deref() == Some(cause))
+            .collect();
+        decisions.into_iter()
     }
 
     /// Sequences of a stream's decisions, ascending, and whether each is a rejection.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use imbl::HashMap;
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
+use whodunit_core::ids::Position;
 
 use crate::store::write::{Batch, Placed};
 
@@ -51,6 +52,12 @@ impl DecisionRef {
     /// `None` for a batch without one.
     pub(super) fn new(batch: &Arc<Batch>) -> Option<Self> {
         batch.decision.is_some().then(|| Self(Arc::clone(batch)))
+    }
+
+    /// The positions of the events that were written with it.
+    pub(super) fn own_positions(&self) -> Vec<Position> {
+        let events = self.0.events.iter();
+        events.map(|placed| placed.event.position).collect()
     }
 }
 

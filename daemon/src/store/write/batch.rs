@@ -26,6 +26,17 @@ pub(crate) struct Batch {
     pub(crate) jobs: Vec<JobWrite>,
 }
 
+impl Batch {
+    /// The events that name a cause which is not the command decided on in this batch, each with that cause. Its own events
+    /// are found by its decision.
+    pub(crate) fn caused_elsewhere(&self) -> impl Iterator<Item = (&str, &Event)> {
+        let own = self.decision.as_ref().map(|decision| &*decision.command_id);
+        let events = self.events.iter().map(|placed| &placed.event);
+        let caused = events.filter_map(|event| Some((event.causation_id.as_deref()?, event)));
+        caused.filter(move |(cause, _)| Some(*cause) != own)
+    }
+}
+
 /// An event with everything that is derived of it in its stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Placed {

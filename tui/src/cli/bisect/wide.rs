@@ -39,8 +39,13 @@ pub(super) async fn run(
             BisectLine::Match(_) => {}
             BisectLine::Progress(at) => {
                 let (streams, revisions) = (show::number(at.streams), show::number(at.revisions));
+                let within = at.within.map_or_else(String::new, |within| {
+                    let (revision, to) =
+                        (show::number(within.revision.0), show::number(within.to.0));
+                    format!("; {} at revision {revision} of {to}", within.stream)
+                });
                 bar.set_message(format!(
-                    "{streams} streams, {revisions} revisions looked at"
+                    "{streams} streams, {revisions} revisions looked at{within}"
                 ));
             }
             BisectLine::Failed(failed) => {
@@ -48,6 +53,10 @@ pub(super) async fn run(
                 bar.suspend(|| terminal.warn(message))?;
             }
             BisectLine::End(found) => end = Some(found),
+            BisectLine::Broken(why) => {
+                bar.finish_and_clear();
+                return Err(ClientError::Problem(why).into());
+            }
         }
     }
     bar.finish_and_clear();

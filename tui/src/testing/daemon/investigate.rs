@@ -6,6 +6,7 @@ use whodunit_core::api::investigate::{
     BisectIn, BisectMatch, BisectOut, BlameOut, BlamedFieldOut, EventCause, FieldOut,
     FieldValueOut, FindIn,
 };
+use whodunit_core::api::why::RefusedAttempts;
 use whodunit_core::bisect::{Pick, Probe, Scan};
 use whodunit_core::blame::{Blame, FieldHistory};
 use whodunit_core::event::Event;
@@ -66,6 +67,7 @@ impl Daemon {
                 value: field.value.clone(),
                 revision: field.set_by,
                 event: self.cause_at(stream, field.set_by),
+                refused: RefusedAttempts::default(),
             });
             ControlFlow::Continue(())
         });
@@ -109,6 +111,7 @@ impl Daemon {
                     absent: change.value.is_none(),
                     value: change.value.unwrap_or_default(),
                     event: self.cause_at(stream, change.revision),
+                    refused: RefusedAttempts::default(),
                 });
             }
         }
@@ -121,6 +124,7 @@ impl Daemon {
             path: path.to_owned(),
             revision: reached.revision,
             values,
+            refused_before: RefusedAttempts::default(),
             next_cursor: None,
             redacted: Vec::new(),
             warnings: Vec::new(),

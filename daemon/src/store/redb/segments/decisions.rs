@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::command::Decision;
 use whodunit_core::ids::Position;
 
 use super::super::record::Rejections;
@@ -46,7 +46,18 @@ impl SegmentView {
         if low > high {
             return Ok(());
         }
+        let by_correlation = match (&filter.stream, &filter.correlation_id) {
+            (None, Some(id)) => match self.correlated_decisions(id, (low, high))? {
+                Some(sequences) => Some(sequences),
+                None => return Ok(()),
+            },
+            _ => None,
+        };
         let mut sequences: Sequences<'_> = match (&filter.stream, filter.rejected) {
+            _ if by_correlation.is_some() => {
+                let sequences = by_correlation.into_iter().flatten();
+                Box::new(sequences.map(|sequence| sequence.map(Some)))
+            }
             (Some(stream), wanted) => {
                 let name = stream.as_str();
                 let entries = tables.stream_decisions.range((name, low)..=(name, high))?;
@@ -97,11 +108,7 @@ impl ReadDecisions for SegmentView {
                 return Ok(ControlFlow::Break(()));
             }
             let decision = self.recorded(sequence)?;
-            let is_rejected = matches!(decision.result, Outcome::Rejected { .. });
-            let stream = filter.stream.as_ref();
-            if filter.rejected.is_none_or(|wanted| wanted == is_rejected)
-                && stream.is_none_or(|stream| *stream == decision.stream)
-            {
+            if filter.is_met_by(&decision) {
                 page.decisions.push(decision);
             }
             Ok(ControlFlow::Continue(()))
@@ -116,6 +123,10 @@ impl ReadDecisions for SegmentView {
     fn decision_by_command(&self, command_id: &str) -> StoreResult<Option<Decision>> {
         let sequence = self.records().sequence_of(command_id)?;
         sequence.map(|sequence| self.recorded(sequence)).transpose()
+    }
+
+    fn caused_decisions(&self, cause: &str, from: u64, limit: usize) -> StoreResult<Vec<Decision>> {
+        self.decided_effects(cause, from, limit)
     }
 
     fn rejection_before(&self, position: Position) -> StoreResult<u64> {

@@ -28,7 +28,7 @@ pub(super) struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn is_full(&self, page: &LogPage) -> bool {
+    pub(super) fn is_full(&self, page: &LogPage) -> bool {
         page.events.len() >= self.limit || page.scanned >= self.budget
     }
 

@@ -4,6 +4,7 @@
 //! checked against the manifest, a record against the place or the id that led to it. Tables beside the segments hold what
 //! belongs to the whole log: streams, unique keys, jobs, ids by their hashes. What a segment's bytes mean is `store/segment`'s.
 
+mod causes;
 mod decisions;
 mod log;
 mod lookup;

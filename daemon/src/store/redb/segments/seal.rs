@@ -17,7 +17,7 @@ use super::super::record::Rejections;
 use super::parts::{Parts, Sealed};
 use super::records::{Records, event};
 use super::streams::write_streams;
-use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, hash_key, runs};
+use super::{CHUNK_BYTES, HashKey, NUMBER_MAX, causes, hash_key, runs};
 use crate::store::bytes::Malformed;
 use crate::store::chain::Chain;
 use crate::store::segment::decisions::Decided;
@@ -44,6 +44,7 @@ pub(in crate::store::redb) fn seal(
     let records = Written::new(batches, head)?;
     let numbers = write_streams(tables, batches)?;
     write_ids(tables, &records)?;
+    causes::write(tables, batches)?;
     write_decisions(tables, &records.decisions)?;
     for batch in batches {
         for write in &batch.keys {

@@ -171,6 +171,9 @@ impl ReadEvents for SegmentView {
             budget,
             stop: self.stop(),
         };
+        if let Some(id) = &filter.correlation_id {
+            return self.correlated(id, &ask, from);
+        }
         log::page(&self.records(), &ask, from)
     }
 
@@ -191,6 +194,10 @@ impl ReadEvents for SegmentView {
             Some(position) => self.event_at(position),
             None => Ok(None),
         }
+    }
+
+    fn caused_events(&self, cause: &str, from: Position, limit: usize) -> StoreResult<Vec<Event>> {
+        self.effects(cause, from, limit)
     }
 }
 
