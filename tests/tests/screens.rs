@@ -102,12 +102,13 @@ fn a_newcomer_needs_few_keys() {
     assert!(pressed <= 10, "keys to everyone else");
     // Who set a field, and what it was before.
     press(&mut screen, ENTER);
+    screen.wait_for("state · rev");
     screen.wait_for("SUSPENDED this on");
     press(&mut screen, "\t");
     screen.wait_for("▶~ status");
     let after = press(&mut screen, ENTER) - pressed;
-    let shown = screen.wait_for("history of status");
-    screen.wait_for("2 values");
+    screen.wait_for("history of status");
+    let shown = screen.wait_for("values, newest first");
     assert!(shown.contains("fraud-scan"), "{shown}");
     assert!(after <= 3, "keys to a field's history");
     screen.press("qqqq").unwrap();
