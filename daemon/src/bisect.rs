@@ -245,3 +245,7 @@ impl States for Loads<'_> {
         truth.map_err(too_much(revision))
     }
 }
+
+#[cfg(test)]
+#[path = "bisect_tests.rs"]
+mod tests;

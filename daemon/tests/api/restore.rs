@@ -175,7 +175,7 @@ async fn nor_does_a_damaged_redacted_export() {
 
 fn times(by_default: u64) -> u64 {
     let asked = std::env::var("WHODUNIT_RESTORES").ok();
-    asked.map_or(by_default, |times| times.parse().expect("a number"))
+    asked.map_or(by_default, |times| times.parse().unwrap())
 }
 
 /// Damages an export so often, each time in other ways, and imports it.

@@ -1,6 +1,7 @@
 //! `whodunit event`: everything about one event, and what led to it.
 
 use clap::Args;
+use whodunit_core::api::causes::{CauseEnd, CauseKind, CauseNode};
 use whodunit_core::event::Event;
 use whodunit_core::sentence::{because, of_event};
 use whodunit_core::text::shown;
@@ -10,13 +11,11 @@ use super::exit::{CliError, Exit};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::client::{Client, ClientError, Count, Origin, Subject};
+use crate::client::{Client, ClientError, Count, Origin, Subject, TraceQuery};
 use crate::zone::Zone;
 
 /// Causes shown at most.
 const CAUSES_MAX: usize = 8;
-/// Causes followed at most, to say how many more there are.
-const CAUSES_COUNTED_MAX: usize = 200;
 
 /// Arguments of `whodunit event`.
 #[derive(Debug, Args)]
@@ -106,45 +105,33 @@ fn details(event: &Event, causes: &[String], zone: Zone) -> Table {
 /// What led to the event: its command, the event that the command answered to, that one's command, and so on. A chain that
 /// comes back to where it was ends there and says so; of a long one the first causes are shown, and how many follow.
 async fn causes(event: &Event, client: &Client, zone: Zone) -> Result<Vec<String>, ClientError> {
-    let mut out = Vec::new();
-    let mut seen = vec![event.event_id.clone()];
-    let mut stream = event.stream.clone();
-    let mut next = event.causation_id.clone();
-    let mut more = 0;
-    while let Some(id) = next.take() {
-        if let Some(ago) = seen.iter().rev().position(|known| *known == id) {
-            out.push(cycle(&id, ago, seen.len(), more));
-            return Ok(out);
-        }
-        if more >= CAUSES_COUNTED_MAX {
-            out.push(format!("… at least {more} more; the chain goes on"));
-            return Ok(out);
-        }
-        seen.push(id.clone());
-        let (text, cause) = if let Some(decision) = client.command_of(&stream, &id).await? {
-            let text = format!("command {}", shown(&decision.command_type));
-            (text, decision.causation_id)
-        } else {
-            match client.event_if_known(&id).await? {
-                Some(cause) => {
-                    let text = line(&cause, zone);
-                    stream = cause.stream;
-                    (text, cause.causation_id)
-                }
-                None => (format!("{} (not in this log)", shown(&id)), None),
-            }
-        };
-        next = cause;
-        if out.len() < CAUSES_MAX {
-            out.push(text);
-        } else {
-            more += 1;
-        }
+    if event.causation_id.is_none() {
+        return Ok(Vec::new());
     }
-    if more > 0 {
-        out.push(format!("… {more} more"));
+    let query = TraceQuery {
+        limit: Some(1),
+        ..TraceQuery::default()
+    };
+    let found = client.causes(&event.event_id, &query).await?;
+    let seen = std::iter::once(&event.event_id).chain(found.causes.iter().map(|node| &node.id));
+    let seen: Vec<&String> = seen.collect();
+    let mut all: Vec<String> = found.causes.iter().map(|node| line(node, zone)).collect();
+    let id = found.end_id.unwrap_or_default();
+    if found.end == CauseEnd::NotOnRecord {
+        all.push(format!("{} (not in this log)", shown(&id)));
     }
-    Ok(out)
+    let more = all.len().saturating_sub(CAUSES_MAX);
+    all.truncate(CAUSES_MAX);
+    match found.end {
+        CauseEnd::Cycle => {
+            let ago = seen.iter().rev().position(|known| **known == id);
+            all.push(cycle(&id, ago.unwrap_or_default(), seen.len(), more));
+        }
+        CauseEnd::Cut => all.push(format!("… at least {more} more; the chain goes on")),
+        CauseEnd::First | CauseEnd::NotOnRecord if more > 0 => all.push(format!("… {more} more")),
+        CauseEnd::First | CauseEnd::NotOnRecord => {}
+    }
+    Ok(all)
 }
 
 /// That a chain has come back to one of its own: `ago` steps before, of `seen`; `more` causes are not shown.
@@ -163,18 +150,21 @@ fn cycle(id: &str, ago: usize, seen: usize, more: usize) -> String {
 }
 
 /// A cause in one line.
-fn line(event: &Event, zone: Zone) -> String {
+fn line(cause: &CauseNode, zone: Zone) -> String {
+    if cause.kind == CauseKind::Command {
+        return format!("command {}", shown(&cause.kind_of));
+    }
     let part = |mark: &str, text: &Option<String>| {
         text.as_deref()
             .map_or_else(String::new, |text| format!("{mark}{}", shown(text)))
     };
     format!(
         "{}  {} revision {}  {}{}{}",
-        shown(&event.event_type),
-        event.stream,
-        event.revision,
-        zone.exact(event.recorded_at),
-        part("  ", &event.actor),
-        part("  ", &event.reason),
+        shown(&cause.kind_of),
+        cause.stream,
+        cause.revision,
+        zone.exact(cause.at),
+        part("  ", &cause.actor),
+        part("  ", &cause.reason),
     )
 }
