@@ -38,6 +38,7 @@ pub mod search;
 #[cfg(test)]
 #[path = "../../tests/shared/seeded.rs"]
 mod seeded;
+pub mod sentence;
 pub mod shown;
 pub mod stop;
 pub mod text;

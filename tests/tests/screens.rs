@@ -14,20 +14,28 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     screen.wait_for("guide  2/");
     screen.press(ENTER).unwrap();
     screen.press(ENTER).unwrap();
-    let shown = screen.wait_for("who · when · why");
+    let shown = screen.wait_for("state · rev 4 of 4");
     assert!(shown.contains("sarah@example.com"), "{shown}");
-    let shown = screen.wait_for("Mon Mar 24 2025 15:47");
+    let shown = screen.wait_for("DELETED this on Mon 24 Mar 2025 15:47");
     assert!(
         shown.contains("UserDeleted") && shown.contains("job:inactive-cleanup"),
         "{shown}"
     );
+    // Who else was hit, and back.
+    screen.press("f").unwrap();
+    screen.wait_for("the batch of its cause");
+    screen.press("b").unwrap();
+    screen.wait_for("guide  4/");
+    screen.wait_for("active → suspended");
+    screen.press("q").unwrap();
+    screen.wait_for("state · rev 4 of 4");
     // Back to the state before the deletion.
     screen.press(LEFT).unwrap();
-    let shown = screen.wait_for("ChangeEmail rejected");
+    let shown = screen.wait_for("tried ChangeEmail");
     assert!(shown.contains("user.suspended"), "{shown}");
     screen.press(LEFT).unwrap();
-    let shown = screen.wait_for("fraud_detected");
-    assert!(shown.contains("suspended"), "{shown}");
+    let shown = screen.wait_for("SUSPENDED this on Thu 20 Mar 2025");
+    assert!(shown.contains("fraud_detected"), "{shown}");
     // What if the suspension had not happened?
     screen.press("w").unwrap();
     screen.wait_for("WHAT-IF nothing is written");
@@ -41,9 +49,9 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     screen.resize((120, 40)).unwrap();
     // And behind the log: a mail that failed, and one key to try it again.
     screen.press("m").unwrap();
-    screen.wait_for("guide  7/");
+    screen.wait_for("guide  8/");
     screen.press("[").unwrap();
-    screen.wait_for("who · when · why");
+    screen.wait_for("state · rev");
     screen.press("p").unwrap();
     // By now, or soon: it is tried four times.
     screen.wait_for("1 ✗");
@@ -55,6 +63,56 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     assert!(screen.restored(), "the terminal is as it was");
     let sent = String::from_utf8_lossy(&screen.sent()).into_owned();
     assert!(!sent.contains("argon2"), "a hash reached the screen");
+}
+
+/// A newcomer's minute, counted in keys: from the missing account to who, when and why, to the cause, to everyone else that its
+/// batch hit, and to who set a field and what it was before.
+#[test]
+fn a_newcomer_needs_few_keys() {
+    let mut screen = Screen::open(&["demo", "--seed", "7"], (120, 40)).unwrap();
+    screen.wait_for("press / and type sarah");
+    let mut keys = 0;
+    let mut press = |screen: &mut Screen, key: &str| {
+        screen.press(key).unwrap();
+        keys += 1;
+        keys
+    };
+    let mut pressed = 0;
+    for key in ["/", "s", "a", "r", "a", "h"] {
+        pressed = press(&mut screen, key);
+    }
+    let shown = screen.wait_for("job:inactive-cleanup DELETED this on Mon 24 Mar 2025 15:47:");
+    assert!(shown.contains("\"inactive for 90 days\""), "{shown}");
+    assert_eq!(pressed, 6, "keys to who, when and why");
+    // The cause stands below it.
+    let shown = screen.wait_for("because of rev 3 UserSuspended by fraud-scan");
+    assert!(shown.contains("Thu 20 Mar 2025"), "{shown}");
+    assert!(pressed <= 8, "keys to the cause");
+    // Out of the filter, and everyone else of that batch, before and after.
+    press(&mut screen, ENTER);
+    press(&mut screen, "f");
+    screen.wait_for("the batch of its cause");
+    pressed = press(&mut screen, "b");
+    let shown = screen.wait_for("active → suspended");
+    assert!(
+        shown.contains("correlation:fraud-scan-2025-03-20"),
+        "{shown}"
+    );
+    assert!(shown.matches("UserSuspended").count() > 2, "{shown}");
+    assert!(pressed <= 10, "keys to everyone else");
+    // Who set a field, and what it was before.
+    press(&mut screen, ENTER);
+    screen.wait_for("state · rev");
+    screen.wait_for("SUSPENDED this on");
+    press(&mut screen, "\t");
+    screen.wait_for("▶~ status");
+    let after = press(&mut screen, ENTER) - pressed;
+    screen.wait_for("history of status");
+    let shown = screen.wait_for("values, newest first");
+    assert!(shown.contains("fraud-scan"), "{shown}");
+    assert!(after <= 3, "keys to a field's history");
+    screen.press("qqqq").unwrap();
+    assert_eq!(screen.exit_code(), 0);
 }
 
 /// What is typed while the window changes its size is there at once, not with the next key.
@@ -189,7 +247,7 @@ async fn a_failed_job_is_seen_understood_and_tried_again() {
     screen.press(ENTER).unwrap();
     let shown = screen.wait_for("✗ send_welcome_email");
     assert!(
-        shown.contains("who · when · why") && shown.contains("UserCreated"),
+        shown.contains("state · rev 1 of 1") && shown.contains("UserCreated"),
         "{shown}"
     );
     screen.press("\u{1b}").unwrap();
@@ -230,7 +288,7 @@ async fn hostile_text_is_shown_and_never_sent() {
     let mut screen = Screen::open(&["--daemon", daemon.url()], (120, 40)).unwrap();
     screen.wait_for("order-1");
     screen.press(ENTER).unwrap();
-    screen.wait_for("who · when · why");
+    screen.wait_for("state · rev 1 of 1");
     screen.wait_for("␛]52;c;ZXZpbA==␇");
     screen.press("\r").unwrap();
     screen.wait_for("event as recorded");

@@ -13,14 +13,16 @@ use crossterm::event::{
     EventStream, KeyEventKind, MouseButton, MouseEventKind,
 };
 use crossterm::execute;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, enable_raw_mode,
+};
 use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
 use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc;
 use whodunit_core::ids::StreamName;
-use whodunit_core::time::Timestamp;
 
+use crate::background::{Answer, ask};
 use crate::client::Client;
 use crate::config::Context;
 use crate::effect::Effect;
@@ -30,9 +32,11 @@ use crate::model::Model;
 use crate::model::guide::Guide;
 use crate::msg::Msg;
 use crate::runtime::{Runtime, now};
+pub use crate::theme::Palette;
 use crate::theme::Theme;
 use crate::update::{start, start_at_stream, update};
 use crate::view::{time_under, view};
+use crate::zone::machine_offset;
 
 /// Messages that may wait for the loop.
 const QUEUE_MAX: usize = 1_024;
@@ -54,8 +58,8 @@ pub struct Options {
     pub guide: bool,
     /// Whether to draw with ASCII only.
     pub ascii: bool,
-    /// Whether to use colours.
-    pub colour: bool,
+    /// Which colours to use; `None` asks the terminal.
+    pub palette: Option<Palette>,
     /// The stream to open first, at a revision or at its head; the list of streams when absent.
     pub stream: Option<(StreamName, Option<u64>)>,
 }
@@ -66,7 +70,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminal = ManuallyDrop::new(ratatui::try_init()?);
     let restore = Restore;
     execute!(stdout(), EnableMouseCapture, EnableBracketedPaste)?;
-    let outcome = turn(&mut terminal, options).await;
+    // Before anything reads the terminal.
+    let answer = match options.palette {
+        Some(palette) => Answer {
+            palette,
+            ..Answer::default()
+        },
+        None => ask(),
+    };
+    let outcome = turn(&mut terminal, options, answer).await;
     drop(restore);
     outcome
 }
@@ -83,17 +95,13 @@ impl Drop for Restore {
     }
 }
 
-/// The offset of the terminal's own zone from UTC at a time, in seconds.
-fn local_offset(at: Timestamp) -> i32 {
-    at.to_datetime()
-        .with_timezone(&chrono::Local)
-        .offset()
-        .local_minus_utc()
-}
-
-async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Result<()> {
+async fn turn(
+    terminal: &mut DefaultTerminal,
+    options: Options,
+    answer: Answer,
+) -> anyhow::Result<()> {
     let size = terminal.size()?;
-    let mut model = first_model(&options, (size.width, size.height));
+    let mut model = first_model(&options, answer.palette, (size.width, size.height));
     let (sender, mut messages) = mpsc::channel(QUEUE_MAX);
     let mut runtime = Runtime::start(options.client, sender);
     let mut input = EventStream::new();
@@ -101,10 +109,16 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
     for effect in start(&mut model) {
         runtime.run(effect);
     }
+    let mut turn = Turn::default();
+    for c in answer.typed.chars() {
+        turn.take(&mut model, &mut runtime, Msg::Key(typed_key(c)));
+    }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut turn = Turn::default();
     loop {
+        if turn.quit {
+            return Ok(());
+        }
         draw(terminal, &model, turn.resized)?;
         turn = Turn::default();
         let drawn = Instant::now();
@@ -138,8 +152,9 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
                 () = &mut frame_due => break,
             }
         }
-        if turn.quit {
-            return Ok(());
+        if std::mem::take(&mut turn.suspend) {
+            suspend()?;
+            turn.resized = true;
         }
         if started.elapsed() > LONG_TURN + FRAME {
             tracing::debug!(ms = started.elapsed().as_millis(), "a long turn");
@@ -147,15 +162,42 @@ async fn turn(terminal: &mut DefaultTerminal, options: Options) -> anyhow::Resul
     }
 }
 
+/// Gives the terminal back to the shell, stops until the shell continues the program, and takes the terminal again.
+fn suspend() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Signal, getpid, kill_process};
+        drop(Restore);
+        kill_process(getpid(), Signal::TSTP)?;
+        enable_raw_mode()?;
+        execute!(
+            stdout(),
+            EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )?;
+    }
+    Ok(())
+}
+
+/// The name of a key that was typed before the screens were there.
+fn typed_key(c: char) -> String {
+    if c == ' ' {
+        "space".to_owned()
+    } else {
+        c.to_string()
+    }
+}
+
 /// What is known before anything was asked.
-fn first_model(options: &Options, size: (u16, u16)) -> Model {
+fn first_model(options: &Options, palette: Palette, size: (u16, u16)) -> Model {
     let theme = Theme {
-        colour: options.colour,
+        palette,
         ascii: options.ascii,
     };
     let url = options.client.url();
     let address = url.trim_start_matches("http://").to_owned();
-    let mut model = Model::new(address, size, theme, now(), local_offset);
+    let mut model = Model::new(address, size, theme, now(), machine_offset);
     model.app.context = options.context.clone();
     model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
@@ -168,6 +210,7 @@ fn first_model(options: &Options, size: (u16, u16)) -> Model {
 #[derive(Debug, Default)]
 struct Turn {
     quit: bool,
+    suspend: bool,
     /// Whether the terminal had another size meanwhile, even if it is the old one again: what it showed may be gone.
     resized: bool,
 }
@@ -181,6 +224,7 @@ impl Turn {
         for effect in update(model, message) {
             match effect {
                 Effect::Quit => self.quit = true,
+                Effect::Suspend => self.suspend = true,
                 Effect::Copy(text) => copy(&text),
                 effect => runtime.run(effect),
             }

@@ -9,6 +9,8 @@ use crate::request::Request;
 pub(crate) enum Effect {
     /// End the program.
     Quit,
+    /// Give the terminal back to the shell until the program is called to the front again.
+    Suspend,
     /// Put a text on the clipboard.
     Copy(String),
     /// Ask the daemon; the reply comes back with the same ticket.

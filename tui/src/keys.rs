@@ -1,11 +1,15 @@
 //! The key table: dispatch, hints, help, palette and the README's table are all made from it.
 //!
-//! Owns which key does what where. That a key cannot be used right now is said by the update when it is pressed.
+//! Owns which key does what where, and why one does nothing now.
 
+mod available;
 mod table;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::model::Model;
+
+use available::WhyNot;
 pub(crate) use table::BINDINGS;
 
 /// Names of keys as [`key_names`] gives them.
@@ -19,6 +23,7 @@ pub(crate) enum Scope {
     Stream,
     WhatIf,
     Log,
+    Find,
     Pipeline,
 }
 
@@ -31,6 +36,7 @@ impl Scope {
             Self::Stream => "stream",
             Self::WhatIf => "what-if",
             Self::Log => "log",
+            Self::Find => "find",
             Self::Pipeline => "pipeline",
         }
     }
@@ -82,6 +88,12 @@ pub(crate) enum Action {
     Undo,
     Redo,
     Follow,
+    FollowFrom,
+    Find,
+    Now,
+    RunTo,
+    RunNext,
+    RunPrevious,
     ShowPipeline,
     RetryJob,
     RetryAll,
@@ -104,18 +116,36 @@ pub(crate) struct Binding {
     pub(crate) help: &'static str,
     /// Whether the bottom line hints at it.
     pub(crate) hint: bool,
+    why_not: WhyNot,
 }
 
-/// What a key does in a scope: its own binding first, then the one that holds everywhere.
+impl Binding {
+    /// The same, where it does nothing at times.
+    const fn needs(mut self, why_not: WhyNot) -> Self {
+        self.why_not = why_not;
+        self
+    }
+
+    /// Why it does nothing now, if so.
+    pub(crate) fn why_not(&self, model: &Model) -> Option<&'static str> {
+        (self.why_not)(model)
+    }
+}
+
+/// What a key does in a scope.
+#[cfg(test)]
 pub(crate) fn action(scope: Scope, key: &str) -> Option<Action> {
+    binding(scope, key).map(|binding| binding.action)
+}
+
+/// The row of a key in a scope: its own first, then the one that holds everywhere.
+pub(crate) fn binding(scope: Scope, key: &str) -> Option<&'static Binding> {
     let of = |wanted: Scope| {
         BINDINGS
             .iter()
             .find(|b| b.scope == wanted && b.keys.contains(&key))
     };
-    of(scope)
-        .or_else(|| of(Scope::Everywhere))
-        .map(|binding| binding.action)
+    of(scope).or_else(|| of(Scope::Everywhere))
 }
 
 /// The bindings that work in a scope, its own first.

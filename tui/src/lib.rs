@@ -7,6 +7,7 @@ mod config;
 mod launch;
 pub mod program;
 
+mod background;
 mod effect;
 mod ending;
 mod humanize;
@@ -22,4 +23,6 @@ mod theme;
 mod time_input;
 mod times;
 mod update;
+mod value;
 mod view;
+mod zone;

@@ -5,6 +5,7 @@
 
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
+use whodunit_core::api::investigate::{BisectIn, BisectOut, BlameOut, FieldOut};
 use whodunit_core::api::pipeline::{
     BackfillIn, BackfillPlan, CheckOut, JobOut, RetriedOut, RunOut,
 };
@@ -12,12 +13,12 @@ use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::ids::StreamName;
+use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use crate::client::{
-    At, Client, ClientError, DecisionsQuery, EventsQuery, Pipeline, StreamEventsQuery,
-    StreamStatus, StreamsQuery, WhatIfQuery,
+    At, Changed, Client, ClientError, DecisionsQuery, EventsQuery, FieldQuery, FollowCounts, Order,
+    Origin, Pipeline, Preview, StreamEventsQuery, StreamStatus, StreamsQuery, Subject, WhatIfQuery,
 };
 
 macro_rules! requests {
@@ -64,18 +65,47 @@ fn steps_page(cursor: Option<String>) -> WhatIfQuery {
     }
 }
 
+/// Values of a field that are asked for.
+const FIELD_VALUES: usize = 500;
+
+fn field_query(path: String, at: At) -> FieldQuery {
+    FieldQuery {
+        path,
+        at,
+        order: Order::Backward,
+        cursor: None,
+        limit: Some(FIELD_VALUES),
+        reveal: false,
+    }
+}
+
 requests! { client;
     Streams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
     /// A further page of the same list.
     MoreStreams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
-    /// The state of the selected stream as it is now.
-    Preview(stream: StreamName) -> StateOut = client.state(&stream, At::Head, false);
+    /// The selected stream at a moment, and what led to that.
+    Preview(stream: StreamName, at: At) -> Preview = client.preview(stream, at);
     Categories() -> Page<Category> = client.categories();
     Stream(stream: StreamName) -> Stream = client.stream(&stream);
     Steps(stream: StreamName, query: StreamEventsQuery) -> StepsOut = client.steps(&stream, &query);
     State(stream: StreamName, at: At) -> StateOut = client.state(&stream, at, false);
     /// The state as it was recorded at a time, to move there.
     StateAsOf(stream: StreamName, time: Timestamp) -> StateOut = client.state(&stream, At::AsOf(time), false);
+    /// Which event set each field.
+    Blame(stream: StreamName, at: At) -> BlameOut = client.blame(&stream, at, None, false, false);
+    /// The values that a field had up to a revision, newest first.
+    Field(stream: StreamName, path: String, at: At) -> FieldOut = client.field(&stream, &field_query(path, at));
+    /// The next or previous revision at which a predicate holds.
+    RunTo(asked: BisectIn) -> BisectOut = client.bisect(&asked);
+    /// What led to an event.
+    Origin(of: Subject) -> Origin = client.origin(&of);
+    /// What can be followed from an event, counted.
+    FollowCounts(of: Subject) -> FollowCounts = client.follow_counts(of);
+    Find(query: EventsQuery) -> Page<Event> = client.events(&query);
+    /// A further page of the same search.
+    MoreFound(query: EventsQuery) -> Page<Event> = client.events(&query);
+    /// What the events found did to their streams.
+    Changes(events: Vec<(StreamName, Revision)>) -> Vec<Changed> = client.changes(events);
     Diff(stream: StreamName, from: At, to: At) -> DiffOut = client.diff(&stream, from, to, false);
     Decisions(query: DecisionsQuery) -> Page<Decision> = client.decisions(&query);
     StreamDensity(stream: StreamName, buckets: usize) -> DensityOut = client.stream_density(&stream, buckets);

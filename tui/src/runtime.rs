@@ -50,7 +50,7 @@ impl Runtime {
         }
     }
 
-    /// Does one effect; `Quit` and `Copy` are the loop's own business.
+    /// Does one effect; `Quit`, `Suspend` and `Copy` are the loop's own business.
     pub(crate) fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Ask { ticket, request } => {
@@ -77,7 +77,7 @@ impl Runtime {
                     let _ = messages.send(Msg::RefreshDue).await;
                 });
             }
-            Effect::Quit | Effect::Copy(_) => {}
+            Effect::Quit | Effect::Suspend | Effect::Copy(_) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use whodunit_core::time::Timestamp;
 
 use crate::effect::Effect;
 use crate::keys::Scope;
+use crate::model::find::FindScreen;
 use crate::model::log::LogScreen;
 use crate::model::pipeline::PipelineScreen;
 use crate::model::stream::StreamScreen;
@@ -22,7 +23,7 @@ use crate::model::what_if::WhatIfScreen;
 use crate::model::{Model, Screen};
 use crate::msg::Msg;
 use crate::request::Slot;
-use crate::theme::Theme;
+use crate::theme::{Palette, Theme};
 use crate::update::{start, update};
 use crate::view::view;
 
@@ -53,7 +54,7 @@ impl Harness {
             size,
             daemon,
             Theme {
-                colour: true,
+                palette: Palette::Sixteen,
                 ascii: false,
             },
         )
@@ -172,6 +173,13 @@ impl Harness {
     pub(crate) fn log(&self) -> &LogScreen {
         match &self.model.front {
             Screen::Log(screen) => screen,
+            other => panic!("{:?} is in front", other.scope()),
+        }
+    }
+
+    pub(crate) fn find(&self) -> &FindScreen {
+        match &self.model.front {
+            Screen::Find(screen) => screen,
             other => panic!("{:?} is in front", other.scope()),
         }
     }

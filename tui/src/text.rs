@@ -1,16 +1,12 @@
-//! Text on a terminal: widths, truncation, times.
+//! Text on a terminal: widths, truncation, numbers.
 //!
 //! Owns the way from untrusted text to cells. Whatever comes from the log passes [`safe`] first.
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, FixedOffset, TimeZone, Utc};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
-use whodunit_core::time::Timestamp;
-
-use crate::times::{Least, Pattern};
 
 /// Untrusted text as it may be shown: no control characters, no disguises.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
@@ -125,85 +121,6 @@ pub(crate) fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{plural}", number(n))
 }
 
-/// A zone's offset from UTC at a time, in seconds.
-pub(crate) type OffsetAt = fn(Timestamp) -> i32;
-
-/// In which zone times are shown.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Zone {
-    /// UTC.
-    Utc,
-    /// The terminal's own zone. Its offset depends on the day: summer time.
-    Local(OffsetAt),
-}
-
-impl Zone {
-    fn offset(self, time: Timestamp) -> i32 {
-        match self {
-            Self::Utc => 0,
-            Self::Local(offset_at) => offset_at(time),
-        }
-    }
-
-    fn at(self, time: Timestamp) -> DateTime<FixedOffset> {
-        let offset = self.offset(time);
-        let utc: DateTime<Utc> = time.to_datetime();
-        match FixedOffset::east_opt(offset) {
-            Some(offset) => offset.from_utc_datetime(&utc.naive_utc()),
-            None => utc.fixed_offset(),
-        }
-    }
-
-    /// `UTC`, or the offset at a time: `+02:00`.
-    pub(crate) fn name(self, time: Timestamp) -> String {
-        match self {
-            Self::Utc => "UTC".to_owned(),
-            Self::Local(_) => self.at(time).format("%:z").to_string(),
-        }
-    }
-
-    /// By a pattern of `chrono`.
-    pub(crate) fn format(self, time: Timestamp, pattern: &str) -> String {
-        self.at(time).format(pattern).to_string()
-    }
-
-    /// The pattern that tells these times apart, no longer than it has to be.
-    pub(crate) fn pattern(
-        self,
-        times: impl IntoIterator<Item = Timestamp>,
-        now: Timestamp,
-    ) -> Pattern {
-        let least = Least {
-            year: false,
-            seconds: false,
-        };
-        Pattern::telling_apart(times, now, least, |time, pattern| {
-            self.format(time, pattern)
-        })
-    }
-
-    /// `Mar 24 15:47`, or `2025-03-24 15:47` and longer where the pattern says so.
-    pub(crate) fn show(self, time: Timestamp, pattern: Pattern) -> String {
-        self.format(time, pattern.as_str())
-    }
-
-    /// One time alone: `Mar 24 15:47`, with its year where that is not this one.
-    pub(crate) fn short(self, time: Timestamp, now: Timestamp) -> String {
-        self.show(time, self.pattern([time], now))
-    }
-
-    /// `Mon Mar 24 2025 15:47:23 UTC`, with the fraction of the second where there is one.
-    pub(crate) fn long(self, time: Timestamp) -> String {
-        let fraction = match time.as_micros().rem_euclid(1_000_000) {
-            0 => "",
-            n if n % 1000 == 0 => "%.3f",
-            _ => "%.6f",
-        };
-        let pattern = format!("%a %b %d %Y %H:%M:%S{fraction}");
-        format!("{} {}", self.format(time, &pattern), self.name(time))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,34 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn times_are_shown_in_the_chosen_zone() {
-        let time: Timestamp = "2025-03-24T15:47:23Z".parse().unwrap();
-        assert_eq!(Zone::Utc.long(time), "Mon Mar 24 2025 15:47:23 UTC");
-        assert_eq!(Zone::Local(|_| 7200).short(time, time), "Mar 24 17:47");
-        assert_eq!(Zone::Local(|_| -19_800).name(time), "-05:30");
+    fn numbers_have_their_thousands_apart() {
         assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(counted(1, "event"), "1 event");
         assert_eq!(
             (counted(0, "event"), counted(1_000, "job")),
             ("0 events".to_owned(), "1,000 jobs".to_owned())
         );
-    }
-
-    /// As in central Europe: two hours from the last Sunday of March on, one hour before.
-    fn summer_time(time: Timestamp) -> i32 {
-        let change: Timestamp = "2025-03-30T01:00:00Z".parse().unwrap();
-        if time < change { 3600 } else { 7200 }
-    }
-
-    #[test]
-    fn each_time_is_shown_with_the_offset_of_its_own_day() {
-        let zone = Zone::Local(summer_time);
-        let cases = [
-            ("2025-03-24T15:47:23Z", "Mon Mar 24 2025 16:47:23 +01:00"),
-            ("2025-07-24T15:47:23Z", "Thu Jul 24 2025 17:47:23 +02:00"),
-        ];
-        for (utc, local) in cases {
-            assert_eq!(zone.long(utc.parse().unwrap()), local);
-        }
     }
 }

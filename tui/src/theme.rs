@@ -5,8 +5,9 @@
 use ratatui::style::{Color, Modifier, Style};
 
 /// What a piece of text means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Token {
+    #[default]
     Plain,
     Added,
     Removed,
@@ -18,7 +19,7 @@ pub(crate) enum Token {
     Warn,
     Error,
     Selected,
-    Title,
+    Heading,
     Key,
 }
 
@@ -57,11 +58,68 @@ impl Tint {
     }
 }
 
+/// Which colours there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// None: marks and places alone.
+    None,
+    /// The sixteen that the terminal's own scheme defines.
+    #[default]
+    Sixteen,
+    /// Shades chosen for a dark background.
+    Dark,
+    /// Shades chosen for a light background.
+    Light,
+}
+
+/// A colour by its name; each palette has its own shade of it.
+#[derive(Debug, Clone, Copy)]
+enum Hue {
+    Green,
+    Red,
+    Yellow,
+    Cyan,
+    Blue,
+    Magenta,
+}
+
+impl Palette {
+    fn shade(self, hue: Hue) -> Option<Color> {
+        let rgb = |[red, green, blue]: [u8; 3]| Some(Color::Rgb(red, green, blue));
+        match self {
+            Self::None => None,
+            Self::Sixteen => Some(match hue {
+                Hue::Green => Color::Green,
+                Hue::Red => Color::Red,
+                Hue::Yellow => Color::Yellow,
+                Hue::Cyan => Color::Cyan,
+                Hue::Blue => Color::Blue,
+                Hue::Magenta => Color::Magenta,
+            }),
+            Self::Dark => rgb(match hue {
+                Hue::Green => [135, 200, 120],
+                Hue::Red => [240, 120, 110],
+                Hue::Yellow => [225, 185, 90],
+                Hue::Cyan => [100, 200, 210],
+                Hue::Blue => [125, 170, 245],
+                Hue::Magenta => [205, 145, 225],
+            }),
+            Self::Light => rgb(match hue {
+                Hue::Green => [30, 110, 40],
+                Hue::Red => [175, 30, 30],
+                Hue::Yellow => [130, 90, 0],
+                Hue::Cyan => [0, 105, 125],
+                Hue::Blue => [25, 75, 170],
+                Hue::Magenta => [130, 40, 130],
+            }),
+        }
+    }
+}
+
 /// How the terminal is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Theme {
-    /// Whether colours are used.
-    pub(crate) colour: bool,
+    pub(crate) palette: Palette,
     /// Whether only ASCII is used.
     pub(crate) ascii: bool,
 }
@@ -90,61 +148,55 @@ pub(crate) enum Glyph {
 }
 
 impl Theme {
-    /// The style of a token. Sixteen colours at most, on the terminal's own background.
+    /// The style of a token, on the terminal's own background.
     pub(crate) fn style(self, token: Token) -> Style {
-        let colour =
-            |style: Style, colour: Color| if self.colour { style.fg(colour) } else { style };
         let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
         match token {
             Token::Plain => plain,
-            Token::Added => colour(plain, Color::Green),
-            Token::Removed => colour(plain.add_modifier(Modifier::CROSSED_OUT), Color::Red),
-            Token::Changed => colour(plain.add_modifier(Modifier::BOLD), Color::Yellow),
-            Token::Rejected => colour(plain, Color::Red),
+            Token::Added => self.coloured(plain, Hue::Green),
+            Token::Removed => self.coloured(plain.add_modifier(Modifier::CROSSED_OUT), Hue::Red),
+            Token::Changed | Token::Warn => self.coloured(bold, Hue::Yellow),
+            Token::Rejected => self.coloured(plain, Hue::Red),
             Token::Future | Token::Muted => plain.add_modifier(Modifier::DIM),
-            Token::Accent => colour(plain.add_modifier(Modifier::BOLD), Color::Cyan),
-            Token::Warn => colour(plain.add_modifier(Modifier::BOLD), Color::Yellow),
-            Token::Error => colour(plain.add_modifier(Modifier::BOLD), Color::Red),
+            Token::Accent | Token::Key => self.coloured(bold, Hue::Cyan),
+            Token::Error => self.coloured(bold, Hue::Red),
             Token::Selected => plain.add_modifier(Modifier::REVERSED),
-            Token::Title => plain.add_modifier(Modifier::BOLD),
-            Token::Key => colour(plain.add_modifier(Modifier::BOLD), Color::Cyan),
+            Token::Heading => bold,
+        }
+    }
+
+    fn coloured(self, style: Style, hue: Hue) -> Style {
+        match self.palette.shade(hue) {
+            Some(colour) => style.fg(colour),
+            None => style,
         }
     }
 
     /// The style of a colour that a person chose.
     pub(crate) fn tint(self, tint: Option<Tint>) -> Style {
         let style = Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
-        let colour = match tint {
-            _ if !self.colour => return style,
-            None => return style,
-            Some(Tint::Red) => Color::Red,
-            Some(Tint::Yellow) => Color::Yellow,
-            Some(Tint::Green) => Color::Green,
-            Some(Tint::Blue) => Color::Blue,
-            Some(Tint::Magenta) => Color::Magenta,
-            Some(Tint::Cyan) => Color::Cyan,
+        let Some(tint) = tint else { return style };
+        let hue = match tint {
+            Tint::Red => Hue::Red,
+            Tint::Yellow => Hue::Yellow,
+            Tint::Green => Hue::Green,
+            Tint::Blue => Hue::Blue,
+            Tint::Magenta => Hue::Magenta,
+            Tint::Cyan => Hue::Cyan,
         };
-        style.fg(colour)
+        self.coloured(style, hue)
     }
 
     /// A stable style for an actor.
     pub(crate) fn actor(self, name: &str) -> Style {
-        const HUES: [Color; 6] = [
-            Color::Blue,
-            Color::Magenta,
-            Color::Cyan,
-            Color::Green,
-            Color::LightBlue,
-            Color::LightMagenta,
-        ];
+        const HUES: [Hue; 4] = [Hue::Blue, Hue::Magenta, Hue::Cyan, Hue::Green];
         let hash = name.bytes().fold(5381usize, |hash, byte| {
             hash.wrapping_mul(33) ^ usize::from(byte)
         });
-        let hue = HUES.get(hash % HUES.len()).copied().unwrap_or_default();
-        if self.colour {
-            Style::new().fg(hue)
-        } else {
-            Style::new()
+        match HUES.get(hash % HUES.len()) {
+            Some(hue) => self.coloured(Style::new(), *hue),
+            None => Style::new(),
         }
     }
 
@@ -195,7 +247,7 @@ mod tests {
     #[test]
     fn without_colour_no_style_has_one() {
         let theme = Theme {
-            colour: false,
+            palette: Palette::None,
             ascii: true,
         };
         for token in [
@@ -214,7 +266,7 @@ mod tests {
     #[test]
     fn the_ascii_set_is_ascii_and_one_event_is_seen_among_many() {
         let ascii = Theme {
-            colour: true,
+            palette: Palette::Sixteen,
             ascii: true,
         };
         for glyph in [
@@ -237,7 +289,7 @@ mod tests {
         }
         assert!((0..=9).all(|n| ascii.bar(n, 9).is_ascii()));
         let full = Theme {
-            colour: true,
+            palette: Palette::Sixteen,
             ascii: false,
         };
         assert_eq!(

@@ -95,7 +95,7 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Zone;
+    use crate::zone::Zone;
 
     const SHORT: Least = Least {
         year: false,

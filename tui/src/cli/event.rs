@@ -3,6 +3,7 @@
 use clap::Args;
 use whodunit_core::api::causes::{CauseEnd, CauseKind, CauseNode};
 use whodunit_core::event::Event;
+use whodunit_core::sentence::{because, of_event};
 use whodunit_core::text::shown;
 
 use super::args::given;
@@ -10,8 +11,9 @@ use super::exit::{CliError, Exit};
 use super::names;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
-use crate::client::{Client, ClientError, TraceQuery};
+use super::terminal::Terminal;
+use crate::client::{Client, ClientError, Count, Origin, Subject, TraceQuery};
+use crate::zone::Zone;
 
 /// Causes shown at most.
 const CAUSES_MAX: usize = 8;
@@ -42,6 +44,12 @@ pub(crate) async fn run(
         terminal.document(&event)?;
         return Ok(Exit::Ok);
     }
+    let origin = client
+        .origin(&Subject::Event(Box::new(event.clone())))
+        .await?;
+    for line in sentences(&event, &origin, terminal.form.zone) {
+        terminal.line(terminal.paint(Token::Heading, &line))?;
+    }
     let causes = causes(&event, client, terminal.form.zone).await?;
     let table = details(&event, &causes, terminal.form.zone);
     let widths = table.widths(None);
@@ -59,6 +67,19 @@ pub(crate) async fn run(
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What happened and what led to it, as on the screens; the stream is named, as nothing else on the line says which it is.
+pub(super) fn sentences(event: &Event, origin: &Origin, zone: Zone) -> Vec<String> {
+    let offset_at = |at| zone.offset_at(at);
+    let batch = |count: &Option<Count>| count.as_ref().map(Count::batch);
+    let stream = event.stream.as_str();
+    let said = of_event(event, Some(stream), batch(&origin.batch), &offset_at);
+    let mut out = vec![said.to_string()];
+    if let Some(cause) = &origin.cause {
+        out.push(because(cause, event, batch(&origin.cause_batch), &offset_at).to_string());
+    }
+    out
 }
 
 fn details(event: &Event, causes: &[String], zone: Zone) -> Table {

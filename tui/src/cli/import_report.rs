@@ -6,11 +6,10 @@ use whodunit_core::text::shown;
 
 use super::exit::{CliError, Exit};
 use super::pages::REDACTED_COPY;
-use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::text::counted;
+use crate::text::{counted, number};
 
 /// A record that could not be imported is a finding.
 pub(crate) fn exit(report: &ImportReport) -> Exit {

@@ -11,14 +11,13 @@ use whodunit_core::text::shown;
 
 use super::exit::{CliError, Exit};
 use super::progress;
-use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError};
 use crate::humanize;
-use crate::text::counted;
+use crate::text::{counted, number};
 
 /// How often a check is looked at for its progress.
 const EVERY: Duration = Duration::from_millis(500);

@@ -10,8 +10,12 @@ use whodunit_core::time::Timestamp;
 
 use super::exit::CliError;
 use super::style::Token;
-use super::table::{Cell, Column, Table, cut};
+use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal, Times};
+use crate::text::cut;
+
+pub(crate) use crate::text::number;
+pub(crate) use crate::value::value;
 
 /// Lines of a terminal that a value takes at most.
 const VALUE_LINES: usize = 8;
@@ -163,15 +167,6 @@ pub(crate) fn text(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
-/// A value for people: texts without quotes, everything else as compact JSON.
-pub(crate) fn value(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::String(text) => shown(text).into_owned(),
-        other => shown(&other.to_string()).into_owned(),
-    }
-}
-
 /// A path for people: `/address/city` as `address/city`.
 pub(crate) fn path(pointer: &str) -> String {
     let name = pointer.strip_prefix('/').unwrap_or(pointer);
@@ -230,19 +225,6 @@ pub(crate) fn diff(terminal: &Terminal<'_>, entries: &[DiffEntry], indent: usize
         .lines(&widths, terminal.form.colours)
         .map(|line| format!("{}{line}", " ".repeat(indent)))
         .collect()
-}
-
-/// A number with thousands set apart.
-pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Warnings of a reply, as messages on standard error.

@@ -9,6 +9,7 @@ use whodunit_core::text::shown;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, whole};
 use super::blame::pointer;
+use super::event::sentences;
 use super::exit::{CliError, Exit};
 use super::names::{NamesStream, StreamArg, resolve_if_there};
 use super::show;
@@ -72,11 +73,19 @@ async fn ask(
         terminal.document(&out)?;
         return Ok(Exit::Ok);
     }
-    print_state(&out, terminal)?;
+    let last = client.event_and_origin(&out.stream, out.revision).await?;
+    let said = last.map_or_else(Vec::new, |(event, origin)| {
+        sentences(&event, &origin, terminal.form.zone)
+    });
+    print_state(&out, &said, terminal)?;
     Ok(Exit::Ok)
 }
 
-fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+fn print_state(
+    out: &StateOut,
+    said: &[String],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
     let place = match (out.position, out.recorded_at) {
         (Some(position), Some(at)) => format!(
             "  position {}  {}",
@@ -93,6 +102,9 @@ fn print_state(out: &StateOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
         shown(&out.model)
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
+    for line in said {
+        terminal.line(line)?;
+    }
     show::warnings(terminal, &out.warnings)?;
     if out.state.is_empty() {
         terminal.line("(empty)")?;

@@ -1,28 +1,6 @@
-//! Meaning of colours: tokens, not colours, each with a mark of its own where it is used.
+//! Tokens in the answers of commands: the terminal's codes for them.
 
-/// What a piece of text means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Token {
-    /// Nothing in particular.
-    #[default]
-    Plain,
-    /// A heading.
-    Heading,
-    /// Less important.
-    Muted,
-    /// A name to look at.
-    Accent,
-    /// Something new.
-    Added,
-    /// Something gone.
-    Removed,
-    /// Something else than before.
-    Changed,
-    /// Refused by a rule.
-    Rejected,
-    /// Wrong.
-    Error,
-}
+pub(crate) use crate::theme::Token;
 
 impl Token {
     /// The terminal's code for it; of the 16 colours every scheme has.
@@ -30,12 +8,15 @@ impl Token {
         match self {
             Self::Plain => None,
             Self::Heading => Some("1"),
-            Self::Muted => Some("2"),
+            Self::Muted | Self::Future => Some("2"),
             Self::Accent => Some("36"),
             Self::Added => Some("32"),
             Self::Removed | Self::Rejected => Some("31"),
             Self::Changed => Some("33"),
+            Self::Warn => Some("1;33"),
             Self::Error => Some("1;31"),
+            Self::Key => Some("1;36"),
+            Self::Selected => Some("7"),
         }
     }
 

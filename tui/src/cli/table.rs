@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
 
 use super::style::Token;
+use crate::text::cut;
 
 /// Space between columns.
 const GAP: usize = 2;
@@ -319,27 +320,6 @@ impl Table {
         line.truncate(line.trim_end().len());
         line
     }
-}
-
-/// The text in at most `width` columns, ending in `…` when it was cut. Never cuts a character in two.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for cluster in text.graphemes(true) {
-        let next = used + cluster.width();
-        if next + 1 > width {
-            break;
-        }
-        out.push_str(cluster);
-        used = next;
-    }
-    if width > 0 {
-        out.push('…');
-    }
-    out
 }
 
 /// The text in at most `width` columns, with `…` for its middle when it was cut.

@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use chrono::{DateTime, Local, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
 use whodunit_core::text::{is_unsafe, shown};
@@ -15,54 +14,9 @@ use super::exit::CliError;
 use super::output::{Fields, Format, Writer, Written};
 use super::style::Token;
 use super::table::{Table, Widths};
+use crate::app::Palette;
 use crate::times::{Least, Pattern};
-
-/// In which zone times are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Zone {
-    /// Universal time.
-    #[default]
-    Utc,
-    /// That of this machine.
-    Local,
-}
-
-impl Zone {
-    /// Such as `Mon 2025-03-24 15:47:23 UTC`, with the fraction of the second where there is one.
-    pub(crate) fn long(self, at: Timestamp) -> String {
-        let fraction = match at.as_micros().rem_euclid(1_000_000) {
-            0 => "",
-            n if n % 1000 == 0 => "%.3f",
-            _ => "%.6f",
-        };
-        let zone = match self {
-            Self::Utc => "UTC",
-            Self::Local => "%:z",
-        };
-        self.format(at, &format!("%a %Y-%m-%d %H:%M:%S{fraction} {zone}"))
-    }
-
-    /// The name for a column's heading.
-    pub(crate) fn heading(self) -> &'static str {
-        match self {
-            Self::Utc => "time (UTC)",
-            Self::Local => "time (local)",
-        }
-    }
-
-    /// Such as `2025-03-24 15:47:23.500`: all of it, for a time that stands alone.
-    pub(crate) fn exact(self, at: Timestamp) -> String {
-        self.format(at, Pattern::exact(at).as_str())
-    }
-
-    fn format(self, at: Timestamp, format: &str) -> String {
-        let utc: DateTime<Utc> = at.to_datetime();
-        match self {
-            Self::Utc => utc.format(format).to_string(),
-            Self::Local => utc.with_timezone(&Local).format(format).to_string(),
-        }
-    }
-}
+use crate::zone::Zone;
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -95,6 +49,8 @@ pub(crate) struct Form {
     pub(crate) progress: bool,
     /// Whether the screens draw with ASCII only.
     pub(crate) ascii: bool,
+    /// Which colours the screens use; `None` asks the terminal.
+    pub(crate) palette: Option<Palette>,
     /// When the command runs: times of another year show it.
     pub(crate) now: Option<Timestamp>,
 }
@@ -144,7 +100,12 @@ impl Form {
     }
 
     /// As this process's terminal and environment have it.
-    pub(crate) fn detect(color: Color, zone: Zone, ascii: bool) -> Self {
+    pub(crate) fn detect(
+        color: Color,
+        zone: Zone,
+        ascii: bool,
+        palette: Option<Palette>,
+    ) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -163,6 +124,7 @@ impl Form {
             zone,
             progress: io::stderr().is_terminal(),
             ascii: ascii || !speaks_unicode(),
+            palette,
             now: Some(crate::runtime::now()),
         }
     }
@@ -369,13 +331,6 @@ mod tests {
         let text = json_safe(&serde_json::to_string(&value).unwrap());
         assert!(!text.chars().any(is_unsafe), "{text:?}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
-
-    #[test]
-    fn times_say_their_weekday_and_zone() {
-        let at: Timestamp = "2025-03-24T15:47:23.5Z".parse().unwrap();
-        assert_eq!(Zone::Utc.long(at), "Mon 2025-03-24 15:47:23.500 UTC");
-        assert_eq!(Zone::Utc.exact(at), "2025-03-24 15:47:23.500");
     }
 
     #[derive(Clone, Default)]

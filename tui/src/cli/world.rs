@@ -14,9 +14,10 @@ use super::args::{LIMIT_DEFAULT, PAGE_ITEMS, given, limit, time, whole};
 use super::exit::{CliError, Exit};
 use super::show;
 use super::style::Token;
-use super::table::{Cell, Column, Table, cut};
+use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::{Client, WorldQuery};
+use crate::text::cut;
 
 /// Columns that a state takes at least.
 const STATE_WIDTH: usize = 20;

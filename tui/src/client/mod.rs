@@ -11,6 +11,7 @@ mod import;
 mod investigate;
 mod lines;
 mod live;
+mod origin;
 mod overview;
 mod pipeline;
 mod query;
@@ -42,6 +43,7 @@ pub use find::{FindLines, FindQuery, Lines};
 pub use import::ImportQuery;
 pub use lines::Lines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{

@@ -12,9 +12,9 @@ use super::embedded::{Embedded, Mails, Plan, asked_to_end};
 use super::play::{ScriptedIds, play};
 use super::screens;
 use super::story::{SEED_DEFAULT, Story, story};
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
+use crate::text::number;
 
 /// Arguments of `whodunit demo`.
 #[derive(Debug, Clone, Args)]

@@ -12,11 +12,11 @@ use super::embedded::{Embedded, Plan, asked_to_end};
 use super::screens;
 use crate::cli::import;
 use crate::cli::import_report;
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::ImportQuery;
 use crate::text::counted;
+use crate::text::number;
 
 /// Arguments of `whodunit open`.
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,7 @@
 
 use std::io::{IsTerminal, stdin, stdout};
 
-use crate::app::{self, Options};
+use crate::app::{self, Options, Palette};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
@@ -45,7 +45,11 @@ async fn open(
         context,
         guide,
         ascii: terminal.form.ascii,
-        colour: terminal.form.colours,
+        palette: if terminal.form.colours {
+            terminal.form.palette
+        } else {
+            Some(Palette::None)
+        },
         stream: None,
     };
     match app::run(options).await {

@@ -8,6 +8,7 @@ pub(crate) enum Guide {
     #[default]
     Filter,
     Open,
+    Follow,
     StepBack,
     WhatIf,
     Change,
@@ -17,18 +18,22 @@ pub(crate) enum Guide {
 }
 
 impl Guide {
-    const STEPS: [(Self, &'static str); 8] = [
+    const STEPS: [(Self, &'static str); 9] = [
         (
             Self::Filter,
             "\"Sarah's account is missing!\"  press / and type sarah",
         ),
         (
             Self::Open,
-            "there she is, deleted. press Enter until her stream opens",
+            "who, when, why: all below. press Enter until her stream opens",
+        ),
+        (
+            Self::Follow,
+            "who else did that batch hit? press f to follow, then b",
         ),
         (
             Self::StepBack,
-            "who, when, why: all here. press ← to go back before the deletion",
+            "states before and after. q goes back; then ← before the deletion",
         ),
         (
             Self::WhatIf,

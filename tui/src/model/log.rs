@@ -192,27 +192,12 @@ impl LogScreen {
 
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
-        use std::fmt::Write;
-        let mut call = "whodunit events".to_owned();
-        let filter = &self.applied;
-        let options = [
-            ("category", filter.category.clone()),
-            ("type", filter.event_type.clone()),
-            ("actor", filter.actor.clone()),
-            ("correlation", filter.correlation.clone()),
-            ("since", filter.since.map(|time| time.to_string())),
-            ("until", filter.until.map(|time| time.to_string())),
-            ("text", filter.text.clone()),
-        ];
-        for (name, value) in options {
-            if let Some(value) = value {
-                let _ = write!(call, " --{name} {}", super::stream::quote(&value));
-            }
-        }
+        let call = super::find::call(&self.applied);
         if self.follow {
-            call.push_str(" --follow");
+            format!("{call} --follow")
+        } else {
+            call
         }
-        call
     }
 }
 
@@ -229,8 +214,8 @@ impl NoneOrIs for Option<String> {
 /// Reads a filter line: `category:user actor:api since:2h some text`.
 pub(crate) fn parse_filter(text: &str, now: Timestamp) -> Result<EventsQuery, String> {
     let mut query = EventsQuery::default();
-    let mut words = Vec::new();
-    for word in text.split_whitespace() {
+    let mut free = Vec::new();
+    for word in words(text) {
         match word.split_once(':') {
             Some(("category", value)) => query.category = Some(value.to_owned()),
             Some(("type", value)) => query.event_type = Some(value.to_owned()),
@@ -238,11 +223,37 @@ pub(crate) fn parse_filter(text: &str, now: Timestamp) -> Result<EventsQuery, St
             Some(("correlation", value)) => query.correlation = Some(value.to_owned()),
             Some(("since", value)) => query.since = Some(moment(value, now)?),
             Some(("until", value)) => query.until = Some(moment(value, now)?),
-            _ => words.push(word),
+            _ => free.push(word),
         }
     }
-    query.text = (!words.is_empty()).then(|| words.join(" "));
+    query.text = (!free.is_empty()).then(|| free.join(" "));
     Ok(query)
+}
+
+/// The words of a line: blanks within quotes belong to a word, `\"` is a quote itself.
+fn words(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let (mut word, mut is_quoted, mut is_begun) = (String::new(), false, false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if chars.peek() == Some(&'"') => word.extend(chars.next()),
+            '"' => is_quoted = !is_quoted,
+            c if c.is_whitespace() && !is_quoted => {
+                if is_begun {
+                    out.push(std::mem::take(&mut word));
+                }
+                is_begun = false;
+                continue;
+            }
+            c => word.push(c),
+        }
+        is_begun = true;
+    }
+    if is_begun {
+        out.push(word);
+    }
+    out
 }
 
 /// A time, or how long ago: `2h`, `30m`, `7d`, `45s`.

@@ -5,6 +5,9 @@
 
 mod asked;
 pub(crate) mod backfill;
+pub(crate) mod fields;
+pub(crate) mod find;
+pub(crate) mod follow;
 pub(crate) mod form;
 pub(crate) mod guide;
 pub(crate) mod log;
@@ -14,6 +17,7 @@ mod remote;
 mod screen;
 pub(crate) mod stream;
 pub(crate) mod streams;
+pub(crate) mod tree;
 pub(crate) mod what_if;
 
 use std::collections::BTreeSet;
@@ -25,14 +29,17 @@ use whodunit_core::time::Timestamp;
 
 use crate::config::Context;
 use crate::effect::{NoAnswer, Ticket, Tickets};
-use crate::text::{OffsetAt, Zone};
 use crate::theme::Theme;
+use crate::zone::{OffsetAt, Zone};
 
+use find::FindScreen;
+use follow::Follow;
 use form::Form;
 use guide::Guide;
 use log::LogScreen;
 use pipeline::Confirmed;
 use stream::StreamScreen;
+use tree::Tree;
 use what_if::WhatIfScreen;
 
 pub(crate) use asked::Asked;
@@ -44,6 +51,8 @@ pub(crate) use screen::{Screen, Top};
 pub(crate) enum Place {
     Top(Top),
     Stream(StreamName, u64),
+    /// A search, by its line.
+    Find(String),
 }
 
 /// A screen to open over the one in front.
@@ -52,6 +61,7 @@ pub(crate) enum Deeper {
     /// A stream, at a revision or at its head.
     Stream(StreamName, Option<u64>),
     WhatIf(Box<WhatIfScreen>),
+    Find(Box<FindScreen>),
 }
 
 /// Whether the daemon is there.
@@ -97,14 +107,24 @@ pub(crate) enum Overlay {
     Category {
         selected: usize,
     },
+    /// Where one can go from what is under the cursor.
+    Follow(Box<Follow>),
+    /// The history of the selected field.
+    Field {
+        selected: usize,
+    },
+    /// Until which condition holds to run through the history.
+    RunTo {
+        input: Input,
+        error: Option<String>,
+    },
     /// Where to go: a revision or a time.
     GoTo {
         input: Input,
         error: Option<String>,
     },
-    Detail {
-        scroll: usize,
-    },
+    /// The whole event or decision at the cursor.
+    Detail(Box<Tree>),
     Diff {
         scroll: usize,
     },
@@ -143,6 +163,8 @@ pub(crate) struct App {
     pub(crate) zone: Zone,
     pub(crate) local_offset: OffsetAt,
     pub(crate) now: Timestamp,
+    /// The moment that is held: states are shown as of it, on every screen.
+    pub(crate) as_of: Option<Timestamp>,
     pub(crate) connection: Connection,
     pub(crate) head: LiveHead,
     pub(crate) overlay: Option<Overlay>,
@@ -206,6 +228,7 @@ impl Model {
             zone: Zone::Utc,
             local_offset,
             now,
+            as_of: None,
             connection: Connection::Connecting,
             head: LiveHead::default(),
             overlay: None,

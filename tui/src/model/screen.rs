@@ -2,12 +2,16 @@
 //!
 //! Owns what all screens have in common. A screen that is dropped takes its questions along: no reply can reach another.
 
-use super::log::LogScreen;
+use super::find::FindScreen;
+use super::log::{LogRow, LogScreen};
 use super::pipeline::PipelineScreen;
-use super::stream::{StreamScreen, diff_call};
+use super::stream::{StreamScreen, diff_call, field_call};
 use super::streams::StreamsScreen;
 use super::what_if::WhatIfScreen;
 use super::{Asked, Overlay, Place, Remote};
+use whodunit_core::event::Event;
+
+use crate::client::Subject;
 use crate::keys::Scope;
 use crate::request::Slot;
 
@@ -17,6 +21,7 @@ pub(crate) enum Screen {
     Stream(Box<StreamScreen>),
     WhatIf(Box<WhatIfScreen>),
     Log(Box<LogScreen>),
+    Find(Box<FindScreen>),
     Pipeline(Box<PipelineScreen>),
 }
 
@@ -46,7 +51,7 @@ impl Screen {
             Self::Streams(_) => Some(Top::Streams),
             Self::Log(_) => Some(Top::Log),
             Self::Pipeline(_) => Some(Top::Pipeline),
-            Self::Stream(_) | Self::WhatIf(_) => None,
+            Self::Stream(_) | Self::WhatIf(_) | Self::Find(_) => None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Screen {
             Self::Stream(_) => Scope::Stream,
             Self::WhatIf(_) => Scope::WhatIf,
             Self::Log(_) => Scope::Log,
+            Self::Find(_) => Scope::Find,
             Self::Pipeline(_) => Scope::Pipeline,
         }
     }
@@ -68,6 +74,7 @@ impl Screen {
             Self::Pipeline(_) => Place::Top(Top::Pipeline),
             Self::Stream(screen) => Place::Stream(screen.stream.clone(), screen.revision()),
             Self::WhatIf(screen) => Place::Stream(screen.stream.clone(), screen.opened_at),
+            Self::Find(screen) => Place::Find(screen.input.value().to_owned()),
         }
     }
 
@@ -77,6 +84,7 @@ impl Screen {
             Self::Stream(screen) => &screen.asked,
             Self::WhatIf(screen) => &screen.asked,
             Self::Log(screen) => &screen.asked,
+            Self::Find(screen) => &screen.asked,
             Self::Pipeline(screen) => &screen.asked,
         }
     }
@@ -87,6 +95,7 @@ impl Screen {
             Self::Stream(screen) => &mut screen.asked,
             Self::WhatIf(screen) => &mut screen.asked,
             Self::Log(screen) => &mut screen.asked,
+            Self::Find(screen) => &mut screen.asked,
             Self::Pipeline(screen) => &mut screen.asked,
         }
     }
@@ -111,6 +120,7 @@ impl Screen {
                 screen.info.settle();
                 screen.status.settle();
                 screen.diff.settle();
+                screen.field.settle();
             }
             Self::WhatIf(screen) => {
                 // What came of another scenario is no answer to this one.
@@ -121,6 +131,7 @@ impl Screen {
                 screen.model.settle();
             }
             Self::Log(screen) => screen.rows.settle(),
+            Self::Find(screen) => screen.found.settle(),
             Self::Pipeline(screen) => screen.all.settle(),
         }
     }
@@ -130,7 +141,22 @@ impl Screen {
         match self {
             Self::Pipeline(_) => true,
             Self::Stream(screen) => screen.is_moving(),
-            Self::Streams(_) | Self::WhatIf(_) | Self::Log(_) => false,
+            Self::Streams(_) | Self::WhatIf(_) | Self::Log(_) | Self::Find(_) => false,
+        }
+    }
+
+    /// What is under the cursor, to follow it.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let event = |event: &Event| Subject::Event(Box::new(event.clone()));
+        match self {
+            Self::Streams(screen) => screen.preview_of_current()?.event.as_ref().map(event),
+            Self::Stream(screen) => screen.subject(),
+            Self::Log(screen) => Some(match screen.current()? {
+                LogRow::Event(event) => Subject::Event(event.clone()),
+                LogRow::Rejected(decision) => Subject::Refused(decision.clone()),
+            }),
+            Self::Find(screen) => screen.current().map(event),
+            Self::WhatIf(_) | Self::Pipeline(_) => None,
         }
     }
 
@@ -141,9 +167,13 @@ impl Screen {
             Self::Stream(screen) if matches!(overlay, Some(Overlay::Diff { .. })) => {
                 diff_call(screen)
             }
+            Self::Stream(screen) if matches!(overlay, Some(Overlay::Field { .. })) => {
+                field_call(screen)
+            }
             Self::Stream(screen) => screen.call(),
             Self::WhatIf(screen) => screen.call(),
             Self::Log(screen) => screen.call(),
+            Self::Find(screen) => screen.call(),
             Self::Pipeline(screen) => screen.call(overlay),
         }
     }

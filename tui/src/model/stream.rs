@@ -3,29 +3,30 @@
 //! A stream may be long: rows are computed, not kept. The events around the cursor are loaded as windows of steps; the
 //! state at the cursor is asked for revision by revision.
 
+mod loaded;
+mod rows;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use whodunit_core::api::browse::{DensityOut, Stream};
+use whodunit_core::api::investigate::{BlameOut, FieldOut};
 use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
 use whodunit_core::api::warning::Warning;
-use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::command::Decision;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
+use super::fields::{Field, Fields, changed_first};
 pub(crate) use super::quote::quote;
 use super::{Asked, Remote};
-use crate::client::StreamStatus;
+use crate::client::{Origin, StreamStatus, Subject};
 use crate::effect::Failure;
 
 /// The name of what folds a category without a model, which has no commands.
 const MERGE: &str = "merge";
 /// Steps a window asks for.
 pub(crate) const WINDOW: u64 = 200;
-/// Steps kept at most; beyond, those far from the cursor go.
-const STEPS_MAX: usize = 2_000;
-/// States kept at most.
-const STATES_MAX: usize = 128;
 
 /// A row of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +62,28 @@ pub(crate) struct StreamScreen {
     /// How far jobs and projections are with the stream's events, and when that was asked last.
     pub(crate) status: Remote<StreamStatus>,
     pub(crate) status_asked_at: Option<Timestamp>,
-    /// The moment that was asked for last.
-    pub(crate) going_to: Option<Timestamp>,
+    /// The moment that was asked for last, and whether it is to be held.
+    pub(crate) going_to: Option<(Timestamp, bool)>,
     pub(crate) mark: Option<u64>,
     pub(crate) diff: Remote<DiffOut>,
-    pub(crate) pane: usize,
-    pub(crate) state_scroll: usize,
+    /// Whether keys move in the state instead of the history.
+    pub(crate) in_state: bool,
+    /// The selected row of the state.
+    pub(crate) field_selected: usize,
+    pub(crate) blames: BTreeMap<u64, BlameOut>,
+    /// Why it could not be told what set the fields of a revision.
+    pub(crate) blame_failure: Option<(u64, Failure)>,
+    /// The history of a field, by its path.
+    pub(crate) field_path: String,
+    pub(crate) field: Remote<FieldOut>,
+    /// Where events come from, by their ids.
+    pub(crate) origins: BTreeMap<String, Origin>,
+    /// The moment that is held, and the revision that the stream had then.
+    pub(crate) held: Option<(Timestamp, u64)>,
+    /// Whether the answer to where the held moment is moves the cursor there.
+    pub(crate) goes_to_held: bool,
+    /// The condition that was run to last.
+    pub(crate) run_to: String,
     /// Whether the cursor follows the head, as it does until it is moved.
     pub(crate) at_head: bool,
 }
@@ -94,8 +111,16 @@ impl StreamScreen {
             going_to: None,
             mark: None,
             diff: Remote::Absent,
-            pane: 0,
-            state_scroll: 0,
+            in_state: false,
+            field_selected: 0,
+            blames: BTreeMap::new(),
+            blame_failure: None,
+            field_path: String::new(),
+            field: Remote::Absent,
+            origins: BTreeMap::new(),
+            held: None,
+            goes_to_held: at.is_none(),
+            run_to: String::new(),
             at_head: at.is_none(),
         }
     }
@@ -103,93 +128,6 @@ impl StreamScreen {
     /// The stream's head, 0 until it is known.
     pub(crate) fn head(&self) -> u64 {
         self.info.value().map_or(0, |info| info.revision.0)
-    }
-
-    pub(crate) fn set_decisions(&mut self, decisions: Vec<Decision>, more: bool) {
-        self.rejected = (0..decisions.len())
-            .filter(|&index| {
-                decisions
-                    .get(index)
-                    .is_some_and(|d| matches!(d.result, Outcome::Rejected { .. }))
-            })
-            .collect();
-        self.rejected
-            .sort_by_key(|&index| decisions.get(index).map(|d| (d.base_revision, d.sequence)));
-        self.decisions = decisions;
-        self.more_decisions = more;
-    }
-
-    /// The rejected command of a row.
-    pub(crate) fn rejected(&self, index: usize) -> Option<&Decision> {
-        self.decisions.get(*self.rejected.get(index)?)
-    }
-
-    /// The row of a rejected command, by its sequence.
-    pub(crate) fn rejected_row(&self, sequence: u64) -> Option<Row> {
-        (0..self.rejected.len())
-            .find(|&index| self.rejected(index).is_some_and(|d| d.sequence == sequence))
-            .map(Row::Rejected)
-    }
-
-    pub(crate) fn rejected_count(&self) -> usize {
-        self.rejected.len()
-    }
-
-    /// How many rejected commands stand before the row of a revision.
-    fn rejected_before(&self, revision: u64) -> usize {
-        self.rejected.partition_point(|&index| {
-            self.decisions
-                .get(index)
-                .is_some_and(|d| d.base_revision.0 < revision)
-        })
-    }
-
-    /// How many rows there are: revision 0, every event, every rejected command.
-    pub(crate) fn rows(&self) -> usize {
-        usize::try_from(self.head()).unwrap_or(usize::MAX - self.rejected.len() - 1)
-            + 1
-            + self.rejected.len()
-    }
-
-    /// Where a row stands.
-    pub(crate) fn index_of(&self, row: Row) -> usize {
-        let at = |revision: u64| usize::try_from(revision).unwrap_or(usize::MAX);
-        match row {
-            Row::Revision(revision) => at(revision).saturating_add(self.rejected_before(revision)),
-            Row::Rejected(index) => {
-                let base = self
-                    .rejected(index)
-                    .map_or(0, |decision| decision.base_revision.0);
-                at(base).saturating_add(1 + index)
-            }
-        }
-    }
-
-    /// The row that stands at an index, the last one beyond the end.
-    pub(crate) fn row_at(&self, index: usize) -> Row {
-        let index = index.min(self.rows().saturating_sub(1));
-        // Rejected commands stand at known indexes, in order; every other index is a revision.
-        let before = (0..self.rejected.len())
-            .collect::<Vec<_>>()
-            .partition_point(|&rejected| self.index_of(Row::Rejected(rejected)) < index);
-        if before < self.rejected.len() && self.index_of(Row::Rejected(before)) == index {
-            return Row::Rejected(before);
-        }
-        Row::Revision(
-            u64::try_from(index - before)
-                .unwrap_or(u64::MAX)
-                .min(self.head()),
-        )
-    }
-
-    /// The revision the cursor is about: of a rejected command, the one it was decided on.
-    pub(crate) fn revision(&self) -> u64 {
-        match self.cursor {
-            Row::Revision(revision) => revision,
-            Row::Rejected(index) => self
-                .rejected(index)
-                .map_or(0, |decision| decision.base_revision.0),
-        }
     }
 
     pub(crate) fn step(&self) -> Option<&Step> {
@@ -209,93 +147,6 @@ impl StreamScreen {
 
     pub(crate) fn state(&self) -> Option<&StateOut> {
         self.states.get(&self.revision())
-    }
-
-    /// How many lines the state at the cursor may take: never fewer than it does.
-    pub(crate) fn state_lines(&self) -> usize {
-        let Some(state) = self.state() else {
-            return 0;
-        };
-        let values = state.state.values().map(lines_of).sum::<usize>();
-        let changes = self.step().map_or(&[][..], |step| &step.diff);
-        let before = changes.iter().filter_map(|entry| entry.before.as_ref());
-        let notes =
-            self.warnings().len() + state.faults.len() + usize::from(self.lacks_its_model());
-        values + before.map(lines_of).sum::<usize>() + notes * LINES_MAX + 1
-    }
-
-    pub(crate) fn add_state(&mut self, state: StateOut) {
-        if self.states.len() >= STATES_MAX {
-            let here = self.revision();
-            if let Some(far) = self
-                .states
-                .keys()
-                .copied()
-                .max_by_key(|revision| revision.abs_diff(here))
-            {
-                self.states.remove(&far);
-            }
-        }
-        self.states.insert(state.revision.0, state);
-    }
-
-    pub(crate) fn add_steps(&mut self, steps: Vec<Step>) {
-        for step in steps {
-            self.steps.insert(step.event.revision.0, step);
-        }
-        let here = self.revision();
-        while self.steps.len() > STEPS_MAX {
-            let first = self.steps.keys().next().copied().unwrap_or(here);
-            let last = self.steps.keys().next_back().copied().unwrap_or(here);
-            let far = if here.abs_diff(first) > here.abs_diff(last) {
-                first
-            } else {
-                last
-            };
-            self.steps.remove(&far);
-        }
-    }
-
-    /// The first revision of the window that is missing around the cursor, if any is.
-    pub(crate) fn missing_window(&self, rows: usize) -> Option<u64> {
-        let (here, head) = (self.revision(), self.head());
-        let near = u64::try_from(rows).unwrap_or(WINDOW).min(WINDOW / 2);
-        let (low, high) = (
-            here.saturating_sub(near).max(1),
-            here.saturating_add(near).min(head),
-        );
-        let missing = (low..=high).find(|revision| !self.steps.contains_key(revision))?;
-        // Around a missing revision behind the cursor, load backwards: the window ends at it.
-        let behind = missing < here && self.steps.contains_key(&here);
-        Some(if behind {
-            missing.saturating_sub(WINDOW / 2).max(1)
-        } else {
-            missing
-        })
-    }
-
-    /// What directly caused an event: the event behind its command, if both are known, else the id.
-    pub(crate) fn cause(&self, causation_id: Option<&str>) -> Option<String> {
-        let id = causation_id?;
-        let by_id = |id: &str| self.steps.values().find(|step| step.event.event_id == id);
-        let name = |step: &Step| format!("{} rev {}", step.event.event_type, step.event.revision);
-        if let Some(step) = by_id(id) {
-            return Some(name(step));
-        }
-        let command = self
-            .decisions
-            .iter()
-            .find(|decision| decision.command_id == id);
-        match command {
-            Some(command) => match command.causation_id.as_deref() {
-                Some(cause) => Some(
-                    by_id(cause)
-                        .map_or_else(|| format!("{} ← {cause}", command.command_type), name),
-                ),
-                None => Some(format!("command {}", command.command_type)),
-            },
-            None => Some(id.to_owned()),
-        }
     }
 
     /// Whether jobs or projections of the stream are on their way.
@@ -331,14 +182,88 @@ impl StreamScreen {
         is_merged && !self.decisions.is_empty()
     }
 
+    /// The rows of the state at the cursor, what its event changed first.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        let Some(state) = self.state() else {
+            return Fields::default();
+        };
+        let diff = self.step().map_or(&[][..], |step| &step.diff);
+        changed_first(&state.state, diff)
+    }
+
+    /// The selected row of the state.
+    pub(crate) fn current_field(&self) -> Option<Field<'_>> {
+        let mut rows = self.fields().rows;
+        let last = rows.len().checked_sub(1)?;
+        Some(rows.swap_remove(self.field_selected.min(last)))
+    }
+
+    /// What is at the cursor, to follow it.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        match self.cursor {
+            Row::Revision(_) => self
+                .step()
+                .map(|step| Subject::Event(Box::new(step.event.clone()))),
+            Row::Rejected(index) => {
+                let decision = self.rejected(index)?.clone();
+                Some(Subject::Refused(Box::new(decision)))
+            }
+        }
+    }
+
+    /// All of the event or the decision at the cursor; `null` where it is not loaded.
+    pub(crate) fn whole(&self) -> Value {
+        match self.cursor {
+            Row::Rejected(index) => serde_json::to_value(self.rejected(index)),
+            Row::Revision(_) => match self.step() {
+                Some(Step {
+                    event,
+                    upcast: Some(upcast),
+                    ..
+                }) => serde_json::to_value((event, upcast)),
+                step => serde_json::to_value(step.map(|step| &step.event)),
+            },
+        }
+        .unwrap_or_default()
+    }
+
+    /// Where the event at the cursor comes from, once that is known.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origins.get(&self.step()?.event.event_id)
+    }
+
+    /// The moment that is held, if the cursor stands where the stream was then.
+    pub(crate) fn at_held_moment(&self) -> Option<Timestamp> {
+        let (moment, revision) = self.held?;
+        (self.cursor == Row::Revision(revision)).then_some(moment)
+    }
+
+    /// What `--at-revision` or `--as-of` of a command says for the cursor.
+    fn at_cursor(&self) -> String {
+        match self.at_held_moment() {
+            Some(moment) => format!("--as-of {moment}"),
+            None => format!("--at-revision {}", self.revision()),
+        }
+    }
+
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
         format!(
-            "whodunit state {} --at-revision {}",
+            "whodunit state {} {}",
             quote(self.stream.as_str()),
-            self.revision()
+            self.at_cursor()
         )
     }
+}
+
+/// The command that gives the same answer as the history of a field.
+pub(crate) fn field_call(stream: &StreamScreen) -> String {
+    format!(
+        "whodunit field {} {} {}",
+        quote(stream.stream.as_str()),
+        quote(&stream.field_path),
+        stream.at_cursor()
+    )
 }
 
 /// The mark (or the revision before) and the cursor: what is compared.
@@ -354,19 +279,4 @@ pub(crate) fn diff_call(stream: &StreamScreen) -> String {
         "whodunit diff {} {from} {to}",
         quote(stream.stream.as_str())
     )
-}
-
-/// Lines that a value or a sentence takes at most.
-const LINES_MAX: usize = 8;
-/// Cells that a value has at least.
-const VALUE_CELLS_MIN: usize = 10;
-
-/// How many lines a value may take.
-fn lines_of(value: &Value) -> usize {
-    match value {
-        Value::Object(map) if !map.is_empty() => map.values().map(lines_of).sum(),
-        Value::Array(items) if !items.is_empty() => items.iter().map(lines_of).sum(),
-        Value::String(text) => (text.len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
-        other => (other.to_string().len() / VALUE_CELLS_MIN + 1).min(LINES_MAX),
-    }
 }

@@ -2,10 +2,10 @@
 
 use tui_input::Input;
 use whodunit_core::api::browse::{Category, Stream};
-use whodunit_core::api::time_travel::StateOut;
+use whodunit_core::time::Timestamp;
 
 use super::{Asked, Remote};
-use crate::client::{StreamSort, StreamsQuery};
+use crate::client::{Preview, StreamSort, StreamsQuery};
 
 /// Streams a page asks for.
 pub(crate) const PAGE: usize = 200;
@@ -20,7 +20,9 @@ pub(crate) struct StreamsScreen {
     pub(crate) filtering: bool,
     pub(crate) by_name: bool,
     pub(crate) category: Option<String>,
-    pub(crate) preview: Remote<StateOut>,
+    pub(crate) preview: Remote<Preview>,
+    /// The moment that the preview was asked for; now where none was held.
+    pub(crate) preview_as_of: Option<Timestamp>,
     /// What the choice of categories shows.
     pub(crate) categories: Remote<Vec<Category>>,
     /// What the list answers; another query makes it an old one.
@@ -62,6 +64,13 @@ impl StreamsScreen {
 
     pub(crate) fn current(&self) -> Option<&Stream> {
         self.streams().get(self.selected)
+    }
+
+    /// The preview, unless it is one of another stream.
+    pub(crate) fn preview_of_current(&self) -> Option<&Preview> {
+        let current = self.current()?;
+        let preview = self.preview.value();
+        preview.filter(|preview| preview.state.stream == current.stream)
     }
 
     /// The command that gives the same answer.

@@ -12,10 +12,11 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum as _};
 
+use crate::app::Palette;
 use crate::cli::names::by_name;
 use crate::cli::output::{Fields, Format};
 use crate::cli::pager::{self, Pager};
-use crate::cli::terminal::{Color, Form, Terminal, Zone};
+use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
     CliError, Exit, append, backfill, bisect, blame, decisions, do_command, doctor, event, events,
     export, find, import, models, outbox, projections, read_model, rebuild, settings, state,
@@ -24,6 +25,7 @@ use crate::cli::{
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
 use crate::launch;
+use crate::zone::{Zone, machine_offset};
 
 /// The daemon's address when nothing is said.
 pub const DAEMON_DEFAULT: &str = "http://127.0.0.1:4780";
@@ -108,6 +110,37 @@ struct Global {
     /// Draw the screens with ASCII only
     #[arg(long, global = true, help_heading = "Everywhere")]
     ascii: bool,
+    /// Which colours the screens use: `auto` asks the terminal for its background
+    #[arg(long, global = true, help_heading = "Everywhere", env = "WHODUNIT_THEME", value_enum, default_value_t = ThemeChoice::Auto)]
+    theme: ThemeChoice,
+}
+
+/// A choice of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ThemeChoice {
+    /// By the terminal's background
+    Auto,
+    /// For a dark background
+    Dark,
+    /// For a light background
+    Light,
+    /// The sixteen colours of the terminal's own scheme
+    #[value(name = "16")]
+    Sixteen,
+    /// No colours
+    None,
+}
+
+impl ThemeChoice {
+    fn palette(self) -> Option<Palette> {
+        match self {
+            Self::Auto => None,
+            Self::Dark => Some(Palette::Dark),
+            Self::Light => Some(Palette::Light),
+            Self::Sixteen => Some(Palette::Sixteen),
+            Self::None => Some(Palette::None),
+        }
+    }
 }
 
 /// The commands.
@@ -266,7 +299,7 @@ impl Choices {
     fn new(global: &Global, config: &Config) -> Self {
         let set = |on: Option<bool>| on == Some(true);
         let zone = if global.local || set(config.local) {
-            Zone::Local
+            Zone::Local(machine_offset)
         } else {
             Zone::Utc
         };
@@ -283,6 +316,7 @@ impl Choices {
                 color.unwrap_or_default(),
                 zone,
                 global.ascii || set(config.ascii),
+                global.theme.palette(),
             ),
             format: format.unwrap_or_default(),
             no_pager: global.no_pager,

@@ -3,6 +3,7 @@
 //! Owns what it knows of a stream, and of all of them. Every answer is about the stream it was asked for, as the real daemon's is.
 
 mod answer;
+mod investigate;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -332,6 +333,7 @@ impl Daemon {
             is(&query.category, Some(event.stream.category()))
                 && is(&query.event_type, Some(&event.event_type))
                 && is(&query.actor, event.actor.as_deref())
+                && is(&query.correlation, event.correlation_id.as_deref())
                 && query.text.as_deref().is_none_or(|text| {
                     event.data.as_str().contains(text) || event.stream.as_str().contains(text)
                 })

@@ -36,7 +36,7 @@ fn events(stream: &str, prefix: &str, rows: Vec<Row>) -> Vec<Event> {
                 recorded_at: time(at),
                 actor: Some(actor.to_owned()),
                 reason: reason.map(str::to_owned),
-                correlation_id: Some(format!("corr-{revision}")),
+                correlation_id: Some(format!("{prefix}-corr-{revision}")),
                 causation_id: None,
                 data: Json::from(data),
                 metadata: None,
@@ -48,6 +48,9 @@ fn events(stream: &str, prefix: &str, rows: Vec<Row>) -> Vec<Event> {
 fn user(name: &str, email: &str, last: &str) -> Value {
     json!({"username": name, "email": email, "first_name": "Sarah", "last_name": last, "password_hash": "$argon2id$x"})
 }
+
+/// The batch that suspended Sarah, and another user.
+const SCAN: &str = "fraud-scan-2025-03-20";
 
 /// Created, renamed, suspended by mistake, refused a change, deleted.
 pub(super) fn of_sarah() -> Vec<Event> {
@@ -87,6 +90,7 @@ pub(super) fn of_sarah() -> Vec<Event> {
     ];
     let mut events = events("user-sarah", "0195", rows);
     events[3].causation_id = Some("0195-3".to_owned());
+    events[2].correlation_id = Some(SCAN.to_owned());
     events
 }
 
@@ -180,6 +184,9 @@ pub(super) fn of_others() -> Vec<Event> {
             ),
         ],
     ));
+    if let Some(last) = all.last_mut() {
+        last.correlation_id = Some(SCAN.to_owned());
+    }
     all
 }
 

@@ -21,6 +21,7 @@ fn is_done(step: Guide, front: &Screen) -> bool {
             screen.filter.value().to_lowercase().contains("sarah")
         }
         (Guide::Open, Screen::Stream(_)) => true,
+        (Guide::Follow, Screen::Find(_)) => true,
         (Guide::StepBack, Screen::Stream(screen)) => {
             screen.head() > 0 && screen.revision() < screen.head()
         }

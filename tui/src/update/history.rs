@@ -2,7 +2,8 @@
 
 use whodunit_core::ids::StreamName;
 
-use super::{Effects, start, stream, streams, what_if};
+use super::{Effects, find, start, stream, streams, what_if};
+use crate::model::find::FindScreen;
 use crate::model::stream::StreamScreen;
 use crate::model::{Deeper, Model, Place, Screen, Top};
 
@@ -32,6 +33,11 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
             } else {
                 model.push(Screen::Stream(screen));
             }
+            effects
+        }
+        Deeper::Find(mut screen) => {
+            let effects = find::load(&mut model.app, &mut screen);
+            model.push(Screen::Find(screen));
             effects
         }
         Deeper::WhatIf(mut screen) => {
@@ -70,6 +76,10 @@ pub(super) fn back(model: &mut Model) -> Effects {
         Screen::Streams(screen) if screen.list.value().is_none() => {
             streams::load(&mut model.app, screen)
         }
+        // The moment that is held may be another one now.
+        Screen::Streams(screen) if screen.preview_as_of != model.app.as_of => {
+            streams::preview(&mut model.app, screen)
+        }
         _ => Vec::new(),
     }
 }
@@ -98,6 +108,11 @@ fn go(model: &mut Model, place: Place) -> Effects {
     match place {
         Place::Top(top) => model.bring(top),
         Place::Stream(name, revision) => start_at_stream(model, name, Some(revision)),
+        Place::Find(line) => {
+            let screen = FindScreen::of_line(&line, model.app.now);
+            model.bring(Top::Streams);
+            model.push(Screen::Find(Box::new(screen)));
+        }
     }
     start(model)
 }

@@ -2,7 +2,7 @@
 
 use tui_input::{Input, InputRequest};
 
-use super::{Effects, log, streams};
+use super::{Effects, find, log, streams};
 use crate::model::log::LogScreen;
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Screen};
@@ -43,6 +43,7 @@ pub(super) fn is_open(screen: &Screen) -> bool {
     match screen {
         Screen::Streams(screen) => screen.filtering,
         Screen::Log(screen) => screen.filtering,
+        Screen::Find(screen) => screen.typing,
         Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => false,
     }
 }
@@ -51,6 +52,7 @@ pub(super) fn press(app: &mut App, screen: &mut Screen, key: &str) -> Effects {
     match screen {
         Screen::Streams(screen) => streams_filter(app, screen, key),
         Screen::Log(screen) => log_filter(app, screen, key),
+        Screen::Find(screen) => find::press(app, screen, key),
         Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => Vec::new(),
     }
 }

@@ -66,7 +66,7 @@ fn concerns(front: &Screen, stream: &StreamName) -> bool {
             .is_none_or(|category| stream.category() == category),
         Screen::Stream(screen) => screen.stream == *stream,
         Screen::WhatIf(screen) => screen.stream == *stream,
-        Screen::Log(_) => false,
+        Screen::Log(_) | Screen::Find(_) => false,
         Screen::Pipeline(_) => true,
     }
 }
@@ -119,7 +119,7 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
             }
             effects
         }
-        Screen::Log(_) => Vec::new(),
+        Screen::Log(_) | Screen::Find(_) => Vec::new(),
         Screen::Pipeline(screen) => pipeline::live(app, screen),
     }
 }

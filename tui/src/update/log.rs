@@ -78,7 +78,7 @@ pub(super) fn act(app: &mut App, screen: &mut LogScreen, action: Action) -> Effe
         }
         Action::Follow if screen.follow => {
             screen.follow = false;
-            app.say("the log is paused; F follows again");
+            app.say("the log is paused; space follows again");
             Vec::new()
         }
         Action::Follow => follow(app, screen),

@@ -3,6 +3,10 @@
 //! Owns the way of every message. Pure: no IO, no clock, no drawing; the same model and message always give the same
 //! model and effects. Each screen has its file: what a key does, what is asked for it, and how a reply is taken.
 
+mod as_of;
+mod detail;
+mod find;
+mod follow;
 mod guide;
 mod history;
 mod input;
@@ -10,10 +14,14 @@ mod live;
 mod log;
 mod overlay;
 mod pipeline;
+mod replied;
 mod stream;
 mod streams;
+mod waits;
 mod what_if;
 
+#[cfg(test)]
+mod investigate_tests;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
@@ -27,14 +35,16 @@ mod what_if_tests;
 
 use whodunit_core::time::Timestamp;
 
-use crate::effect::{Effect, Failure, NoAnswer, Ticket};
-use crate::keys::{self, Action};
-use crate::model::{App, Connection, Model, Overlay, Screen, Top, history as history_in};
+use crate::effect::{Effect, Failure};
+use crate::keys::{self, Action, Binding};
+use crate::model::find::FindScreen;
+use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
-use crate::request::{Reply, Slot};
-use crate::text::Zone;
+use crate::zone::Zone;
 
+pub(crate) use as_of::here;
 pub(crate) use history::start_at_stream;
+pub(crate) use stream::candidates;
 
 type Effects = Vec<Effect>;
 
@@ -50,7 +60,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             .flat_map(|c| press_text(model, c))
             .collect(),
         Msg::TimeClicked(time) => match &mut model.front {
-            Screen::Stream(screen) => stream::go_to_time(&mut model.app, screen, time),
+            Screen::Stream(screen) => stream::hold(&mut model.app, screen, time),
             _ => Vec::new(),
         },
         Msg::Scrolled { up } => {
@@ -67,7 +77,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         Msg::Tick(now) => tick(model, now),
         Msg::Replied { ticket, reply } => {
             answered = Some(ticket);
-            replied(model, ticket, *reply)
+            replied::take(model, ticket, *reply)
         }
         Msg::Connected(now) => connected(model, now),
         Msg::Disconnected {
@@ -78,19 +88,16 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
         } => {
             let app = &mut model.app;
             app.now = at;
+            let since = app.connection.away_since().unwrap_or(at);
             app.connection = Connection::Lost {
-                since: app.connection.away_since().unwrap_or(at),
+                since,
                 retry_at,
                 cause,
                 why,
             };
             Vec::new()
         }
-        Msg::Silent { at, since } => {
-            model.app.now = at;
-            model.app.connection = Connection::Silent { since };
-            Vec::new()
-        }
+        Msg::Silent { at, since } => silent(&mut model.app, at, since),
         Msg::Answered(now) => answered_again(model, now),
         Msg::Live(messages) => live::take(model, messages),
         Msg::RefreshDue => {
@@ -113,50 +120,17 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
     effects
 }
 
-/// A reply goes to the screen that asked. One that no screen waits for any more is dropped: the screen is gone, or it has
-/// asked another question since.
-fn replied(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failure>) -> Effects {
-    let (app, mut screens) = model.parts();
-    let owner = screens.find_map(|screen| {
-        let slot = screen.asked_mut().answered(ticket)?;
-        Some((screen, slot))
-    });
-    let Some((screen, slot)) = owner else {
-        return Vec::new();
-    };
-    match reply {
-        Ok(reply) => match screen {
-            Screen::Streams(screen) => streams::take(app, screen, reply),
-            Screen::Stream(screen) => stream::take(app, screen, reply),
-            Screen::WhatIf(screen) => what_if::take(app, screen, reply),
-            Screen::Log(screen) => log::take(app, screen, reply),
-            Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
-        },
-        Err(failure) => {
-            // That a daemon is away is said at the top, once.
-            let is_away = match failure.no_answer {
-                None => false,
-                Some(NoAnswer::Unreachable) => app.connection != Connection::Connecting,
-                // A daemon that answers other questions is not away: this one took too long.
-                Some(NoAnswer::TimedOut) => app.connection.away_since().is_some(),
-            };
-            match screen {
-                Screen::Streams(screen) => streams::failed(app, screen, slot, failure, is_away),
-                Screen::Stream(screen) => stream::failed(app, screen, slot, failure, is_away),
-                Screen::WhatIf(screen) => what_if::failed(app, screen, slot, failure, is_away),
-                Screen::Log(screen) => log::failed(app, screen, slot, failure, is_away),
-                Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
-            }
-            Vec::new()
-        }
-    }
-}
-
 /// Says that something beside the screen's main part could not be had.
 fn complain(app: &mut App, failure: Failure, is_away: bool) {
     if !is_away {
         app.complain(failure.message);
     }
+}
+
+/// Says why nothing happens.
+fn complain_text(app: &mut App, text: &str) -> Effects {
+    app.complain(text);
+    Vec::new()
 }
 
 fn tick(model: &mut Model, now: Timestamp) -> Effects {
@@ -166,8 +140,14 @@ fn tick(model: &mut Model, now: Timestamp) -> Effects {
     match &mut model.front {
         Screen::Pipeline(screen) => pipeline::tick(app, screen),
         Screen::Stream(screen) => stream::tick(app, screen),
-        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) => Vec::new(),
+        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) | Screen::Find(_) => Vec::new(),
     }
+}
+
+fn silent(app: &mut App, at: Timestamp, since: Timestamp) -> Effects {
+    app.now = at;
+    app.connection = Connection::Silent { since };
+    Vec::new()
 }
 
 fn connected(model: &mut Model, now: Timestamp) -> Effects {
@@ -212,6 +192,7 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::Stream(screen) => stream::load(app, screen),
         Screen::WhatIf(screen) => what_if::load(app, screen),
         Screen::Log(screen) => log::load(app, screen),
+        Screen::Find(screen) => find::load(app, screen),
         Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
 }
@@ -234,15 +215,32 @@ fn press(model: &mut Model, key: &str) -> Effects {
     if key == "ctrl-c" {
         return vec![Effect::Quit];
     }
+    if key == "ctrl-z" {
+        return vec![Effect::Suspend];
+    }
     if model.app.overlay.is_some() {
         return overlay::press(model, key);
     }
     if input::is_open(&model.front) {
         return input::press(&mut model.app, &mut model.front, key);
     }
-    match keys::action(model.front.scope(), key) {
-        Some(action) => act(model, action),
-        None => Vec::new(),
+    match keys::binding(model.front.scope(), key) {
+        Some(binding) => run(model, binding),
+        None => {
+            let key = keys::pretty(key, model.app.theme.ascii);
+            model
+                .app
+                .complain(format!("`{key}` does nothing here; ? shows all keys"));
+            Vec::new()
+        }
+    }
+}
+
+/// Does what a row of the key table says, or says why not.
+fn run(model: &mut Model, binding: &Binding) -> Effects {
+    match binding.why_not(model) {
+        Some(why) => complain_text(&mut model.app, why),
+        None => act(model, binding.action),
     }
 }
 
@@ -256,8 +254,12 @@ fn act(model: &mut Model, action: Action) -> Effects {
             model.app.say("the guide has ended; ? shows all keys");
             Vec::new()
         }
-        Action::Back if gives_up(model) => {
-            let acts = model.front.asked().shown_slots().any(changes_something);
+        Action::Back if waits::gives_up(model) => {
+            let acts = model
+                .front
+                .asked()
+                .shown_slots()
+                .any(waits::changes_something);
             model.front.give_up();
             model.app.say(if acts {
                 "no longer waiting for the reply: it may be done all the same"
@@ -266,7 +268,18 @@ fn act(model: &mut Model, action: Action) -> Effects {
             });
             Vec::new()
         }
+        Action::Back if leaves_pane(&mut model.front) => Vec::new(),
+        Action::Back if model.app.as_of.is_some() => as_of::release(model),
         Action::Back => history::back(model),
+        Action::Now => as_of::release(model),
+        Action::GoTo => {
+            as_of::open(&mut model.app);
+            Vec::new()
+        }
+        Action::FollowFrom => follow::open(model),
+        Action::Find if !matches!(model.front, Screen::Find(_)) => {
+            history::open(model, Deeper::Find(Box::new(FindScreen::empty())))
+        }
         Action::CopyCall => {
             let call = whodunit_core::text::shown(&model.call()).into_owned();
             model.app.say(format!("copied: {call}"));
@@ -297,6 +310,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
                 Screen::Stream(screen) => stream::act(app, screen, other),
                 Screen::WhatIf(screen) => what_if::act(app, screen, history_in(under), other),
                 Screen::Log(screen) => log::act(app, screen, other),
+                Screen::Find(screen) => find::act(app, screen, other),
                 Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
         }
@@ -332,40 +346,12 @@ fn shared(app: &mut App, action: Action) {
     }
 }
 
-/// Whether `Esc` ends a wait instead of going back. What is asked for by itself, and comes soon, is no reason not to go back.
-fn gives_up(model: &Model) -> bool {
-    let asked = model.front.asked();
-    asked.shown_slots().any(fills_a_screen)
-        || asked
-            .long_slots(model.app.now)
-            .any(|slot| slot != Slot::Check)
-}
-
-/// Whether a request of this kind changes something, also if its reply is not waited for.
-fn changes_something(slot: Slot) -> bool {
-    matches!(
-        slot,
-        Slot::RetryJob
-            | Slot::RetryFailed
-            | Slot::Rebuild
-            | Slot::CancelRebuild
-            | Slot::Backfill
-            | Slot::CancelBackfill
-    )
-}
-
-/// Whether the reply to a question of this kind fills a whole screen.
-fn fills_a_screen(slot: Slot) -> bool {
-    matches!(
-        slot,
-        Slot::Streams
-            | Slot::Stream
-            | Slot::Log
-            | Slot::WhatIf
-            | Slot::StateAsOf
-            | Slot::Diff
-            | Slot::Pipeline
-    )
+/// Goes from the state back to the history, if the cursor is there.
+fn leaves_pane(front: &mut Screen) -> bool {
+    match front {
+        Screen::Stream(screen) => std::mem::take(&mut screen.in_state),
+        _ => false,
+    }
 }
 
 /// Moves an index in a list of `len` rows.

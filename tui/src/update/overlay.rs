@@ -3,10 +3,9 @@
 use tui_input::Input;
 
 use super::input::edit;
-use super::{Effects, act, pipeline, stream, streams, what_if};
-use crate::keys::{self, Action};
+use super::{Effects, as_of, detail, follow, pipeline, run, stream, streams, what_if};
+use crate::keys::{self, Action, Binding};
 use crate::model::form::{Filled, Form};
-use crate::model::stream::StreamScreen;
 use crate::model::{App, Model, Overlay, Screen};
 use crate::request::Slot;
 
@@ -35,10 +34,13 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
     match overlay {
         Overlay::GoTo { .. } => Some(Slot::StateAsOf),
         Overlay::Diff { .. } => Some(Slot::Diff),
+        Overlay::Follow(_) => Some(Slot::FollowCounts),
+        Overlay::Field { .. } => Some(Slot::Field),
+        Overlay::RunTo { .. } => Some(Slot::RunTo),
         Overlay::Category { .. } => Some(Slot::Categories),
         Overlay::Help { .. }
         | Overlay::Palette { .. }
-        | Overlay::Detail { .. }
+        | Overlay::Detail(_)
         | Overlay::Commands { .. }
         | Overlay::Form(_)
         | Overlay::Projection { .. }
@@ -54,7 +56,7 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Help { filter, scroll }, _) => help(app, filter, scroll, key),
         (Overlay::Palette { filter, selected }, _) => {
             let chosen = palette(app, scope, filter, selected, key);
-            return chosen.map_or_else(Vec::new, |action| act(model, action));
+            return chosen.map_or_else(Vec::new, |binding| run(model, binding));
         }
         (Overlay::Category { selected }, Screen::Streams(screen)) => {
             if key == "enter" {
@@ -65,11 +67,16 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
                 selected: choose(selected, len, key),
             });
         }
-        (Overlay::GoTo { input, error }, Screen::Stream(screen)) => {
-            return go_to(app, screen, input, error, key);
+        (Overlay::GoTo { input, error }, _) => return as_of::press(model, input, error, key),
+        (Overlay::Follow(menu), _) => return follow::press(model, menu, key),
+        (Overlay::Field { selected }, Screen::Stream(screen)) => {
+            return stream::field_key(app, screen, selected, key);
         }
-        (Overlay::Detail { scroll }, _) => {
-            scrolled(app, key, scroll, |scroll| Overlay::Detail { scroll });
+        (Overlay::RunTo { input, error }, Screen::Stream(screen)) => {
+            return stream::run_to_key(app, screen, input, error, key);
+        }
+        (Overlay::Detail(tree), Screen::Stream(screen)) => {
+            return detail::press(app, screen, tree, key);
         }
         (Overlay::Diff { scroll }, _) => {
             scrolled(app, key, scroll, |scroll| Overlay::Diff { scroll });
@@ -90,7 +97,9 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         // An overlay of a screen that is not in front any more closes.
         (
             Overlay::Category { .. }
-            | Overlay::GoTo { .. }
+            | Overlay::Detail(_)
+            | Overlay::Field { .. }
+            | Overlay::RunTo { .. }
             | Overlay::Commands { .. }
             | Overlay::Findings { .. }
             | Overlay::Confirm(_),
@@ -143,19 +152,19 @@ fn help(app: &mut App, mut filter: Input, scroll: usize, key: &str) {
     app.overlay = Some(Overlay::Help { filter, scroll });
 }
 
-/// Gives a key to the palette; the action that was chosen.
+/// Gives a key to the palette; the row that was chosen.
 fn palette(
     app: &mut App,
     scope: keys::Scope,
     mut filter: Input,
     selected: usize,
     key: &str,
-) -> Option<Action> {
+) -> Option<&'static Binding> {
     let found = keys::matching(scope, filter.value());
     let selected = match key {
         "enter" => {
-            let chosen = found.get(selected).map(|binding| binding.action);
-            return chosen.filter(|action| *action != Action::Palette);
+            let chosen = found.get(selected).copied();
+            return chosen.filter(|binding| binding.action != Action::Palette);
         }
         "up" | "down" => choose(selected, found.len(), key),
         _ if edit(&mut filter, key) => 0,
@@ -163,38 +172,6 @@ fn palette(
     };
     app.overlay = Some(Overlay::Palette { filter, selected });
     None
-}
-
-fn go_to(
-    app: &mut App,
-    screen: &mut StreamScreen,
-    mut input: Input,
-    error: Option<String>,
-    key: &str,
-) -> Effects {
-    if key == "enter" {
-        let text = input.value().to_owned();
-        return match stream::go_to_text(app, screen, &text) {
-            Ok(effects) => {
-                // A time is resolved by the daemon: the box stays until it is, to show what may be wrong with it.
-                if screen.asked.has(Slot::StateAsOf) {
-                    app.overlay = Some(Overlay::GoTo { input, error: None });
-                }
-                effects
-            }
-            Err(error) => {
-                let error = Some(error);
-                app.overlay = Some(Overlay::GoTo { input, error });
-                Vec::new()
-            }
-        };
-    }
-    let changed = edit(&mut input, key);
-    app.overlay = Some(Overlay::GoTo {
-        input,
-        error: if changed { None } else { error },
-    });
-    Vec::new()
 }
 
 fn form_key(app: &mut App, front: &mut Screen, mut form: Box<Form>, key: &str) -> Effects {

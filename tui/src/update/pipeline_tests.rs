@@ -3,9 +3,10 @@
 use whodunit_core::api::pipeline::{JobStatus, RunStatus};
 
 use super::*;
+use crate::effect::{NoAnswer, Ticket};
 use crate::keys::Scope;
 use crate::model::pipeline::{Confirmed, Pane};
-use crate::request::Request;
+use crate::request::{Reply, Request, Slot};
 use crate::testing::pipeline::run;
 use crate::testing::{Daemon, Harness, now};
 

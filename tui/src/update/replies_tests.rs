@@ -8,13 +8,14 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use whodunit_core::ids::StreamName;
 
 use super::*;
+use crate::effect::Ticket;
 use crate::model::Remote;
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::pipeline::PipelineScreen;
 use crate::model::stream::StreamScreen;
 use crate::model::streams::StreamsScreen;
 use crate::model::what_if::WhatIfScreen;
-use crate::request::Request;
+use crate::request::{Request, Slot};
 use crate::testing::{Daemon, Harness};
 
 /// Keys that lead everywhere, those that move and open more often than the rest.
@@ -56,6 +57,13 @@ const KEYS: &[&str] = &[
     "F",
     "o",
     "q",
+    "f",
+    "f",
+    "a",
+    "i",
+    "n",
+    "T",
+    "tab",
     "R",
     "A",
     "C",
@@ -74,6 +82,16 @@ const BEGINNINGS: &[&[&str]] = &[
     ],
     &["enter", "w", "a", "enter", "x", "ctrl-s"],
     &["enter", "w", "x", "up", "x", "up", "x"],
+    &[
+        "enter", "f", "a", "down", "enter", "tab", "enter", "down", "enter",
+    ],
+    &["L", "up", "f", "t", "G", "enter", "esc", "[", "f", "c"],
+    &[
+        "enter", "B", "t", "r", "u", "e", "ctrl-b", "n", "N", "tab", "enter",
+    ],
+    &[
+        "enter", "left", "t", "1", "5", ":", "4", "0", "enter", "q", "down", "enter",
+    ],
 ];
 
 struct Random(TestRng);
@@ -150,14 +168,56 @@ impl Slow {
 
 /// That nothing on any screen of the stack belongs to another stream, filter or query.
 fn belongs(harness: &Harness) {
+    of_menu(harness);
     for screen in harness.stack() {
         match screen {
             Screen::Streams(screen) => of_list(screen),
             Screen::Stream(screen) => of_stream(screen),
             Screen::WhatIf(screen) => of_what_if(screen),
             Screen::Log(screen) => of_log(screen),
+            Screen::Find(screen) => of_find(screen),
             Screen::Pipeline(screen) => of_pipeline(screen),
         }
+    }
+}
+
+fn of_find(screen: &FindScreen) {
+    let query = &screen.applied;
+    let mut last = u64::MAX;
+    for event in screen.events() {
+        let is = |wanted: &Option<String>, actual: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| actual == Some(wanted))
+        };
+        assert!(
+            is(&query.actor, event.actor.as_deref())
+                && is(&query.event_type, Some(&event.event_type))
+                && is(&query.correlation, event.correlation_id.as_deref()),
+            "an event of another query"
+        );
+        assert!(
+            event.position.0 < last,
+            "a page is there twice, or upside down"
+        );
+        last = event.position.0;
+    }
+    for ((stream, revision), changed) in &screen.changes {
+        assert_eq!((&changed.stream, changed.revision.0), (stream, *revision));
+        let step = changed.step.as_ref().unwrap();
+        assert_eq!(
+            (&step.event.stream, step.event.revision.0),
+            (stream, *revision)
+        );
+    }
+}
+
+/// An open follow menu is about what it was opened on.
+fn of_menu(harness: &Harness) {
+    if let Some(Overlay::Follow(menu)) = &harness.model.app.overlay
+        && let Some(counts) = menu.counts.value()
+    {
+        assert_eq!(counts.subject, menu.subject);
     }
 }
 
@@ -190,11 +250,11 @@ fn of_list(screen: &StreamsScreen) {
         screen.streams().len(),
         "a stream is listed twice"
     );
-    if let (Some(state), Some(stream)) = (screen.preview.value(), screen.current())
+    if let (Some(preview), Some(stream)) = (screen.preview.value(), screen.current())
         && screen.listed == Some(screen.query())
     {
         assert_eq!(
-            state.stream, stream.stream,
+            preview.state.stream, stream.stream,
             "the preview is of another stream"
         );
     }
@@ -216,6 +276,15 @@ fn of_stream(screen: &StreamScreen) {
     }
     for decision in &screen.decisions {
         assert_eq!(decision.stream, *name);
+    }
+    for (revision, blame) in &screen.blames {
+        assert_eq!((&blame.stream, blame.revision.0), (name, *revision));
+    }
+    for (id, origin) in &screen.origins {
+        assert_eq!(origin.event_id, *id);
+    }
+    if let Some(field) = screen.field.value() {
+        assert_eq!((&field.stream, &field.path), (name, &screen.field_path));
     }
     if let Some(status) = screen.status.value() {
         assert_eq!(status.stream, *name);
@@ -264,6 +333,11 @@ fn compare(harness: &Harness, seed: u64) {
         }
         Screen::Streams(screen) => (screen.list, screen.preview) = (Remote::Absent, Remote::Absent),
         Screen::WhatIf(screen) => (screen.result, screen.model) = (Remote::Absent, Remote::Absent),
+        Screen::Find(screen) => {
+            screen.found = Remote::Loading(None);
+            screen.changes.clear();
+            screen.typing = false;
+        }
         Screen::Log(_) | Screen::Pipeline(_) => {}
     }
     let effects = start(&mut fresh.model);
@@ -293,6 +367,14 @@ fn compare(harness: &Harness, seed: u64) {
             assert_eq!(slow.result, quick.result, "seed {seed}");
             assert_eq!(slow.model, quick.model, "seed {seed}");
             assert_eq!(slow.head, quick.head, "seed {seed}");
+        }
+        (Screen::Find(slow), Screen::Find(quick)) => {
+            let both = slow.events().len().min(quick.events().len());
+            assert_eq!(slow.events()[..both], quick.events()[..both], "seed {seed}");
+            for (key, changed) in &slow.changes {
+                let same = quick.changes.get(key).is_none_or(|other| other == changed);
+                assert!(same, "seed {seed}, {key:?}");
+            }
         }
         (Screen::Log(slow), Screen::Log(quick)) => {
             let rows = |screen: &LogScreen| {

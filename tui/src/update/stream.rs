@@ -1,20 +1,26 @@
 //! The stream screen: moving in time.
 
-use tui_input::Input;
-use whodunit_core::api::warning::WarningCode;
+mod field;
+mod replies;
+mod run_to;
+
 use whodunit_core::ids::Revision;
 use whodunit_core::time::Timestamp;
 
-use super::{Effects, complain, moved};
-use crate::client::{At, DecisionsQuery, StreamEventsQuery};
-use crate::effect::Failure;
+use super::{Effects, moved};
+use crate::client::{At, DecisionsQuery, StreamEventsQuery, Subject};
 use crate::keys::Action;
 use crate::model::pipeline::EVERY_MICROS;
 use crate::model::stream::{Row, StreamScreen, WINDOW, diff_ends};
 use crate::model::what_if::WhatIfScreen;
 use crate::model::{App, Connection, Deeper, Overlay, Remote};
-use crate::request::{Reply, Request, Slot};
-use crate::time_input::{Target, parse};
+use crate::request::{Request, Slot};
+
+pub(super) use field::press as field_key;
+pub(super) use replies::{failed, take};
+use run_to::Direction;
+pub(crate) use run_to::candidates;
+pub(super) use run_to::press as run_to_key;
 
 /// Parts of the time axis that the density is asked in.
 pub(crate) const BUCKETS: usize = 240;
@@ -45,6 +51,11 @@ fn load_rest(app: &mut App, screen: &mut StreamScreen) -> Effects {
     ];
     effects.extend(status(app, screen));
     effects.extend(at_cursor(app, screen));
+    if let Some(moment) = app.as_of
+        && screen.held.is_none_or(|(held, _)| held != moment)
+    {
+        effects.extend(ask_held(app, screen, moment));
+    }
     effects
 }
 
@@ -81,6 +92,7 @@ fn at_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
         let request = Request::State(name.clone(), At::Revision(Revision(revision)));
         effects.extend(screen.asked.ask_once(app, what, request));
     }
+    effects.extend(behind_cursor(app, screen));
     if let Some(from) = screen.missing_window(rows)
         && !screen.asked.has(Slot::Steps)
     {
@@ -95,6 +107,27 @@ fn at_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
     effects
 }
 
+/// What set the fields at the cursor, and where its event comes from: asked without a word, as the state is there before.
+fn behind_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
+    let revision = screen.revision();
+    let mut effects = Vec::new();
+    if !screen.blames.contains_key(&revision) && revision > 0 {
+        let at = At::Revision(Revision(revision));
+        let request = Request::Blame(screen.stream.clone(), at);
+        effects.extend(screen.asked.ask_once(app, "", request));
+    }
+    let unknown = screen.step().filter(|step| {
+        let event = &step.event;
+        let leads_on = event.causation_id.is_some() || event.correlation_id.is_some();
+        leads_on && !screen.origins.contains_key(&event.event_id)
+    });
+    if let Some(event) = unknown.map(|step| step.event.clone()) {
+        let request = Request::Origin(Subject::Event(Box::new(event)));
+        effects.extend(screen.asked.ask_once(app, "", request));
+    }
+    effects
+}
+
 /// Moves the cursor. A move that waits for the daemon is given up.
 fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
     screen.asked.forget(Slot::StateAsOf);
@@ -102,13 +135,26 @@ fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
     let row = screen.row_at(screen.index_of(row));
     screen.cursor = row;
     screen.at_head = row == Row::Revision(screen.head());
-    screen.state_scroll = 0;
+    screen.field_selected = 0;
     at_cursor(app, screen)
 }
 
+/// Holds a moment, and moves the cursor to the state as it was recorded then.
+pub(super) fn hold(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
+    screen.goes_to_held = true;
+    ask_held(app, screen, time)
+}
+
+/// Asks for the state as it was recorded at the moment that is held.
+fn ask_held(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
+    let effects = go_to_time(app, screen, time);
+    screen.going_to = Some((time, true));
+    effects
+}
+
 /// Moves the cursor to the state as it was recorded at a time.
-pub(super) fn go_to_time(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
-    screen.going_to = Some(time);
+fn go_to_time(app: &mut App, screen: &mut StreamScreen, time: Timestamp) -> Effects {
+    screen.going_to = Some((time, false));
     let request = Request::StateAsOf(screen.stream.clone(), time);
     vec![
         screen
@@ -123,10 +169,15 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         return Vec::new();
     }
     let page = app.page();
-    if screen.pane == 1
-        && let Some(scroll) = moved(screen.state_scroll, screen.state_lines(), page, action)
+    if screen.in_state
+        && let Some(selected) = moved(
+            screen.field_selected,
+            screen.fields().rows.len(),
+            page,
+            action,
+        )
     {
-        screen.state_scroll = scroll;
+        screen.field_selected = selected;
         return Vec::new();
     }
     let index = screen.index_of(screen.cursor);
@@ -147,16 +198,16 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         Action::TimeBack => along(app, screen, -1),
         Action::TimeForward => along(app, screen, 1),
         Action::NextPane => {
-            screen.pane = (screen.pane + 1) % 3;
+            screen.in_state = !screen.in_state;
             Vec::new()
         }
-        Action::GoTo => {
-            app.overlay = Some(Overlay::GoTo {
-                input: Input::default(),
-                error: None,
-            });
+        Action::RunTo => {
+            run_to::open(app, screen);
             Vec::new()
         }
+        Action::RunNext => run_to::again(app, screen, Direction::Next),
+        Action::RunPrevious => run_to::again(app, screen, Direction::Previous),
+        Action::Enter if screen.in_state => field::open(app, screen),
         Action::Mark => {
             let revision = screen.revision();
             screen.mark = Some(revision);
@@ -177,11 +228,23 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
             Vec::new()
         }
         Action::Enter => {
-            app.overlay = Some(Overlay::Detail { scroll: 0 });
+            app.overlay = Some(Overlay::Detail(Box::default()));
             Vec::new()
         }
         _ => Vec::new(),
     }
+}
+
+/// Moves the cursor to the row beside it.
+pub(super) fn beside(app: &mut App, screen: &mut StreamScreen, forward: bool) -> Effects {
+    let index = screen.index_of(screen.cursor);
+    let target = if forward {
+        index + 1
+    } else {
+        index.saturating_sub(1)
+    };
+    let last = screen.rows().saturating_sub(1);
+    step(app, screen, target.min(last))
 }
 
 /// Moves the cursor to a row, or says that it is at an end.
@@ -236,114 +299,17 @@ fn diff(app: &mut App, screen: &mut StreamScreen) -> Effects {
     vec![screen.asked.ask(app, what, request)]
 }
 
-/// Takes the text of the box that asks where to go.
-pub(super) fn go_to_text(
+/// Moves to a revision, as it was typed.
+pub(super) fn go_to_revision(
     app: &mut App,
     screen: &mut StreamScreen,
-    text: &str,
+    revision: u64,
 ) -> Result<Effects, String> {
-    let here = screen
-        .cursor_time()
-        .or(screen.info.value().map(|info| info.last_recorded_at));
-    match parse(text, app.zone, here.unwrap_or(app.now))? {
-        Target::Revision(revision) if revision > screen.head() => Err(format!(
-            "the head is revision {}; there is no {revision}",
-            screen.head()
-        )),
-        Target::Revision(revision) => Ok(go_to(app, screen, Row::Revision(revision))),
-        Target::Time(time) => Ok(go_to_time(app, screen, time)),
+    let head = screen.head();
+    if revision > head {
+        return Err(format!(
+            "the head is revision {head}; there is no {revision}"
+        ));
     }
-}
-
-pub(super) fn take(app: &mut App, screen: &mut StreamScreen, reply: Reply) -> Effects {
-    match reply {
-        Reply::Stream(info) => {
-            let head = info.revision.0;
-            screen.info = Remote::Ready(info);
-            if screen.at_head {
-                screen.cursor = Row::Revision(head);
-            }
-            return load_rest(app, screen);
-        }
-        Reply::Steps(page) => {
-            screen.steps_failure = None;
-            if !page.warnings.is_empty() {
-                screen.steps_warnings = page.warnings;
-            }
-            screen.add_steps(page.items);
-            return at_cursor(app, screen);
-        }
-        Reply::Decisions(page) => {
-            // A cursor on a rejected command is an index into the old list.
-            let on = match screen.cursor {
-                Row::Rejected(index) => screen.rejected(index).map(|decision| decision.sequence),
-                Row::Revision(_) => None,
-            };
-            screen.set_decisions(page.items, page.next_cursor.is_some());
-            if matches!(screen.cursor, Row::Rejected(_)) {
-                screen.cursor = on
-                    .and_then(|sequence| screen.rejected_row(sequence))
-                    .unwrap_or(Row::Revision(screen.head()));
-                return at_cursor(app, screen);
-            }
-        }
-        Reply::StreamStatus(status) => screen.status = Remote::Ready(status),
-        Reply::StreamDensity(density) => screen.density = Some(density),
-        Reply::State(state) => {
-            screen.state_failure = None;
-            screen.add_state(state);
-        }
-        Reply::StateAsOf(mut state) => {
-            let revision = state.revision.0;
-            // What the time leaves out is no part of the state at that revision.
-            let (left_out, others) = state
-                .warnings
-                .into_iter()
-                .partition(|warning| warning.code == WarningCode::LeftOut);
-            state.warnings = others;
-            screen.add_state(state);
-            if matches!(app.overlay, Some(Overlay::GoTo { .. })) {
-                app.overlay = None;
-            }
-            let effects = go_to(app, screen, Row::Revision(revision));
-            screen.left_out = left_out;
-            // A time of day was completed with the cursor's day: which moment it came to is said.
-            if let Some(time) = screen.going_to.take() {
-                let moment = app.zone.long(time);
-                app.say(format!("as of {moment}: revision {revision}"));
-            }
-            return effects;
-        }
-        Reply::Diff(diff) => screen.diff = Remote::Ready(diff),
-        _ => {}
-    }
-    Vec::new()
-}
-
-pub(super) fn failed(
-    app: &mut App,
-    screen: &mut StreamScreen,
-    slot: Slot,
-    failure: Failure,
-    is_away: bool,
-) {
-    match slot {
-        Slot::Stream => screen.info.fail(failure, is_away),
-        Slot::State => screen.state_failure = Some((screen.revision(), failure)),
-        Slot::Steps => screen.steps_failure = Some(failure),
-        Slot::Diff => screen.diff = Remote::Failed(failure),
-        // An old status says more than none.
-        Slot::StreamStatus => screen.status.fail(failure, true),
-        Slot::StateAsOf => {
-            let text = match &failure.hint {
-                Some(hint) => format!("{}; {hint}", failure.message),
-                None => failure.message,
-            };
-            match &mut app.overlay {
-                Some(Overlay::GoTo { error, .. }) => *error = Some(text),
-                _ => app.complain(text),
-            }
-        }
-        _ => complain(app, failure, is_away),
-    }
+    Ok(go_to(app, screen, Row::Revision(revision)))
 }

@@ -4,6 +4,7 @@ use whodunit_core::api::Page;
 use whodunit_core::api::browse::Stream;
 
 use super::{Effects, complain, moved};
+use crate::client::At;
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
 use crate::model::streams::{StreamList, StreamsScreen};
@@ -21,27 +22,30 @@ pub(super) fn load(app: &mut App, screen: &mut StreamsScreen) -> Effects {
 
 /// The preview of the selected stream, and the next page when the end is near.
 fn selected(app: &mut App, screen: &mut StreamsScreen) -> Effects {
-    let mut effects = Vec::new();
-    match screen.current() {
-        Some(stream) => {
-            let name = stream.stream.clone();
-            let is_other = screen
-                .preview
-                .value()
-                .is_some_and(|state| state.stream != name);
-            if is_other {
-                screen.preview = Remote::Absent;
-            }
-            screen.preview.reload();
-            effects.push(screen.asked.ask(app, "state", Request::Preview(name)));
-        }
-        None => {
-            screen.preview = Remote::Absent;
-            screen.asked.forget(Slot::Preview);
-        }
-    }
+    let mut effects = preview(app, screen);
     effects.extend(more(app, screen));
     effects
+}
+
+/// Asks for the selected stream as of the moment that is held, or as it is now.
+pub(super) fn preview(app: &mut App, screen: &mut StreamsScreen) -> Effects {
+    let Some(stream) = screen.current() else {
+        screen.preview = Remote::Absent;
+        screen.asked.forget(Slot::Preview);
+        return Vec::new();
+    };
+    let name = stream.stream.clone();
+    let is_other = screen
+        .preview
+        .value()
+        .is_some_and(|preview| preview.state.stream != name);
+    if is_other || screen.preview_as_of != app.as_of {
+        screen.preview = Remote::Absent;
+    }
+    screen.preview_as_of = app.as_of;
+    screen.preview.reload();
+    let at = app.as_of.map_or(At::Head, At::AsOf);
+    vec![screen.asked.ask(app, "state", Request::Preview(name, at))]
 }
 
 fn more(app: &mut App, screen: &mut StreamsScreen) -> Option<Effect> {
@@ -127,8 +131,8 @@ pub(super) fn take(app: &mut App, screen: &mut StreamsScreen, reply: Reply) -> E
             }
             Vec::new()
         }
-        Reply::Preview(state) => {
-            screen.preview = Remote::Ready(state);
+        Reply::Preview(preview) => {
+            screen.preview = Remote::Ready(preview);
             Vec::new()
         }
         Reply::Categories(page) => {

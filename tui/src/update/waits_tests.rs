@@ -1,6 +1,8 @@
 //! What is waited for: it is said, for how long, and it can be ended; a daemon that hangs, and one that comes to again.
 
 use super::*;
+use crate::effect::{NoAnswer, Ticket};
+use crate::request::Slot;
 use crate::testing::{Daemon, Harness, now};
 
 fn harness() -> Harness {

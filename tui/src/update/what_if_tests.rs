@@ -3,6 +3,7 @@
 use whodunit_core::api::what_if::{Continuation, Edit};
 
 use super::*;
+use crate::request::Slot;
 use crate::testing::{Daemon, Harness};
 
 fn harness() -> Harness {

@@ -72,7 +72,7 @@ fn draw_filter(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect)
     let state = match (screen.follow, screen.unseen.len() + screen.missed) {
         (true, _) => ("following ".to_owned(), Token::Added),
         (false, 0) => ("paused ".to_owned(), Token::Muted),
-        (false, new) => (format!("paused · {new} new, F follows "), Token::Warn),
+        (false, new) => (format!("paused · {new} new, space follows "), Token::Warn),
     };
     let room = usize::from(area.width).saturating_sub(width(&state.0) + 4);
     let value = safe(screen.filter.value()).into_owned();
@@ -124,7 +124,7 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
             frame,
             inner,
             &[
-                (what.to_owned(), theme.style(Token::Title)),
+                (what.to_owned(), theme.style(Token::Heading)),
                 (hint.to_owned(), theme.style(Token::Muted)),
             ],
         );

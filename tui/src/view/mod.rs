@@ -3,17 +3,23 @@
 //! Owns the frame common to all screens: top line, body, guide, bottom line, and what lies over them. Pure: reads the
 //! model, draws, changes nothing.
 
+mod ascii;
+mod columns;
+mod find;
 mod log;
+mod marks;
 mod overlay;
 mod pipeline;
 mod pipeline_overlay;
 mod projections;
 pub(crate) mod scrubber;
+mod sentence;
 mod state;
 mod status;
 mod stream;
 mod streams;
 mod top_line;
+mod tree;
 mod what_if;
 
 #[cfg(test)]
@@ -61,6 +67,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::Stream(screen) => stream::draw(app, screen, frame, body),
         Screen::WhatIf(screen) => what_if::draw(app, screen, model.history(), frame, body),
         Screen::Log(screen) => log::draw(app, screen, frame, body),
+        Screen::Find(screen) => find::draw(app, screen, frame, body),
         Screen::Pipeline(screen) => pipeline::draw(app, screen, frame, body),
     }
     if let Some(step) = app.guide {
@@ -76,6 +83,9 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     }
     frame.render_widget(bottom_line(model, bottom.width), bottom);
     overlay::draw(model, frame, body);
+    if app.theme.ascii {
+        ascii::only(frame.buffer_mut());
+    }
 }
 
 fn areas(app: &App, area: Rect) -> [Rect; 4] {
@@ -164,15 +174,67 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
     let enter = match overlay {
         Overlay::Palette { .. } | Overlay::Category { .. } | Overlay::Commands { .. } => "choose",
         Overlay::GoTo { .. } => "go",
+        Overlay::Follow(_) => "follow",
+        Overlay::Field { .. } => "go there",
+        Overlay::RunTo { .. } => "run on",
         Overlay::Form(_) => "next field, or run",
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",
         Overlay::Help { .. }
-        | Overlay::Detail { .. }
+        | Overlay::Detail(_)
         | Overlay::Diff { .. }
         | Overlay::Projection { .. } => return vec![(pretty("esc"), "close")],
     };
     vec![(pretty("enter"), enter), (pretty("esc"), "close")]
+}
+
+/// A line across, with a heading in it and something to say at its right end.
+fn rule(theme: Theme, cells: usize, heading: &str, right: &str) -> Line<'static> {
+    let stroke = if theme.ascii { "-" } else { "─" };
+    let heading = cut(heading, cells.saturating_sub(4));
+    let right = if width(&heading) + width(right) + 8 > cells {
+        ""
+    } else {
+        right
+    };
+    let spaced = |text: &str| {
+        if text.is_empty() {
+            String::new()
+        } else {
+            format!(" {text} ")
+        }
+    };
+    let (heading, right) = (spaced(&heading), spaced(right));
+    let fill = cells.saturating_sub(2 + width(&heading) + width(&right));
+    let muted = theme.style(Token::Muted);
+    Line::from(vec![
+        Span::styled(stroke, muted),
+        Span::styled(heading, theme.style(Token::Heading)),
+        Span::styled(stroke.repeat(fill), muted),
+        Span::raw(right),
+        Span::styled(stroke, muted),
+    ])
+}
+
+/// A row of a list: the selected one has a mark before it and is set off as a whole.
+fn list_line(theme: Theme, line: Line<'static>, selected: bool) -> Line<'static> {
+    let mark = if selected {
+        theme.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let line = indented(line, &format!("{mark} "));
+    if selected {
+        line.patch_style(theme.style(Token::Selected))
+    } else {
+        line
+    }
+}
+
+/// A line with a text before it.
+fn indented(mut line: Line<'static>, before: &str) -> Line<'static> {
+    line.spans.insert(0, Span::raw(before.to_owned()));
+    line
 }
 
 /// A framed pane; the one in focus is marked by its border and by a mark before its title.
@@ -187,7 +249,11 @@ fn pane(theme: Theme, title: &str, focused: bool) -> Block<'static> {
         .border_style(theme.style(token))
         .title(Line::styled(
             format!(" {mark}{title} "),
-            theme.style(if focused { Token::Accent } else { Token::Title }),
+            theme.style(if focused {
+                Token::Accent
+            } else {
+                Token::Heading
+            }),
         ));
     if theme.ascii {
         block.border_set(ASCII_BORDER)

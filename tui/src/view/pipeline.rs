@@ -343,7 +343,10 @@ fn draw_job(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Rec
         job.attempts,
         app.zone.short(job.updated_at, app.now)
     );
-    let mut lines = vec![Line::styled(cut(&title, cells), theme.style(Token::Title))];
+    let mut lines = vec![Line::styled(
+        cut(&title, cells),
+        theme.style(Token::Heading),
+    )];
     let (_, token) = job_mark(job);
     let story = wrap(&job_story(app, screen.handlers(), job), cells);
     let room = usize::from(area.height).saturating_sub(1);

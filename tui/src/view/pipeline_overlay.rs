@@ -323,7 +323,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
     let inner = open(app, frame, body, "confirm", 70, 9);
     let cells = usize::from(inner.width);
     let mut lines: Vec<(String, Style)> = vec![
-        (cut(&question, cells), theme.style(Token::Title)),
+        (cut(&question, cells), theme.style(Token::Heading)),
         (String::new(), Style::new()),
     ];
     lines.extend(

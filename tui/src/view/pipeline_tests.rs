@@ -186,7 +186,7 @@ fn what_lies_over_the_pipeline() {
 #[test]
 fn in_ascii_a_stalled_projection_and_a_held_job_keep_their_marks() {
     let theme = Theme {
-        colour: false,
+        palette: crate::theme::Palette::None,
         ascii: true,
     };
     let pipeline = Pipeline {

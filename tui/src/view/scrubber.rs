@@ -7,10 +7,29 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::time::Timestamp;
 
+use super::marks;
 use crate::model::App;
+use crate::model::stream::StreamScreen;
+use crate::request::Slot;
 use crate::text::{fit, width};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
+
+/// Draws the axis of a stream: a mark for each event of a short history, with its label where there is a line for it; bars for
+/// a long one.
+pub(super) fn draw_stream(app: &App, frame: &mut Frame<'_>, area: Rect, stream: &StreamScreen) {
+    let is_asked = stream.asked.has(Slot::StreamDensity);
+    let density = stream.density.as_ref();
+    let cells = usize::from(area.width);
+    let at = stream.cursor_time();
+    let marked = density.and_then(|density| marks::lines(app, stream, density, cells));
+    let (Some(density), Some([marks, labels])) = (density, marked) else {
+        return draw(app, frame, area, (density, is_asked), at);
+    };
+    let here = at.map(|at| (cell_of(density, at, cells), at));
+    let lines = vec![marks, axis(app, density, here, cells), labels];
+    frame.render_widget(Paragraph::new(lines), area);
+}
 
 /// Draws the axis in two lines: the bars, and dates with the cursor under them.
 pub(super) fn draw(
@@ -148,7 +167,7 @@ fn resample(counts: &[u64], cells: usize) -> Vec<u64> {
 
 /// The cell of the bar that a moment is counted in: the daemon counts by equal parts of the time between the first and the
 /// last event, and [`resample`] puts these into cells.
-fn cell_of(density: &DensityOut, at: Timestamp, cells: usize) -> usize {
+pub(super) fn cell_of(density: &DensityOut, at: Timestamp, cells: usize) -> usize {
     let (first, last) = (density.first.as_micros(), density.last.as_micros());
     let buckets = density.counts.len().max(1);
     let span = i128::from(last) - i128::from(first) + 1;

@@ -1,83 +1,23 @@
 //! A state as rows: one line a field, nested fields by their path, changes marked.
 
-use std::collections::BTreeMap;
-
 use ratatui::text::{Line, Span};
 use serde_json::{Map, Value};
 use whodunit_core::diff::{DiffEntry, DiffOp};
-use whodunit_core::json::pointer_token;
 
+use crate::model::fields::{Field, Fields, leaves, with_changes};
 use crate::text::{chunks, cut, fit, number, safe, width};
 use crate::theme::{Theme, Token};
+pub(super) use crate::value::value as text;
 
-/// Fields shown of a state at most: beyond, a person searches, not reads.
-const ROWS_MAX: usize = 2_000;
 /// Lines that a value takes at most; one that is longer is cut.
 const VALUE_LINES: usize = 4;
 /// Letters shown before the first one that differs, where what is the same before it is left out.
 const COMMON_SHOWN: usize = 8;
 
-/// A field of a state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldRow {
-    /// JSON Pointer.
-    pub(super) path: String,
-    /// The pointer without its first slash.
-    pub(super) name: String,
-    /// The value as text; `None` where there is none.
-    pub(super) value: Option<String>,
-}
-
-/// The leaves of a state, and how many more there are than are shown.
-#[derive(Debug, Default)]
-pub(super) struct Fields {
-    pub(super) rows: Vec<FieldRow>,
-    hidden: u64,
-}
-
-impl Fields {
-    /// Says how many fields are not shown, where there are any.
-    pub(super) fn hidden_line(&self, theme: Theme) -> Option<Line<'static>> {
-        let text = format!("… {} more fields are not shown", number(self.hidden));
-        (self.hidden > 0).then(|| Line::styled(text, theme.style(Token::Warn)))
-    }
-}
-
-/// The leaves of a state.
-pub(super) fn fields(state: &Map<String, Value>) -> Fields {
-    fn walk(path: &str, value: &Value, out: &mut Fields) {
-        match value {
-            Value::Object(map) if !map.is_empty() => {
-                for (key, value) in map {
-                    walk(&format!("{path}/{}", pointer_token(key)), value, out);
-                }
-            }
-            Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-                for (index, value) in items.iter().enumerate() {
-                    walk(&format!("{path}/{index}"), value, out);
-                }
-            }
-            _ if out.rows.len() >= ROWS_MAX => out.hidden += 1,
-            _ => out.rows.push(FieldRow {
-                path: path.to_owned(),
-                name: path.trim_start_matches('/').to_owned(),
-                value: Some(text(value)),
-            }),
-        }
-    }
-    let mut out = Fields::default();
-    for (key, value) in state {
-        walk(&format!("/{}", pointer_token(key)), value, &mut out);
-    }
-    out
-}
-
-/// A value as one line of safe text.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => safe(text).into_owned(),
-        other => safe(&other.to_string()).into_owned(),
-    }
+/// Says how many fields are not listed, where there are any.
+pub(super) fn hidden_line(theme: Theme, hidden: u64) -> Option<Line<'static>> {
+    let text = format!("… {} more fields are not shown", number(hidden));
+    (hidden > 0).then(|| Line::styled(text, theme.style(Token::Warn)))
 }
 
 /// A value in lines of at most so many cells: what is too long for [`VALUE_LINES`] of them ends with an ellipsis.
@@ -140,62 +80,107 @@ pub(super) fn lines(
     diff: &[DiffEntry],
     cells: usize,
 ) -> Vec<Line<'static>> {
-    let fields = fields(state);
-    let rows = &fields.rows;
-    let removed = diff.iter().filter(|entry| entry.op == DiffOp::Remove);
-    let names = rows
-        .iter()
-        .map(|row| width(&safe(&row.name)))
-        .chain(removed.clone().map(|entry| width(&entry.path)));
-    let column = names.max().unwrap_or(0).clamp(8, (cells / 2).max(8));
-    let changes: BTreeMap<&str, &DiffEntry> = diff
-        .iter()
-        .map(|entry| (entry.path.as_str(), entry))
-        .collect();
-    // A row below a replaced or added object is changed as well.
-    let change = |path: &str| {
-        changes.get(path).copied().or_else(|| {
-            changes
-                .iter()
-                .find(|(at, _)| {
-                    path.strip_prefix(**at)
-                        .is_some_and(|rest| rest.starts_with('/'))
-                })
-                .map(|(_, e)| *e)
-        })
-    };
+    let fields = with_changes(state, diff);
+    let column = name_column(&fields, cells);
     let room = cells.saturating_sub(column + 4);
     let mut out = Vec::new();
-    for row in rows {
-        let name = fit(&safe(&row.name), column);
-        let value = row.value.clone().unwrap_or_default();
-        let (mark, token, shown) = match change(&row.path) {
-            None => (" ", Token::Plain, folded(&value, room)),
-            Some(entry) => match (entry.op, &entry.before) {
-                (DiffOp::Replace, Some(before)) if entry.path == row.path => {
-                    let after = noted(&value, entry);
-                    let shown = changed(theme, &text(before), &after, room);
-                    ("~", Token::Changed, shown)
-                }
-                (DiffOp::Replace, _) => ("~", Token::Changed, folded(&value, room)),
-                (DiffOp::Add | DiffOp::Remove, _) => ("+", Token::Added, folded(&value, room)),
-            },
-        };
+    for field in &fields.rows {
+        let (mark, token, shown) = field_value(theme, field, room);
+        let name = fit(&safe(field.name()), column);
         out.extend(field_lines(theme, mark, token, &name, &shown));
     }
-    for entry in removed {
-        let path = entry.label.as_ref().unwrap_or(&entry.path);
-        let name = fit(&safe(path.trim_start_matches('/')), column);
-        let before = entry.before.as_ref().map(text).unwrap_or_default();
-        let shown = folded(&before, room);
-        out.extend(field_lines(theme, "-", Token::Removed, &name, &shown));
-    }
-    out.extend(fields.hidden_line(theme));
+    out.extend(hidden_line(theme, fields.hidden));
     out
 }
 
+/// Cells that the names of fields take.
+pub(super) fn name_column(fields: &Fields<'_>, cells: usize) -> usize {
+    let names = fields.rows.iter().map(|row| width(&safe(row.name())));
+    names.max().unwrap_or(0).clamp(8, (cells / 2).max(8))
+}
+
+/// What a field is, with the mark of what the event did to it, in lines of at most so many cells.
+pub(super) fn field_value(
+    theme: Theme,
+    field: &Field<'_>,
+    room: usize,
+) -> (&'static str, Token, Vec<String>) {
+    let value = field.value.map(text).unwrap_or_default();
+    let Some(entry) = field.change else {
+        return (" ", Token::Plain, folded(&value, room));
+    };
+    match (entry.op, &entry.before) {
+        (DiffOp::Replace, Some(before)) if entry.path == field.path => {
+            let after = noted(&value, entry);
+            (
+                "~",
+                Token::Changed,
+                changed(theme, &text(before), &after, room),
+            )
+        }
+        (DiffOp::Replace, _) => ("~", Token::Changed, folded(&value, room)),
+        (DiffOp::Remove, _) => ("-", Token::Removed, folded(&value, room)),
+        (DiffOp::Add, _) if entry.path.len() > field.path.len() => {
+            ("~", Token::Changed, folded(&value, room))
+        }
+        (DiffOp::Add, _) => ("+", Token::Added, folded(&value, room)),
+    }
+}
+
+/// A state as one text, `username sarah · email sarah@…`, in at most so many lines; what has no room is counted.
+pub(super) fn flowing(
+    theme: Theme,
+    state: &Map<String, Value>,
+    cells: usize,
+    rows: usize,
+) -> Vec<Line<'static>> {
+    let fields = leaves(state);
+    let total = fields.rows.len() as u64 + fields.hidden;
+    let mut lines: Vec<Vec<Span<'static>>> = vec![Vec::new()];
+    let mut used = 0;
+    let mut shown = 0;
+    for field in &fields.rows {
+        let name = safe(field.name()).into_owned();
+        let value = field.value.map(text).unwrap_or_default();
+        let value = cut(&value, cells.saturating_sub(width(&name) + 1).min(40));
+        let needs = width(&name) + 1 + width(&value);
+        let last = lines.len() >= rows;
+        // The last line keeps room for how many more there are.
+        let room = if last {
+            cells.saturating_sub(12)
+        } else {
+            cells
+        };
+        if used > 0 && used + 3 + needs > room {
+            if last {
+                break;
+            }
+            lines.push(Vec::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(Span::styled(" · ", theme.style(Token::Muted)));
+                used += 3;
+            }
+            line.push(Span::styled(format!("{name} "), theme.style(Token::Muted)));
+            line.push(Span::raw(value));
+        }
+        used += needs;
+        shown += 1;
+    }
+    if total > shown
+        && let Some(line) = lines.last_mut()
+    {
+        let text = format!(" · {} more", number(total - shown));
+        line.push(Span::styled(text, theme.style(Token::Accent)));
+    }
+    lines.truncate(rows);
+    lines.into_iter().map(Line::from).collect()
+}
+
 /// A field: its name, and its value in as many lines as it takes.
-fn field_lines(
+pub(super) fn field_lines(
     theme: Theme,
     mark: &str,
     token: Token,
@@ -228,7 +213,7 @@ mod tests {
     use serde_json::json;
 
     const THEME: Theme = Theme {
-        colour: false,
+        palette: crate::theme::Palette::None,
         ascii: false,
     };
 
@@ -280,11 +265,11 @@ mod tests {
 
     #[test]
     fn fields_beyond_the_bound_are_counted() {
-        let state: Map<String, Value> = (0..ROWS_MAX + 3)
+        let state: Map<String, Value> = (0..crate::model::fields::ROWS_MAX + 3)
             .map(|n| (format!("f{n}"), json!(n)))
             .collect();
         let lines = lines(THEME, &state, &[], 40);
-        assert_eq!(lines.len(), ROWS_MAX + 1);
+        assert_eq!(lines.len(), crate::model::fields::ROWS_MAX + 1);
         let last = lines.last().unwrap().to_string();
         assert_eq!(last, "… 3 more fields are not shown");
     }

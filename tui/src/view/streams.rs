@@ -2,34 +2,46 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::Stream;
 
-use super::{below, centred, failure, first_row, loading, pane, state};
+use super::columns::{Cell, Column, Columns, cell, column};
+use super::sentence::story;
+use super::{centred, failure, first_row, indented, list_line, loading, rule, state};
+use crate::client::Preview;
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Remote};
-use crate::text::{cut, fit, safe, width, wrap, wrap_to};
+use crate::text::{counted, cut, fit, safe, width};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
+
+/// Rows of the preview at least, where there is room for one.
+const PREVIEW_LEAST: usize = 7;
+/// Below so many rows there is no room for a preview.
+const ROWS_FOR_PREVIEW: u16 = 14;
+/// Lines that a sentence takes at most.
+const SENTENCE_LINES: usize = 5;
 
 pub(super) fn draw(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
     let [filter, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     draw_filter(app, screen, frame, filter);
-    if area.width >= 100 {
-        let [list, preview] =
-            Layout::horizontal([Constraint::Min(60), Constraint::Length(42)]).areas(body);
-        draw_list(app, screen, frame, list);
-        draw_preview(app, screen, frame, preview);
-    } else {
-        let preview_rows = if body.height > 16 { 9 } else { 0 };
-        let [list, preview] =
-            Layout::vertical([Constraint::Min(5), Constraint::Length(preview_rows)]).areas(body);
-        draw_list(app, screen, frame, list);
-        if preview_rows > 0 {
-            draw_preview(app, screen, frame, preview);
-        }
+    if body.height < ROWS_FOR_PREVIEW {
+        return draw_list(app, screen, frame, body);
     }
+    // A short list leaves its room to the preview; a long one leaves it a third.
+    let height = usize::from(body.height);
+    let list = screen.streams().len().max(3) + 1;
+    let preview = (height.saturating_sub(list + 1)).max((height / 3).max(PREVIEW_LEAST));
+    let [list, line, preview] = Layout::vertical([
+        Constraint::Min(4),
+        Constraint::Length(1),
+        Constraint::Length(u16::try_from(preview).unwrap_or(u16::MAX)),
+    ])
+    .areas(body);
+    draw_list(app, screen, frame, list);
+    draw_preview(app, screen, frame, line, preview);
 }
 
 fn draw_filter(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
@@ -88,224 +100,184 @@ fn draw_filter(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: R
     );
 }
 
+/// What is lost first on a narrow terminal: the event, the revision, the status, the reason, who, when. Never the name that the
+/// next command needs.
+const COLUMNS: [Column; 8] = [
+    column("STREAM", 14, 0),
+    column("TITLE", 12, 1),
+    column("REV", 3, 6).right(),
+    column("STATUS", 8, 5),
+    column("LAST CHANGE", 12, 2),
+    column("EVENT", 13, 7),
+    column("WHO", 10, 3),
+    column("WHY", 10, 4),
+];
+
 fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
-    let block = pane(theme, "streams", true);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
     let streams = match &screen.list {
-        Remote::Failed(why) => return failure(app, frame, inner, why),
-        Remote::Absent => return empty(app, screen, frame, inner, true),
-        Remote::Loading(None) => return loading(app, frame, inner, "streams"),
+        Remote::Failed(why) => return failure(app, frame, area, why),
+        Remote::Absent => return empty(app, screen, frame, area, true),
+        Remote::Loading(None) => return loading(app, frame, area, "streams"),
         Remote::Ready(list) | Remote::Loading(Some(list)) => &list.streams,
     };
     if streams.is_empty() {
-        return empty(app, screen, frame, inner, false);
+        return empty(app, screen, frame, area, false);
     }
-    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(inner);
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     let height = usize::from(body.height);
     let first = first_row(screen.selected, streams.len(), height);
     let shown = streams.get(first..).unwrap_or_default();
     let shown = shown.get(..height).unwrap_or(shown);
-    let columns = columns(app, streams, shown, usize::from(inner.width));
-    let titles = ["stream", "title", "rev", "status", "last change"].map(str::to_owned);
-    frame.render_widget(
-        Line::styled(
-            format!("  {}", columns.row(&titles)),
-            theme.style(Token::Muted),
-        ),
-        head,
-    );
-    let lines: Vec<Line<'_>> = streams
+    let times = shown.iter().map(|stream| stream.last_recorded_at);
+    let pattern = app.zone.pattern(times, app.now);
+    let rows: Vec<[Cell; 8]> = shown
+        .iter()
+        .map(|stream| row(app, pattern, stream))
+        .collect();
+    let cells = usize::from(area.width).saturating_sub(3);
+    let columns = Columns::of(COLUMNS, &rows, cells);
+    frame.render_widget(indented(columns.heading(theme), "  "), head);
+    let lines: Vec<Line<'_>> = rows
         .iter()
         .enumerate()
-        .skip(first)
-        .take(height)
-        .map(|(index, stream)| row(app, &columns, index == screen.selected, stream))
+        .map(|(index, row)| list_line(theme, columns.line(row), first + index == screen.selected))
         .collect();
     frame.render_widget(Paragraph::new(lines), body);
 }
 
-/// Widths of the five columns, and how times are shown.
-struct Columns([usize; 5], Pattern);
-
-impl Columns {
-    fn row(&self, texts: &[String; 5]) -> String {
-        let [stream, title, revision, status, last] = self.0;
-        let mut out = fit(&texts[0], stream);
-        out.push(' ');
-        if title > 0 {
-            out.push_str(&fit(&texts[1], title));
-            out.push(' ');
-        }
-        let right = cut(&texts[2], revision);
-        out.push_str(&" ".repeat(revision.saturating_sub(width(&right))));
-        out.push_str(&right);
-        out.push(' ');
-        if status > 0 {
-            out.push_str(&fit(&texts[3], status));
-            out.push(' ');
-        }
-        out.push_str(&fit(&texts[4], last));
-        out
-    }
-}
-
-fn columns(app: &App, streams: &[Stream], shown: &[Stream], cells: usize) -> Columns {
-    let times = shown.iter().map(|stream| stream.last_recorded_at);
-    let pattern = app.zone.pattern(times, app.now);
-    let longest = |of: &dyn Fn(&Stream) -> usize| streams.iter().map(of).max().unwrap_or(0);
-    let (revision, last) = (6, width(&app.zone.show(app.now, pattern)));
-    let status = longest(&|stream| stream.status.as_deref().map_or(0, width)).min(10);
-    let title = longest(&|stream| stream.title.as_deref().map_or(0, width));
-    let rest =
-        cells.saturating_sub(2 + revision + 1 + last + 1 + if status > 0 { status + 1 } else { 0 });
-    let name = longest(&|stream| width(stream.stream.as_str())).max(6);
-    // Titles are what people look for: a long name gives way first.
-    let title = title.min(rest / 2);
-    let name = name.min(
-        rest.saturating_sub(if title > 0 { title + 1 } else { 0 })
-            .saturating_sub(1),
-    );
-    Columns([name, title, revision, status, last], pattern)
-}
-
-fn row(app: &App, columns: &Columns, selected: bool, stream: &Stream) -> Line<'static> {
+fn row(app: &App, pattern: Pattern, stream: &Stream) -> [Cell; 8] {
     let theme = app.theme;
-    let status = stream.status.as_deref().unwrap_or_default();
-    let texts = [
-        safe(stream.stream.as_str()).into_owned(),
-        safe(stream.title.as_deref().unwrap_or_default()).into_owned(),
-        stream.revision.to_string(),
-        safe(status).into_owned(),
-        app.zone.show(stream.last_recorded_at, columns.1),
-    ];
-    let token = match status {
-        "deleted" => Token::Rejected,
-        "suspended" => Token::Changed,
-        _ => Token::Plain,
+    let plain = Style::new();
+    let text = |text: Option<&str>| safe(text.unwrap_or_default()).into_owned();
+    let status = text(stream.status.as_deref());
+    // The word that matters is coloured, and has a mark.
+    let (mark, token) = match status.as_str() {
+        "deleted" => (theme.glyph(Glyph::Rejected), Token::Rejected),
+        "suspended" => ("!", Token::Changed),
+        _ => ("", Token::Plain),
     };
-    let mark = if selected {
-        theme.glyph(Glyph::Cursor)
+    let status = if mark.is_empty() {
+        status
     } else {
-        " "
+        format!("{mark} {status}")
     };
-    let style = if selected {
-        theme.style(token).patch(theme.style(Token::Selected))
-    } else {
-        theme.style(token)
-    };
-    Line::styled(format!("{mark} {}", columns.row(&texts)), style)
+    let actor = text(stream.last_actor.as_deref());
+    [
+        cell(safe(stream.stream.as_str()), plain),
+        cell(text(stream.title.as_deref()), plain),
+        cell(stream.revision.to_string(), plain),
+        cell(status, theme.style(token)),
+        cell(app.zone.show(stream.last_recorded_at, pattern), plain),
+        cell(safe(&stream.last_event_type), plain),
+        cell(actor.clone(), theme.actor(&actor)),
+        cell(text(stream.last_reason.as_deref()), plain),
+    ]
 }
 
 fn empty(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect, cancelled: bool) {
     let muted = app.theme.style(Token::Muted);
-    let lines = if cancelled {
-        vec![
-            ("nothing is loaded".to_owned(), muted),
-            ("press r to load the streams".to_owned(), muted),
-        ]
-    } else if screen.filter.value().trim().is_empty() && screen.category.is_none() {
-        vec![
-            ("the log is empty".to_owned(), app.theme.style(Token::Title)),
+    let lines =
+        if cancelled {
+            vec![
+                ("nothing is loaded".to_owned(), muted),
+                ("press r to load the streams".to_owned(), muted),
+            ]
+        } else if screen.filter.value().trim().is_empty() && screen.category.is_none() {
+            vec![
+            ("the log is empty".to_owned(), app.theme.style(Token::Heading)),
             (
                 "send a command, import a file with `whodunit import FILE`, or try `whodunit demo`"
                     .to_owned(),
                 muted,
             ),
         ]
-    } else {
-        let what = safe(screen.filter.value().trim()).into_owned();
-        vec![
-            (
-                format!("no stream matches `{what}`"),
-                app.theme.style(Token::Title),
-            ),
-            (
-                "press /, then Esc, to clear the filter; c to choose another category".to_owned(),
-                muted,
-            ),
-        ]
-    };
+        } else {
+            let what = safe(screen.filter.value().trim()).into_owned();
+            vec![
+                (
+                    format!("no stream matches `{what}`"),
+                    app.theme.style(Token::Heading),
+                ),
+                (
+                    "press /, then Esc, to clear the filter; c to choose another category"
+                        .to_owned(),
+                    muted,
+                ),
+            ]
+        };
     centred(frame, area, &lines);
 }
 
-fn draw_preview(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rect) {
+/// The selected stream: what happened last and why, then its state.
+fn draw_preview(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, line: Rect, area: Rect) {
     let theme = app.theme;
+    let title = match (screen.current(), app.as_of) {
+        (None, _) => String::new(),
+        (Some(stream), None) => format!("{} now", safe(stream.stream.as_str())),
+        (Some(stream), Some(moment)) => {
+            format!(
+                "{} as of {}",
+                safe(stream.stream.as_str()),
+                app.zone.long(moment)
+            )
+        }
+    };
+    frame.render_widget(rule(theme, usize::from(line.width), &title, ""), line);
     let Some(stream) = screen.current() else {
-        frame.render_widget(pane(theme, "now", false), area);
         return;
     };
-    let framed = |below: &str| {
-        let cells = usize::from(area.width).saturating_sub(12 + width(below));
-        let name = cut(&safe(stream.stream.as_str()), cells);
-        pane(theme, &format!("{name} · now{below}"), false)
-    };
-    let inner = framed("").inner(area);
-    let last = last_event(app, stream, usize::from(inner.width));
-    let rows = u16::try_from(last.len()).unwrap_or(4).min(inner.height);
-    let [top, bottom] =
-        Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
-    // The preview of another stream is not shown as if it were this one's.
-    let state = screen
-        .preview
-        .value()
-        .filter(|state| state.stream == stream.stream);
-    let muted = |text: &str| vec![Line::styled(text.to_owned(), theme.style(Token::Muted))];
-    let lines = match (&screen.preview, state) {
-        (Remote::Failed(why), _) => {
-            frame.render_widget(framed(""), area);
-            failure(app, frame, top, why);
-            frame.render_widget(Paragraph::new(last), bottom);
-            return;
+    let area = Rect::new(
+        area.x + 2,
+        area.y,
+        area.width.saturating_sub(3),
+        area.height,
+    );
+    let cells = usize::from(area.width);
+    let muted = |text: String| vec![Line::styled(text, theme.style(Token::Muted))];
+    let lines = match (&screen.preview, screen.preview_of_current()) {
+        (Remote::Failed(why), _) => return failure(app, frame, area, why),
+        (_, Some(preview)) => {
+            let rows = usize::from(area.height);
+            preview_lines(app, stream, preview, (cells, rows))
         }
-        (_, Some(state)) if state.state.is_empty() => muted("(the state is empty)"),
-        (_, Some(state)) => state::lines(theme, &state.state, &[], usize::from(top.width)),
-        (Remote::Absent, None) => Vec::new(),
-        (_, None) => muted("loading the state …"),
+        (Remote::Absent, None) => muted("not loaded; r loads it".to_owned()),
+        (_, None) => muted(format!(
+            "loading the state after {} …",
+            counted(stream.revision.0, "event")
+        )),
     };
-    frame.render_widget(framed(&below(&lines, 0, top.height)), area);
-    frame.render_widget(Paragraph::new(lines), top);
-    frame.render_widget(Paragraph::new(last), bottom);
+    frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Who did what last, when and why: the question most people come with.
-fn last_event(app: &App, stream: &Stream, cells: usize) -> Vec<Line<'static>> {
+fn preview_lines(
+    app: &App,
+    stream: &Stream,
+    preview: &Preview,
+    (cells, rows): (usize, usize),
+) -> Vec<Line<'static>> {
     let theme = app.theme;
-    let mut lines = vec![Line::from(vec![
-        Span::styled("last  ", theme.style(Token::Muted)),
-        Span::styled(
-            cut(&safe(&stream.last_event_type), cells.saturating_sub(6)),
-            theme.style(Token::Title),
-        ),
-    ])];
-    let actor = stream.last_actor.as_deref().unwrap_or("(no actor given)");
-    lines.push(Line::from(vec![
-        Span::styled("who   ", theme.style(Token::Muted)),
-        Span::styled(
-            cut(&safe(actor), cells.saturating_sub(6)),
-            theme.actor(actor),
-        ),
-    ]));
-    // All of it: the zone stands last.
-    let when = app.zone.long(stream.last_recorded_at);
-    for (index, line) in wrap(&when, cells.saturating_sub(6)).into_iter().enumerate() {
-        let head = if index == 0 { "when  " } else { "      " };
-        lines.push(Line::from(vec![
-            Span::styled(head, theme.style(Token::Muted)),
-            Span::raw(line),
-        ]));
+    let mut lines = Vec::new();
+    if let Some(event) = &preview.event {
+        let most = if rows < 10 { 2 } else { SENTENCE_LINES };
+        lines.extend(story(app, event, preview.origin.as_ref(), (cells, most)));
     }
-    let reason = safe(stream.last_reason.as_deref().unwrap_or("(no reason given)")).into_owned();
-    for (index, line) in wrap_to(&reason, cells.saturating_sub(6), 2)
-        .into_iter()
-        .enumerate()
-    {
-        let head = if index == 0 { "why   " } else { "      " };
-        lines.push(Line::from(vec![
-            Span::styled(head, theme.style(Token::Muted)),
-            Span::raw(line),
-        ]));
+    let later = stream.revision.0.saturating_sub(preview.state.revision.0);
+    if later > 0 {
+        let text = format!("{} happened after this moment", counted(later, "event"));
+        lines.push(Line::styled(text, theme.style(Token::Warn)));
     }
+    if preview.state.state.is_empty() {
+        let text = "(the state is empty)".to_owned();
+        lines.push(Line::styled(text, theme.style(Token::Muted)));
+        return lines;
+    }
+    let left = rows.saturating_sub(lines.len());
+    let fields = state::lines(theme, &preview.state.state, &[], cells);
+    if fields.len() <= left {
+        lines.extend(fields);
+        return lines;
+    }
+    lines.extend(state::flowing(theme, &preview.state.state, cells, left));
     lines
 }

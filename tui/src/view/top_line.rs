@@ -52,11 +52,11 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
     let muted = |text: &'static str| Span::styled(text, theme.style(Token::Muted));
     let place = |text: String| Span::styled(text, theme.style(Token::Accent));
     let program = vec![
-        Span::styled(PROGRAM, theme.style(Token::Title)),
+        Span::styled(PROGRAM, theme.style(Token::Heading)),
         muted(arrow),
     ];
     let (name, title) = match &model.front {
-        Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => {
+        Screen::Streams(_) | Screen::Log(_) | Screen::Find(_) | Screen::Pipeline(_) => {
             let mut crumbs = program;
             crumbs.push(place(model.front.scope().title().to_owned()));
             return crumbs;
@@ -112,6 +112,23 @@ fn title_of(screen: &StreamScreen) -> Option<&str> {
     screen.info.value()?.title.as_deref()
 }
 
+/// The moment that is held: never left out, as every state on screen is of it.
+fn held(app: &App, columns: usize) -> Vec<Span<'static>> {
+    let Some(moment) = app.as_of else {
+        return Vec::new();
+    };
+    let text = if columns < NARROW {
+        app.zone.exact(moment)
+    } else {
+        app.zone.long(moment)
+    };
+    let text = format!(" as of {text} ");
+    vec![
+        Span::styled(text, app.theme.style(Token::Selected)),
+        Span::raw("  "),
+    ]
+}
+
 const SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
 
 /// What stands at the right end, the more important parts first: what does not fit beside them and a name is left out.
@@ -133,11 +150,16 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
         ));
         state.push(Span::raw("  "));
     }
+    state.extend(held(app, columns));
     state.push(connection(app, columns < NARROW));
     let arrow = width(theme.glyph(Glyph::Crumb));
     let badge = match model.front {
         Screen::WhatIf(_) => width(WHAT_IF) + arrow,
-        Screen::Stream(_) | Screen::Streams(_) | Screen::Log(_) | Screen::Pipeline(_) => 0,
+        Screen::Stream(_)
+        | Screen::Streams(_)
+        | Screen::Log(_)
+        | Screen::Find(_)
+        | Screen::Pipeline(_) => 0,
     };
     let beside_names = columns.saturating_sub(badge + used(&state) + 2);
     let mut room = beside_names.saturating_sub(width(PROGRAM) + NAME_CELLS_MIN + arrow);
@@ -147,7 +169,7 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
     room = room.saturating_sub(used(&out));
     out.extend(state);
     let mut beside = vec![];
-    if app.head.position > 0 {
+    if app.head.position > 0 && app.as_of.is_none() {
         beside.push(Span::raw(format!("  pos {}", number(app.head.position))));
     }
     if columns >= WIDE {

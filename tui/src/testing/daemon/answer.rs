@@ -70,7 +70,15 @@ impl Daemon {
         Ok(match request {
             Request::Streams(query) => Reply::Streams(self.streams(query)),
             Request::MoreStreams(query) => Reply::MoreStreams(self.streams(query)),
-            Request::Preview(stream) => Reply::Preview(self.state(stream, At::Head)?),
+            Request::Preview(stream, at) => Reply::Preview(self.preview(stream, *at)?),
+            Request::Blame(stream, at) => Reply::Blame(self.blame(stream, *at)?),
+            Request::Field(stream, path, at) => Reply::Field(self.field(stream, path, *at)?),
+            Request::RunTo(asked) => Reply::RunTo(self.bisect(asked)?),
+            Request::Origin(of) => Reply::Origin(self.origin(of)),
+            Request::FollowCounts(of) => Reply::FollowCounts(self.follow_counts(of)),
+            Request::Find(query) => Reply::Find(self.log(query)),
+            Request::MoreFound(query) => Reply::MoreFound(self.log(query)),
+            Request::Changes(events) => Reply::Changes(self.changes(events)?),
             Request::Categories() => {
                 let category = Category {
                     category: "user".to_owned(),

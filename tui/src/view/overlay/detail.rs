@@ -1,77 +1,65 @@
-//! The whole event, or the whole decision.
+//! The whole event, or the whole decision: the sentence, its jobs, and everything on record as a tree.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use serde_json::Value;
 
+use super::super::sentence::{refused, story};
 use super::super::stream::missing;
-use super::super::{framed_lines, status};
-use super::{open, pretty};
+use super::super::{status, tree};
+use super::open;
 use crate::model::App;
 use crate::model::stream::{Row, StreamScreen};
+use crate::model::tree::Tree;
 use crate::text::wrap;
-use crate::theme::{Theme, Token};
+use crate::theme::Token;
 
 pub(super) fn detail(
     app: &App,
     stream: &StreamScreen,
     frame: &mut Frame<'_>,
     body: Rect,
-    scroll: usize,
+    at: &Tree,
 ) {
-    let inner = open(app, frame, body, "event · Esc closes", 100, body.height);
+    let theme = app.theme;
+    let is_read_otherwise = stream.step().is_some_and(|step| step.upcast.is_some());
+    let title = match (stream.cursor, is_read_otherwise) {
+        (Row::Rejected(_), _) => "decision as recorded",
+        (Row::Revision(_), true) => "0: event as recorded, 1: as the model reads it",
+        (Row::Revision(_), false) => "event as recorded",
+    };
+    let title = format!("{title} · / search · y Y copy · < > next · Esc");
+    let inner = open(app, frame, body, &title, 110, body.height);
     let cells = usize::from(inner.width);
-    let mut lines = Vec::new();
+    let mut head = said(app, stream, cells);
     if let Some(step) = stream.step() {
-        let theme = app.theme;
-        lines.push(("in the pipeline".to_owned(), theme.style(Token::Title)));
-        for (_, text, token) in status::facts(app, stream, &step.event) {
-            lines.push((text, theme.style(token)));
-        }
+        let facts = status::facts(app, stream, &step.event).into_iter();
+        head.extend(facts.flat_map(|(label, text, token)| {
+            let text = format!("{label} {text}");
+            let parts = wrap(&text, cells).into_iter();
+            parts.map(move |part| Line::styled(part, theme.style(token)))
+        }));
     }
-    lines.extend(detail_lines(app.theme, stream));
-    let lines: Vec<Line<'_>> = lines
-        .into_iter()
-        .flat_map(|(text, style)| {
-            wrap(&text, cells)
-                .into_iter()
-                .map(move |part| Line::styled(part, style))
-        })
-        .collect();
-    framed_lines(app.theme, frame, inner, lines, scroll);
+    let value = stream.whole();
+    if value.is_null() {
+        let text = match stream.cursor {
+            Row::Revision(0) => "revision 0 is the empty stream before its first event",
+            _ => missing(stream),
+        };
+        frame.render_widget(Line::styled(text, theme.style(Token::Muted)), inner);
+        return;
+    }
+    tree::draw(theme, frame, inner, (head, &value, at));
 }
 
-fn detail_lines(theme: Theme, stream: &StreamScreen) -> Vec<(String, ratatui::style::Style)> {
-    let (plain, title) = (theme.style(Token::Plain), theme.style(Token::Title));
-    let mut out = Vec::new();
-    let mut json = |heading: &str, value: Result<Value, serde_json::Error>| {
-        out.push((heading.to_owned(), title));
-        out.extend(
-            pretty(&value.unwrap_or_default())
-                .into_iter()
-                .map(|line| (line, plain)),
-        );
-    };
+/// The sentence in full.
+fn said(app: &App, stream: &StreamScreen, cells: usize) -> Vec<Line<'static>> {
     match stream.cursor {
-        Row::Rejected(index) => {
-            if let Some(decision) = stream.rejected(index) {
-                json("decision", serde_json::to_value(decision));
-            }
-        }
-        Row::Revision(revision) => match stream.steps.get(&revision) {
-            Some(step) => {
-                json("event as recorded", serde_json::to_value(&step.event));
-                if let Some(upcast) = &step.upcast {
-                    json("as the model reads it", serde_json::to_value(upcast));
-                }
-            }
-            None if revision == 0 => out.push((
-                "revision 0 is the empty stream before its first event".to_owned(),
-                plain,
-            )),
-            None => out.push((missing(stream).to_owned(), plain)),
-        },
+        Row::Rejected(index) => stream
+            .rejected(index)
+            .map_or_else(Vec::new, |d| refused(app, d, (cells, usize::MAX))),
+        Row::Revision(_) => stream.step().map_or_else(Vec::new, |step| {
+            story(app, &step.event, stream.origin(), (cells, usize::MAX))
+        }),
     }
-    out
 }

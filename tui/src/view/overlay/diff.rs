@@ -43,7 +43,7 @@ pub(super) fn diff(
     };
     let heading = format!("from revision {} to revision {}", diff.from, diff.to);
     let mut lines = vec![
-        Line::styled(heading, theme.style(Token::Title)),
+        Line::styled(heading, theme.style(Token::Heading)),
         Line::default(),
     ];
     lines.splice(1..1, warning_lines(theme, &diff.warnings, cells));

@@ -45,7 +45,7 @@ pub(super) fn help(
             scope = Some(binding.scope);
             lines.push(Line::styled(
                 binding.scope.title(),
-                theme.style(Token::Title),
+                theme.style(Token::Heading),
             ));
         }
         let keys: Vec<String> = binding
@@ -98,7 +98,7 @@ fn legend(theme: Theme, cells: usize) -> Vec<Line<'static>> {
     ];
     let mut lines = vec![
         Line::default(),
-        Line::styled("marks", theme.style(Token::Title)),
+        Line::styled("marks", theme.style(Token::Heading)),
     ];
     let rows = marks.into_iter();
     lines.extend(rows.flat_map(|(mark, text)| row(theme, mark, text, cells)));

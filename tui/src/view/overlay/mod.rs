@@ -6,10 +6,13 @@ mod category;
 mod commands;
 mod detail;
 mod diff;
+mod field;
+mod follow;
 mod form;
 mod go_to;
 mod help;
 mod palette;
+mod run_to;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -34,16 +37,23 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
             help::help(app, frame, body, scope, (filter, *scroll));
         }
         (Overlay::Palette { filter, selected }, _) => {
-            palette::palette(app, frame, body, scope, (filter, *selected));
+            palette::palette(model, frame, body, (filter, *selected));
         }
         (Overlay::Category { selected }, Screen::Streams(screen)) => {
             category::category(app, frame, body, screen, *selected);
         }
-        (Overlay::GoTo { input, error }, Screen::Stream(screen)) => {
-            go_to::go_to(app, screen, frame, body, (input, error.as_deref()));
+        (Overlay::GoTo { input, error }, front) => {
+            go_to::go_to(app, front, frame, body, (input, error.as_deref()));
         }
-        (Overlay::Detail { scroll }, Screen::Stream(screen)) => {
-            detail::detail(app, screen, frame, body, *scroll);
+        (Overlay::Follow(menu), _) => follow::follow(app, frame, body, scope, menu),
+        (Overlay::Field { selected }, Screen::Stream(screen)) => {
+            field::field(app, screen, frame, body, *selected);
+        }
+        (Overlay::RunTo { input, error }, Screen::Stream(screen)) => {
+            run_to::run_to(app, screen, frame, body, (input, error.as_deref()));
+        }
+        (Overlay::Detail(tree), Screen::Stream(screen)) => {
+            detail::detail(app, screen, frame, body, tree);
         }
         (Overlay::Diff { scroll }, Screen::Stream(screen)) => {
             diff::diff(app, screen, frame, body, *scroll);

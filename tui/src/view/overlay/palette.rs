@@ -8,18 +8,18 @@ use tui_input::Input;
 
 use super::super::first_row;
 use super::{open, typed};
-use crate::keys::{self, Scope};
-use crate::model::App;
+use crate::keys;
+use crate::model::Model;
 use crate::text::fit;
 use crate::theme::{Glyph, Token};
 
 pub(super) fn palette(
-    app: &App,
+    model: &Model,
     frame: &mut Frame<'_>,
     body: Rect,
-    front: Scope,
     (filter, selected): (&Input, usize),
 ) {
+    let (app, front) = (&model.app, model.front.scope());
     let theme = app.theme;
     let inner = open(app, frame, body, "palette", 76, 18);
     let cells = usize::from(inner.width);
@@ -44,15 +44,16 @@ pub(super) fn palette(
         } else {
             " "
         };
-        let text = format!(
-            "{mark} {} {}",
-            fit(binding.help, cells.saturating_sub(16)),
-            key
-        );
-        let token = if index == selected {
-            Token::Selected
-        } else {
-            Token::Plain
+        let why_not = binding.why_not(model);
+        let what = match why_not {
+            Some(why) => format!("{} (not now: {why})", binding.help),
+            None => binding.help.to_owned(),
+        };
+        let text = format!("{mark} {} {key}", fit(&what, cells.saturating_sub(16)));
+        let token = match (index == selected, why_not) {
+            (true, _) => Token::Selected,
+            (false, Some(_)) => Token::Muted,
+            (false, None) => Token::Plain,
         };
         lines.push(Line::styled(fit(&text, cells), theme.style(token)));
     }

@@ -1,75 +1,107 @@
-//! The history: a row for each event and each rejected command.
+//! The history: a row for each event and each refused command, in their order, with who and why.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::time_travel::Step;
 use whodunit_core::fold::EventEffect;
+use whodunit_core::sentence::is_refused;
 use whodunit_core::time::Timestamp;
 
-use super::super::{failure, first_row, pane};
+use super::super::columns::{Cell, Column, Columns, cell, column};
+use super::super::{failure, first_row, indented, list_line, rule as rule_line};
 use super::rule;
 use crate::model::App;
 use crate::model::stream::{Row, StreamScreen};
-use crate::text::{cut, fit, safe, width};
+use crate::text::safe;
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
+/// What is lost first where there is little room: the reason, then who. A type and its place stay.
+const COLUMNS: [Column; 5] = [
+    column("REV", 2, 0).right(),
+    column("WHEN", 12, 1),
+    column("EVENT", 12, 0),
+    column("WHO", 8, 2),
+    column("WHY / RULE", 9, 3),
+];
+
 pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
-    let rejected = stream.rejected_count();
-    let mut title = format!("events · {} of {}", stream.revision(), stream.head());
-    if rejected > 0 {
-        let more = if stream.more_decisions { "+" } else { "" };
-        title = format!("{title} · {rejected}{more} rejected");
-    }
-    let block = pane(theme, &title, stream.pane == 0);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+    let title = title(stream, !stream.in_state, theme.glyph(Glyph::Cursor));
+    let top = Rect::new(area.x, area.y, area.width, area.height.min(1));
+    frame.render_widget(rule_line(theme, usize::from(area.width), &title, ""), top);
+    let inner = Rect::new(
+        area.x,
+        area.y + 1,
+        area.width,
+        area.height.saturating_sub(1),
+    );
     if let Some(why) = &stream.steps_failure
         && stream.steps.is_empty()
     {
         return failure(app, frame, inner, why);
     }
-    let height = usize::from(inner.height);
+    let height = usize::from(inner.height).saturating_sub(1);
     let here = stream.index_of(stream.cursor);
     let first = first_row(here, stream.rows(), height);
-    let digits = width(&stream.head().to_string()).max(2);
-    let shown = first..(first + height).min(stream.rows());
-    let times = shown
-        .clone()
-        .filter_map(|index| time_of(stream, stream.row_at(index)));
-    let pattern = app.zone.pattern(times, app.now);
-    let types = shown
-        .clone()
-        .map(|index| width(&cells_of(app, stream, stream.row_at(index), pattern).what));
-    let columns = types.max().unwrap_or(0);
-    let lines: Vec<Line<'_>> = shown
-        .map(|index| {
-            event_row(
-                app,
-                stream,
-                index,
-                index == here,
-                index > here,
-                (digits, columns, pattern),
-                usize::from(inner.width),
-            )
-        })
+    let shown: Vec<Row> = (first..(first + height).min(stream.rows()))
+        .map(|index| stream.row_at(index))
         .collect();
+    let times = shown.iter().filter_map(|row| time_of(stream, *row));
+    let pattern = app.zone.pattern(times, app.now);
+    let rows: Vec<[Cell; 5]> = shown
+        .iter()
+        .map(|row| cells_of(app, stream, *row, pattern))
+        .collect();
+    let cells = usize::from(inner.width).saturating_sub(4);
+    let columns = Columns::of(COLUMNS, &rows, cells);
+    let mut lines = vec![indented(columns.heading(theme), "   ")];
+    for (index, (row, cells)) in (first..).zip(shown.iter().zip(&rows)) {
+        let marked = matches!(row, Row::Revision(revision) if stream.mark == Some(*revision));
+        let mark = if marked {
+            theme.glyph(Glyph::Mark)
+        } else {
+            " "
+        };
+        let mut line = indented(columns.line(cells), mark);
+        if index > here {
+            line = line.patch_style(theme.style(Token::Future));
+        }
+        lines.push(list_line(theme, line, index == here));
+        lines.extend(held_line(app, stream, *row));
+    }
+    // The line of the held moment may push the last row out; never the one at the cursor.
+    let cursor = lines.len().saturating_sub(usize::from(inner.height));
+    if cursor > 0 && here + 1 >= first + shown.len() {
+        let end = lines.len().min(cursor + 1);
+        lines.drain(end.min(1)..end);
+    }
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-/// What stands in a row of the history.
-#[derive(Default)]
-struct Cells {
-    label: String,
-    time: String,
-    what: String,
-    who: String,
-    why: String,
-    token: Option<Token>,
+fn title(stream: &StreamScreen, focused: bool, glyph: &str) -> String {
+    let mark = if focused { glyph } else { "" };
+    let mut title = format!("{mark}events · {} of {}", stream.revision(), stream.head());
+    let rejected = stream.rejected_count();
+    if rejected > 0 {
+        let more = if stream.more_decisions { "+" } else { "" };
+        title = format!("{title} · {rejected}{more} refused");
+    }
+    title
+}
+
+/// The moment that is held, below the last event recorded by then.
+fn held_line(app: &App, stream: &StreamScreen, row: Row) -> Option<Line<'static>> {
+    let (moment, revision) = stream.held?;
+    if row != Row::Revision(revision) || app.as_of != Some(moment) {
+        return None;
+    }
+    let stroke = if app.theme.ascii { "-" } else { "┄" };
+    let text = format!("    {stroke} as of {} {stroke}", app.zone.long(moment));
+    Some(Line::styled(text, app.theme.style(Token::Accent)))
 }
 
 /// When the row of a history happened.
@@ -80,13 +112,18 @@ fn time_of(stream: &StreamScreen, row: Row) -> Option<Timestamp> {
     }
 }
 
-fn cells_of(app: &App, stream: &StreamScreen, row: Row, pattern: Pattern) -> Cells {
+fn cells_of(app: &App, stream: &StreamScreen, row: Row, pattern: Pattern) -> [Cell; 5] {
     let theme = app.theme;
-    let muted = |label: String, what: &str| Cells {
-        label,
-        what: what.to_owned(),
-        token: Some(Token::Muted),
-        ..Cells::default()
+    let plain = Style::new();
+    let muted = |label: String, what: &str| {
+        let style = theme.style(Token::Muted);
+        [
+            cell(label, style),
+            Cell::default(),
+            cell(what, style),
+            Cell::default(),
+            Cell::default(),
+        ]
     };
     match row {
         Row::Revision(0) => muted("0".to_owned(), "(empty stream)"),
@@ -95,118 +132,54 @@ fn cells_of(app: &App, stream: &StreamScreen, row: Row, pattern: Pattern) -> Cel
             Some(step) => event_cells(app, step, pattern),
         },
         Row::Rejected(index) => match stream.rejected(index) {
-            None => Cells::default(),
-            Some(decision) => Cells {
-                label: theme.glyph(Glyph::Rejected).to_owned(),
-                time: app.zone.show(decision.decided_at, pattern),
-                what: safe(&decision.command_type).into_owned(),
-                who: who(decision.actor.as_deref()),
-                why: rule(decision).0,
-                token: Some(Token::Rejected),
-            },
+            None => Default::default(),
+            Some(decision) => {
+                let refused = theme.style(Token::Rejected);
+                let actor = who(decision.actor.as_deref());
+                [
+                    cell(theme.glyph(Glyph::Rejected), refused),
+                    cell(app.zone.show(decision.decided_at, pattern), plain),
+                    cell(safe(&decision.command_type), refused),
+                    cell(actor.clone(), theme.actor(&actor)),
+                    cell(rule(decision).0, refused),
+                ]
+            }
         },
     }
 }
 
-fn event_cells(app: &App, step: &Step, pattern: Pattern) -> Cells {
-    let event = &step.event;
-    let refused = is_refused(step);
+fn event_cells(app: &App, step: &Step, pattern: Pattern) -> [Cell; 5] {
+    let (theme, event) = (app.theme, &step.event);
+    let plain = Style::new();
+    let refused = is_refused(event);
     let (note, token) = match &step.applied {
-        EventEffect::Failed { .. } => (" !", Some(Token::Error)),
-        EventEffect::Unknown => (" ?", None),
-        EventEffect::Applied => ("", None),
+        EventEffect::Failed { .. } => (" !", Token::Error),
+        EventEffect::Unknown => (" ?", Token::Plain),
+        EventEffect::Applied => ("", Token::Plain),
     };
-    Cells {
-        label: if refused {
-            app.theme.glyph(Glyph::Rejected).to_owned()
-        } else {
-            event.revision.to_string()
-        },
-        time: app.zone.show(event.recorded_at, pattern),
-        what: format!("{}{note}", safe(&event.event_type)),
-        who: who(event.actor.as_deref()),
-        why: who(event.reason.as_deref()),
-        token: token.or(refused.then_some(Token::Rejected)),
-    }
-}
-
-fn event_row(
-    app: &App,
-    stream: &StreamScreen,
-    index: usize,
-    selected: bool,
-    future: bool,
-    (digits, columns, pattern): (usize, usize, Pattern),
-    cells: usize,
-) -> Line<'static> {
-    let theme = app.theme;
-    let row = stream.row_at(index);
-    let cursor = if selected {
-        theme.glyph(Glyph::Cursor)
+    let token = if refused && token == Token::Plain {
+        Token::Rejected
     } else {
-        " "
+        token
     };
-    let marked = matches!(row, Row::Revision(revision) if stream.mark == Some(revision));
-    let mark = if marked {
-        theme.glyph(Glyph::Mark)
+    let label = if refused {
+        theme.glyph(Glyph::Rejected).to_owned()
     } else {
-        " "
+        event.revision.to_string()
     };
-    let Cells {
-        label,
-        time,
-        what,
-        who,
-        why,
-        token,
-    } = cells_of(app, stream, row, pattern);
-    let time_cells = width(&app.zone.show(app.now, pattern));
-    let label = format!(
-        "{}{label}",
-        " ".repeat(digits.saturating_sub(width(&label)))
-    );
-    // What, then who: the types get what they need, and no more than a half.
-    let what_cells = columns.clamp(
-        8,
-        (cells.saturating_sub(digits + time_cells + 6) / 2).max(8),
-    );
-    // Where only the type stands, it has the whole row.
-    let what = if who.is_empty() && why.is_empty() {
-        what
-    } else {
-        fit(&what, what_cells)
-    };
-    let mut text = format!(
-        "{cursor}{mark}{label} {} {what} {who}",
-        fit(&time, time_cells)
-    );
-    let room = cells.saturating_sub(width(&text) + 1);
-    if room > 8 && !why.is_empty() {
-        let why = if token == Some(Token::Rejected) {
-            why
-        } else {
-            format!("\"{why}\"")
-        };
-        text = format!("{} {}", text, cut(&why, room));
-    }
-    let mut style = theme.style(token.unwrap_or(Token::Plain));
-    if future {
-        style = style.patch(theme.style(Token::Future));
-    }
-    if selected {
-        style = style.patch(theme.style(Token::Selected));
-    }
-    Line::styled(fit(&text, cells), style)
+    let actor = who(event.actor.as_deref());
+    [
+        cell(label, theme.style(token)),
+        cell(app.zone.show(event.recorded_at, pattern), plain),
+        cell(
+            format!("{}{note}", safe(&event.event_type)),
+            theme.style(token),
+        ),
+        cell(actor.clone(), theme.actor(&actor)),
+        cell(who(event.reason.as_deref()), plain),
+    ]
 }
 
 fn who(text: Option<&str>) -> String {
     safe(text.unwrap_or_default()).into_owned()
-}
-
-/// Whether an imported event stands for a call that was refused where it came from.
-fn is_refused(step: &Step) -> bool {
-    step.event
-        .metadata
-        .as_ref()
-        .is_some_and(|metadata| metadata.to_value()["outcome"] == "refused")
 }

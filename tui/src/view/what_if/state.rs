@@ -6,10 +6,11 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::what_if::WhatIfOut;
 
-use super::super::state::{FieldRow, fields, folded};
+use super::super::state::{folded, hidden_line, text};
 use super::super::{awaited, below, pane, warning_lines};
 use super::is_old;
 use crate::model::App;
+use crate::model::fields::{Field, leaves};
 use crate::model::what_if::WhatIfScreen;
 use crate::request::Slot;
 use crate::text::{cut, fit, number, safe, width, wrap};
@@ -62,13 +63,12 @@ pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area
 
 fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
     let theme = app.theme;
-    let (was, then) = (fields(&out.actual.state), fields(&out.state));
-    let hidden = [&was, &then].map(|fields| fields.hidden_line(theme));
+    let (was, then) = (leaves(&out.actual.state), leaves(&out.state));
+    let hidden = [&was, &then].map(|fields| hidden_line(theme, fields.hidden));
     let (was, then) = (was.rows, then.rows);
-    let value = |rows: &[FieldRow], path: &str| {
-        rows.iter()
-            .find(|row| row.path == path)
-            .and_then(|row| row.value.clone())
+    let value = |rows: &[Field<'_>], path: &str| {
+        let mut rows = rows.iter();
+        rows.find(|row| row.path == path)?.value.map(text)
     };
     let changed = |path: &str| {
         out.diff.iter().any(|entry| {
@@ -78,14 +78,14 @@ fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
                     .is_some_and(|rest| rest.starts_with('/'))
         })
     };
-    let mut paths: Vec<&FieldRow> = was.iter().collect();
+    let mut paths: Vec<&Field<'_>> = was.iter().collect();
     paths.extend(
         then.iter()
             .filter(|row| !was.iter().any(|other| other.path == row.path)),
     );
     let column = paths
         .iter()
-        .map(|row| width(&safe(&row.name)))
+        .map(|row| width(&safe(row.name())))
         .max()
         .unwrap_or(0)
         .clamp(6, (cells / 3).max(6));
@@ -113,7 +113,7 @@ fn state_lines(app: &App, out: &WhatIfOut, cells: usize) -> Vec<Line<'static>> {
             (Some(after), _) => after.clone(),
         };
         let before = before.unwrap_or_else(|| "(none)".to_owned());
-        let name = fit(&safe(&row.name), column);
+        let name = fit(&safe(row.name()), column);
         let texts = field_lines(&format!("{mark} {name}"), &before, &after, half);
         lines.extend(
             texts
