@@ -15,8 +15,8 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX, LIVE_FEEDS_MAX,
-    REPLIES_BYTES_MAX, REQUESTS_MAX, VERIFICATIONS_MAX,
+    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX,
+    LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX, VERIFICATIONS_MAX,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;

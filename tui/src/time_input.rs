@@ -144,10 +144,7 @@ mod tests {
             ("2025-03-30 03:00:00", "2025-03-30T01:00:00Z"),
             ("2025-07-24 17:47:23", "2025-07-24T15:47:23Z"),
         ] {
-            assert_eq!(
-                parse(local, here(Zone::Local(summer_time))),
-                Ok(time(utc))
-            );
+            assert_eq!(parse(local, here(Zone::Local(summer_time))), Ok(time(utc)));
         }
     }
 }

@@ -66,13 +66,6 @@ impl Zone {
         }
     }
 
-    /// What the zone's clocks showed as this time of UTC.
-    pub(crate) fn to_utc(self, local: Timestamp) -> Timestamp {
-        let back = |time| local.plus_micros(-i64::from(self.offset(time)) * 1_000_000);
-        // The offset of the time that is looked for, not of the one that has the same digits in UTC.
-        back(back(local))
-    }
-
     /// By a pattern of `chrono`.
     pub(crate) fn format(self, time: Timestamp, pattern: &str) -> String {
         self.at(time).format(pattern).to_string()
@@ -117,11 +110,6 @@ impl Zone {
     pub(crate) fn day(self, time: Timestamp) -> String {
         day(time, self.offset_at(time))
     }
-
-    /// `2025-03-24`, for completing a time of day.
-    pub(crate) fn date(self, time: Timestamp) -> String {
-        self.at(time).format("%Y-%m-%d").to_string()
-    }
 }
 
 #[cfg(test)]
@@ -153,21 +141,6 @@ mod tests {
         ];
         for (utc, local) in cases {
             assert_eq!(zone.long(utc.parse().unwrap()), local);
-        }
-    }
-
-    #[test]
-    fn a_local_time_is_read_with_the_offset_of_its_own_day() {
-        let zone = Zone::Local(summer_time);
-        for utc in [
-            "2025-03-24T15:47:23Z",
-            "2025-03-30T00:59:59Z",
-            "2025-03-30T01:00:00Z",
-            "2025-07-24T15:47:23Z",
-        ] {
-            let utc: Timestamp = utc.parse().unwrap();
-            let local = utc.plus_micros(i64::from(summer_time(utc)) * 1_000_000);
-            assert_eq!(zone.to_utc(local), utc);
         }
     }
 }

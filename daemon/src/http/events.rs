@@ -137,7 +137,11 @@ async fn whole_log(parts: &Arc<Parts>, asked: Asked, limit: usize) -> Result<Wri
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
     answer(parts, move |view| {
-        let from = asked.from.map(Position).unwrap_or_default().max(Position(1));
+        let from = asked
+            .from
+            .map(Position)
+            .unwrap_or_default()
+            .max(Position(1));
         let show = |event: &EventView<'_>| shown_event(asked.reveal, &models, event);
         let (items, next) = whole_log_page(view, from, limit, show)?;
         Ok(FindPage {

@@ -18,7 +18,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
-use whodunit_core::event::{Event, EventView};
+use whodunit_core::event::EventView;
 use whodunit_core::model::Models;
 use whodunit_core::shown::{Reveal, Shown, ShownEvent};
 use whodunit_core::stop::Stop;
@@ -109,12 +109,6 @@ pub(crate) fn shown_event(
     event: &EventView<'_>,
 ) -> Result<ShownEvent, StoreError> {
     reveal.show_event(models, event).map_err(unwritten)
-}
-
-/// The texts of events that are shown.
-pub(crate) fn shown_texts(events: &[Shown<Event>]) -> Result<Vec<ShownEvent>, StoreError> {
-    let texts = events.iter().map(ShownEvent::of);
-    texts.collect::<Result<_, _>>().map_err(unwritten)
 }
 
 fn unwritten(error: serde_json::Error) -> StoreError {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{Local, Offset};
 use clap::Args;
 use indicatif::ProgressBar;
 use whodunit_core::api::find::{
@@ -13,7 +12,6 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::query::{Query, QueryError};
 use whodunit_core::text::shown;
-use whodunit_core::time::Timestamp;
 use whodunit_core::time::input::{Clock, Zone as InputZone};
 
 use super::args::{LIMIT_DEFAULT, limit};
@@ -24,9 +22,10 @@ use super::progress::interrupted;
 use super::show::{self, Entry, history};
 use super::style::Token;
 use super::table::{Cell, Column, Table, Widths};
-use super::terminal::{Terminal, Zone};
+use super::terminal::Terminal;
 use crate::client::{Client, ClientError, FindQuery, Order};
 use crate::runtime::now;
+use crate::zone::Zone;
 
 /// Rows that are printed at a time at least, so that their columns fit them.
 const ROWS: usize = 50;
@@ -78,10 +77,7 @@ pub(crate) struct FindArgs {
 pub(super) fn read_line(text: &str, zone: Zone) -> Result<Query, CliError> {
     let zone = match zone {
         Zone::Utc => InputZone::UTC,
-        Zone::Local => InputZone::ByRule(|at: Timestamp| {
-            let local = at.to_datetime().with_timezone(&Local);
-            local.offset().fix().local_minus_utc()
-        }),
+        Zone::Local(offset_at) => InputZone::ByRule(offset_at),
     };
     let now = now();
     Query::parse(text, &Clock { now, zone }).map_err(|error| bad_line(text, error))

@@ -100,12 +100,7 @@ impl Form {
     }
 
     /// As this process's terminal and environment have it.
-    pub(crate) fn detect(
-        color: Color,
-        zone: Zone,
-        ascii: bool,
-        palette: Option<Palette>,
-    ) -> Self {
+    pub(crate) fn detect(color: Color, zone: Zone, ascii: bool, palette: Option<Palette>) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");

@@ -10,8 +10,9 @@ use super::pages::REDACTED_COPY;
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
-use super::terminal::{Terminal, Zone};
+use super::terminal::Terminal;
 use crate::client::Client;
+use crate::zone::Zone;
 
 /// Differences that are shown when nothing is said.
 const SHOWN: usize = 20;
@@ -59,7 +60,7 @@ pub(crate) async fn run(
     };
     let zone = match terminal.form.zone {
         Zone::Utc => "Z".to_owned(),
-        Zone::Local => chrono::Local::now().format("%:z").to_string(),
+        local @ Zone::Local(_) => local.name(crate::runtime::now()),
     };
     let found = client
         .what_differs(&line, by, Some(&zone), args.limit.min(1_000))

@@ -17,8 +17,10 @@ const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Whether a request that has a body, or takes long, changes nothing all the same.
 fn asks_only(path: &str, params: &Params) -> bool {
-    matches!(path, "/v1/what-if" | "/v1/bisect")
-        || path.starts_with("/v1/projections/") && path.ends_with("/check")
+    matches!(
+        path,
+        "/v1/what-if" | "/v1/bisect" | "/v1/verify" | "/v1/backup"
+    ) || path.starts_with("/v1/projections/") && path.ends_with("/check")
         || params.iter().any(|param| param == ("dry_run", "true"))
 }
 

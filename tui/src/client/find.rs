@@ -1,13 +1,12 @@
 //! Requests that take a query line: what it finds, its figures, and what tells that from the rest.
 
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 use whodunit_core::api::find::{DiffersBy, DiffersOut, FindLine, FindPage, SummaryOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 
 use super::query::Params;
-use super::{ByteStream, Client, ClientError, IDLE_TIMEOUT, Order};
+use super::{Client, ClientError, Lines, Order};
 
 /// Of `GET /v1/events` with a query line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,12 +44,7 @@ impl Client {
         let request = self.request(Method::GET, "/v1/events", &query.params())?;
         let request = request.header("accept", "application/x-ndjson");
         let response = self.open(request).await?;
-        Ok(Lines {
-            url: response.url().to_string(),
-            bytes: ByteStream::new(self.url(), response, IDLE_TIMEOUT),
-            begun: Vec::new(),
-            kind: std::marker::PhantomData,
-        })
+        Ok(Lines::of(self, response))
     }
 
     /// `GET /v1/events` with a query line that finds events: a page of them.
@@ -92,36 +86,5 @@ impl Client {
         params.opt("zone", zone);
         params.opt("limit", Some(limit));
         self.get("/v1/what-differs", &params).await
-    }
-}
-
-/// A reply that comes line by line, each a JSON document.
-#[derive(Debug)]
-pub struct Lines<T> {
-    url: String,
-    bytes: ByteStream,
-    begun: Vec<u8>,
-    kind: std::marker::PhantomData<T>,
-}
-
-impl<T: DeserializeOwned> Lines<T> {
-    /// The next line; `None` once the reply is over.
-    ///
-    /// Cancel safe: what has not been returned is not lost.
-    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
-        loop {
-            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.begun.drain(..=end).collect();
-                let read = serde_json::from_slice(&line);
-                return read.map(Some).map_err(|error| ClientError::BadReply {
-                    url: self.url.clone(),
-                    reason: error.to_string(),
-                });
-            }
-            match self.bytes.next().await? {
-                Some(piece) => self.begun.extend_from_slice(&piece),
-                None => return Ok(None),
-            }
-        }
     }
 }

@@ -28,6 +28,8 @@ impl<T: DeserializeOwned> Lines<T> {
     }
 
     /// The next line; `None` once the reply is over.
+    ///
+    /// Cancel safe: what has not been returned is not lost.
     pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         loop {
             if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {

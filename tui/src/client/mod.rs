@@ -16,6 +16,7 @@ mod overview;
 mod pipeline;
 mod query;
 mod sse;
+mod verify;
 
 #[cfg(test)]
 mod pipeline_tests;
@@ -39,7 +40,7 @@ use whodunit_core::ids::{Position, StreamName};
 
 pub use body::ByteStream;
 pub use error::ClientError;
-pub use find::{FindLines, FindQuery, Lines};
+pub use find::{FindLines, FindQuery};
 pub use import::ImportQuery;
 pub use lines::Lines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};

@@ -101,7 +101,7 @@ fn only_backup(folder: &Path) -> Result<PathBuf, CliError> {
         [one] => Ok(one.clone()),
         [] => Err(CliError::NotThere {
             message: format!("`{}` has no file that ends in `.backup`", folder.display()),
-            hint: "name the backup's file",
+            hint: "name the backup's file".into(),
         }),
         several => {
             let names = several.iter().map(|path| format!("`{}`", path.display()));

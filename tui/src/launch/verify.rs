@@ -36,7 +36,7 @@ pub(crate) struct VerifyArgs {
 /// Runs it.
 pub(crate) async fn run(
     args: &VerifyArgs,
-    client: impl FnOnce() -> Result<Client, crate::client::ClientError>,
+    client: impl FnOnce() -> Result<Client, CliError>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     match &args.data {

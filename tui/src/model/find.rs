@@ -39,7 +39,6 @@ pub(crate) struct FindScreen {
     pub(crate) found: Remote<Found>,
     pub(crate) selected: usize,
     pub(crate) changes: BTreeMap<(StreamName, u64), Changed>,
-    pub(crate) scroll: usize,
 }
 
 impl FindScreen {

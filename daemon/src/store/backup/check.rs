@@ -151,7 +151,7 @@ impl SegmentParts<'_> {
     pub(crate) fn events(&self, block: u32) -> Read<Vec<Event>> {
         let block = EventBlock::decode(&self.part(Part::Events(block))?)?;
         let mut events = Vec::new();
-        while let Some(event) = block.event(events.len())? {
+        while let Some(event) = block.checked_event(events.len())? {
             events.push(event);
         }
         Ok(events)

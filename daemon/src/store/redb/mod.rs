@@ -19,8 +19,8 @@ mod tables;
 mod view;
 
 pub use self::opening::NewStore;
-pub(crate) use self::tables::FORMAT;
 pub(in crate::store) use self::segments::words::words_of;
+pub(crate) use self::tables::FORMAT;
 pub(crate) use self::view::{bucket, passes, stream_passes};
 use super::StoreError;
 

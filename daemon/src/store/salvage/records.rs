@@ -188,7 +188,7 @@ impl Records {
             let Block::Events(block) = self.block(index, Part::Events(block)) else {
                 return None;
             };
-            block.event(row as usize).ok().flatten()
+            block.checked_event(row as usize).ok().flatten()
         };
         sealed().or_else(|| self.logged.get(&position).cloned())
     }

@@ -244,7 +244,8 @@ impl DecisionBlock {
             stream: StreamName::new(self.texts.get(row.stream))
                 .map_err(|_error| Malformed::from("the name of a stream is not one"))?,
             command_type: text(row.command_type),
-            payload: Json::from_stored(self.texts.get(row.payload)),
+            payload: Json::from_compact(self.texts.get(row.payload))
+                .map_err(|_error| Malformed::from("a payload is not JSON"))?,
             actor: row.actor.map(text),
             reason: row.reason.map(text),
             correlation_id: row

@@ -238,6 +238,22 @@ impl EventBlock {
             metadata: row.metadata.map(text),
         })
     }
+
+    /// An event of the block as a value of its own, its payloads looked at: for those that check a store or copy what is left of
+    /// one.
+    ///
+    /// # Errors
+    /// When a payload is not JSON: it was never acknowledged that way.
+    pub(crate) fn checked_event(&self, index: usize) -> Read<Option<Event>> {
+        let Some(event) = self.event(index) else {
+            return Ok(None);
+        };
+        for payload in [Some(event.data), event.metadata].into_iter().flatten() {
+            Json::from_compact(payload)
+                .map_err(|_error| Malformed::from("a payload is not JSON"))?;
+        }
+        Ok(Some(event.to_event()))
+    }
 }
 
 /// What a block says of the events of one stream together.

@@ -106,7 +106,7 @@ impl Building {
             .states
             .entry(stream)
             .or_insert_with(|| (Folded::start(&model), Vec::new()));
-        for event in &appended.events {
+        for event in appended.events.iter() {
             state.0.push(&model, event);
             state.1.push(event.clone());
         }

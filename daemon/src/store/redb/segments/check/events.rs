@@ -7,12 +7,13 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 
 use super::super::parts::Sealed;
-use super::super::records::event;
+use super::super::records::damaged;
 use super::super::{hash_key, runs};
 use super::structure::Segments;
 use super::{SealedCheck, StoreResult, Tally};
 use crate::store::check::Check;
 use crate::store::segment::events::EventBlock;
+use crate::store::segment::frame::Part;
 use crate::store::segment::positions::Positions;
 
 /// A segment whose parts were read; those that could not be are absent.
@@ -239,12 +240,12 @@ impl SealedCheck<'_> {
             return Ok(None);
         };
         let rank = columns.rank(index);
-        let Some((block, within)) = rank.and_then(|rank| manifest.block_of(rank)) else {
+        let Some((block_index, within)) = rank.and_then(|rank| manifest.block_of(rank)) else {
             let detail = "it has no place among the blocks";
             check.found(VerifyCode::PositionMissing, place(), detail);
             return Ok(None);
         };
-        let Some(Some(block)) = parts.blocks.get(block) else {
+        let Some(Some(block)) = parts.blocks.get(block_index) else {
             return Ok(None);
         };
         if block.position(within) != Some(position) {
@@ -252,8 +253,12 @@ impl SealedCheck<'_> {
             check.found(VerifyCode::PositionMissing, place(), detail);
             return Ok(None);
         }
-        let found = (Arc::clone(block), within);
-        let Some(event) = self.read(check, place, || event(&found))? else {
+        let part = Part::Events(u32::try_from(block_index).unwrap_or(u32::MAX));
+        let looked_at = || {
+            let event = block.checked_event(within);
+            event.map_err(damaged(parts.segment.number, part))
+        };
+        let Some(Some(event)) = self.read(check, place, looked_at)? else {
             return Ok(None);
         };
         let times = manifest.recorded.0..=manifest.recorded.1;
