@@ -2,11 +2,6 @@
 //!
 //! Reads the repository's files and runs nothing. Runs again only when the checkout moves.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "it is how a build script speaks to cargo"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -13,6 +13,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         .collect();
     found.sort_unstable();
     found.dedup();
+    // What is a good deal farther than the nearest is not what was meant.
+    let best = found.first().map_or(0, |(Reverse(nearness), _)| *nearness);
+    found.retain(|(Reverse(nearness), _)| nearness + 100 >= best);
     found.into_iter().take(3).map(|(_, name)| name).collect()
 }
 

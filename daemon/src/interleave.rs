@@ -77,6 +77,10 @@ pub(crate) struct Ask {
 }
 
 /// An event where it stands, or a decision.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one call; a box would cost more than the room"
+)]
 pub(crate) enum EntryView<'a> {
     Event(&'a EventView<'a>),
     Decision(Decision),

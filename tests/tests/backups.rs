@@ -17,12 +17,11 @@ async fn fill(daemon: &Daemon, appends: u64) {
     for n in 0..appends {
         let mut events = Vec::new();
         for _ in 0..EVENTS {
-            let text: String = (0..TEXT / 16)
-                .map(|_| {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    format!("{seed:016x}")
-                })
-                .collect();
+            let words = (0..TEXT / 16).map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                format!("{seed:016x}")
+            });
+            let text = words.collect::<Vec<_>>().concat();
             events
                 .push(json!({"event_type": "Noted", "actor": "a", "data": {"n": n, "text": text}}));
         }
@@ -243,13 +242,13 @@ async fn what_can_be_read_of_a_damaged_store_is_salvaged_and_imported_with_its_h
     let all = records(&daemon);
     run(
         NO_DAEMON,
-        &["salvage", text(&data), "-o", text(&place("held"))],
+        &["salvage", text(&data), text(&place("held"))],
         4,
     );
     daemon.stop().unwrap();
     let whole = place("whole.ndjson");
-    run(NO_DAEMON, &["salvage", text(&data), "-o", text(&whole)], 0);
-    run(NO_DAEMON, &["salvage", text(&data), "-o", text(&whole)], 4);
+    run(NO_DAEMON, &["salvage", text(&data), text(&whole)], 0);
+    run(NO_DAEMON, &["salvage", text(&data), text(&whole)], 4);
     #[cfg(unix)]
     assert_eq!(mode(&whole), 0o600);
     let salvaged = std::fs::read_to_string(&whole).unwrap();
@@ -268,7 +267,7 @@ async fn what_can_be_read_of_a_damaged_store_is_salvaged_and_imported_with_its_h
     std::fs::write(&store, &bytes).unwrap();
     let before = files(&data);
     let part = place("part.ndjson");
-    let args = ["salvage", text(&data), "-o", text(&part), "--json"];
+    let args = ["salvage", text(&data), text(&part), "--json"];
     let (code, out, err) = whodunit(NO_DAEMON, &args);
     assert_eq!(code, 1, "{out}{err}");
     assert!(files(&data) == before, "nothing of the store is changed");

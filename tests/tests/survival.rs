@@ -23,9 +23,7 @@ const KILL_AFTER: [u64; 10] = [1, 5, 20, 60, 33, 90, 7, 150, 45, 120];
 
 fn rounds() -> usize {
     let asked = std::env::var("WHODUNIT_KILLS").ok();
-    asked.map_or(KILL_AFTER.len(), |kills| {
-        kills.parse().expect("WHODUNIT_KILLS is a number")
-    })
+    asked.map_or(KILL_AFTER.len(), |kills| kills.parse().unwrap())
 }
 
 /// Waits for that many acknowledgements.

@@ -198,7 +198,7 @@ fn first_model(options: &Options, palette: Palette, size: (u16, u16)) -> Model {
     let url = options.client.url();
     let address = url.trim_start_matches("http://").to_owned();
     let mut model = Model::new(address, size, theme, now(), machine_offset);
-    model.app.context = options.context.clone();
+    model.app.context.clone_from(&options.context);
     model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
         start_at_stream(&mut model, stream.clone(), *at);

@@ -130,7 +130,7 @@ impl Contrast {
             }
             match feature {
                 Feature::Number(number, text) => {
-                    attribute.numbers.push((number, text, is_selected))
+                    attribute.numbers.push((number, text, is_selected));
                 }
                 Feature::Value(value) => {
                     if !seen.insert((name, value.clone())) {

@@ -164,8 +164,8 @@ fn raw(out: &mut Vec<u8>, name: &[u8], json: &str) {
 
 fn text(out: &mut Vec<u8>, name: &[u8], text: &str) {
     out.extend_from_slice(name);
-    let is_plain = |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\');
-    if text.bytes().fold(true, is_plain) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

@@ -61,7 +61,7 @@ enum Kind {
     /// A condition holds after it.
     Where(Box<Predicate>),
     /// A text occurs in what is shown of it.
-    Text(Text),
+    Text(Box<Text>),
     /// Another event stands before or after it.
     Near(Box<Near>),
 }
@@ -198,7 +198,7 @@ impl Query {
     pub fn and_text(mut self, text: &str) -> Self {
         if let Some(search) = Search::new(text) {
             let text = text.to_owned();
-            self.push(Kind::Text(Text { text, search }));
+            self.push(Kind::Text(Box::new(Text { text, search })));
         }
         self
     }

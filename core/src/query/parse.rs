@@ -103,7 +103,7 @@ impl Parser<'_> {
         let at = self.scanner.at();
         if self.scanner.peek() == Some('"') {
             let text = self.scanner.quoted()?;
-            return sought(at, text).map(Kind::Text);
+            return sought(at, text).map(|text| Kind::Text(Box::new(text)));
         }
         let name = self.scanner.name();
         let mut behind = self.scanner.clone();
@@ -117,7 +117,7 @@ impl Parser<'_> {
             return self.near(at, name);
         }
         let word = self.scanner.word();
-        sought(at, word.to_owned()).map(Kind::Text)
+        sought(at, word.to_owned()).map(|text| Kind::Text(Box::new(text)))
     }
 
     fn keyed(&mut self, at: usize, name: &str) -> Parsed<Kind> {

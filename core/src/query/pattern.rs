@@ -82,7 +82,9 @@ pub(super) fn write_text(f: &mut fmt::Formatter<'_>, text: &str, is_alone: bool)
             || c.is_control()
             || matches!(c, '"' | '*' | '|' | '(' | ')' | ',' | '\\' | ':')
     };
-    if !text.contains(special) && !text.starts_with('-') && !(text.is_empty() && is_alone) {
+    let reads_otherwise =
+        text.contains(special) || text.starts_with('-') || text.is_empty() && is_alone;
+    if !reads_otherwise {
         return f.write_str(text);
     }
     f.write_str("\"")?;

@@ -186,7 +186,8 @@ impl<'a> Scanner<'a> {
         let begins_in = after
             .strip_prefix("in")
             .is_some_and(|rest| !rest.starts_with(is_word) && !rest.starts_with(':'));
-        let begins = ["==", "!=", "<", ">", "&&", "||", "?"];
+        // A lone `=` is no operator, and is refused as a part of the condition rather than searched for as a text.
+        let begins = ["=", "!=", "<", ">", "&&", "||", "?"];
         before.ends_with(['=', '<', '>', '&', '|', '?', ':', '!', '.'])
             || ends_in
             || begins_in

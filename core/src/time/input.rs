@@ -129,7 +129,8 @@ pub fn read(text: &str, clock: &Clock) -> Result<Moment, InputError> {
     match text.parse::<Timestamp>() {
         Ok(at) if names_a_minute(text) => return Ok(Moment::lasting(at, MINUTE)),
         Ok(at) => return Ok(Moment::exact(at)),
-        Err(error @ (TimeError::OutOfRange(_) | TimeError::ZoneName(_))) => {
+        Err(error @ TimeError::OutOfRange(_)) => return Err(InputError::Time(error)),
+        Err(error @ TimeError::ZoneName(_)) if ends_with_a_zones_name(text) => {
             return Err(InputError::Time(error));
         }
         Err(_) => {}
@@ -148,6 +149,15 @@ pub fn read(text: &str, clock: &Clock) -> Result<Moment, InputError> {
         return Err(InputError::NoTime(text.to_owned()));
     }
     day_and_clock(local, &own).ok_or_else(|| InputError::NoZone(text.to_owned()))
+}
+
+/// Whether the last word could name a zone: `CET`, `Europe/Berlin`. Another word is not a part of the time.
+fn ends_with_a_zones_name(text: &str) -> bool {
+    let word = text
+        .rsplit([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+        .next()
+        .unwrap_or_default();
+    word.contains('/') || word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Whether a time with its zone ends with its minutes: `2025-03-24T15:47+02:00`.
@@ -287,6 +297,7 @@ fn day_of(text: &str, today: NaiveDateTime) -> Option<(NaiveDate, &str)> {
     let day: u32 = day.trim_end_matches(',').parse().ok()?;
     let rest = rest.trim_start();
     let (third, after) = rest.split_once(' ').unwrap_or((rest, ""));
+    let third = third.trim_end_matches(',');
     if let Some(year) = third.parse().ok().filter(|_| third.len() == 4) {
         return Some((
             NaiveDate::from_ymd_opt(year, month, day)?,

@@ -39,7 +39,7 @@ pub(crate) fn history(random: &mut Random) -> Vec<Event> {
     let mut at = 0;
     (1..=count)
         .map(|position| {
-            let stream = random.pick(&["order-1", "order-2", "user-1", "lone"]);
+            let stream = random.pick(&["order-1", "order-2", "client-1", "lone"]);
             let revision = revisions.entry(stream).and_modify(|n| *n += 1).or_insert(1);
             at += i64::try_from(random.below(4)).unwrap() * HOUR / 2;
             if random.chance(10) {

@@ -11,8 +11,11 @@ pub(crate) type Plain = Option<bool>;
 /// A term as a line says it, and what it means.
 pub(crate) struct Meaning {
     pub(crate) text: String,
-    pub(crate) holds: Box<dyn Fn(&[Event], &Event) -> Plain>,
+    pub(crate) holds: Holds,
 }
+
+/// Whether it holds for an event of a log.
+type Holds = Box<dyn Fn(&[Event], &Event) -> Plain>;
 
 fn meaning(
     text: impl Into<String>,
@@ -111,7 +114,7 @@ fn near_term(random: &mut Random) -> Meaning {
     let terms: Vec<_> = inner.iter().map(|term| term.text.clone()).collect();
     text += &terms.join(" ");
     if let Some(hours) = window {
-        text += &format!(", {hours}h");
+        text.push_str(&[", ", &hours.to_string(), "h"].concat());
     }
     text += if correlation { ", correlation)" } else { ")" };
     meaning(text, move |log, event| {

@@ -1,6 +1,6 @@
 //! The store beside its limits and its peers, all in one run and in turn: what `docs/PERFORMANCE.md` lists.
 //!
-//! `scripts/peers.sh` starts a throw-away PostgreSQL and UmaDB and runs this; alone it is
+//! `scripts/peers.sh` starts a throw-away `PostgreSQL` and `UmaDB` and runs this; alone it is
 //! `cargo bench -p whodunit-daemon --bench peers`, with `PEERS_POSTGRES` and `PEERS_UMADB` naming the addresses of servers that may be
 //! written to. `PEERS=full` measures longer and with a million events. Only the sections whose names stand in `PEERS_ONLY` are
 //! measured, where that is set.

@@ -1,4 +1,4 @@
-//! As much of PostgreSQL's wire protocol (version 3) as an event store on it needs: one prepared insert, one prepared read.
+//! As much of `PostgreSQL`'s wire protocol (version 3) as an event store on it needs: one prepared insert, one prepared read.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

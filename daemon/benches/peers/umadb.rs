@@ -1,4 +1,4 @@
-//! As much of gRPC as UmaDB's `Append` and `Read` need: HTTP/2 frames without compression of headers, and Protocol Buffers.
+//! As much of gRPC as `UmaDB`'s `Append` and `Read` need: HTTP/2 frames without compression of headers, and Protocol Buffers.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,7 +29,7 @@ pub(crate) struct Umadb {
 pub(crate) struct Event<'a> {
     pub(crate) kind: &'a str,
     pub(crate) id: &'a str,
-    /// The stream, as UmaDB has it: a tag.
+    /// The stream, as `UmaDB` has it: a tag.
     pub(crate) tag: &'a str,
     pub(crate) data: &'a str,
 }

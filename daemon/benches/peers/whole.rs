@@ -60,7 +60,7 @@ async fn fill(http: &mut Http) {
     }
 }
 
-/// PostgreSQL with the same stream.
+/// `PostgreSQL` with the same stream.
 async fn with_postgres(stream: &str) -> Option<Postgres> {
     let mut connection = Postgres::connect(&peer("PEERS_POSTGRES")?).await;
     for n in 0..STREAM_EVENTS {
@@ -82,7 +82,7 @@ async fn with_postgres(stream: &str) -> Option<Postgres> {
     Some(connection)
 }
 
-/// UmaDB with the same stream. No more at once than a server takes before it says how much more.
+/// `UmaDB` with the same stream. No more at once than a server takes before it says how much more.
 async fn with_umadb(stream: &str) -> Option<Umadb> {
     let mut connection = Umadb::connect(&peer("PEERS_UMADB")?).await;
     for first in (0..STREAM_EVENTS).step_by(50) {
@@ -170,7 +170,7 @@ async fn import(http: &mut Http, lines: &[u8]) -> Duration {
         .await;
     let took = before.elapsed();
     let report: Value = serde_json::from_slice(body).unwrap();
-    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    let count = std::str::from_utf8(lines).unwrap().lines().count();
     assert_eq!(report["added"], json!(count), "{report}");
     took
 }
@@ -200,6 +200,7 @@ fn bytes_of(folder: &Path) -> u64 {
     each.sum()
 }
 
+#[expect(clippy::too_many_lines, reason = "one measurement after another")]
 pub(crate) async fn whole_log(extent: Extent) {
     let lines = lines(extent.events);
     let payload: u64 = (0..1_000)

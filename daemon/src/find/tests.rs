@@ -22,6 +22,7 @@ async fn store(events: u64) -> Arc<dyn Store> {
                 json!({"n": n, "text": "x".repeat(50)}),
             );
             event.recorded_at = Some(at);
+            event.event_id = Some(format!("event {n}"));
             event.actor = (n % 3_000 == 5).then(|| "rare".to_owned());
             event
         });

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use whodunit_core::api::find::{FindLine, FindPage};
+use whodunit_core::api::find::{FindLine, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::{Event, EventView};
@@ -19,7 +19,7 @@ use whodunit_core::time::Timestamp;
 use super::common::{Order, asked_to_reveal, at_most_one, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query as Params};
-use super::find::{self, Asked, Item, read_line, wants_lines};
+use super::find::{self, Asked, read_line, wants_lines};
 use super::reply::{Written, answer, shown_event};
 use crate::daemon::Parts;
 use crate::reading::whole_log_page;
@@ -99,7 +99,7 @@ impl EventsParams {
 /// items are `{"decision": Decision}`. With `Accept: application/x-ndjson` the answer comes as lines, as it is found: a record
 /// each, now and then the progress, and at the end what it came to.
 #[utoipa::path(get, path = "/v1/events", tag = "browse", params(EventsParams),
-    responses((status = 200, content((FindPage<Item> = "application/json"), (FindLine<Shown<Event>, Shown<Decision>> = "application/x-ndjson"))),
+    responses((status = 200, content((FindPage<FoundItem<Event, Decision>> = "application/json"), (FindLine<Shown<Event>, Shown<Decision>> = "application/x-ndjson"))),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "`bad_query`, with the column in `actual`, among others")))]
 pub(crate) async fn list_events(
     State(parts): State<Arc<Parts>>,

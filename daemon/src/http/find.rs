@@ -169,6 +169,7 @@ fn decision_item(decision: Shown<Decision>) -> Item {
 }
 
 /// What was found, as items of a page.
+#[expect(clippy::struct_field_names, reason = "they are the items")]
 struct Items<T> {
     items: Vec<T>,
     next: Option<u64>,

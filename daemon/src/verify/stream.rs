@@ -224,6 +224,10 @@ impl Walk<'_> {
     }
 
     /// Looks at what lists say of the stream.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "a step of the check like the others"
+    )]
     fn end(mut self, check: &mut Check<'_>) -> StoreResult<()> {
         let place = VerifyPlace::stream(&self.info.stream);
         if self.folds {

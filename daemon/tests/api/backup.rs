@@ -75,6 +75,7 @@ async fn answers(api: &Api) -> Vec<(String, Value)> {
 async fn what_is_restored_of_a_backup_answers_as_the_daemon_did() {
     let api = Api::start();
     believable(&api).await;
+    api.user("user-live", "held").await;
     let (headers, bytes) = backup(&api).await;
     let health = api.get("/v1/health").await.ok();
     assert_eq!(headers["content-type"], "application/octet-stream");
@@ -96,7 +97,7 @@ async fn what_is_restored_of_a_backup_answers_as_the_daemon_did() {
     }
     assert_eq!(before.len(), after.len());
     // Unique keys are held as before.
-    let mut create = crate::support::create_user("name1");
+    let mut create = crate::support::create_user("held");
     create["command_id"] = json!("of a client that is new");
     let taken = again.command("user-new", &create).await;
     taken.problem(422, "rejected");

@@ -52,6 +52,7 @@ async fn history(api: &Api) {
     ] {
         let event =
             json!({"event_type": "Opened", "actor": by, "data": {"by": by}, "recorded_at": at});
+        api.clock.set(at);
         api.append(stream, &json!({"events": [event]})).await.ok();
     }
 }

@@ -81,10 +81,9 @@ impl Feed {
 
 /// Kinds and ids, without the marks.
 fn ids(messages: &[Message]) -> Vec<(&str, &str)> {
-    let unmarked = |id: &'_ str| id.rfind('.').unwrap();
     messages
         .iter()
-        .map(|(id, kind, _)| (kind.as_str(), &id[..unmarked(id)]))
+        .map(|(id, kind, _)| (kind.as_str(), id.rsplit_once('.').unwrap().0))
         .collect()
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct Api {
     pub(crate) daemon: Daemon,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) router: Router,
+    ids: Arc<TestIds>,
 }
 
 /// An answer.
@@ -116,13 +117,24 @@ impl Api {
         let clock = Arc::new(TestClock(AtomicI64::new(0)));
         clock.set("2025-03-01T09:00:00Z");
         let ids = Arc::new(TestIds::default());
-        let daemon = Daemon::with(config, store, Arc::clone(&clock) as Arc<dyn Clock>, ids);
+        let daemon = Daemon::with(
+            config,
+            store,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::clone(&ids) as Arc<dyn Ids>,
+        );
         let router = http::router(&daemon);
         Self {
             daemon,
             clock,
             router,
+            ids,
         }
+    }
+
+    /// From now on the ids it makes are others than those of a log that it has imported.
+    pub(crate) fn other_ids(&self) {
+        self.ids.0.store(1_000_000, Ordering::SeqCst);
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {

@@ -109,6 +109,7 @@ async fn an_export_imports_into_an_empty_store_as_the_same_log() {
         );
     }
     // The keys that the users held are free again, as in the source.
+    target.other_ids();
     target.command("user-new", &create_user("name3")).await.ok();
 }
 
@@ -120,6 +121,7 @@ async fn keys_held_in_the_export_are_held_after_the_import() {
     import(&target, "", &export(&source, "?reveal=true").await)
         .await
         .ok();
+    target.other_ids();
     let refused = target
         .command("user-2", &create_user("sarah"))
         .await
@@ -136,7 +138,7 @@ async fn importing_again_adds_nothing() {
     import(&target, "", &lines).await.ok();
     let report = import(&target, "", &lines).await.ok();
     assert_eq!(counts(&report), [111, 0, 111, 0, 0, 0]);
-    assert_eq!(export(&target, "?reveal=true").await, lines);
+    assert!(records(&export(&target, "?reveal=true").await).eq(records(&lines)));
     // Half an import, then all of it, as after a broken connection.
     let target = Api::start();
     let half: Vec<_> = lines.lines().take(50).collect();
@@ -150,7 +152,7 @@ async fn importing_again_adds_nothing() {
         ),
         (111, 0, &json!(0))
     );
-    assert_eq!(export(&target, "?reveal=true").await, lines);
+    assert!(records(&export(&target, "?reveal=true").await).eq(records(&lines)));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ struct Writer {
     client: reqwest::Client,
     url: String,
     round: u64,
-    writer: u64,
+    number: u64,
     stop: Arc<AtomicBool>,
     count: Arc<AtomicU64>,
 }
@@ -41,7 +41,7 @@ impl Load {
             client: reqwest::Client::new(),
             url: url.to_owned(),
             round,
-            writer,
+            number: writer,
             stop: Arc::clone(&stop),
             count: Arc::clone(&count),
         };
@@ -101,7 +101,7 @@ impl Writer {
 
     /// Single events; half of the writers share one stream.
     async fn append(self) -> Ledger {
-        let (round, writer) = (self.round, self.writer);
+        let (round, writer) = (self.round, self.number);
         let mut ledger = Ledger::default();
         for n in 0.. {
             let stream = if writer.is_multiple_of(2) {
@@ -129,7 +129,7 @@ impl Writer {
 
     /// Commands on a user of its own, every third of them refused.
     async fn command(self) -> Ledger {
-        let (round, writer) = (self.round, self.writer);
+        let (round, writer) = (self.round, self.number);
         let path = format!("/v1/streams/user-{writer}/commands");
         let mut ledger = Ledger::default();
         for n in 0_u64.. {

@@ -40,7 +40,8 @@ enum Outcome {
 /// A check.
 #[derive(Debug, Clone, Serialize)]
 struct Check {
-    check: &'static str,
+    #[serde(rename = "check")]
+    what: &'static str,
     outcome: Outcome,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ struct Checks(Vec<Check>);
 impl Checks {
     fn add(&mut self, check: &'static str, outcome: Outcome, detail: impl Into<String>) {
         self.0.push(Check {
-            check,
+            what: check,
             outcome,
             detail: detail.into(),
             hint: None,
@@ -116,7 +117,7 @@ fn show(checks: &[Check], terminal: &mut Terminal<'_>) -> Result<(), CliError> {
         };
         table.row([
             Cell::new(mark, token),
-            Cell::new(check.check, Token::Muted),
+            Cell::new(check.what, Token::Muted),
             Cell::new(&check.detail, token),
         ]);
         if let Some(hint) = &check.hint {
@@ -157,6 +158,10 @@ fn settings(checks: &mut Checks) {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one check after another, each a few lines"
+)]
 async fn daemon(checks: &mut Checks, client: &Client) {
     let (health, date) = match client.health_and_date().await {
         Ok(answer) => answer,
@@ -200,7 +205,8 @@ async fn daemon(checks: &mut Checks, client: &Client) {
             "the daemon did not tell its time",
         ),
         Some(date) => {
-            let apart = (Utc::now() - date.with_timezone(&Utc)).num_seconds();
+            let apart =
+                (crate::runtime::now().to_datetime() - date.with_timezone(&Utc)).num_seconds();
             if apart.abs() <= CLOCK_SECONDS_MAX {
                 checks.add(
                     "clock",

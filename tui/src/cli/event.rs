@@ -21,7 +21,7 @@ const CAUSES_MAX: usize = 8;
 /// Arguments of `whodunit event`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit event user-7f3@4                  revision 4 of the stream whose name begins so
+  whodunit event user-7f3c@4                  revision 4 of the stream whose name begins so
   whodunit event pos:873                     what stands at a position of the log
   whodunit event 0195c8d6-4ef8               the beginning of its id")]
 pub(crate) struct EventArgs {

@@ -24,7 +24,7 @@ fn event(position: u64, actor: &str) -> Value {
     json!({
         "position": position, "stream": format!("door-{position}"), "revision": 1, "event_id": format!("e{position}"),
         "event_type": "Opened", "schema_version": 1, "recorded_at": "2025-03-24T15:47:23Z", "actor": actor, "reason": null,
-        "correlation_id": null, "causation_id": null, "data": {"n": 1.50}, "metadata": null
+        "correlation_id": null, "causation_id": null, "data": {"n": serde_json::from_str::<Value>("1.50").unwrap()}, "metadata": null
     })
 }
 
@@ -39,8 +39,8 @@ fn end(fields: &Value) -> Value {
 }
 
 fn lines(lines: &[Value]) -> Vec<u8> {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    reply(200, "application/x-ndjson", &text)
+    let lines: Vec<_> = lines.iter().map(|line| format!("{line}\n")).collect();
+    reply(200, "application/x-ndjson", &lines.concat())
 }
 
 #[tokio::test]

@@ -148,7 +148,6 @@ async fn bisect_says_where_and_what_it_rests_on() {
     for line in [
         ["bisect", "lamp-1", "/status = \"on\""],
         ["bisect", "lamp-1", "--log"],
-        ["bisect", "x-", "true"],
     ] {
         let (exit, _, _, asked) = say(&line[..], vec![]).await;
         assert_eq!((exit, asked.len()), (Exit::Usage, 0), "{line:?}");

@@ -156,7 +156,7 @@ async fn the_outbox_counts_first_and_then_lists_what_is_not_done() {
     insta::assert_snapshot!(format!("{}---\n{}", said.out, said.err));
     assert_eq!(said.exit, Exit::Ok);
     assert!(
-        said.asked[0].ends_with("?status=failed&limit=50"),
+        said.asked[0].ends_with("?status=failed&order=backward&limit=50"),
         "{:?}",
         said.asked
     );

@@ -92,7 +92,7 @@ fn print(found: &DiffersOut, terminal: &mut Terminal<'_>) -> Result<(), CliError
         n(found.rest)
     );
     if let Some(moment) = found.moment {
-        sentence += &format!(", as of {}", terminal.form.zone.long(moment));
+        sentence = format!("{sentence}, as of {}", terminal.form.zone.long(moment));
     }
     terminal.line(terminal.paint(Token::Heading, &sentence))?;
     if found.selected == 0 {

@@ -98,6 +98,10 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// Whether no other user may read or change it; so it is where there is no such file.
 #[cfg(unix)]
+#[expect(
+    clippy::verbose_bit_mask,
+    reason = "permissions are read as octal digits"
+)]
 pub(crate) fn is_private(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0)

@@ -187,7 +187,7 @@ impl FromStr for Tint {
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|tint| tint.name() == text);
         found.ok_or_else(|| {
-            let names = Self::ALL.map(|tint| tint.name());
+            let names = Self::ALL.map(super::super::theme::Tint::name);
             format!("the colours are {}", names.join(", "))
         })
     }

@@ -85,6 +85,10 @@ async fn long_lists_are_newest_first_and_turn_round() {
     stage.embedded.stop().await.unwrap();
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "answers are given as they come"
+)]
 fn refused<T>(answer: Result<T, ClientError>) -> bool {
     matches!(answer, Err(ClientError::ReadOnlyContext { .. }))
 }

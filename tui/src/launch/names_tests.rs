@@ -20,7 +20,7 @@ fn revision(state: &Value) -> u64 {
 #[tokio::test]
 async fn a_stream_is_named_by_a_prefix_or_its_title_and_an_exact_name_wins() {
     let stage = Stage::demo().await;
-    let short = stage.sarah.get(..8).unwrap().to_owned();
+    let short = stage.sarah.get(..9).unwrap().to_owned();
     let (out, err) = stage.run(&["state", &short], Exit::Ok).await;
     assert!(out.contains("sarah@example.com"), "{out}");
     let said = format!("`{short}` is `{}` (sarah@example.com)\n", stage.sarah);
@@ -94,7 +94,7 @@ async fn what_is_ambiguous_or_unknown_is_refused_with_what_was_meant() {
 #[tokio::test]
 async fn an_event_is_named_by_stream_and_revision_position_or_the_beginning_of_its_id() {
     let stage = Stage::demo().await;
-    let at = format!("{}@4", stage.sarah.get(..8).unwrap());
+    let at = format!("{}@4", stage.sarah.get(..9).unwrap());
     let event = stage.json(&["event", &at]).await;
     assert_eq!(event["event_type"], "UserDeleted");
     let position = event["position"].as_u64().unwrap();

@@ -115,6 +115,7 @@ fn only_backup(folder: &Path) -> Result<PathBuf, CliError> {
 }
 
 /// Why a backup is of no use, or the place is not free.
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
 pub(super) fn refusal(name: &str, error: BackupError) -> CliError {
     let exit = match &error {
         BackupError::InTheWay { .. } => Exit::Conflict,

@@ -28,25 +28,24 @@ it is closed up, and the gap is reported. Jobs and snapshots are not in an expor
 Exit code 1: something is missing, or a file is damaged so that it cannot be told.
 
 Examples:
-  whodunit salvage /var/lib/whodunit -o salvaged.ndjson
-  whodunit salvage /var/lib/whodunit -o salvaged.ndjson --json > report.json
+  whodunit salvage /var/lib/whodunit salvaged.ndjson
+  whodunit salvage /var/lib/whodunit salvaged.ndjson --json > report.json
   whodunit import salvaged.ndjson --dry-run"
 )]
 pub(crate) struct SalvageArgs {
     /// The data folder; its daemon must not be running
     data: PathBuf,
     /// The file to write; it must not be there
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    file: PathBuf,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: SalvageArgs, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
-    if args.output.exists() {
-        let message = format!("`{}` is there already", args.output.display());
+    if args.file.exists() {
+        let message = format!("`{}` is there already", args.file.display());
         return Err(in_the_way(message, "name another file"));
     }
-    let part = Part::begin(&args.output)?;
+    let part = Part::begin(&args.file)?;
     let bar = bar(terminal);
     let working = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::new(&part.file);
@@ -56,8 +55,8 @@ pub(crate) async fn run(args: SalvageArgs, terminal: &mut Terminal<'_>) -> Resul
         match found {
             Ok(found) => {
                 part.file.sync_all().map_err(file_error(&part.path))?;
-                part.finish(&args.output)?;
-                Ok((found, args.output))
+                part.finish(&args.file)?;
+                Ok((found, args.file))
             }
             Err(error) => {
                 part.give_up();

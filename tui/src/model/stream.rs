@@ -38,6 +38,10 @@ pub(crate) enum Row {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the screen"
+)]
 pub(crate) struct StreamScreen {
     pub(crate) asked: Asked,
     pub(crate) stream: StreamName,

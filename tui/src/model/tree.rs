@@ -65,19 +65,19 @@ impl Tree {
         };
         let (path, is_folded) = (node.path.clone(), node.is_folded);
         match (node.holds().is_some(), folds) {
-            (true, Some(true)) if is_folded => self.to_parent(&nodes, &path),
-            (true, Some(true)) | (true, None) if !is_folded => {
+            (true, Some(true)) if is_folded => self.select_parent(&nodes, &path),
+            (true, Some(true) | None) if !is_folded => {
                 self.folded.insert(path);
             }
             (true, _) => {
                 self.folded.remove(&path);
             }
-            (false, Some(true)) => self.to_parent(&nodes, &path),
+            (false, Some(true)) => self.select_parent(&nodes, &path),
             (false, _) => {}
         }
     }
 
-    fn to_parent(&mut self, nodes: &[Node<'_>], path: &str) {
+    fn select_parent(&mut self, nodes: &[Node<'_>], path: &str) {
         let Some((parent, _)) = path.rsplit_once('/') else {
             return;
         };
@@ -121,6 +121,7 @@ struct Walk<'a, 'f> {
 }
 
 impl<'a> Walk<'a, '_> {
+    #[expect(clippy::needless_pass_by_value, reason = "most of them go into a node")]
     fn value(&mut self, path: String, key: String, depth: usize, value: &'a Value) {
         if self.out.len() >= ROWS_MAX {
             self.more += 1;

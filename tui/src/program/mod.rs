@@ -57,8 +57,12 @@ pub struct Cli {
 
 /// What holds for every command.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct Global {
-    /// The daemon's address [env: WHODUNIT_DAEMON] [default: the context in use, or http://127.0.0.1:4780]
+    /// The daemon's address [env: `WHODUNIT_DAEMON`] [default: the context in use, or <http://127.0.0.1:4780>]
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "URL")]
     daemon: Option<String>,
     /// The daemon of this name (see `whodunit context`)

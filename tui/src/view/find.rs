@@ -261,7 +261,7 @@ fn draw_detail(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect
         let more = lines.len() - height + 1;
         lines.truncate(height - 1);
         let glyph = theme.glyph(Glyph::Waiting);
-        let text = format!("{glyph} {} more: enter opens the stream", more);
+        let text = format!("{glyph} {more} more: enter opens the stream");
         lines.push(Line::styled(text, theme.style(Token::Accent)));
     }
     frame.render_widget(Paragraph::new(lines), inner);

@@ -62,13 +62,8 @@ pub(super) fn complete(document: &Document) -> Value {
     refer(&mut document["paths"], &schemas);
     for (_, schema) in entries(&mut document["components"]["schemas"]) {
         flatten(schema, &schemas);
-        for (_, field) in schema
-            .get_mut("properties")
-            .map(entries)
-            .into_iter()
-            .flatten()
-        {
-            refer(field, &schemas);
+        for (_, part) in entries(schema) {
+            refer(part, &schemas);
         }
     }
     show(&mut document);

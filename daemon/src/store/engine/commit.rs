@@ -140,7 +140,10 @@ impl Commit for Committer {
     fn commit(&mut self, group: Vec<Request>) {
         let mut replies = Vec::with_capacity(group.len());
         let shared = Arc::clone(&self.shared);
-        match shared.file.guarded(|| self.try_group(&group, &mut replies)) {
+        match shared
+            .file
+            .guarded_write(|| self.try_group(&group, &mut replies))
+        {
             Ok(()) => {
                 for (request, reply) in group.into_iter().zip(replies) {
                     request.answer(reply);

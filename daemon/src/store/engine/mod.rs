@@ -527,7 +527,9 @@ impl Store for LoggedStore {
         Box::pin(async move {
             let label = move || match read_only {
                 Some(why) => Err(StoreError::ReadOnly(why)),
-                None => shared.file.guarded(|| shared.file.label_redacted_copy()),
+                None => shared
+                    .file
+                    .guarded_write(|| shared.file.label_redacted_copy()),
             };
             blocking(label).await.unwrap_or(Err(StoreError::Closed))
         })

@@ -56,7 +56,7 @@ fn step(shared: &Shared) -> Result<(), StoreError> {
     if let Some(why) = shared.file.read_only(None) {
         return Err(StoreError::ReadOnly(why));
     }
-    let sealed = shared.file.guarded(|| seal(shared));
+    let sealed = shared.file.guarded_write(|| seal(shared));
     sealed.inspect_err(|error| {
         let cause = error.with_cause();
         tracing::error!(cause, "the log could not be sealed; it is tried again");

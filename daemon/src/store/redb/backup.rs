@@ -108,6 +108,9 @@ fn field<'a, T: Value>(from: &mut Reader<'a>) -> Read<&'a [u8]> {
     Ok(bytes)
 }
 
+/// A segment: its number, its manifest's frame, and its other parts.
+pub(crate) type SegmentBytes = (u64, Vec<u8>, Vec<u8>);
+
 impl SealedRead {
     /// Rows of the table of this number, behind a key, and its name; `None` behind the last table.
     pub(crate) fn rows(
@@ -127,10 +130,7 @@ impl SealedRead {
     }
 
     /// The next segment behind one: its number, its manifest's frame, and its other parts.
-    pub(crate) fn segment_after(
-        &self,
-        number: u64,
-    ) -> StoreResult<Option<(u64, Vec<u8>, Vec<u8>)>> {
+    pub(crate) fn segment_after(&self, number: u64) -> StoreResult<Option<SegmentBytes>> {
         let tables = OpenTables::new(self.txn());
         let Some(found) = tables.segments.range(number + 1..)?.next() else {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! The file: opening it, refusing what is not ours, and closing it while readers may still ask.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -92,6 +92,21 @@ impl File {
         act: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         guarded(self.pages(), act)
+    }
+
+    /// The same for what writes: a panic that no damaged page explains goes on, as nothing is known of what was written by then.
+    pub(super) fn guarded_write<T>(
+        &self,
+        act: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let pages = self.pages();
+        match catch_unwind(AssertUnwindSafe(act)) {
+            Ok(done) => guarded(pages, || done),
+            Err(panic) => match pages.damage() {
+                Some((place, detail)) => Err(StoreError::Damaged { place, detail }),
+                None => resume_unwind(panic),
+            },
+        }
     }
 
     /// After a failed commit: looks whether the engine takes writes still. It does not when the disk failed it.

@@ -169,6 +169,11 @@ impl SealedFile {
         self.file.guarded(act)
     }
 
+    /// The same for what writes: a panic that no damaged page explains goes on.
+    pub(crate) fn guarded_write<T>(&self, act: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+        self.file.guarded_write(act)
+    }
+
     /// The file as it is now.
     pub(crate) fn read(&self) -> StoreResult<SealedRead> {
         self.file.with(|database| {

@@ -300,7 +300,7 @@ impl Found {
         let pages = pages.map_err(disk("read", &path))?;
         let scan = pages.as_ref().map_or_else(Scan::default, |pages| {
             pages.scan(store, &mut |done, all| {
-                progress(Progress::Reading(done, all))
+                progress(Progress::Reading(done, all));
             })
         });
         let redacted_copy = scan.redacted_copy;

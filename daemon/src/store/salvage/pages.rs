@@ -214,7 +214,7 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u64> {
 /// Whether a leaf is that of the table `meta`, and has the label of a redacted copy.
 fn says_redacted_copy(page: &[u8]) -> bool {
     keys(page).is_some_and(|keys| {
-        let has = |wanted: &[u8]| keys.iter().any(|key| *key == wanted);
+        let has = |wanted: &[u8]| keys.contains(&wanted);
         has(b"format") && has(b"redacted_copy")
     })
 }

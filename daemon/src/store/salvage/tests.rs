@@ -149,7 +149,7 @@ fn segments_are_found_without_the_engines_own_pages() {
     let files = closed_store(true);
     let (_, whole) = salvaged(&files).unwrap();
     let path = Path::new("/data").join(FILE_NAME);
-    let mut damaged = files.clone();
+    let mut damaged = files;
     let bytes = damaged.get_mut(&path).unwrap();
     // The engine's header, and our own with the store's id.
     bytes[..4096].fill(0);

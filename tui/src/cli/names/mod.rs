@@ -136,7 +136,7 @@ fn in_words(names: &[String], more: bool) -> String {
     if more {
         text.push_str(" and more");
     } else if names.len() > NAMED_MAX {
-        text.push_str(&format!(" and {} more", names.len() - NAMED_MAX));
+        text = format!("{text} and {} more", names.len() - NAMED_MAX);
     }
     text
 }

@@ -263,7 +263,7 @@ mod tests {
         json!({
             "items": [
                 {"stream": "user-1", "title": "=cmd()", "n": -3, "data": {"a": {"b": 1}, "t": "x,\"y\"\nz"}},
-                {"stream": "user-2", "title": null, "n": 1.50, "extra": true},
+                {"stream": "user-2", "title": null, "n": serde_json::from_str::<Value>("1.50").unwrap(), "extra": true},
             ],
             "next_cursor": "nuser-2", "head": 9
         })

@@ -126,12 +126,12 @@ mod tests {
     #[test]
     fn a_document_in_blocks() {
         let value = json!({
-            "stream": "user-1", "n": 1.50, "on": "yes", "empty": {}, "none": [], "nothing": null, "title": "sarah@example.com",
+            "stream": "user-1", "n": serde_json::from_str::<Value>("1.50").unwrap(), "on": "yes", "empty": {}, "none": [], "nothing": null, "title": "sarah@example.com",
             "deep": {"list": [1, "two", {"a": 1, "b": {"c": []}}, [true]]}, "odd key": "x: y # z", "": ""
         });
         insta::assert_snapshot!(document(&value), @r#"
         stream: user-1
-        n: 1.50
+        "n": 1.50
         "on": "yes"
         empty: {}
         none: []

@@ -63,6 +63,7 @@ impl Daemon {
     }
 
     /// What the daemon replies to a request.
+    #[expect(clippy::too_many_lines, reason = "an arm for each request")]
     pub(crate) fn answer(&self, request: &Request) -> Result<Reply, Failure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());

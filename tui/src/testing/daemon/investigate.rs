@@ -98,7 +98,7 @@ impl Daemon {
         let mut folded = Folded::start(rules);
         let parsed = path
             .parse()
-            .map_err(|_| refused("bad_parameter", format!("`{path}` is no path")))?;
+            .map_err(|_error| refused("bad_parameter", format!("`{path}` is no path")))?;
         let mut history = FieldHistory::start(parsed, &folded);
         let mut values = Vec::new();
         for event in self.history(stream) {

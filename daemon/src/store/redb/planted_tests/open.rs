@@ -149,7 +149,7 @@ fn a_verification_ends_when_it_is_stopped() {
         verify(store, &models(), Scope::All, stop, &mut |at| say(&at.phase))
     };
     all(&store, &Stop::new(), &mut |phase| {
-        phases.push(phase.to_owned())
+        phases.push(phase.to_owned());
     })
     .unwrap();
     assert!(phases.len() > 8, "{phases:?}");

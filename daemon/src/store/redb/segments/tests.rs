@@ -9,7 +9,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 
 use super::super::sealed::{Mark, SealedFile, SealedRead};
-use super::super::{FILE_NAME, NewStore, opening, tables};
+use super::super::{FILE_NAME, HEAD_NAME, NewStore, opening, tables};
 use crate::store::chain::Chain;
 use crate::store::disk::head::LogEnd;
 use crate::store::disk::{Disk, RealDisk};
@@ -23,6 +23,7 @@ use crate::store::{
 
 fn open(directory: &Path) -> Result<SealedFile, StoreError> {
     // Nothing of a log is looked for, and nothing was acknowledged.
+    drop(std::fs::remove_file(directory.join(HEAD_NAME)));
     let nothing = |file: &SealedFile, _, mark: Option<Mark>| {
         if mark.is_none() {
             file.seal([], &[], Some(mark_of(0, Chain::START)))?;

@@ -152,6 +152,7 @@ impl<'a> SealedCheck<'a> {
     }
 
     /// Finds where an index has another number of entries than it should have. Whether it has too many.
+    #[expect(clippy::unused_self, reason = "a step of the check like the others")]
     fn has_more(
         &self,
         check: &mut Check<'_>,

@@ -154,6 +154,7 @@ impl SealedCheck<'_> {
     }
 
     /// Looks at the mark up to which the write-ahead log is in the file.
+    #[expect(clippy::unused_self, reason = "a step of the check like the others")]
     pub(super) fn mark(&self, check: &mut Check<'_>, segments: &Segments, mark: Option<Mark>) {
         let place = || VerifyPlace::table("meta");
         let Some(mark) = mark else {
