@@ -163,6 +163,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::seeded(256))]
+
         #[test]
         fn what_is_spliced_is_what_serde_writes(
             texts in prop::collection::vec(prop::option::of("\\PC{0,12}|[\\x00-\\x7f]{0,8}"), 4),

@@ -22,6 +22,9 @@ pub(super) struct Column {
     pub(super) right: bool,
 }
 
+/// For a column that is shown whole or not at all: half a time is none.
+pub(super) const WHOLE: usize = usize::MAX;
+
 pub(super) const fn column(title: &'static str, least: usize, lost: u8) -> Column {
     Column {
         title,

@@ -10,7 +10,7 @@ use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::sentence::is_refused;
 
-use super::columns::{Cell, Column, Columns, cell, column};
+use super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::sentence::story;
 use super::{awaited, centred, failure, first_row, indented, list_line, rule, state};
 use crate::client::Changed;
@@ -28,7 +28,7 @@ const SENTENCE_LINES: usize = 2;
 
 /// The reason is lost first, then the title, the event, who, when; never the stream, and what happened to it last.
 const COLUMNS: [Column; 7] = [
-    column("WHEN", 12, 1),
+    column("WHEN", WHOLE, 1),
     column("STREAM", 14, 0),
     column("TITLE", 10, 5),
     column("EVENT", 12, 3),

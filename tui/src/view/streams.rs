@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::Stream;
 
-use super::columns::{Cell, Column, Columns, cell, column};
+use super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::sentence::story;
 use super::{centred, failure, first_row, indented, list_line, loading, rule, state};
 use crate::client::Preview;
@@ -107,7 +107,7 @@ const COLUMNS: [Column; 8] = [
     column("TITLE", 12, 1),
     column("REV", 3, 6).right(),
     column("STATUS", 8, 5),
-    column("LAST CHANGE", 12, 2),
+    column("LAST CHANGE", WHOLE, 2),
     column("EVENT", 13, 7),
     column("WHO", 10, 3),
     column("WHY", 10, 4),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use whodunit_core::api::investigate::FieldValueOut;
 use whodunit_core::command::{Decision, Outcome};
 
-use super::super::columns::{Cell, Column, Columns, cell, column};
+use super::super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::super::{awaited, failure, first_row, indented, list_line, state, warning_lines};
 use super::open;
 use crate::model::App;
@@ -20,7 +20,7 @@ use crate::theme::{Glyph, Theme, Token};
 
 const COLUMNS: [Column; 6] = [
     column("REV", 2, 0).right(),
-    column("WHEN", 12, 1),
+    column("WHEN", WHOLE, 1),
     column("VALUE", 10, 0),
     column("EVENT", 10, 4),
     column("WHO", 8, 2),

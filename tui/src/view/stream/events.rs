@@ -10,7 +10,7 @@ use whodunit_core::fold::EventEffect;
 use whodunit_core::sentence::is_refused;
 use whodunit_core::time::Timestamp;
 
-use super::super::columns::{Cell, Column, Columns, cell, column};
+use super::super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::super::{failure, first_row, indented, list_line, rule as rule_line};
 use super::rule;
 use crate::model::App;
@@ -22,7 +22,7 @@ use crate::times::Pattern;
 /// What is lost first where there is little room: the reason, then who. A type and its place stay.
 const COLUMNS: [Column; 5] = [
     column("REV", 2, 0).right(),
-    column("WHEN", 12, 1),
+    column("WHEN", WHOLE, 1),
     column("EVENT", 12, 0),
     column("WHO", 8, 2),
     column("WHY / RULE", 9, 3),
