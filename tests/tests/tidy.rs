@@ -139,6 +139,18 @@ fn properties_print_their_seed() {
     }
 }
 
+/// A stream that is over must not be polled again, and a layer that compresses does so.
+#[test]
+fn replies_that_come_in_pieces_are_fused() {
+    for (path, text) in sources("daemon/src/http") {
+        let (pieces, fused) = (
+            text.matches("stream::unfold(").count(),
+            text.matches(".fuse()").count(),
+        );
+        assert!(pieces <= fused, "{}", path.display());
+    }
+}
+
 #[test]
 fn every_module_says_what_it_owns() {
     for folder in ["core/src", "daemon/src", "tui/src", "tests/src"] {

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::problem::Problem;
 
@@ -54,7 +54,7 @@ pub(crate) async fn take_backup(
         backup: Some(backup),
         _place: place,
     };
-    let body = Body::from_stream(stream::unfold(taking, Taking::piece));
+    let body = Body::from_stream(stream::unfold(taking, Taking::piece).fuse());
     let mut response = body.into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");

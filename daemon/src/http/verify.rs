@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
@@ -77,7 +77,7 @@ pub(crate) async fn run_verify(
         left: Some(left),
     };
     let kind = HeaderValue::from_static("application/x-ndjson");
-    let body = Body::from_stream(stream::unfold(answer, Answer::piece));
+    let body = Body::from_stream(stream::unfold(answer, Answer::piece).fuse());
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 

@@ -139,3 +139,12 @@ fn the_document_lists_every_code() {
     let codes: BTreeSet<_> = VerifyCode::ALL.iter().collect();
     assert_eq!(codes.len(), VerifyCode::ALL.len());
 }
+
+#[tokio::test]
+async fn it_comes_to_its_end_compressed_too() {
+    let api = Api::start();
+    api.fact("order-1", "Opened", json!({})).await;
+    let asked = crate::support::request("POST", "/v1/verify").header("accept-encoding", "gzip");
+    let asked = asked.body(axum::body::Body::empty()).unwrap();
+    assert_eq!(api.send(asked).await.status, 200);
+}
