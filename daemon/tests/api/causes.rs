@@ -167,7 +167,7 @@ async fn chains_that_do_not_fit_are_findings() {
         noted(
             &api,
             &format!("x-{n}"),
-            event(id, cause, Some("work"), &at(second)),
+            event(id, cause, Some("batch"), &at(second)),
         )
         .await;
     }
@@ -190,7 +190,7 @@ async fn chains_that_do_not_fit_are_findings() {
     assert_eq!(orphan["end_id"], "gone");
     assert_eq!(found(&of("late").await), ["recorded_before_cause"]);
     assert_eq!(found(&of("child").await), ["recorded_before_cause"]);
-    let all = api.get("/v1/correlations/work").await.ok();
+    let all = api.get("/v1/correlations/batch").await.ok();
     assert_eq!(all["nodes"], 7);
     let kinds: BTreeSet<_> = found(&all).into_iter().collect();
     assert_eq!(
@@ -292,7 +292,7 @@ proptest! {
             for (n, (stream, cause, correlated, second)) in sketches.iter().enumerate() {
                 let cause = cause.map(|cause| format!("e{cause}"));
                 let at = format!("2025-03-01T00:00:{second:02}Z");
-                let one = event(&format!("e{n}"), cause.as_deref(), correlated.then_some("work"), &at);
+                let one = event(&format!("e{n}"), cause.as_deref(), correlated.then_some("batch"), &at);
                 noted(&api, &format!("s-{stream}"), one).await;
             }
             check(&api, &sketches).await;
@@ -334,12 +334,12 @@ async fn check(api: &Api, sketches: &[Sketch]) {
     }
     let members: BTreeSet<usize> = (0..sketches.len()).filter(|n| sketches[*n].2).collect();
     if members.is_empty() {
-        api.get("/v1/correlations/work")
+        api.get("/v1/correlations/batch")
             .await
             .problem(404, "no_such_correlation");
         return;
     }
-    let all = api.get("/v1/correlations/work").await.ok();
+    let all = api.get("/v1/correlations/batch").await.ok();
     assert_eq!(ids(&all), effects(members.clone()));
     let mut streams: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
     for n in &members {
@@ -366,7 +366,7 @@ async fn check(api: &Api, sketches: &[Sketch]) {
         })
         .collect();
     assert_eq!(told, streams);
-    let impact = api.get("/v1/correlations/work/streams").await.ok();
+    let impact = api.get("/v1/correlations/batch/streams").await.ok();
     for stream in impact["items"].as_array().unwrap() {
         let (name, from, to) = (
             &stream["stream"],
