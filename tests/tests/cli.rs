@@ -327,7 +327,7 @@ fn trail_by_address(daemon: &Daemon, address: &str) {
             .collect()
     };
     let came_from = |event: &Value| event["metadata"]["source_address"] == address;
-    let expected: Vec<Value> = all(&["events", "--newest"])
+    let expected: Vec<Value> = all(&["events"])
         .into_iter()
         .filter(came_from)
         .map(|event| event["position"].clone())
