@@ -36,6 +36,9 @@ pub(super) struct TableCopy {
     pub(super) name: &'static str,
     pub(super) rows: fn(&ReadTransaction, Option<&[u8]>, usize) -> StoreResult<Rows>,
     pub(super) put: fn(&WriteTransaction, &[u8]) -> StoreResult<u64>,
+    /// Takes an entry out or puts one in that does not belong; whether that changed anything.
+    #[cfg(test)]
+    pub(super) tamper: fn(&WriteTransaction, super::tampering::How) -> bool,
 }
 
 /// Rows of a table.

@@ -291,11 +291,10 @@ impl<T: Transaction> Records<'_, T> {
         stream: &StreamName,
         revision: Revision,
     ) -> StoreResult<Option<Found>> {
-        let Some(number) = self.tables.number(stream)? else {
+        let Some((number, info)) = self.tables.numbered(stream)? else {
             return Ok(None);
         };
-        let last = self.tables.info(number)?.revision;
-        if !(Revision(1)..=last).contains(&revision) {
+        if !(Revision(1)..=info.revision).contains(&revision) {
             return Ok(None);
         }
         self.revision(number, stream, revision).map(Some)
@@ -368,6 +367,7 @@ impl<T: Transaction> Records<'_, T> {
 
     /// All segments, in the order of the log.
     pub(super) fn segments(&self) -> StoreResult<impl Iterator<Item = StoreResult<Arc<Sealed>>>> {
+        self.tables.whole(&self.tables.segments)?;
         let numbers = self.tables.segments.entries()?;
         Ok(numbers.map(|entry| self.segment(entry?.0.value())))
     }
