@@ -106,7 +106,9 @@ impl World {
         asked.claim = self.one_in(3).then(|| self.small(3));
         asked.release = self.one_in(3).then(|| self.small(3));
         let mut append = request(&self.model, &asked, self.step);
-        for event in &mut append.events {
+        // What is given an id is the same whenever it is given it.
+        let fresh = append.events.iter_mut();
+        for event in fresh.filter(|event| event.event_id.is_none()) {
             event.event_type = TYPES[self.random.index(TYPES.len())].to_owned();
             event.actor = (self.random.below(2) == 0).then(|| "eve".to_owned());
             event.correlation_id = (self.random.below(2) == 0).then(|| "visit-1".to_owned());

@@ -330,10 +330,13 @@ impl<T: Transaction> Records<'_, T> {
     pub(super) fn decided(&self, sequence: u64) -> StoreResult<Arc<DecisionBlock>> {
         let up_to = (sequence, u64::MAX);
         let mut entries = self.tables.segments_by_decision.range(..=up_to)?;
-        let entry = entries
-            .next_back()
-            .ok_or_else(|| missing(format!("the segment of decision {sequence}")))?;
-        let segment = self.segment(entry?.0.value().1)?;
+        let lost = || missing(format!("the segment of decision {sequence}"));
+        let (first, number) = entries.next_back().ok_or_else(lost)??.0.value();
+        let segment = self.segment(number)?;
+        let manifest = &segment.manifest;
+        if manifest.first_decision != first || sequence > manifest.head().decision {
+            return Err(lost());
+        }
         self.decisions(&segment, sequence)
     }
 
