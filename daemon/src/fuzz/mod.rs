@@ -121,9 +121,9 @@ fn feed(decoder: &Decoder, share: Option<Duration>, note: &File) -> Result<(), S
     let truths: BTreeSet<String> = decoder
         .samples
         .iter()
-        .map(|sample| (decoder.decode)(sample).unwrap_or_else(|| panic!("{name}: a bad sample")))
+        .filter_map(|sample| (decoder.decode)(sample))
         .collect();
-    assert!(!truths.is_empty(), "{name}: no samples");
+    assert!(!truths.is_empty(), "{name}: no sample is one");
     let first = number("WHODUNIT_FUZZ_SEED").unwrap_or(1) << 32;
     let begun = Instant::now();
     let (mut cases, mut decoded) = (0, 0_u64);

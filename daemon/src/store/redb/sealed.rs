@@ -6,10 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
-    WriteTransaction,
-};
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 use whodunit_core::api::verify::VerifyPlace;
 use whodunit_core::ids::Position;
 use whodunit_core::keys::UniqueKey;
@@ -392,17 +389,8 @@ impl SealedRead {
 
     /// How many streams and snapshots there are.
     pub(crate) fn counts(&self) -> StoreResult<(u64, u64)> {
-        let streams = self.txn.open_table(tables::STREAMS);
-        let snapshots = self.txn.open_table(tables::SNAPSHOTS);
-        Ok((
-            streams
-                .map_err(engine(READING))?
-                .len()
-                .map_err(engine(READING))?,
-            snapshots
-                .map_err(engine(READING))?
-                .len()
-                .map_err(engine(READING))?,
-        ))
+        let tables = OpenTables::new(&self.txn);
+        tables.whole(&tables.streams)?;
+        Ok((tables.streams.len()?, tables.snapshots.len()?))
     }
 }

@@ -198,7 +198,7 @@ impl World {
 
     fn change_jobs(&mut self) {
         let last = self.reference.jobs.keys().next_back().copied();
-        let id = 1 + self.random.below(last.unwrap_or(0) + 1);
+        let id = 1 + self.random.below(last.unwrap_or(5_000) + 1);
         let open = self.reference.jobs.values().find(|job| job.is_open());
         // Often the first that is open: jobs come to an end, and old ones are pruned.
         let open = open.map(|job| job.id).filter(|_| self.random.below(2) == 0);
