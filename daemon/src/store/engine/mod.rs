@@ -402,7 +402,9 @@ fn replay(file: &SealedFile, mark: Mark, recovered: &Recovered) -> Result<Publis
             {
                 return Err(StoreError::Damaged {
                     place: format!("frame {number} of the write-ahead log"),
-                    detail: format!("it does not go on at position {next}"),
+                    detail: format!(
+                        "it does not go on at position {next}, up to which `{FILE_NAME}` says that it has the log"
+                    ),
                 });
             }
             published.tail.apply(&Arc::new(batch));
