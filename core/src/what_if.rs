@@ -7,7 +7,7 @@
 //! The same history and the same request give the same scenario: the clock and ids are arguments or derived from them.
 
 mod run;
-mod steps;
+pub(crate) mod steps;
 
 use crate::admission;
 use crate::api::problem::Problem;
@@ -97,6 +97,14 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// It would take more work than is allowed.
+    #[error("deciding again would reach more than {max} {what}")]
+    TooFar {
+        /// Of what, in the plural.
+        what: &'static str,
+        /// The bound.
+        max: u64,
+    },
     /// The caller no longer waits for the answer.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -161,9 +169,11 @@ impl Scenario<'_> {
     fn last(&self) -> Revision {
         match self.continuation {
             Continuation::None => self.base.revision,
-            Continuation::Refold => self.events.last().map_or(self.base.revision, |event| {
-                event.revision.max(self.base.revision)
-            }),
+            Continuation::Refold | Continuation::Redecide => {
+                self.events.last().map_or(self.base.revision, |event| {
+                    event.revision.max(self.base.revision)
+                })
+            }
         }
     }
 
@@ -175,6 +185,13 @@ impl Scenario<'_> {
                 Edit::Drop(edit) => (edit.revision, self.start.revision.next()),
                 Edit::Replace(edit) => (edit.revision, self.start.revision.next()),
                 Edit::Insert(edit) => (edit.after_revision, self.start.revision),
+                _ => {
+                    return bad(
+                        "commands, times and places are edited only where commands are decided again: \
+                         `continue: redecide`"
+                            .to_owned(),
+                    );
+                }
             };
             if revision > self.last() && self.continuation == Continuation::None {
                 return bad(format!(
@@ -194,26 +211,27 @@ impl Scenario<'_> {
                 }
                 taken.push(revision);
             }
-            self.check_edit_data(index, edit)?;
+            check_edit_data(self.model, index, edit)?;
         }
         Ok(())
     }
+}
 
-    fn check_edit_data(&self, index: usize, edit: &Edit) -> Result<(), WhatIfError> {
-        let (mut event, what) = match edit {
-            Edit::Drop(_) => return Ok(()),
-            Edit::Replace(edit) => (NewEvent::new("Replaced", edit.data.clone()), "replace"),
-            Edit::Insert(edit) => (
-                NewEvent::new(edit.event_type.clone(), edit.data.clone()),
-                "insert",
-            ),
-        };
-        admission::event(self.model, &mut event).map_err(|invalid| {
-            invalid
-                .into_problem(&format!("/edits/{index}/{what}"))
-                .into()
-        })
-    }
+/// Whether the data that an edit brings could be an event's.
+pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Result<(), WhatIfError> {
+    let (mut event, what) = match edit {
+        Edit::Replace(edit) => (NewEvent::new("Replaced", edit.data.clone()), "replace"),
+        Edit::Insert(edit) => (
+            NewEvent::new(edit.event_type.clone(), edit.data.clone()),
+            "insert",
+        ),
+        _ => return Ok(()),
+    };
+    admission::event(model, &mut event).map_err(|invalid| {
+        invalid
+            .into_problem(&format!("/edits/{index}/{what}"))
+            .into()
+    })
 }
 
 #[cfg(test)]
