@@ -15,6 +15,7 @@ use crate::api::what_if::{Action, Continuation, Edit, WhatIfBase, WhatIfOut};
 use crate::event::{Event, ExpectedRevision, NewEvent};
 use crate::fold::Folded;
 use crate::ids::{Revision, StreamName};
+use crate::json::Json;
 use crate::keys::{KeyHolders, UniqueKey};
 use crate::model::Model;
 use crate::stop::{Stop, Stopped};
@@ -225,6 +226,8 @@ pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Resul
             NewEvent::new(edit.event_type.clone(), edit.data.clone()),
             "insert",
         ),
+        Edit::Change(edit) => (who_and_why(&edit.actor, &edit.reason), "change"),
+        Edit::ReplaceCommand(edit) => (who_and_why(&edit.actor, &edit.reason), "replace_command"),
         _ => return Ok(()),
     };
     admission::event(model, &mut event).map_err(|invalid| {
@@ -232,6 +235,15 @@ pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Resul
             .into_problem(&format!("/edits/{index}/{what}"))
             .into()
     })
+}
+
+/// An event that is only checked for who caused it and why.
+fn who_and_why(actor: &Option<String>, reason: &Option<String>) -> NewEvent {
+    NewEvent {
+        actor: actor.clone(),
+        reason: reason.clone(),
+        ..NewEvent::new("Changed", Json::empty_object())
+    }
 }
 
 #[cfg(test)]

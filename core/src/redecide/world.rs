@@ -84,6 +84,12 @@ impl Divergence {
         self.other = VecDeque::new();
     }
 
+    /// Of the events that are not compared yet.
+    fn weight(&self) -> usize {
+        let events = self.actual.iter().chain(&self.other);
+        events.map(|event| event.data.as_str().len()).sum()
+    }
+
     fn is_settled(&self) -> bool {
         self.actual.is_empty() && self.other.is_empty()
     }
@@ -220,6 +226,19 @@ impl World {
         let after = (live.actual.keys.clone(), live.other.keys.clone());
         self.keys_changed(stream, &before, &after);
         diff
+    }
+
+    /// Weighs all live states as they are: what events bring was only added up.
+    pub(super) fn weigh_again(&mut self) {
+        self.weight = 0;
+        for reached in self.streams.values_mut() {
+            let pending = reached.divergence.weight();
+            if let Some(live) = &mut reached.live {
+                let states = of_object(&live.actual.state) + of_object(&live.other.state);
+                live.weight = states + pending;
+                self.weight += live.weight;
+            }
+        }
     }
 
     fn keys_changed(

@@ -6,7 +6,8 @@ use clap::{ArgMatches, Args};
 use serde_json::{Map, Value};
 use whodunit_core::api::what_if::{
     Action, Causes, Continuation, DecisionRef, DropCommandEdit, DropEdit, Edit, InsertEdit,
-    ReplaceEdit, StepSelection, WhatIfCommand, WhatIfIn, WhatIfOut,
+    ReplaceEdit, StepKind, StepOutcome, StepSelection, WhatIfCommand, WhatIfIn, WhatIfOut,
+    WhatIfStep,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -149,8 +150,16 @@ pub(crate) fn answer(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<Exi
     } else {
         print(out, terminal)?;
     }
-    // Of all steps, listed here or not.
-    let no = out.outcomes.rejected + out.outcomes.unknown > 0;
+    // Of all steps, listed here or not. A recorded command that is refused in the other world is part of the answer; one that was
+    // given here is a question.
+    let is_no =
+        |step: &WhatIfStep| step.kind == StepKind::Command && step.outcome == StepOutcome::Rejected;
+    let no = match out.mode {
+        Continuation::Redecide => out.outcomes.unknown > 0 || out.steps.iter().any(is_no),
+        Continuation::None | Continuation::Refold => {
+            out.outcomes.rejected + out.outcomes.unknown > 0
+        }
+    };
     Ok(if no { Exit::No } else { Exit::Ok })
 }
 

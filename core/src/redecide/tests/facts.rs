@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::what_if::{
     Continuation, DecisionRef, DropCommandEdit, DropEdit, ReplaceCommandEdit, ReplaceEdit,
-    StepOutcome,
+    StepOutcome, WhatIfStep,
 };
 use crate::command::Command;
 use crate::event::NewEvent;
@@ -105,8 +105,6 @@ fn steps(out: &WhatIfOut) -> Vec<String> {
     };
     out.steps.iter().map(step).collect()
 }
-
-use crate::api::what_if::WhatIfStep;
 
 #[test]
 fn increment_if_odd_is_decided_again_and_not_folded_again() {

@@ -148,7 +148,8 @@ impl<'a> Oracle<'a> {
         let own = Item::Event(self.stream.clone(), event.clone());
         if after == Revision::ZERO {
             let first = self.index_of_event(Revision(1));
-            self.items.insert((first, 0, BEHIND_ACTIONS + nth), (at, own));
+            self.items
+                .insert((first, 0, BEHIND_ACTIONS + nth), (at, own));
             return;
         }
         let index = self.index_of_event(after);

@@ -169,75 +169,86 @@ fn edit(
     stream: &StreamName,
     keys: usize,
 ) -> Option<Edit> {
-    let own = |entry: &Entry| entry.stream == *stream && !entry.events.is_empty();
-    let revision =
-        |random: &mut Random, entry: &Entry| -> Revision { random.pick(&entry.events).revision };
-    let decided = |entry: &Entry| entry.decision.is_some();
-    let named = |random: &mut Random, entry: &Entry| {
-        let decision = entry.decision.as_ref().unwrap();
-        if random.one_in(2) {
-            DecisionRef::Sequence(decision.sequence)
-        } else {
-            DecisionRef::Command(decision.command_id.clone())
-        }
-    };
-    let kind = random.below(8);
-    let entry = if kind < 5 {
-        take_out(random, free, own)?
+    if random.below(8) < 5 {
+        event_edit(random, free, stream, keys)
     } else {
-        take_out(random, free, decided)?
-    };
-    let beside = |random: &mut Random, free: &mut Vec<&Entry>| {
-        let other = take_out(random, free, decided)?;
-        let named = named(random, other);
-        Some(if random.one_in(2) {
-            CommandPlace::Before(named)
-        } else {
-            CommandPlace::After(named)
-        })
-    };
-    Some(match kind {
-        0 => Edit::Drop(DropEdit {
-            revision: revision(random, entry),
-        }),
+        command_edit(random, free, keys)
+    }
+}
+
+fn event_edit(
+    random: &mut Random,
+    free: &mut Vec<&Entry>,
+    stream: &StreamName,
+    keys: usize,
+) -> Option<Edit> {
+    let own = |entry: &Entry| entry.stream == *stream && !entry.events.is_empty();
+    let entry = take_out(random, free, own)?;
+    let revision = random.pick(&entry.events).revision;
+    Some(match random.below(5) {
+        0 => Edit::Drop(DropEdit { revision }),
         1 => Edit::Replace(ReplaceEdit {
-            revision: revision(random, entry),
+            revision,
             data: Json::from(json!({"key": format!("k{}", random.below(keys))})),
         }),
         2 => Edit::Change(ChangeEdit {
-            revision: revision(random, entry),
+            revision,
             actor: Some("another".to_owned()),
             reason: random.one_in(2).then(|| "another reason".to_owned()),
             recorded_at: random.one_in(2).then(|| time(random.below(40))),
         }),
         3 => {
             let new = raw(random, keys);
+            let at_start = random.one_in(6);
             Edit::Insert(InsertEdit {
-                after_revision: if random.one_in(6) {
-                    Revision::ZERO
-                } else {
-                    revision(random, entry)
-                },
+                after_revision: if at_start { Revision::ZERO } else { revision },
                 event_type: new.event_type,
                 data: new.data,
             })
         }
-        4 => {
-            let moved = revision(random, entry);
+        _ => {
             let target = take_out(random, free, own)?;
             Edit::Move(MoveEdit {
-                revision: moved,
-                after_revision: revision(random, target),
+                revision,
+                after_revision: random.pick(&target.events).revision,
             })
         }
-        5 => Edit::DropCommand(DropCommandEdit {
-            decision: named(random, entry),
-        }),
-        6 => {
+    })
+}
+
+fn decided(entry: &Entry) -> bool {
+    entry.decision.is_some()
+}
+
+fn named(random: &mut Random, entry: &Entry) -> DecisionRef {
+    let decision = entry.decision.as_ref().unwrap();
+    if random.one_in(2) {
+        DecisionRef::Sequence(decision.sequence)
+    } else {
+        DecisionRef::Command(decision.command_id.clone())
+    }
+}
+
+fn beside(random: &mut Random, free: &mut Vec<&Entry>) -> Option<CommandPlace> {
+    let other = take_out(random, free, decided)?;
+    let named = named(random, other);
+    Some(if random.one_in(2) {
+        CommandPlace::Before(named)
+    } else {
+        CommandPlace::After(named)
+    })
+}
+
+fn command_edit(random: &mut Random, free: &mut Vec<&Entry>, keys: usize) -> Option<Edit> {
+    let entry = take_out(random, free, decided)?;
+    let decision = named(random, entry);
+    Some(match random.below(4) {
+        0 => Edit::DropCommand(DropCommandEdit { decision }),
+        1 => {
             let other = command(random, keys);
             let is_another = random.one_in(2);
             Edit::ReplaceCommand(ReplaceCommandEdit {
-                decision: named(random, entry),
+                decision,
                 command_type: is_another.then_some(other.command_type),
                 payload: is_another.then_some(other.payload),
                 actor: random.one_in(2).then(|| "another".to_owned()),
@@ -246,14 +257,14 @@ fn edit(
                 password_correct: None,
             })
         }
-        _ if random.one_in(2) => Edit::InsertCommand(InsertCommandEdit {
+        2 => Edit::InsertCommand(InsertCommandEdit {
             place: beside(random, free)?,
             stream: random.one_in(2).then(|| entry.stream.clone()),
             command: command(random, keys),
             at: None,
         }),
         _ => Edit::MoveCommand(MoveCommandEdit {
-            decision: named(random, entry),
+            decision,
             place: beside(random, free)?,
             at: random.one_in(3).then(|| time(random.below(40))),
         }),
