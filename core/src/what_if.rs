@@ -226,8 +226,14 @@ pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Resul
             NewEvent::new(edit.event_type.clone(), edit.data.clone()),
             "insert",
         ),
-        Edit::Change(edit) => (who_and_why(&edit.actor, &edit.reason), "change"),
-        Edit::ReplaceCommand(edit) => (who_and_why(&edit.actor, &edit.reason), "replace_command"),
+        Edit::Change(edit) => (
+            who_and_why(edit.actor.as_ref(), edit.reason.as_ref()),
+            "change",
+        ),
+        Edit::ReplaceCommand(edit) => (
+            who_and_why(edit.actor.as_ref(), edit.reason.as_ref()),
+            "replace_command",
+        ),
         _ => return Ok(()),
     };
     admission::event(model, &mut event).map_err(|invalid| {
@@ -238,10 +244,10 @@ pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Resul
 }
 
 /// An event that is only checked for who caused it and why.
-fn who_and_why(actor: &Option<String>, reason: &Option<String>) -> NewEvent {
+fn who_and_why(actor: Option<&String>, reason: Option<&String>) -> NewEvent {
     NewEvent {
-        actor: actor.clone(),
-        reason: reason.clone(),
+        actor: actor.cloned(),
+        reason: reason.cloned(),
         ..NewEvent::new("Changed", Json::empty_object())
     }
 }
