@@ -116,6 +116,8 @@ struct Fixing {
     entry: Entry,
     slots: Vec<Slot>,
     moved: Vec<String>,
+    /// Whether an edit is about one of them; else something comes after them.
+    is_edited: bool,
 }
 
 struct Slot {
@@ -281,6 +283,7 @@ impl<'a, H: History> Planner<'a, H> {
             let is_last = fixing.slots.last().map(|slot| slot.revision) == Some(after);
             if !is_last {
                 // Within a command's events it is one of what the command comes to.
+                fixing.is_edited = true;
                 let event = crate::decide::provisional(model, &stream, after, &event, at);
                 if let Some(slot) = fixing.slots.iter_mut().find(|slot| slot.revision == after) {
                     slot.then.push(event);
@@ -315,6 +318,7 @@ impl<'a, H: History> Planner<'a, H> {
             return Err(bad(index, format!("revision {revision} is edited twice")));
         }
         let fixing = self.fixing(index, revision)?;
+        fixing.is_edited = true;
         fixing
             .slots
             .iter_mut()
@@ -339,6 +343,7 @@ impl<'a, H: History> Planner<'a, H> {
         Ok(self.fixings.entry(entry.place).or_insert_with(|| Fixing {
             slots: slots(&entry),
             moved: Vec::new(),
+            is_edited: false,
             entry,
         }))
     }
@@ -377,15 +382,15 @@ impl<'a, H: History> Planner<'a, H> {
 
     fn finish(mut self) -> Planned<Plan, H> {
         for (place, fixing) in std::mem::take(&mut self.fixings) {
+            // An edit fixes what a command comes to, even where it says what was recorded.
+            if !fixing.is_edited {
+                continue;
+            }
             let events: Vec<Event> = fixing
                 .slots
                 .into_iter()
                 .flat_map(|slot| slot.event.into_iter().chain(slot.then))
                 .collect();
-            if events == fixing.entry.events {
-                // Something comes after it; it is as it was.
-                continue;
-            }
             let moved = fixing.moved;
             let sequence = fixing.entry.decision.as_ref().map_or(0, |d| d.sequence);
             let fixed = (fixing.entry, Change::Fixed { events, moved });
