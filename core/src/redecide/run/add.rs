@@ -26,6 +26,10 @@ impl<H: History> Run<'_, H> {
             what,
         } = addition;
         let stand = self.stand_at(&stream, position)?;
+        let edited = !matches!(
+            what,
+            Added::Command { by: By::Do(_), .. } | Added::Event { by: By::Do(_), .. }
+        );
         let (type_name, judged) = match what {
             Added::Command { command, by } => {
                 let judged = self.add_command(&stand, &command, at, by)?;
@@ -54,7 +58,7 @@ impl<H: History> Run<'_, H> {
         };
         let judged = Judged {
             change,
-            edited: true,
+            edited,
             ..judged
         };
         self.apply(place, (&stand, position), &type_name, (None, judged))
