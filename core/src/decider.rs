@@ -116,6 +116,11 @@ impl Hypothesis {
         format!("{PLACEHOLDER}{}", invented.len())
     }
 
+    /// A placeholder for the hash of a password that is on no record, named after the command that sets it.
+    pub fn unknown_hash(command_id: &str) -> String {
+        format!("{PLACEHOLDER}of-{command_id}")
+    }
+
     /// Whether a hash is the placeholder of this password; `None` for any other hash, which is never looked at.
     pub fn verify(&self, plaintext: &str, hash: &str) -> Option<bool> {
         let number: usize = hash.strip_prefix(PLACEHOLDER)?.parse().ok()?;
@@ -144,6 +149,19 @@ pub trait Prepare: Send + Sync {
         command: &Command,
         recorded: &Map<String, Value>,
     ) -> Result<bool, PrepareError>;
+
+    /// Takes what preparing made of a recorded command, on the state `recorded`, to another state: pure, for a what-if that
+    /// decides it again. What depends on a secret that was not compared there comes from the hypothesis, or is
+    /// [`PrepareError::Unknown`].
+    fn reuse(
+        &self,
+        _recorded: &State,
+        _state: &State,
+        command: Command,
+        _hypothesis: &Hypothesis,
+    ) -> Result<Command, PrepareError> {
+        Ok(command)
+    }
 
     /// Prepares for a what-if: pure, and without looking at a recorded secret. What depends on one comes from the hypothesis,
     /// or is [`PrepareError::Unknown`].

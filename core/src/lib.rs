@@ -1,7 +1,7 @@
 //! The pure core of whodunit: events, deciders, fold, diff, what-if and the wire types.
 //!
 //! Owns the words (events, commands, decisions), the rules (deciders and models), and what is computed over a history
-//! (fold, diff, blame, bisect, what-if), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async
+//! (fold, diff, blame, bisect, what-if, re-decide), plus the wire types that daemon and terminal share. Does no IO: no files, sockets, async
 //! runtime, clock or randomness. Time, ids and secrets come in as arguments.
 //!
 //! Where to start: [`event`] and [`command`] for the words, [`decider`] and [`model`] for the rules, [`fold`] for how a
@@ -33,6 +33,7 @@ pub mod payload;
 pub mod pointer;
 pub mod predicate;
 pub mod query;
+pub mod redecide;
 pub mod same;
 pub mod scenario;
 pub mod search;

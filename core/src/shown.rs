@@ -106,6 +106,7 @@ impl Reveal {
             let model = models.for_stream(value.stream()).clone();
             value.redact(&Redaction {
                 model: &model,
+                models: Some(models),
                 stop: stop.clone(),
             })
         };
@@ -125,14 +126,29 @@ impl Reveal {
 #[derive(Debug, Clone)]
 pub struct Redaction<'a> {
     model: &'a Model,
+    /// Of other streams that a value is of as well.
+    models: Option<&'a Models>,
     stop: Stop,
 }
 
 impl<'a> Redaction<'a> {
     /// Redacts the secrets of a model, without a stop token of a caller.
     pub fn new(model: &'a Model) -> Self {
-        let stop = Stop::new();
-        Self { model, stop }
+        Self {
+            model,
+            models: None,
+            stop: Stop::new(),
+        }
+    }
+
+    /// The same for a part of a value that is of another stream.
+    fn for_stream(&self, stream: &StreamName) -> Self {
+        Self {
+            model: self
+                .models
+                .map_or(self.model, |models| models.for_stream(stream)),
+            ..self.clone()
+        }
     }
 }
 
@@ -224,10 +240,17 @@ impl Redact for WhatIfOut {
 
     fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
         for step in &mut self.steps {
+            let by = &by.for_stream(step.stream.as_ref().unwrap_or(&self.stream));
             redact_diff(by, &mut step.diff);
             for event in &mut step.events {
                 event.redact(by);
             }
+        }
+        for worlds in self.redecided.iter_mut().flat_map(|out| &mut out.streams) {
+            let by = &by.for_stream(&worlds.stream);
+            redact_diff(by, &mut worlds.diff);
+            redact_state_by(by, &mut worlds.state);
+            redact_state_by(by, &mut worlds.actual);
         }
         redact_diff(by, &mut self.diff);
         self.redacted = redact_state_by(by, &mut self.state);

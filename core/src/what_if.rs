@@ -7,7 +7,7 @@
 //! The same history and the same request give the same scenario: the clock and ids are arguments or derived from them.
 
 mod run;
-mod steps;
+pub(crate) mod steps;
 
 use crate::admission;
 use crate::api::problem::Problem;
@@ -15,6 +15,7 @@ use crate::api::what_if::{Action, Continuation, Edit, WhatIfBase, WhatIfOut};
 use crate::event::{Event, ExpectedRevision, NewEvent};
 use crate::fold::Folded;
 use crate::ids::{Revision, StreamName};
+use crate::json::Json;
 use crate::keys::{KeyHolders, UniqueKey};
 use crate::model::Model;
 use crate::stop::{Stop, Stopped};
@@ -97,6 +98,14 @@ pub enum WhatIfError {
     /// A command could not be prepared; says nothing about the rules.
     #[error("{0}")]
     Prepare(String),
+    /// It would take more work than is allowed.
+    #[error("deciding again would reach more than {max} {what}")]
+    TooFar {
+        /// Of what, in the plural.
+        what: &'static str,
+        /// The bound.
+        max: u64,
+    },
     /// The caller no longer waits for the answer.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -161,9 +170,11 @@ impl Scenario<'_> {
     fn last(&self) -> Revision {
         match self.continuation {
             Continuation::None => self.base.revision,
-            Continuation::Refold => self.events.last().map_or(self.base.revision, |event| {
-                event.revision.max(self.base.revision)
-            }),
+            Continuation::Refold | Continuation::Redecide => {
+                self.events.last().map_or(self.base.revision, |event| {
+                    event.revision.max(self.base.revision)
+                })
+            }
         }
     }
 
@@ -175,6 +186,13 @@ impl Scenario<'_> {
                 Edit::Drop(edit) => (edit.revision, self.start.revision.next()),
                 Edit::Replace(edit) => (edit.revision, self.start.revision.next()),
                 Edit::Insert(edit) => (edit.after_revision, self.start.revision),
+                _ => {
+                    return bad(
+                        "commands, times and places are edited only where commands are decided again: \
+                         `continue: redecide`"
+                            .to_owned(),
+                    );
+                }
             };
             if revision > self.last() && self.continuation == Continuation::None {
                 return bad(format!(
@@ -194,25 +212,43 @@ impl Scenario<'_> {
                 }
                 taken.push(revision);
             }
-            self.check_edit_data(index, edit)?;
+            check_edit_data(self.model, index, edit)?;
         }
         Ok(())
     }
+}
 
-    fn check_edit_data(&self, index: usize, edit: &Edit) -> Result<(), WhatIfError> {
-        let (mut event, what) = match edit {
-            Edit::Drop(_) => return Ok(()),
-            Edit::Replace(edit) => (NewEvent::new("Replaced", edit.data.clone()), "replace"),
-            Edit::Insert(edit) => (
-                NewEvent::new(edit.event_type.clone(), edit.data.clone()),
-                "insert",
-            ),
-        };
-        admission::event(self.model, &mut event).map_err(|invalid| {
-            invalid
-                .into_problem(&format!("/edits/{index}/{what}"))
-                .into()
-        })
+/// Whether the data that an edit brings could be an event's.
+pub(crate) fn check_edit_data(model: &Model, index: usize, edit: &Edit) -> Result<(), WhatIfError> {
+    let (mut event, what) = match edit {
+        Edit::Replace(edit) => (NewEvent::new("Replaced", edit.data.clone()), "replace"),
+        Edit::Insert(edit) => (
+            NewEvent::new(edit.event_type.clone(), edit.data.clone()),
+            "insert",
+        ),
+        Edit::Change(edit) => (
+            who_and_why(edit.actor.as_ref(), edit.reason.as_ref()),
+            "change",
+        ),
+        Edit::ReplaceCommand(edit) => (
+            who_and_why(edit.actor.as_ref(), edit.reason.as_ref()),
+            "replace_command",
+        ),
+        _ => return Ok(()),
+    };
+    admission::event(model, &mut event).map_err(|invalid| {
+        invalid
+            .into_problem(&format!("/edits/{index}/{what}"))
+            .into()
+    })
+}
+
+/// An event that is only checked for who caused it and why.
+fn who_and_why(actor: Option<&String>, reason: Option<&String>) -> NewEvent {
+    NewEvent {
+        actor: actor.cloned(),
+        reason: reason.cloned(),
+        ..NewEvent::new("Changed", Json::empty_object())
     }
 }
 

@@ -11,6 +11,10 @@ pub use whodunit_core::admission::{
 };
 
 pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
+pub use whodunit_core::redecide::ASKED_MAX as REDECIDE_ASKED_MAX;
+pub use whodunit_core::redecide::LOOKED_AT_MAX as REDECIDE_LOOKED_AT_MAX;
+pub use whodunit_core::redecide::REACHED_MAX as REDECIDE_STREAMS_MAX;
+pub use whodunit_core::redecide::STATES_WEIGHT_MAX as REDECIDE_STATES_WEIGHT_MAX;
 pub use whodunit_core::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
 pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
 

@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::what_if::{Continuation, Edit, WhatIfBase, WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{Causes, Continuation, Edit, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
-use whodunit_core::model::Model;
+use whodunit_core::model::Models;
 use whodunit_core::time::Timestamp;
 use whodunit_core::what_if::{Scenario, StepsWanted, WhatIfError, evaluate_until};
 
@@ -23,7 +23,9 @@ use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
 mod base;
+mod history;
 mod ids;
+mod redecide;
 
 use base::{find_base, time_of};
 use ids::check_ids;
@@ -50,14 +52,19 @@ pub enum WhatIfFailure {
 pub fn what_if(
     view: &dyn View,
     travel: &Arc<TimeTravel>,
-    model: &Model,
+    models: &Models,
     request: &WhatIfIn,
     steps: StepsWanted,
     clock_now: Timestamp,
 ) -> Result<WhatIfOut, WhatIfFailure> {
     check_counts(request)?;
+    check_causes(request)?;
+    let model = models.for_stream(&request.stream);
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;
+    if request.continuation == Continuation::Redecide {
+        return redecide::follow(view, travel, models, request, steps, base);
+    }
     let first = request.edits.iter().map(first_touched).min();
     let from = base.at.revision.min(first.unwrap_or(base.at.revision));
     let head = base
@@ -66,7 +73,7 @@ pub fn what_if(
         .map_or(Revision::ZERO, |found| found.info.revision);
     let to = match request.continuation {
         Continuation::None => base.at.revision,
-        Continuation::Refold => head,
+        Continuation::Refold | Continuation::Redecide => head,
     };
     let events = load(view, &request.stream, from, to)?;
     let start = travel
@@ -96,10 +103,7 @@ pub fn what_if(
     if let Some(failure) = holders.failure.into_inner() {
         return Err(failure.into());
     }
-    let mut out = evaluated.map_err(|error| match error {
-        WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
-        error => WhatIfFailure::from(error),
-    })?;
+    let mut out = evaluated.map_err(failure)?;
     out.warnings = base.warnings;
     if let Some(found) = &base.found {
         out.warnings
@@ -107,6 +111,24 @@ pub fn what_if(
     }
     out.warnings.extend(faults(&start));
     Ok(out)
+}
+
+fn failure(error: WhatIfError) -> WhatIfFailure {
+    match error {
+        WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
+        error => WhatIfFailure::from(error),
+    }
+}
+
+/// What becomes of causes is asked only where commands are decided again.
+fn check_causes(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
+    if request.causes == Causes::default() || request.continuation == Continuation::Redecide {
+        return Ok(());
+    }
+    let detail = "`/causes` needs `continue: redecide`: no recorded command is asked otherwise";
+    Err(refused(
+        Problem::new(Code::Malformed, detail).field("/causes"),
+    ))
 }
 
 fn check_counts(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
@@ -154,6 +176,8 @@ fn first_touched(edit: &Edit) -> Revision {
         Edit::Drop(edit) => Revision(edit.revision.0.saturating_sub(1)),
         Edit::Replace(edit) => Revision(edit.revision.0.saturating_sub(1)),
         Edit::Insert(edit) => edit.after_revision,
+        // Refused by the core, where commands are not decided again.
+        _ => Revision(u64::MAX),
     }
 }
 

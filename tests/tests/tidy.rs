@@ -265,6 +265,7 @@ fn comments_and_texts_use_the_words_of_the_field() {
         "docs/QUERY.md",
         "docs/READ_MODEL_FORMAT.md",
         "docs/STORE_FORMAT.md",
+        "docs/WHAT_IF.md",
     ] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         for (number, line) in text.lines().enumerate() {

@@ -25,6 +25,10 @@ pub enum WarningCode {
     RefusalsCut,
     /// A recorded decision does not stand where the log says it should.
     MisplacedDecision,
+    /// The base stands among the events of one command, which are written at once: it was moved behind the last of them.
+    BaseMoved,
+    /// Commands that were decided again were recorded under other rules than those in use.
+    OtherRules,
 }
 
 /// A reason to be careful with an answer.

@@ -12,11 +12,20 @@ use utoipa::ToSchema;
 use super::write::CommandIn;
 use crate::event::{ExpectedRevision, NewEvent};
 use crate::ids::{Position, Revision, StreamName};
-use crate::json::Json;
 use crate::time::Timestamp;
 
+mod edits;
+mod redecided;
 mod reply;
 
+pub use edits::{
+    ChangeEdit, CommandPlace, DropCommandEdit, DropEdit, Edit, InsertCommandEdit, InsertEdit,
+    MoveCommandEdit, MoveEdit, ReplaceCommandEdit, ReplaceEdit,
+};
+pub use redecided::{
+    Causes, FLIPS_MAX, Flip, RecordedOutcome, Redecided, RedecidedCounts, STREAMS_MAX, StepChange,
+    StreamWorlds,
+};
 pub use reply::{
     ActualState, OutcomeCounts, StepKind, StepOutcome, WhatIfBase, WhatIfOut, WhatIfStep,
 };
@@ -57,6 +66,9 @@ pub struct WhatIfIn {
     /// What becomes of the history recorded after the base.
     #[serde(default, rename = "continue")]
     pub continuation: Continuation,
+    /// Whether a recorded command is asked again when its direct cause is gone. Only where commands are decided again.
+    #[serde(default, skip_serializing_if = "Causes::is_default")]
+    pub causes: Causes,
 }
 
 impl WhatIfIn {
@@ -72,6 +84,7 @@ impl WhatIfIn {
             edits: Vec::new(),
             actions: Vec::new(),
             continuation: Continuation::None,
+            causes: Causes::default(),
         }
     }
 }
@@ -136,53 +149,6 @@ impl fmt::Display for DecisionRef {
             Self::Command(id) => f.write_str(id),
         }
     }
-}
-
-/// A change to the recorded history. Revisions are those of the recorded history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Edit {
-    /// As if this event had not happened.
-    Drop(DropEdit),
-    /// As if this event had said something else.
-    Replace(ReplaceEdit),
-    /// As if something more had happened.
-    Insert(InsertEdit),
-}
-
-/// As if this event had not happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DropEdit {
-    /// The recorded event.
-    #[schema(value_type = u64)]
-    pub revision: Revision,
-}
-
-/// As if this event had said something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReplaceEdit {
-    /// The recorded event.
-    #[schema(value_type = u64)]
-    pub revision: Revision,
-    /// What it would have said.
-    #[schema(value_type = Object)]
-    pub data: Json,
-}
-
-/// As if something more had happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InsertEdit {
-    /// Right after this recorded revision; 0 for before the first.
-    #[schema(value_type = u64)]
-    pub after_revision: Revision,
-    /// What would have happened.
-    pub event_type: String,
-    /// What it would have said.
-    #[schema(value_type = Object)]
-    pub data: Json,
 }
 
 /// Something that happens at the base.
@@ -281,4 +247,6 @@ pub enum Continuation {
     None,
     /// The recorded events are applied to the changed state; no rules run.
     Refold,
+    /// The recorded commands that the changes can reach are decided again, in every stream: the rules run.
+    Redecide,
 }

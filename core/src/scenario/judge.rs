@@ -40,9 +40,8 @@ impl Finding {
 /// Whether a step of an answer is one of `do`, not of the recorded history or of an edit to it.
 pub fn is_step(step: &WhatIfStep) -> bool {
     match step.kind {
-        StepKind::Command => true,
-        StepKind::Event => !step.edited,
-        StepKind::Recorded => false,
+        StepKind::Command | StepKind::Event => !step.edited,
+        StepKind::Recorded | StepKind::Redecided => false,
     }
 }
 

@@ -195,6 +195,8 @@ impl Scenario {
             When::Edit(Edit::Drop(_)) => None,
             When::Edit(Edit::Replace(edit)) => among(&edit.data.to_value(), names),
             When::Edit(Edit::Insert(edit)) => among(&edit.data.to_value(), names),
+            // A scenario holds none of the others.
+            When::Edit(_) => None,
             When::Action { action, .. } => match &**action {
                 Action::Command(command) => among(&Value::Object(command.payload.clone()), names),
                 Action::Event(event) => among(&event.data.to_value(), names),

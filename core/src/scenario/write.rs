@@ -127,6 +127,8 @@ fn write_edit(out: &mut String, edit: &Edit) {
             line(out, "type", &text(&edit.event_type));
             object(out, "data", "data_json", &fields(&edit.data));
         }
+        // A scenario holds none of the others.
+        _ => {}
     }
 }
 

@@ -149,6 +149,68 @@ fn prepare(
     Ok(command)
 }
 
+/// Takes a recorded creation to another state. A password that was not hashed, as the user was there already, is not known: a
+/// placeholder stands for its hash.
+fn reuse_creation(state: &State, payload: &mut Map<String, Value>, command_id: &str) {
+    let long_enough = payload.get("password_check").and_then(Value::as_str) == Some("ok");
+    let unhashed = payload.get("password_hash").is_none_or(Value::is_null);
+    if long_enough && unhashed && AccountStatus::from_state(state) == AccountStatus::Absent {
+        let placeholder = Hypothesis::unknown_hash(command_id);
+        payload.insert("password_hash".to_owned(), placeholder.into());
+    }
+}
+
+/// Takes a recorded change of password to another state. What was found out about the current password holds as long as it is
+/// the same one.
+fn reuse_change(
+    (recorded, state): (&State, &State),
+    payload: &mut Map<String, Value>,
+    command_id: &str,
+    hypothesis: &Hypothesis,
+) -> Result<(), PrepareError> {
+    let stored = |state: &State| match AccountStatus::from_state(state) {
+        AccountStatus::Active => state
+            .get("password_hash")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        _ => None,
+    };
+    let now = stored(state);
+    if now.is_none() && AccountStatus::from_state(state) == AccountStatus::Active {
+        // There is no password: nothing that is given is the current one.
+        payload.insert("current_password_check".to_owned(), "not_checked".into());
+        return Ok(());
+    }
+    // Of two redacted passwords it cannot be told whether they are one.
+    if now.is_none() || (now == stored(recorded) && now.as_deref() != Some(REDACTED)) {
+        return Ok(());
+    }
+    let Some(correct) = hypothesis.password_correct else {
+        return Err(PrepareError::Unknown(format!(
+            "it depends on whether the current password is right, which was not found out on this state when it was \
+             recorded{SAY_PASSWORD_CORRECT}"
+        )));
+    };
+    let current_check = if correct { "correct" } else { "incorrect" };
+    let check = |name: &str| payload.get(name).and_then(Value::as_str);
+    // Nothing is known of a new password that was not looked at.
+    let new_check = match check("new_password_check") {
+        Some("too_short") => "too_short",
+        Some("unchanged") if correct => "unchanged",
+        _ => "ok",
+    };
+    let has_hash = payload
+        .get("new_password_hash")
+        .is_some_and(|hash| !hash.is_null());
+    if correct && new_check == "ok" && !has_hash {
+        let placeholder = Hypothesis::unknown_hash(command_id);
+        payload.insert("new_password_hash".to_owned(), placeholder.into());
+    }
+    payload.insert("current_password_check".to_owned(), current_check.into());
+    payload.insert("new_password_check".to_owned(), new_check.into());
+    Ok(())
+}
+
 /// Whether the password of a creation is the one on record. Takes it, and what is on record of it, out of the payloads.
 fn same_creation(
     passwords: &dyn Passwords,
@@ -255,6 +317,24 @@ impl Prepare for PrepareUsers {
             _ => true,
         };
         Ok(fits && same_object(&given, &kept))
+    }
+
+    fn reuse(
+        &self,
+        recorded: &State,
+        state: &State,
+        mut command: Command,
+        hypothesis: &Hypothesis,
+    ) -> Result<Command, PrepareError> {
+        let id = command.command_id.clone();
+        match command.command_type.as_str() {
+            "CreateUser" => reuse_creation(state, &mut command.payload, &id),
+            "ChangePassword" => {
+                reuse_change((recorded, state), &mut command.payload, &id, hypothesis)?;
+            }
+            _ => {}
+        }
+        Ok(command)
     }
 
     fn suppose(

@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         self.scenario.edits.iter().find(|edit| match edit {
             Edit::Drop(edit) => edit.revision == revision,
             Edit::Replace(edit) => edit.revision == revision,
-            Edit::Insert(_) => false,
+            _ => false,
         })
     }
 
@@ -266,6 +266,10 @@ impl<'a> Run<'a> {
             revision: self.revision,
             recorded_revision: None,
             edited,
+            stream: None,
+            decision: None,
+            change: None,
+            was: None,
         }
     }
 
@@ -299,6 +303,7 @@ impl<'a> Run<'a> {
             },
             first_divergence: self.divergence,
             flips: Vec::new(),
+            redecided: None,
             redacted: Vec::new(),
             warnings: Vec::new(),
         })

@@ -28,19 +28,19 @@ impl StepsWanted {
 }
 
 /// Takes the steps as they come.
-pub(super) struct Steps {
+pub(crate) struct Steps {
     wanted: StepsWanted,
-    pub(super) listed: Vec<WhatIfStep>,
-    pub(super) total: u64,
-    pub(super) unchanged: u64,
-    pub(super) outcomes: OutcomeCounts,
+    pub(crate) listed: Vec<WhatIfStep>,
+    pub(crate) total: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) outcomes: OutcomeCounts,
     /// Where the next page begins, once this one is full.
-    pub(super) next: Option<u64>,
+    pub(crate) next: Option<u64>,
     bytes: usize,
 }
 
 impl Steps {
-    pub(super) fn new(wanted: StepsWanted) -> Self {
+    pub(crate) fn new(wanted: StepsWanted) -> Self {
         Self {
             wanted,
             listed: Vec::new(),
@@ -53,7 +53,7 @@ impl Steps {
     }
 
     /// Takes a step; `changed` tells whether it is more than a recorded event with the effect that it had.
-    pub(super) fn push(&mut self, step: WhatIfStep, changed: bool) {
+    pub(crate) fn push(&mut self, step: WhatIfStep, changed: bool) {
         let place = self.total - self.unchanged;
         self.total += 1;
         self.outcomes.add(step.outcome);

@@ -10,7 +10,6 @@ use crate::api::problem::Code;
 use crate::api::what_if::{StepKind, StepOutcome, StepSelection};
 use crate::fold::fold;
 use crate::ids::Position;
-use crate::json::Json;
 use crate::keys::NoHolders;
 use crate::merge;
 use crate::users::{self, Passwords};

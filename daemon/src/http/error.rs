@@ -303,6 +303,8 @@ fn not_evaluated(error: WhatIfError) -> Problem {
         WhatIfError::Prepare(cause) => unprepared(&cause),
         WhatIfError::TooLarge(_) => Problem::new(Code::LimitExceeded, detail)
             .hint("choose an earlier base, or do not re-fold"),
+        WhatIfError::TooFar { .. } => Problem::new(Code::LimitExceeded, detail)
+            .hint("change something later, or re-fold the one stream"),
         _ => Problem::new(Code::Malformed, detail),
     }
 }

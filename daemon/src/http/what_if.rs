@@ -53,7 +53,6 @@ pub(crate) async fn run_what_if(
     let stream = request.stream.as_str();
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "what-if", stream);
     let models = Arc::clone(&parts.models);
-    let model = models.for_stream(&request.stream).clone();
     let cursor = params.cursor.as_deref().map(Cursor::read).transpose()?;
     let wanted = StepsWanted {
         which: params.steps.unwrap_or_default(),
@@ -62,7 +61,7 @@ pub(crate) async fn run_what_if(
     };
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
     answer_heavy(&parts, move |view| {
-        let mut out = what_if(view, &travel, &model, &request, wanted, now)?;
+        let mut out = what_if(view, &travel, &models, &request, wanted, now)?;
         let story = digest(&request, wanted.which, &out);
         if cursor.is_some_and(|cursor| cursor.story != story) {
             let problem = bad_cursor(

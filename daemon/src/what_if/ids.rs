@@ -4,7 +4,7 @@
 //! that would look as if the rules had been asked.
 
 use whodunit_core::api::problem::{Code, Problem, echo};
-use whodunit_core::api::what_if::{Action, WhatIfBase, WhatIfIn};
+use whodunit_core::api::what_if::{Action, Continuation, WhatIfBase, WhatIfIn};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 
@@ -17,10 +17,12 @@ pub(super) fn check_ids(
     request: &WhatIfIn,
     base: &WhatIfBase,
 ) -> Result<(), WhatIfFailure> {
-    let at_head = request.at_revision.is_none()
-        && request.as_of.is_none()
-        && request.at_position.is_none()
-        && request.at_decision.is_none();
+    // Where the later history comes as well, an id that it uses is taken too.
+    let at_head = request.continuation == Continuation::Redecide
+        || request.at_revision.is_none()
+            && request.as_of.is_none()
+            && request.at_position.is_none()
+            && request.at_decision.is_none();
     for (index, action) in request.actions.iter().enumerate() {
         let (what, field, id, code) = match action {
             Action::Command(command) => (
@@ -44,7 +46,7 @@ pub(super) fn check_ids(
                 decision.map(|decision| format!("decision {}", decision.sequence))
             }
             Action::Event(_) => match view.event_by_id(id)? {
-                Some(event) if is_recorded(view, base, &event)? => {
+                Some(event) if at_head || is_recorded(view, base, &event)? => {
                     Some(format!("position {}", event.position))
                 }
                 _ => None,

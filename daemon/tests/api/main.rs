@@ -41,6 +41,7 @@ mod races;
 mod raw_events;
 mod read_models;
 mod redacted;
+mod redecide;
 mod restore;
 mod secrets;
 #[path = "../../../tests/shared/seeded.rs"]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 use serde_json::{Map, Value};
 use whodunit_core::api::what_if::{
-    Action, Continuation, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepSelection,
-    WhatIfCommand, WhatIfIn, WhatIfOut,
+    Action, Causes, Continuation, DecisionRef, DropCommandEdit, DropEdit, Edit, InsertEdit,
+    ReplaceEdit, StepKind, StepOutcome, StepSelection, WhatIfCommand, WhatIfIn, WhatIfOut,
+    WhatIfStep,
 };
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -36,6 +37,8 @@ Examples:
                                           the same as a raw event: no rules run
   whodunit what-if user-7f3c… --drop 3 --refold
                                           as if the suspension had not happened, the later events applied again
+  whodunit what-if user-7f3c… --drop 3 --redecide
+                                          the same with the rules asked again about what came later, in every stream
   whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
                                           just before a recorded decision, a rejected one too
   whodunit what-if user-7f3c… --drop 3 --refold --save suspension.toml
@@ -63,6 +66,9 @@ pub(crate) struct WhatIfArgs {
     /// Suppose that another event had happened after this recorded revision
     #[arg(long, value_name = "REV:TYPE[=JSON]")]
     insert: Vec<String>,
+    /// Suppose that this command had not been given: the sequence of its decision, or its id. Needs `--redecide`
+    #[arg(long, value_name = "DECISION", requires = "redecide")]
+    drop_command: Vec<DecisionRef>,
     /// Then run this command: the rules decide. May be given several times
     #[arg(long, value_name = "TYPE[=JSON]")]
     command: Vec<String>,
@@ -81,6 +87,12 @@ pub(crate) struct WhatIfArgs {
     /// Then apply the events recorded after the base to the changed state; no rules run for them
     #[arg(long)]
     refold: bool,
+    /// Then ask the rules again about every later command that the changes can reach, in every stream
+    #[arg(long, conflicts_with = "refold")]
+    redecide: bool,
+    /// With `--redecide`: whether a command whose direct cause is gone comes all the same
+    #[arg(long, value_name = "follow|keep", requires = "redecide", value_parser = causes)]
+    causes: Option<Causes>,
     /// Which steps to list: those that were added, edited, or have another effect than recorded, or all of them
     #[arg(long, value_name = "changed|all", default_value = "changed", value_parser = selection)]
     steps: StepSelection,
@@ -93,7 +105,7 @@ pub(crate) struct WhatIfArgs {
     /// Read the what-if from a JSON file, or from standard input with `-`
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "at_revision", "as_of", "at_position", "at_decision", "drop", "replace", "insert", "command", "event", "refold",
-        "actor", "reason", "password_correct",
+        "redecide", "causes", "drop_command", "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
     /// Keep it, with its answer, as a scenario in this new file: `whodunit check` asks it again
@@ -135,6 +147,14 @@ pub(crate) async fn run(
         cursor: args.cursor.clone(),
         reveal: args.reveal,
     };
+    let beyond_scenarios =
+        asked.causes != Causes::default() || asked.edits.iter().any(Edit::needs_rules);
+    if args.save.is_some() && beyond_scenarios {
+        return Err(CliError::usage(
+            "a scenario holds no edits of commands, and no `--causes keep`",
+            "leave out `--save`, or drop, replace or insert events",
+        ));
+    }
     let out = client.what_if_steps(&asked, &query).await?;
     let exit = answer(&out, terminal)?;
     if let Some(path) = &args.save {
@@ -160,8 +180,16 @@ pub(crate) fn answer(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<Exi
     } else {
         print(out, terminal)?;
     }
-    // Of all steps, listed here or not.
-    let no = out.outcomes.rejected + out.outcomes.unknown > 0;
+    // Of all steps, listed here or not. A recorded command that is refused in the other world is part of the answer; one that was
+    // given here is a question.
+    let is_no =
+        |step: &WhatIfStep| step.kind == StepKind::Command && step.outcome == StepOutcome::Rejected;
+    let no = match out.mode {
+        Continuation::Redecide => out.outcomes.unknown > 0 || out.steps.iter().any(is_no),
+        Continuation::None | Continuation::Refold => {
+            out.outcomes.rejected + out.outcomes.unknown > 0
+        }
+    };
     Ok(if no { Exit::No } else { Exit::Ok })
 }
 
@@ -212,6 +240,10 @@ fn from_args(
     for text in &args.insert {
         edits.push(Edit::Insert(read("--insert", text, insert)?));
     }
+    edits.extend(args.drop_command.iter().map(|decision| {
+        let decision = decision.clone();
+        Edit::DropCommand(DropCommandEdit { decision })
+    }));
     let actions = in_order(args, matches)?;
     if edits.is_empty() && actions.is_empty() {
         return Err(CliError::usage(
@@ -227,11 +259,12 @@ fn from_args(
         password_correct: args.password_correct,
         edits,
         actions,
-        continuation: if args.refold {
-            Continuation::Refold
-        } else {
-            Continuation::None
+        continuation: match (args.refold, args.redecide) {
+            (_, true) => Continuation::Redecide,
+            (true, false) => Continuation::Refold,
+            (false, false) => Continuation::None,
         },
+        causes: args.causes.unwrap_or_default(),
         ..WhatIfIn::new(stream)
     })
 }
@@ -293,6 +326,14 @@ fn yes_no(text: &str) -> Result<bool, String> {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
         _ => Err("must be `yes` or `no`".to_owned()),
+    }
+}
+
+fn causes(text: &str) -> Result<Causes, String> {
+    match text {
+        "follow" => Ok(Causes::Follow),
+        "keep" => Ok(Causes::Keep),
+        _ => Err("must be `follow` or `keep`".to_owned()),
     }
 }
 

@@ -157,6 +157,24 @@ async fn what_would_have_been() {
     ];
     let (out, _) = stage.run(&without, Exit::Ok).await;
     insta::assert_snapshot!("what_if_without_the_suspension", out);
+    // Asked again, the rules let the change through, and the deletion has no cause.
+    let again = ["what-if", "SARAH", "--drop", "3", "--redecide"];
+    let (out, _) = stage.run(&again, Exit::Ok).await;
+    assert!(out.contains("rules asked again"), "{out}");
+    assert!(out.contains("not issued"), "{out}");
+    let world = stage.json(&again).await;
+    let flips = world["flips"].as_array().unwrap().iter();
+    let flips: Vec<_> = flips
+        .map(|flip| (&flip["type"], &flip["outcome"]))
+        .collect();
+    assert_eq!(
+        flips,
+        [
+            (&"ChangeEmail".into(), &"accepted".into()),
+            (&"DeleteUser".into(), &"not_issued".into())
+        ]
+    );
+    assert_eq!(world["state"]["status"], "active");
     stage.embedded.stop().await.unwrap();
 }
 

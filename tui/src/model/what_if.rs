@@ -177,7 +177,7 @@ impl WhatIfScreen {
         while next <= last {
             rows.push(match self.scenario.continuation {
                 Continuation::None => World::After(next),
-                Continuation::Refold => World::Same(next),
+                Continuation::Refold | Continuation::Redecide => World::Same(next),
             });
             next += 1;
         }
@@ -230,6 +230,8 @@ impl WhatIfScreen {
                     );
                     write!(call, " --insert {}", quote(&value))
                 }
+                // The screen makes none of the others.
+                _ => Ok(()),
             };
         }
         for action in &self.scenario.actions {
@@ -262,6 +264,9 @@ impl WhatIfScreen {
         }
         if self.scenario.continuation == Continuation::Refold {
             call.push_str(" --refold");
+        }
+        if self.scenario.continuation == Continuation::Redecide {
+            call.push_str(" --redecide");
         }
         call
     }

@@ -140,7 +140,7 @@ pub(super) fn act(
             screen.change(|scenario| {
                 scenario.continuation = match scenario.continuation {
                     Continuation::None => Continuation::Refold,
-                    Continuation::Refold => Continuation::None,
+                    Continuation::Refold | Continuation::Redecide => Continuation::None,
                 };
             });
             run(app, screen)

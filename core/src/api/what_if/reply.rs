@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Continuation;
+use super::{Continuation, Flip, RecordedOutcome, Redecided, StepChange};
 use crate::api::warning::Warning;
 use crate::diff::DiffEntry;
 use crate::event::Event;
@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 /// Answer of `POST /v1/what-if`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhatIfOut {
-    /// What was done with the later history: `none` or `refold`. Re-folded is not re-decided.
+    /// What was done with the later history: `none`, `refold` (events as recorded, rules not asked) or `redecide` (rules asked
+    /// again).
     pub mode: Continuation,
     /// The stream.
     #[schema(value_type = String)]
@@ -53,8 +54,11 @@ pub struct WhatIfOut {
     /// The first revision at which the scenario differs from what happened; `null` when it never does.
     #[schema(value_type = Option<u64>)]
     pub first_divergence: Option<Revision>,
-    /// Recorded commands whose decision differs in this scenario. Empty unless commands were re-decided.
-    pub flips: Vec<Value>,
+    /// Recorded commands whose decision differs in this scenario, the first hundred. Empty unless commands were re-decided.
+    pub flips: Vec<Flip>,
+    /// What came of deciding again, in every stream; `null` unless commands were re-decided.
+    #[serde(default)]
+    pub redecided: Option<Redecided>,
     /// JSON Pointers, from a state's root, of values redacted in this view.
     #[serde(default)]
     pub redacted: Vec<String>,
@@ -94,6 +98,9 @@ pub struct OutcomeCounts {
     pub failed: u64,
     /// Commands whose outcome is unknown.
     pub unknown: u64,
+    /// Commands and events that never come, because their direct cause is gone.
+    #[serde(default)]
+    pub not_issued: u64,
 }
 
 impl OutcomeCounts {
@@ -106,6 +113,7 @@ impl OutcomeCounts {
             StepOutcome::Dropped => &mut self.dropped,
             StepOutcome::Failed => &mut self.failed,
             StepOutcome::Unknown => &mut self.unknown,
+            StepOutcome::NotIssued => &mut self.not_issued,
         } += 1;
     }
 }
@@ -131,6 +139,8 @@ pub enum StepKind {
     Event,
     /// A recorded event, possibly dropped or replaced by an edit.
     Recorded,
+    /// A recorded command: the rules ran again, unless `change` says otherwise.
+    Redecided,
 }
 
 /// What came of a step.
@@ -150,6 +160,8 @@ pub enum StepOutcome {
     /// What the rules would say depends on a recorded secret, which a what-if never looks at. Later steps go on as if the
     /// command had not been given; the message says what the caller may suppose.
     Unknown,
+    /// Its direct cause is gone: it never comes.
+    NotIssued,
 }
 
 /// One step of a what-if.
@@ -179,4 +191,17 @@ pub struct WhatIfStep {
     /// Whether an edit made or changed it.
     #[serde(default)]
     pub edited: bool,
+    /// The stream, where commands are decided again: steps are then of every stream that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub stream: Option<StreamName>,
+    /// The sequence of the recorded decision behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<u64>,
+    /// What became of the recorded command or event, where commands are decided again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<StepChange>,
+    /// What was recorded of the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<RecordedOutcome>,
 }

@@ -99,13 +99,19 @@ pub(super) fn of_field(name: &str) -> Option<Value> {
 }
 
 /// The schemas of bodies, and what they are made of.
-pub(super) const REQUESTS: [&str; 10] = [
+pub(super) const REQUESTS: [&str; 16] = [
     "AppendIn",
     "BackfillIn",
+    "ChangeEdit",
     "CommandIn",
+    "DropCommandEdit",
     "DropEdit",
+    "InsertCommandEdit",
     "InsertEdit",
+    "MoveCommandEdit",
+    "MoveEdit",
     "NewEvent",
+    "ReplaceCommandEdit",
     "ReplaceEdit",
     "WhatIfBase",
     "WhatIfCommand",

@@ -187,6 +187,15 @@ pub(super) async fn at_a_time_a_key_is_its_holders_by_their_own_times(store: &Ar
             "{moment} {except}"
         );
     }
+    let since = |after: u64| {
+        let holds = read_view.key_holds_since("a", &key("eve"), Position(after));
+        let holds = holds.unwrap().into_iter();
+        holds.map(|hold| hold.since.0).collect::<Vec<_>>()
+    };
+    let all = since(0);
+    assert!(all.len() > 2 && all.is_sorted(), "{all:?}");
+    assert_eq!(since(all[0]), all[1..], "those that began later");
+    assert_eq!(since(u64::MAX), [0; 0]);
 }
 
 pub(super) async fn of_racing_claims_one_wins(store: &Arc<dyn Store>) {

@@ -16,6 +16,14 @@ pub trait ReadKeys {
         at: Option<Position>,
     ) -> Result<Option<KeyHold>, StoreError>;
 
+    /// The holds of a key of this category that began after a position, the first one first.
+    fn key_holds_since(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        after: Position,
+    ) -> Result<Vec<KeyHold>, StoreError>;
+
     /// A stream other than `except` that held the key of this category at a time: by the effective times of each stream, as
     /// their states at that time are. In a log that was imported stream by stream several may have; one of them is answered.
     fn key_holder_as_of(

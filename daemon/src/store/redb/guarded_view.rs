@@ -106,6 +106,7 @@ guarded! { ReadDecisions:
 
 guarded! { ReadKeys:
     fn key_holder(category: &str, key: &UniqueKey, at: Option<Position>) -> Option<KeyHold>;
+    fn key_holds_since(category: &str, key: &UniqueKey, after: Position) -> Vec<KeyHold>;
     fn key_holder_as_of(category: &str, key: &UniqueKey, at: Timestamp, except: &StreamName) -> Option<KeyHold>;
 }
 

@@ -11,10 +11,13 @@ use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
 use crate::humanize;
 
+mod redecided;
+
 pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let mode = match out.mode {
         Continuation::None => "",
-        Continuation::Refold => ", later events re-folded",
+        Continuation::Refold => ", later events as recorded, rules not asked",
+        Continuation::Redecide => ", rules asked again about later commands",
     };
     let decision = out.base.decision.map_or_else(String::new, |sequence| {
         format!(", just before decision {sequence}")
@@ -25,6 +28,9 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &out.warnings)?;
+    if let Some(redecided) = &out.redecided {
+        redecided::print(redecided, terminal)?;
+    }
     terminal.line("")?;
     terminal.table(&steps(out))?;
     if out.steps_unchanged > 0 {
@@ -73,10 +79,18 @@ fn steps(out: &WhatIfOut) -> Table {
     for step in &out.steps {
         let (mark, token) = verdict_token(step);
         let rev = match step.outcome {
-            StepOutcome::Rejected | StepOutcome::Dropped | StepOutcome::Unknown => String::new(),
+            StepOutcome::Rejected
+            | StepOutcome::Dropped
+            | StepOutcome::Unknown
+            | StepOutcome::NotIssued => String::new(),
             StepOutcome::Accepted | StepOutcome::Applied | StepOutcome::Failed => {
                 step.revision.to_string()
             }
+        };
+        let elsewhere = step.stream.as_ref().filter(|name| **name != out.stream);
+        let rev = match elsewhere {
+            Some(name) => format!("{name} {rev}").trim_end().to_owned(),
+            None => rev,
         };
         table.row([
             Cell::new(mark, token),
@@ -95,6 +109,7 @@ fn kind(step: &WhatIfStep) -> &'static str {
         (StepKind::Command, _) if step.outcome == StepOutcome::Unknown => "command (not decided)",
         (StepKind::Command, _) => "command (rules ran)",
         (StepKind::Event, _) => "event (no rules ran)",
+        (StepKind::Redecided, _) => redecided::kind(step),
         (StepKind::Recorded, false) => "recorded (no rules ran)",
         (StepKind::Recorded, true) => "recorded, edited",
     }
@@ -102,6 +117,7 @@ fn kind(step: &WhatIfStep) -> &'static str {
 
 fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
     match step.outcome {
+        StepOutcome::Accepted if step.kind == StepKind::Redecided => redecided::mark(step),
         StepOutcome::Accepted => ("+", Token::Added),
         StepOutcome::Applied if step.kind == StepKind::Event => ("+", Token::Added),
         StepOutcome::Applied if step.edited => ("~", Token::Changed),
@@ -110,10 +126,16 @@ fn verdict_token(step: &WhatIfStep) -> (&'static str, Token) {
         StepOutcome::Rejected => (REJECTED, Token::Rejected),
         StepOutcome::Failed => ("!", Token::Error),
         StepOutcome::Unknown => ("?", Token::Error),
+        StepOutcome::NotIssued => ("-", Token::Removed),
     }
 }
 
 fn outcome(step: &WhatIfStep) -> String {
+    let was = redecided::was(step);
+    format!("{was}{}", outcome_alone(step))
+}
+
+fn outcome_alone(step: &WhatIfStep) -> String {
     let said = || {
         let message = humanize::message(step).unwrap_or_default();
         match &step.rule {
@@ -135,6 +157,7 @@ fn outcome(step: &WhatIfStep) -> String {
         StepOutcome::Dropped => "dropped".to_owned(),
         StepOutcome::Failed => format!("failed  {}", said()),
         StepOutcome::Unknown => format!("unknown  {}", said()),
+        StepOutcome::NotIssued => format!("not issued  {}", said()),
     }
 }
 

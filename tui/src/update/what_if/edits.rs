@@ -19,7 +19,7 @@ fn edited(edit: &Edit) -> Option<u64> {
     match edit {
         Edit::Drop(edit) => Some(edit.revision.0),
         Edit::Replace(edit) => Some(edit.revision.0),
-        Edit::Insert(_) => None,
+        _ => None,
     }
 }
 

@@ -291,7 +291,13 @@ fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
             format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
             Token::Rejected,
         ),
+        (_, StepOutcome::NotIssued) => (format!("{name} not issued"), Token::Removed),
         (StepKind::Command, _) => (format!("{name} accepted"), Token::Added),
+        (StepKind::Redecided, StepOutcome::Rejected) => (
+            format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
+            Token::Rejected,
+        ),
+        (StepKind::Redecided, _) => (format!("{name} accepted"), Token::Changed),
         (StepKind::Event, _) => (format!("{name} (event)"), Token::Added),
         (StepKind::Recorded, _) if step.edited => ("(replaced)".to_owned(), Token::Changed),
         (StepKind::Recorded, _) => ("= re-folded".to_owned(), Token::Plain),

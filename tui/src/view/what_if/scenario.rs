@@ -55,6 +55,7 @@ pub(super) fn draw(
     let then = match scenario.continuation {
         Continuation::None => "stops here (m re-folds later events)",
         Continuation::Refold => "re-folds later events; no rules run",
+        Continuation::Redecide => "asks the rules again about later commands",
     };
     lines.extend(change_lines(app, screen, history, cells));
     if screen.changes() == 0 && inner.height > 3 {
@@ -163,5 +164,6 @@ fn edit_line(history: Option<&StreamScreen>, edit: &Edit) -> (&'static str, Toke
             );
             ("+ insert ", Token::Added, text)
         }
+        _ => ("~ other  ", Token::Changed, String::new()),
     }
 }

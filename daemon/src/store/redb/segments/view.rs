@@ -240,6 +240,15 @@ impl ReadKeys for SegmentView {
         Ok(hold)
     }
 
+    fn key_holds_since(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        after: Position,
+    ) -> StoreResult<Vec<KeyHold>> {
+        self.base.key_holds_since(category, key, after)
+    }
+
     fn key_holder_as_of(
         &self,
         category: &str,

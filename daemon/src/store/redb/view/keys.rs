@@ -63,6 +63,18 @@ impl ReadKeys for RedbView {
         Ok(last.filter(|hold| hold.until.is_none_or(|until| until > at)))
     }
 
+    fn key_holds_since(
+        &self,
+        category: &str,
+        key: &UniqueKey,
+        after: Position,
+    ) -> StoreResult<Vec<KeyHold>> {
+        let mut holds = self.holds(category, key, Position(u64::MAX))?;
+        holds.retain(|hold| hold.since > after);
+        holds.reverse();
+        Ok(holds)
+    }
+
     fn key_holder_as_of(
         &self,
         category: &str,
