@@ -1,5 +1,6 @@
 //! `whodunit open`: the screens on a store or an export, without a daemon beside.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -92,9 +93,17 @@ enum Source {
 impl Source {
     fn of(args: &OpenArgs) -> Result<Self, CliError> {
         let path = &args.path;
-        let metadata = std::fs::metadata(path).map_err(|error| CliError::File {
-            place: path.display().to_string(),
-            error,
+        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => CliError::NotThere {
+                message: format!("there is no `{}`", path.display()),
+                hint: "name a daemon's data folder, or a file of one JSON record a line; \
+                    `whodunit serve --data DIR` makes a new store"
+                    .into(),
+            },
+            _ => CliError::File {
+                place: path.display().to_string(),
+                error,
+            },
         })?;
         let store = if metadata.is_dir() {
             if !path.join(FILE_NAME).is_file() {

@@ -62,8 +62,14 @@ pub struct Cli {
     reason = "each is a flag of the command line"
 )]
 struct Global {
-    /// The daemon's address [env: `WHODUNIT_DAEMON`] [default: the context in use, or <http://127.0.0.1:4780>]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "URL")]
+    /// The daemon's address.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "URL",
+        help = "The daemon's address [env: WHODUNIT_DAEMON] [default: the context in use, or http://127.0.0.1:4780]"
+    )]
     daemon: Option<String>,
     /// The daemon of this name (see `whodunit context`)
     #[arg(
