@@ -22,7 +22,7 @@ use super::error::{ApiError, busy};
 use super::find::NDJSON;
 use crate::daemon::Parts;
 use crate::reading::read;
-use crate::store::{ReadEvents as _, StoreError, View};
+use crate::store::{StoreError, View};
 use crate::time_travel::{Point, resolve};
 
 /// Events of one piece, at most.
