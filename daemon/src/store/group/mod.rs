@@ -219,7 +219,11 @@ impl<C: Commit> Shared<C> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut leads = true;
-        while leads && !done() {
+        while leads {
+            if done() {
+                leads = self.keeps_lead();
+                break;
+            }
             leads = match self.next_group() {
                 Some(group) => {
                     committer.commit(group);
@@ -230,6 +234,13 @@ impl<C: Commit> Shared<C> {
         }
         fallen.falls = false;
         leads
+    }
+
+    /// Whether anything waits to be led; when nothing does, the lead is given up.
+    fn keeps_lead(&self) -> bool {
+        let mut queue = self.lock();
+        queue.led = !queue.waiting.is_empty();
+        queue.led
     }
 }
 

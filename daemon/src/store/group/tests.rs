@@ -194,6 +194,25 @@ async fn when_a_leader_panics_nobody_waits_for_ever() {
     assert!(matches!(submit(&group, 3, 1), Err(Refused::Closed)));
 }
 
+#[test]
+fn a_lone_caller_hands_the_lead_to_no_other_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    let (group, seen, groups) = group();
+    let own = group.clone();
+    let calls = async move {
+        for n in 0..500 {
+            assert_eq!(submit(&own, n, 1).unwrap().await, Some(n));
+            assert!(!own.0.lock().led, "nothing waits");
+        }
+    };
+    runtime.block_on(runtime.spawn(calls)).unwrap();
+    assert_eq!(groups.load(Ordering::SeqCst), 500);
+    assert_eq!(all_at_once(&seen).len(), 500);
+}
+
 /// A commit that lasts until it is told to end.
 struct Stalls(std::sync::mpsc::Receiver<()>);
 
