@@ -81,12 +81,13 @@ fn look(state: &State, runtime: &Handle) {
     let (mut seen, mut quiet) = (0, 0);
     while !state.ends.load(Ordering::SeqCst) {
         let turns = state.turns.load(Ordering::SeqCst);
-        quiet = if turns == seen && turns % 2 == 0 {
+        let leads = !turns.is_multiple_of(2);
+        quiet = if turns == seen && !leads {
             quiet + 1
         } else {
             0
         };
-        if turns == seen && turns % 2 == 1 {
+        if turns == seen && leads {
             // A task of no work: the worker that takes it looks at the sockets next.
             drop(runtime.spawn(std::future::ready(())));
         }
