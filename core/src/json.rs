@@ -7,6 +7,7 @@ mod scan;
 mod tokens;
 mod words;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -143,6 +144,18 @@ impl<'de> Deserialize<'de> for Json {
 pub fn check(text: &str) -> Result<(), Unfit> {
     match scan::compact(text) {
         Ok(_) | Err(Unfit::Syntax) => Ok(()),
+        Err(unfit) => Err(unfit),
+    }
+}
+
+/// Checks a text as [`check`] does; whether no white space stands between its tokens. Syntax is left to the parser.
+///
+/// # Errors
+/// Those of [`check`].
+pub(crate) fn is_compact(text: &str) -> Result<bool, Unfit> {
+    match scan::compact(text) {
+        Ok(compact) => Ok(matches!(compact, Cow::Borrowed(_))),
+        Err(Unfit::Syntax) => Ok(false),
         Err(unfit) => Err(unfit),
     }
 }

@@ -301,6 +301,10 @@ pub const PROJECTION_RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const PROJECTION_RETRY_LAST: Duration = Duration::from_secs(10);
 /// Time without progress after which a projection that is behind is called stalled.
 pub const PROJECTION_STALLED_AFTER: Duration = Duration::from_secs(5);
+/// Pause of what follows the log's head after each look at it: what is appended meanwhile is looked at together.
+pub const FOLLOW_PAUSE: Duration = Duration::from_millis(5);
+/// Time for which an import holds projections back after it has handed records to the store. They catch up when it ends or pauses.
+pub const IMPORT_HOLD: Duration = Duration::from_millis(500);
 /// Commands queued for a projection's thread.
 pub const PROJECTION_COMMANDS_MAX: usize = 64;
 /// Documents re-folded in one transaction by a backfill.

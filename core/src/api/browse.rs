@@ -9,6 +9,30 @@ use utoipa::ToSchema;
 use crate::ids::{Position, Revision, StreamName};
 use crate::time::Timestamp;
 
+/// A line of a stream's events (`GET /v1/streams/{stream}/events` as NDJSON).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamLine<E> {
+    /// An event.
+    Event(E),
+    /// The last line.
+    End(StreamEnd),
+}
+
+/// What the lines of a stream came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamEnd {
+    /// How many events stand before it.
+    pub events: u64,
+    /// Give it back as `cursor` for those that `limit` left out; `null` where there are none.
+    pub next_cursor: Option<String>,
+    /// The log's head when they were asked for.
+    pub head: u64,
+    /// Whether the log is a redacted copy: some of what its events say is not what was recorded. Absent where it is not.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub redacted_copy: bool,
+}
+
 /// A stream in a list (`GET /v1/streams`) or by itself (`GET /v1/streams/{stream}`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stream {

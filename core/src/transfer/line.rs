@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
-use crate::json::{Json, Unfit, check, pointer_token, without_values};
+use crate::json::{Json, Unfit, is_compact, pointer_token, without_values};
 use crate::shown::Shown;
 use crate::time::{TimeError, Timestamp};
 
@@ -90,6 +90,59 @@ pub struct EventLine {
     /// JSON Pointers of values that were redacted on export.
     #[serde(default)]
     pub redacted: Vec<String>,
+}
+
+/// An event's line whose text was checked as a whole and has no white space between its tokens: its payloads are taken as they stand.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompactLine<'a> {
+    stream: StreamName,
+    event_type: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(default)]
+    position: Option<Position>,
+    #[serde(default)]
+    revision: Option<Revision>,
+    #[serde(default)]
+    event_id: Option<String>,
+    #[serde(default)]
+    schema_version: Option<u32>,
+    #[serde(default)]
+    recorded_at: Option<SourceTime>,
+    #[serde(default)]
+    actor: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    correlation_id: Option<String>,
+    #[serde(default)]
+    causation_id: Option<String>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(default)]
+    redacted: Vec<String>,
+}
+
+impl From<CompactLine<'_>> for EventLine {
+    fn from(line: CompactLine<'_>) -> Self {
+        Self {
+            stream: line.stream,
+            event_type: line.event_type,
+            data: Json::from_stored(line.data.get()),
+            position: line.position,
+            revision: line.revision,
+            event_id: line.event_id,
+            schema_version: line.schema_version,
+            recorded_at: line.recorded_at,
+            actor: line.actor,
+            reason: line.reason,
+            correlation_id: line.correlation_id,
+            causation_id: line.causation_id,
+            metadata: line.metadata.map(|json| Json::from_stored(json.get())),
+            redacted: line.redacted,
+        }
+    }
 }
 
 /// When an event was recorded, as its line says it.
@@ -241,11 +294,17 @@ impl Line {
     /// Reads a line.
     pub fn parse(line: &[u8]) -> Result<Self, LineError> {
         if let Ok(text) = std::str::from_utf8(line) {
-            check(text)?;
+            let compact = is_compact(text)?;
             // Most lines are events. What is wrong with one that is not is found below.
-            if text.starts_with('{')
-                && let Ok(event) = serde_json::from_str(text)
-            {
+            let event = if !text.starts_with('{') {
+                None
+            } else if compact {
+                let line = serde_json::from_str::<CompactLine<'_>>(text);
+                line.ok().map(EventLine::from)
+            } else {
+                serde_json::from_str(text).ok()
+            };
+            if let Some(event) = event {
                 return Ok(Self::Event(Box::new(event)));
             }
         }
@@ -425,6 +484,34 @@ mod tests {
             let said = Line::parse(line.as_bytes()).unwrap_err().to_string();
             assert!(said.starts_with(expected), "{line}: {said}");
         }
+    }
+
+    #[test]
+    fn an_event_is_read_the_same_whether_its_line_is_compact_or_not() {
+        let text = r#"{ "stream" : "a-1", "event_type":"T",
+            "data": { "n" : 1.50, "s":"a \u00e9 \" b", "list":[ 1e3 , null ] }, "metadata":null, "revision": 3, "actor":"x y",
+            "recorded_at":"2025-01-01T00:00:00.1234567Z", "redacted":["/data/n"] }"#;
+        let compact: String = text.lines().map(str::trim_start).collect();
+        let mut found = Vec::new();
+        for line in [text, compact.as_str()] {
+            let Line::Event(event) = Line::parse(line.as_bytes()).unwrap() else {
+                panic!("{line}");
+            };
+            let slow: EventLine = parse(line.as_bytes()).unwrap();
+            assert_eq!(format!("{event:?}"), format!("{slow:?}"));
+            found.push(event.into_event());
+        }
+        assert_eq!(found[0], found[1]);
+        // White space is dropped of what is JSON with it, never of what becomes JSON without it.
+        for wrong in [
+            r#"{"stream":"a-1","event_type":"T","data":{"n":1 2}}"#,
+            r#"{"stream":"a-1","event_type":"T","data":tr ue}"#,
+            r#"{"stream":"a-1","event_type":"T","data":{}}}"#,
+        ] {
+            assert!(Line::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let data = r#"{"n":1.50,"s":"a \u00e9 \" b","list":[1e3,null]}"#;
+        assert_eq!((found[0].data.as_str(), &found[0].metadata), (data, &None));
     }
 
     #[test]

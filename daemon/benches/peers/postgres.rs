@@ -72,8 +72,8 @@ impl Postgres {
             while self.input.len() < end {
                 self.stream.read_buf(&mut self.input).await.unwrap();
             }
-            let body = String::from_utf8_lossy(&self.input[at + 5..end]);
-            assert!(kind != b'E', "{body}");
+            let body = &self.input[at + 5..end];
+            assert!(kind != b'E', "{}", String::from_utf8_lossy(body));
             rows += usize::from(kind == b'D');
             at = end;
             if kind == b'Z' {

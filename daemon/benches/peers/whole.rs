@@ -49,6 +49,16 @@ async fn pages(http: &mut Http, stream: &str) -> u64 {
     }
 }
 
+/// Reads a stream as lines; how many events there were.
+async fn as_lines(http: &mut Http, stream: &str) -> u64 {
+    let path = format!("/v1/streams/{stream}/events");
+    let body = http.send("GET", &path, "application/x-ndjson", b"").await;
+    // The last line stands behind the events.
+    let end = String::from_utf8_lossy(&body[body.len().saturating_sub(200)..]).into_owned();
+    let count = end.rsplit("{\"end\":{\"events\":").next().unwrap();
+    count.split(',').next().unwrap().parse().unwrap()
+}
+
 async fn fill(http: &mut Http) {
     for first in (0..STREAM_EVENTS).step_by(1_000) {
         let events: Vec<NewEvent> = (first..first + 1_000)
@@ -113,10 +123,13 @@ pub(crate) async fn one_stream(extent: Extent) {
     let mut pg = with_postgres(&stream).await;
     let mut uma = with_umadb(&stream).await;
     println!("\na stream of {STREAM_EVENTS} events, whole envelopes");
-    let mut times: [Vec<f64>; 3] = Default::default();
+    let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..READS * extent.rounds / 3 {
         let before = Instant::now();
         assert_eq!(pages(&mut http, "long-1").await, STREAM_EVENTS / 1_000);
+        times[3].push(millis(before.elapsed()));
+        let before = Instant::now();
+        assert_eq!(as_lines(&mut http, "long-1").await, STREAM_EVENTS);
         times[0].push(millis(before.elapsed()));
         if let Some(connection) = &mut pg {
             let before = Instant::now();
@@ -131,10 +144,13 @@ pub(crate) async fn one_stream(extent: Extent) {
         }
     }
     let own = median(times[0].iter().copied());
-    for (name, times) in ["whodunit, pages of 1,000", "PostgreSQL", "UmaDB"]
-        .iter()
-        .zip(&times)
-    {
+    let names = [
+        "whodunit, as lines",
+        "PostgreSQL",
+        "UmaDB",
+        "whodunit, pages of 1,000",
+    ];
+    for (name, times) in names.iter().zip(&times) {
         if !times.is_empty() {
             let took = median(times.iter().copied());
             say(

@@ -87,7 +87,7 @@ impl Http {
     ) -> &[u8] {
         self.request.clear();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\naccept: {kind}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             self.host,
             body.len()
         );
@@ -119,8 +119,11 @@ impl Http {
                 }
             }
         }
-        let said = String::from_utf8_lossy(&self.reply[end..]);
-        assert!(head.starts_with("http/1.1 200"), "{head}{said}");
+        assert!(
+            head.starts_with("http/1.1 200"),
+            "{head}{}",
+            String::from_utf8_lossy(&self.reply[end..])
+        );
         &self.reply[self.body..]
     }
 

@@ -37,6 +37,7 @@ mod read_models;
 mod receive;
 mod refused;
 mod reply;
+mod stream_lines;
 mod streams;
 mod trace;
 mod travel;

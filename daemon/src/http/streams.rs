@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use whodunit_core::api::Page;
-use whodunit_core::api::browse::{DensityOut, Stream};
+use whodunit_core::api::browse::{DensityOut, Stream, StreamLine};
 use whodunit_core::api::problem::Problem;
 use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
@@ -17,9 +18,13 @@ use whodunit_core::shown::Shown;
 use super::common::{Order, asked_to_reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
+use super::find::wants_lines;
 use super::reply::{Written, answer, shown_event};
+use super::stream_lines;
 use crate::daemon::Parts;
-use crate::limits::{DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, SCAN_ENTRIES_MAX};
+use crate::limits::{
+    DENSITY_BUCKETS_DEFAULT, DENSITY_BUCKETS_MAX, PAGE_ITEMS_MAX, SCAN_ENTRIES_MAX,
+};
 use crate::reading::stream_page;
 use crate::store::{
     Density, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamOrder, View,
@@ -177,7 +182,8 @@ pub(crate) struct WithinParams {
     order: Option<Order>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// Items at most: 1 to 1000, 100 when absent. A page of large payloads ends early, with a cursor.
+    /// Items at most: 1 to 1000, 100 when absent; as lines, any number, and all when absent. A page of large payloads ends early, with a
+    /// cursor.
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     pub(crate) reveal: Option<bool>,
@@ -192,7 +198,8 @@ pub(crate) struct Within {
 }
 
 impl WithinParams {
-    pub(crate) fn check(&self) -> Result<Within, ApiError> {
+    /// The page that is asked for; `as_lines`, whose number is not bounded by what a page holds.
+    pub(crate) fn check(&self, as_lines: bool) -> Result<Within, ApiError> {
         at_most_one(
             ("from", self.from.is_some()),
             ("cursor", self.cursor.is_some()),
@@ -202,7 +209,11 @@ impl WithinParams {
         Ok(Within {
             from: cursor.or(self.from).map(Revision),
             order,
-            limit: page_limit(self.limit)?,
+            limit: if as_lines {
+                bounded("limit", self.limit, PAGE_ITEMS_MAX, usize::MAX)?
+            } else {
+                page_limit(self.limit)?
+            },
         })
     }
 }
@@ -243,26 +254,39 @@ impl Within {
     }
 }
 
-/// A stream's events.
+/// A stream's events. With `Accept: application/x-ndjson` they come as lines, without a bound on how many unless `limit` says one: an event
+/// each, and at the end how many there were. A reply without that last line was cut short.
 #[utoipa::path(get, path = "/v1/streams/{stream}/events", tag = "browse",
     params(("stream" = String, Path, description = "its name, `category-id`"), WithinParams),
-    responses((status = 200, body = Page<Shown<Event>>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, content((Page<Shown<Event>> = "application/json"), (StreamLine<Shown<Event>> = "application/x-ndjson"))),
+        (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stream_events(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
-) -> Result<Written, ApiError> {
-    let within = params.check()?;
+) -> Result<Response, ApiError> {
+    let lines = wants_lines(&headers);
+    let within = params.check(lines)?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,
         "events",
         stream.as_str(),
     );
+    if lines {
+        let asked = stream_lines::Asked {
+            stream,
+            from: within.from,
+            order: within.order,
+            limit: params.limit.map(|limit| limit as u64),
+            reveal,
+        };
+        return stream_lines::lines(&parts, asked).await;
+    }
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
-    answer(&parts, move |view| {
+    let page = answer(&parts, move |view| {
         let show = |event: &EventView<'_>| shown_event(reveal, &models, event);
         let (items, next_cursor) = within.load_as(view, &stream, show)?;
         Ok(Page {
@@ -272,8 +296,8 @@ pub(crate) async fn stream_events(
             next_cursor,
             head: view.head().position.0,
         })
-    })
-    .await
+    });
+    Ok(page.await?.into_response())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -87,7 +87,7 @@ pub(crate) async fn get_steps(
     Query(params): Query<WithinParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let within = params.check()?;
+    let within = params.check(false)?;
     let reveal = asked_to_reveal(
         params.reveal == Some(true),
         &headers,

@@ -31,6 +31,7 @@ use whodunit_core::transfer::format::{
 
 use crate::daemon::Parts;
 use crate::limits::IMPORT_LINE_BYTES_MAX;
+use crate::projections::Held;
 use crate::store::StoreError;
 use extent::Extent;
 use ids::RecentIds;
@@ -95,6 +96,8 @@ pub(crate) struct Importer {
     gathered: Gathered,
     /// Those that it has.
     flight: Option<Flight>,
+    /// Projections wait while records go in.
+    held: Option<Held>,
 }
 
 impl Importer {
@@ -124,6 +127,7 @@ impl Importer {
             preview: Preview::default(),
             gathered: Gathered::default(),
             flight: None,
+            held: None,
         }
     }
 

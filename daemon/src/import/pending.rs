@@ -157,6 +157,10 @@ impl Importer {
         if gathered.pending.is_empty() {
             return Ok(());
         }
+        match &self.held {
+            Some(held) => held.go_on(),
+            None => self.held = Some(self.parts.projections.hold_back()),
+        }
         // Awaited by a task of its own: what waits for a commit may have to lead it.
         let written = self.parts.commands.write_all(gathered.writes);
         self.flight = Some(Flight {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use whodunit_core::api::pipeline::JobStatus;
@@ -17,9 +17,9 @@ use whodunit_core::time::Timestamp;
 use super::Settings;
 use super::attempt::{JobContext, attempt};
 use crate::clock::Clock;
-use crate::limits::{OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
+use crate::limits::{FOLLOW_PAUSE, OUTBOX_PAUSE, OUTBOX_SCAN_JOBS, OUTBOX_WAITING_MAX};
 use crate::reading::read;
-use crate::store::{Direction, Job, JobChange, JobFilter, StoreError};
+use crate::store::{Direction, Head, Job, JobChange, JobFilter, StoreError};
 
 /// Why a worker scans for jobs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ impl Worker {
         };
         let mut attempts: JoinSet<Ended> = JoinSet::new();
         let mut under_way: BTreeSet<u64> = BTreeSet::new();
+        // Once the head has moved, it rests: what is appended meanwhile is looked for together.
+        let mut rested = tokio::time::Instant::now();
         while !self.stopping.is_cancelled() {
             if let Err(error) = self.begin(&mut queue, &mut attempts, &mut under_way).await {
                 if matches!(error, StoreError::Closed) {
@@ -92,11 +94,12 @@ impl Worker {
                     Some(WakeUp::LookAgain) => (queue.seen, queue.more) = (0, true),
                     None => break,
                 },
-                changed = head.changed() => {
+                changed = changed_after(&mut head, rested) => {
                     if changed.is_err() {
                         break;
                     }
                     queue.more = true;
+                    rested = tokio::time::Instant::now() + FOLLOW_PAUSE;
                 }
                 () = sleep_until_due(due) => {}
             }
@@ -311,6 +314,15 @@ impl WorkQueue {
         let micros = at.as_micros().saturating_sub(now.as_micros());
         Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
     }
+}
+
+/// Waits for the head to move, and until a time before it looks. Cancel safe: a move that was not told of is found again.
+async fn changed_after(
+    head: &mut watch::Receiver<Head>,
+    rested: tokio::time::Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(rested).await;
+    head.changed().await
 }
 
 async fn sleep_until_due(due: Option<Duration>) {

@@ -49,9 +49,10 @@ impl Consumer {
         let mut level = false;
         loop {
             let frozen = self.runner.frozen.load(Ordering::Relaxed);
+            let held = self.runner.held_until();
             let mail = self.runner.mailbox.wait(
                 self.failures == 0 && !frozen,
-                self.poll_timeout(level, frozen),
+                self.poll_timeout(level, frozen, held),
             );
             for command in mail.commands {
                 self.handle(command);
@@ -59,7 +60,8 @@ impl Consumer {
             if mail.stopping {
                 break;
             }
-            if !self.runner.frozen.load(Ordering::Relaxed) {
+            let frozen = self.runner.frozen.load(Ordering::Relaxed);
+            if !frozen && self.runner.held_until().is_none() {
                 level = self.follow();
             }
             self.make_durable_when_due();
@@ -69,16 +71,16 @@ impl Consumer {
     }
 
     /// How long it may rest; `None` for as long as nothing happens.
-    fn poll_timeout(&self, level: bool, frozen: bool) -> Option<Duration> {
+    fn poll_timeout(&self, level: bool, frozen: bool, held: Option<Instant>) -> Option<Duration> {
         if self.failures > 0 {
             let doubled = PROJECTION_RETRY_FIRST * 2_u32.saturating_pow(self.failures.min(16) - 1);
             return Some(doubled.min(PROJECTION_RETRY_LAST));
         }
-        if !level && !frozen {
+        if !level && !frozen && held.is_none() {
             return Some(Duration::ZERO);
         }
-        self.durable_due
-            .map(|due| due.saturating_duration_since(Instant::now()))
+        let next = self.durable_due.into_iter().chain(held).min();
+        next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Applies the next events. Returns whether it is level with the log.

@@ -10,6 +10,7 @@ mod check;
 mod consumer;
 mod error;
 mod files;
+mod hold;
 mod mailbox;
 mod opening;
 mod pages;
@@ -25,7 +26,7 @@ mod users;
 mod tests;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -36,18 +37,20 @@ use whodunit_core::api::pipeline::{
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::model::Models;
 
+use self::hold::Hold;
 use self::mailbox::Command;
 use self::read_model::{Document, Rules, query};
-use self::runner::{ProjectionRunner, lock};
+use self::runner::{Awaited, Common, ProjectionRunner, lock};
 use crate::builtin::BuiltIn;
 use crate::clock::Clock;
-use crate::limits::REFOLD_STREAMS_MAX;
+use crate::limits::{FOLLOW_PAUSE, REFOLD_STREAMS_MAX};
 use crate::reading::{blocking, blocking_aside, blocking_until};
 use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
 pub use error::{ProjectionError, RequestError};
 pub(crate) use files::refuse_behind_read_models;
+pub(crate) use hold::Held;
 pub use projection::{Field, Projection, Sort};
 pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
@@ -59,6 +62,7 @@ pub(crate) const DIRECTORY: &str = "read-models";
 /// The daemon's projections.
 pub struct Projections {
     runners: Vec<Arc<ProjectionRunner>>,
+    hold: Arc<Hold>,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -87,12 +91,12 @@ impl Projections {
         data: Option<&Path>,
     ) -> Arc<Self> {
         let directory = data.map(|data| data.join(DIRECTORY));
-        let numbers = Arc::new(AtomicU64::new(0));
+        let common = Common::default();
         let mut runners = Vec::new();
         for projection in projections {
             let name = projection.name();
             let rules = Rules::new(projection, Arc::clone(models));
-            match opening::open(rules, store, clock, directory.as_deref(), &numbers) {
+            match opening::open(rules, store, clock, directory.as_deref(), &common) {
                 Ok(runner) => runners.push(runner),
                 Err(error) => {
                     tracing::error!(projection = name, %error, "a projection could not be started");
@@ -101,9 +105,19 @@ impl Projections {
         }
         let listener = tokio::spawn(listen(
             store.head(),
+            Arc::clone(&common.hold),
             runners.iter().map(Arc::downgrade).collect(),
         ));
-        Arc::new(Self { runners, listener })
+        Arc::new(Self {
+            runners,
+            hold: common.hold,
+            listener,
+        })
+    }
+
+    /// Holds them back for an import, until what this returns is dropped or says no more that the import goes on.
+    pub(crate) fn hold_back(&self) -> Held {
+        Held::begin(&self.hold)
     }
 
     fn runner(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
@@ -159,7 +173,13 @@ impl Projections {
         position: Position,
         at_most: Duration,
     ) -> Result<Position, RequestError> {
-        let mut checkpoint = self.runner(name)?.checkpoint.subscribe();
+        let runner = self.runner(name)?;
+        let mut checkpoint = runner.checkpoint.subscribe();
+        if *checkpoint.borrow() >= position {
+            return Ok(*checkpoint.borrow());
+        }
+        // It is not held back meanwhile, and does not rest.
+        let _awaited = Awaited::begin(&runner);
         let reached = checkpoint.wait_for(|checkpoint| *checkpoint >= position);
         // The position it reached is returned below, whether the time was enough or not.
         drop(tokio::time::timeout(at_most, reached).await);
@@ -362,14 +382,25 @@ fn shown(key: String, document: Document, checkpoint: Position) -> DocumentOut {
     }
 }
 
-/// Tells the consumers that the log has grown. Keeps neither the store nor the projections alive.
-async fn listen(mut head: watch::Receiver<Head>, runners: Vec<Weak<ProjectionRunner>>) {
+/// Tells the consumers that the log has grown: at once, unless they were told a moment ago or an import holds them back. Keeps neither
+/// the store nor the projections alive.
+async fn listen(
+    mut head: watch::Receiver<Head>,
+    hold: Arc<Hold>,
+    runners: Vec<Weak<ProjectionRunner>>,
+) {
     while head.changed().await.is_ok() {
         let position = head.borrow_and_update().position;
         for runner in runners.iter().filter_map(Weak::upgrade) {
             let checkpoint = *runner.checkpoint.borrow();
             lock(&runner.progress).compare(position.0, checkpoint.0, Instant::now());
+        }
+        hold.lifted().await;
+        // A consumer reads the log's head itself: what was appended since is not told of again.
+        head.borrow_and_update();
+        for runner in runners.iter().filter_map(Weak::upgrade) {
             runner.mailbox.wake();
         }
+        tokio::time::sleep(FOLLOW_PAUSE).await;
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use whodunit_core::ids::Position;
 
@@ -14,7 +14,7 @@ use super::error::ProjectionError;
 use super::files::found;
 use super::read_model::{ReadModel, Rules};
 use super::rebuild;
-use super::runner::{Files, ProjectionRunner, lock};
+use super::runner::{Common, Files, ProjectionRunner, lock};
 use crate::clock::Clock;
 use crate::store::Store;
 
@@ -27,7 +27,7 @@ pub(super) fn open(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     directory: Option<&Path>,
-    run_numbers: &Arc<AtomicU64>,
+    common: &Common,
 ) -> Result<Arc<ProjectionRunner>, ProjectionError> {
     let name = rules.projection.name();
     let fresh = rules.fresh();
@@ -55,7 +55,7 @@ pub(super) fn open(
         (store, clock),
         files,
         (model, checkpoint),
-        run_numbers,
+        common,
     ));
     if let Some(note) = note {
         let mut progress = lock(&runner.progress);

@@ -3,7 +3,7 @@
 //! Owns which read model answers queries at the moment. Who writes to it is the consumer's business.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, ReadModelOut
 use whodunit_core::ids::Position;
 
 use super::error::ProjectionError;
+use super::hold::Hold;
 use super::mailbox::{Command, Mailbox};
 use super::progress::Progress;
 use super::read_model::file::guarded;
@@ -29,6 +30,13 @@ pub(super) struct Files {
     pub(super) live: PathBuf,
     /// The one that is being built beside it.
     pub(super) building: PathBuf,
+}
+
+/// What all projections share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Common {
+    pub(super) run_numbers: Arc<AtomicU64>,
+    pub(super) hold: Arc<Hold>,
 }
 
 /// A projection at work.
@@ -50,7 +58,26 @@ pub(super) struct ProjectionRunner {
     model: RwLock<ReadModel>,
     /// How often the read model was reset: several readers may meet the same damage, which asks for one reset.
     pub(super) resets: AtomicU64,
-    run_numbers: Arc<AtomicU64>,
+    common: Common,
+    /// Readers that wait for a position.
+    awaited: AtomicUsize,
+}
+
+/// A reader that waits for a position; until it is dropped, no import holds the projection back.
+pub(super) struct Awaited(Arc<ProjectionRunner>);
+
+impl Awaited {
+    pub(super) fn begin(runner: &Arc<ProjectionRunner>) -> Self {
+        runner.awaited.fetch_add(1, Ordering::SeqCst);
+        runner.mailbox.wake();
+        Self(Arc::clone(runner))
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.awaited.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Locks; what a panicking thread left behind is still consistent, as every change is one assignment.
@@ -64,7 +91,7 @@ impl ProjectionRunner {
         (store, clock): (&Arc<dyn Store>, &Arc<dyn Clock>),
         files: Option<Files>,
         (model, checkpoint): (ReadModel, Position),
-        run_numbers: &Arc<AtomicU64>,
+        common: &Common,
     ) -> Self {
         Self {
             rules,
@@ -81,7 +108,8 @@ impl ProjectionRunner {
             frozen: AtomicBool::new(false),
             model: RwLock::new(model),
             resets: AtomicU64::new(0),
-            run_numbers: Arc::clone(run_numbers),
+            common: common.clone(),
+            awaited: AtomicUsize::new(0),
         }
     }
 
@@ -97,6 +125,14 @@ impl ProjectionRunner {
     /// The log's head.
     pub(super) fn head(&self) -> Position {
         self.store.head().borrow().position
+    }
+
+    /// Until when an import holds it back; `None` where none does.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        if self.awaited.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        self.common.hold.is_on(Instant::now())
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -150,7 +186,7 @@ impl ProjectionRunner {
         if place.as_ref().is_some_and(|run| run.is_running()) {
             return None;
         }
-        let run = Run::begin(kind, self.name(), &self.clock, &self.run_numbers);
+        let run = Run::begin(kind, self.name(), &self.clock, &self.common.run_numbers);
         *place = Some(Arc::clone(&run));
         Some(run)
     }
@@ -175,7 +211,11 @@ impl ProjectionRunner {
         let mut progress = lock(&self.progress);
         let checkpoint = self.checkpoint.borrow().0;
         let head = self.head().0.max(checkpoint);
-        let lag_status = progress.lag_status(head, checkpoint, busy, Instant::now());
+        let now = Instant::now();
+        let held = self
+            .held_until()
+            .or_else(|| self.common.hold.until().map(|until| until.min(now)));
+        let lag_status = progress.lag_status((head, checkpoint), (busy, held), now);
         drop(progress);
         let projection = &self.rules.projection;
         ProjectionOut {

@@ -1,8 +1,9 @@
 //! Lists and single things.
 
+use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::support::{Api, create_user, suspend};
+use crate::support::{Api, Reply, create_user, request, suspend};
 
 fn names(page: &Value, field: &str) -> Vec<String> {
     let items = page["items"].as_array().unwrap();
@@ -396,4 +397,83 @@ async fn health_and_readiness_are_told_apart() {
     api.daemon.begin_to_stop();
     assert_eq!(api.get("/v1/health").await.ok()["status"], "shutting_down");
     api.get("/v1/ready").await.problem(503, "unavailable");
+}
+
+async fn as_lines(api: &Api, path: &str) -> Reply {
+    let asked = request("GET", path).header("accept", "application/x-ndjson");
+    api.send(asked.body(Body::empty()).unwrap()).await
+}
+
+/// The events of some lines, and what the last one says.
+fn taken(reply: &Reply) -> (Vec<Value>, Value) {
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.headers["content-type"], "application/x-ndjson");
+    let lines = reply.text.lines();
+    let mut lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let end = lines.pop().unwrap()["end"].take();
+    let events = lines.iter_mut().map(|line| line["event"].take()).collect();
+    (events, end)
+}
+
+#[tokio::test]
+async fn a_streams_events_as_lines_are_those_of_its_pages() {
+    let api = Api::start();
+    for part in 0..3 {
+        let events = (0..900).map(|n| json!({"event_type": "T", "data": {"n": part * 900 + n}}));
+        let events: Vec<Value> = events.collect();
+        api.append("long-1", &json!({"events": events})).await.ok();
+    }
+    api.fact("door-1", "Opened", json!({"text": "x".repeat(700_000)}))
+        .await;
+    let path = "/v1/streams/long-1/events";
+    let mut pages = Vec::new();
+    let mut more = String::new();
+    loop {
+        let page = api.get(&format!("{path}?limit=1000{more}")).await.ok();
+        pages.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => more = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let end =
+        |events: u64, next: Value| json!({"events": events, "next_cursor": next, "head": 2701});
+    let (events, said) = taken(&as_lines(&api, path).await);
+    assert_eq!((&events, said), (&pages, end(2700, Value::Null)));
+    let (events, said) = taken(&as_lines(&api, &format!("{path}?order=backward")).await);
+    assert_eq!(said, end(2700, Value::Null));
+    assert!(events.iter().eq(pages.iter().rev()));
+    // What `limit` leaves out is found with the cursor, and no event stands in both.
+    let (mut events, said) = taken(&as_lines(&api, &format!("{path}?limit=1500")).await);
+    assert_eq!(said["events"], 1500);
+    let cursor = said["next_cursor"].as_str().unwrap();
+    let (rest, said) = taken(&as_lines(&api, &format!("{path}?cursor={cursor}")).await);
+    assert_eq!(said, end(1200, Value::Null));
+    events.extend(rest);
+    assert_eq!(events, pages);
+    let (rest, _) = taken(&as_lines(&api, &format!("{path}?from=2700")).await);
+    assert_eq!(rest, pages[2699..]);
+    let (one, _) = taken(&as_lines(&api, "/v1/streams/door-1/events").await);
+    assert_eq!(one.len(), 1);
+    as_lines(&api, "/v1/streams/door-9/events")
+        .await
+        .problem(404, "no_such_stream");
+    as_lines(&api, &format!("{path}?limit=0"))
+        .await
+        .problem(400, "bad_parameter");
+}
+
+#[tokio::test]
+async fn a_streams_events_as_lines_hide_what_pages_hide() {
+    let api = Api::start();
+    api.user("user-1", "sarah").await;
+    let reply = as_lines(&api, "/v1/streams/user-1/events").await;
+    assert!(!reply.text.contains("argon2id"), "{}", reply.text);
+    let (events, _) = taken(&reply);
+    let page = api.get("/v1/streams/user-1/events").await.ok();
+    assert_eq!(page["items"], json!(events));
+    let revealed = as_lines(&api, "/v1/streams/user-1/events?reveal=true").await;
+    assert!(revealed.text.contains("argon2id"));
 }

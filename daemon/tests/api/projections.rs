@@ -4,7 +4,9 @@ use whodunit_core::ids::Position;
 use crate::support::{Api, request};
 use axum::body::Body;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tower::ServiceExt as _;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -112,4 +114,57 @@ async fn a_truth_check_answers_when_it_is_done() {
     let status = api.get("/v1/projections/states").await.ok();
     assert_eq!(status["check"]["status"], "completed");
     assert_eq!(status["check"]["done"], 3);
+}
+
+fn lines(from: u64, count: u64) -> String {
+    let line = |n| {
+        let event = json!({"stream": format!("door-{}", n % 100), "event_type": "Opened", "data": {"n": n}});
+        format!("{event}\n")
+    };
+    (from..from + count).map(line).collect()
+}
+
+async fn status(api: &Api) -> (String, u64, u64) {
+    let one = api.get("/v1/projections/states").await.ok();
+    let number = |name: &str| one[name].as_u64().unwrap();
+    let status = one["status"].as_str().unwrap().to_owned();
+    (status, number("checkpoint"), number("head"))
+}
+
+/// While an import runs, projections wait and say so; when it breaks off they catch up by themselves.
+#[tokio::test]
+async fn projections_wait_for_an_import_and_say_so() {
+    let api = Api::start();
+    let (pieces, body) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(body, |mut body| async move {
+        let piece = body.recv().await?;
+        Some((piece, body))
+    });
+    let import = request("POST", "/v1/import").header("content-type", "application/x-ndjson");
+    let import = import.body(Body::from_stream(body)).unwrap();
+    let router = api.router.clone();
+    let import = tokio::spawn(async move { router.oneshot(import).await.unwrap().status() });
+    let started = Instant::now();
+    let mut sent = 0;
+    loop {
+        pieces.send(Ok(lines(sent, 2_000))).await.unwrap();
+        sent += 2_000;
+        let (status, checkpoint, head) = status(&api).await;
+        if status == "waits_for_import" {
+            assert!(checkpoint < head);
+            break;
+        }
+        assert!(started.elapsed() < SOON, "{status} {checkpoint} {head}");
+    }
+    let broken = std::io::Error::other("the client has gone");
+    pieces.send(Err(broken)).await.unwrap();
+    assert_eq!(import.await.unwrap(), 400);
+    loop {
+        let (status, checkpoint, head) = status(&api).await;
+        if checkpoint == head {
+            assert_eq!(status, "live");
+            break;
+        }
+        assert!(started.elapsed() < 2 * SOON, "{status} {checkpoint} {head}");
+    }
 }

@@ -159,6 +159,7 @@ fn status(projection: &ProjectionOut) -> (Token, &'static str) {
     match projection.status {
         ProjectionStatus::Live => (Token::Added, "live"),
         ProjectionStatus::CatchingUp => (Token::Changed, "catching up"),
+        ProjectionStatus::WaitsForImport => (Token::Changed, "waits for import"),
         ProjectionStatus::Stalled => (Token::Error, "! stalled"),
     }
 }

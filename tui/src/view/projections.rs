@@ -69,6 +69,7 @@ pub(super) fn status(theme: Theme, projection: &ProjectionOut) -> (String, Token
     match projection.status {
         ProjectionStatus::Live => ("live".to_owned(), Token::Added),
         ProjectionStatus::CatchingUp => ("catching up".to_owned(), Token::Changed),
+        ProjectionStatus::WaitsForImport => ("waits for import".to_owned(), Token::Changed),
         ProjectionStatus::Stalled => (
             format!("{} stalled", theme.glyph(Glyph::Stalled)),
             Token::Error,

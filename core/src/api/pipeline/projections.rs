@@ -15,6 +15,8 @@ pub enum ProjectionStatus {
     Live,
     /// Behind, and moving.
     CatchingUp,
+    /// Behind, and held back while an import runs: it catches up when that ends or pauses, or when a reader waits for a position.
+    WaitsForImport,
     /// Behind, and not moving: `error` says why if it is known.
     Stalled,
 }

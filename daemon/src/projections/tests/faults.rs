@@ -39,11 +39,11 @@ fn made_of(store: &Arc<dyn Store>, rules: &Rules, events: &[Event]) -> (ReadMode
 
 fn checked(store: &Arc<dyn Store>, (model, meta): (ReadModel, CheckpointMeta)) -> CheckOut {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let numbers = Arc::new(AtomicU64::new(0));
+    let common = Common::default();
     let rules = Rules::new(Arc::new(Users), models());
     let at = (model, meta.checkpoint);
-    let runner = ProjectionRunner::new(rules, (store, &clock), None, at, &numbers);
-    let run = Run::begin("check", "users", &clock, &numbers);
+    let runner = ProjectionRunner::new(rules, (store, &clock), None, at, &common);
+    let run = Run::begin("check", "users", &clock, &common.run_numbers);
     check(&runner, &run).unwrap()
 }
 

@@ -222,3 +222,95 @@ proptest! {
         }
     }
 }
+
+/// Appends under a hold that goes on, until what follows is behind and says why.
+async fn behind(projections: &Projections, store: &Arc<dyn Store>, held: &Held) -> u64 {
+    let started = Instant::now();
+    for n in 0_u32.. {
+        held.go_on();
+        let position = user(store, &format!("held{n}")).await;
+        let status = projections.status("users").unwrap();
+        if status.status == ProjectionStatus::WaitsForImport {
+            assert!(status.checkpoint < position, "{status:?}");
+            return position;
+        }
+        assert!(started.elapsed() < SOON, "{status:?}");
+    }
+    unreachable!()
+}
+
+/// Waits until the read model has come to the head by itself: nobody waits for a position.
+async fn level_again(projections: &Projections, store: &Arc<dyn Store>) {
+    let head = store.head().borrow().position.0;
+    let status = until(projections, |status| status.checkpoint >= head).await;
+    assert_eq!(status.status, ProjectionStatus::Live);
+}
+
+#[tokio::test]
+async fn what_an_import_holds_back_catches_up_when_it_ends() {
+    let store = store();
+    let projections = start(&store);
+    let first = projections.hold_back();
+    let second = projections.hold_back();
+    drop(first);
+    // The other import goes on.
+    behind(&projections, &store, &second).await;
+    drop(second);
+    level_again(&projections, &store).await;
+    projections.close().await;
+}
+
+#[tokio::test]
+async fn an_import_that_pauses_holds_nothing_back() {
+    let store = store();
+    let projections = start(&store);
+    let held = projections.hold_back();
+    behind(&projections, &store, &held).await;
+    level_again(&projections, &store).await;
+    behind(&projections, &store, &held).await;
+    projections.close().await;
+}
+
+#[tokio::test]
+async fn an_import_that_panics_holds_nothing_back() {
+    let store = store();
+    let projections = start(&store);
+    let held = projections.hold_back();
+    behind(&projections, &store, &held).await;
+    let import = tokio::spawn(async move {
+        held.go_on();
+        panic!("an import ends like this");
+    });
+    assert!(import.await.unwrap_err().is_panic());
+    assert!(projections.hold.is_on(Instant::now()).is_none());
+    level_again(&projections, &store).await;
+    projections.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_for_a_position_gets_it_while_an_import_goes_on() {
+    let store = store();
+    let projections = start(&store);
+    let held = projections.hold_back();
+    for _ in 0..3 {
+        let position = behind(&projections, &store, &held).await;
+        held.go_on();
+        let waited = projections.wait_for("users", Position(position), SOON);
+        assert!(waited.await.unwrap().0 >= position);
+    }
+    projections.close().await;
+}
+
+#[tokio::test]
+async fn the_last_of_many_appends_is_never_missed() {
+    let store = store();
+    let projections = start(&store);
+    for round in 0..20 {
+        // As many as fit into the pause between two looks, and some more.
+        for n in 0..(1 + round % 7) {
+            user(&store, &format!("r{round}n{n}")).await;
+        }
+        level_again(&projections, &store).await;
+    }
+    projections.close().await;
+}

@@ -10,6 +10,7 @@ use imbl::Vector;
 use super::sealer;
 use super::snapshots::Unsaved;
 use crate::store::chain::Chain;
+use crate::store::group::blocking_here;
 use crate::store::redb::sealed::{Mark, SealedFile, SealedRead};
 use crate::store::tail::Tail;
 use crate::store::wal::{Place, Wal};
@@ -192,7 +193,7 @@ impl Shared {
     /// Without a thread for it: seals what is to be sealed by now.
     pub(super) fn seal_here(&self) {
         if !self.has_sealer && std::mem::take(&mut lock(&self.sealer).wanted) {
-            sealer::seal_now(self);
+            blocking_here(|| sealer::seal_now(self));
         }
     }
 
@@ -232,11 +233,20 @@ impl Shared {
 
     /// Waits until the tail is short enough to grow; the reason when it does not get shorter.
     pub(super) fn wait_for_room(&self) -> Result<(), StoreError> {
+        if self.has_room() {
+            return Ok(());
+        }
+        blocking_here(|| self.wait_until_sealed())
+    }
+
+    fn has_room(&self) -> bool {
+        let behind = |published: Arc<Published>| self.sealing.is_too_far_behind(&published.tail);
+        !self.has_sealer || !self.published().is_some_and(behind)
+    }
+
+    fn wait_until_sealed(&self) -> Result<(), StoreError> {
         loop {
-            let Some(published) = self.published() else {
-                return Ok(());
-            };
-            if !self.has_sealer || !self.sealing.is_too_far_behind(&published.tail) {
+            if self.has_room() {
                 return Ok(());
             }
             let mut sealer = lock(&self.sealer);

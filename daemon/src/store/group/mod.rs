@@ -2,19 +2,26 @@
 //!
 //! Owns the queue and who leads. There is no thread for it: the first caller that finds no leader takes what waits, in
 //! the order in which it was submitted, and commits it where it stands, so that a lone caller pays for no switch between
-//! threads. Once its own request is answered it goes; what waits by then is led by a thread of the runtime's until nothing
+//! threads; a worker of a runtime with several does so without a word to the runtime, under the eyes of `lookout`. Once its own request is answered it goes; what waits by then is led by a thread of the runtime's until nothing
 //! does. Knows nothing of what a request says.
 
+mod lookout;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use self::lookout::Lookout;
+
+/// Bytes of requests from which on a commit takes so long that its leader tells the runtime.
+const LARGE: usize = 256 << 10;
 
 /// Carries groups of requests out.
 pub(crate) trait Commit: Send + 'static {
@@ -67,6 +74,8 @@ struct Shared<C: Commit> {
     queue: Mutex<Queue<C::Request>>,
     /// Locked by the leader alone.
     committer: Mutex<C>,
+    /// Once a worker has led; `None` where there is no thread for it.
+    lookout: OnceLock<Option<Lookout>>,
 }
 
 struct Queue<R> {
@@ -93,6 +102,7 @@ impl<C: Commit> Group<C> {
             bounds,
             queue: Mutex::new(queue),
             committer: Mutex::new(committer),
+            lookout: OnceLock::new(),
         }))
     }
 
@@ -167,6 +177,11 @@ impl<C: Commit> Shared<C> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether so much waits that its commit takes long.
+    fn has_much(&self) -> bool {
+        self.lock().bytes >= LARGE
+    }
+
     /// Whether the caller is the leader now.
     fn take_lead(&self) -> bool {
         let mut queue = self.lock();
@@ -204,7 +219,11 @@ impl<C: Commit> Shared<C> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut leads = true;
-        while leads && !done() {
+        while leads {
+            if done() {
+                leads = self.keeps_lead();
+                break;
+            }
             leads = match self.next_group() {
                 Some(group) => {
                     committer.commit(group);
@@ -215,6 +234,13 @@ impl<C: Commit> Shared<C> {
         }
         fallen.falls = false;
         leads
+    }
+
+    /// Whether anything waits to be led; when nothing does, the lead is given up.
+    fn keeps_lead(&self) -> bool {
+        let mut queue = self.lock();
+        queue.led = !queue.waiting.is_empty();
+        queue.led
     }
 }
 
@@ -269,6 +295,28 @@ impl<T, C: Commit> Answer<T, C> {
             lead_elsewhere(&self.shared);
         }
     }
+
+    /// Leads here, if the caller's thread may block.
+    fn lead_or_hand_on(&mut self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return self.lead();
+        };
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return lead_elsewhere(&self.shared);
+        }
+        let shared = Arc::clone(&self.shared);
+        let has_others = runtime.metrics().num_workers() > 1;
+        let lookout = if has_others && !shared.has_much() {
+            let start = || Lookout::start(runtime);
+            shared.lookout.get_or_init(start).as_ref()
+        } else {
+            None
+        };
+        match lookout {
+            Some(lookout) => lookout.over(|| self.lead()),
+            None => blocking_here(|| self.lead()),
+        }
+    }
 }
 
 impl<T, C: Commit> Future for Answer<T, C> {
@@ -276,27 +324,34 @@ impl<T, C: Commit> Future for Answer<T, C> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        let answer = Pin::new(&mut self.answer).poll(context);
-        if let Poll::Ready(answer) = answer {
-            return Poll::Ready(answer.ok());
+        // Before it asks to be woken: a leader answers itself, and need not be woken for that.
+        match self.answer.try_recv() {
+            Ok(answer) => return Poll::Ready(Some(answer)),
+            Err(TryRecvError::Closed) => return Poll::Ready(None),
+            Err(TryRecvError::Empty) => {}
         }
-        if !self.shared.take_lead() {
-            return Poll::Pending;
+        if self.shared.take_lead() {
+            self.lead_or_hand_on();
         }
-        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
-        match flavor {
-            Ok(RuntimeFlavor::CurrentThread) => lead_elsewhere(&self.shared),
-            Ok(_) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "to hand a commit to another thread costs as much as half of it; the runtime gives \
-                        the worker's other tasks to another thread meanwhile"
-                )]
-                tokio::task::block_in_place(|| self.lead());
-            }
-            Err(_no_runtime) => self.lead(),
-        }
+        // Who leads now has its request, or will take it.
         Pin::new(&mut self.answer).poll(context).map(Result::ok)
+    }
+}
+
+/// Does something that may block, where the caller may be a worker of a runtime, which is told.
+pub(crate) fn blocking_here<T>(act: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) =>
+        {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "to hand a commit to another thread costs as much as half of it; the runtime gives the worker's \
+                    other tasks to another thread meanwhile"
+            )]
+            tokio::task::block_in_place(act)
+        }
+        _ => act(),
     }
 }
 

@@ -193,3 +193,95 @@ async fn when_a_leader_panics_nobody_waits_for_ever() {
     assert_eq!(rest.unwrap(), (Some(0), None));
     assert!(matches!(submit(&group, 3, 1), Err(Refused::Closed)));
 }
+
+#[test]
+fn a_lone_caller_hands_the_lead_to_no_other_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    let (group, seen, groups) = group();
+    let own = group.clone();
+    let calls = async move {
+        for n in 0..500 {
+            assert_eq!(submit(&own, n, 1).unwrap().await, Some(n));
+            assert!(!own.0.lock().led, "nothing waits");
+        }
+    };
+    runtime.block_on(runtime.spawn(calls)).unwrap();
+    assert_eq!(groups.load(Ordering::SeqCst), 500);
+    assert_eq!(all_at_once(&seen).len(), 500);
+}
+
+/// A commit that lasts until it is told to end.
+struct Stalls(std::sync::mpsc::Receiver<()>);
+
+impl Commit for Stalls {
+    type Request = oneshot::Sender<()>;
+
+    fn commit(&mut self, group: Vec<Self::Request>) {
+        self.0.recv_timeout(Duration::from_secs(30)).unwrap();
+        for to in group {
+            to.send(()).unwrap_or_default();
+        }
+    }
+}
+
+/// A runtime of two workers of which one rests while the other is in a commit that stalls: what arrives on a socket is
+/// answered all the same.
+#[test]
+fn a_commit_that_stalls_holds_up_no_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (end, stalls) = std::sync::mpsc::channel();
+    let group = Group::new(Stalls(stalls), BOUNDS);
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    // Each round begins with a request, after which the worker that took it leads; a second connection must be served.
+    runtime.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let group = group.clone();
+            tokio::spawn(async move {
+                let mut said = [0];
+                while stream.read_exact(&mut said).await.is_ok() {
+                    if said == *b"c" {
+                        group.submit(1, |to| to).unwrap().await.unwrap();
+                    }
+                    stream.write_all(&said).await.unwrap();
+                }
+            });
+        }
+    });
+    let connect = || {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        let wait = Some(Duration::from_secs(20));
+        stream.set_read_timeout(wait).unwrap();
+        stream
+    };
+    let (mut writer, mut other) = (connect(), connect());
+    let ask = |stream: &mut std::net::TcpStream, what: &[u8; 1]| {
+        std::io::Write::write_all(stream, what).unwrap();
+    };
+    let answer = |stream: &mut std::net::TcpStream| {
+        let mut said = [0];
+        std::io::Read::read_exact(stream, &mut said).unwrap();
+        said[0]
+    };
+    for _ in 0..20 {
+        ask(&mut writer, b"c");
+        for _ in 0..5 {
+            ask(&mut other, b"h");
+            assert_eq!(answer(&mut other), b'h', "while the commit stalls");
+        }
+        end.send(()).unwrap();
+        assert_eq!(answer(&mut writer), b'c');
+    }
+    runtime.shutdown_background();
+}

@@ -109,11 +109,13 @@ fn placed(
     let (mut position, mut revision) = (head, stream.map_or(Revision::ZERO, |info| info.revision));
     let mut effective_at = stream.map_or(Timestamp::MIN, |info| info.last_at);
     let mut fresh_ids = append.fresh_ids.iter();
-    let mut used: HashSet<&str> = append
-        .events
-        .iter()
-        .filter_map(|new| new.event_id.as_deref())
-        .collect();
+    // What a generated id must differ from.
+    let mut used: HashSet<&str> = if append.fresh_ids.is_empty() {
+        HashSet::new()
+    } else {
+        let given = append.events.iter();
+        given.filter_map(|new| new.event_id.as_deref()).collect()
+    };
     let mut events = Vec::with_capacity(append.events.len());
     for new in &append.events {
         (position, revision) = (position.next(), revision.next());
