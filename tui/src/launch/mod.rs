@@ -22,4 +22,6 @@ mod answers_tests;
 #[cfg(test)]
 mod names_tests;
 #[cfg(test)]
+mod notes_tests;
+#[cfg(test)]
 mod tour_tests;
