@@ -20,7 +20,7 @@ use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
     CliError, Exit, append, backfill, bisect, blame, completions, decisions, do_command, doctor,
     event, events, export, find, import, link, models, note, outbox, projections, read_model,
-    rebuild, settings, state, streams, trace, version, what_differs, what_if, why, world,
+    rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -190,6 +190,10 @@ enum Command {
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
+    /// Check scenarios: what-ifs with what is expected of their answers
+    Check(launch::check::CheckArgs),
+    /// Write a scenario of what happened
+    Scenario(scenario::ScenarioArgs),
     /// Send a command, for real
     Do(do_command::DoArgs),
     /// Append a raw event, for real; no rules run
@@ -517,6 +521,8 @@ async fn run(
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             what_if::run(&args, matches, &client()?, terminal).await
         }
+        Command::Check(args) => launch::check::run(&args, client, terminal).await,
+        Command::Scenario(args) => scenario::run(&args, &client()?, terminal).await,
         Command::Do(args) => do_command::run(&args, &client()?, terminal).await,
         Command::Append(args) => append::run(&args, &client()?, terminal).await,
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
