@@ -6,6 +6,7 @@ pub mod browse;
 pub mod causes;
 pub mod find;
 pub mod investigate;
+pub mod names;
 pub mod ops;
 pub mod pipeline;
 pub mod problem;

@@ -17,7 +17,7 @@ use whodunit_core::api::find::{self, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
-use whodunit_core::api::{Page, browse, investigate, ops, pipeline, write};
+use whodunit_core::api::{Page, browse, investigate, names, ops, pipeline, write};
 use whodunit_core::event::EventView;
 use whodunit_core::model::Models;
 use whodunit_core::shown::{Reveal, Shown, ShownEvent};
@@ -60,6 +60,7 @@ showable!(
     browse::ModelOut,
     browse::Stream,
     find::DiffersOut,
+    names::NamesOut,
     find::SummaryOut,
     causes::CausesOut,
     causes::CorrelationOut,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 53] = [
+const ROUTES: [(&str, &str); 54] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -34,6 +34,7 @@ const ROUTES: [(&str, &str); 53] = [
     ("get", "/v1/live"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{category}"),
+    ("get", "/v1/names"),
     ("get", "/v1/projections"),
     ("get", "/v1/projections/{name}"),
     ("post", "/v1/projections/{name}/check"),

@@ -12,7 +12,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::query::{Query, QueryError};
 use whodunit_core::text::shown;
-use whodunit_core::time::input::{Clock, Zone as InputZone};
+use whodunit_core::time::input::Clock;
 
 use super::args::{LIMIT_DEFAULT, limit};
 use super::decisions;
@@ -23,7 +23,7 @@ use super::show::{self, Entry, history};
 use super::style::Token;
 use super::table::{Cell, Column, Table, Widths};
 use super::terminal::Terminal;
-use crate::client::{Client, ClientError, FindQuery, Order};
+use crate::client::{Client, FindQuery, Order};
 use crate::runtime::now;
 use crate::zone::Zone;
 
@@ -75,11 +75,7 @@ pub(crate) struct FindArgs {
 
 /// Reads a query line by this machine's clock and the zone of the command.
 pub(super) fn read_line(text: &str, zone: Zone) -> Result<Query, CliError> {
-    let zone = match zone {
-        Zone::Utc => InputZone::UTC,
-        Zone::Local(offset_at) => InputZone::ByRule(offset_at),
-    };
-    let now = now();
+    let (now, zone) = (now(), zone.for_input());
     Query::parse(text, &Clock { now, zone }).map_err(|error| bad_line(text, error))
 }
 
@@ -125,7 +121,7 @@ pub(crate) async fn run(
             line = lines.next() => line?,
         };
         let Some(line) = line else {
-            return Err(cut_short(client));
+            return Err(client.cut_short().into());
         };
         if as_lines {
             bar.suspend(|| terminal.record(&line))?;
@@ -173,13 +169,6 @@ fn stopped_early(
         "stopped after {scanned} were looked at: there may be more{on}"
     ))?;
     Ok(Exit::No)
-}
-
-fn cut_short(client: &Client) -> CliError {
-    CliError::from(ClientError::BadReply {
-        url: client.url().to_owned(),
-        reason: "it ended before the search was over".to_owned(),
-    })
 }
 
 fn bar(terminal: &Terminal<'_>) -> ProgressBar {

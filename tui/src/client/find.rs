@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use whodunit_core::api::find::{DiffersBy, DiffersOut, FindLine, FindPage, SummaryOut};
+use whodunit_core::api::names::{NameKind, NamesOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 
@@ -50,6 +51,28 @@ impl Client {
     /// `GET /v1/events` with a query line that finds events: a page of them.
     pub async fn find_page(&self, query: &FindQuery) -> Result<FindPage<Event>, ClientError> {
         self.get("/v1/events", &query.params()).await
+    }
+
+    /// That a search ended without its last line.
+    pub(crate) fn cut_short(&self) -> ClientError {
+        ClientError::BadReply {
+            url: self.url().to_owned(),
+            reason: "it ended before the search was over".to_owned(),
+        }
+    }
+
+    /// `GET /v1/names`: names that begin with a text.
+    pub async fn names(
+        &self,
+        kind: NameKind,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<NamesOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("kind", Some(kind.word()));
+        params.opt("prefix", Some(prefix));
+        params.opt("limit", Some(limit));
+        self.get("/v1/names", &params).await
     }
 
     /// `GET /v1/find/summary`.

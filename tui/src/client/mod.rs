@@ -30,7 +30,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::ops::HealthOut;
-use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
+use whodunit_core::api::time_travel::{StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
 use whodunit_core::api::{Page, segment};
@@ -44,7 +44,7 @@ pub use find::{FindLines, FindQuery};
 pub use import::ImportQuery;
 pub use lines::Lines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
-pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Subject};
+pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Sides, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
@@ -235,22 +235,6 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/streams/{stream}/diff`.
-    pub async fn diff(
-        &self,
-        stream: &StreamName,
-        from: At,
-        to: At,
-        reveal: bool,
-    ) -> Result<DiffOut, ClientError> {
-        let mut params = Params::new();
-        // Left out, `from` is the beginning and `to` the head; what is no number is a time.
-        params.opt("from", from.value());
-        params.opt("to", to.value());
-        params.flag("reveal", reveal);
-        self.get(&stream_path(stream, "/diff"), &params).await
-    }
-
     /// `GET /v1/streams/{stream}/density`.
     pub async fn stream_density(
         &self,
@@ -352,10 +336,23 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/live`: what comes after the cursor, or from now on.
-    pub async fn live(&self, after: Option<LiveCursor>) -> Result<Live, ClientError> {
+    /// `GET /v1/live`: what comes after the cursor, or from now on, and matches a query line where there is one. A cursor
+    /// without a mark and a decision stands for a position alone.
+    pub async fn live(
+        &self,
+        after: Option<LiveCursor>,
+        line: Option<&str>,
+    ) -> Result<Live, ClientError> {
         let mut params = Params::new();
-        params.opt("after", after);
+        match after {
+            Some(LiveCursor {
+                position,
+                decision: 0,
+                mark: None,
+            }) => params.opt("after", Some(position)),
+            after => params.opt("after", after),
+        }
+        params.opt("q", line);
         let request = self
             .request(Method::GET, "/v1/live", &params)?
             .header("accept", "text/event-stream");
