@@ -34,6 +34,17 @@ pub(crate) struct Found {
     pub(crate) end: Option<FindEnd>,
     /// Whether it was stopped before it was over, or broke off.
     pub(crate) stopped: bool,
+    /// How many rows are of pages that came to their end: a further page begins behind them.
+    pub(crate) whole: usize,
+}
+
+impl Found {
+    /// A further page did not come to its end: it is asked for again as a whole.
+    pub(crate) fn drop_begun(&mut self) {
+        if self.end.is_some() {
+            self.rows.truncate(self.whole);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -142,8 +153,10 @@ impl FindScreen {
 
     /// The search is given up: what was found so far stays.
     pub(crate) fn stop(&mut self, was_searching: bool) {
-        if let Some(found) = self.found.value_mut().filter(|_| was_searching) {
-            found.stopped = true;
+        if let Some(found) = self.found.value_mut() {
+            found.stopped |= was_searching;
+            found.drop_begun();
+            self.selected = self.selected.min(found.rows.len().saturating_sub(1));
         }
         self.found.settle();
         self.summary.settle();

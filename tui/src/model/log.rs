@@ -73,6 +73,8 @@ pub(crate) struct LogScreen {
     /// Whether the rows are of an earlier look, until the first of this one come.
     pub(crate) is_old: bool,
     pub(crate) progress: Option<FindProgress>,
+    /// Rows of an older page that has not come to its end yet, newest first.
+    pub(crate) begun: Vec<LogRow>,
 }
 
 impl Default for LogScreen {
@@ -94,6 +96,7 @@ impl Default for LogScreen {
             summary: Remote::Absent,
             is_old: false,
             progress: None,
+            begun: Vec::new(),
         }
     }
 }

@@ -202,6 +202,7 @@ fn ended(app: &mut App, screen: &mut FindScreen, end: FindEnd) -> Effects {
     if let Some(found) = screen.found.value_mut() {
         found.next.clone_from(&end.next_cursor);
         found.end = Some(end);
+        found.whole = found.rows.len();
     }
     screen.kept = None;
     at_cursor(app, screen)
@@ -224,6 +225,13 @@ pub(super) fn failed(
             complain(app, failure, is_away);
         }
         Slot::Find => screen.found.fail(failure, is_away),
+        Slot::MoreFound => {
+            if let Some(found) = screen.found.value_mut() {
+                found.drop_begun();
+                screen.selected = screen.selected.min(found.rows.len().saturating_sub(1));
+            }
+            complain(app, failure, is_away);
+        }
         Slot::Summary => screen.summary = Remote::Failed(failure),
         Slot::Differs => screen.differs = Remote::Failed(failure),
         Slot::Names => line::failed(&mut screen.line),

@@ -74,12 +74,12 @@ fn newest_come_first_with_their_figures() {
 fn names_are_completed_with_their_counts() {
     let harness = harness().press("F").type_text("type:UserS");
     let screen = harness.screen();
-    assert!(screen.contains("type: UserSuspended 2"), "{screen}");
+    assert!(screen.contains("type: UserSuspended 3"), "{screen}");
     let harness = harness.press("tab");
     assert_eq!(harness.find().line.text(), "type:UserSuspended ");
     let harness = harness.press("enter");
     assert_eq!(harness.find().call(), "whodunit find type:UserSuspended");
-    assert_eq!(harness.find().rows().len(), 2);
+    assert_eq!(harness.find().rows().len(), 3);
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn older(app: &mut App, screen: &mut LogScreen) -> Effects {
     if screen.asked.has(Slot::OlderLog) || screen.asked.has(Slot::Log) {
         return Vec::new();
     }
+    screen.begun.clear();
     let request = Request::OlderLog(screen.query(Some(cursor)));
     vec![screen.asked.ask(app, "older events", request)]
 }
@@ -228,7 +229,8 @@ pub(super) fn part(screen: &mut LogScreen, slot: Slot, part: Part) {
             screen.progress = part.progress.or(screen.progress.take());
             above(screen, rows);
         }
-        Slot::OlderLog => above(screen, rows),
+        // It is shown as a whole: one that breaks off is asked for again.
+        Slot::OlderLog => screen.begun.extend(rows),
         _ => {}
     }
     if slot == Slot::Log && screen.follow {
@@ -276,6 +278,8 @@ pub(super) fn take(app: &mut App, screen: &mut LogScreen, reply: Reply) -> Effec
         }
         Reply::OlderLog(end) => {
             screen.older = end.next_cursor;
+            let rows = std::mem::take(&mut screen.begun);
+            above(screen, rows);
             weave(app, screen)
         }
         Reply::Decisions(page) => {

@@ -35,7 +35,7 @@ fn wheel(mut harness: Harness, text: &str, up: bool) -> Harness {
 }
 
 fn harness() -> Harness {
-    Harness::new((120, 40), Daemon::many())
+    Harness::new((120, 40), Daemon::sarah())
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_click_on_the_axis_lands_on_the_event_that_stands_there() {
 
 #[test]
 fn a_hint_is_the_key_that_it_names() {
-    let harness = click(harness(), "filter  ");
+    let harness = click(harness(), "/ filter");
     assert!(harness.streams().filtering);
     let harness = click(harness, "user-c410");
     assert!(!harness.streams().filtering);

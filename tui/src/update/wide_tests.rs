@@ -159,7 +159,7 @@ fn a_category_is_seen_at_the_moment_that_is_held() {
     let harness = harness().press("W");
     assert_eq!(world(&harness).category.as_deref(), Some("user"));
     let now = world(&harness).items().len();
-    let harness = harness.press("t").type_text("2025-03-05").press("enter");
+    let harness = harness.press("t").type_text("2025-03-03").press("enter");
     let then = world(&harness).items().len();
     assert!(
         then > 0 && then < now,

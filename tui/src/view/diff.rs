@@ -9,7 +9,7 @@ use whodunit_core::api::time_travel::{DiffBlame, DiffSetBy, StateOut};
 use whodunit_core::diff::{DiffEntry, DiffOp};
 use whodunit_core::event::Event;
 
-use super::{awaited, centred, failure, list_line, state, warning_lines};
+use super::{awaited, centred, failure, indented, list_line, state, warning_lines};
 use crate::model::diff::{DiffScreen, End, Row};
 use crate::model::hits::{Hit, Part};
 use crate::model::{App, Remote};
@@ -59,7 +59,12 @@ fn head(app: &App, screen: &DiffScreen, cells: usize) -> Vec<Line<'static>> {
     let right = match screen.diff.value() {
         Some(diff) if diff.to_stream.is_none() => {
             let between = diff.from.0.abs_diff(diff.to.0);
-            format!("{} between", counted(between, "event"))
+            let rows = screen.rows().len();
+            let place = match rows {
+                0 => String::new(),
+                _ => format!(" · {} of {rows}", screen.selected + 1),
+            };
+            format!("{} between{place}", counted(between, "event"))
         }
         Some(_) => "two streams".to_owned(),
         None => String::new(),
@@ -160,8 +165,13 @@ fn draw_rows(app: &App, screen: &DiffScreen, rows: &[Row<'_>], frame: &mut Frame
         let begin = lines.len();
         let is_here = index == screen.selected;
         let of_row = row_lines(theme, row, (column, room), (setter, beside));
-        for line in of_row {
-            lines.push(list_line(theme, line, is_here));
+        for (part, line) in of_row.into_iter().enumerate() {
+            let line = if part == 0 || !is_here {
+                list_line(theme, line, is_here)
+            } else {
+                indented(line, "  ").patch_style(theme.style(Token::Selected))
+            };
+            lines.push(line);
             owners.push(index);
         }
         if is_here {
