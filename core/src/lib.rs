@@ -34,6 +34,7 @@ pub mod pointer;
 pub mod predicate;
 pub mod query;
 pub mod same;
+pub mod scenario;
 pub mod search;
 #[cfg(test)]
 #[path = "../../tests/shared/seeded.rs"]

@@ -12,6 +12,8 @@ pub mod commands;
 pub mod config;
 mod daemon;
 mod find;
+#[cfg(test)]
+mod fuzz;
 pub mod handlers;
 pub mod http;
 mod import;

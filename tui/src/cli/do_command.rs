@@ -197,12 +197,12 @@ fn payload(
     Ok(payload)
 }
 
-struct SecretField {
-    name: String,
+pub(super) struct SecretField {
+    pub(super) name: String,
     required: bool,
 }
 
-fn secret_fields(command: &CommandOut) -> Vec<SecretField> {
+pub(super) fn secret_fields(command: &CommandOut) -> Vec<SecretField> {
     let required = |name: &str| {
         command.schema["required"]
             .as_array()

@@ -76,7 +76,7 @@ pub enum CliError {
         hint: String,
     },
     /// A file could not be read or written.
-    #[error("{place}: {error}")]
+    #[error("{place}: {}", without_number(error))]
     File {
         /// Which one.
         place: String,
@@ -84,7 +84,7 @@ pub enum CliError {
         error: io::Error,
     },
     /// Standard output or error could not be written.
-    #[error("cannot write: {0}")]
+    #[error("cannot write: {}", without_number(.0))]
     Output(#[from] io::Error),
     /// What was found does not allow it.
     #[error("{message}")]
@@ -104,6 +104,15 @@ pub enum CliError {
         /// What to do about it.
         hint: Option<String>,
     },
+}
+
+/// What the system says of an error, without its number for it.
+fn without_number(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }
 
 impl CliError {

@@ -11,6 +11,7 @@ use whodunit_core::text::shown;
 
 use super::args::{LIMIT_DEFAULT, PAGE_ITEMS, given, limit};
 use super::exit::{CliError, Exit};
+use super::names;
 use super::show::{self, REJECTED};
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -29,14 +30,14 @@ const IMPACTS: usize = 20;
     reason = "each is a flag of the command line"
 )]
 #[command(after_help = "Examples:
-  whodunit trace 0195d3a1-7c2e-…              what led to this event, and what it led to
+  whodunit trace user-7f3c@4                  what led to this event, and what it led to
   whodunit trace 0195d3a1-7c2e-… --whole      the whole tree, from the first cause on
   whodunit trace fraud-scan-2025-03-20        everything of a correlation, and what it did to each stream
 
 Ends with 1 where something does not fit: causes that are not on record, causes that lead back to where they
 began, effects before their causes.")]
 pub(crate) struct TraceArgs {
-    /// The id of an event or a command, or a correlation id
+    /// An event (`STREAM@REVISION`, `pos:POSITION`, or the beginning of its id), the id of a command, or a correlation id
     #[arg(value_name = "EVENT|COMMAND|CORRELATION", value_parser = given)]
     id: String,
     /// Take it as a correlation id, though an event or a command has it, too
@@ -65,21 +66,29 @@ pub(crate) async fn run(
     if args.correlation {
         return correlation(args, client, terminal).await;
     }
-    match causes(args, client, terminal).await {
-        Err(error) if is(&error, Code::NoSuchEvent) && !args.whole => {
-            match correlation(args, client, terminal).await {
-                Err(other) if is(&other, Code::NoSuchCorrelation) => Err(CliError::NotThere {
-                    message: format!(
-                        "no event, no command and no correlation is called {}",
-                        args.id
-                    ),
-                    hint: "`whodunit events` lists events with their ids under `--json`".into(),
-                }),
-                done => done,
-            }
-        }
-        done => done,
+    match causes(args, &args.id, client, terminal).await {
+        Err(error) if is(&error, Code::NoSuchEvent) => {}
+        done => return done,
     }
+    if !args.whole {
+        match correlation(args, client, terminal).await {
+            Err(error) if is(&error, Code::NoSuchCorrelation) => {}
+            done => return done,
+        }
+    }
+    let event = match names::event(&args.id, false, client, terminal).await {
+        Err(error) if matches!(error.exit(), Exit::NotFound) => {
+            return Err(CliError::NotThere {
+                message: format!(
+                    "no event, no command and no correlation is called `{}`",
+                    shown(&args.id)
+                ),
+                hint: "an event can be named by the beginning of its id, as `STREAM@REVISION`, or as `pos:POSITION`".into(),
+            });
+        }
+        event => event?,
+    };
+    causes(args, &event.event_id, client, terminal).await
 }
 
 fn is(error: &CliError, code: Code) -> bool {
@@ -130,12 +139,13 @@ impl Pages {
 
 async fn causes(
     args: &TraceArgs,
+    id: &str,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let mut pages = Pages::new(args);
     loop {
-        let page = client.causes(&args.id, &pages.query).await?;
+        let page = client.causes(id, &pages.query).await?;
         let is_first = pages.query.cursor.is_none();
         if is_first {
             show::warn(terminal, &page.warnings)?;

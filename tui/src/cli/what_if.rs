@@ -11,6 +11,7 @@ use whodunit_core::api::what_if::{
 use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::{Json, without_values};
+use whodunit_core::scenario::Scenario;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, limit};
 use super::exit::{CliError, Exit};
@@ -37,6 +38,8 @@ Examples:
                                           as if the suspension had not happened, the later events applied again
   whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
                                           just before a recorded decision, a rejected one too
+  whodunit what-if user-7f3c… --drop 3 --refold --save suspension.toml
+                                          keeps it, with this answer, as a scenario for `whodunit check`
   whodunit what-if --file story.json      a what-if as JSON, as `POST /v1/what-if` takes it"
 )]
 pub(crate) struct WhatIfArgs {
@@ -93,6 +96,12 @@ pub(crate) struct WhatIfArgs {
         "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
+    /// Keep it, with its answer, as a scenario in this new file: `whodunit check` asks it again
+    #[arg(long, value_name = "FILE", conflicts_with = "cursor")]
+    save: Option<PathBuf>,
+    /// What the scenario says, in a sentence
+    #[arg(long, value_name = "SENTENCE", requires = "save")]
+    name: Option<String>,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -127,7 +136,20 @@ pub(crate) async fn run(
         reveal: args.reveal,
     };
     let out = client.what_if_steps(&asked, &query).await?;
-    answer(&out, terminal)
+    let exit = answer(&out, terminal)?;
+    if let Some(path) = &args.save {
+        // Secrets are no part of what is expected.
+        let whole = client.what_if_whole(&asked).await?;
+        let name = args.name.clone().unwrap_or_else(|| {
+            format!(
+                "what if: {} from revision {}",
+                out.stream, out.base_revision
+            )
+        });
+        let scenario = Scenario::of(&name, &asked, &whole);
+        super::scenario::write(&scenario, Some(path), client, terminal).await?;
+    }
+    Ok(exit)
 }
 
 /// Prints an answer; how it ends.

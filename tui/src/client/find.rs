@@ -75,6 +75,14 @@ impl Client {
         self.get("/v1/names", &params).await
     }
 
+    /// `GET /v1/decisions` with a query line: a page of them.
+    pub async fn find_decisions(
+        &self,
+        query: &FindQuery,
+    ) -> Result<FindPage<Decision>, ClientError> {
+        self.get("/v1/decisions", &query.params()).await
+    }
+
     /// `GET /v1/find/summary`.
     pub async fn find_summary(
         &self,

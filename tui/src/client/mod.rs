@@ -316,6 +316,26 @@ impl Client {
         self.post("/v1/what-if", &query.params(), asked).await
     }
 
+    /// The same, with every step that was changed or added, page by page.
+    ///
+    /// # Errors
+    /// As [`Self::what_if`].
+    pub async fn what_if_whole(&self, asked: &WhatIfIn) -> Result<WhatIfOut, ClientError> {
+        let mut query = WhatIfQuery {
+            // As many as a page may have.
+            limit: Some(1_000),
+            ..WhatIfQuery::default()
+        };
+        let mut whole = self.what_if_steps(asked, &query).await?;
+        while let Some(cursor) = whole.next_cursor.take() {
+            query.cursor = Some(cursor);
+            let page = self.what_if_steps(asked, &query).await?;
+            whole.steps.extend(page.steps);
+            whole.next_cursor = page.next_cursor;
+        }
+        Ok(whole)
+    }
+
     /// `POST /v1/streams/{stream}/commands`. A rejection is a [`ClientError::Problem`] of code `rejected`.
     pub async fn command(
         &self,

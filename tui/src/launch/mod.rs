@@ -1,12 +1,14 @@
 //! The launcher: a daemon inside this program, and the screens on it.
 //!
-//! Owns `serve`, `open`, `demo` and `verify`, and what is done with the files of a store and its backups; with them the only
+//! Owns `serve`, `open`, `demo`, `verify` and `check`, and what is done with the files of a store and its backups; with them the only
 //! places of this program that know the daemon's library. Screens
 //! and commands speak to such a daemon through HTTP like to any other.
 
 pub(crate) mod backup;
+pub(crate) mod check;
 pub(crate) mod demo;
 mod embedded;
+mod history;
 mod mailbox;
 pub(crate) mod open;
 mod play;
@@ -19,6 +21,8 @@ pub(crate) mod verify;
 
 #[cfg(test)]
 mod answers_tests;
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod names_tests;
 #[cfg(test)]

@@ -108,7 +108,11 @@ async fn an_event_is_named_by_stream_and_revision_position_or_the_beginning_of_i
     ] {
         let found = stage.json(&["event", &name]).await;
         assert_eq!(found["event_id"], id, "{name}");
+        let (traced, _) = stage.run(&["trace", &name], Exit::Ok).await;
+        assert!(traced.contains("DeleteUser"), "{name}: {traced}");
     }
+    let (_, err) = stage.run(&["trace", "zzzz-zzzz"], Exit::NotFound).await;
+    assert!(err.contains("called `zzzz-zzzz`"), "{err}");
     let (_, err) = stage
         .run(&["event", id.get(..5).unwrap()], Exit::Usage)
         .await;

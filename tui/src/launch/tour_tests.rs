@@ -289,6 +289,38 @@ async fn a_mapping_brings_other_records_in() {
 }
 
 /// Finding: the batch's victims, what tells them from the others, and names that are not known.
+/// What a README shows has to show something.
+#[tokio::test]
+async fn each_query_of_the_readme_finds_something_in_the_demo() {
+    let stage = Stage::demo().await;
+    let readme = include_str!("../../../README.md");
+    let mut asked = 0;
+    for line in readme.lines() {
+        let Some(rest) = line.strip_prefix("whodunit ") else {
+            continue;
+        };
+        if !(rest.starts_with("find ") || rest.starts_with("what-differs ")) {
+            continue;
+        }
+        let rest = rest.split("   #").next().unwrap_or(rest);
+        let parts = rest.split('\'').enumerate();
+        let line: Vec<&str> = parts
+            .flat_map(|(n, part)| match n % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            })
+            .collect();
+        let (out, err) = stage.run(&line, Exit::Ok).await;
+        assert!(!out.contains("nothing matches"), "{line:?}: {out}{err}");
+        asked += 1;
+    }
+    assert!(
+        asked >= 4,
+        "the queries stand where this test looks for them"
+    );
+    stage.embedded.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn who_else_and_why_them() {
     let stage = Stage::demo().await;

@@ -19,8 +19,8 @@ use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
     CliError, Exit, append, backfill, bisect, blame, decisions, do_command, doctor, event, events,
-    export, find, import, models, outbox, projections, read_model, rebuild, settings, state,
-    streams, trace, version, what_differs, what_if, why, world,
+    export, find, import, models, outbox, projections, read_model, rebuild, scenario, settings,
+    state, streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -62,8 +62,14 @@ pub struct Cli {
     reason = "each is a flag of the command line"
 )]
 struct Global {
-    /// The daemon's address [env: `WHODUNIT_DAEMON`] [default: the context in use, or <http://127.0.0.1:4780>]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "URL")]
+    /// The daemon's address.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "URL",
+        help = "The daemon's address [env: WHODUNIT_DAEMON] [default: the context in use, or http://127.0.0.1:4780]"
+    )]
     daemon: Option<String>,
     /// The daemon of this name (see `whodunit context`)
     #[arg(
@@ -182,6 +188,10 @@ enum Command {
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
+    /// Check scenarios: what-ifs with what is expected of their answers
+    Check(launch::check::CheckArgs),
+    /// Write a scenario of what happened
+    Scenario(scenario::ScenarioArgs),
     /// Send a command, for real
     Do(do_command::DoArgs),
     /// Append a raw event, for real; no rules run
@@ -468,6 +478,8 @@ async fn run(
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             what_if::run(&args, matches, &client()?, terminal).await
         }
+        Command::Check(args) => launch::check::run(&args, client, terminal).await,
+        Command::Scenario(args) => scenario::run(&args, &client()?, terminal).await,
         Command::Do(args) => do_command::run(&args, &client()?, terminal).await,
         Command::Append(args) => append::run(&args, &client()?, terminal).await,
         Command::Models(args) => models::run(&args, &client()?, terminal).await,

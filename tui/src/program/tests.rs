@@ -152,11 +152,7 @@ fn the_readmes_table_of_commands_is_true() {
             .collect();
         let options = row.split(['`', ' ', ',']);
         for option in options.filter_map(|word| word.strip_prefix("--")) {
-            let known = commands.iter().any(|command| {
-                command
-                    .get_arguments()
-                    .any(|argument| argument.get_long() == Some(option))
-            });
+            let known = commands.iter().any(|command| has(command, option));
             assert!(known, "--{option} in {row}");
         }
         named.extend(calls);
@@ -168,6 +164,14 @@ fn the_readmes_table_of_commands_is_true() {
             command.get_name()
         );
     }
+}
+
+/// Whether a command, or one below it, has this option.
+fn has(command: &clap::Command, option: &str) -> bool {
+    let own = command
+        .get_arguments()
+        .any(|argument| argument.get_long() == Some(option));
+    own || command.get_subcommands().any(|below| has(below, option))
 }
 
 /// What a screen says is the same on the command line must be a command line.

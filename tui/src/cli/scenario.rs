@@ -1,0 +1,244 @@
+//! `whodunit scenario`: a scenario of what happened, to be checked from now on.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+use whodunit_core::api::what_if::{
+    Action, DecisionRef, StepOutcome, WhatIfCommand, WhatIfIn, WhatIfOut,
+};
+use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::scenario::{Scenario, Then, When, is_step};
+use whodunit_core::shown::has_mark;
+use whodunit_core::text::shown;
+
+use super::do_command::secret_fields;
+use super::exit::{CliError, Exit};
+use super::names;
+use super::terminal::Terminal;
+use crate::client::{Client, FindQuery};
+
+/// Arguments of `whodunit scenario`.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    #[command(subcommand)]
+    command: ScenarioCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ScenarioCommand {
+    /// Write a scenario of a decision on record: the same command at the same moment must get the same answer
+    From(FromArgs),
+}
+
+/// Arguments of `whodunit scenario from`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  whodunit scenario from --decision 0195bd4d-a810-76fc-92e2-d16f3b2a6c6c > email.toml
+  whodunit scenario from --decision user-7f3c@4 --save cleanup.toml     the command that led to this event
+  whodunit check cleanup.toml")]
+struct FromArgs {
+    /// The id of a command, or an event that a command led to (`STREAM@REVISION`, `pos:POSITION`, or its id)
+    #[arg(long, value_name = "ID")]
+    decision: String,
+    /// What the scenario says, in a sentence; made of the command and its outcome when absent
+    #[arg(long, value_name = "SENTENCE")]
+    name: Option<String>,
+    /// Write it to this new file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// Runs it.
+pub(crate) async fn run(
+    args: &ScenarioArgs,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let ScenarioCommand::From(args) = &args.command;
+    let decision = decision(&args.decision, client, terminal).await?;
+    if has_mark(&decision.payload) {
+        return Err(CliError::usage(
+            format!(
+                "the parameters of this {} have secrets, which are not on record: it cannot be asked again",
+                shown(&decision.command_type)
+            ),
+            "write the scenario by hand, with a payload of its own: docs/SCENARIOS.md says how",
+        ));
+    }
+    let asked = asked(&decision);
+    let out = client.what_if_whole(&asked).await?;
+    let name = args.name.clone().unwrap_or_else(|| sentence(&decision));
+    let mut scenario = Scenario::of(&name, &asked, &out);
+    if let Some(otherwise) = otherwise(&decision, &out) {
+        expect_what_is_on_record(&mut scenario, &decision);
+        terminal.warn(format!(
+            "the rules in use answer otherwise now: {otherwise}; the scenario expects what is on record"
+        ))?;
+    }
+    write(&scenario, args.save.as_deref(), client, terminal).await?;
+    Ok(Exit::Ok)
+}
+
+/// Writes a scenario to a new file, or to standard output. One with a secret in it is refused: files are passed on.
+pub(super) async fn write(
+    scenario: &Scenario,
+    path: Option<&Path>,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
+    let model = client.model(scenario.stream.category()).await?;
+    let written = model.commands.iter().flat_map(secret_fields);
+    let secrets: Vec<String> = written
+        .map(|field| field.name)
+        .chain(model.secrets)
+        .collect();
+    if let Some(field) = scenario.field_among(&secrets) {
+        return Err(CliError::usage(
+            format!(
+                "`{}` is a secret: it is not written into a scenario",
+                shown(&field)
+            ),
+            "scenarios are kept and passed on; try a what-if without it",
+        ));
+    }
+    let text = scenario.to_toml();
+    let Some(path) = path else {
+        return terminal.bytes(text.as_bytes());
+    };
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::usage(
+            format!("`{}` is there already", path.display()),
+            "name a new file: nothing is written over",
+        ),
+        _ => CliError::File {
+            place: path.display().to_string(),
+            error,
+        },
+    })?;
+    terminal.note(format!(
+        "written to {0}; `whodunit check {0}` checks it",
+        path.display()
+    ))
+}
+
+/// The decision that is meant: by its command, or by an event that it led to.
+async fn decision(
+    id: &str,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Decision, CliError> {
+    if let Some(decision) = of_command(id, client).await? {
+        return Ok(decision);
+    }
+    let event = names::event(id, false, client, terminal)
+        .await
+        .map_err(|error| match error.exit() {
+            Exit::NotFound => CliError::NotThere {
+                message: format!("no command and no event is called `{}`", shown(id)),
+                hint: "`whodunit decisions --json` lists commands with their ids".into(),
+            },
+            _ => error,
+        })?;
+    let command = match &event.causation_id {
+        Some(command) => of_command(command, client).await?,
+        None => None,
+    };
+    command.ok_or_else(|| CliError::NotThere {
+        message: format!(
+            "no command led to `{}`: it is a raw event, or was imported",
+            shown(id)
+        ),
+        hint: "the rules were not asked for it; `whodunit what-if … --save FILE` keeps any what-if"
+            .into(),
+    })
+}
+
+async fn of_command(id: &str, client: &Client) -> Result<Option<Decision>, CliError> {
+    let quoted = Value::String(id.to_owned());
+    let query = FindQuery {
+        line: format!("id:{quoted}"),
+        limit: Some(1),
+        ..FindQuery::default()
+    };
+    let page = client.find_decisions(&query).await?;
+    let mut decisions = page.items.into_iter();
+    Ok(decisions.find(|decision| decision.command_id == id))
+}
+
+fn asked(decision: &Decision) -> WhatIfIn {
+    let payload = match decision.payload.to_value() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    let is_own = |id: &String| *id == decision.command_id;
+    WhatIfIn {
+        at_decision: Some(DecisionRef::Command(decision.command_id.clone())),
+        actions: vec![Action::Command(WhatIfCommand {
+            command_type: decision.command_type.clone(),
+            payload,
+            actor: decision.actor.clone(),
+            reason: decision.reason.clone(),
+            command_id: None,
+            correlation_id: decision.correlation_id.clone().filter(|id| !is_own(id)),
+            causation_id: decision.causation_id.clone(),
+            expected_revision: None,
+            password_correct: None,
+        })],
+        ..WhatIfIn::new(decision.stream.clone())
+    }
+}
+
+fn sentence(decision: &Decision) -> String {
+    let outcome = match &decision.result {
+        Outcome::Accepted { .. } => "is accepted".to_owned(),
+        Outcome::Rejected { rule, .. } => format!("is refused by {rule}"),
+    };
+    let by = decision
+        .actor
+        .as_ref()
+        .map_or_else(String::new, |actor| format!(" by {actor}"));
+    format!(
+        "{}{by} on {} {outcome}",
+        decision.command_type, decision.stream
+    )
+}
+
+/// What the rules answer now, where that is not what is on record.
+fn otherwise(decision: &Decision, out: &WhatIfOut) -> Option<String> {
+    let step = out.steps.iter().find(|step| is_step(step))?;
+    let same = match &decision.result {
+        Outcome::Accepted { events, .. } => {
+            step.outcome == StepOutcome::Accepted && step.events.len() == *events as usize
+        }
+        Outcome::Rejected { rule, .. } => step.rule.as_ref() == Some(rule),
+    };
+    if same {
+        return None;
+    }
+    Some(match (&step.rule, step.outcome) {
+        (Some(rule), _) => format!("refused by {}", shown(rule)),
+        (None, StepOutcome::Unknown) => {
+            "that depends on a password, which is not looked at".to_owned()
+        }
+        (None, _) => format!("accepted, {} events", step.events.len()),
+    })
+}
+
+fn expect_what_is_on_record(scenario: &mut Scenario, decision: &Decision) {
+    scenario.then = Then::default();
+    for when in &mut scenario.when {
+        let When::Action { expected, .. } = when else {
+            continue;
+        };
+        expected.events = None;
+        (expected.outcome, expected.rule) = match &decision.result {
+            Outcome::Accepted { .. } => (Some(StepOutcome::Accepted), None),
+            Outcome::Rejected { rule, .. } => (Some(StepOutcome::Rejected), Some(rule.clone())),
+        };
+    }
+}
