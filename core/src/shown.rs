@@ -24,9 +24,11 @@ use crate::stop::{Stop, Stopped};
 mod event;
 mod investigate;
 mod payload;
+mod value;
 
 pub use event::ShownEvent;
 use payload::redact_json;
+pub use value::value;
 
 /// What stands where a secret stands in the store. Never a plausible value; the list beside it says where it is ours.
 pub const REDACTED: &str = "[redacted]";

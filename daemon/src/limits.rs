@@ -101,6 +101,8 @@ pub const FACET_VALUES_NAMED_MAX: usize = 1_000;
 pub const NAMES_LOOKED_AT: u64 = 10_000;
 /// Names that are compared with one that is not known, to say which one was meant.
 pub const NAMES_COMPARED_MAX: usize = 10_000;
+/// Newest events among which correlation ids are looked for by their beginning.
+pub const NAMES_LOOKED_AT: u64 = 10_000;
 /// Time for each half of a comparison of a selection with the rest: finding it, and looking at the rest.
 pub const DIFFERS_TIME: Duration = Duration::from_secs(8);
 /// Streams of a selection that are compared with the rest.

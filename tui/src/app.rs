@@ -35,7 +35,7 @@ use crate::runtime::{Runtime, now};
 pub use crate::theme::Palette;
 use crate::theme::Theme;
 use crate::update::{start, start_at_stream, update};
-use crate::view::{time_under, view};
+use crate::view::view;
 use crate::zone::machine_offset;
 
 /// Messages that may wait for the loop.
@@ -256,11 +256,14 @@ fn translate(model: &Model, event: Event) -> Vec<Msg> {
         Event::Resize(columns, rows) => vec![Msg::Resized { columns, rows }],
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
-                let time = time_under(model, mouse.column, mouse.row);
-                time.map(Msg::TimeClicked).into_iter().collect()
+                let hit = model.app.hits.at(mouse.column, mouse.row);
+                hit.map(Msg::Clicked).into_iter().collect()
             }
-            MouseEventKind::ScrollUp => vec![Msg::Scrolled { up: true }],
-            MouseEventKind::ScrollDown => vec![Msg::Scrolled { up: false }],
+            kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
+                let up = kind == MouseEventKind::ScrollUp;
+                let over = model.app.hits.at(mouse.column, mouse.row);
+                vec![Msg::Scrolled { up, over }]
+            }
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -24,6 +24,9 @@ pub(crate) enum Scope {
     WhatIf,
     Log,
     Find,
+    Causes,
+    Diff,
+    World,
     Pipeline,
 }
 
@@ -37,6 +40,9 @@ impl Scope {
             Self::WhatIf => "what-if",
             Self::Log => "log",
             Self::Find => "find",
+            Self::Causes => "causes",
+            Self::Diff => "diff",
+            Self::World => "world",
             Self::Pipeline => "pipeline",
         }
     }
@@ -90,6 +96,16 @@ pub(crate) enum Action {
     Follow,
     FollowFrom,
     Find,
+    Narrow,
+    Causes,
+    Fold,
+    Whole,
+    Swap,
+    Unchanged,
+    Setter,
+    LeftSide,
+    RightSide,
+    World,
     Now,
     RunTo,
     RunNext,

@@ -23,6 +23,5 @@ mod theme;
 mod time_input;
 mod times;
 mod update;
-mod value;
 mod view;
 mod zone;

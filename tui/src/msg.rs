@@ -4,7 +4,8 @@ use whodunit_core::time::Timestamp;
 
 use crate::client::LiveMessage;
 use crate::effect::{Failure, NoAnswer, Ticket};
-use crate::request::Reply;
+use crate::model::hits::Hit;
+use crate::request::{Part, Reply};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,10 +14,10 @@ pub(crate) enum Msg {
     Key(String),
     /// Text was pasted.
     Pasted(String),
-    /// A moment was clicked on the time axis.
-    TimeClicked(Timestamp),
-    /// The mouse wheel was turned, up or down.
-    Scrolled { up: bool },
+    /// Something on the screen was clicked.
+    Clicked(Hit),
+    /// The mouse wheel was turned, up or down, over something.
+    Scrolled { up: bool, over: Option<Hit> },
     /// The terminal has another size now.
     Resized { columns: u16, rows: u16 },
     /// Time has passed; sent only while something on screen depends on it.
@@ -26,6 +27,8 @@ pub(crate) enum Msg {
         ticket: Ticket,
         reply: Box<Result<Reply, Failure>>,
     },
+    /// A part of a reply that comes bit by bit; its end is its reply.
+    Part { ticket: Ticket, part: Box<Part> },
     /// The daemon is reached and the live feed is open.
     Connected(Timestamp),
     /// The live feed has ended or does not open; the next try is at this time.

@@ -3,26 +3,37 @@
 //! Owns the table that a request, its slot, its reply and its call are made from, so that none can fit another's. A new
 //! question is a row here, a place that asks it and an arm that takes its reply.
 
+use std::time::Duration;
+
+use tokio::sync::mpsc;
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
+use whodunit_core::api::causes::{CauseNode, CausesOut, CorrelationOut};
+use whodunit_core::api::find::{
+    DiffersBy, DiffersOut, FindEnd, FindLine, FindProgress, SummaryOut,
+};
 use whodunit_core::api::investigate::{BisectIn, BisectOut, BlameOut, FieldOut};
+use whodunit_core::api::names::{NameKind, NamesOut};
 use whodunit_core::api::pipeline::{
     BackfillIn, BackfillPlan, CheckOut, JobOut, RetriedOut, RunOut,
 };
 use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::command::Decision;
-use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use crate::client::{
-    At, Changed, Client, ClientError, DecisionsQuery, EventsQuery, FieldQuery, FollowCounts, Order,
-    Origin, Pipeline, Preview, StreamEventsQuery, StreamStatus, StreamsQuery, Subject, WhatIfQuery,
+    At, Changed, Client, ClientError, DecisionsQuery, DiffQuery, FieldQuery, FindQuery,
+    FollowCounts, LiveCursor, LiveItem, Order, Origin, Pipeline, Preview, Sides, StreamEventsQuery,
+    StreamStatus, StreamsQuery, Subject, TraceQuery, WhatIfQuery, WorldQuery,
 };
+use crate::effect::Ticket;
+use crate::msg::Msg;
 
 macro_rules! requests {
-    ($client:ident; $($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $reply:ty = $call:expr;)*) => {
+    ($client:ident, $parts:ident; $($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $reply:ty = $call:expr;)*) => {
         /// A question to the daemon.
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Request { $($(#[$doc])* $name($($type),*),)* }
@@ -47,8 +58,8 @@ macro_rules! requests {
                 match self { $(Self::$name(..) => Slot::$name,)* }
             }
 
-            /// Asks the daemon.
-            pub(crate) async fn send(self, $client: &Client) -> Result<Reply, ClientError> {
+            /// Asks the daemon; what comes bit by bit goes out in parts.
+            pub(crate) async fn send(self, $client: &Client, $parts: &Parts) -> Result<Reply, ClientError> {
                 Ok(match self { $(Self::$name($($arg),*) => Reply::$name($call.await?),)* })
             }
         }
@@ -80,7 +91,98 @@ fn field_query(path: String, at: At) -> FieldQuery {
     }
 }
 
-requests! { client;
+/// Parts of the time axis that the density of what was found is asked in.
+const FIND_BUCKETS: usize = 240;
+/// Values of each facet, and differences, that are asked for.
+const FACET_VALUES: usize = 8;
+const DIFFERENCES: usize = 8;
+/// Names among which a completion offers the most frequent ones.
+const NAMES: usize = 200;
+/// Lines of a search that make one part at most.
+const PART_LINES: usize = 256;
+
+/// Some of a reply that comes bit by bit.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) rows: Vec<Subject>,
+    pub(crate) progress: Option<FindProgress>,
+}
+
+/// Where the parts of a reply go before it is whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) ticket: Ticket,
+    pub(crate) messages: mpsc::Sender<Msg>,
+}
+
+impl Parts {
+    async fn send(&self, part: Part) {
+        let (ticket, part) = (self.ticket, Box::new(part));
+        // The loop is gone only when the program ends.
+        let _ = self.messages.send(Msg::Part { ticket, part }).await;
+    }
+}
+
+/// What a query line finds: what is there already makes one part.
+async fn search(client: &Client, query: &FindQuery, parts: &Parts) -> Result<FindEnd, ClientError> {
+    let mut lines = client.find(query).await?;
+    let mut part = Part {
+        rows: Vec::new(),
+        progress: None,
+    };
+    loop {
+        let line = if part.rows.is_empty() && part.progress.is_none() {
+            Some(lines.next().await)
+        } else if part.rows.len() < PART_LINES {
+            tokio::time::timeout(Duration::ZERO, lines.next())
+                .await
+                .ok()
+        } else {
+            None
+        };
+        match line.transpose()? {
+            Some(Some(FindLine::Event(event))) => part.rows.push(Subject::Event(Box::new(event))),
+            Some(Some(FindLine::Decision(decision))) => {
+                part.rows.push(Subject::Decision(Box::new(decision)));
+            }
+            Some(Some(FindLine::Progress(progress))) => part.progress = Some(progress),
+            Some(Some(FindLine::End(end))) => {
+                parts.send(part).await;
+                return Ok(end);
+            }
+            Some(None) => return Err(client.cut_short()),
+            None => {
+                let rows = std::mem::take(&mut part.rows);
+                let progress = part.progress.take();
+                parts.send(Part { rows, progress }).await;
+            }
+        }
+    }
+}
+
+/// What a live feed brings, one part each; how many there were, once it has ended.
+async fn tail(client: &Client, line: &str, after: u64, parts: &Parts) -> Result<u64, ClientError> {
+    let after = LiveCursor {
+        position: after,
+        ..LiveCursor::default()
+    };
+    let after = (after.position > 0).then_some(after);
+    let mut live = client.live(after, Some(line)).await?;
+    let mut sent = 0;
+    while let Some(message) = live.next().await? {
+        let row = match message.item {
+            LiveItem::Event(event) => Subject::Event(event),
+            LiveItem::Decision(decision) => Subject::Decision(decision),
+            LiveItem::Head(_) => continue,
+        };
+        let (rows, progress) = (vec![row], None);
+        parts.send(Part { rows, progress }).await;
+        sent += 1;
+    }
+    Ok(sent)
+}
+
+requests! { client, parts;
     Streams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
     /// A further page of the same list.
     MoreStreams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
@@ -102,12 +204,40 @@ requests! { client;
     Origin(of: Subject) -> Origin = client.origin(&of);
     /// What can be followed from an event, counted.
     FollowCounts(of: Subject) -> FollowCounts = client.follow_counts(of);
-    Find(query: EventsQuery) -> Page<Event> = client.events(&query);
-    /// A further page of the same search.
-    MoreFound(query: EventsQuery) -> Page<Event> = client.events(&query);
+    /// What a query line finds; the rows come in parts.
+    Find(query: FindQuery) -> FindEnd = search(client, &query, parts);
+    /// Further rows of the same search.
+    MoreFound(query: FindQuery) -> FindEnd = search(client, &query, parts);
+    /// What a query line finds, in figures.
+    Summary(line: String) -> SummaryOut = client.find_summary(&line, Some(FIND_BUCKETS), Some(FACET_VALUES));
+    /// What tells what it finds from the rest.
+    Differs(line: String) -> DiffersOut = client.what_differs(&line, DiffersBy::Stream, None, DIFFERENCES);
+    /// Names that may follow a key of a query line.
+    Names(kind: NameKind, prefix: String) -> NamesOut = client.names(kind, &prefix, NAMES);
     /// What the events found did to their streams.
     Changes(events: Vec<(StreamName, Revision)>) -> Vec<Changed> = client.changes(events);
-    Diff(stream: StreamName, from: At, to: At) -> DiffOut = client.diff(&stream, from, to, false);
+    /// What differs between two points, with what set it.
+    Compare(stream: StreamName, query: DiffQuery) -> DiffOut = client.compare(&stream, &query);
+    /// Both points with the events that led to them.
+    Sides(from: (StreamName, At), to: (StreamName, At)) -> Sides = client.sides(&from, &to);
+    /// What led to an event or a command, and what it led to.
+    Causes(id: String, query: TraceQuery) -> CausesOut = client.causes(&id, &query);
+    /// A further page of the same tree.
+    MoreCauses(id: String, query: TraceQuery) -> CausesOut = client.causes(&id, &query);
+    /// Everything of a correlation.
+    Correlation(id: String, query: TraceQuery) -> CorrelationOut = client.correlation(&id, &query);
+    /// A further page of the same correlation.
+    MoreCorrelation(id: String, query: TraceQuery) -> CorrelationOut = client.correlation(&id, &query);
+    /// A node of a tree as it was recorded.
+    Recorded(node: Box<CauseNode>) -> Option<Subject> = client.recorded(&node);
+    /// The states of many streams at one moment.
+    World(query: WorldQuery) -> WorldOut = client.world(&query);
+    /// A further page of the same world.
+    MoreWorld(query: WorldQuery) -> WorldOut = client.world(&query);
+    /// What differs between two moments.
+    WorldDiff(query: WorldQuery) -> WorldDiffOut = client.world_diff(&query);
+    /// A further page of the same comparison.
+    MoreWorldDiff(query: WorldQuery) -> WorldDiffOut = client.world_diff(&query);
     Decisions(query: DecisionsQuery) -> Page<Decision> = client.decisions(&query);
     StreamDensity(stream: StreamName, buckets: usize) -> DensityOut = client.stream_density(&stream, buckets);
     /// How far jobs and projections are with the stream's events.
@@ -117,9 +247,12 @@ requests! { client;
     /// A further page of the same what-if's steps.
     MoreWhatIf(scenario: WhatIfIn, cursor: String) -> WhatIfOut =
         client.what_if_steps(&scenario, &steps_page(Some(cursor)));
-    Log(query: EventsQuery) -> Page<Event> = client.events(&query);
-    /// A further page of the same events.
-    OlderLog(query: EventsQuery) -> Page<Event> = client.events(&query);
+    /// The newest of the log that a line matches; the rows come in parts.
+    Log(query: FindQuery) -> FindEnd = search(client, &query, parts);
+    /// Older rows of the same.
+    OlderLog(query: FindQuery) -> FindEnd = search(client, &query, parts);
+    /// What comes after a position and matches a line, as it is committed. It ends with the daemon.
+    Tail(line: String, after: u64) -> u64 = tail(client, &line, after, parts);
     LogDensity(buckets: usize) -> DensityOut = client.density(buckets);
     /// Projections, handlers, backfills, and the jobs of a handler (or all) that are not done.
     Pipeline(handler: Option<String>) -> Pipeline = client.pipeline(handler);

@@ -15,6 +15,7 @@ use whodunit_core::time::Timestamp;
 use crate::client::{Client, ClientError};
 use crate::effect::{Effect, Failure, NoAnswer, Ticket};
 use crate::msg::Msg;
+use crate::request::Parts;
 
 use feed::Patience;
 
@@ -55,8 +56,13 @@ impl Runtime {
         match effect {
             Effect::Ask { ticket, request } => {
                 let (client, messages) = (self.client.clone(), self.messages.clone());
+                let parts = Parts {
+                    ticket,
+                    messages: messages.clone(),
+                };
                 let task = tokio::spawn(async move {
-                    let reply = request.send(&client).await.map_err(|error| failure(&error));
+                    let reply = request.send(&client, &parts).await;
+                    let reply = reply.map_err(|error| failure(&error));
                     let reply = Box::new(reply);
                     // The loop is gone only when the program ends.
                     let _ = messages.send(Msg::Replied { ticket, reply }).await;

@@ -102,6 +102,10 @@ impl Harness {
         for effect in effects {
             match effect {
                 Effect::Ask { ticket, request } if self.answering => {
+                    for part in self.daemon.parts(&request) {
+                        let part = Box::new(part);
+                        self.send(Msg::Part { ticket, part });
+                    }
                     let reply = Box::new(self.daemon.answer(&request));
                     self.send(Msg::Replied { ticket, reply });
                 }

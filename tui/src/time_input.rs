@@ -42,10 +42,7 @@ pub(crate) fn parse(text: &str, here: Here) -> Result<Target, String> {
     if let Ok(revision) = revision.parse() {
         return Ok(Target::Revision(revision));
     }
-    let zone = match here.zone {
-        Zone::Utc => input::Zone::UTC,
-        Zone::Local(offset_at) => input::Zone::ByRule(offset_at),
-    };
+    let zone = here.zone.for_input();
     let is_from_now = lower.ends_with("ago")
         || ["today", "yesterday"]
             .iter()

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, FixedOffset, TimeZone, Utc};
 use whodunit_core::sentence::{day, moment};
-use whodunit_core::time::Timestamp;
+use whodunit_core::time::{Timestamp, input};
 
 use crate::times::{Least, Pattern};
 
@@ -35,6 +35,14 @@ impl Zone {
         match self {
             Self::Utc => None,
             Self::Local(offset_at) => Some(offset_at(time)),
+        }
+    }
+
+    /// The same for times that are typed.
+    pub(crate) fn for_input(self) -> input::Zone {
+        match self {
+            Self::Utc => input::Zone::UTC,
+            Self::Local(offset_at) => input::Zone::ByRule(offset_at),
         }
     }
 

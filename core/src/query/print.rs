@@ -19,6 +19,13 @@ impl fmt::Display for Query {
     }
 }
 
+impl Query {
+    /// Its terms, each as it is written in a line.
+    pub fn terms(&self) -> Vec<String> {
+        self.terms.iter().map(Term::to_string).collect()
+    }
+}
+
 /// Two are equal when they ask for the same in the same way.
 impl PartialEq for Query {
     fn eq(&self, other: &Self) -> bool {

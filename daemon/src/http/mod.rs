@@ -126,6 +126,7 @@ fn short() -> Routes {
         .routes(routes!(events::list_decisions))
         .routes(routes!(find_figures::find_summary))
         .routes(routes!(find_figures::what_differs))
+        .routes(routes!(names::list_names))
         .routes(routes!(correlations::get_causes))
         .routes(routes!(correlations::get_correlation))
         .routes(routes!(correlations::get_correlation_streams))

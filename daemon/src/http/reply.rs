@@ -61,6 +61,7 @@ showable!(
     browse::ModelOut,
     browse::Stream,
     find::DiffersOut,
+    names::NamesOut,
     find::SummaryOut,
     causes::CausesOut,
     causes::CorrelationOut,

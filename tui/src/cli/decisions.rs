@@ -60,6 +60,7 @@ pub(crate) async fn run(
     let stream = args.stream.as_ref().map(StreamArg::name).transpose()?;
     let fetch = |cursor, limit| {
         let query = DecisionsQuery {
+            line: None,
             stream: stream.clone(),
             rejected: args.outcome.map(|outcome| outcome == Wanted::Rejected),
             order: if args.oldest {

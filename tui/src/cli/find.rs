@@ -14,7 +14,7 @@ use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::query::{Query, QueryError};
 use whodunit_core::text::shown;
-use whodunit_core::time::input::{Clock, Zone as InputZone};
+use whodunit_core::time::input::Clock;
 
 use super::args::{LIMIT_DEFAULT, limit};
 use super::decisions;
@@ -93,11 +93,7 @@ pub(crate) struct FindArgs {
 
 /// Reads a query line by this machine's clock and the zone of the command.
 pub(super) fn read_line(text: &str, zone: Zone) -> Result<Query, CliError> {
-    let zone = match zone {
-        Zone::Utc => InputZone::UTC,
-        Zone::Local(offset_at) => InputZone::ByRule(offset_at),
-    };
-    let now = now();
+    let (now, zone) = (now(), zone.for_input());
     let whole = whole(text)?;
     Query::parse(&whole, &Clock { now, zone }).map_err(|error| bad_line(&whole, error))
 }
@@ -218,7 +214,7 @@ pub(crate) async fn run(
             line = lines.next() => line?,
         };
         let Some(line) = line else {
-            return Err(cut_short(client));
+            return Err(client.cut_short().into());
         };
         if as_lines {
             bar.suspend(|| terminal.record(&line))?;
@@ -266,13 +262,6 @@ fn stopped_early(
         "stopped after {scanned} were looked at: there may be more{on}"
     ))?;
     Ok(Exit::No)
-}
-
-fn cut_short(client: &Client) -> CliError {
-    CliError::from(ClientError::BadReply {
-        url: client.url().to_owned(),
-        reason: "it ended before the search was over".to_owned(),
-    })
 }
 
 fn bar(terminal: &Terminal<'_>) -> ProgressBar {

@@ -15,7 +15,7 @@ use super::terminal::{Form, Terminal, Times};
 use crate::text::cut;
 
 pub(crate) use crate::text::number;
-pub(crate) use crate::value::value;
+pub(crate) use whodunit_core::shown::value;
 
 /// Lines of a terminal that a value takes at most.
 const VALUE_LINES: usize = 8;

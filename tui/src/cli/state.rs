@@ -333,17 +333,12 @@ pub(crate) async fn run_diff(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let stream = args.stream.name()?;
-    // In the API, a left out `from` is the beginning.
-    let from = match args.from {
-        At::Head => At::Revision(client.stream(&stream).await?.revision),
-        other => other,
-    };
     let to_stream = match &args.to_stream {
         Some(named) => Some(resolve_if_there(named, client, terminal).await?),
         None => None,
     };
     let query = DiffQuery {
-        from,
+        from: args.from,
         to: args.to,
         to_stream,
         path: args.path.clone(),

@@ -53,6 +53,28 @@ impl Client {
         self.get("/v1/events", &query.params()).await
     }
 
+    /// That a search ended without its last line.
+    pub(crate) fn cut_short(&self) -> ClientError {
+        ClientError::BadReply {
+            url: self.url().to_owned(),
+            reason: "it ended before the search was over".to_owned(),
+        }
+    }
+
+    /// `GET /v1/names`: names that begin with a text.
+    pub async fn names(
+        &self,
+        kind: NameKind,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<NamesOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("kind", Some(kind.word()));
+        params.opt("prefix", Some(prefix));
+        params.opt("limit", Some(limit));
+        self.get("/v1/names", &params).await
+    }
+
     /// `GET /v1/decisions` with a query line: a page of them.
     pub async fn find_decisions(
         &self,

@@ -42,12 +42,17 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/streams/{stream}/diff`, with a path, another stream, and what set each side.
+    /// `GET /v1/streams/{stream}/diff`, with a path, another stream, and what set each side. Where a side is not sent the API
+    /// takes the beginning and the head, so that a comparison from the head names its revision.
     pub async fn compare(
         &self,
         stream: &StreamName,
         query: &DiffQuery,
     ) -> Result<DiffOut, ClientError> {
+        let mut query = query.clone();
+        if query.from == At::Head {
+            query.from = At::Revision(self.stream(stream).await?.revision);
+        }
         self.get(&stream_path(stream, "/diff"), &query.params())
             .await
     }

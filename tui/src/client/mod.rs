@@ -31,7 +31,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::ops::HealthOut;
-use whodunit_core::api::time_travel::{DiffOut, StateOut, StepsOut};
+use whodunit_core::api::time_travel::{StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
 use whodunit_core::api::{Page, segment};
@@ -46,7 +46,7 @@ pub use import::ImportQuery;
 pub use lines::Lines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
 pub use notes::NotesQuery;
-pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Subject};
+pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Sides, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
 pub use query::{
@@ -237,22 +237,6 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/streams/{stream}/diff`.
-    pub async fn diff(
-        &self,
-        stream: &StreamName,
-        from: At,
-        to: At,
-        reveal: bool,
-    ) -> Result<DiffOut, ClientError> {
-        let mut params = Params::new();
-        // Left out, `from` is the beginning and `to` the head; what is no number is a time.
-        params.opt("from", from.value());
-        params.opt("to", to.value());
-        params.flag("reveal", reveal);
-        self.get(&stream_path(stream, "/diff"), &params).await
-    }
-
     /// `GET /v1/streams/{stream}/density`.
     pub async fn stream_density(
         &self,
@@ -374,19 +358,22 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/live`: what comes after the cursor, or from now on.
-    pub async fn live(&self, after: Option<LiveCursor>) -> Result<Live, ClientError> {
-        self.live_of(after, None).await
-    }
-
-    /// The same, of what a query line matches.
-    pub async fn live_of(
+    /// `GET /v1/live`: what comes after the cursor, or from now on, and matches a query line where there is one. A cursor
+    /// without a mark and a decision stands for a position alone.
+    pub async fn live(
         &self,
         after: Option<LiveCursor>,
         line: Option<&str>,
     ) -> Result<Live, ClientError> {
         let mut params = Params::new();
-        params.opt("after", after);
+        match after {
+            Some(LiveCursor {
+                position,
+                decision: 0,
+                mark: None,
+            }) => params.opt("after", Some(position)),
+            after => params.opt("after", after),
+        }
         params.opt("q", line);
         let request = self
             .request(Method::GET, "/v1/live", &params)?

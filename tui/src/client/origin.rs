@@ -3,13 +3,19 @@
 //! Owns the questions behind the sentence and the follow menu, which take several requests each.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use whodunit_core::api::causes::{CauseKind, CauseNode, CauseOutcome};
+use whodunit_core::api::find::FindLine;
 use whodunit_core::api::time_travel::{StateOut, Step};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::query::{Field, Query};
 use whodunit_core::sentence;
+use whodunit_core::time::Timestamp;
 
-use super::{At, Client, ClientError, DecisionsQuery, EventsQuery, Order, StreamEventsQuery};
+use super::{
+    At, Client, ClientError, DecisionsQuery, EventsQuery, FindQuery, Order, StreamEventsQuery,
+};
 
 /// Events counted of a correlation, an actor or a type; beyond, there are at least so many.
 const COUNTED_MAX: usize = 1_000;
@@ -63,62 +69,70 @@ pub(crate) struct Origin {
     pub(crate) cause_batch: Option<Count>,
 }
 
-/// What one can follow: an event, or a refused command.
+/// What one can follow: an event, or a command with what the rules answered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Subject {
     Event(Box<Event>),
-    Refused(Box<Decision>),
+    Decision(Box<Decision>),
 }
 
 impl Subject {
     pub(crate) fn stream(&self) -> &StreamName {
         match self {
             Self::Event(event) => &event.stream,
-            Self::Refused(decision) => &decision.stream,
+            Self::Decision(decision) => &decision.stream,
         }
     }
 
-    /// The revision it stands at; of a refused command, the one it was decided on.
+    /// The revision it stands at; of a command, the one it was decided on.
     pub(crate) fn revision(&self) -> Revision {
         match self {
             Self::Event(event) => event.revision,
-            Self::Refused(decision) => decision.base_revision,
+            Self::Decision(decision) => decision.base_revision,
         }
     }
 
     pub(crate) fn actor(&self) -> Option<&str> {
         match self {
             Self::Event(event) => event.actor.as_deref(),
-            Self::Refused(decision) => decision.actor.as_deref(),
+            Self::Decision(decision) => decision.actor.as_deref(),
+        }
+    }
+
+    /// When it was recorded, or decided.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.recorded_at,
+            Self::Decision(decision) => decision.decided_at,
         }
     }
 
     pub(crate) fn correlation(&self) -> Option<&str> {
         match self {
             Self::Event(event) => event.correlation_id.as_deref(),
-            Self::Refused(decision) => decision.correlation_id.as_deref(),
+            Self::Decision(decision) => decision.correlation_id.as_deref(),
         }
     }
 
     fn causation(&self) -> Option<&str> {
         match self {
             Self::Event(event) => event.causation_id.as_deref(),
-            Self::Refused(decision) => decision.causation_id.as_deref(),
+            Self::Decision(decision) => decision.causation_id.as_deref(),
         }
     }
 
-    /// The event's type; a refused command led to no event.
+    /// The event's type; a command has none.
     pub(crate) fn event_type(&self) -> Option<&str> {
         match self {
             Self::Event(event) => Some(&event.event_type),
-            Self::Refused(_) => None,
+            Self::Decision(_) => None,
         }
     }
 
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Self::Event(event) => &event.event_id,
-            Self::Refused(decision) => &decision.command_id,
+            Self::Decision(decision) => &decision.command_id,
         }
     }
 }
@@ -149,7 +163,61 @@ pub(crate) struct Changed {
     pub(crate) step: Option<Step>,
 }
 
+/// Two points that are compared: the state of each, and the event that led to it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sides {
+    pub(crate) from: (StateOut, Option<Event>),
+    pub(crate) to: (StateOut, Option<Event>),
+}
+
 impl Client {
+    /// Two points of streams.
+    pub(crate) async fn sides(
+        &self,
+        from: &(StreamName, At),
+        to: &(StreamName, At),
+    ) -> Result<Sides, ClientError> {
+        let (from, to) = tokio::try_join!(self.side(from), self.side(to))?;
+        Ok(Sides { from, to })
+    }
+
+    async fn side(
+        &self,
+        (stream, at): &(StreamName, At),
+    ) -> Result<(StateOut, Option<Event>), ClientError> {
+        let state = self.state(stream, *at, false).await?;
+        let event = self.event_at(stream, state.revision).await?;
+        Ok((state, event))
+    }
+
+    /// A node of a tree of causes as it was recorded; `None` where it is not in the log.
+    pub(crate) async fn recorded(&self, node: &CauseNode) -> Result<Option<Subject>, ClientError> {
+        if node.kind == CauseKind::Event {
+            let event = self.event_if_known(&node.id).await?;
+            return Ok(event.map(|event| Subject::Event(Box::new(event))));
+        }
+        let query = Query::everything()
+            .and_field(Field::Stream, node.stream.as_str())
+            .and_field(Field::Id, node.id.as_str())
+            .and_rejected(node.outcome == Some(CauseOutcome::Rejected));
+        let query = FindQuery {
+            line: query.to_string(),
+            limit: Some(1),
+            ..FindQuery::default()
+        };
+        let mut lines = self.find(&query).await?;
+        while let Some(line) = lines.next().await? {
+            match line {
+                FindLine::Decision(decision) => {
+                    return Ok(Some(Subject::Decision(Box::new(decision))));
+                }
+                FindLine::End(_) => return Ok(None),
+                FindLine::Event(_) | FindLine::Progress(_) => {}
+            }
+        }
+        Err(self.cut_short())
+    }
+
     /// The command of an id, if it is among a stream's last ones.
     pub(crate) async fn command_of(
         &self,
@@ -280,12 +348,12 @@ impl Client {
         })
     }
 
-    /// The event of a revision and what led to it; `None` for revision 0.
-    pub(crate) async fn event_and_origin(
+    /// The event of a revision; `None` for revision 0.
+    async fn event_at(
         &self,
         stream: &StreamName,
         revision: Revision,
-    ) -> Result<Option<(Event, Origin)>, ClientError> {
+    ) -> Result<Option<Event>, ClientError> {
         if revision == Revision::ZERO {
             return Ok(None);
         }
@@ -295,7 +363,16 @@ impl Client {
             ..StreamEventsQuery::default()
         };
         let page = self.stream_events(stream, &query).await?;
-        let Some(event) = page.items.into_iter().next() else {
+        Ok(page.items.into_iter().next())
+    }
+
+    /// The event of a revision and what led to it; `None` for revision 0.
+    pub(crate) async fn event_and_origin(
+        &self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> Result<Option<(Event, Origin)>, ClientError> {
+        let Some(event) = self.event_at(stream, revision).await? else {
             return Ok(None);
         };
         let subject = Subject::Event(Box::new(event.clone()));

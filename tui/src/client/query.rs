@@ -131,7 +131,7 @@ impl TraceQuery {
 /// Of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DiffQuery {
-    /// The point compared from. The head stands for the beginning, as it does where none is sent.
+    /// The point compared from.
     pub from: At,
     /// The point compared to.
     pub to: At,
@@ -148,7 +148,7 @@ pub struct DiffQuery {
 impl DiffQuery {
     pub(super) fn params(&self) -> Params {
         let mut params = Params::new();
-        // Left out, `from` is the beginning and `to` the head; what is no number is a time.
+        // Left out, `to` is the head; what is no number is a time.
         params.opt("from", self.from.value());
         params.opt("to", self.to.value());
         params.opt("to_stream", self.to_stream.as_ref());
@@ -373,6 +373,8 @@ impl EventsQuery {
 pub struct DecisionsQuery {
     /// Exactly this stream.
     pub stream: Option<StreamName>,
+    /// A query line that they match.
+    pub line: Option<String>,
     /// Only rejected (`Some(true)`) or only accepted (`Some(false)`) ones.
     pub rejected: Option<bool>,
     /// Which way.
@@ -389,6 +391,7 @@ impl DecisionsQuery {
     pub(super) fn params(&self) -> Params {
         let mut params = Params::new();
         params.opt("stream", self.stream.as_ref());
+        params.opt("q", self.line.as_ref());
         params.opt(
             "outcome",
             self.rejected

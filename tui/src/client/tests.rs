@@ -110,15 +110,12 @@ async fn a_stream_name_is_one_path_segment() {
     let diff = json!({"stream": "bucket-a/b", "from": 1, "to": 2, "diff": [{"path": "/x", "op": "add", "after": 1}]});
     let (client, asked) = server(vec![ok(&diff)]).await;
     let stream = "bucket-a/b".parse().unwrap();
-    let got = client
-        .diff(
-            &stream,
-            At::Revision(Revision(1)),
-            At::AsOf("2025-03-01T00:00:00Z".parse().unwrap()),
-            false,
-        )
-        .await
-        .unwrap();
+    let query = DiffQuery {
+        from: At::Revision(Revision(1)),
+        to: At::AsOf("2025-03-01T00:00:00Z".parse().unwrap()),
+        ..DiffQuery::default()
+    };
+    let got = client.compare(&stream, &query).await.unwrap();
     assert_eq!(got.diff.len(), 1);
     assert_eq!(
         first_line(&asked.await.unwrap()[0]),
@@ -154,7 +151,7 @@ async fn something_else_that_answers_is_a_bad_reply() {
         assert!(matches!(error, ClientError::BadReply { .. }), "{error:?}");
     }
     assert!(matches!(
-        client.live(None).await.unwrap_err(),
+        client.live(None, None).await.unwrap_err(),
         ClientError::BadReply { .. }
     ));
 }
@@ -218,7 +215,7 @@ async fn the_live_feed_brings_items_with_their_cursor() {
         decision: 0,
         mark: Some(9),
     };
-    let mut live = client.live(Some(after)).await.unwrap();
+    let mut live = client.live(Some(after), None).await.unwrap();
     let first = live.next().await.unwrap().unwrap();
     assert!(matches!(first.item, LiveItem::Head(head) if head.position == 1));
     assert_eq!(first.cursor, after);

@@ -42,8 +42,9 @@ fn stream(model: &Model) -> Option<&StreamScreen> {
 }
 
 pub(super) fn two_revisions(model: &Model) -> Option<&'static str> {
-    let (from, to) = diff_ends(stream(model)?);
-    match (from == to, to) {
+    let screen = stream(model)?;
+    let (from, to) = diff_ends(&model.app, screen);
+    match (from == to, screen.revision()) {
         (false, _) => None,
         (true, 0) => Some("this is the empty stream: there is nothing before it to compare with"),
         (true, _) => Some("this is the marked revision; go to another one to compare"),

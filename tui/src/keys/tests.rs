@@ -45,17 +45,20 @@ fn key_presses_have_the_names_of_the_table() {
     assert_eq!(press(KeyCode::Enter, KeyModifiers::ALT), "esc enter");
 }
 
+/// With `UPDATE_README` set, the test puts the table there.
 #[test]
 fn the_readme_shows_this_table() {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(path).expect("a README");
+    let (before, rest) = readme
         .split_once("<!-- keys:begin -->\n")
         .expect("a beginning");
-    let (table, _) = rest.split_once("<!-- keys:end -->").expect("an end");
-    assert_eq!(
-        table,
-        markdown(),
-        "copy this into the README:\n{}",
-        markdown()
-    );
+    let (table, after) = rest.split_once("<!-- keys:end -->").expect("an end");
+    if std::env::var_os("UPDATE_README").is_some() {
+        let table = markdown();
+        let text = format!("{before}<!-- keys:begin -->\n{table}<!-- keys:end -->{after}");
+        std::fs::write(path, text).expect("written");
+        return;
+    }
+    assert_eq!(table, markdown(), "run this test with UPDATE_README=1");
 }

@@ -83,6 +83,12 @@ impl Asked {
         self.0.retain(|slot, _| *slot == kept);
     }
 
+    /// Which question a ticket is of.
+    pub(crate) fn slot_of(&self, ticket: Ticket) -> Option<Slot> {
+        let (&slot, _) = self.0.iter().find(|(_, asked)| asked.ticket == ticket)?;
+        Some(slot)
+    }
+
     /// Takes the question of a ticket off the list, if it is on it.
     pub(crate) fn answered(&mut self, ticket: Ticket) -> Option<Slot> {
         let (&slot, _) = self.0.iter().find(|(_, asked)| asked.ticket == ticket)?;

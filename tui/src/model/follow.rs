@@ -1,9 +1,11 @@
 //! The follow menu: where one can go from what is under the cursor, with counts.
 
 use whodunit_core::ids::StreamName;
+use whodunit_core::query::{Field, Query};
 
 use super::Remote;
-use crate::client::{Count, EventsQuery, FollowCounts, Origin, Subject};
+use super::causes::Of;
+use crate::client::{Count, FollowCounts, Origin, Subject};
 use crate::keys::Scope;
 use crate::text::counted;
 
@@ -18,10 +20,12 @@ pub(crate) struct Follow {
 /// Where an entry leads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Lead {
-    /// To the events of a query.
-    Find(EventsQuery),
+    /// To what a line finds.
+    Find(Query),
     /// To a stream at a revision.
     Stream(StreamName, u64),
+    /// To the tree of causes and effects.
+    Causes(Of),
     /// To a what-if of the event in front.
     WhatIf,
     /// To the clipboard.
@@ -56,6 +60,12 @@ impl Follow {
         out.extend(self.actor());
         out.extend(self.event_type());
         out.push(self.cause());
+        if scope != Scope::Causes {
+            let id = self.subject.id().to_owned();
+            let what = "all that led to it and that it led to".to_owned();
+            let lead = Some(Lead::Causes(Of::One(id)));
+            out.push(entry("right", String::new(), what, lead));
+        }
         if scope != Scope::Stream {
             let (stream, revision) = (self.subject.stream(), self.subject.revision());
             out.push(entry(
@@ -91,10 +101,7 @@ impl Follow {
             return entry("c", String::new(), what, None);
         };
         let count = self.origin().and_then(|origin| origin.batch.as_ref());
-        let query = EventsQuery {
-            correlation: Some(id.to_owned()),
-            ..EventsQuery::default()
-        };
+        let query = Query::everything().and_field(Field::Correlation, id);
         let what = format!("correlation {id}");
         entry("c", self.counted(count), what, Some(Lead::Find(query)))
     }
@@ -106,10 +113,7 @@ impl Follow {
         if self.subject.correlation() == Some(id) {
             return None;
         }
-        let query = EventsQuery {
-            correlation: Some(id.to_owned()),
-            ..EventsQuery::default()
-        };
+        let query = Query::everything().and_field(Field::Correlation, id);
         let count = self.counted(origin.cause_batch.as_ref());
         let what = format!("the batch of its cause, {id}");
         Some(entry("b", count, what, Some(Lead::Find(query))))
@@ -117,10 +121,7 @@ impl Follow {
 
     fn actor(&self) -> Option<Entry> {
         let actor = self.subject.actor()?;
-        let query = EventsQuery {
-            actor: Some(actor.to_owned()),
-            ..EventsQuery::default()
-        };
+        let query = Query::everything().and_field(Field::Actor, actor);
         let count = self.counts.value().and_then(|counts| counts.actor.as_ref());
         let what = format!("by {actor}");
         Some(entry(
@@ -133,10 +134,7 @@ impl Follow {
 
     fn event_type(&self) -> Option<Entry> {
         let event_type = self.subject.event_type()?;
-        let query = EventsQuery {
-            event_type: Some(event_type.to_owned()),
-            ..EventsQuery::default()
-        };
+        let query = Query::everything().and_field(Field::Type, event_type);
         let counts = self.counts.value();
         let count = counts.and_then(|counts| counts.event_type.as_ref());
         let what = format!("of type {event_type}");
@@ -174,7 +172,7 @@ impl Follow {
     fn copies(&self) -> [Entry; 2] {
         let (id, json) = match &self.subject {
             Subject::Event(event) => (event.event_id.clone(), serde_json::to_string(event)),
-            Subject::Refused(decision) => {
+            Subject::Decision(decision) => {
                 (decision.command_id.clone(), serde_json::to_string(decision))
             }
         };

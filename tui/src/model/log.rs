@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 
-use tui_input::Input;
 use whodunit_core::api::browse::DensityOut;
+use whodunit_core::api::find::{FindProgress, SummaryOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::search::Search;
+use whodunit_core::query::Query;
 use whodunit_core::time::Timestamp;
 
+use super::line::QueryLine;
 use super::{Asked, Remote};
-use crate::client::{EventsQuery, Order};
+use crate::client::{FindQuery, Subject};
 
 /// Events a page asks for.
 pub(crate) const PAGE: usize = 200;
@@ -21,7 +22,27 @@ pub(crate) const ROWS_MAX: usize = 5_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum LogRow {
     Event(Box<Event>),
+    /// A command, mostly one that was refused.
     Rejected(Box<Decision>),
+}
+
+impl From<Subject> for LogRow {
+    fn from(found: Subject) -> Self {
+        match found {
+            Subject::Event(event) => Self::Event(event),
+            Subject::Decision(decision) => Self::Rejected(decision),
+        }
+    }
+}
+
+impl LogRow {
+    /// When it was recorded, or decided.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.recorded_at,
+            Self::Rejected(decision) => decision.decided_at,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -42,12 +63,18 @@ pub(crate) struct LogScreen {
     pub(crate) unseen: Vec<LogRow>,
     /// How many of those were too many to keep.
     pub(crate) missed: usize,
-    pub(crate) filter: Input,
-    pub(crate) filtering: bool,
-    pub(crate) filter_error: Option<String>,
-    /// The filter that the rows passed.
-    pub(crate) applied: EventsQuery,
+    /// The filter as it is typed.
+    pub(crate) line: QueryLine,
+    /// The filter that the rows passed, with its times in full.
+    pub(crate) applied: Query,
     pub(crate) density: Option<DensityOut>,
+    /// What passes the filter, in figures.
+    pub(crate) summary: Remote<SummaryOut>,
+    /// Whether the rows are of an earlier look, until the first of this one come.
+    pub(crate) is_old: bool,
+    pub(crate) progress: Option<FindProgress>,
+    /// Rows of an older page that has not come to its end yet, newest first.
+    pub(crate) begun: Vec<LogRow>,
 }
 
 impl Default for LogScreen {
@@ -63,11 +90,13 @@ impl Default for LogScreen {
             early: Vec::new(),
             unseen: Vec::new(),
             missed: 0,
-            filter: Input::default(),
-            filtering: false,
-            filter_error: None,
-            applied: EventsQuery::default(),
+            line: QueryLine::default(),
+            applied: Query::everything(),
             density: None,
+            summary: Remote::Absent,
+            is_old: false,
+            progress: None,
+            begun: Vec::new(),
         }
     }
 }
@@ -77,56 +106,24 @@ impl LogScreen {
         self.rows.value()?.get(self.selected)
     }
 
-    pub(crate) fn query(&self) -> EventsQuery {
-        EventsQuery {
-            order: Order::Backward,
+    pub(crate) fn query(&self, cursor: Option<String>) -> FindQuery {
+        FindQuery {
+            line: self.applied.to_string(),
+            order: None,
+            cursor,
             limit: Some(PAGE),
-            ..self.applied.clone()
+            reveal: false,
         }
     }
 
-    /// Whether a new event passes the filter; the daemon's own filter is the same.
-    pub(crate) fn admits(&self, event: &Event) -> bool {
-        let filter = &self.applied;
-        let is = |wanted: &Option<String>, actual: Option<&str>| {
-            wanted.as_deref().is_none_or(|w| actual == Some(w))
-        };
-        is(&filter.category, Some(event.stream.category()))
-            && is(&filter.event_type, Some(&event.event_type))
-            && is(&filter.actor, event.actor.as_deref())
-            && is(&filter.correlation, event.correlation_id.as_deref())
-            && filter.since.is_none_or(|since| event.recorded_at >= since)
-            && filter.until.is_none_or(|until| event.recorded_at <= until)
-            && filter
-                .text
-                .as_deref()
-                .and_then(Search::new)
-                .is_none_or(|text| text.in_event(event))
+    /// Whether only what matches a line is shown.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.applied.is_everything()
     }
 
-    /// Whether the filter speaks of events only, so that rejected commands have no place in it.
+    /// Whether rejected commands are asked for beside the events: a line that is of decisions brings them itself.
     pub(crate) fn shows_decisions(&self) -> bool {
-        let filter = &self.applied;
-        filter.event_type.is_none() && filter.text.is_none()
-    }
-
-    pub(crate) fn admits_decision(&self, decision: &Decision) -> bool {
-        let filter = &self.applied;
-        self.shows_decisions()
-            && filter
-                .category
-                .as_deref()
-                .is_none_or(|category| decision.stream.category() == category)
-            && filter.actor.is_none_or_is(decision.actor.as_deref())
-            && filter
-                .correlation
-                .is_none_or_is(decision.correlation_id.as_deref())
-            && filter
-                .since
-                .is_none_or(|since| decision.decided_at >= since)
-            && filter
-                .until
-                .is_none_or(|until| decision.decided_at <= until)
+        !self.applied.is_of_decisions()
     }
 
     /// Position of the oldest event shown.
@@ -145,15 +142,11 @@ impl LogScreen {
         let selected = self.selected;
         let mut later = Vec::new();
         let mut before_selected = 0;
-        let admitted: Vec<bool> = waiting
-            .iter()
-            .map(|decision| self.admits_decision(decision))
-            .collect();
         let Some(rows) = self.rows.value_mut() else {
             return;
         };
         // Newest first, so that the places of the older ones stay right.
-        for (decision, admitted) in waiting.into_iter().zip(admitted) {
+        for decision in waiting {
             if decision.base_position.0 < oldest && !whole {
                 later.push(decision);
                 continue;
@@ -162,7 +155,7 @@ impl LogScreen {
             let known = rows.iter().rev().any(
                 |row| matches!(row, LogRow::Rejected(other) if other.sequence == decision.sequence),
             );
-            if !admitted || known {
+            if known {
                 continue;
             }
             let at = rows.partition_point(|row| match row {
@@ -192,68 +185,14 @@ impl LogScreen {
 
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
-        let call = super::find::call(&self.applied);
-        if self.follow {
-            format!("{call} --follow")
+        if self.is_filtered() {
+            super::find::call(&self.applied)
+        } else if self.follow {
+            "whodunit events --follow".to_owned()
         } else {
-            call
+            "whodunit events".to_owned()
         }
     }
-}
-
-trait NoneOrIs {
-    fn is_none_or_is(&self, actual: Option<&str>) -> bool;
-}
-
-impl NoneOrIs for Option<String> {
-    fn is_none_or_is(&self, actual: Option<&str>) -> bool {
-        self.as_deref().is_none_or(|wanted| actual == Some(wanted))
-    }
-}
-
-/// Reads a filter line: `category:user actor:api since:2h some text`.
-pub(crate) fn parse_filter(text: &str, now: Timestamp) -> Result<EventsQuery, String> {
-    let mut query = EventsQuery::default();
-    let mut free = Vec::new();
-    for word in words(text) {
-        match word.split_once(':') {
-            Some(("category", value)) => query.category = Some(value.to_owned()),
-            Some(("type", value)) => query.event_type = Some(value.to_owned()),
-            Some(("actor", value)) => query.actor = Some(value.to_owned()),
-            Some(("correlation", value)) => query.correlation = Some(value.to_owned()),
-            Some(("since", value)) => query.since = Some(moment(value, now)?),
-            Some(("until", value)) => query.until = Some(moment(value, now)?),
-            _ => free.push(word),
-        }
-    }
-    query.text = (!free.is_empty()).then(|| free.join(" "));
-    Ok(query)
-}
-
-/// The words of a line: blanks within quotes belong to a word, `\"` is a quote itself.
-fn words(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    let (mut word, mut is_quoted, mut is_begun) = (String::new(), false, false);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if chars.peek() == Some(&'"') => word.extend(chars.next()),
-            '"' => is_quoted = !is_quoted,
-            c if c.is_whitespace() && !is_quoted => {
-                if is_begun {
-                    out.push(std::mem::take(&mut word));
-                }
-                is_begun = false;
-                continue;
-            }
-            c => word.push(c),
-        }
-        is_begun = true;
-    }
-    if is_begun {
-        out.push(word);
-    }
-    out
 }
 
 /// A time, or how long ago: `2h`, `30m`, `7d`, `45s`.

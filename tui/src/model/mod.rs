@@ -5,11 +5,15 @@
 
 mod asked;
 pub(crate) mod backfill;
+pub(crate) mod causes;
+pub(crate) mod diff;
 pub(crate) mod fields;
 pub(crate) mod find;
 pub(crate) mod follow;
 pub(crate) mod form;
 pub(crate) mod guide;
+pub(crate) mod hits;
+pub(crate) mod line;
 pub(crate) mod log;
 pub(crate) mod pipeline;
 pub(crate) mod quote;
@@ -19,6 +23,7 @@ pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod tree;
 pub(crate) mod what_if;
+pub(crate) mod world;
 
 use std::collections::BTreeSet;
 
@@ -32,15 +37,19 @@ use crate::effect::{NoAnswer, Ticket, Tickets};
 use crate::theme::Theme;
 use crate::zone::{OffsetAt, Zone};
 
+use causes::CausesScreen;
+use diff::DiffScreen;
 use find::FindScreen;
 use follow::Follow;
 use form::Form;
 use guide::Guide;
+use hits::Hits;
 use log::LogScreen;
 use pipeline::Confirmed;
 use stream::StreamScreen;
 use tree::Tree;
 use what_if::WhatIfScreen;
+use world::WorldScreen;
 
 pub(crate) use asked::Asked;
 pub(crate) use remote::Remote;
@@ -53,6 +62,10 @@ pub(crate) enum Place {
     Stream(StreamName, u64),
     /// A search, by its line.
     Find(String),
+    Causes(causes::Of),
+    Diff(Box<(diff::End, diff::End)>),
+    /// A category with a condition, and the moment that it is compared with.
+    World(Option<String>, String, Option<Timestamp>),
 }
 
 /// A screen to open over the one in front.
@@ -62,6 +75,9 @@ pub(crate) enum Deeper {
     Stream(StreamName, Option<u64>),
     WhatIf(Box<WhatIfScreen>),
     Find(Box<FindScreen>),
+    Causes(Box<CausesScreen>),
+    Diff(Box<DiffScreen>),
+    World(Box<WorldScreen>),
 }
 
 /// Whether the daemon is there.
@@ -109,6 +125,10 @@ pub(crate) enum Overlay {
     },
     /// Where one can go from what is under the cursor.
     Follow(Box<Follow>),
+    /// What the query line can be narrowed by, or freed from.
+    Narrow {
+        selected: usize,
+    },
     /// The history of the selected field.
     Field {
         selected: usize,
@@ -123,11 +143,10 @@ pub(crate) enum Overlay {
         input: Input,
         error: Option<String>,
     },
-    /// The whole event or decision at the cursor.
+    /// The whole of what is at the cursor.
     Detail(Box<Tree>),
-    Diff {
-        scroll: usize,
-    },
+    /// Another point for one side of a comparison.
+    Side(AskedSide),
     /// A choice of the model's commands.
     Commands {
         selected: usize,
@@ -143,6 +162,15 @@ pub(crate) enum Overlay {
     },
     /// Whether to do something that cannot be taken back.
     Confirm(Confirmed),
+}
+
+/// A point that is typed.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedSide {
+    /// Whether it is the right side's.
+    pub(crate) right: bool,
+    pub(crate) input: Input,
+    pub(crate) error: Option<String>,
 }
 
 /// A line at the bottom.
@@ -165,6 +193,8 @@ pub(crate) struct App {
     pub(crate) now: Timestamp,
     /// The moment that is held: states are shown as of it, on every screen.
     pub(crate) as_of: Option<Timestamp>,
+    /// The revision that is marked to compare another with it.
+    pub(crate) mark: Option<(StreamName, u64)>,
     pub(crate) connection: Connection,
     pub(crate) head: LiveHead,
     pub(crate) overlay: Option<Overlay>,
@@ -173,6 +203,8 @@ pub(crate) struct App {
     pub(crate) tickets: Tickets,
     /// Where an action leads to; taken by the update that ran it.
     pub(crate) deeper: Option<Deeper>,
+    /// What stands where in the frame that was drawn last.
+    pub(crate) hits: Hits,
     /// Frames of the spinner, moved by ticks.
     pub(crate) ticks: usize,
     pub(crate) refresh_pending: bool,
@@ -229,6 +261,7 @@ impl Model {
             local_offset,
             now,
             as_of: None,
+            mark: None,
             connection: Connection::Connecting,
             head: LiveHead::default(),
             overlay: None,
@@ -236,6 +269,7 @@ impl Model {
             guide: None,
             tickets: Tickets::default(),
             deeper: None,
+            hits: Hits::default(),
             ticks: 0,
             refresh_pending: false,
         };

@@ -2,14 +2,19 @@
 //!
 //! Owns what all screens have in common. A screen that is dropped takes its questions along: no reply can reach another.
 
+use super::causes::CausesScreen;
+use super::diff::DiffScreen;
 use super::find::FindScreen;
 use super::log::{LogRow, LogScreen};
 use super::pipeline::PipelineScreen;
-use super::stream::{StreamScreen, diff_call, field_call};
+use super::stream::{StreamScreen, field_call};
 use super::streams::StreamsScreen;
 use super::what_if::WhatIfScreen;
+use super::world::{Item, WorldScreen};
 use super::{Asked, Overlay, Place, Remote};
+use serde_json::Value;
 use whodunit_core::event::Event;
+use whodunit_core::ids::StreamName;
 
 use crate::client::Subject;
 use crate::keys::Scope;
@@ -22,6 +27,9 @@ pub(crate) enum Screen {
     WhatIf(Box<WhatIfScreen>),
     Log(Box<LogScreen>),
     Find(Box<FindScreen>),
+    Causes(Box<CausesScreen>),
+    Diff(Box<DiffScreen>),
+    World(Box<WorldScreen>),
     Pipeline(Box<PipelineScreen>),
 }
 
@@ -51,7 +59,12 @@ impl Screen {
             Self::Streams(_) => Some(Top::Streams),
             Self::Log(_) => Some(Top::Log),
             Self::Pipeline(_) => Some(Top::Pipeline),
-            Self::Stream(_) | Self::WhatIf(_) | Self::Find(_) => None,
+            Self::Stream(_)
+            | Self::WhatIf(_)
+            | Self::Find(_)
+            | Self::Causes(_)
+            | Self::Diff(_)
+            | Self::World(_) => None,
         }
     }
 
@@ -62,6 +75,9 @@ impl Screen {
             Self::WhatIf(_) => Scope::WhatIf,
             Self::Log(_) => Scope::Log,
             Self::Find(_) => Scope::Find,
+            Self::Causes(_) => Scope::Causes,
+            Self::Diff(_) => Scope::Diff,
+            Self::World(_) => Scope::World,
             Self::Pipeline(_) => Scope::Pipeline,
         }
     }
@@ -74,7 +90,12 @@ impl Screen {
             Self::Pipeline(_) => Place::Top(Top::Pipeline),
             Self::Stream(screen) => Place::Stream(screen.stream.clone(), screen.revision()),
             Self::WhatIf(screen) => Place::Stream(screen.stream.clone(), screen.opened_at),
-            Self::Find(screen) => Place::Find(screen.input.value().to_owned()),
+            Self::Find(screen) => Place::Find(screen.line.text().to_owned()),
+            Self::Causes(screen) => Place::Causes(screen.of.clone()),
+            Self::Diff(screen) => Place::Diff(Box::new((screen.from.clone(), screen.to.clone()))),
+            Self::World(screen) => {
+                Place::World(screen.category.clone(), screen.applied.clone(), screen.from)
+            }
         }
     }
 
@@ -85,6 +106,9 @@ impl Screen {
             Self::WhatIf(screen) => &screen.asked,
             Self::Log(screen) => &screen.asked,
             Self::Find(screen) => &screen.asked,
+            Self::Causes(screen) => &screen.asked,
+            Self::Diff(screen) => &screen.asked,
+            Self::World(screen) => &screen.asked,
             Self::Pipeline(screen) => &screen.asked,
         }
     }
@@ -96,6 +120,9 @@ impl Screen {
             Self::WhatIf(screen) => &mut screen.asked,
             Self::Log(screen) => &mut screen.asked,
             Self::Find(screen) => &mut screen.asked,
+            Self::Causes(screen) => &mut screen.asked,
+            Self::Diff(screen) => &mut screen.asked,
+            Self::World(screen) => &mut screen.asked,
             Self::Pipeline(screen) => &mut screen.asked,
         }
     }
@@ -104,6 +131,7 @@ impl Screen {
     /// goes on until it is cancelled itself.
     pub(crate) fn give_up(&mut self) {
         let is_asked = self.asked().has(Slot::WhatIf);
+        let was_searching = self.asked().has(Slot::Find);
         self.asked_mut().forget_all_but(Slot::Check);
         match self {
             Self::Streams(screen) => {
@@ -119,7 +147,6 @@ impl Screen {
             Self::Stream(screen) => {
                 screen.info.settle();
                 screen.status.settle();
-                screen.diff.settle();
                 screen.field.settle();
             }
             Self::WhatIf(screen) => {
@@ -130,8 +157,24 @@ impl Screen {
                 screen.result.settle();
                 screen.model.settle();
             }
-            Self::Log(screen) => screen.rows.settle(),
-            Self::Find(screen) => screen.found.settle(),
+            Self::Log(screen) => {
+                screen.rows.settle();
+                screen.summary.settle();
+                screen.line.completion = None;
+            }
+            Self::Find(screen) => screen.stop(was_searching),
+            Self::Causes(screen) => {
+                screen.found.settle();
+                screen.whole.settle();
+            }
+            Self::Diff(screen) => {
+                screen.diff.settle();
+                screen.sides.settle();
+            }
+            Self::World(screen) => {
+                screen.world.settle();
+                screen.categories.settle();
+            }
             Self::Pipeline(screen) => screen.all.settle(),
         }
     }
@@ -141,7 +184,13 @@ impl Screen {
         match self {
             Self::Pipeline(_) => true,
             Self::Stream(screen) => screen.is_moving(),
-            Self::Streams(_) | Self::WhatIf(_) | Self::Log(_) | Self::Find(_) => false,
+            Self::Streams(_)
+            | Self::WhatIf(_)
+            | Self::Log(_)
+            | Self::Find(_)
+            | Self::Causes(_)
+            | Self::Diff(_)
+            | Self::World(_) => false,
         }
     }
 
@@ -153,10 +202,48 @@ impl Screen {
             Self::Stream(screen) => screen.subject(),
             Self::Log(screen) => Some(match screen.current()? {
                 LogRow::Event(event) => Subject::Event(event.clone()),
-                LogRow::Rejected(decision) => Subject::Refused(decision.clone()),
+                LogRow::Rejected(decision) => Subject::Decision(decision.clone()),
             }),
-            Self::Find(screen) => screen.current().map(event),
-            Self::WhatIf(_) | Self::Pipeline(_) => None,
+            Self::Find(screen) => screen.current().cloned(),
+            Self::Causes(screen) => screen.subject(),
+            Self::WhatIf(_) | Self::Pipeline(_) | Self::Diff(_) | Self::World(_) => None,
+        }
+    }
+
+    /// All of what is under the cursor; `null` where it is not loaded.
+    pub(crate) fn whole(&self) -> Value {
+        match self {
+            Self::Stream(screen) => screen.whole(),
+            Self::Diff(screen) => screen.whole(),
+            Self::World(screen) => match screen.current() {
+                Some(Item::State(item)) => Value::Object(item.state.clone()),
+                Some(Item::Change(change)) => {
+                    serde_json::to_value(&change.diff).unwrap_or_default()
+                }
+                None => Value::Null,
+            },
+            _ => match self.subject() {
+                Some(Subject::Event(event)) => serde_json::to_value(event).unwrap_or_default(),
+                Some(Subject::Decision(decision)) => {
+                    serde_json::to_value(decision).unwrap_or_default()
+                }
+                None => Value::Null,
+            },
+        }
+    }
+
+    /// The category of what is under the cursor, if there is one.
+    pub(crate) fn category(&self) -> Option<String> {
+        let of = |stream: &StreamName| stream.category().to_owned();
+        match self {
+            Self::Streams(screen) => screen
+                .category
+                .clone()
+                .or_else(|| screen.current().map(|stream| of(&stream.stream))),
+            Self::Stream(screen) => Some(of(&screen.stream)),
+            Self::WhatIf(screen) => Some(of(&screen.stream)),
+            Self::World(screen) => screen.category.clone(),
+            _ => self.subject().map(|subject| of(subject.stream())),
         }
     }
 
@@ -164,9 +251,6 @@ impl Screen {
     pub(crate) fn call(&self, overlay: Option<&Overlay>) -> String {
         match self {
             Self::Streams(screen) => screen.call(),
-            Self::Stream(screen) if matches!(overlay, Some(Overlay::Diff { .. })) => {
-                diff_call(screen)
-            }
             Self::Stream(screen) if matches!(overlay, Some(Overlay::Field { .. })) => {
                 field_call(screen)
             }
@@ -174,6 +258,9 @@ impl Screen {
             Self::WhatIf(screen) => screen.call(),
             Self::Log(screen) => screen.call(),
             Self::Find(screen) => screen.call(),
+            Self::Causes(screen) => screen.call(),
+            Self::Diff(screen) => screen.call(),
+            Self::World(screen) => screen.call(),
             Self::Pipeline(screen) => screen.call(overlay),
         }
     }

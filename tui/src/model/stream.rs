@@ -11,16 +11,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::investigate::{BlameOut, FieldOut};
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step};
+use whodunit_core::api::time_travel::{StateOut, Step};
 use whodunit_core::api::warning::Warning;
 use whodunit_core::command::Decision;
 use whodunit_core::ids::StreamName;
 use whodunit_core::time::Timestamp;
 
+use super::diff::End;
 use super::fields::{Field, Fields, changed_first};
 pub(crate) use super::quote::quote;
-use super::{Asked, Remote};
-use crate::client::{Origin, StreamStatus, Subject};
+use super::{App, Asked, Remote};
+use crate::client::{At, Origin, StreamStatus, Subject};
 use crate::effect::Failure;
 
 /// The name of what folds a category without a model, which has no commands.
@@ -68,8 +69,6 @@ pub(crate) struct StreamScreen {
     pub(crate) status_asked_at: Option<Timestamp>,
     /// The moment that was asked for last, and whether it is to be held.
     pub(crate) going_to: Option<(Timestamp, bool)>,
-    pub(crate) mark: Option<u64>,
-    pub(crate) diff: Remote<DiffOut>,
     /// Whether keys move in the state instead of the history.
     pub(crate) in_state: bool,
     /// The selected row of the state.
@@ -113,8 +112,6 @@ impl StreamScreen {
             status: Remote::Absent,
             status_asked_at: None,
             going_to: None,
-            mark: None,
-            diff: Remote::Absent,
             in_state: false,
             field_selected: 0,
             blames: BTreeMap::new(),
@@ -210,7 +207,7 @@ impl StreamScreen {
                 .map(|step| Subject::Event(Box::new(step.event.clone()))),
             Row::Rejected(index) => {
                 let decision = self.rejected(index)?.clone();
-                Some(Subject::Refused(Box::new(decision)))
+                Some(Subject::Decision(Box::new(decision)))
             }
         }
     }
@@ -270,17 +267,19 @@ pub(crate) fn field_call(stream: &StreamScreen) -> String {
     )
 }
 
-/// The mark (or the revision before) and the cursor: what is compared.
-pub(crate) fn diff_ends(stream: &StreamScreen) -> (u64, u64) {
+/// What is marked (or the revision before) and the cursor: what is compared.
+pub(crate) fn diff_ends(app: &App, stream: &StreamScreen) -> (End, End) {
     let here = stream.revision();
-    (stream.mark.unwrap_or(here.saturating_sub(1)), here)
-}
-
-/// The command that gives the same answer as the diff.
-pub(crate) fn diff_call(stream: &StreamScreen) -> String {
-    let (from, to) = diff_ends(stream);
-    format!(
-        "whodunit diff {} {from} {to}",
-        quote(stream.stream.as_str())
-    )
+    let to = match stream.at_held_moment() {
+        Some(moment) => End {
+            stream: stream.stream.clone(),
+            at: At::AsOf(moment),
+        },
+        None => End::revision(&stream.stream, here),
+    };
+    let from = match &app.mark {
+        Some((name, revision)) => End::revision(name, *revision),
+        None => End::revision(&stream.stream, here.saturating_sub(1)),
+    };
+    (from, to)
 }

@@ -109,7 +109,7 @@ fn contains(node: &Node<'_>, needle: &str) -> bool {
         Value::Object(_) | Value::Array(_) if !node.is_folded && node.holds().is_some() => {
             String::new()
         }
-        other => crate::value::value(other),
+        other => whodunit_core::shown::value(other),
     };
     node.key.to_lowercase().contains(needle) || own.to_lowercase().contains(needle)
 }

@@ -3,7 +3,9 @@
 //! Owns what it knows of a stream, and of all of them. Every answer is about the stream it was asked for, as the real daemon's is.
 
 mod answer;
+mod find;
 mod investigate;
+mod wide;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::pipeline::RunStatus;
-use whodunit_core::api::time_travel::{DiffOut, StateOut, Step, StepsOut};
+use whodunit_core::api::time_travel::{StateOut, Step, StepsOut};
 use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{Continuation, DecisionRef, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
@@ -30,6 +32,7 @@ use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 use super::{history, now, pipeline, sarah};
 use crate::client::{
     At, DecisionsQuery, EventsQuery, Order, Pipeline, StreamEventsQuery, StreamSort, StreamsQuery,
+    Subject,
 };
 use crate::effect::{Failure, NoAnswer};
 
@@ -294,27 +297,16 @@ impl Daemon {
         }
     }
 
-    fn diff(&self, name: &StreamName, from: At, to: At) -> Result<DiffOut, Failure> {
-        let (from, to) = (self.state(name, from)?, self.state(name, to)?);
-        Ok(DiffOut {
-            to_stream: None,
-            path: None,
-            blame: None,
-            stream: name.clone(),
-            from: from.revision,
-            to: to.revision,
-            diff: diff(&from.state, &to.state),
-            redacted: Vec::new(),
-            warnings: Vec::new(),
-        })
-    }
-
     fn decisions(&self, query: &DecisionsQuery) -> Page<Decision> {
         let mut decisions = self.decisions.clone();
         decisions.retain(|decision| {
             let rejected = matches!(decision.result, Outcome::Rejected { .. });
             query.stream.as_ref().is_none_or(|s| *s == decision.stream)
                 && query.rejected.is_none_or(|wanted| wanted == rejected)
+                && query.line.as_deref().is_none_or(|line| {
+                    let row = Subject::Decision(Box::new(decision.clone()));
+                    self.matches(&Self::read_line(line), &row)
+                })
         });
         if query.order == Order::Backward {
             decisions.reverse();

@@ -4,7 +4,9 @@ use tui_input::Input;
 use whodunit_core::time::Timestamp;
 
 use super::input::edit;
-use super::{Effects, stream, streams};
+use super::{Effects, stream, streams, world};
+use crate::client::Subject;
+use crate::model::log::LogRow;
 use crate::model::{App, Model, Overlay, Screen};
 use crate::request::Slot;
 use crate::time_input::{Here, Target, parse};
@@ -61,8 +63,11 @@ pub(crate) fn here(app: &App, front: &Screen) -> Here {
             .cursor_time()
             .or(screen.info.value().map(|info| info.last_recorded_at)),
         Screen::Streams(screen) => screen.current().map(|stream| stream.last_recorded_at),
-        Screen::Find(screen) => screen.current().map(|event| event.recorded_at),
-        Screen::Log(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => None,
+        Screen::Find(screen) => screen.current().map(Subject::at),
+        Screen::Diff(screen) => screen.time(),
+        Screen::Causes(screen) => screen.current().map(|node| node.at),
+        Screen::Log(screen) => screen.current().map(LogRow::at),
+        Screen::WhatIf(_) | Screen::World(_) | Screen::Pipeline(_) => None,
     };
     Here {
         zone: app.zone,
@@ -114,6 +119,7 @@ fn follow(model: &mut Model) -> Effects {
             screen.held = None;
             Vec::new()
         }
-        Screen::Log(_) | Screen::Find(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => Vec::new(),
+        Screen::World(screen) => world::follow_moment(app, screen),
+        _ => Vec::new(),
     }
 }

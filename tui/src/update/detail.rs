@@ -4,17 +4,11 @@ use super::input::edit;
 use super::overlay::choose;
 use super::{Effects, stream};
 use crate::effect::Effect;
-use crate::model::stream::StreamScreen;
 use crate::model::tree::Tree;
-use crate::model::{App, Overlay};
+use crate::model::{App, Overlay, Screen};
 
-pub(super) fn press(
-    app: &mut App,
-    screen: &mut StreamScreen,
-    mut tree: Box<Tree>,
-    key: &str,
-) -> Effects {
-    let value = screen.whole();
+pub(super) fn press(app: &mut App, front: &mut Screen, mut tree: Box<Tree>, key: &str) -> Effects {
+    let value = front.whole();
     if tree.typing.is_some() {
         type_needle(app, &value, &mut tree, key);
         app.overlay = Some(Overlay::Detail(tree));
@@ -31,8 +25,10 @@ pub(super) fn press(
         "n" | "N" => search(app, &value, &mut tree, key == "N"),
         "y" | "Y" => effects.extend(copy(app, &value, &tree, key == "Y")),
         "<" | ">" => {
-            effects = stream::beside(app, screen, key == ">");
-            tree.selected = 0;
+            if let Screen::Stream(screen) = front {
+                effects = stream::beside(app, screen, key == ">");
+                tree.selected = 0;
+            }
         }
         "pageup" | "ctrl-u" => tree.selected = tree.selected.saturating_sub(app.page()),
         "pagedown" | "ctrl-d" => {

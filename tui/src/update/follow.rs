@@ -4,6 +4,7 @@ use super::{Effects, act, history};
 use crate::client::FollowCounts;
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
+use crate::model::causes::CausesScreen;
 use crate::model::find::FindScreen;
 use crate::model::follow::{Entry, Follow, Lead};
 use crate::model::{App, Deeper, Model, Overlay, Remote};
@@ -86,6 +87,10 @@ fn go(model: &mut Model, lead: Lead) -> Effects {
             history::open(model, Deeper::Find(screen))
         }
         Lead::Stream(name, at) => history::open(model, Deeper::Stream(name, Some(at))),
+        Lead::Causes(of) => {
+            let screen = Box::new(CausesScreen::new(of));
+            history::open(model, Deeper::Causes(screen))
+        }
         Lead::WhatIf => act(model, Action::WhatIf),
         Lead::Copy(text) => {
             let text = whodunit_core::text::shown(&text).into_owned();

@@ -1,10 +1,14 @@
 //! Where one is, was, and goes back to.
 
+use tui_input::Input;
 use whodunit_core::ids::StreamName;
 
-use super::{Effects, find, start, stream, streams, what_if};
+use super::{Effects, causes, diff, find, start, stream, streams, what_if, world};
+use crate::model::causes::CausesScreen;
+use crate::model::diff::DiffScreen;
 use crate::model::find::FindScreen;
 use crate::model::stream::StreamScreen;
+use crate::model::world::WorldScreen;
 use crate::model::{Deeper, Model, Place, Screen, Top};
 
 /// Places remembered at most.
@@ -38,6 +42,21 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
         Deeper::Find(mut screen) => {
             let effects = find::load(&mut model.app, &mut screen);
             model.push(Screen::Find(screen));
+            effects
+        }
+        Deeper::Causes(mut screen) => {
+            let effects = causes::load(&mut model.app, &mut screen);
+            model.push(Screen::Causes(screen));
+            effects
+        }
+        Deeper::Diff(mut screen) => {
+            let effects = diff::load(&mut model.app, &mut screen);
+            model.push(Screen::Diff(screen));
+            effects
+        }
+        Deeper::World(mut screen) => {
+            let effects = world::load(&mut model.app, &mut screen);
+            model.push(Screen::World(screen));
             effects
         }
         Deeper::WhatIf(mut screen) => {
@@ -76,6 +95,7 @@ pub(super) fn back(model: &mut Model) -> Effects {
         Screen::Streams(screen) if screen.list.value().is_none() => {
             streams::load(&mut model.app, screen)
         }
+        Screen::World(screen) => world::follow_moment(&mut model.app, screen),
         // The moment that is held may be another one now.
         Screen::Streams(screen) if screen.preview_as_of != model.app.as_of => {
             streams::preview(&mut model.app, screen)
@@ -109,9 +129,28 @@ fn go(model: &mut Model, place: Place) -> Effects {
         Place::Top(top) => model.bring(top),
         Place::Stream(name, revision) => start_at_stream(model, name, Some(revision)),
         Place::Find(line) => {
-            let screen = FindScreen::of_line(&line, model.app.now);
+            let screen = FindScreen::of_line(&model.app, &line);
             model.bring(Top::Streams);
             model.push(Screen::Find(Box::new(screen)));
+        }
+        Place::Causes(of) => {
+            model.bring(Top::Streams);
+            model.push(Screen::Causes(Box::new(CausesScreen::new(of))));
+        }
+        Place::Diff(ends) => {
+            let (from, to) = *ends;
+            model.bring(Top::Streams);
+            model.push(Screen::Diff(Box::new(DiffScreen::new(from, to))));
+        }
+        Place::World(category, condition, from) => {
+            let screen = WorldScreen {
+                condition: Input::new(condition.clone()),
+                applied: condition,
+                from,
+                ..WorldScreen::of(category)
+            };
+            model.bring(Top::Streams);
+            model.push(Screen::World(Box::new(screen)));
         }
     }
     start(model)

@@ -2,8 +2,7 @@
 
 use tui_input::{Input, InputRequest};
 
-use super::{Effects, find, log, streams};
-use crate::model::log::LogScreen;
+use super::{Effects, find, log, streams, world};
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Screen};
 
@@ -42,18 +41,28 @@ pub(super) fn edit(input: &mut Input, key: &str) -> bool {
 pub(super) fn is_open(screen: &Screen) -> bool {
     match screen {
         Screen::Streams(screen) => screen.filtering,
-        Screen::Log(screen) => screen.filtering,
-        Screen::Find(screen) => screen.typing,
-        Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => false,
+        Screen::Log(screen) => screen.line.typing,
+        Screen::Find(screen) => screen.line.typing,
+        Screen::World(screen) => screen.typing,
+        Screen::Stream(_)
+        | Screen::WhatIf(_)
+        | Screen::Causes(_)
+        | Screen::Diff(_)
+        | Screen::Pipeline(_) => false,
     }
 }
 
 pub(super) fn press(app: &mut App, screen: &mut Screen, key: &str) -> Effects {
     match screen {
         Screen::Streams(screen) => streams_filter(app, screen, key),
-        Screen::Log(screen) => log_filter(app, screen, key),
+        Screen::Log(screen) => log::press(app, screen, key),
         Screen::Find(screen) => find::press(app, screen, key),
-        Screen::Stream(_) | Screen::WhatIf(_) | Screen::Pipeline(_) => Vec::new(),
+        Screen::World(screen) => world::press(app, screen, key),
+        Screen::Stream(_)
+        | Screen::WhatIf(_)
+        | Screen::Causes(_)
+        | Screen::Diff(_)
+        | Screen::Pipeline(_) => Vec::new(),
     }
 }
 
@@ -79,24 +88,4 @@ fn streams_filter(app: &mut App, screen: &mut StreamsScreen, key: &str) -> Effec
         }
     }
     Vec::new()
-}
-
-fn log_filter(app: &mut App, screen: &mut LogScreen, key: &str) -> Effects {
-    match key {
-        "enter" => log::apply_filter(app, screen),
-        "esc" => {
-            screen.filtering = false;
-            screen.filter_error = None;
-            if screen.filter.value().is_empty() {
-                return Vec::new();
-            }
-            screen.filter.reset();
-            log::apply_filter(app, screen)
-        }
-        _ => {
-            edit(&mut screen.filter, key);
-            screen.filter_error = None;
-            Vec::new()
-        }
-    }
 }

@@ -25,7 +25,7 @@ fn notice(harness: &Harness) -> &str {
 /// From the list: who else the batch behind a deletion hit, in three keys.
 #[test]
 fn the_batch_behind_an_event_is_two_keys_away() {
-    let harness = Harness::new((160, 40), Daemon::sarah()).press("f");
+    let harness = harness().press("f");
     let Some(Overlay::Follow(menu)) = &harness.model.app.overlay else {
         panic!("no menu: {}", harness.screen());
     };
@@ -39,13 +39,13 @@ fn the_batch_behind_an_event_is_two_keys_away() {
     assert_eq!(harness.front(), Scope::Find);
     assert_eq!(
         harness.find().call(),
-        "whodunit events --correlation fraud-scan-2025-03-20"
+        "whodunit find correlation:fraud-scan-2025-03-20"
     );
     let streams: Vec<&str> = harness
         .find()
-        .events()
+        .rows()
         .iter()
-        .map(|e| e.stream.as_str())
+        .map(|row| row.stream().as_str())
         .collect();
     assert_eq!(streams, ["user-sarah", "user-c410"]);
     let screen = harness.screen();
@@ -74,7 +74,7 @@ fn a_cause_is_followed_to_its_revision() {
 fn a_refused_command_can_be_followed_too() {
     let harness = harness().press("enter left f a");
     assert_eq!(harness.front(), Scope::Find);
-    assert_eq!(harness.find().call(), "whodunit events --actor sarah");
+    assert_eq!(harness.find().call(), "whodunit find actor:sarah");
 }
 
 /// Counts of a menu that was closed, or opened again on something else, go nowhere.
@@ -238,7 +238,7 @@ fn a_field_has_its_history_with_what_was_refused() {
         screen.contains("(refused)") && screen.contains("user.suspended"),
         "{screen}"
     );
-    assert!(screen.contains("1 refused"), "{screen}");
+    assert!(screen.contains("1 refused attempt"), "{screen}");
 }
 
 /// What set a field is asked once for each step, and shown beside it.

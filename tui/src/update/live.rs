@@ -46,7 +46,8 @@ pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
             }
         }
     }
-    if let Some(log) = model.log_mut() {
+    // A log with a filter has a feed of its own.
+    if let Some(log) = model.log_mut().filter(|log| !log.is_filtered()) {
         new_rows(log, rows);
     }
     // Many events in a row make one refresh.
@@ -66,16 +67,17 @@ fn concerns(front: &Screen, stream: &StreamName) -> bool {
             .is_none_or(|category| stream.category() == category),
         Screen::Stream(screen) => screen.stream == *stream,
         Screen::WhatIf(screen) => screen.stream == *stream,
-        Screen::Log(_) | Screen::Find(_) => false,
+        Screen::Log(_)
+        | Screen::Find(_)
+        | Screen::Causes(_)
+        | Screen::Diff(_)
+        | Screen::World(_) => false,
         Screen::Pipeline(_) => true,
     }
 }
 
-fn new_rows(screen: &mut LogScreen, mut rows: Vec<LogRow>) {
-    rows.retain(|row| match row {
-        LogRow::Event(event) => screen.admits(event),
-        LogRow::Rejected(decision) => screen.admits_decision(decision),
-    });
+/// Rows that the live feed brings.
+pub(super) fn new_rows(screen: &mut LogScreen, mut rows: Vec<LogRow>) {
     if screen.asked.has(Slot::Log) {
         let room = UNSEEN_MAX.saturating_sub(screen.early.len());
         screen.missed += rows.len().saturating_sub(room);
@@ -119,7 +121,11 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
             }
             effects
         }
-        Screen::Log(_) | Screen::Find(_) => Vec::new(),
+        Screen::Log(_)
+        | Screen::Find(_)
+        | Screen::Causes(_)
+        | Screen::Diff(_)
+        | Screen::World(_) => Vec::new(),
         Screen::Pipeline(screen) => pipeline::live(app, screen),
     }
 }

@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 
-use whodunit_core::api::Page;
-use whodunit_core::event::Event;
+use whodunit_core::api::find::FindEnd;
+use whodunit_core::query::Query;
 
-use super::{Effects, complain, moved};
+use super::line::Typed;
+use super::{Effects, complain, line, moved};
 use crate::client::{DecisionsQuery, Order};
 use crate::effect::Failure;
 use crate::keys::Action;
-use crate::model::log::{LogRow, LogScreen, PAGE, ROWS_MAX, parse_filter};
-use crate::model::{App, Deeper, Remote};
-use crate::request::{Reply, Request, Slot};
+use crate::model::line::QueryLine;
+use crate::model::log::{LogRow, LogScreen, PAGE, ROWS_MAX};
+use crate::model::{App, Deeper, Overlay, Remote};
+use crate::request::{Part, Reply, Request, Slot};
 
 /// Parts of the time axis that the density is asked in.
 const BUCKETS: usize = 240;
@@ -25,31 +27,79 @@ pub(super) fn load(app: &mut App, screen: &mut LogScreen) -> Effects {
     screen.missed = 0;
     screen.decisions.clear();
     screen.older_decisions = None;
-    let request = Request::Log(screen.query());
-    vec![
-        screen.asked.ask(app, "the log", request),
-        screen
-            .asked
-            .ask(app, "history", Request::LogDensity(BUCKETS)),
-    ]
+    screen.is_old = true;
+    screen.progress = None;
+    let mut effects = Vec::new();
+    if screen.is_filtered() {
+        // Opened first, so that nothing that is committed meanwhile is missed.
+        let tail = Request::Tail(screen.applied.to_string(), app.head.position);
+        effects.push(screen.asked.ask(app, "", tail));
+    }
+    let request = Request::Log(screen.query(None));
+    effects.push(screen.asked.ask(app, "the log", request));
+    let density = Request::LogDensity(BUCKETS);
+    effects.push(screen.asked.ask(app, "history", density));
+    if screen.is_filtered() && screen.shows_decisions() {
+        screen.summary.reload();
+        let request = Request::Summary(screen.applied.to_string());
+        effects.push(screen.asked.ask(app, "", request));
+    } else {
+        screen.summary = Remote::Absent;
+    }
+    effects
 }
 
-pub(super) fn apply_filter(app: &mut App, screen: &mut LogScreen) -> Effects {
-    match parse_filter(screen.filter.value(), app.now) {
-        Ok(query) => {
-            // Rows of another filter are no answer to this one.
-            if screen.applied != query {
-                screen.rows = Remote::Absent;
+/// Shows what passes another filter. Rows of the one before are no answer to this one.
+pub(super) fn ask(app: &mut App, screen: &mut LogScreen, query: Query) -> Effects {
+    if screen.applied != query {
+        screen.rows = Remote::Absent;
+        screen.summary = Remote::Absent;
+    }
+    screen.applied = query;
+    load(app, screen)
+}
+
+/// A key while the filter is open. `Esc` takes the whole filter off.
+pub(super) fn press(app: &mut App, screen: &mut LogScreen, key: &str) -> Effects {
+    match line::press(app, &mut screen.asked, &mut screen.line, key) {
+        Typed::On(effects) => effects,
+        Typed::Ask(query) => ask(app, screen, query),
+        Typed::Left => {
+            screen.line = QueryLine::default();
+            if screen.is_filtered() {
+                ask(app, screen, Query::everything())
+            } else {
+                Vec::new()
             }
-            screen.applied = query;
-            screen.filtering = false;
-            screen.filter_error = None;
-            load(app, screen)
         }
-        Err(error) => {
-            screen.filter_error = Some(error);
-            Vec::new()
+    }
+}
+
+/// A key in the box that narrows the filter.
+pub(super) fn narrow_key(
+    app: &mut App,
+    screen: &mut LogScreen,
+    selected: usize,
+    key: &str,
+) -> Effects {
+    let figures = (screen.summary.value(), None);
+    match line::narrow(app, &screen.applied, figures, selected, key) {
+        Some((text, query)) => {
+            screen.line = QueryLine::of(&text);
+            ask(app, screen, query)
         }
+        None => Vec::new(),
+    }
+}
+
+/// Selects a row; the log is held still for that.
+pub(super) fn go_to(app: &mut App, screen: &mut LogScreen, index: usize) -> Effects {
+    screen.selected = index;
+    screen.follow = false;
+    if index < 20 {
+        older(app, screen)
+    } else {
+        Vec::new()
     }
 }
 
@@ -72,8 +122,16 @@ pub(super) fn act(app: &mut App, screen: &mut LogScreen, action: Action) -> Effe
         };
     }
     match action {
+        Action::Whole if screen.current().is_some() => {
+            app.overlay = Some(Overlay::Detail(Box::default()));
+            Vec::new()
+        }
         Action::Filter => {
-            screen.filtering = true;
+            screen.line.typing = true;
+            Vec::new()
+        }
+        Action::Narrow => {
+            app.overlay = Some(Overlay::Narrow { selected: 0 });
             Vec::new()
         }
         Action::Follow if screen.follow => {
@@ -111,6 +169,7 @@ fn decisions(app: &mut App, screen: &mut LogScreen, cursor: Option<String>) -> E
         return Vec::new();
     }
     let query = DecisionsQuery {
+        line: screen.is_filtered().then(|| screen.applied.to_string()),
         rejected: Some(true),
         order: Order::Backward,
         limit: Some(PAGE),
@@ -155,34 +214,72 @@ fn older(app: &mut App, screen: &mut LogScreen) -> Effects {
     if screen.asked.has(Slot::OlderLog) || screen.asked.has(Slot::Log) {
         return Vec::new();
     }
-    let mut query = screen.query();
-    query.cursor = Some(cursor);
-    vec![
-        screen
-            .asked
-            .ask(app, "older events", Request::OlderLog(query)),
-    ]
+    screen.begun.clear();
+    let request = Request::OlderLog(screen.query(Some(cursor)));
+    vec![screen.asked.ask(app, "older events", request)]
+}
+
+/// Some of a page, newest first; or what the live feed of a filter brings.
+pub(super) fn part(screen: &mut LogScreen, slot: Slot, part: Part) {
+    let rows: Vec<LogRow> = part.rows.into_iter().map(LogRow::from).collect();
+    match slot {
+        Slot::Tail => super::live::new_rows(screen, rows),
+        Slot::Log => {
+            begin(screen);
+            screen.progress = part.progress.or(screen.progress.take());
+            above(screen, rows);
+        }
+        // It is shown as a whole: one that breaks off is asked for again.
+        Slot::OlderLog => screen.begun.extend(rows),
+        _ => {}
+    }
+    if slot == Slot::Log && screen.follow {
+        let last = screen
+            .rows
+            .value()
+            .map_or(0, |rows| rows.len().saturating_sub(1));
+        screen.selected = last;
+    }
+}
+
+/// Rows that stand above those that are there: the newest come first on the wire and stand last on screen.
+fn above(screen: &mut LogScreen, new: Vec<LogRow>) {
+    if let Some(rows) = screen.rows.value_mut() {
+        screen.selected += if rows.is_empty() {
+            new.len().saturating_sub(1)
+        } else {
+            new.len()
+        };
+        for row in new {
+            rows.push_front(row);
+        }
+    }
+}
+
+/// The first rows of a look take the place of those of an earlier one.
+fn begin(screen: &mut LogScreen) {
+    if std::mem::take(&mut screen.is_old) {
+        screen.rows = Remote::Loading(Some(VecDeque::new()));
+        screen.selected = 0;
+    }
 }
 
 pub(super) fn take(app: &mut App, screen: &mut LogScreen, reply: Reply) -> Effects {
     match reply {
-        Reply::Log(page) => {
-            app.head.position = app.head.position.max(page.head);
-            first_page(screen, page);
+        Reply::Log(end) => {
+            app.head.position = app.head.position.max(end.head);
+            begin(screen);
+            first_page(screen, &end);
             if screen.follow && screen.missed > 0 {
                 // More came meanwhile than was kept.
                 return load(app, screen);
             }
             decisions(app, screen, None)
         }
-        Reply::OlderLog(page) => {
-            screen.older = page.next_cursor;
-            if let Some(rows) = screen.rows.value_mut() {
-                screen.selected += page.items.len();
-                for event in page.items {
-                    rows.push_front(LogRow::Event(Box::new(event)));
-                }
-            }
+        Reply::OlderLog(end) => {
+            screen.older = end.next_cursor;
+            let rows = std::mem::take(&mut screen.begun);
+            above(screen, rows);
             weave(app, screen)
         }
         Reply::Decisions(page) => {
@@ -194,25 +291,35 @@ pub(super) fn take(app: &mut App, screen: &mut LogScreen, reply: Reply) -> Effec
             screen.density = Some(density);
             Vec::new()
         }
+        Reply::Summary(summary) => {
+            screen.summary = Remote::Ready(summary);
+            Vec::new()
+        }
+        Reply::Names(names) => {
+            line::take_names(&mut screen.line, names);
+            Vec::new()
+        }
         _ => Vec::new(),
     }
 }
 
-fn first_page(screen: &mut LogScreen, page: Page<Event>) {
-    screen.older = page.next_cursor;
-    // The newest come first on the wire and stand last on screen.
-    let events = page.items.into_iter().rev();
-    let mut rows: VecDeque<LogRow> = events.map(|event| LogRow::Event(Box::new(event))).collect();
+fn first_page(screen: &mut LogScreen, end: &FindEnd) {
+    screen.older.clone_from(&end.next_cursor);
+    screen.progress = None;
+    screen.rows.settle();
     // What was committed while the page was on its way comes after it. Rejected commands come with the decisions, or are
     // newer than those.
     let early = std::mem::take(&mut screen.early);
-    rows.extend(early.into_iter().filter(|row| match row {
-        LogRow::Event(event) => event.position.0 > page.head,
+    let head = end.head;
+    let early = early.into_iter().filter(|row| match row {
+        LogRow::Event(event) => event.position.0 > head,
         LogRow::Rejected(_) => true,
-    }));
+    });
     screen.unseen.clear();
-    screen.selected = rows.len().saturating_sub(1);
-    screen.rows = Remote::Ready(rows);
+    if let Some(rows) = screen.rows.value_mut() {
+        rows.extend(early);
+        screen.selected = rows.len().saturating_sub(1);
+    }
 }
 
 pub(super) fn failed(
@@ -223,7 +330,14 @@ pub(super) fn failed(
     is_away: bool,
 ) {
     match slot {
+        Slot::Log if !screen.is_old && screen.rows.value().is_some() => {
+            // What was found before it broke off is there all the same.
+            screen.rows.settle();
+            complain(app, failure, is_away);
+        }
         Slot::Log => screen.rows.fail(failure, is_away),
+        Slot::Summary => screen.summary = Remote::Failed(failure),
+        Slot::Names => line::failed(&mut screen.line),
         _ => complain(app, failure, is_away),
     }
 }

@@ -4,14 +4,18 @@
 //! model and effects. Each screen has its file: what a key does, what is asked for it, and how a reply is taken.
 
 mod as_of;
+mod causes;
 mod detail;
+mod diff;
 mod find;
 mod follow;
 mod guide;
 mod history;
 mod input;
+mod line;
 mod live;
 mod log;
+mod mouse;
 mod overlay;
 mod pipeline;
 mod replied;
@@ -19,9 +23,14 @@ mod stream;
 mod streams;
 mod waits;
 mod what_if;
+mod world;
 
 #[cfg(test)]
+mod find_tests;
+#[cfg(test)]
 mod investigate_tests;
+#[cfg(test)]
+mod mouse_tests;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
@@ -32,12 +41,16 @@ mod tests;
 mod waits_tests;
 #[cfg(test)]
 mod what_if_tests;
+#[cfg(test)]
+mod wide_tests;
 
 use whodunit_core::time::Timestamp;
 
 use crate::effect::{Effect, Failure};
 use crate::keys::{self, Action, Binding};
+use crate::model::causes::{CausesScreen, Of};
 use crate::model::find::FindScreen;
+use crate::model::world::WorldScreen;
 use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top, history as history_in};
 use crate::msg::Msg;
 use crate::zone::Zone;
@@ -59,17 +72,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             .filter(|c| !c.is_control())
             .flat_map(|c| press_text(model, c))
             .collect(),
-        Msg::TimeClicked(time) => match &mut model.front {
-            Screen::Stream(screen) => stream::hold(&mut model.app, screen, time),
-            _ => Vec::new(),
-        },
-        Msg::Scrolled { up } => {
-            if model.app.overlay.is_some() {
-                overlay::scroll(model, up)
-            } else {
-                act(model, if up { Action::Up } else { Action::Down })
-            }
-        }
+        Msg::Clicked(hit) => mouse::click(model, hit),
+        Msg::Scrolled { up, over } => mouse::scroll(model, up, over.as_ref()),
         Msg::Resized { columns, rows } => {
             model.app.size = (columns, rows);
             Vec::new()
@@ -79,6 +83,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             answered = Some(ticket);
             replied::take(model, ticket, *reply)
         }
+        Msg::Part { ticket, part } => replied::part(model, ticket, *part),
         Msg::Connected(now) => connected(model, now),
         Msg::Disconnected {
             at,
@@ -140,7 +145,7 @@ fn tick(model: &mut Model, now: Timestamp) -> Effects {
     match &mut model.front {
         Screen::Pipeline(screen) => pipeline::tick(app, screen),
         Screen::Stream(screen) => stream::tick(app, screen),
-        Screen::Streams(_) | Screen::WhatIf(_) | Screen::Log(_) | Screen::Find(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -193,6 +198,9 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::WhatIf(screen) => what_if::load(app, screen),
         Screen::Log(screen) => log::load(app, screen),
         Screen::Find(screen) => find::load(app, screen),
+        Screen::Causes(screen) => causes::load(app, screen),
+        Screen::Diff(screen) => diff::load(app, screen),
+        Screen::World(screen) => world::load(app, screen),
         Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
 }
@@ -244,8 +252,43 @@ fn run(model: &mut Model, binding: &Binding) -> Effects {
     }
 }
 
+/// Goes to a screen that every other one leads to, from what is under the cursor.
+fn go_wide(model: &mut Model, action: Action) -> Option<Effects> {
+    let deeper = match action {
+        Action::Find if !matches!(model.front, Screen::Find(_)) => {
+            Deeper::Find(Box::new(FindScreen::empty()))
+        }
+        Action::Causes if !matches!(model.front, Screen::Causes(_)) => {
+            let Some(subject) = model.front.subject() else {
+                let why = "there is no event under the cursor";
+                return Some(complain_text(&mut model.app, why));
+            };
+            let of = Of::One(subject.id().to_owned());
+            Deeper::Causes(Box::new(CausesScreen::new(of)))
+        }
+        Action::World => Deeper::World(Box::new(WorldScreen::of(model.front.category()))),
+        _ => return None,
+    };
+    Some(history::open(model, deeper))
+}
+
+/// Waits no longer for what the screen in front has asked.
+fn give_up(model: &mut Model) {
+    let asked = model.front.asked();
+    let acts = asked.shown_slots().any(waits::changes_something);
+    model.front.give_up();
+    model.app.say(if acts {
+        "no longer waiting for the reply: it may be done all the same"
+    } else {
+        "cancelled; r loads again"
+    });
+}
+
 /// Does what a key asks for.
 fn act(model: &mut Model, action: Action) -> Effects {
+    if let Some(effects) = go_wide(model, action) {
+        return effects;
+    }
     match action {
         Action::Quit if model.under.is_empty() => vec![Effect::Quit],
         Action::Quit => history::back(model),
@@ -255,17 +298,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
             Vec::new()
         }
         Action::Back if waits::gives_up(model) => {
-            let acts = model
-                .front
-                .asked()
-                .shown_slots()
-                .any(waits::changes_something);
-            model.front.give_up();
-            model.app.say(if acts {
-                "no longer waiting for the reply: it may be done all the same"
-            } else {
-                "cancelled; r loads again"
-            });
+            give_up(model);
             Vec::new()
         }
         Action::Back if leaves_pane(&mut model.front) => Vec::new(),
@@ -277,9 +310,6 @@ fn act(model: &mut Model, action: Action) -> Effects {
             Vec::new()
         }
         Action::FollowFrom => follow::open(model),
-        Action::Find if !matches!(model.front, Screen::Find(_)) => {
-            history::open(model, Deeper::Find(Box::new(FindScreen::empty())))
-        }
         Action::CopyCall => {
             let call = whodunit_core::text::shown(&model.call()).into_owned();
             model.app.say(format!("copied: {call}"));
@@ -311,6 +341,9 @@ fn act(model: &mut Model, action: Action) -> Effects {
                 Screen::WhatIf(screen) => what_if::act(app, screen, history_in(under), other),
                 Screen::Log(screen) => log::act(app, screen, other),
                 Screen::Find(screen) => find::act(app, screen, other),
+                Screen::Causes(screen) => causes::act(app, screen, other),
+                Screen::Diff(screen) => diff::act(app, screen, other),
+                Screen::World(screen) => world::act(app, screen, other),
                 Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
         }

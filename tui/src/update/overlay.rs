@@ -1,12 +1,15 @@
 //! What lies over the screen: help, palette, choices, forms.
 
 use tui_input::Input;
+use whodunit_core::api::browse::Category;
 
 use super::input::edit;
-use super::{Effects, as_of, detail, follow, pipeline, run, stream, streams, what_if};
+use super::{
+    Effects, as_of, detail, diff, find, follow, log, pipeline, run, stream, streams, what_if, world,
+};
 use crate::keys::{self, Action, Binding};
 use crate::model::form::{Filled, Form};
-use crate::model::{App, Model, Overlay, Screen};
+use crate::model::{App, Model, Overlay, Remote, Screen};
 use crate::request::Slot;
 
 /// Gives a key to the overlay in front.
@@ -33,13 +36,14 @@ pub(super) fn press(model: &mut Model, key: &str) -> Effects {
 fn awaited(overlay: &Overlay) -> Option<Slot> {
     match overlay {
         Overlay::GoTo { .. } => Some(Slot::StateAsOf),
-        Overlay::Diff { .. } => Some(Slot::Diff),
         Overlay::Follow(_) => Some(Slot::FollowCounts),
         Overlay::Field { .. } => Some(Slot::Field),
         Overlay::RunTo { .. } => Some(Slot::RunTo),
         Overlay::Category { .. } => Some(Slot::Categories),
         Overlay::Help { .. }
         | Overlay::Palette { .. }
+        | Overlay::Narrow { .. }
+        | Overlay::Side(_)
         | Overlay::Detail(_)
         | Overlay::Commands { .. }
         | Overlay::Form(_)
@@ -62,24 +66,31 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
             if key == "enter" {
                 return streams::choose_category(app, screen, selected);
             }
-            let len = screen.categories.value().map_or(0, Vec::len) + 1;
-            app.overlay = Some(Overlay::Category {
-                selected: choose(selected, len, key),
-            });
+            category(app, &screen.categories, selected, key);
+        }
+        (Overlay::Category { selected }, Screen::World(screen)) => {
+            if key == "enter" {
+                return world::choose_category(app, screen, selected);
+            }
+            category(app, &screen.categories, selected, key);
         }
         (Overlay::GoTo { input, error }, _) => return as_of::press(model, input, error, key),
         (Overlay::Follow(menu), _) => return follow::press(model, menu, key),
+        (Overlay::Narrow { selected }, Screen::Log(screen)) => {
+            return log::narrow_key(app, screen, selected, key);
+        }
+        (Overlay::Narrow { selected }, Screen::Find(screen)) => {
+            return find::narrow_key(app, screen, selected, key);
+        }
         (Overlay::Field { selected }, Screen::Stream(screen)) => {
             return stream::field_key(app, screen, selected, key);
         }
         (Overlay::RunTo { input, error }, Screen::Stream(screen)) => {
             return stream::run_to_key(app, screen, input, error, key);
         }
-        (Overlay::Detail(tree), Screen::Stream(screen)) => {
-            return detail::press(app, screen, tree, key);
-        }
-        (Overlay::Diff { scroll }, _) => {
-            scrolled(app, key, scroll, |scroll| Overlay::Diff { scroll });
+        (Overlay::Detail(tree), front) => return detail::press(app, front, tree, key),
+        (Overlay::Side(asked), Screen::Diff(screen)) => {
+            return diff::side_key(app, screen, asked, key);
         }
         (Overlay::Projection { scroll }, _) => {
             scrolled(app, key, scroll, |scroll| Overlay::Projection { scroll });
@@ -97,7 +108,8 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         // An overlay of a screen that is not in front any more closes.
         (
             Overlay::Category { .. }
-            | Overlay::Detail(_)
+            | Overlay::Narrow { .. }
+            | Overlay::Side(_)
             | Overlay::Field { .. }
             | Overlay::RunTo { .. }
             | Overlay::Commands { .. }
@@ -107,6 +119,14 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         ) => {}
     }
     Vec::new()
+}
+
+/// Moves in the choice of a category; its first row is all of them.
+fn category(app: &mut App, all: &Remote<Vec<Category>>, selected: usize, key: &str) {
+    let len = all.value().map_or(0, Vec::len) + 1;
+    app.overlay = Some(Overlay::Category {
+        selected: choose(selected, len, key),
+    });
 }
 
 /// The mouse wheel over an overlay.
@@ -133,7 +153,7 @@ fn scrolled(app: &mut App, key: &str, scroll: usize, make: impl Fn(usize) -> Ove
         "pageup" | "ctrl-u" => scroll.saturating_sub(page),
         "pagedown" | "ctrl-d" | "space" => scroll + page,
         "home" | "g" => 0,
-        "q" | "enter" | "d" => return,
+        "q" | "enter" => return,
         _ => scroll,
     };
     app.overlay = Some(make(scroll));

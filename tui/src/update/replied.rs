@@ -1,9 +1,26 @@
 //! Replies on their way to the screen that asked.
 
-use super::{Effects, find, follow, log, pipeline, stream, streams, what_if};
+use super::{Effects, causes, diff, find, follow, log, pipeline, stream, streams, what_if, world};
 use crate::effect::{Failure, NoAnswer, Ticket};
 use crate::model::{Connection, Model, Screen};
-use crate::request::{Reply, Slot};
+use crate::request::{Part, Reply, Slot};
+
+/// A part of a reply goes to the screen that asked, as the whole one does; more is to come.
+pub(super) fn part(model: &mut Model, ticket: Ticket, part: Part) -> Effects {
+    let (app, mut screens) = model.parts();
+    let owner = screens.find_map(|screen| {
+        let slot = screen.asked().slot_of(ticket)?;
+        Some((screen, slot))
+    });
+    match owner {
+        Some((Screen::Find(screen), slot)) => find::part(app, screen, slot, part),
+        Some((Screen::Log(screen), slot)) => {
+            log::part(screen, slot, part);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// A reply goes to the screen that asked. One that no screen waits for any more is dropped: the screen is gone, or it has
 /// asked another question since.
@@ -31,6 +48,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
             Screen::WhatIf(screen) => what_if::take(app, screen, reply),
             Screen::Log(screen) => log::take(app, screen, reply),
             Screen::Find(screen) => find::take(app, screen, reply),
+            Screen::Causes(screen) => causes::take(app, screen, reply),
+            Screen::Diff(screen) => diff::take(screen, reply),
+            Screen::World(screen) => world::take(app, screen, reply),
             Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
         },
         Err(failure) => {
@@ -47,6 +67,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
                 Screen::WhatIf(screen) => what_if::failed(app, screen, slot, failure, is_away),
                 Screen::Log(screen) => log::failed(app, screen, slot, failure, is_away),
                 Screen::Find(screen) => find::failed(app, screen, slot, failure, is_away),
+                Screen::Causes(screen) => causes::failed(app, screen, slot, failure, is_away),
+                Screen::Diff(screen) => diff::failed(app, screen, slot, failure, is_away),
+                Screen::World(screen) => world::failed(app, screen, slot, failure, is_away),
                 Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
             }
             Vec::new()

@@ -10,10 +10,11 @@ use whodunit_core::time::Timestamp;
 use super::{Effects, moved};
 use crate::client::{At, DecisionsQuery, StreamEventsQuery, Subject};
 use crate::keys::Action;
+use crate::model::diff::DiffScreen;
 use crate::model::pipeline::EVERY_MICROS;
 use crate::model::stream::{Row, StreamScreen, WINDOW, diff_ends};
 use crate::model::what_if::WhatIfScreen;
-use crate::model::{App, Connection, Deeper, Overlay, Remote};
+use crate::model::{App, Connection, Deeper, Overlay};
 use crate::request::{Request, Slot};
 
 pub(super) use field::press as field_key;
@@ -129,7 +130,7 @@ fn behind_cursor(app: &mut App, screen: &mut StreamScreen) -> Effects {
 }
 
 /// Moves the cursor. A move that waits for the daemon is given up.
-fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
+pub(super) fn go_to(app: &mut App, screen: &mut StreamScreen, row: Row) -> Effects {
     screen.asked.forget(Slot::StateAsOf);
     screen.left_out.clear();
     let row = screen.row_at(screen.index_of(row));
@@ -210,9 +211,9 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         Action::Enter if screen.in_state => field::open(app, screen),
         Action::Mark => {
             let revision = screen.revision();
-            screen.mark = Some(revision);
+            app.mark = Some((screen.stream.clone(), revision));
             app.say(format!(
-                "revision {revision} is marked; go to another one and press d to compare"
+                "revision {revision} is marked; go to another one, of any stream, and press d to compare"
             ));
             Vec::new()
         }
@@ -285,18 +286,14 @@ fn along(app: &mut App, screen: &mut StreamScreen, sign: i64) -> Effects {
     go_to_time(app, screen, Timestamp::from_micros(to.min(last)))
 }
 
-fn diff(app: &mut App, screen: &mut StreamScreen) -> Effects {
-    let (from, to) = diff_ends(screen);
+fn diff(app: &mut App, screen: &StreamScreen) -> Effects {
+    let (from, to) = diff_ends(app, screen);
     if from == to {
         app.complain("this is the marked revision; go to another one to compare");
         return Vec::new();
     }
-    screen.diff = Remote::Loading(None);
-    app.overlay = Some(Overlay::Diff { scroll: 0 });
-    let at = |revision| At::Revision(Revision(revision));
-    let request = Request::Diff(screen.stream.clone(), at(from), at(to));
-    let what = format!("diff of revisions {from} and {to}");
-    vec![screen.asked.ask(app, what, request)]
+    app.deeper = Some(Deeper::Diff(Box::new(DiffScreen::new(from, to))));
+    Vec::new()
 }
 
 /// Moves to a revision, as it was typed.

@@ -65,15 +65,20 @@ fn more(app: &mut App, screen: &mut StreamsScreen) -> Option<Effect> {
     )
 }
 
+/// Selects a row.
+pub(super) fn go_to(app: &mut App, screen: &mut StreamsScreen, index: usize) -> Effects {
+    if index == screen.selected {
+        return Vec::new();
+    }
+    screen.selected = index;
+    selected(app, screen)
+}
+
 pub(super) fn act(app: &mut App, screen: &mut StreamsScreen, action: Action) -> Effects {
     screen.open_first = false;
     let len = screen.streams().len();
     if let Some(index) = moved(screen.selected, len, app.page(), action) {
-        if index == screen.selected {
-            return Vec::new();
-        }
-        screen.selected = index;
-        return selected(app, screen);
+        return go_to(app, screen, index);
     }
     match action {
         Action::Enter => {

@@ -1,10 +1,11 @@
 //! What keys and messages do to the model, and what they ask for.
 
 use super::*;
+use crate::client::{LiveItem, Subject};
 use crate::effect::NoAnswer;
 use crate::keys::Scope;
 use crate::model::stream::Row;
-use crate::request::Slot;
+use crate::request::{Part, Request, Slot};
 use crate::testing::{Daemon, Harness, now, time};
 
 fn harness() -> Harness {
@@ -143,10 +144,9 @@ fn the_call_is_copied() {
         "whodunit state user-sarah --at-revision 4".to_owned()
     )));
     let harness = harness.press("g right m G d y");
-    assert!(matches!(
-        harness.model.app.overlay,
-        Some(Overlay::Diff { .. })
-    ));
+    assert!(harness.effects.contains(&Effect::Copy(
+        "whodunit diff user-sarah 1 4 --blame".to_owned()
+    )));
 }
 
 #[test]
@@ -213,29 +213,71 @@ fn the_log_follows_until_one_moves() {
 }
 
 #[test]
-fn a_bad_filter_of_the_log_says_what_is_wrong() {
+fn the_filter_of_the_log_is_a_query_line() {
     let harness = harness()
         .press("L /")
-        .type_text("since:yesterday")
+        .type_text("since:soon")
         .press("enter");
-    assert!(
-        harness
-            .log()
-            .filter_error
-            .as_ref()
-            .unwrap()
-            .contains("yesterday")
-    );
+    let error = harness.log().line.error.as_ref().unwrap();
+    assert_eq!(error.column, 7, "{error}");
+    let screen = harness.screen();
+    assert!(screen.contains("at column 7"), "{screen}");
     let harness = Harness::new((120, 40), Daemon::sarah())
         .press("L /")
-        .type_text("actor:job:cleanup since:2h gone missing")
+        .type_text("actor:job:* -reason:test since:-30d")
         .press("enter");
-    let query = &harness.log().applied;
-    assert_eq!(
-        (query.actor.as_deref(), query.text.as_deref()),
-        (Some("job:cleanup"), Some("gone missing"))
-    );
-    assert_eq!(query.since, Some(time("2025-03-25T07:15:00Z")));
+    let line = "actor:\"job:\"* since:2025-02-23T09:15:00Z -reason:test";
+    assert_eq!(harness.log().applied.to_string(), line);
+    let rows = harness.log().rows.value().unwrap();
+    assert_eq!(rows.len(), 1);
+    // A feed of its own brings what is committed and matches.
+    assert_eq!(harness.log().summary.value().unwrap().query, line);
+    let all = harness.press("/ esc").log().rows.value().unwrap().len();
+    assert_eq!(all, 15);
+}
+
+/// What the feed of a filter brings goes into the log; what the feed of everything brings does not.
+#[test]
+fn a_filtered_log_has_a_feed_of_its_own() {
+    let mut harness = harness()
+        .silent()
+        .press("L /")
+        .type_text("type:UserWaved")
+        .press("enter");
+    let asked = |slot: Slot| {
+        harness
+            .effects
+            .iter()
+            .rev()
+            .find_map(|effect| match effect {
+                Effect::Ask { ticket, request } if request.slot() == slot => {
+                    Some((*ticket, (**request).clone()))
+                }
+                _ => None,
+            })
+    };
+    let ((tail, request), (log, page)) = (asked(Slot::Tail).unwrap(), asked(Slot::Log).unwrap());
+    assert_eq!(request, Request::Tail("type:UserWaved".to_owned(), 18_204));
+    let reply = Box::new(harness.daemon.answer(&page));
+    harness.send(Msg::Replied { ticket: log, reply });
+    let live = harness.daemon.live("UserWaved");
+    let Msg::Live(messages) = &live else {
+        panic!("no feed")
+    };
+    let LiveItem::Event(event) = &messages[0].item else {
+        panic!("no event")
+    };
+    let part = Part {
+        rows: vec![Subject::Event(event.clone())],
+        progress: None,
+    };
+    harness.send(live.clone());
+    assert_eq!(harness.log().rows.value().unwrap().len(), 0);
+    harness.send(Msg::Part {
+        ticket: tail,
+        part: Box::new(part),
+    });
+    assert_eq!(harness.log().rows.value().unwrap().len(), 1);
 }
 
 #[test]
@@ -277,6 +319,9 @@ fn every_bound_action_does_something_or_says_why_not() {
             crate::keys::Scope::WhatIf => "enter left left w x up",
             crate::keys::Scope::Log => "L up",
             crate::keys::Scope::Find => "enter f b",
+            crate::keys::Scope::Causes => "enter c",
+            crate::keys::Scope::Diff => "enter g right m G d down",
+            crate::keys::Scope::World => "W down",
             crate::keys::Scope::Pipeline => "p tab tab",
         };
         for key in binding.keys {
@@ -353,6 +398,7 @@ fn the_state_pane_scrolls_when_it_is_in_focus() {
     let harness = harness.press("tab G");
     let screen = harness.screen();
     assert!(screen.contains("▶  created_at"), "{screen}");
+    assert!(!screen.contains("more below"), "{screen}");
     // The cursor has not moved; the arrows to the sides still move it.
     assert_eq!(harness.stream().revision(), revision);
     let harness = harness.press("g down up left left");

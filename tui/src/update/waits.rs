@@ -35,7 +35,14 @@ fn fills_a_screen(slot: Slot) -> bool {
             | Slot::WhatIf
             | Slot::StateAsOf
             | Slot::Find
-            | Slot::Diff
+            | Slot::Compare
+            | Slot::Causes
+            | Slot::Correlation
+            | Slot::World
+            | Slot::WorldDiff
+            | Slot::MoreWorld
+            | Slot::MoreWorldDiff
+            | Slot::MoreFound
             | Slot::Pipeline
     )
 }

@@ -1,23 +1,30 @@
 //! The find screen: the query line, what matches, and below it the selected event with its state before and after.
 
+mod figures;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::time_travel::Step;
+use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::event::Event;
 use whodunit_core::sentence::is_refused;
 
+use self::figures::{counts, figures, notes};
 use super::columns::{Cell, Column, Columns, WHOLE, cell, column};
-use super::sentence::story;
-use super::{awaited, centred, failure, first_row, indented, list_line, rule, state};
-use crate::client::Changed;
+use super::sentence::{refused, story};
+use super::{
+    awaited, centred, failure, first_row, indented, line, list_line, rule, scrubber, state,
+};
+use crate::client::{Changed, Subject};
 use crate::model::find::FindScreen;
+use crate::model::hits::Part;
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, fit, safe, width};
+use crate::text::{counted, safe};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -32,91 +39,107 @@ const COLUMNS: [Column; 7] = [
     column("STREAM", 14, 0),
     column("TITLE", 10, 5),
     column("EVENT", 12, 3),
-    column("BEFORE → AFTER", 14, 2),
+    column("BEFORE → AFTER", 29, 2),
     column("WHO", 8, 4),
     column("WHY", 8, 6),
 ];
 
 pub(super) fn draw(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect) {
-    let [line, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
-    draw_query(app, screen, frame, line);
-    let events = match &screen.found {
-        Remote::Failed(why) => return failure(app, frame, body, why),
-        Remote::Absent => return nothing_asked(app, frame, body),
-        Remote::Loading(None) => {
-            return awaited(
-                app,
-                frame,
-                body,
-                "what matches",
-                screen.asked.has(Slot::Find),
-            );
-        }
-        Remote::Ready(found) | Remote::Loading(Some(found)) => &found.events,
-    };
-    if events.is_empty() {
-        let lines = [
-            (
-                "no event matches".to_owned(),
-                app.theme.style(Token::Heading),
-            ),
-            (
-                "press / to change the query".to_owned(),
-                app.theme.style(Token::Muted),
-            ),
-        ];
-        return centred(frame, body, &lines);
+    let has_axis = area.height >= 16 && screen.summary.value().is_some_and(|s| s.density.is_some());
+    let axis_rows = if has_axis { 2 } else { 0 };
+    let [line, axis, body] = Layout::vertical([
+        Constraint::Length(line::rows(&screen.line)),
+        Constraint::Length(axis_rows),
+        Constraint::Min(1),
+    ])
+    .areas(area);
+    let right = Span::styled(counts(app, screen), app.theme.style(Token::Muted));
+    line::draw(
+        app,
+        &screen.line,
+        frame,
+        line,
+        (right, "everything, newest first"),
+    );
+    if let Some(density) = screen
+        .summary
+        .value()
+        .and_then(|s| s.density.as_ref())
+        .filter(|_| has_axis)
+    {
+        let axis = Rect::new(
+            axis.x + 1,
+            axis.y,
+            axis.width.saturating_sub(2),
+            axis.height,
+        );
+        let at = screen.current().map(Subject::at);
+        scrubber::draw(app, frame, axis, (Some(density), false), at);
     }
-    let height = usize::from(body.height);
+    let found = match &screen.found {
+        Remote::Failed(why) => return failure(app, frame, body, why),
+        Remote::Absent if screen.line.typing => return nothing_asked(app, frame, body),
+        Remote::Absent | Remote::Loading(None) => {
+            let is_asked = screen.asked.has(Slot::Find);
+            return awaited(app, frame, body, "what matches", is_asked);
+        }
+        Remote::Ready(found) | Remote::Loading(Some(found)) => found,
+    };
+    let notes = notes(app, found, usize::from(area.width));
+    if found.rows.is_empty() {
+        return no_match(app, screen, frame, body, notes);
+    }
+    let figures = figures(app, screen, usize::from(area.width), area.height >= 20);
+    let height = usize::from(body.height).saturating_sub(notes.len() + figures.len());
     let detail = height
-        .saturating_sub(events.len() + 2)
+        .saturating_sub(found.rows.len() + 2)
         .max((height / 3).max(DETAIL_LEAST));
-    let [list, below] = Layout::vertical([
+    let rows = |n: usize| Constraint::Length(u16::try_from(n).unwrap_or(u16::MAX));
+    let [warned, list, counted, below] = Layout::vertical([
+        rows(notes.len()),
         Constraint::Min(4),
-        Constraint::Length(u16::try_from(detail).unwrap_or(u16::MAX)),
+        rows(figures.len()),
+        rows(detail),
     ])
     .areas(body);
-    draw_list(app, screen, frame, list, events);
+    frame.render_widget(Paragraph::new(notes), warned);
+    draw_list(app, screen, frame, list, &found.rows);
+    frame.render_widget(Paragraph::new(figures), counted);
     draw_detail(app, screen, frame, below);
 }
 
-fn draw_query(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect) {
-    let theme = app.theme;
-    let count = match screen.found.value() {
-        Some(found) => {
-            let more = if found.next.is_some() { "+" } else { "" };
-            let streams: std::collections::BTreeSet<_> =
-                found.events.iter().map(|event| &event.stream).collect();
-            let events = counted(found.events.len() as u64, "event");
-            let events = events.replacen(' ', &format!("{more} "), 1);
-            format!("{events} in {} ", counted(streams.len() as u64, "stream"))
-        }
-        None => String::new(),
-    };
-    let cells = usize::from(area.width);
-    if let Some(error) = &screen.error {
-        let text = fit(&format!(" / {}", safe(error)), cells);
-        frame.render_widget(Line::styled(text, theme.style(Token::Error)), area);
-        return;
+fn no_match(
+    app: &App,
+    screen: &FindScreen,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    notes: Vec<Line<'static>>,
+) {
+    if screen.asked.has(Slot::Find) {
+        return awaited(app, frame, area, "what matches: nothing so far", true);
     }
-    let room = cells.saturating_sub(width(&count) + 4);
-    let value = safe(screen.input.value()).into_owned();
-    let (text, token) = match (screen.typing, value.is_empty()) {
-        (true, _) => {
-            let cursor = if theme.ascii { "_" } else { "▏" };
-            (format!("{value}{cursor}"), Token::Accent)
-        }
-        (false, true) => ("everything, newest first".to_owned(), Token::Muted),
-        (false, false) => (value, Token::Plain),
+    let stopped = screen.found.value().is_some_and(|found| found.stopped);
+    let text = if stopped {
+        "nothing was found before the search was stopped"
+    } else {
+        "nothing matches"
     };
-    frame.render_widget(
-        Line::from(vec![
-            Span::styled(" / ", theme.style(Token::Key)),
-            Span::styled(fit(&text, room), theme.style(token)),
-            Span::styled(format!(" {count}"), theme.style(Token::Muted)),
-        ]),
-        area,
-    );
+    let muted = app.theme.style(Token::Muted);
+    let mut lines = vec![(text.to_owned(), app.theme.style(Token::Heading))];
+    let notes = notes.into_iter();
+    lines.extend(notes.map(|note| {
+        (
+            note.to_string().trim().to_owned(),
+            app.theme.style(Token::Warn),
+        )
+    }));
+    let next = if stopped {
+        "r searches again, / changes the line"
+    } else {
+        "press / to change the line"
+    };
+    lines.push((next.to_owned(), muted));
+    centred(frame, area, &lines);
 }
 
 fn nothing_asked(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -127,26 +150,33 @@ fn nothing_asked(app: &App, frame: &mut Frame<'_>, area: Rect) {
             app.theme.style(Token::Heading),
         ),
         (
-            "type:UserDeleted  actor:job:cleanup  correlation:…  category:user  since:2h  or any text".to_owned(),
+            "type:UserDeleted  actor:job:*  -reason:test  since:-30d  where:state.n > 3  or any text".to_owned(),
             muted,
         ),
-        ("Enter finds, Esc goes back".to_owned(), muted),
+        (
+            "outcome:rejected rule:user.*  finds commands that the rules refused".to_owned(),
+            muted,
+        ),
+        ("Tab completes a name, Enter finds, Esc goes back".to_owned(), muted),
     ];
     centred(frame, area, &lines);
 }
 
-fn draw_list(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect, events: &[Event]) {
+fn draw_list(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect, found: &[Subject]) {
     let theme = app.theme;
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     let height = usize::from(body.height);
-    let first = first_row(screen.selected, events.len(), height);
-    let shown = events.get(first..).unwrap_or_default();
+    let first = first_row(screen.selected, found.len(), height);
+    app.hits.rows(body, Part::List, first, found.len());
+    let shown = found.get(first..).unwrap_or_default();
     let shown = shown.get(..height).unwrap_or(shown);
-    let times = shown.iter().map(|event| event.recorded_at);
-    let pattern = app.zone.pattern(times, app.now);
+    let pattern = app.zone.pattern(shown.iter().map(Subject::at), app.now);
     let rows: Vec<[Cell; 7]> = shown
         .iter()
-        .map(|event| row(app, pattern, event, screen.change(event)))
+        .map(|found| match found {
+            Subject::Event(event) => row(app, pattern, event, screen.change(event)),
+            Subject::Decision(decision) => decision_row(app, pattern, decision),
+        })
         .collect();
     let cells = usize::from(area.width).saturating_sub(3);
     let columns = Columns::of(COLUMNS, &rows, cells);
@@ -157,6 +187,39 @@ fn draw_list(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect, 
         .map(|(index, row)| list_line(theme, columns.line(row), first + index == screen.selected))
         .collect();
     frame.render_widget(Paragraph::new(lines), body);
+}
+
+/// A command: what the rules answered stands where an event has what it changed.
+fn decision_row(app: &App, pattern: Pattern, decision: &Decision) -> [Cell; 7] {
+    let theme = app.theme;
+    let plain = Style::new();
+    let (answer, token) = match &decision.result {
+        Outcome::Accepted { events, .. } => (
+            format!("accepted: {}", counted(u64::from(*events), "event")),
+            Token::Plain,
+        ),
+        Outcome::Rejected { rule, .. } => {
+            let mark = theme.glyph(Glyph::Rejected);
+            (format!("{mark} {}", safe(rule)), Token::Rejected)
+        }
+    };
+    let actor = safe(decision.actor.as_deref().unwrap_or_default()).into_owned();
+    [
+        cell(app.zone.show(decision.decided_at, pattern), plain),
+        cell(
+            format!(
+                "{} rev {}",
+                safe(decision.stream.as_str()),
+                decision.base_revision
+            ),
+            plain,
+        ),
+        cell("", plain),
+        cell(safe(&decision.command_type), plain),
+        cell(answer, theme.style(token)),
+        cell(actor.clone(), theme.actor(&actor)),
+        cell(safe(decision.reason.as_deref().unwrap_or_default()), plain),
+    ]
 }
 
 fn row(app: &App, pattern: Pattern, event: &Event, changed: Option<&Changed>) -> [Cell; 7] {
@@ -219,18 +282,30 @@ fn in_short(app: &App, step: &Step) -> String {
 /// The selected event: its sentence, and everything that it changed.
 fn draw_detail(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
-    let Some(event) = screen.current() else {
+    let Some(row) = screen.current() else {
         return;
     };
-    let changed = screen.change(event);
+    let changed = match row {
+        Subject::Event(event) => screen.change(event),
+        Subject::Decision(_) => None,
+    };
     let title = changed.and_then(|changed| changed.title.as_deref());
     let heading = format!(
         "{} rev {}  {}",
-        safe(event.stream.as_str()),
-        event.revision,
+        safe(row.stream().as_str()),
+        row.revision(),
         safe(title.unwrap_or_default())
     );
-    let place = format!("{} of {}", screen.selected + 1, screen.events().len());
+    let more = if screen
+        .found
+        .value()
+        .is_some_and(|found| found.next.is_some())
+    {
+        "+"
+    } else {
+        ""
+    };
+    let place = format!("{} of {}{more}", screen.selected + 1, screen.rows().len());
     let top = Rect::new(area.x, area.y, area.width, area.height.min(1));
     frame.render_widget(
         rule(theme, usize::from(area.width), heading.trim_end(), &place),
@@ -243,9 +318,13 @@ fn draw_detail(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect
         area.height.saturating_sub(1),
     );
     let cells = usize::from(inner.width);
-    let mut lines = story(app, event, None, (cells, SENTENCE_LINES));
+    let mut lines = match row {
+        Subject::Event(event) => story(app, event, None, (cells, SENTENCE_LINES)),
+        Subject::Decision(decision) => refused(app, decision, (cells, SENTENCE_LINES)),
+    };
     let step = changed.and_then(|changed| changed.step.as_ref());
     match step {
+        None if matches!(row, Subject::Decision(_)) => {}
         None => lines.push(Line::styled(
             "loading what it changed …",
             theme.style(Token::Muted),
@@ -254,7 +333,7 @@ fn draw_detail(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect
             "the state is the same before and after",
             theme.style(Token::Muted),
         )),
-        Some(step) => lines.extend(changes(app, step, cells)),
+        Some(step) => lines.extend(state::differences(theme, &step.diff, cells)),
     }
     let height = usize::from(inner.height);
     if lines.len() > height && height > 0 {
@@ -265,36 +344,4 @@ fn draw_detail(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: Rect
         lines.push(Line::styled(text, theme.style(Token::Accent)));
     }
     frame.render_widget(Paragraph::new(lines), inner);
-}
-
-/// The state before and after, field by field.
-fn changes(app: &App, step: &Step, cells: usize) -> Vec<Line<'static>> {
-    let theme = app.theme;
-    let name = |entry: &DiffEntry| {
-        let path = entry.label.as_deref().unwrap_or(&entry.path);
-        safe(path.trim_start_matches('/')).into_owned()
-    };
-    let column = step.diff.iter().map(|entry| width(&name(entry))).max();
-    let column = column.unwrap_or(0).clamp(6, (cells / 3).max(6));
-    let room = cells.saturating_sub(column + 4);
-    let lines = step.diff.iter().flat_map(|entry| {
-        let text =
-            |value: &Option<serde_json::Value>| value.as_ref().map(state::text).unwrap_or_default();
-        let (before, after) = (text(&entry.before), text(&entry.after));
-        let (mark, token, shown) = match (&entry.before, &entry.after) {
-            (Some(_), None) => ("-", Token::Removed, state::folded(&before, room)),
-            (None, _) => ("+", Token::Added, state::folded(&after, room)),
-            (Some(_), Some(_)) => {
-                let after = state::noted(&after, entry);
-                (
-                    "~",
-                    Token::Changed,
-                    state::changed(theme, &before, &after, room),
-                )
-            }
-        };
-        let name = fit(&cut(&name(entry), column), column);
-        state::field_lines(theme, mark, token, &name, &shown)
-    });
-    lines.collect()
 }

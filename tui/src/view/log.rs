@@ -7,11 +7,12 @@ use ratatui::widgets::Paragraph;
 use whodunit_core::command::Outcome;
 use whodunit_core::time::Timestamp;
 
-use super::{awaited, centred, failure, first_row, framed_lines, pane, scrubber};
+use super::{awaited, centred, failure, first_row, framed_lines, line, pane, scrubber};
+use crate::model::hits::Part;
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{cut, fit, safe, width, wrap_to};
+use crate::text::{counted, cut, fit, number, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -21,7 +22,7 @@ const TIME_CELLS: usize = 12;
 pub(super) fn draw(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     let [axis, filter, body] = Layout::vertical([
         Constraint::Length(2),
-        Constraint::Length(1),
+        Constraint::Length(line::rows(&screen.line)),
         Constraint::Min(1),
     ])
     .areas(area);
@@ -31,12 +32,20 @@ pub(super) fn draw(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: R
         axis.width.saturating_sub(2),
         axis.height,
     );
-    let at: Option<Timestamp> = screen.current().map(time);
+    let at: Option<Timestamp> = screen.current().map(LogRow::at);
     match &screen.density {
         Some(density) if density.counts.iter().all(|&count| count == 0) => {}
         density => {
             let is_asked = screen.asked.has(Slot::LogDensity);
-            scrubber::draw(app, frame, axis, (density.as_ref(), is_asked), at);
+            match (
+                density,
+                screen.summary.value().and_then(|s| s.density.as_ref()),
+            ) {
+                (Some(density), Some(matches)) => {
+                    scrubber::draw_within(app, frame, axis, (density, matches), at);
+                }
+                (density, _) => scrubber::draw(app, frame, axis, (density.as_ref(), is_asked), at),
+            }
         }
     }
     draw_filter(app, screen, frame, filter);
@@ -50,50 +59,31 @@ pub(super) fn draw(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: R
     }
 }
 
-fn time(row: &LogRow) -> Timestamp {
-    match row {
-        LogRow::Event(event) => event.recorded_at,
-        LogRow::Rejected(decision) => decision.decided_at,
-    }
-}
-
 fn draw_filter(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
-    if let Some(error) = &screen.filter_error {
-        frame.render_widget(
-            Line::styled(
-                fit(&format!(" / {}", safe(error)), usize::from(area.width)),
-                theme.style(Token::Error),
-            ),
-            area,
-        );
-        return;
-    }
-    let state = match (screen.follow, screen.unseen.len() + screen.missed) {
+    let (state, token) = match (screen.follow, screen.unseen.len() + screen.missed) {
         (true, _) => ("following ".to_owned(), Token::Added),
         (false, 0) => ("paused ".to_owned(), Token::Muted),
         (false, new) => (format!("paused · {new} new, space follows "), Token::Warn),
     };
-    let room = usize::from(area.width).saturating_sub(width(&state.0) + 4);
-    let value = safe(screen.filter.value()).into_owned();
-    let (text, token) = match (screen.filtering, value.is_empty()) {
-        (true, _) => (
-            format!("{value}{}", if theme.ascii { "_" } else { "▏" }),
-            Token::Accent,
+    let found = match (screen.summary.value(), &screen.progress) {
+        (Some(summary), _) if summary.complete => format!(
+            "{} in {} · ",
+            counted(summary.matches, "event"),
+            counted(summary.streams, "stream")
         ),
-        (false, true) => (
-            "press / to filter: category: type: actor: correlation: since: until: text".to_owned(),
-            Token::Muted,
-        ),
-        (false, false) => (value, Token::Plain),
+        (_, Some(at)) if screen.is_filtered() => {
+            format!("scanned {} of {} · ", number(at.scanned), number(at.last))
+        }
+        _ => String::new(),
     };
-    frame.render_widget(
-        Line::from(vec![
-            Span::styled(" / ", theme.style(Token::Key)),
-            Span::styled(fit(&text, room), theme.style(token)),
-            Span::styled(format!(" {}", state.0), theme.style(state.1)),
-        ]),
+    let right = Span::styled(format!("{found}{state}"), theme.style(token));
+    line::draw(
+        app,
+        &screen.line,
+        frame,
         area,
+        (right, "everything; / filters by a query line"),
     );
 }
 
@@ -111,7 +101,10 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
         Remote::Ready(rows) | Remote::Loading(Some(rows)) => rows,
     };
     if rows.is_empty() {
-        let filtered = !screen.filter.value().trim().is_empty();
+        if screen.asked.has(Slot::Log) {
+            return awaited(app, frame, inner, "the log: nothing so far", true);
+        }
+        let filtered = screen.is_filtered();
         let (what, hint) = if filtered {
             (
                 "no event matches this filter",
@@ -131,9 +124,10 @@ fn draw_list(app: &App, screen: &LogScreen, frame: &mut Frame<'_>, area: Rect) {
     }
     let height = usize::from(inner.height);
     let first = first_row(screen.selected, rows.len(), height);
+    app.hits.rows(inner, Part::List, first, rows.len());
     let cells = usize::from(inner.width);
     let shown = rows.iter().skip(first).take(height);
-    let pattern = app.zone.pattern(shown.map(time), app.now);
+    let pattern = app.zone.pattern(shown.map(LogRow::at), app.now);
     let lines: Vec<Line<'_>> = rows
         .iter()
         .enumerate()
@@ -181,7 +175,7 @@ fn list_row(
     } else {
         " "
     };
-    let time = app.zone.show(time(row), pattern);
+    let time = app.zone.show(row.at(), pattern);
     // A longer time takes its room from the others, the actor first.
     let wider = width(&time).saturating_sub(TIME_CELLS);
     let who_cells = 14_usize.saturating_sub(wider).max(8);

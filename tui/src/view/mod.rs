@@ -4,8 +4,11 @@
 //! model, draws, changes nothing.
 
 mod ascii;
+mod causes;
 mod columns;
+mod diff;
 mod find;
+mod line;
 mod log;
 mod marks;
 mod overlay;
@@ -21,6 +24,7 @@ mod streams;
 mod top_line;
 mod tree;
 mod what_if;
+mod world;
 
 #[cfg(test)]
 mod pipeline_tests;
@@ -34,13 +38,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Paragraph};
-use whodunit_core::time::Timestamp;
-
 use whodunit_core::api::warning::Warning;
 
 use crate::effect::Failure;
 use crate::humanize;
 use crate::keys;
+use crate::model::hits::Hit;
 use crate::model::{App, Model, Overlay, Screen};
 use crate::text::{cut, fit, safe, width, wrap};
 use crate::theme::{Glyph, Theme, Token};
@@ -60,6 +63,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         return;
     }
     let app = &model.app;
+    app.hits.clear();
     let [top, body, guide, bottom] = areas(app, area);
     frame.render_widget(top_line::line(model, top.width), top);
     match &model.front {
@@ -68,6 +72,9 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::WhatIf(screen) => what_if::draw(app, screen, model.history(), frame, body),
         Screen::Log(screen) => log::draw(app, screen, frame, body),
         Screen::Find(screen) => find::draw(app, screen, frame, body),
+        Screen::Causes(screen) => causes::draw(app, screen, frame, body),
+        Screen::Diff(screen) => diff::draw(app, screen, frame, body),
+        Screen::World(screen) => world::draw(app, screen, frame, body),
         Screen::Pipeline(screen) => pipeline::draw(app, screen, frame, body),
     }
     if let Some(step) = app.guide {
@@ -81,8 +88,13 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         ]);
         frame.render_widget(line, guide);
     }
-    frame.render_widget(bottom_line(model, bottom.width), bottom);
+    let (line, keys) = bottom_line(model, bottom.width);
+    frame.render_widget(line, bottom);
     overlay::draw(model, frame, body);
+    for (from, cells, key) in keys {
+        let place = Rect::new(bottom.x + from, bottom.y, cells, 1);
+        app.hits.add(place, Hit::Key(key));
+    }
     if app.theme.ascii {
         ascii::only(frame.buffer_mut());
     }
@@ -98,21 +110,10 @@ fn areas(app: &App, area: Rect) -> [Rect; 4] {
     .areas(area)
 }
 
-/// The time under a click on the scrubber of a stream.
-pub(crate) fn time_under(model: &Model, column: u16, row: u16) -> Option<Timestamp> {
-    let (app, Screen::Stream(screen)) = (&model.app, &model.front) else {
-        return None;
-    };
-    if app.overlay.is_some() {
-        return None;
-    }
-    let area = Rect::new(0, 0, app.size.0, app.size.1);
-    let [_, body, ..] = areas(app, area);
-    let density = screen.density.as_ref()?;
-    scrubber::time_at(density, stream::scrubber_area(body), column, row)
-}
+/// Where a hint stands, how wide it is, and its key.
+type Hinted = (u16, u16, &'static str);
 
-fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
+fn bottom_line(model: &Model, columns: u16) -> (Line<'static>, Vec<Hinted>) {
     let app = &model.app;
     let (theme, columns) = (app.theme, usize::from(columns));
     if let Some(notice) = &app.notice {
@@ -121,10 +122,8 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
         } else {
             Token::Accent
         };
-        return Line::styled(
-            fit(&format!(" {}", safe(&notice.text)), columns),
-            theme.style(token),
-        );
+        let text = fit(&format!(" {}", safe(&notice.text)), columns);
+        return (Line::styled(text, theme.style(token)), Vec::new());
     }
     let call = safe(&model.call()).into_owned();
     let mut spans = vec![Span::raw(" ")];
@@ -136,7 +135,9 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
         0
     });
     let hints = hints(model);
-    let cells = |(key, label): &(String, &str)| width(key) + 1 + width(label) + 2;
+    let pretty = |key: &str| keys::pretty(key, theme.ascii);
+    let cells = |(key, label): &(&'static str, &str)| width(&pretty(key)) + 1 + width(label) + 2;
+    let mut places = Vec::new();
     // Where not all fit, the last one still does: it leads to the others.
     let mut after: usize = hints.last().map_or(0, cells);
     for (index, hint) in hints.iter().enumerate() {
@@ -147,8 +148,10 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
             continue;
         }
         let (key, label) = hint;
-        spans.push(Span::styled(key.clone(), theme.style(Token::Key)));
+        spans.push(Span::styled(pretty(key), theme.style(Token::Key)));
         spans.push(Span::raw(format!(" {label}  ")));
+        let cell = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        places.push((cell(used), cell(cells(hint).saturating_sub(2)), *key));
         used += cells(hint);
     }
     if columns >= 100 {
@@ -158,34 +161,34 @@ fn bottom_line(model: &Model, columns: u16) -> Line<'static> {
         ));
         spans.push(Span::styled(call, theme.style(Token::Muted)));
     }
-    Line::from(spans)
+    (Line::from(spans), places)
 }
 
 /// The keys that work here and now, with what they do: those of what lies over the screen, or else of the screen.
-fn hints(model: &Model) -> Vec<(String, &'static str)> {
+fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
     let app = &model.app;
-    let pretty = |key: &str| keys::pretty(key, app.theme.ascii);
     let Some(overlay) = &app.overlay else {
         return keys::in_scope(model.front.scope())
             .filter(|binding| binding.hint)
-            .filter_map(|binding| Some((pretty(binding.keys.first()?), binding.label)))
+            .filter_map(|binding| Some((*binding.keys.first()?, binding.label)))
             .collect();
     };
     let enter = match overlay {
         Overlay::Palette { .. } | Overlay::Category { .. } | Overlay::Commands { .. } => "choose",
         Overlay::GoTo { .. } => "go",
+        Overlay::Side(_) => "compare",
         Overlay::Follow(_) => "follow",
+        Overlay::Narrow { .. } => "add, or take off",
         Overlay::Field { .. } => "go there",
         Overlay::RunTo { .. } => "run on",
         Overlay::Form(_) => "next field, or run",
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",
-        Overlay::Help { .. }
-        | Overlay::Detail(_)
-        | Overlay::Diff { .. }
-        | Overlay::Projection { .. } => return vec![(pretty("esc"), "close")],
+        Overlay::Help { .. } | Overlay::Detail(_) | Overlay::Projection { .. } => {
+            return vec![("esc", "close")];
+        }
     };
-    vec![(pretty("enter"), enter), (pretty("esc"), "close")]
+    vec![("enter", enter), ("esc", "close")]
 }
 
 /// A line across, with a heading in it and something to say at its right end.

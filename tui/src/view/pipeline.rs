@@ -9,6 +9,7 @@ use whodunit_core::api::pipeline::{HandlerOut, JobCounts, JobOut, JobStatus};
 
 use super::{awaited, centred, failure, first_row, pane, projections};
 use crate::client::{Pipeline, is_set_up};
+use crate::model::hits::Part;
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
@@ -128,6 +129,8 @@ fn draw_handlers(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area
             )
         })
         .collect();
+    app.hits
+        .rows(inner, Part::Handlers, first, handlers.len() + 1);
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
@@ -232,6 +235,7 @@ fn draw_jobs(
         Layout::vertical([Constraint::Min(1), Constraint::Length(below)]).areas(inner);
     let height = usize::from(list.height);
     let first = first_row(screen.job, jobs.len(), height);
+    app.hits.rows(list, Part::Jobs, first, jobs.len());
     let lines: Vec<Line<'_>> = jobs
         .iter()
         .enumerate()

@@ -11,6 +11,7 @@ use super::{centred, pane};
 use crate::client::Pipeline;
 use crate::humanize::{documents, duration, part, percent, rate, sentence, trouble};
 use crate::model::App;
+use crate::model::hits::{Hit, Part};
 use crate::model::pipeline::{Pane, PipelineScreen};
 use crate::text::{counted, cut, fit, number, safe, width};
 use crate::theme::{Glyph, Theme, Token};
@@ -37,12 +38,14 @@ pub(super) fn draw(
         return centred(frame, inner, &[(text, theme.style(Token::Muted))]);
     }
     let mut lines = Vec::new();
+    let mut owners: Vec<usize> = Vec::new();
     let mut at = 0;
     for index in 0..all.projections.len() {
         if index == screen.projection {
             at = lines.len();
         }
         lines.extend(lines_of(app, screen, all, index, cells));
+        owners.resize(lines.len(), index);
     }
     // The backfills stay in sight, whichever projection is selected.
     let backfills = backfill_lines(theme, all, cells);
@@ -60,6 +63,10 @@ pub(super) fn draw(
     ])
     .areas(inner);
     let first = at.min(lines.len().saturating_sub(usize::from(height)));
+    app.hits.add(area, Hit::Part(Part::Projections));
+    for (y, owner) in (list.top()..list.bottom()).zip(owners.into_iter().skip(first)) {
+        app.hits.line(list, y, Hit::Row(Part::Projections, owner));
+    }
     frame.render_widget(Paragraph::new(lines.split_off(first)), list);
     frame.render_widget(Paragraph::new(backfills), bottom);
 }

@@ -9,6 +9,7 @@ use whodunit_core::time::Timestamp;
 
 use super::marks;
 use crate::model::App;
+use crate::model::hits::Hit;
 use crate::model::stream::StreamScreen;
 use crate::request::Slot;
 use crate::text::{fit, width};
@@ -26,6 +27,7 @@ pub(super) fn draw_stream(app: &App, frame: &mut Frame<'_>, area: Rect, stream: 
     let (Some(density), Some([marks, labels])) = (density, marked) else {
         return draw(app, frame, area, (density, is_asked), at);
     };
+    add_hits(app, area, density);
     let here = at.map(|at| (cell_of(density, at, cells), at));
     let lines = vec![marks, axis(app, density, here, cells), labels];
     frame.render_widget(Paragraph::new(lines), area);
@@ -49,6 +51,7 @@ pub(super) fn draw(
         frame.render_widget(Line::styled(text, theme.style(Token::Muted)), area);
         return;
     };
+    add_hits(app, area, density);
     let cells = usize::from(area.width);
     let bars = resample(&density.counts, cells);
     let max = bars.iter().copied().max().unwrap_or(0);
@@ -72,6 +75,46 @@ pub(super) fn draw(
         .collect();
     let axis = axis(app, density, here.zip(at), cells);
     frame.render_widget(Paragraph::new(vec![Line::from(spans), axis]), area);
+}
+
+/// Draws the axis with what matches a line set off from all that there is.
+pub(super) fn draw_within(
+    app: &App,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (density, matches): (&DensityOut, &DensityOut),
+    at: Option<Timestamp>,
+) {
+    let theme = app.theme;
+    add_hits(app, area, density);
+    let cells = usize::from(area.width);
+    let all = resample(&density.counts, cells);
+    let mut found = vec![0_u64; cells];
+    let span = matches.last.as_micros() - matches.first.as_micros();
+    let buckets = i64::try_from(matches.counts.len())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    for (index, count) in (0..buckets).zip(&matches.counts) {
+        let middle = i128::from(span) * i128::from(2 * index + 1) / i128::from(2 * buckets);
+        let middle = i64::try_from(middle).unwrap_or_default();
+        let cell = cell_of(density, matches.first.plus_micros(middle), cells);
+        if let Some(sum) = found.get_mut(cell) {
+            *sum += count;
+        }
+    }
+    let most = |bars: &[u64]| bars.iter().copied().max().unwrap_or(0);
+    let (most_found, most_of_all) = (most(&found), most(&all));
+    let bars = found.iter().zip(&all).map(|(&found, &all)| {
+        if found > 0 {
+            Span::styled(theme.bar(found, most_found), theme.style(Token::Accent))
+        } else {
+            Span::styled(theme.bar(all, most_of_all), theme.style(Token::Future))
+        }
+    });
+    let bars = Line::from(bars.collect::<Vec<_>>());
+    let here = at.map(|at| (cell_of(density, at, cells), at));
+    let axis = axis(app, density, here, cells);
+    frame.render_widget(Paragraph::new(vec![bars, axis]), area);
 }
 
 /// Dates along the axis, and the cursor's own time at its place.
@@ -196,21 +239,14 @@ fn time_of(density: &DensityOut, cell: usize, cells: usize) -> Timestamp {
     Timestamp::from_micros(end.clamp(first, last))
 }
 
-/// The time under a cell of the scrubber, if the cell is on it.
-pub(super) fn time_at(
-    density: &DensityOut,
-    area: Rect,
-    column: u16,
-    row: u16,
-) -> Option<Timestamp> {
-    let inside = area.contains(ratatui::layout::Position::new(column, row));
-    inside.then(|| {
-        time_of(
-            density,
-            usize::from(column - area.x),
-            usize::from(area.width),
-        )
-    })
+/// Each cell of the axis stands for its moment.
+fn add_hits(app: &App, area: Rect, density: &DensityOut) {
+    let cells = usize::from(area.width);
+    for (x, cell) in (area.left()..area.right()).zip(0..cells) {
+        let column = Rect::new(x, area.y, 1, area.height);
+        app.hits
+            .add(column, Hit::Time(time_of(density, cell, cells)));
+    }
 }
 
 #[cfg(test)]

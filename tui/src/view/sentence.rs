@@ -103,7 +103,11 @@ pub(super) fn wrapped(
         .collect()
 }
 
-fn cut_line(spans: Vec<Span<'static>>, cells: usize) -> Line<'static> {
+fn cut_line(mut spans: Vec<Span<'static>>, cells: usize) -> Line<'static> {
+    // The blank before a break takes no room.
+    if let Some(last) = spans.last_mut() {
+        *last = Span::styled(last.content.trim_end().to_owned(), last.style);
+    }
     let total: usize = spans.iter().map(|span| width(&span.content)).sum();
     if total <= cells {
         return Line::from(spans);

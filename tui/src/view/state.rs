@@ -7,7 +7,7 @@ use whodunit_core::diff::{DiffEntry, DiffOp};
 use crate::model::fields::{Field, Fields, leaves, with_changes};
 use crate::text::{chunks, cut, fit, number, safe, width};
 use crate::theme::{Theme, Token};
-pub(super) use crate::value::value as text;
+pub(super) use whodunit_core::shown::value as text;
 
 /// Lines that a value takes at most; one that is longer is cut.
 const VALUE_LINES: usize = 4;
@@ -177,6 +177,32 @@ pub(super) fn flowing(
     }
     lines.truncate(rows);
     lines.into_iter().map(Line::from).collect()
+}
+
+/// The state before and after, field by field.
+pub(super) fn differences(theme: Theme, diff: &[DiffEntry], cells: usize) -> Vec<Line<'static>> {
+    let name = |entry: &DiffEntry| {
+        let path = entry.label.as_deref().unwrap_or(&entry.path);
+        safe(path.trim_start_matches('/')).into_owned()
+    };
+    let column = diff.iter().map(|entry| width(&name(entry))).max();
+    let column = column.unwrap_or(0).clamp(6, (cells / 3).max(6));
+    let room = cells.saturating_sub(column + 4);
+    let lines = diff.iter().flat_map(|entry| {
+        let shown = |value: &Option<Value>| value.as_ref().map(text).unwrap_or_default();
+        let (before, after) = (shown(&entry.before), shown(&entry.after));
+        let (mark, token, lines) = match (&entry.before, &entry.after) {
+            (Some(_), None) => ("-", Token::Removed, folded(&before, room)),
+            (None, _) => ("+", Token::Added, folded(&after, room)),
+            (Some(_), Some(_)) => {
+                let after = noted(&after, entry);
+                ("~", Token::Changed, changed(theme, &before, &after, room))
+            }
+        };
+        let name = fit(&cut(&name(entry), column), column);
+        field_lines(theme, mark, token, &name, &lines)
+    });
+    lines.collect()
 }
 
 /// A field: its name, and its value in as many lines as it takes.

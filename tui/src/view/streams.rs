@@ -11,6 +11,7 @@ use super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::sentence::story;
 use super::{centred, failure, first_row, indented, list_line, loading, rule, state};
 use crate::client::Preview;
+use crate::model::hits::Part;
 use crate::model::streams::StreamsScreen;
 use crate::model::{App, Remote};
 use crate::text::{counted, cut, fit, safe, width};
@@ -127,6 +128,7 @@ fn draw_list(app: &App, screen: &StreamsScreen, frame: &mut Frame<'_>, area: Rec
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     let height = usize::from(body.height);
     let first = first_row(screen.selected, streams.len(), height);
+    app.hits.rows(body, Part::List, first, streams.len());
     let shown = streams.get(first..).unwrap_or_default();
     let shown = shown.get(..height).unwrap_or(shown);
     let times = shown.iter().map(|stream| stream.last_recorded_at);

@@ -32,16 +32,22 @@ fn way_to(scope: Scope) -> &'static str {
         Scope::WhatIf => "enter left w",
         Scope::Log => "L",
         Scope::Find => "enter f a",
+        Scope::Causes => "enter c",
+        Scope::Diff => "enter g right m G d",
+        Scope::World => "W",
         Scope::Pipeline => "p",
     }
 }
 
-const SCREENS: [(Scope, &str); 6] = [
+const SCREENS: [(Scope, &str); 9] = [
     (Scope::Streams, "streams"),
     (Scope::Stream, "stream"),
     (Scope::WhatIf, "what_if"),
     (Scope::Log, "log"),
     (Scope::Find, "find"),
+    (Scope::Causes, "causes"),
+    (Scope::Diff, "diff"),
+    (Scope::World, "world"),
     (Scope::Pipeline, "pipeline"),
 ];
 
@@ -79,6 +85,24 @@ fn every_screen_with_an_empty_log() {
     snapshot("what_if_revision_0", |size| {
         Harness::new(size, Daemon::sarah()).press("enter g w")
     });
+    snapshot("find_no_match", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("F")
+            .type_text("type:UserDeletd")
+            .press("enter")
+    });
+    snapshot("world_no_match", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("W /")
+            .type_text("/status == \"nobody\"")
+            .press("enter")
+    });
+    snapshot("diff_same", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter d 1")
+            .type_text("head")
+            .press("enter")
+    });
 }
 
 #[test]
@@ -102,6 +126,28 @@ fn every_screen_while_loading() {
     snapshot("log_loading", |size| {
         Harness::new(size, Daemon::sarah()).silent().press("L")
     });
+    snapshot("find_loading", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("F")
+            .silent()
+            .type_text("sarah")
+            .press("enter")
+    });
+    snapshot("causes_loading", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter")
+            .silent()
+            .press("c")
+    });
+    snapshot("diff_loading", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter")
+            .silent()
+            .press("d")
+    });
+    snapshot("world_loading", |size| {
+        Harness::new(size, Daemon::sarah()).silent().press("W")
+    });
 }
 
 fn broken(mut harness: Harness) -> Harness {
@@ -122,6 +168,20 @@ fn every_screen_with_an_error() {
     });
     snapshot("log_error", |size| {
         broken(Harness::new(size, Daemon::sarah())).press("L")
+    });
+    snapshot("find_error", |size| {
+        broken(Harness::new(size, Daemon::sarah()).press("F"))
+            .type_text("sarah")
+            .press("enter")
+    });
+    snapshot("causes_error", |size| {
+        broken(Harness::new(size, Daemon::sarah()).press("enter")).press("c")
+    });
+    snapshot("diff_error", |size| {
+        broken(Harness::new(size, Daemon::sarah()).press("enter")).press("d")
+    });
+    snapshot("world_error", |size| {
+        broken(Harness::new(size, Daemon::sarah())).press("W")
     });
     snapshot("stream_unknown", |size| {
         let mut harness = Harness::new(size, Daemon::sarah());
@@ -232,9 +292,6 @@ fn what_lies_over_the_screens() {
     snapshot("detail", |size| {
         Harness::new(size, Daemon::sarah()).press("enter enter")
     });
-    snapshot("diff", |size| {
-        Harness::new(size, Daemon::sarah()).press("enter g right m G d")
-    });
     snapshot("commands", |size| {
         Harness::new(size, Daemon::sarah()).press("enter left w a")
     });
@@ -252,6 +309,41 @@ fn what_lies_over_the_screens() {
         let mut harness = Harness::new(size, Daemon::sarah());
         harness.model.app.guide = Some(crate::model::guide::Guide::default());
         harness
+    });
+}
+
+#[test]
+fn what_lies_over_the_wide_screens() {
+    snapshot("diff_unchanged", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g right m G d u")
+    });
+    snapshot("diff_side", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("enter g right m G d 2")
+            .type_text("user-c410@1")
+    });
+    snapshot("diff_value", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter g right m G d enter")
+    });
+    snapshot("find_narrow", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter f a n down")
+    });
+    snapshot("find_typing", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("F")
+            .type_text("actor:api type:User")
+    });
+    snapshot("find_wrong", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("F")
+            .type_text("actor:api since:soon")
+            .press("enter")
+    });
+    snapshot("world_wrong", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("W /")
+            .type_text("/status == ")
+            .press("enter")
     });
 }
 
@@ -295,6 +387,21 @@ fn the_stream_screen_in_the_past() {
     });
     snapshot("stream_rejected", |size| {
         Harness::new(size, Daemon::sarah()).press("enter left")
+    });
+    snapshot("world_past", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("W t")
+            .type_text("2025-03-15")
+            .press("enter")
+    });
+    snapshot("world_two", |size| {
+        Harness::new(size, Daemon::sarah())
+            .press("W t")
+            .type_text("2025-03-15")
+            .press("enter m T")
+    });
+    snapshot("causes_correlation", |size| {
+        Harness::new(size, Daemon::sarah()).press("enter c g c")
     });
     snapshot("stream_marked", |size| {
         Harness::new(size, Daemon::sarah()).press("enter g right m right")
@@ -459,13 +566,20 @@ fn every_screen_of_a_redacted_copy_says_so_in_its_top_line() {
     }
 }
 
-/// The README's screen is a real one.
+/// The README's screen is a real one. With `UPDATE_README` set, the test puts it there.
 #[test]
 fn the_readme_shows_a_real_screen() {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("<!-- screen:begin -->\n```\n").unwrap();
-    let (shown, _) = rest.split_once("```\n<!-- screen:end -->").unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once("<!-- screen:begin -->\n```\n").unwrap();
+    let (shown, after) = rest.split_once("```\n<!-- screen:end -->").unwrap();
     let harness = Harness::new((120, 26), Daemon::sarah()).press("enter");
     let screen = harness.screen();
-    assert_eq!(shown, screen, "copy this into the README:\n{screen}");
+    if std::env::var_os("UPDATE_README").is_some() {
+        let begin = "<!-- screen:begin -->\n```\n";
+        let end = "```\n<!-- screen:end -->";
+        std::fs::write(path, format!("{before}{begin}{screen}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(shown, screen, "run this test with UPDATE_README=1");
 }

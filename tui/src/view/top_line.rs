@@ -56,12 +56,18 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         muted(arrow),
     ];
     let (name, title) = match &model.front {
-        Screen::Streams(_) | Screen::Log(_) | Screen::Find(_) | Screen::Pipeline(_) => {
+        Screen::Streams(_)
+        | Screen::Log(_)
+        | Screen::Find(_)
+        | Screen::Causes(_)
+        | Screen::World(_)
+        | Screen::Pipeline(_) => {
             let mut crumbs = program;
             crumbs.push(place(model.front.scope().title().to_owned()));
             return crumbs;
         }
         Screen::Stream(screen) => (&screen.stream, title_of(screen)),
+        Screen::Diff(screen) => (&screen.from.stream, Some("diff")),
         Screen::WhatIf(screen) => (&screen.stream, model.history().and_then(title_of)),
     };
     let is_what_if = matches!(model.front, Screen::WhatIf(_));
@@ -155,11 +161,7 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
     let arrow = width(theme.glyph(Glyph::Crumb));
     let badge = match model.front {
         Screen::WhatIf(_) => width(WHAT_IF) + arrow,
-        Screen::Stream(_)
-        | Screen::Streams(_)
-        | Screen::Log(_)
-        | Screen::Find(_)
-        | Screen::Pipeline(_) => 0,
+        _ => 0,
     };
     let beside_names = columns.saturating_sub(badge + used(&state) + 2);
     let mut room = beside_names.saturating_sub(width(PROGRAM) + NAME_CELLS_MIN + arrow);

@@ -10,7 +10,7 @@ use super::first_row;
 use crate::model::tree::{Node, Tree};
 use crate::text::{counted, cut, number, safe, width};
 use crate::theme::{Theme, Token};
-use crate::value::value as text;
+use whodunit_core::shown::value as text;
 
 /// Draws the rows around the selected one, below some lines that belong to it, and on the frame what is selected and how many
 /// rows stand below the edge.

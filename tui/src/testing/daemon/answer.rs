@@ -77,8 +77,11 @@ impl Daemon {
             Request::RunTo(asked) => Reply::RunTo(self.bisect(asked)?),
             Request::Origin(of) => Reply::Origin(self.origin(of)),
             Request::FollowCounts(of) => Reply::FollowCounts(self.follow_counts(of)),
-            Request::Find(query) => Reply::Find(self.log(query)),
-            Request::MoreFound(query) => Reply::MoreFound(self.log(query)),
+            Request::Find(query) => Reply::Find(self.found(query).1),
+            Request::MoreFound(query) => Reply::MoreFound(self.found(query).1),
+            Request::Summary(line) => Reply::Summary(self.summary(line)),
+            Request::Differs(line) => Reply::Differs(Self::differs(line)),
+            Request::Names(kind, prefix) => Reply::Names(self.names_of(*kind, prefix)),
             Request::Changes(events) => Reply::Changes(self.changes(events)?),
             Request::Categories() => {
                 let category = Category {
@@ -93,7 +96,19 @@ impl Daemon {
             Request::State(stream, at) => Reply::State(self.state(stream, *at)?),
             Request::StateAsOf(stream, at) => Reply::StateAsOf(self.state(stream, At::AsOf(*at))?),
             Request::Steps(stream, query) => Reply::Steps(self.steps(stream, query)),
-            Request::Diff(stream, from, to) => Reply::Diff(self.diff(stream, *from, *to)?),
+            Request::Compare(stream, query) => Reply::Compare(self.compare(stream, query)?),
+            Request::Sides(from, to) => Reply::Sides(self.sides(from, to)?),
+            Request::Causes(id, query) => Reply::Causes(self.causes(id, query)?),
+            Request::MoreCauses(id, query) => Reply::MoreCauses(self.causes(id, query)?),
+            Request::Correlation(id, query) => Reply::Correlation(self.correlation(id, query)?),
+            Request::MoreCorrelation(id, query) => {
+                Reply::MoreCorrelation(self.correlation(id, query)?)
+            }
+            Request::Recorded(node) => Reply::Recorded(self.recorded(node)),
+            Request::World(query) => Reply::World(self.world(query)),
+            Request::MoreWorld(query) => Reply::MoreWorld(self.world(query)),
+            Request::WorldDiff(query) => Reply::WorldDiff(self.world_diff(query)),
+            Request::MoreWorldDiff(query) => Reply::MoreWorldDiff(self.world_diff(query)),
             Request::Decisions(query) => Reply::Decisions(self.decisions(query)),
             Request::StreamDensity(stream, _) => {
                 Reply::StreamDensity(Self::density(&self.history(stream)))
@@ -107,8 +122,9 @@ impl Daemon {
             Request::MoreWhatIf(scenario, cursor) => {
                 Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
             }
-            Request::Log(query) => Reply::Log(self.log(query)),
-            Request::OlderLog(query) => Reply::OlderLog(self.log(query)),
+            Request::Log(query) => Reply::Log(self.found(query).1),
+            Request::OlderLog(query) => Reply::OlderLog(self.found(query).1),
+            Request::Tail(..) => Reply::Tail(0),
             Request::Pipeline(handler) => Reply::Pipeline(self.pipeline(handler.as_ref())),
             Request::Check(name) => {
                 let mut found = pipeline::check(self.sound);

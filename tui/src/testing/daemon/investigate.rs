@@ -6,7 +6,7 @@ use whodunit_core::api::investigate::{
     BisectIn, BisectMatch, BisectOut, BlameOut, BlamedFieldOut, EventCause, FieldOut,
     FieldValueOut, FindIn,
 };
-use whodunit_core::api::why::RefusedAttempts;
+use whodunit_core::api::why::{RefusedAttempt, RefusedAttempts};
 use whodunit_core::bisect::{Pick, Probe, Scan};
 use whodunit_core::blame::{Blame, FieldHistory};
 use whodunit_core::event::Event;
@@ -22,7 +22,7 @@ use crate::client::{
 };
 use crate::effect::Failure;
 
-fn refused(code: &str, message: String) -> Failure {
+pub(super) fn refused(code: &str, message: String) -> Failure {
     Failure {
         code: Some(code.to_owned()),
         message,
@@ -50,6 +50,27 @@ impl Daemon {
         })
     }
 
+    /// Refused commands decided on these revisions whose payload names the field.
+    fn refused(
+        &self,
+        stream: &StreamName,
+        path: &str,
+        from: Revision,
+        until: Revision,
+    ) -> RefusedAttempts {
+        let name = path.trim_start_matches('/');
+        let decisions = self.decisions.iter().filter(|decision| {
+            decision.stream == *stream
+                && (from..=until).contains(&decision.base_revision)
+                && decision.payload.to_value().get(name).is_some()
+        });
+        let last: Vec<_> = decisions.filter_map(RefusedAttempt::of_decision).collect();
+        RefusedAttempts {
+            total: last.len() as u64,
+            last,
+        }
+    }
+
     pub(super) fn blame(&self, stream: &StreamName, at: At) -> Result<BlameOut, Failure> {
         let reached = self.state(stream, at)?;
         let rules = self.rules(stream.category());
@@ -67,7 +88,7 @@ impl Daemon {
                 value: field.value.clone(),
                 revision: field.set_by,
                 event: self.cause_at(stream, field.set_by),
-                refused: RefusedAttempts::default(),
+                refused: self.refused(stream, field.path, field.set_by, reached.revision),
             });
             ControlFlow::Continue(())
         });
@@ -117,6 +138,11 @@ impl Daemon {
         }
         if values.is_empty() {
             return Err(refused("no_such_field", format!("nothing is at `{path}`")));
+        }
+        let mut until = reached.revision;
+        for value in values.iter_mut().rev() {
+            value.refused = self.refused(stream, path, value.revision, until);
+            until = Revision(value.revision.0.saturating_sub(1));
         }
         values.reverse();
         let mut out = FieldOut {
@@ -205,7 +231,7 @@ impl Daemon {
     pub(super) fn origin(&self, of: &Subject) -> Origin {
         let (id, causation) = match of {
             Subject::Event(event) => (&event.event_id, event.causation_id.as_deref()),
-            Subject::Refused(decision) => (&decision.command_id, decision.causation_id.as_deref()),
+            Subject::Decision(decision) => (&decision.command_id, decision.causation_id.as_deref()),
         };
         let mut decisions = self.decisions.iter();
         let command = decisions.find(|d| Some(d.command_id.as_str()) == causation);

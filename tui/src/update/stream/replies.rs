@@ -49,7 +49,6 @@ pub(in crate::update) fn take(app: &mut App, screen: &mut StreamScreen, reply: R
             screen.add_state(state);
         }
         Reply::StateAsOf(state) => return as_of(app, screen, state),
-        Reply::Diff(diff) => screen.diff = Remote::Ready(diff),
         Reply::Blame(blame) => {
             screen.blame_failure = None;
             screen.add_blame(blame);
@@ -102,7 +101,6 @@ pub(in crate::update) fn failed(
         Slot::Stream => screen.info.fail(failure, is_away),
         Slot::State => screen.state_failure = Some((screen.revision(), failure)),
         Slot::Steps => screen.steps_failure = Some(failure),
-        Slot::Diff => screen.diff = Remote::Failed(failure),
         Slot::Field => screen.field = Remote::Failed(failure),
         Slot::Blame => screen.blame_failure = Some((screen.revision(), failure)),
         // The sentence goes without what led to the event.

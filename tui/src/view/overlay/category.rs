@@ -4,11 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
+use whodunit_core::api::browse::Category;
 
 use super::super::{awaited, failure, first_row};
 use super::{choice, open};
-use crate::model::App;
-use crate::model::streams::StreamsScreen;
+use crate::model::hits::Part;
+use crate::model::{App, Asked, Remote};
 use crate::request::Slot;
 use crate::text::{fit, number, safe};
 
@@ -16,16 +17,16 @@ pub(super) fn category(
     app: &App,
     frame: &mut Frame<'_>,
     body: Rect,
-    screen: &StreamsScreen,
+    (categories, asked): (&Remote<Vec<Category>>, &Asked),
     selected: usize,
 ) {
     let theme = app.theme;
     let inner = open(app, frame, body, "category", 66, 20);
-    if let Some(why) = screen.categories.failure() {
+    if let Some(why) = categories.failure() {
         return failure(app, frame, inner, why);
     }
-    let Some(list) = screen.categories.value() else {
-        let is_asked = screen.asked.has(Slot::Categories);
+    let Some(list) = categories.value() else {
+        let is_asked = asked.has(Slot::Categories);
         return awaited(app, frame, inner, "the categories", is_asked);
     };
     let cells = usize::from(inner.width);
@@ -40,6 +41,7 @@ pub(super) fn category(
         )
     }));
     let first = first_row(selected, list.len() + 1, height);
+    app.hits.rows(inner, Part::Box, first, list.len() + 1);
     let lines: Vec<Line<'_>> = rows
         .enumerate()
         .skip(first)

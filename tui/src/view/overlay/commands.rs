@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::super::first_row;
 use super::{choice, open};
 use crate::model::App;
+use crate::model::hits::Part;
 use crate::model::what_if::WhatIfScreen;
 use crate::text::{fit, safe};
 
@@ -31,6 +32,7 @@ pub(super) fn commands(
     );
     let cells = usize::from(inner.width);
     let first = first_row(selected, specs.len(), usize::from(inner.height));
+    app.hits.rows(inner, Part::Box, first, specs.len());
     let lines: Vec<Line<'_>> = specs
         .iter()
         .enumerate()

@@ -8,9 +8,10 @@ use super::super::sentence::{refused, story};
 use super::super::stream::missing;
 use super::super::{status, tree};
 use super::open;
-use crate::model::App;
+use crate::client::Subject;
 use crate::model::stream::{Row, StreamScreen};
 use crate::model::tree::Tree;
+use crate::model::{App, Screen};
 use crate::text::wrap;
 use crate::theme::Token;
 
@@ -50,6 +51,31 @@ pub(super) fn detail(
         return;
     }
     tree::draw(theme, frame, inner, (head, &value, at));
+}
+
+/// The whole of what is under the cursor of another screen.
+pub(super) fn other(app: &App, front: &Screen, frame: &mut Frame<'_>, body: Rect, at: &Tree) {
+    let what = match front {
+        Screen::Diff(_) => "whole value",
+        Screen::World(_) => "whole state",
+        _ => "as recorded",
+    };
+    let title = format!("{what} · / search · y Y copy · Esc");
+    let inner = open(app, frame, body, &title, 110, body.height);
+    let cells = usize::from(inner.width);
+    let head = match front.subject() {
+        Some(Subject::Event(event)) => story(app, &event, None, (cells, usize::MAX)),
+        Some(Subject::Decision(decision)) => refused(app, &decision, (cells, usize::MAX)),
+        None => Vec::new(),
+    };
+    let value = front.whole();
+    if value.is_null() {
+        let text = "nothing is loaded here";
+        let style = app.theme.style(Token::Muted);
+        frame.render_widget(Line::styled(text, style), inner);
+        return;
+    }
+    tree::draw(app.theme, frame, inner, (head, &value, at));
 }
 
 /// The sentence in full.

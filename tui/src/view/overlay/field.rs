@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use serde_json::Value;
 use whodunit_core::api::investigate::FieldValueOut;
-use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::api::why::{RefusedAttempt, RefusedAttempts};
 
 use super::super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::super::{awaited, failure, first_row, indented, list_line, state, warning_lines};
@@ -47,8 +47,14 @@ pub(super) fn field(
             }
         };
     };
-    let refused = refused(stream, &found.path, found.revision.0);
-    let rows = found.values.len() + refused.len() + 6;
+    let all = found.values.iter().map(|value| &value.refused);
+    let refused: u64 = all
+        .clone()
+        .chain([&found.refused_before])
+        .map(|r| r.total)
+        .sum();
+    let listed: usize = all.map(|refused| refused.last.len()).sum();
+    let rows = found.values.len() + listed + found.refused_before.last.len() + 6;
     let rows = u16::try_from(rows).unwrap_or(u16::MAX);
     let inner = open(app, frame, body, &title, body.width.min(130), rows);
     let cells = usize::from(inner.width);
@@ -60,9 +66,9 @@ pub(super) fn field(
         ""
     };
     let text = format!(
-        "{more}{values}, newest first, up to revision {}; {} refused attempts to change it",
+        "{more}{values}, newest first, up to revision {}; {} to change it",
         found.revision,
-        refused.len()
+        counted(refused, "refused attempt")
     );
     top.push(Line::styled(cut(&text, cells), theme.style(Token::Muted)));
     top.extend(plot(theme, &found.values, cells));
@@ -70,18 +76,22 @@ pub(super) fn field(
         .values
         .iter()
         .filter_map(|v| Some(v.event.as_ref()?.recorded_at));
-    let times = times.chain(refused.iter().map(|decision| decision.decided_at));
+    let attempts = found.values.iter().flat_map(|value| &value.refused.last);
+    let attempts = attempts.chain(&found.refused_before.last);
+    let times = times.chain(attempts.map(|attempt| attempt.decided_at));
     let pattern = app.zone.pattern(times, app.now);
     // A refused attempt stands between the values it came between.
     let mut rows: Vec<([Cell; 6], Option<usize>)> = Vec::new();
-    let mut waiting = refused.iter().rev().peekable();
+    let attempts = |of: &RefusedAttempts| {
+        let last = of.last.iter().rev();
+        last.map(|attempt| (refused_row(app, attempt, pattern), None))
+            .collect::<Vec<_>>()
+    };
     for (index, value) in found.values.iter().enumerate() {
-        while let Some(decision) = waiting.next_if(|d| d.base_revision >= value.revision) {
-            rows.push((refused_row(app, decision, pattern), None));
-        }
+        rows.extend(attempts(&value.refused));
         rows.push((value_row(app, value, pattern), Some(index)));
     }
-    rows.extend(waiting.map(|decision| (refused_row(app, decision, pattern), None)));
+    rows.extend(attempts(&found.refused_before));
     let texts: Vec<&[Cell; 6]> = rows.iter().map(|(row, _)| row).collect();
     let columns = Columns::of(COLUMNS, texts, cells.saturating_sub(3));
     top.push(indented(columns.heading(theme), "  "));
@@ -127,37 +137,18 @@ fn value_row(app: &App, value: &FieldValueOut, pattern: crate::times::Pattern) -
     ]
 }
 
-fn refused_row(app: &App, decision: &Decision, pattern: crate::times::Pattern) -> [Cell; 6] {
+fn refused_row(app: &App, attempt: &RefusedAttempt, pattern: crate::times::Pattern) -> [Cell; 6] {
     let theme = app.theme;
     let refused = theme.style(Token::Rejected);
-    let rule = match &decision.result {
-        Outcome::Rejected { rule, .. } => safe(rule).into_owned(),
-        Outcome::Accepted { .. } => String::new(),
-    };
-    let actor = safe(decision.actor.as_deref().unwrap_or_default()).into_owned();
+    let actor = safe(attempt.actor.as_deref().unwrap_or_default()).into_owned();
     [
         cell(theme.glyph(Glyph::Rejected), refused),
-        cell(app.zone.show(decision.decided_at, pattern), Style::new()),
+        cell(app.zone.show(attempt.decided_at, pattern), Style::new()),
         cell("(refused)", refused),
-        cell(safe(&decision.command_type), refused),
+        cell(safe(&attempt.command_type), refused),
         cell(actor.clone(), theme.actor(&actor)),
-        cell(rule, refused),
+        cell(safe(&attempt.rule), refused),
     ]
-}
-
-/// The refused commands whose payload names the field, oldest first.
-fn refused<'a>(stream: &'a StreamScreen, path: &str, up_to: u64) -> Vec<&'a Decision> {
-    let Some(name) = path.rsplit('/').find(|part| part.parse::<usize>().is_err()) else {
-        return Vec::new();
-    };
-    let names_it = |decision: &&Decision| {
-        let payload = decision.payload.to_value();
-        decision.base_revision.0 <= up_to && payload.get(name).is_some()
-    };
-    (0..stream.rejected_count())
-        .filter_map(|index| stream.rejected(index))
-        .filter(names_it)
-        .collect()
 }
 
 /// Numbers over the revisions, oldest first, where every value is one.

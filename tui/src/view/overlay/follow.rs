@@ -9,6 +9,7 @@ use super::open;
 use crate::keys::{self, Scope};
 use crate::model::App;
 use crate::model::follow::Follow;
+use crate::model::hits::Part;
 use crate::text::{cut, fit, safe, width};
 use crate::theme::{Glyph, Token};
 
@@ -23,6 +24,7 @@ pub(super) fn follow(app: &App, frame: &mut Frame<'_>, body: Rect, scope: Scope,
     let rows = u16::try_from(rows).unwrap_or(u16::MAX);
     let inner = open(app, frame, body, "follow · Esc closes", 84, rows);
     let cells = usize::from(inner.width);
+    app.hits.rows(inner, Part::Box, 0, entries.len());
     let counts = entries.iter().map(|entry| width(&entry.count)).max();
     let counts = counts.unwrap_or(0).max(10).min(cells / 2);
     let mut lines: Vec<Line<'_>> = Vec::new();

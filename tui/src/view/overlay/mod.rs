@@ -5,14 +5,15 @@
 mod category;
 mod commands;
 mod detail;
-mod diff;
 mod field;
 mod follow;
 mod form;
 mod go_to;
 mod help;
+mod narrow;
 mod palette;
 mod run_to;
+mod side;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -40,12 +41,25 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
             palette::palette(model, frame, body, (filter, *selected));
         }
         (Overlay::Category { selected }, Screen::Streams(screen)) => {
-            category::category(app, frame, body, screen, *selected);
+            let of = (&screen.categories, &screen.asked);
+            category::category(app, frame, body, of, *selected);
+        }
+        (Overlay::Category { selected }, Screen::World(screen)) => {
+            let of = (&screen.categories, &screen.asked);
+            category::category(app, frame, body, of, *selected);
         }
         (Overlay::GoTo { input, error }, front) => {
             go_to::go_to(app, front, frame, body, (input, error.as_deref()));
         }
         (Overlay::Follow(menu), _) => follow::follow(app, frame, body, scope, menu),
+        (Overlay::Narrow { selected }, Screen::Find(screen)) => {
+            let of = (&screen.applied, &screen.summary, screen.differs.value());
+            narrow::narrow(app, of, frame, body, *selected);
+        }
+        (Overlay::Narrow { selected }, Screen::Log(screen)) => {
+            let of = (&screen.applied, &screen.summary, None);
+            narrow::narrow(app, of, frame, body, *selected);
+        }
         (Overlay::Field { selected }, Screen::Stream(screen)) => {
             field::field(app, screen, frame, body, *selected);
         }
@@ -55,8 +69,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
         (Overlay::Detail(tree), Screen::Stream(screen)) => {
             detail::detail(app, screen, frame, body, tree);
         }
-        (Overlay::Diff { scroll }, Screen::Stream(screen)) => {
-            diff::diff(app, screen, frame, body, *scroll);
+        (Overlay::Detail(tree), front) => detail::other(app, front, frame, body, tree),
+        (Overlay::Side(asked), Screen::Diff(screen)) => {
+            side::side(app, screen, frame, body, asked);
         }
         (Overlay::Commands { selected }, Screen::WhatIf(screen)) => {
             commands::commands(app, screen, frame, body, *selected);
@@ -97,7 +112,7 @@ pub(super) fn open(
 }
 
 /// An input with its cursor; a long text shows its end.
-fn typed(theme: Theme, input: &Input, cells: usize, masked: bool) -> Vec<Span<'static>> {
+pub(super) fn typed(theme: Theme, input: &Input, cells: usize, masked: bool) -> Vec<Span<'static>> {
     let value: String = if masked {
         "*".repeat(input.value().chars().count())
     } else {

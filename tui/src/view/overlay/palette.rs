@@ -10,6 +10,7 @@ use super::super::first_row;
 use super::{open, typed};
 use crate::keys;
 use crate::model::Model;
+use crate::model::hits::Part;
 use crate::text::fit;
 use crate::theme::{Glyph, Token};
 
@@ -33,6 +34,13 @@ pub(super) fn palette(
     let found = keys::matching(front, filter.value());
     let height = usize::from(inner.height).saturating_sub(1);
     let first = first_row(selected, found.len(), height);
+    let below = Rect::new(
+        inner.x,
+        inner.y + 1,
+        inner.width,
+        inner.height.saturating_sub(1),
+    );
+    app.hits.rows(below, Part::Box, first, found.len());
     for (index, binding) in found.iter().enumerate().skip(first).take(height) {
         let key = binding
             .keys

@@ -14,6 +14,7 @@ use super::super::columns::{Cell, Column, Columns, WHOLE, cell, column};
 use super::super::{failure, first_row, indented, list_line, rule as rule_line};
 use super::rule;
 use crate::model::App;
+use crate::model::hits::{Hit, Part};
 use crate::model::stream::{Row, StreamScreen};
 use crate::text::safe;
 use crate::theme::{Glyph, Token};
@@ -59,8 +60,13 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
     let cells = usize::from(inner.width).saturating_sub(4);
     let columns = Columns::of(COLUMNS, &rows, cells);
     let mut lines = vec![indented(columns.heading(theme), "   ")];
+    let mut owners = vec![None];
     for (index, (row, cells)) in (first..).zip(shown.iter().zip(&rows)) {
-        let marked = matches!(row, Row::Revision(revision) if stream.mark == Some(*revision));
+        let is_marked = |revision: u64| {
+            let mark = app.mark.as_ref();
+            mark.is_some_and(|(name, at)| *name == stream.stream && *at == revision)
+        };
+        let marked = matches!(row, Row::Revision(revision) if is_marked(*revision));
         let mark = if marked {
             theme.glyph(Glyph::Mark)
         } else {
@@ -71,13 +77,23 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
             line = line.patch_style(theme.style(Token::Future));
         }
         lines.push(list_line(theme, line, index == here));
-        lines.extend(held_line(app, stream, *row));
+        owners.push(Some(index));
+        let held = held_line(app, stream, *row);
+        owners.extend(held.iter().map(|_| None));
+        lines.extend(held);
     }
     // The line of the held moment may push the last row out; never the one at the cursor.
     let cursor = lines.len().saturating_sub(usize::from(inner.height));
     if cursor > 0 && here + 1 >= first + shown.len() {
         let end = lines.len().min(cursor + 1);
         lines.drain(end.min(1)..end);
+        owners.drain(end.min(1)..end);
+    }
+    app.hits.add(area, Hit::Part(Part::List));
+    for (y, owner) in (inner.top()..inner.bottom()).zip(owners) {
+        if let Some(index) = owner {
+            app.hits.line(inner, y, Hit::Row(Part::List, index));
+        }
     }
     frame.render_widget(Paragraph::new(lines), inner);
 }

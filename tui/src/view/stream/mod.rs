@@ -31,7 +31,7 @@ const SENTENCE_LINES: usize = 5;
 const SENTENCE_LINES_LOW: usize = 2;
 
 /// The axis within the body: marks or bars, dates, and labels where there is room.
-pub(super) fn scrubber_area(body: Rect) -> Rect {
+fn scrubber_area(body: Rect) -> Rect {
     let rows = if body.height >= ROWS_FOR_LABELS { 3 } else { 2 };
     Rect::new(
         body.x + 1,
@@ -84,7 +84,7 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
 
 fn draw_panes(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= SIDE_BY_SIDE {
-        let state_columns = (area.width * 9 / 20).max(48);
+        let state_columns = (area.width * 12 / 25).max(48);
         let [events, right] =
             Layout::horizontal([Constraint::Min(48), Constraint::Length(state_columns)])
                 .areas(area);

@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::super::{awaited, failure, rule as rule_line, state, warning_lines};
 use crate::model::App;
 use crate::model::fields::{Field, set_by};
+use crate::model::hits::{Hit, Part};
 use crate::model::stream::StreamScreen;
 use crate::request::Slot;
 use crate::text::{counted, cut, fit, safe, width, wrap_to};
@@ -18,7 +19,7 @@ const LACKS_MODEL: &str = "! its commands were decided by a model that the daemo
                            only merged from the events";
 const LACKS_MODEL_LINES: usize = 6;
 /// Cells that say what set a field, at most; and the width of a pane from which on there is room for them.
-const SET_BY_CELLS: usize = 24;
+const SET_BY_CELLS: usize = 16;
 const WIDTH_FOR_SET_BY: usize = 40;
 
 pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
@@ -45,13 +46,26 @@ pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area
         let is_asked = stream.asked.has(Slot::State) || stream.asked.has(Slot::Stream);
         return awaited(app, frame, inner, &what, is_asked);
     }
-    let (lines, selected) = lines(app, stream, usize::from(inner.width));
+    let (lines, fields) = lines(app, stream, usize::from(inner.width));
     let height = usize::from(inner.height);
-    // The selected field is in sight, with all its lines where they fit.
-    let scroll = match selected {
+    let last = fields.len().saturating_sub(1);
+    // The selected field is in sight, with all its lines where they fit; with the last one what stands below it.
+    let scroll = match fields.get(stream.field_selected.min(last)) {
+        Some(_) if stream.in_state && stream.field_selected >= last => {
+            lines.len().saturating_sub(height)
+        }
         Some((_, end)) if stream.in_state => end.saturating_sub(height),
         _ => 0,
     };
+    app.hits.add(area, Hit::Part(Part::State));
+    for (index, (begin, end)) in fields.into_iter().enumerate() {
+        for line in begin.max(scroll)..end {
+            let y = inner
+                .y
+                .saturating_add(u16::try_from(line - scroll).unwrap_or(u16::MAX));
+            app.hits.line(inner, y, Hit::Row(Part::State, index));
+        }
+    }
     let below = lines.get(scroll + height..).unwrap_or_default();
     frame.render_widget(rule(&below_edge(below)), top);
     let shown: Vec<Line<'_>> = lines.into_iter().skip(scroll).take(height).collect();
@@ -97,10 +111,11 @@ fn below_edge(hidden: &[Line<'_>]) -> String {
     }
 }
 
-type Selected = Option<(usize, usize)>;
+/// From which line on to before which one each field stands.
+type Places = Vec<(usize, usize)>;
 
-/// All lines of the pane, and which of them the selected field takes.
-fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>, Selected) {
+/// All lines of the pane, and which of them each field takes.
+fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>, Places) {
     let theme = app.theme;
     let mut lines = warning_lines(theme, stream.warnings(), cells);
     if stream.lacks_its_model() {
@@ -125,9 +140,13 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
             "(the state has no fields)"
         };
         lines.push(Line::styled(text, theme.style(Token::Muted)));
-        return (lines, None);
+        return (lines, Vec::new());
     }
-    let set_by: Vec<String> = fields.rows.iter().map(|row| setter(stream, row)).collect();
+    let set_by: Vec<String> = fields
+        .rows
+        .iter()
+        .map(|row| setter(theme, stream, row))
+        .collect();
     let set_by_cells = if cells < WIDTH_FOR_SET_BY {
         0
     } else {
@@ -141,18 +160,16 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
     } else {
         0
     };
-    let room = cells.saturating_sub(column + gap + 6);
+    let room = cells.saturating_sub(column + gap + 5);
     let last = fields.rows.len() - 1;
     let here = stream.field_selected.min(last);
-    let mut selected = None;
+    let mut places = Vec::new();
     for (index, (field, set_by)) in fields.rows.iter().zip(&set_by).enumerate() {
         let is_here = stream.in_state && index == here;
         let begin = lines.len();
         let widths = (column, room, set_by_cells, cells);
         lines.extend(row(theme, field, set_by, widths, is_here));
-        if is_here {
-            selected = Some((begin, lines.len()));
-        }
+        places.push((begin, lines.len()));
     }
     lines.extend(state::hidden_line(theme, fields.hidden));
     let hidden = stream.state().map_or(0, |state| state.redacted.len());
@@ -160,7 +177,7 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
         let text = format!(" {} hidden", counted(hidden as u64, "secret"));
         lines.push(Line::styled(text, theme.style(Token::Muted)));
     }
-    (lines, selected)
+    (lines, places)
 }
 
 /// A field in as many lines as its value takes, with what set it at the right.
@@ -200,7 +217,7 @@ fn row(
 }
 
 /// What set a field: its revision and who. What was removed was so by the event at the cursor.
-fn setter(stream: &StreamScreen, field: &Field<'_>) -> String {
+fn setter(theme: Theme, stream: &StreamScreen, field: &Field<'_>) -> String {
     let revision = stream.revision();
     if field.is_removed() {
         let actor = stream.step().and_then(|step| step.event.actor.as_deref());
@@ -218,9 +235,14 @@ fn setter(stream: &StreamScreen, field: &Field<'_>) -> String {
         .event
         .as_ref()
         .and_then(|event| event.actor.as_deref());
+    // Attempts to change it since, that were refused, stand before who set it: the end may be cut.
+    let refused = match found.refused.total {
+        0 => String::new(),
+        n => format!("{n}{} ", theme.glyph(Glyph::Rejected)),
+    };
     match found.revision.0 {
-        0 => "at the start".to_owned(),
-        n => format!("rev {n}  {}", safe(actor.unwrap_or_default()))
+        0 => format!("at the start {refused}").trim_end().to_owned(),
+        n => format!("rev {n}  {refused}{}", safe(actor.unwrap_or_default()))
             .trim_end()
             .to_owned(),
     }

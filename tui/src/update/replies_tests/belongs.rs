@@ -1,0 +1,245 @@
+//! What may stand on a screen: nothing of another stream, filter, line, moment or query.
+
+use std::collections::BTreeSet;
+
+use whodunit_core::ids::StreamName;
+
+use crate::client::{At, Subject};
+use crate::model::causes::{CausesScreen, Of};
+use crate::model::diff::DiffScreen;
+use crate::model::find::FindScreen;
+use crate::model::log::{LogRow, LogScreen};
+use crate::model::pipeline::PipelineScreen;
+use crate::model::stream::StreamScreen;
+use crate::model::streams::StreamsScreen;
+use crate::model::what_if::WhatIfScreen;
+use crate::model::world::{Item, WorldScreen};
+use crate::model::{Overlay, Screen};
+use crate::request::Request;
+use crate::testing::{Daemon, Harness};
+
+/// That nothing on any screen of the stack belongs to another stream, filter or query.
+pub(super) fn belongs(harness: &Harness) {
+    of_menu(harness);
+    for screen in harness.stack() {
+        match screen {
+            Screen::Streams(screen) => of_list(screen),
+            Screen::Stream(screen) => of_stream(screen),
+            Screen::WhatIf(screen) => of_what_if(screen),
+            Screen::Log(screen) => of_log(&harness.daemon, screen),
+            Screen::Find(screen) => of_find(&harness.daemon, screen),
+            Screen::Causes(screen) => of_causes(screen),
+            Screen::Diff(screen) => of_diff(screen),
+            Screen::World(screen) => of_world(&harness.daemon, screen),
+            Screen::Pipeline(screen) => of_pipeline(screen),
+        }
+    }
+}
+
+/// A tree is that of the event or the correlation that was asked about, each node once.
+fn of_causes(screen: &CausesScreen) {
+    let Some(found) = screen.found.value() else {
+        return;
+    };
+    let mut seen = BTreeSet::new();
+    for node in &found.nodes {
+        assert!(seen.insert(&node.id), "a page is there twice");
+        if let Of::Correlation(id) = &screen.of {
+            assert_eq!(node.correlation_id.as_deref(), Some(id.as_str()));
+        }
+    }
+    if let (Of::One(id), None) = (&screen.of, &found.next) {
+        assert!(
+            found.nodes.iter().any(|node| node.id == *id),
+            "a tree of another event"
+        );
+    }
+    if let Some(whole) = screen.whole.value() {
+        assert_eq!(Some(whole.id()), screen.whole_of.as_deref());
+    }
+}
+
+/// Both sides are the points that were asked for.
+fn of_diff(screen: &DiffScreen) {
+    if let Some(diff) = screen.diff.value() {
+        let to = diff.to_stream.as_ref().unwrap_or(&diff.stream);
+        assert_eq!((&diff.stream, to), (&screen.from.stream, &screen.to.stream));
+        for (end, revision) in [(&screen.from, diff.from), (&screen.to, diff.to)] {
+            if let At::Revision(asked) = end.at {
+                assert_eq!(asked, revision, "a comparison of other points");
+            }
+        }
+    }
+    if let Some(sides) = screen.sides.value() {
+        assert_eq!(sides.from.0.stream, screen.from.stream);
+        assert_eq!(sides.to.0.stream, screen.to.stream);
+    }
+}
+
+/// Every state is the one of the moment, of the category, and such that the condition holds.
+fn of_world(daemon: &Daemon, screen: &WorldScreen) {
+    let mut last: Option<&StreamName> = None;
+    for item in screen.items() {
+        let name = item.stream();
+        assert!(
+            last.is_none_or(|last| last < name),
+            "a page is there twice, or of another world"
+        );
+        last = Some(name);
+        let category = screen.category.as_deref();
+        assert!(category.is_none_or(|category| name.category() == category));
+        assert_eq!(matches!(item, Item::Change(_)), screen.compares());
+        if let (Item::State(item), Some(at)) = (item, screen.at) {
+            assert!(item.recorded_at <= at, "a state of another moment");
+            let request = Request::State(name.clone(), At::AsOf(at));
+            let Ok(crate::request::Reply::State(state)) = daemon.answer(&request) else {
+                panic!("no state of {name}");
+            };
+            assert_eq!(state.state, item.state);
+        }
+    }
+}
+
+fn of_find(daemon: &Daemon, screen: &FindScreen) {
+    let mut last = u64::MAX;
+    for row in screen.rows() {
+        assert!(
+            daemon.matches(&screen.applied, row),
+            "a row of another line"
+        );
+        let place = match row {
+            Subject::Event(event) => event.position.0,
+            Subject::Decision(decision) => decision.sequence,
+        };
+        assert!(place < last, "a page is there twice, or upside down");
+        last = place;
+    }
+    let line = screen.applied.to_string();
+    if let Some(summary) = screen.summary.value() {
+        assert_eq!(summary.query, line, "figures of another line");
+    }
+    if let Some(differs) = screen.differs.value() {
+        assert_eq!(differs.query, line, "differences of another line");
+    }
+    for ((stream, revision), changed) in &screen.changes {
+        assert_eq!((&changed.stream, changed.revision.0), (stream, *revision));
+        let step = changed.step.as_ref().unwrap();
+        assert_eq!(
+            (&step.event.stream, step.event.revision.0),
+            (stream, *revision)
+        );
+    }
+}
+
+/// An open follow menu is about what it was opened on.
+fn of_menu(harness: &Harness) {
+    if let Some(Overlay::Follow(menu)) = &harness.model.app.overlay
+        && let Some(counts) = menu.counts.value()
+    {
+        assert_eq!(counts.subject, menu.subject);
+    }
+}
+
+fn of_pipeline(screen: &PipelineScreen) {
+    if let Some(check) = screen.check.value() {
+        assert_eq!(screen.checked.as_ref(), Some(&check.projection));
+    }
+    if let Some(handler) = screen.current_handler() {
+        for job in screen.jobs() {
+            assert_eq!(job.handler, handler.handler, "a job of another handler");
+        }
+    }
+}
+
+fn of_list(screen: &StreamsScreen) {
+    let wanted = screen.filter.value().trim().to_lowercase();
+    if screen.listed == Some(screen.query()) {
+        for stream in screen.streams() {
+            let title = stream.title.clone().unwrap_or_default().to_lowercase();
+            let name = stream.stream.as_str();
+            assert!(
+                name.contains(&wanted) || title.contains(&wanted),
+                "{name} is listed for `{wanted}`"
+            );
+        }
+    }
+    let names: BTreeSet<&StreamName> = screen.streams().iter().map(|s| &s.stream).collect();
+    assert_eq!(
+        names.len(),
+        screen.streams().len(),
+        "a stream is listed twice"
+    );
+    if let (Some(preview), Some(stream)) = (screen.preview.value(), screen.current())
+        && screen.listed == Some(screen.query())
+    {
+        assert_eq!(
+            preview.state.stream, stream.stream,
+            "the preview is of another stream"
+        );
+    }
+}
+
+fn of_stream(screen: &StreamScreen) {
+    let name = &screen.stream;
+    if let Some(info) = screen.info.value() {
+        assert_eq!(info.stream, *name);
+    }
+    for (revision, state) in &screen.states {
+        assert_eq!((&state.stream, state.revision.0), (name, *revision));
+    }
+    for (revision, step) in &screen.steps {
+        assert_eq!(
+            (&step.event.stream, step.event.revision.0),
+            (name, *revision)
+        );
+    }
+    for decision in &screen.decisions {
+        assert_eq!(decision.stream, *name);
+    }
+    for (revision, blame) in &screen.blames {
+        assert_eq!((&blame.stream, blame.revision.0), (name, *revision));
+    }
+    for (id, origin) in &screen.origins {
+        assert_eq!(origin.event_id, *id);
+    }
+    if let Some(field) = screen.field.value() {
+        assert_eq!((&field.stream, &field.path), (name, &screen.field_path));
+    }
+    if let Some(status) = screen.status.value() {
+        assert_eq!(status.stream, *name);
+    }
+}
+
+fn of_what_if(screen: &WhatIfScreen) {
+    if let Some(model) = screen.model.value() {
+        assert_eq!(model.category, screen.stream.category());
+    }
+    let events = screen.result.value().into_iter().flat_map(|out| &out.steps);
+    for event in events.flat_map(|step| &step.events) {
+        assert_eq!(event.stream, screen.stream);
+    }
+}
+
+fn of_log(daemon: &Daemon, screen: &LogScreen) {
+    let mut last = 0;
+    for row in screen.rows.value().into_iter().flatten() {
+        let found = match row {
+            LogRow::Event(event) => Subject::Event(event.clone()),
+            LogRow::Rejected(decision) => Subject::Decision(decision.clone()),
+        };
+        assert!(
+            daemon.matches(&screen.applied, &found),
+            "a row of another filter"
+        );
+        if let LogRow::Event(event) = row {
+            assert!(
+                event.position.0 > last,
+                "a page is there twice, or upside down"
+            );
+            last = event.position.0;
+        }
+    }
+    if let Some(summary) = screen.summary.value() {
+        assert_eq!(summary.query, screen.applied.to_string());
+    }
+}
