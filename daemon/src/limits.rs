@@ -11,11 +11,11 @@ pub use whodunit_core::admission::{
 };
 
 pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
+pub use whodunit_core::note::NOTE_TEXT_BYTES_MAX;
 pub use whodunit_core::redecide::ASKED_MAX as REDECIDE_ASKED_MAX;
 pub use whodunit_core::redecide::LOOKED_AT_MAX as REDECIDE_LOOKED_AT_MAX;
 pub use whodunit_core::redecide::REACHED_MAX as REDECIDE_STREAMS_MAX;
 pub use whodunit_core::redecide::STATES_WEIGHT_MAX as REDECIDE_STATES_WEIGHT_MAX;
-pub use whodunit_core::note::NOTE_TEXT_BYTES_MAX;
 pub use whodunit_core::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
 pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
 
@@ -101,8 +101,6 @@ pub const FACET_VALUES_NAMED_MAX: usize = 1_000;
 pub const NAMES_LOOKED_AT: u64 = 10_000;
 /// Names that are compared with one that is not known, to say which one was meant.
 pub const NAMES_COMPARED_MAX: usize = 10_000;
-/// Newest events among which correlation ids are looked for by their beginning.
-pub const NAMES_LOOKED_AT: u64 = 10_000;
 /// Time for each half of a comparison of a selection with the rest: finding it, and looking at the rest.
 pub const DIFFERS_TIME: Duration = Duration::from_secs(8);
 /// Streams of a selection that are compared with the rest.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
-use crate::json::{Json, Unfit, check, is_compact, pointer_token, without_values};
+use crate::json::{Json, Unfit, is_compact, pointer_token, without_values};
 use crate::note::Note;
 use crate::shown::Shown;
 use crate::time::{TimeError, Timestamp};

@@ -130,7 +130,6 @@ fn short() -> Routes {
         .routes(routes!(correlations::get_causes))
         .routes(routes!(correlations::get_correlation))
         .routes(routes!(correlations::get_correlation_streams))
-        .routes(routes!(names::list_names))
         .routes(routes!(notes::list_notes, notes::add_note))
         .routes(routes!(notes::remove_note))
         .routes(routes!(models::list_models))

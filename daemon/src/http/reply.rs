@@ -66,7 +66,6 @@ showable!(
     causes::CausesOut,
     causes::CorrelationOut,
     investigate::BisectOut,
-    names::NamesOut,
     notes::NotePage,
     Note,
     ops::HealthOut,

@@ -38,7 +38,6 @@ const ROUTES: [(&str, &str); 57] = [
     ("post", "/v1/notes"),
     ("delete", "/v1/notes/{note_id}"),
     ("get", "/v1/models/{category}"),
-    ("get", "/v1/names"),
     ("get", "/v1/projections"),
     ("get", "/v1/projections/{name}"),
     ("post", "/v1/projections/{name}/check"),

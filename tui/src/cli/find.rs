@@ -27,7 +27,7 @@ use super::show::{self, Entry, history};
 use super::style::Token;
 use super::table::{Cell, Column, Table, Widths};
 use super::terminal::Terminal;
-use crate::client::{Client, ClientError, FindQuery, Order};
+use crate::client::{Client, FindQuery, Order};
 use crate::config::{self, queries};
 use crate::runtime::now;
 use crate::zone::Zone;

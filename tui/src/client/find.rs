@@ -97,20 +97,6 @@ impl Client {
         self.get("/v1/find/summary", &params).await
     }
 
-    /// `GET /v1/names`: names that begin with a text.
-    pub async fn names(
-        &self,
-        kind: NameKind,
-        prefix: &str,
-        limit: usize,
-    ) -> Result<NamesOut, ClientError> {
-        let mut params = Params::new();
-        params.opt("kind", Some(kind.word()));
-        params.opt("prefix", Some(prefix));
-        params.opt("limit", Some(limit));
-        self.get("/v1/names", &params).await
-    }
-
     /// `GET /v1/what-differs`.
     pub async fn what_differs(
         &self,
