@@ -5,7 +5,7 @@ use whodunit_core::mapping::{self, Mapping};
 use whodunit_core::merge;
 use whodunit_core::pointer::Pointer;
 use whodunit_core::predicate::{Predicate, Scope};
-use whodunit_core::query::Query;
+use whodunit_core::query::{QUERY_BYTES_MAX, Query};
 use whodunit_core::time::Timestamp;
 use whodunit_core::time::input::{self, Clock, Zone};
 use whodunit_core::transfer::Line;
@@ -60,6 +60,10 @@ pub(super) fn decoders() -> Vec<Decoder> {
                 let query = Query::parse(line, &clock()).ok()?;
                 // As it is printed, it is the same one.
                 let printed = query.to_string();
+                if printed.len() > QUERY_BYTES_MAX {
+                    // Times are printed in full, so it may be longer than it was written.
+                    return Some(printed);
+                }
                 let again = Query::parse(&printed, &clock());
                 let again = again.unwrap_or_else(|error| panic!("`{printed}`: {error}"));
                 assert_eq!(again.to_string(), printed);
