@@ -1,4 +1,5 @@
-//! `kill -9` under load: what was acknowledged is there after a restart, and the log has no gap.
+//! `kill -9` under load: what was acknowledged is there after a restart, and the log has no gap; and so it is in a store that is
+//! restored from a backup that was taken under that load.
 //!
 //! A hundred kills: `WHODUNIT_KILLS=100 cargo test -p whodunit-tests --test survival`.
 
@@ -9,14 +10,15 @@ mod ledger;
 #[path = "survival/load.rs"]
 mod load;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ledger::Ledger;
-use load::Load;
+use load::{Backup, Load};
 use serde_json::json;
-use whodunit_tests::{Daemon, eventually};
+use whodunit_tests::{Daemon, eventually, whodunit};
 
 /// Acknowledgements after which a round's kill comes, so that it lands in the middle of the load.
 const KILL_AFTER: [u64; 10] = [1, 5, 20, 60, 33, 90, 7, 150, 45, 120];
@@ -37,6 +39,22 @@ async fn until(count: &Arc<AtomicU64>, enough: u64) {
     waited.await.unwrap();
 }
 
+/// Restores a backup, and looks whether it has what was acknowledged before it was begun.
+async fn restored(folder: &Path, round: usize, backup: &Backup) {
+    let place = |name: &str| folder.join(format!("{round}.{name}"));
+    let (file, to) = (place("backup"), place("restored"));
+    std::fs::write(&file, &backup.bytes).unwrap();
+    let args = ["restore", file.to_str().unwrap(), to.to_str().unwrap()];
+    let (code, out, err) = whodunit("http://127.0.0.1:1", &args);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("the store is what was written"), "{out}");
+    let daemon = Daemon::start(&to).unwrap();
+    backup.told.check(&daemon).await;
+    daemon.kill().unwrap();
+    std::fs::remove_dir_all(&to).unwrap();
+    std::fs::remove_file(&file).unwrap();
+}
+
 /// Stops the process in its tracks, sees that it answers nothing, and lets it go on.
 async fn hang(daemon: &Daemon) {
     daemon.signal("STOP").unwrap();
@@ -50,6 +68,7 @@ async fn hang(daemon: &Daemon) {
 async fn what_was_acknowledged_survives_kills_under_every_load() {
     let folder = tempfile::tempdir().unwrap();
     let mut told = Ledger::default();
+    let mut restores = 0;
     for round in 0..rounds() {
         let daemon = Daemon::start(&folder.path().join("data")).unwrap();
         told.check(&daemon).await;
@@ -61,19 +80,28 @@ async fn what_was_acknowledged_survives_kills_under_every_load() {
         }
         until(&load.count, after).await;
         daemon.kill().unwrap();
-        told.extend(load.end().await);
+        let (more, backup) = load.end().await;
+        told.extend(more);
+        // Not every one: restoring takes longer than a round.
+        if let Some(backup) = backup.filter(|_| round % 4 == 3) {
+            restored(folder.path(), round, &backup).await;
+            restores += 1;
+        }
     }
     let daemon = Daemon::start(&folder.path().join("data")).unwrap();
     told.check(&daemon).await;
     println!(
-        "{} kills: {} events, {} decisions and {} imported events were acknowledged, and are there",
+        "{} kills: {} events, {} decisions and {} imported events were acknowledged, and are there; {restores} backups were restored",
         rounds(),
         told.events.len(),
         told.decisions.len(),
         told.imported.len()
     );
     assert!(
-        !told.events.is_empty() && !told.decisions.is_empty() && !told.imported.is_empty(),
+        !told.events.is_empty()
+            && !told.decisions.is_empty()
+            && !told.imported.is_empty()
+            && restores > 0,
         "the load was too light to prove anything"
     );
     let check = daemon

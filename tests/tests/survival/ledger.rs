@@ -15,7 +15,7 @@ pub(crate) enum Outcome {
 }
 
 /// What was acknowledged.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Ledger {
     /// Event id to stream, revision and position.
     pub(crate) events: BTreeMap<String, (String, u64, u64)>,

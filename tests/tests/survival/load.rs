@@ -1,4 +1,4 @@
-//! Writers of every kind, each until its daemon is gone, with what it was told.
+//! Writers of every kind and a taker of backups, each until its daemon is gone, with what it was told.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,6 +13,13 @@ const APPENDERS: u64 = 6;
 const COMMANDERS: u64 = 2;
 const IMPORT_LINES: u64 = 40;
 const IMPORT: &str = "/v1/import";
+const BACKUP: &str = "/v1/backup";
+
+/// A backup that came to its end, and what was acknowledged before it was begun.
+pub(crate) struct Backup {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) told: Ledger,
+}
 
 /// One writer's share of a round.
 #[derive(Clone)]
@@ -25,12 +32,13 @@ struct Writer {
     count: Arc<AtomicU64>,
 }
 
-/// The load on a daemon: appends, commands, imports and rebuilds, all at once.
+/// The load on a daemon: appends, commands, imports, rebuilds and backups, all at once.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     /// Acknowledgements so far.
     pub(crate) count: Arc<AtomicU64>,
     writers: Vec<JoinHandle<Ledger>>,
+    backups: JoinHandle<(Ledger, Option<Backup>)>,
 }
 
 impl Load {
@@ -52,15 +60,17 @@ impl Load {
             tokio::spawn(writer(0).rebuild()),
         ];
         let writers = appenders.chain(commanders).chain(others).collect();
+        let backups = tokio::spawn(writer(APPENDERS).back_up());
         Self {
             stop,
             count,
             writers,
+            backups,
         }
     }
 
-    /// Ends the load. Returns what its writers were told.
-    pub(crate) async fn end(self) -> Ledger {
+    /// Ends the load. Returns what its writers were told, and the last backup that came to its end.
+    pub(crate) async fn end(self) -> (Ledger, Option<Backup>) {
         self.stop.store(true, Ordering::SeqCst);
         let mut ledger = Ledger::default();
         for writer in self.writers {
@@ -69,7 +79,13 @@ impl Load {
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
         }
-        ledger
+        match self.backups.await {
+            Ok((told, backup)) => {
+                ledger.extend(told);
+                (ledger, backup)
+            }
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 }
 
@@ -190,6 +206,39 @@ impl Writer {
             }
         }
         ledger
+    }
+
+    /// Backups, one after the other, each behind an event of its own. One that breaks off is none.
+    async fn back_up(self) -> (Ledger, Option<Backup>) {
+        let (round, mut ledger, mut last) = (self.round, Ledger::default(), None);
+        for n in 0_u64.. {
+            let (stream, id) = ("load-backups".to_owned(), format!("backup-{round}-{n}"));
+            let body =
+                json!({"events": [{"event_type": "Counted", "event_id": id, "data": {"n": n}}]});
+            let path = format!("/v1/streams/{stream}/events");
+            let Some((200, answer)) = self.send(&path, body.to_string()).await else {
+                break;
+            };
+            let number = |name: &str| answer[name].as_u64().unwrap_or_default();
+            let place = (stream, number("revision"), number("position"));
+            ledger.events.insert(id, place);
+            let told = ledger.clone();
+            let taken = self.client.post(format!("{}{BACKUP}", self.url)).send();
+            let Ok(taken) = taken.await else { break };
+            let is_one = taken.status().as_u16() == 200;
+            match taken.bytes().await {
+                Ok(bytes) if is_one => {
+                    let bytes = bytes.to_vec();
+                    last = Some(Backup { bytes, told });
+                }
+                Ok(_refused) => {}
+                Err(_broken_off) => break,
+            }
+            if self.is_over() {
+                break;
+            }
+        }
+        (ledger, last)
     }
 
     /// Rebuilds of a read model, one after the other.
