@@ -12,6 +12,8 @@ pub mod commands;
 pub mod config;
 mod daemon;
 mod find;
+#[cfg(test)]
+mod fuzz;
 pub mod handlers;
 pub mod http;
 mod import;
@@ -21,6 +23,7 @@ mod live;
 mod log;
 mod memory;
 mod metrics;
+mod notes;
 pub mod outbox;
 pub mod passwords;
 pub mod projections;

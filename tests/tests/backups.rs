@@ -104,6 +104,9 @@ async fn a_backup_is_taken_while_writes_go_on_and_restored_without_a_daemon() {
     let report = run(NO_DAEMON, &["restore", text(&file), text(&to), "--json"], 0);
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["backup"]["store_id"], before["store_id"]);
+    let verified = &report["verified"];
+    assert_eq!(verified["ok"], true, "{verified}");
+    assert_eq!(verified["head"], report["backup"]["position"]);
     run(NO_DAEMON, &["restore", text(&file), text(&to)], 4);
     let original = health(&daemon).await;
     let all = records(&daemon);

@@ -28,6 +28,8 @@ mod lists;
 mod live;
 mod metrics;
 mod models;
+mod names;
+mod notes;
 mod openapi;
 mod ops;
 mod outbox;
@@ -127,6 +129,9 @@ fn short() -> Routes {
         .routes(routes!(correlations::get_causes))
         .routes(routes!(correlations::get_correlation))
         .routes(routes!(correlations::get_correlation_streams))
+        .routes(routes!(names::list_names))
+        .routes(routes!(notes::list_notes, notes::add_note))
+        .routes(routes!(notes::remove_note))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
         .routes(routes!(models::list_categories))

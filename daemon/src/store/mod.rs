@@ -15,7 +15,7 @@ pub mod check;
 pub mod disk;
 pub mod engine;
 mod error;
-mod frame;
+pub(crate) mod frame;
 mod group;
 mod jobs;
 mod read;
@@ -23,11 +23,11 @@ pub mod redb;
 pub mod salvage;
 pub(crate) mod segment;
 mod tail;
-mod wal;
+pub(crate) mod wal;
 pub(crate) mod write;
 
 #[cfg(test)]
-mod campaigns;
+pub(crate) mod campaigns;
 #[cfg(test)]
 mod conformance;
 

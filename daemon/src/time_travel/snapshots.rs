@@ -149,6 +149,13 @@ impl From<serde_json::Error> for Undecoded {
     }
 }
 
+/// What a snapshot is decoded to, as a text; `None` where it is not used.
+#[cfg(test)]
+pub(crate) fn decoded(snapshot: &Snapshot) -> Option<String> {
+    let saved = decode(snapshot, &Stop::new()).ok()?;
+    Some(format!("{saved:?}"))
+}
+
 pub(super) fn decode(snapshot: &Snapshot, stop: &Stop) -> Result<Saved, Undecoded> {
     let [FORMAT, rest @ ..] = snapshot.state.as_slice() else {
         return Err("it is of an unknown format".into());

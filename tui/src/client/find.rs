@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use whodunit_core::api::find::{DiffersBy, DiffersOut, FindLine, FindPage, SummaryOut};
+use whodunit_core::api::names::{NameKind, NamesOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 
@@ -72,6 +73,20 @@ impl Client {
         params.opt("buckets", buckets);
         params.opt("top", top);
         self.get("/v1/find/summary", &params).await
+    }
+
+    /// `GET /v1/names`: names that begin with a text.
+    pub async fn names(
+        &self,
+        kind: NameKind,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<NamesOut, ClientError> {
+        let mut params = Params::new();
+        params.opt("kind", Some(kind.word()));
+        params.opt("prefix", Some(prefix));
+        params.opt("limit", Some(limit));
+        self.get("/v1/names", &params).await
     }
 
     /// `GET /v1/what-differs`.

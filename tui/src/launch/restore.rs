@@ -6,19 +6,27 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use whodunit_core::api::verify::VerifyOut;
+use whodunit_core::model::Models;
+use whodunit_core::stop::Stop;
+use whodunit_daemon::builtin::BuiltIn;
+use whodunit_daemon::store::Scope;
 use whodunit_daemon::store::backup::{self, BackupError, Checked};
+use whodunit_daemon::verify::verify_directory;
 
 use super::backup::bar;
+use super::verify::models;
 use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
-use crate::cli::{CliError, Exit};
+use crate::cli::{CliError, Exit, verify};
 
 /// Arguments of `whodunit restore`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Everything is checked before the folder gets its name: each block's checksum, that no record is missing, that their chain leads to
 the head's hash, and that the store opens. A folder that ends in `.restoring` is no store. The store keeps its id; what was
-written after the backup is not in it.
+written after the backup is not in it. Then the store is verified as by `whodunit verify --data`, and what is found is reported:
+exit code 1 means that it has an error, which the store that was backed up had too.
 
 Examples:
   whodunit restore shop.backup /var/lib/whodunit-restored
@@ -34,6 +42,10 @@ pub(crate) struct RestoreArgs {
     /// Read and check the backup, and write nothing
     #[arg(long, conflicts_with = "to")]
     check: bool,
+    /// A model to verify the store by, as for `whodunit serve`: without it, unique keys are not compared with states. May be given
+    /// several times
+    #[arg(long, value_name = "NAME", conflicts_with = "check")]
+    model: Vec<BuiltIn>,
 }
 
 /// Runs it.
@@ -41,6 +53,7 @@ pub(crate) async fn run(args: RestoreArgs, terminal: &mut Terminal<'_>) -> Resul
     let (from, name, bytes) = open(&args.backup)?;
     let doing = if args.check { "checking" } else { "restoring" };
     let bar = bar(terminal, doing, bytes);
+    let models = models(&args.model)?;
     let to = args.to.clone();
     let working = tokio::task::spawn_blocking(move || {
         let mut progress = |at| bar.set_position(at);
@@ -55,7 +68,42 @@ pub(crate) async fn run(args: RestoreArgs, terminal: &mut Terminal<'_>) -> Resul
         .await
         .map_err(|error| CliError::daemon(format!("restoring failed: {error}")))?;
     let checked = done.map_err(|error| refusal(&name, error))?;
-    report(&checked, args.to.as_deref(), terminal)
+    let verified = match &args.to {
+        Some(to) => Some(verified(to, models, terminal).await?),
+        None => None,
+    };
+    report(
+        &checked,
+        args.to.as_deref().zip(verified.as_ref()),
+        terminal,
+    )
+}
+
+/// Verifies the store that was made, as it would be found by a daemon.
+async fn verified(
+    to: &Path,
+    models: Models,
+    terminal: &Terminal<'_>,
+) -> Result<VerifyOut, CliError> {
+    let bar = verify::bar(terminal);
+    let data = to.to_owned();
+    let working = tokio::task::spawn_blocking(move || {
+        let mut say = |progress| verify::show(&bar, &progress);
+        let done = verify_directory(&data, &models, Scope::All, &Stop::new(), &mut say);
+        bar.finish_and_clear();
+        done
+    });
+    let done = working.await.map_err(|error| {
+        CliError::daemon(format!(
+            "the store was restored, but verifying it failed: {error}"
+        ))
+    })?;
+    done.map_err(|error| {
+        let (to, error) = (to.display(), error.with_cause());
+        CliError::daemon(format!(
+            "the store was restored to `{to}`, but it cannot be verified: {error}"
+        ))
+    })
 }
 
 /// What is read, its name, and how many bytes it has.
@@ -148,9 +196,14 @@ pub(super) fn refusal(name: &str, error: BackupError) -> CliError {
 
 fn report(
     checked: &Checked,
-    to: Option<&Path>,
+    made: Option<(&Path, &VerifyOut)>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let (to, verified) = made.unzip();
+    let exit = match verified {
+        Some(verified) if !verified.ok => Exit::No,
+        _ => Exit::Ok,
+    };
     let header = &checked.header;
     if terminal.form.json {
         terminal.document(&json!({
@@ -159,8 +212,9 @@ fn report(
             "sha256": checked.end.sha256,
             "backup": header,
             "parts": checked.end.parts,
+            "verified": verified,
         }))?;
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     terminal.line(format!(
         "{} events and {} decisions of store {}, as of {}: {}",
@@ -174,11 +228,14 @@ fn report(
         },
     ))?;
     terminal.line(format!("head hash {}", header.head_hash))?;
+    if let Some(verified) = verified {
+        verify::report(verified, terminal)?;
+    }
     if let Some(to) = to {
         terminal.note(format!(
             "hint: `whodunit serve --data {}` runs a daemon on it; read models are built again",
             to.display()
         ))?;
     }
-    Ok(Exit::Ok)
+    Ok(exit)
 }

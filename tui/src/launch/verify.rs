@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use whodunit_core::model::Models;
 use whodunit_core::stop::Stop;
 use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::passwords::Cost;
@@ -45,12 +46,17 @@ pub(crate) async fn run(
     }
 }
 
-fn run_on(args: &VerifyArgs, data: &Path, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
-    let models = builtin::models(&args.model, Cost::Standard).map_err(|error| {
+/// The models of these names.
+pub(super) fn models(names: &[BuiltIn]) -> Result<Models, CliError> {
+    builtin::models(names, Cost::Standard).map_err(|error| {
         CliError::daemon(format!(
             "cannot use the models that were asked for: {error}"
         ))
-    })?;
+    })
+}
+
+fn run_on(args: &VerifyArgs, data: &Path, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
+    let models = models(&args.model)?;
     let scope = if args.quick { Scope::Quick } else { Scope::All };
     let bar = verify::bar(terminal);
     let done = verify_directory(data, &models, scope, &Stop::new(), &mut |progress| {

@@ -12,7 +12,7 @@ use whodunit_core::time::Timestamp;
 use super::work::{HANDLER, KEYS, RULES, STREAMS, command_id, event_id, key, stream};
 use crate::store::{
     DecisionFilter, Direction, Head, JobFilter, LateRange, LogFilter, Store, StoreError,
-    StreamFilter, StreamOrder, View,
+    StreamFilter, StreamOrder, View, WordField,
 };
 
 /// What a store answers: the answer, or what it says instead.
@@ -79,6 +79,12 @@ pub(super) fn ask(store: &dyn Store, appends: u64, head: Head) -> Answers {
             view.event_by_id(&event_id(append, 0)),
         );
         asking.ask(format!("job {append}"), view.job(append));
+        for cause in [command_id(append), event_id(append, 0)] {
+            let events = view.caused_events(&cause, Position(1), ALL);
+            asking.ask(format!("caused by {cause}"), events);
+            let decisions = view.caused_decisions(&cause, 1, ALL);
+            asking.ask(format!("decided because of {cause}"), decisions);
+        }
     }
     keys(&mut asking, view, head);
     asking.0
@@ -138,13 +144,36 @@ fn streams(asking: &mut Asking, view: &dyn View) {
             format!("decisions {n}"),
             view.decisions(&of_stream, None, Direction::Forward, ALL),
         );
-    }
-    for order in [StreamOrder::Name, StreamOrder::Recent] {
+        let rejected = DecisionFilter {
+            rejected: Some(true),
+            ..of_stream
+        };
         asking.ask(
-            format!("streams {order:?}"),
-            view.streams(&StreamFilter::default(), order, None, ALL, BUDGET)
-                .map(|page| (page.streams, page.next)),
+            format!("rejections {n}"),
+            view.decisions(&rejected, None, Direction::Forward, ALL),
         );
+        let of_stream = JobFilter {
+            stream: Some(name.clone()),
+            ..JobFilter::default()
+        };
+        asking.ask(
+            format!("jobs of stream {n}"),
+            view.jobs(&of_stream, None, Direction::Forward, ALL, BUDGET)
+                .map(|page| (page.jobs, page.next)),
+        );
+    }
+    for category in [None, Some("user".to_owned())] {
+        for order in [StreamOrder::Name, StreamOrder::Recent] {
+            let filter = StreamFilter {
+                category: category.clone(),
+                ..StreamFilter::default()
+            };
+            asking.ask(
+                format!("streams {category:?} {order:?}"),
+                view.streams(&filter, order, None, ALL, BUDGET)
+                    .map(|page| (page.streams, page.next)),
+            );
+        }
     }
 }
 
@@ -182,6 +211,25 @@ fn lists(asking: &mut Asking, view: &dyn View) {
                     .map(|page| (page.events, page.next)),
             );
         }
+    }
+    let correlated = DecisionFilter {
+        correlation_id: Some("correlation-3".to_owned()),
+        ..DecisionFilter::default()
+    };
+    asking.ask(
+        "decisions of a correlation".to_owned(),
+        view.decisions(&correlated, None, Direction::Forward, ALL),
+    );
+    for (field, word) in [
+        (WordField::Type, "Paid"),
+        (WordField::Actor, "actor-1"),
+        (WordField::Category, "user"),
+    ] {
+        let events = view.word_events(field, word);
+        asking.ask(format!("events of {field:?} {word}"), events);
+        let words = view.words(field, "", None, ALL);
+        let words = words.map(|page| (page.words, page.has_more));
+        asking.ask(format!("words of {field:?}"), words);
     }
     asking.ask("categories".to_owned(), view.categories());
     asking.ask("density".to_owned(), view.density(None, 16));

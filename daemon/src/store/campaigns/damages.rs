@@ -180,6 +180,19 @@ fn damage(random: &mut Random, kind: usize, path: &Path, files: &mut Files, olde
     files.get(path) != Some(&before)
 }
 
+/// One damage by chance to one of the files, and what it is; `None` where it left all as it was.
+pub(in crate::store) fn damaged(
+    random: &mut Random,
+    files: &mut Files,
+    older: &Files,
+) -> Option<String> {
+    let paths = files.iter().filter(|(_, bytes)| !bytes.is_empty());
+    let paths: Vec<PathBuf> = paths.map(|(path, _)| path.clone()).collect();
+    let (path, kind) = (&paths[random.index(paths.len())], random.index(KINDS.len()));
+    let is_other = damage(random, kind, path, files, older);
+    is_other.then(|| format!("{} of {}", KINDS[kind], path.display()))
+}
+
 /// What came of a damage.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counts {
@@ -190,7 +203,7 @@ struct Counts {
     found: u64,
 }
 
-fn names_a_file(error: &str) -> bool {
+pub(super) fn names_a_file(error: &str) -> bool {
     error.contains("events.") || error.contains("wal-")
 }
 
@@ -244,7 +257,7 @@ fn try_damaged(moment: &Moment, files: &Files, case: &str, counts: &mut Counts) 
 }
 
 /// What a verification of a damaged store comes to; it never gives up before its end.
-fn verified(store: &dyn Store, case: &str) -> VerifyOut {
+pub(super) fn verified(store: &dyn Store, case: &str) -> VerifyOut {
     let models = builtin::models(&[], Cost::Light).unwrap();
     let out = verify(store, &models, Scope::All, &Stop::new(), &mut |_| {});
     out.unwrap_or_else(|error| panic!("{case}: {}", error.with_cause()))

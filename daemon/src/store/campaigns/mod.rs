@@ -5,8 +5,9 @@
 
 mod answers;
 mod backups;
-pub(super) mod damaged_stores;
-mod damages;
+pub(crate) mod damaged_stores;
+pub(in crate::store) mod damages;
+mod indexes;
 mod power_cuts;
 mod work;
 
@@ -23,7 +24,7 @@ fn open(disk: &SimulatedDisk) -> Result<LoggedStore, StoreError> {
 }
 
 /// How many cases are to be run.
-fn cases(variable: &str, ordinarily: u64) -> u64 {
+pub(in crate::store) fn cases(variable: &str, ordinarily: u64) -> u64 {
     std::env::var(variable).map_or(ordinarily, |cases| cases.parse().unwrap())
 }
 

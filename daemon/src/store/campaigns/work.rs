@@ -73,6 +73,15 @@ impl Work {
                 .collect(),
             Timestamp::from_micros(at),
         );
+        // Caused by an event before, or by the command that it is decided on.
+        let cause = match random.below(4) {
+            0 => Some(event_id(number.saturating_sub(1), 0)),
+            1 => Some(command_id(number)),
+            _ => None,
+        };
+        for event in &mut append.events {
+            event.causation_id.clone_from(&cause);
+        }
         append.label = Some(StreamLabel {
             title: Some(format!("title {number}")),
             status: None,
@@ -153,8 +162,8 @@ fn decision(random: &mut Random, stream: &StreamName, number: u64, base: u64) ->
             payload,
             actor: Some("admin:eve".to_owned()),
             reason: None,
-            correlation_id: None,
-            causation_id: None,
+            correlation_id: Some(format!("correlation-{}", number % 7)),
+            causation_id: Some(event_id(number.saturating_sub(2), 0)),
             issued_at: Timestamp::from_micros(5_000),
         },
         base_revision: Revision(base),

@@ -79,10 +79,7 @@ pub(super) fn by_name<V: SealedView>(
     let name = name.ok().flatten();
     let from = name.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
     let category = filter.category.as_deref();
-    let in_category = |info: &StreamInfo| {
-        // Listed by category, a stream that is named like the category alone is not among its streams' names.
-        category.is_none_or(|own| info.stream.as_str().starts_with(&format!("{own}-")))
-    };
+    let in_category = |info: &StreamInfo| category.is_none_or(|own| info.stream.category() == own);
     let mut own = view
         .tail
         .streams()

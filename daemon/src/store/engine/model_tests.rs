@@ -2,6 +2,8 @@
 //! against the same plans applied to lists in memory: those must agree to the letter.
 
 mod model;
+mod questions;
+mod steps;
 
 use proptest::prelude::*;
 use serde_json::{Map, json};

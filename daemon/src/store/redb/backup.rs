@@ -36,6 +36,9 @@ pub(super) struct TableCopy {
     pub(super) name: &'static str,
     pub(super) rows: fn(&ReadTransaction, Option<&[u8]>, usize) -> StoreResult<Rows>,
     pub(super) put: fn(&WriteTransaction, &[u8]) -> StoreResult<u64>,
+    /// Takes an entry out or puts one in that does not belong; whether that changed anything.
+    #[cfg(test)]
+    pub(super) tamper: fn(&WriteTransaction, super::tampering::How) -> bool,
 }
 
 /// Rows of a table.
@@ -105,7 +108,64 @@ fn field<'a, T: Value>(from: &mut Reader<'a>) -> Read<&'a [u8]> {
     if T::fixed_width().is_some_and(|width| width != length) {
         return Err("it is longer or shorter than any is".into());
     }
+    if !is_one(T::type_name().name(), bytes) {
+        return Err("its bytes make no sense".into());
+    }
     Ok(bytes)
+}
+
+/// Whether bytes are a value of a type, as the engine names it: it takes for granted that they are.
+fn is_one(name: &str, bytes: &[u8]) -> bool {
+    let parts: Vec<&str> = match name
+        .strip_prefix('(')
+        .and_then(|name| name.strip_suffix(')'))
+    {
+        Some(parts) => parts.split(',').map(str::trim).collect(),
+        None => vec![name],
+    };
+    let width = |part: &str| match part {
+        "u8" | "bool" => Some(1),
+        "u64" | "i64" => Some(8),
+        "" => Some(0),
+        part => part.strip_prefix("[u8;")?.strip_suffix(']')?.parse().ok(),
+    };
+    let mut from = Reader(bytes);
+    let mut lengths = Vec::new();
+    // The lengths of texts stand first, but for the last part's: that goes to the end.
+    for (index, part) in (1..).zip(&parts) {
+        let length = match width(part) {
+            Some(width) => Some(width),
+            None if index == parts.len() => None,
+            None => match text_length(&mut from) {
+                Ok(length) => Some(length),
+                Err(_too_short) => return false,
+            },
+        };
+        lengths.push(length);
+    }
+    for (part, length) in parts.iter().zip(lengths) {
+        let Ok(own) = from.bytes(length.unwrap_or(from.0.len())) else {
+            return false;
+        };
+        let is_own = match *part {
+            "&str" => std::str::from_utf8(own).is_ok(),
+            "bool" => matches!(own, [0 | 1]),
+            _ => true,
+        };
+        if !is_own {
+            return false;
+        }
+    }
+    from.0.is_empty()
+}
+
+/// The length of a text, as the engine has it before a tuple's parts.
+fn text_length(from: &mut Reader<'_>) -> Read<usize> {
+    Ok(match from.byte()? {
+        254 => usize::from(u16::from_le_bytes(from.array()?)),
+        255 => usize::try_from(u32::from_le_bytes(from.array()?)).unwrap_or(usize::MAX),
+        short => usize::from(short),
+    })
 }
 
 /// A segment: its number, its manifest's frame, and its other parts.

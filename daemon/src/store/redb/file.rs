@@ -157,7 +157,8 @@ impl File {
                 .sync()
                 .map_err(|error| engine("closing")(redb::Error::Io(error)))?;
         }
-        database.close().map_err(engine("closing"))
+        // It frees pages, and may come upon a damaged one.
+        guarded(self.pages(), || database.close().map_err(engine("closing")))
     }
 }
 

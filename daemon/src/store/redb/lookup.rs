@@ -73,11 +73,30 @@ impl<T: Transaction> OpenTables<T> {
 }
 
 impl<T: Transaction> OpenTables<T> {
+    /// A stream's number and its record, which is of that name.
+    pub(super) fn numbered(&self, stream: &StreamName) -> StoreResult<Option<(u64, StreamInfo)>> {
+        let Some(number) = self.number(stream)? else {
+            return Ok(None);
+        };
+        let info = self.info_of(number, stream.as_str())?;
+        Ok(Some((number, info)))
+    }
+
+    /// The record of the stream of a number, which a name led to.
+    pub(super) fn info_of(&self, number: u64, name: &str) -> StoreResult<StreamInfo> {
+        let info = self.info(number)?;
+        if info.stream.as_str() == name {
+            return Ok(info);
+        }
+        Err(StoreError::Damaged {
+            place: format!("the numbers of the streams in `{FILE_NAME}`"),
+            detail: format!("`{name}` leads to the record of `{}`", info.stream),
+        })
+    }
+
     /// The record of a stream.
     pub(super) fn stream(&self, stream: &StreamName) -> StoreResult<Option<StreamInfo>> {
-        self.number(stream)?
-            .map(|number| self.info(number))
-            .transpose()
+        Ok(self.numbered(stream)?.map(|(_, info)| info))
     }
 
     /// The last hold of a key.
@@ -86,6 +105,7 @@ impl<T: Transaction> OpenTables<T> {
         category: &str,
         key: &UniqueKey,
     ) -> StoreResult<Option<KeyHold>> {
+        self.whole(&self.keys)?;
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let range = (category, name, value, 0)..=(category, name, value, u64::MAX);
         match self.keys.range(range)?.next_back().transpose()? {
@@ -106,6 +126,7 @@ impl<T: Transaction> OpenTables<T> {
 
     /// The id of the last job; 0 when there is none.
     pub(super) fn last_job(&self) -> StoreResult<u64> {
+        self.whole(&self.jobs)?;
         Ok(self.jobs.last()?.map_or(0, |(id, _)| id.value()))
     }
 
@@ -123,6 +144,8 @@ impl<T: Transaction> OpenTables<T> {
     /// Ids of the jobs that are being processed.
     pub(super) fn jobs_under_way(&self) -> StoreResult<Vec<u64>> {
         let processing = status_code(JobStatus::Processing);
+        self.whole(&self.job_counts)?;
+        counted("jobs by handler", &self.jobs_by_handler, self.jobs.len()?)?;
         let mut ids = Vec::new();
         for entry in self.job_counts.entries()? {
             let (key, _) = entry?;
@@ -147,6 +170,7 @@ impl<T: Transaction> OpenTables<T> {
     /// Ids of the oldest completed jobs of a handler that are kept.
     pub(super) fn oldest_completed(&self, handler: &str, limit: usize) -> StoreResult<Vec<u64>> {
         let completed = status_code(JobStatus::Completed);
+        counted("jobs by handler", &self.jobs_by_handler, self.jobs.len()?)?;
         let range = (handler, completed, 0)..=(handler, completed, u64::MAX);
         let oldest = self.jobs_by_handler.range(range)?.take(limit);
         oldest.map(|entry| Ok(entry?.0.value().2)).collect()

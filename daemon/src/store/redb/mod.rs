@@ -45,10 +45,14 @@ fn engine<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreE
 }
 
 #[cfg(test)]
+pub(crate) mod decoders;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod planted_tests;
 #[cfg(test)]
 mod size_tests;
+#[cfg(test)]
+pub(in crate::store) mod tampering;
 #[cfg(test)]
 mod tests;

@@ -9,18 +9,19 @@ use std::sync::Arc;
 
 use redb::{
     AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTable,
-    ReadableTableMetadata as _, Table, TableDefinition, TableError, Value, WriteTransaction,
+    ReadableTableMetadata as _, Table, TableDefinition, TableError, TableHandle as _, Value,
+    WriteTransaction,
 };
 
 use super::backup::{TableCopy, put, rows};
-use super::engine;
 use super::tables::{
-    CATEGORIES, COMMAND_HASHES, DECISION_CAUSES, DECISION_CORRELATIONS, EVENT_CAUSES,
+    CATEGORIES, COMMAND_HASHES, DECISION_CAUSES, DECISION_CORRELATIONS, ENTRY_COUNTS, EVENT_CAUSES,
     EVENT_CORRELATIONS, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
     JOBS_BY_HANDLER, JOBS_BY_STREAM, JOBS_OPEN, KEYS, LATE_EVENTS, REJECTIONS, RUNS,
     SEGMENT_CHUNKS, SEGMENTS, SEGMENTS_BY_DECISION, SEGMENTS_BY_POSITION, SNAPSHOTS,
     STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, WORDS,
 };
+use super::{FILE_NAME, engine};
 use crate::store::StoreError;
 
 type Text = &'static str;
@@ -65,8 +66,12 @@ impl Transaction for Arc<ReadTransaction> {
 pub(super) struct Slot<T: Transaction, K: Key + 'static, V: Value + 'static> {
     txn: T,
     definition: TableDefinition<'static, K, V>,
+    /// What is in it.
+    what: &'static str,
     reading: &'static str,
     writing: &'static str,
+    /// Entries that were put in here, less those that were taken out.
+    growth: i64,
     table: OnceCell<T::Table<K, V>>,
 }
 
@@ -130,7 +135,9 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<&'t WriteTransaction, K, V> 
     ) -> Result<(), StoreError> {
         let writing = self.writing;
         let before = self.open_mut()?.insert(key, value);
-        before.map(drop).map_err(engine(writing))
+        let is_new = before.map_err(engine(writing))?.is_none();
+        self.growth += i64::from(is_new);
+        Ok(())
     }
 
     /// Removes a key.
@@ -140,7 +147,9 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<&'t WriteTransaction, K, V> 
     ) -> Result<(), StoreError> {
         let writing = self.writing;
         let before = self.open_mut()?.remove(key);
-        before.map(drop).map_err(engine(writing))
+        let was_there = before.map_err(engine(writing))?.is_some();
+        self.growth -= i64::from(was_there);
+        Ok(())
     }
 }
 
@@ -183,11 +192,23 @@ macro_rules! open_tables {
                     $($name: Slot {
                         txn: txn.clone(),
                         definition: $definition,
+                        what: $what,
                         reading: concat!("reading ", $what),
                         writing: concat!("writing ", $what),
+                        growth: 0,
                         table: OnceCell::new(),
                     },)+
                 }
+            }
+
+            /// How much each grew here, by name.
+            fn growths(&self) -> Vec<(&'static str, i64)> {
+                vec![$((stringify!($name), self.$name.growth),)+]
+            }
+
+            /// How many entries each has, by name.
+            pub(super) fn lens(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
+                Ok(vec![$((stringify!($name), self.$name.len()?),)+])
             }
         }
 
@@ -197,9 +218,55 @@ macro_rules! open_tables {
                 name: stringify!($name),
                 rows: |txn, after, bytes_max| rows(txn, $definition, after, bytes_max),
                 put: |txn, bytes| put(txn, $definition, bytes),
+                #[cfg(test)]
+                tamper: |txn, how| super::tampering::tamper(txn, $definition, how),
             },)+
         ];
     };
+}
+
+/// Tables whose entries are not counted: the counts, what may be emptied at any time, and the parts of segments, each of which is
+/// looked for by its number.
+pub(super) const UNCOUNTED: [&str; 3] = ["entry_counts", "segment_chunks", "snapshots"];
+
+impl<T: Transaction> OpenTables<T> {
+    /// Refuses an index that has more or fewer entries than were written: what it does not have may be there all the same, and what
+    /// it has may lead to nothing.
+    pub(super) fn whole<K: Key + 'static, V: Value + 'static>(
+        &self,
+        index: &Slot<T, K, V>,
+    ) -> Result<(), StoreError> {
+        let entries = index.len()?;
+        let written = self.entry_counts.get(index.definition.name())?;
+        let written = written.map_or(0, |count| count.value());
+        if entries == written {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            place: format!("{} in `{FILE_NAME}`", index.what),
+            detail: format!(
+                "it has {entries} entries, and {written} were written; `whodunit verify` says more"
+            ),
+        })
+    }
+}
+
+impl WriteTables<'_> {
+    /// Notes how many entries each table has now: as many as before, and what was put in less what was taken out. So an entry that was
+    /// lost or invented otherwise is not noted.
+    pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
+        for (name, growth) in self.growths() {
+            if growth != 0 && !UNCOUNTED.contains(&name) {
+                let before = self
+                    .entry_counts
+                    .get(name)?
+                    .map_or(0, |count| count.value());
+                let now = before.saturating_add_signed(growth);
+                self.entry_counts.insert(name, now)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The tables of a write transaction.
@@ -208,24 +275,24 @@ pub(super) type WriteTables<'t> = OpenTables<&'t WriteTransaction>;
 open_tables! {
     segments: u64 => Bytes, SEGMENTS, "the segments";
     segment_chunks: (u64, u64) => Bytes, SEGMENT_CHUNKS, "the parts of the segments";
-    segments_by_position: (u64, u64) => (), SEGMENTS_BY_POSITION, "the positions of the segments";
-    segments_by_decision: (u64, u64) => (), SEGMENTS_BY_DECISION, "the decisions of the segments";
+    segments_by_position: (u64, u64) => (), SEGMENTS_BY_POSITION, "the index of segments by position";
+    segments_by_decision: (u64, u64) => (), SEGMENTS_BY_DECISION, "the index of segments by decision";
     runs: (u64, u64) => Bytes, RUNS, "the runs of the streams";
     event_hashes: IdHash => (), EVENT_HASHES, "the hashes of event ids";
     command_hashes: IdHash => (), COMMAND_HASHES, "the hashes of command ids";
-    words: (u8, Text, u64) => u64, WORDS, "the words of the segments";
+    words: (u8, Text, u64) => u64, WORDS, "the index of words";
     event_correlations: IdHash => (), EVENT_CORRELATIONS, "the index of the events' correlation ids";
     event_causes: IdHash => (), EVENT_CAUSES, "the index of the events' causation ids";
     decision_correlations: IdHash => (), DECISION_CORRELATIONS, "the index of the decisions' correlation ids";
     decision_causes: IdHash => (), DECISION_CAUSES, "the index of the decisions' causation ids";
-    rejections: u64 => u64, REJECTIONS, "the rejections";
+    rejections: u64 => u64, REJECTIONS, "the index of rejections";
     stream_numbers: Text => u64, STREAM_NUMBERS, "the numbers of the streams";
     streams: u64 => Bytes, STREAMS, "the streams";
     late_events: (u64, u64) => i64, LATE_EVENTS, "the index of late events";
     streams_by_last: u64 => u64, STREAMS_BY_LAST, "the index of last events";
     categories: Text => (u64, u64), CATEGORIES, "the categories";
     stream_decisions: (Text, u64) => bool, STREAM_DECISIONS, "the index of the streams' decisions";
-    keys: HoldKey => Hold, KEYS, "the unique keys";
+    keys: HoldKey => Hold, KEYS, "the index of unique keys";
     snapshots: (u64, Text, u64) => Bytes, SNAPSHOTS, "the snapshots";
     jobs: u64 => Bytes, JOBS, "the jobs";
     jobs_by_handler: (Text, u8, u64) => (), JOBS_BY_HANDLER, "the index of jobs by handler";
@@ -233,4 +300,5 @@ open_tables! {
     jobs_open: (Text, Text, u64) => (), JOBS_OPEN, "the index of open jobs";
     jobs_by_event: (u64, u64) => (), JOBS_BY_EVENT, "the index of jobs by event";
     job_counts: (Text, u8) => u64, JOB_COUNTS, "the counts of jobs";
+    entry_counts: Text => u64, ENTRY_COUNTS, "the counts of entries";
 }

@@ -201,6 +201,7 @@ impl SealedFile {
             let batches: Vec<&Batch> = batches.into_iter().collect();
             let mut tables = OpenTables::new(&&txn);
             seal(&mut tables, &self.parts, &batches, (before, mark.chain))?;
+            tables.note_entries()?;
         }
         {
             let mut tables = OpenTables::new(&&txn);

@@ -7,7 +7,7 @@ use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(crate) const FORMAT: u32 = 7;
+pub(crate) const FORMAT: u32 = 8;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -94,6 +94,9 @@ pub(super) const JOBS_BY_EVENT: TableDefinition<'static, (u64, u64), ()> =
 /// (Handler, status or [`PRUNED`]) → how many.
 pub(super) const JOB_COUNTS: TableDefinition<'static, (&str, u8), u64> =
     TableDefinition::new("job_counts");
+/// Table → how many entries were put into it and not taken out.
+pub(super) const ENTRY_COUNTS: TableDefinition<'static, &str, u64> =
+    TableDefinition::new("entry_counts");
 
 /// Stands for a status where completed jobs that were pruned are counted.
 pub(super) const PRUNED: u8 = 255;
@@ -144,5 +147,6 @@ pub(super) fn open_all(txn: &redb::WriteTransaction) -> Result<(), redb::TableEr
     txn.open_table(JOBS_OPEN)?;
     txn.open_table(JOBS_BY_EVENT)?;
     txn.open_table(JOB_COUNTS)?;
+    txn.open_table(ENTRY_COUNTS)?;
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::store::campaigns::damaged_stores::files as closed_store;
+use crate::store::campaigns::cases;
+use crate::store::campaigns::damaged_stores::{files as closed_store, moments};
+use crate::store::campaigns::damages::damaged;
 use crate::store::disk::simulated::Random;
 
 /// What an export says: events by position, decisions by sequence.
@@ -72,46 +74,29 @@ fn an_undamaged_store_is_salvaged_whole() {
     }
 }
 
-/// Every kind of damage to every file: nothing that is written out differs from what was recorded, and what is missing is
+/// Every kind of damage to any of the files, at random: nothing that is written out differs from what was recorded, and what is missing is
 /// counted: written and missing make up the whole.
 #[test]
 fn what_is_salvaged_is_what_was_recorded() {
-    let files = closed_store(false);
+    let (files, older) = moments();
     let (truth, whole) = salvaged(&files).unwrap();
-    let mut random = Random::new(7);
     let (mut complete, mut partial) = (0, 0);
-    for case in 0..150 {
-        let mut damaged = files.clone();
-        let names: Vec<_> = files.keys().cloned().collect();
-        let name = names[random.index(names.len())].clone();
-        let bytes = damaged.get_mut(&name).unwrap();
-        if bytes.is_empty() {
+    for seed in 0..cases("WHODUNIT_SALVAGES", 200) {
+        let mut damaged_files = files.clone();
+        let mut random = Random::new(seed);
+        let Some(how) = damaged(&mut random, &mut damaged_files, &older) else {
             continue;
-        }
-        let at = random.index(bytes.len());
-        match case % 5 {
-            0 => bytes[at] ^= 1 << (at % 8),
-            1 => bytes.truncate(at),
-            2 => {
-                let end = (at + 4112).min(bytes.len());
-                bytes[at..end].fill(0);
-            }
-            3 => {
-                for byte in bytes.iter_mut().skip(at).take(20_000) {
-                    *byte ^= 0x5A;
-                }
-            }
-            _ => drop(damaged.remove(&name)),
-        }
-        let (said, found) = match salvaged(&damaged) {
+        };
+        let case = format!("seed {seed}, {how}");
+        let (said, found) = match salvaged(&damaged_files) {
             Ok(found) => found,
-            Err(error) => panic!("case {case} of {name:?}: {error}"),
+            Err(error) => panic!("{case}: {error}"),
         };
         for (position, event) in &said.events {
-            assert_eq!(Some(event), truth.events.get(position), "case {case}");
+            assert_eq!(Some(event), truth.events.get(position), "{case}");
         }
         for (sequence, decision) in &said.decisions {
-            assert_eq!(Some(decision), truth.decisions.get(sequence), "case {case}");
+            assert_eq!(Some(decision), truth.decisions.get(sequence), "{case}");
         }
         let lost = survey::count(&found.missing_events) + survey::count(&found.altered_events);
         assert_eq!(said.events.len() as u64 + lost, found.expected_events);
@@ -126,14 +111,14 @@ fn what_is_salvaged_is_what_was_recorded() {
             .iter()
             .map(|own| survey::count(&own.revisions))
             .sum();
-        assert_eq!(placed + found.unplaced_events, lost, "case {case}");
+        assert_eq!(placed + found.unplaced_events, lost, "{case}");
         let has_all = found.has_all()
             && (found.expected_events, found.expected_decisions)
                 == (whole.expected_events, whole.expected_decisions);
         if has_all {
             complete += 1;
         } else {
-            assert!(!found.is_whole(), "case {case}: {found:?}");
+            assert!(!found.is_whole(), "{case}: {found:?}");
             partial += 1;
         }
     }

@@ -42,6 +42,22 @@ pub(crate) fn plan_jobs(
     Ok((batch, jobs))
 }
 
+#[cfg(not(test))]
+fn kept_max() -> u64 {
+    OUTBOX_COMPLETED_KEPT
+}
+
+#[cfg(test)]
+fn kept_max() -> u64 {
+    KEPT_MAX.get()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many completed jobs a store without threads keeps, for tests that come to fewer.
+    pub(crate) static KEPT_MAX: std::cell::Cell<u64> = const { std::cell::Cell::new(OUTBOX_COMPLETED_KEPT) };
+}
+
 /// A job that was just made.
 pub(super) fn new_job(id: u64, handler: &str, event: &Event, at: Timestamp) -> Job {
     Job {
@@ -184,7 +200,7 @@ impl<L: JobLookup> Planner<'_, L> {
     fn prune(&mut self) -> Result<(), StoreError> {
         for (handler, completed) in std::mem::take(&mut self.completed) {
             let kept = self.lookup.completed_kept(&handler)? + completed.len() as u64;
-            let excess = kept.saturating_sub(OUTBOX_COMPLETED_KEPT);
+            let excess = kept.saturating_sub(kept_max());
             let excess = usize::try_from(excess).unwrap_or(usize::MAX);
             if excess == 0 {
                 continue;

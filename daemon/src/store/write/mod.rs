@@ -8,7 +8,7 @@
 //! Start at [`append`], which is how one request of a group is carried out in an engine's transaction.
 
 mod batch;
-mod jobs;
+pub(crate) mod jobs;
 mod lookup;
 #[cfg(test)]
 pub(crate) mod memory;

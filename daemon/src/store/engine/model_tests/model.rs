@@ -169,12 +169,12 @@ impl Model {
                 event_type: new.event_type.clone(),
                 schema_version: 1,
                 recorded_at: append.now,
-                actor: None,
-                reason: None,
-                correlation_id: None,
-                causation_id: None,
+                actor: new.actor.clone(),
+                reason: new.reason.clone(),
+                correlation_id: new.correlation_id.clone(),
+                causation_id: new.causation_id.clone(),
                 data: new.data.clone(),
-                metadata: None,
+                metadata: new.metadata.clone(),
             });
         }
         let position = self.log.len() as u64;

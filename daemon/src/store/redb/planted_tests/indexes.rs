@@ -1,13 +1,17 @@
 //! Entries of indexes that are missing, invented or wrong.
 
 use whodunit_core::api::verify::VerifyCode;
+use whodunit_core::ids::Position;
 
 use super::super::record::{decode_stream, encode_stream};
 use super::super::tables;
-use super::{assert_found, changed, open, planted, quick, sound_files};
+use super::{assert_found, changed, name, open, planted, quick, sound_files};
+use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::redb::open_tables::OpenTables;
+use crate::store::{DecisionFilter, Direction, Store as _, StoreError, View};
 
 type Plant = fn(&mut OpenTables<&redb::WriteTransaction>);
+type Ask = fn(&dyn View) -> Result<(), StoreError>;
 
 /// Removes the first entry of a table that passes, and adds one that does not belong, in two stores.
 macro_rules! misses_and_invents {
@@ -294,4 +298,71 @@ fn counts_are_looked_at_quickly() {
     let out = super::verified(&open(&disk));
     assert_found(&out, VerifyCode::Leftover, "segment_chunks");
     assert!(out.ok, "nothing refers to it");
+}
+
+/// What an index does not have may be there all the same: "there is none" is answered only where the index has as many entries as
+/// there are records.
+#[test]
+fn an_index_that_misses_an_entry_is_no_answer() {
+    let files = sound_files();
+    let cases: [(&str, Plant, Ask); 6] = [
+        (
+            "an event by its id",
+            |tables| {
+                let mut entries = tables.event_hashes.entries().unwrap();
+                let key = *entries.next().unwrap().unwrap().0.value();
+                drop(entries);
+                tables.event_hashes.remove(&key).unwrap();
+            },
+            |view| view.event_by_id("of no event").map(drop),
+        ),
+        (
+            "a decision by its command",
+            |tables| {
+                let mut entries = tables.command_hashes.entries().unwrap();
+                let key = *entries.next().unwrap().unwrap().0.value();
+                drop(entries);
+                tables.command_hashes.remove(&key).unwrap();
+            },
+            |view| view.decision_by_command("command-1").map(drop),
+        ),
+        (
+            "a stream by its name",
+            |tables| tables.stream_numbers.remove("order-1").unwrap(),
+            |view| view.stream(&name("order-1")).map(drop),
+        ),
+        (
+            "the decisions of a stream",
+            |tables| tables.stream_decisions.remove(("user-1", 1)).unwrap(),
+            |view| {
+                let filter = DecisionFilter {
+                    stream: Some(name("user-1")),
+                    ..DecisionFilter::default()
+                };
+                let page = view.decisions(&filter, None, Direction::Forward, 10);
+                page.map(drop)
+            },
+        ),
+        (
+            "the jobs of an event",
+            |tables| tables.jobs_by_event.remove((16, 3)).unwrap(),
+            |view| view.jobs_of_event(Position(16)).map(drop),
+        ),
+        (
+            "the categories",
+            |tables| tables.categories.remove("user").unwrap(),
+            |view| view.categories().map(drop),
+        ),
+    ];
+    for (what, plant, ask) in cases {
+        let whole = open(&SimulatedDisk::with_files(&files));
+        ask(whole.view().unwrap().as_ref()).unwrap();
+        let disk = changed(&files, |txn, _| plant(&mut OpenTables::new(&txn)));
+        let store = open(&disk);
+        let answer = ask(store.view().unwrap().as_ref());
+        assert!(
+            matches!(&answer, Err(StoreError::Damaged { .. })),
+            "{what}: {answer:?}"
+        );
+    }
 }

@@ -81,6 +81,7 @@ impl SegmentView {
             return Ok(page);
         };
         let table = &self.base.tables.event_correlations;
+        self.base.tables.whole(table)?;
         let mut entries = table.range::<&HashKey>(&low..=&high)?;
         while let Some(entry) = match ask.direction {
             Direction::Forward => entries.next(),
@@ -110,6 +111,7 @@ impl SegmentView {
             return Ok(None);
         };
         let table = &self.base.tables.decision_correlations;
+        self.base.tables.whole(table)?;
         let entries = table.range::<&HashKey>(&low..=&high)?;
         Ok(Some(entries.map(|entry| Ok(number_of(entry?.0.value())))))
     }
@@ -138,13 +140,10 @@ impl SegmentView {
         if limit == 0 {
             return Ok(Vec::new());
         }
+        let table = &self.base.tables.event_causes;
+        self.base.tables.whole(table)?;
         if let Some((low, high)) = keys(cause, (from.0, NUMBER_MAX)) {
-            for entry in self
-                .base
-                .tables
-                .event_causes
-                .range::<&HashKey>(&low..=&high)?
-            {
+            for entry in table.range::<&HashKey>(&low..=&high)? {
                 let position = number(entry)?;
                 while let Some(own) = own.next_if(|own| *own <= position) {
                     // The events of a decision that was restored are in both.
@@ -191,12 +190,9 @@ impl SegmentView {
         let Some((low, high)) = keys(cause, (from, NUMBER_MAX)).filter(|_| limit > 0) else {
             return Ok(decisions);
         };
-        for entry in self
-            .base
-            .tables
-            .decision_causes
-            .range::<&HashKey>(&low..=&high)?
-        {
+        let table = &self.base.tables.decision_causes;
+        self.base.tables.whole(table)?;
+        for entry in table.range::<&HashKey>(&low..=&high)? {
             self.stop().check()?;
             let found = self.records().decision(number(entry)?)?;
             decisions.extend(found.filter(|found| found.causation_id.as_deref() == Some(cause)));

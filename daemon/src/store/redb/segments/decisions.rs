@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use whodunit_core::command::Decision;
 use whodunit_core::ids::Position;
 
+use super::super::FILE_NAME;
 use super::super::lookup::counted;
 use super::super::record::Rejections;
 use super::view::SegmentView;
@@ -23,6 +24,7 @@ impl SegmentView {
 
     /// The rejections up to a decision.
     pub(super) fn rejections(&self, sequence: u64) -> StoreResult<Rejections> {
+        self.base.tables.whole(&self.base.tables.rejections)?;
         let mut entries = self.base.tables.rejections.range(..=sequence)?;
         let Some(entry) = entries.next_back() else {
             return Ok(Rejections::default());
@@ -66,11 +68,16 @@ impl SegmentView {
                 let entries = tables.stream_decisions.range((name, low)..=(name, high))?;
                 Box::new(entries.map(move |entry| {
                     let (key, rejected) = entry?;
-                    let is_wanted = wanted.is_none_or(|wanted| wanted == rejected.value());
-                    Ok(is_wanted.then(|| key.value().1))
+                    let (sequence, rejected) = (key.value().1, rejected.value());
+                    if wanted.is_some() && rejected != tables.rejections.get(sequence)?.is_some() {
+                        return Err(contradicted(sequence));
+                    }
+                    let is_wanted = wanted.is_none_or(|wanted| wanted == rejected);
+                    Ok(is_wanted.then_some(sequence))
                 }))
             }
             (None, Some(true)) => {
+                tables.whole(&tables.rejections)?;
                 let entries = tables.rejections.range(low..=high)?;
                 Box::new(entries.map(|entry| Ok(Some(entry?.0.value()))))
             }
@@ -88,6 +95,14 @@ impl SegmentView {
             }
         }
         Ok(())
+    }
+}
+
+/// The error for two indexes that say different outcomes of a decision.
+fn contradicted(sequence: u64) -> StoreError {
+    StoreError::Damaged {
+        place: format!("the index of rejections in `{FILE_NAME}`"),
+        detail: format!("it is not what decision {sequence} is listed with by its stream"),
     }
 }
 

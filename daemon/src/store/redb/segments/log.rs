@@ -69,6 +69,8 @@ pub(super) fn page(
     from: Position,
 ) -> StoreResult<LogPage> {
     let mut page = LogPage::default();
+    // Segments that are passed over are found by their index alone.
+    records.tables.whole(&records.tables.segments_by_position)?;
     let wanted = words::segments(records.tables, ask.filter)?;
     let mut next = Some(from);
     while let Some(position) = next.filter(|position| records.has(*position)) {

@@ -26,6 +26,8 @@ pub(super) use self::check::SealedCheck;
 pub(super) use self::lookup::SegmentLookup;
 pub(super) use self::parts::Parts;
 pub(super) use self::records::head;
+#[cfg(test)]
+pub(super) use self::runs::decode as decode_runs;
 pub(super) use self::seal::{insert, seal};
 pub(super) use self::view::SegmentView;
 

@@ -291,11 +291,10 @@ impl<T: Transaction> Records<'_, T> {
         stream: &StreamName,
         revision: Revision,
     ) -> StoreResult<Option<Found>> {
-        let Some(number) = self.tables.number(stream)? else {
+        let Some((number, info)) = self.tables.numbered(stream)? else {
             return Ok(None);
         };
-        let last = self.tables.info(number)?.revision;
-        if !(Revision(1)..=last).contains(&revision) {
+        if !(Revision(1)..=info.revision).contains(&revision) {
             return Ok(None);
         }
         self.revision(number, stream, revision).map(Some)
@@ -331,10 +330,13 @@ impl<T: Transaction> Records<'_, T> {
     pub(super) fn decided(&self, sequence: u64) -> StoreResult<Arc<DecisionBlock>> {
         let up_to = (sequence, u64::MAX);
         let mut entries = self.tables.segments_by_decision.range(..=up_to)?;
-        let entry = entries
-            .next_back()
-            .ok_or_else(|| missing(format!("the segment of decision {sequence}")))?;
-        let segment = self.segment(entry?.0.value().1)?;
+        let lost = || missing(format!("the segment of decision {sequence}"));
+        let (first, number) = entries.next_back().ok_or_else(lost)??.0.value();
+        let segment = self.segment(number)?;
+        let manifest = &segment.manifest;
+        if manifest.first_decision != first || sequence > manifest.head().decision {
+            return Err(lost());
+        }
         self.decisions(&segment, sequence)
     }
 
@@ -368,6 +370,7 @@ impl<T: Transaction> Records<'_, T> {
 
     /// All segments, in the order of the log.
     pub(super) fn segments(&self) -> StoreResult<impl Iterator<Item = StoreResult<Arc<Sealed>>>> {
+        self.tables.whole(&self.tables.segments)?;
         let numbers = self.tables.segments.entries()?;
         Ok(numbers.map(|entry| self.segment(entry?.0.value())))
     }

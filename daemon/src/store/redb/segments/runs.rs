@@ -12,7 +12,7 @@ type StoreResult<T> = Result<T, StoreError>;
 const RUNS_MAX: usize = 64;
 
 /// The first revision of a run, and the segment that it is in.
-pub(super) type Run = (u64, u64);
+pub(in crate::store::redb) type Run = (u64, u64);
 
 fn encode(runs: &[Run]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -26,7 +26,7 @@ fn encode(runs: &[Run]) -> Vec<u8> {
 }
 
 /// The runs of an entry.
-pub(super) fn decode(bytes: &[u8]) -> Read<Vec<Run>> {
+pub(in crate::store::redb) fn decode(bytes: &[u8]) -> Read<Vec<Run>> {
     let mut from = Reader(bytes);
     let (mut before, mut segment_before) = (0, 0);
     let mut runs = Vec::new();

@@ -24,10 +24,10 @@ impl SegmentView {
         stream: &StreamName,
         fits: &dyn Fn(&Found) -> bool,
     ) -> StoreResult<Option<Revision>> {
-        let Some(number) = self.base.tables.number(stream)? else {
+        let Some((number, info)) = self.base.tables.numbered(stream)? else {
             return Ok(None);
         };
-        let (mut low, mut high) = (0, self.base.tables.info(number)?.revision.0);
+        let (mut low, mut high) = (0, info.revision.0);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let found = self.records().revision(number, stream, Revision(middle))?;
@@ -56,10 +56,7 @@ impl SegmentView {
             return Ok(ends);
         };
         // Effective times never go back.
-        let info = self.base.tables.number(stream)?;
-        let info = info
-            .map(|number| self.base.tables.info(number))
-            .transpose()?;
+        let info = self.base.tables.stream(stream)?;
         Ok(info.map(|info| (info.first_at.as_micros(), info.last_at.as_micros())))
     }
 

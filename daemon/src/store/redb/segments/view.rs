@@ -10,6 +10,7 @@ use whodunit_core::keys::UniqueKey;
 use whodunit_core::stop::Stop;
 use whodunit_core::time::Timestamp;
 
+use super::super::FILE_NAME;
 use super::super::view::{RedbView, recent};
 use super::log::{self, Ask};
 use super::parts::Parts;
@@ -55,10 +56,10 @@ impl SegmentView {
         direction: Direction,
         each: &mut dyn FnMut(&Found) -> StoreResult<ControlFlow<()>>,
     ) -> StoreResult<()> {
-        let Some(number) = self.base.tables.number(stream)? else {
+        let Some((number, info)) = self.base.tables.numbered(stream)? else {
             return Ok(());
         };
-        let last = self.base.tables.info(number)?.revision;
+        let last = info.revision;
         let (low, high) = (low.max(Revision(1)), high.min(last));
         let mut next = match direction {
             Direction::Forward => low,
@@ -85,6 +86,27 @@ impl SegmentView {
             at = beside.map(|within| (block, within));
             let Some(after) = after else { break };
             next = after;
+        }
+        Ok(())
+    }
+
+    /// Refuses a hold of a key that began or ended at an event of another stream, or at none.
+    fn began(&self, key: &UniqueKey, hold: &KeyHold) -> StoreResult<()> {
+        for position in [Some(hold.since), hold.until].into_iter().flatten() {
+            let records = self.records();
+            let is_own = records.has(position) && {
+                let (block, within) = records.at(position)?;
+                block.stream(within) == Some(&hold.stream)
+            };
+            if !is_own {
+                return Err(StoreError::Damaged {
+                    place: format!("the index of unique keys in `{FILE_NAME}`"),
+                    detail: format!(
+                        "{key} is said to change hands at position {position}, which is no event of {}",
+                        hold.stream
+                    ),
+                });
+            }
         }
         Ok(())
     }
@@ -213,7 +235,9 @@ impl ReadKeys for SegmentView {
         key: &UniqueKey,
         at: Option<Position>,
     ) -> StoreResult<Option<KeyHold>> {
-        self.base.key_holder(category, key, at)
+        let hold = self.base.key_holder(category, key, at)?;
+        hold.iter().try_for_each(|hold| self.began(key, hold))?;
+        Ok(hold)
     }
 
     fn key_holder_as_of(
@@ -223,7 +247,9 @@ impl ReadKeys for SegmentView {
         at: Timestamp,
         except: &StreamName,
     ) -> StoreResult<Option<KeyHold>> {
-        self.base.key_holder_as_of(category, key, at, except)
+        let hold = self.base.key_holder_as_of(category, key, at, except)?;
+        hold.iter().try_for_each(|hold| self.began(key, hold))?;
+        Ok(hold)
     }
 }
 
@@ -269,7 +295,11 @@ impl ReadSnapshots for SegmentView {
 
 impl SealedView for SegmentView {
     fn holds(&self, category: &str, key: &UniqueKey, at: Position) -> StoreResult<Vec<KeyHold>> {
-        self.base.holds(category, key, at)
+        let holds = self.base.holds(category, key, at)?;
+        for hold in &holds {
+            self.began(key, hold)?;
+        }
+        Ok(holds)
     }
 
     fn each_time(&self, stream: Option<&StreamName>, each: &mut dyn FnMut(i64)) -> StoreResult<()> {

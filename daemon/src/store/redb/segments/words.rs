@@ -82,6 +82,7 @@ pub(super) fn segments<T: Transaction>(
 ) -> StoreResult<Option<BTreeSet<u64>>> {
     let mut found: Option<BTreeSet<u64>> = None;
     let mut narrow = |field: WordField, words: &[&str]| -> StoreResult<()> {
+        tables.whole(&tables.words)?;
         let mut own = BTreeSet::new();
         for word in words {
             let field = code(field);
@@ -133,11 +134,9 @@ fn exact(words: &Words) -> Option<(WordField, Vec<&str>)> {
 impl ReadWords for SegmentView {
     fn word_events(&self, field: WordField, word: &str) -> StoreResult<u64> {
         let field = code(field);
-        let entries = self
-            .base
-            .tables
-            .words
-            .range((field, word, 0)..=(field, word, u64::MAX))?;
+        let table = &self.base.tables.words;
+        self.base.tables.whole(table)?;
+        let entries = table.range((field, word, 0)..=(field, word, u64::MAX))?;
         let mut events = 0;
         for entry in entries {
             events += entry?.1.value();
@@ -158,12 +157,9 @@ impl ReadWords for SegmentView {
             _ => (prefix, 0),
         };
         let mut page = WordPage::default();
-        for entry in self
-            .base
-            .tables
-            .words
-            .range((field, start, segment)..(field + 1, "", 0))?
-        {
+        let table = &self.base.tables.words;
+        self.base.tables.whole(table)?;
+        for entry in table.range((field, start, segment)..(field + 1, "", 0))? {
             self.stop().check()?;
             let (key, count) = entry?;
             let (_, word, _) = key.value();

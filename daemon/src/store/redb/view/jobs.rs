@@ -9,11 +9,12 @@ use std::ops::RangeInclusive;
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
 use whodunit_core::ids::{Position, StreamName};
 
+use super::super::FILE_NAME;
 use super::super::lookup::counted;
 use super::super::tables::{status_code, status_of};
 use super::{RedbView, StoreResult};
 use crate::store::write::missing;
-use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, ReadJobs};
+use crate::store::{Direction, HandlerCounts, Job, JobFilter, JobPage, ReadJobs, StoreError};
 
 /// Ids of jobs, in order.
 type Ids<'a> = Box<dyn Iterator<Item = StoreResult<u64>> + 'a>;
@@ -21,6 +22,7 @@ type Ids<'a> = Box<dyn Iterator<Item = StoreResult<u64>> + 'a>;
 impl ReadJobs for RedbView {
     fn job(&self, id: u64) -> StoreResult<Option<Job>> {
         let Some(mut job) = self.tables.job(id)? else {
+            self.tables.whole(&self.tables.jobs)?;
             return Ok(None);
         };
         if job.status == JobStatus::Pending {
@@ -77,19 +79,35 @@ impl ReadJobs for RedbView {
 
     fn job_counts(&self) -> StoreResult<Vec<HandlerCounts>> {
         let mut handlers: BTreeMap<String, JobCounts> = BTreeMap::new();
+        let (mut said, mut pruned) = (0_u64, 0_u64);
+        self.tables.whole(&self.tables.job_counts)?;
         for entry in self.tables.job_counts.entries()? {
             let (key, count) = entry?;
             let (handler, status) = key.value();
             let counts = handlers.entry(handler.to_owned()).or_default();
+            said = said.saturating_add(count.value());
             let place = match status_of(status) {
                 Some(JobStatus::Pending) => &mut counts.pending,
                 Some(JobStatus::Processing) => &mut counts.processing,
                 Some(JobStatus::Completed) => &mut counts.completed,
                 Some(JobStatus::Failed) => &mut counts.failed,
-                // How many were pruned.
-                None => continue,
+                // How many were pruned, of those that are completed.
+                None => {
+                    said = said.saturating_sub(count.value());
+                    pruned = pruned.saturating_add(count.value());
+                    continue;
+                }
             };
             *place = count.value();
+        }
+        let kept = self.tables.jobs.len()?;
+        if said.saturating_sub(pruned) != kept {
+            return Err(StoreError::Damaged {
+                place: format!("the counts of jobs in `{FILE_NAME}`"),
+                detail: format!(
+                    "they count {said} jobs, {pruned} of them pruned, and {kept} are kept"
+                ),
+            });
         }
         Ok(handlers
             .into_iter()
@@ -101,6 +119,7 @@ impl ReadJobs for RedbView {
 impl RedbView {
     /// Id of the first job of this handler and stream that is not completed.
     fn first_open(&self, handler: &str, stream: &StreamName) -> StoreResult<Option<u64>> {
+        self.tables.whole(&self.tables.jobs_open)?;
         let stream = stream.as_str();
         let range = (handler, stream, 0)..=(handler, stream, u64::MAX);
         let first = self.tables.jobs_open.range(range)?.next().transpose()?;
@@ -127,6 +146,7 @@ impl RedbView {
             return Ok(directed(ids, direction));
         }
         if filter.handler.is_none() && filter.status.is_none() {
+            self.tables.whole(&self.tables.jobs)?;
             let entries = self.tables.jobs.range(low..=high)?;
             let ids = entries.map(|entry| -> StoreResult<_> { Ok(entry?.0.value()) });
             return Ok(directed(ids, direction));

@@ -16,6 +16,7 @@ impl RedbView {
         at: Position,
         fits: impl Fn(&KeyHold) -> bool,
     ) -> StoreResult<Option<KeyHold>> {
+        self.tables.whole(&self.tables.keys)?;
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let range = (category, name, value, 0)..=(category, name, value, at.0);
         for entry in self.tables.keys.range(range)?.rev() {
@@ -37,6 +38,7 @@ impl RedbView {
         key: &UniqueKey,
         at: Position,
     ) -> StoreResult<Vec<KeyHold>> {
+        self.tables.whole(&self.tables.keys)?;
         let (name, value) = (key.name.as_str(), key.value.as_str());
         let range = (category, name, value, 0)..=(category, name, value, at.0);
         let mut holds = Vec::new();

@@ -12,7 +12,7 @@ impl ReadSnapshots for RedbView {
         rules_hash: &str,
         at_most: Revision,
     ) -> StoreResult<Option<Snapshot>> {
-        let Some(number) = self.tables.number(stream)? else {
+        let Some((number, _)) = self.tables.numbered(stream)? else {
             return Ok(None);
         };
         let range = (number, rules_hash, 0)..=(number, rules_hash, at_most.0);

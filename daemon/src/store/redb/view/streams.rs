@@ -5,6 +5,7 @@ use whodunit_core::search::Search;
 
 use super::super::FILE_NAME;
 use super::super::lookup::counted;
+use super::super::open_tables::Entries;
 use super::{RedbView, StoreResult};
 use crate::store::{CategoryInfo, StoreError, StreamCursor, StreamFilter, StreamInfo, StreamPage};
 
@@ -54,28 +55,28 @@ impl RedbView {
     ) -> StoreResult<StreamPage> {
         let numbers = &self.tables.stream_numbers;
         counted("stream names", numbers, self.tables.streams.len()?)?;
-        // A category's streams stand together, between `category-` and the next character after `-`.
-        let (mut low, mut high) = (String::new(), None);
-        if let Some(category) = &filter.category {
-            low = format!("{category}-");
-            high = Some(format!("{category}."));
-        }
         let after = after.and_then(|cursor| match cursor {
             StreamCursor::AfterName(name) => Some(name),
             StreamCursor::BeforePosition { .. } => None,
         });
-        if let Some(name) = &after {
-            // The smallest text after a name is the name and a zero character.
-            low = low.max(format!("{name}\0"));
+        // The smallest text after a name is the name and a zero character.
+        let from = after.as_ref().map(|name| format!("{name}\0"));
+        let from = from.as_deref().unwrap_or_default();
+        let mut entries: Vec<Entries<'_, &str, u64>> = Vec::new();
+        match &filter.category {
+            None => entries.push(numbers.range(from..)?),
+            Some(category) => {
+                for (low, high) in names_of(category) {
+                    let low = low.as_str().max(from);
+                    if low < high.as_str() {
+                        entries.push(numbers.range(low..high.as_str())?);
+                    }
+                }
+            }
         }
-        let entries = match &high {
-            Some(high) if *high <= low => return Ok(StreamPage::default()),
-            Some(high) => numbers.range(low.as_str()..high.as_str())?,
-            None => numbers.range(low.as_str()..)?,
-        };
         let mut page = StreamPage::default();
         let mut last = after.unwrap_or_default();
-        for entry in entries {
+        for entry in entries.into_iter().flatten() {
             self.stop.check()?;
             let (name, number) = entry?;
             if page.streams.len() >= limit || page.scanned >= budget {
@@ -84,13 +85,22 @@ impl RedbView {
             }
             name.value().clone_into(&mut last);
             page.scanned += 1;
-            let info = self.tables.info(number.value())?;
+            let info = self.tables.info_of(number.value(), name.value())?;
             if stream_passes(filter, &info) {
                 page.streams.push(info);
             }
         }
         Ok(page)
     }
+}
+
+/// Where the names of a category's streams stand: the name that is the category alone, and those between `category-` and the next
+/// character after `-`. Names of other categories may stand between the two.
+pub(in crate::store::redb) fn names_of(category: &str) -> [(String, String); 2] {
+    [
+        (category.to_owned(), format!("{category}\0")),
+        (format!("{category}-"), format!("{category}.")),
+    ]
 }
 
 pub(crate) fn stream_passes(filter: &StreamFilter, info: &StreamInfo) -> bool {

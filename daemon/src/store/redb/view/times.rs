@@ -16,19 +16,20 @@ pub(in crate::store::redb) fn late_events(
     budget: u64,
 ) -> StoreResult<LateEvents> {
     let mut found = LateEvents::default();
-    let Some(number) = view.tables.number(stream)? else {
+    let Some((number, info)) = view.tables.numbered(stream)? else {
         return Ok(found);
     };
     if range.after >= range.to {
         return Ok(found);
     }
+    view.tables.whole(&view.tables.late_events)?;
     let (from, to) = (range.after.next().0, range.to.0);
     let entries = view
         .tables
         .late_events
         .range((number, from)..=(number, to))?;
     // The stream's record names the first of them.
-    let clock_back_at = view.tables.info(number)?.clock_back_at;
+    let clock_back_at = info.clock_back_at;
     let mut is_known = false;
     if let Some(first) = clock_back_at
         && view.tables.late_events.get((number, first.0))?.is_none()

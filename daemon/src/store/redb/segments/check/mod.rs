@@ -95,6 +95,7 @@ impl<'a> SealedCheck<'a> {
             self.decisions(check, segment, &mut tally)?;
         }
         check.phase("indexes");
+        self.entry_counts(check)?;
         self.runs(check, &segments)?;
         self.late_events(check, &tally)?;
         self.event_ids(check, &tally)?;

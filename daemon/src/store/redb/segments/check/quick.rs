@@ -6,6 +6,7 @@ use whodunit_core::ids::Position;
 use super::{SealedCheck, StoreResult};
 use crate::store::chain::Chain;
 use crate::store::check::Check;
+use crate::store::redb::open_tables::UNCOUNTED;
 use crate::store::redb::sealed::Mark;
 
 /// Segments at the end of the log whose manifests are looked at.
@@ -22,7 +23,8 @@ impl SealedCheck<'_> {
         self.last_segments(check, mark)?;
         self.last_records(check)?;
         check.phase("counts");
-        self.counts(check)
+        self.counts(check)?;
+        self.entry_counts(check)
     }
 
     /// Looks whether the last segments follow each other up to the mark.
@@ -67,6 +69,35 @@ impl SealedCheck<'_> {
             let place = || VerifyPlace::decision(sequence);
             let read = self.read(check, place, || records.decision(sequence))?;
             check.checked.decisions += u64::from(read.is_some());
+        }
+        Ok(())
+    }
+
+    /// Looks whether tables have as many entries as were written.
+    pub(super) fn entry_counts(&self, check: &mut Check<'_>) -> StoreResult<()> {
+        let name = "entry_counts";
+        let lens = self.read(check, || VerifyPlace::table(name), || self.tables.lens())?;
+        let Some(mut lens) = lens else { return Ok(()) };
+        lens.retain(|(table, _)| !UNCOUNTED.contains(table));
+        let table = (name, &self.tables.entry_counts);
+        let walked = self.walk(check, table, |check, table, written| {
+            let known = lens.iter().position(|(own, _)| *own == table);
+            let Some((_, entries)) = known.map(|index| lens.swap_remove(index)) else {
+                let detail = format!("it counts the entries of `{table}`, which is not counted");
+                check.found(VerifyCode::IndexInvented, VerifyPlace::table(name), detail);
+                return Ok(());
+            };
+            if entries != written {
+                let detail = format!("it has {entries} entries, and {written} were written");
+                check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
+            }
+            Ok(())
+        })?;
+        for (table, entries) in lens.into_iter().filter(|(_, entries)| *entries > 0) {
+            if walked.is_some() {
+                let detail = format!("it has {entries} entries, and none were written");
+                check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
+            }
         }
         Ok(())
     }
