@@ -247,12 +247,8 @@ impl Importer {
             Ok(record) => self.extent.content(record),
             Err(_bad) => self.extent.unread(),
         }
-        let redacted = match &record {
-            Ok(Record::Event(event)) => !event.redacted.is_empty(),
-            Ok(Record::Decision(line)) => !line.redacted.is_empty(),
-            _ => false,
-        };
-        if redacted && !self.may_be_redacted().await? {
+        let is_redacted = record.as_ref().is_ok_and(Record::is_redacted);
+        if is_redacted && !self.may_be_redacted().await? {
             let reason = format!("{}; {}", redacted::REFUSED, redacted::HINT);
             self.bad(number, None, reason);
             return Ok(());

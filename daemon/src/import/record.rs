@@ -25,6 +25,17 @@ pub(super) enum Record {
     Skipped(Option<usize>),
 }
 
+impl Record {
+    /// Whether values of it were redacted on export.
+    pub(super) fn is_redacted(&self) -> bool {
+        match self {
+            Self::Event(event) => !event.redacted.is_empty(),
+            Self::Decision(line) => !line.redacted.is_empty(),
+            Self::Note(_) | Self::Header(_) | Self::End(_) | Self::Skipped(_) => false,
+        }
+    }
+}
+
 /// A record that cannot be imported.
 #[derive(Debug)]
 pub(super) struct BadRecord {

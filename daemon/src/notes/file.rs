@@ -157,9 +157,9 @@ fn write_file<'a>(
     notes: impl Iterator<Item = &'a Note>,
 ) -> io::Result<()> {
     let mut bytes = first_line(store)?;
-    damaged
-        .iter()
-        .for_each(|line| bytes.extend_from_slice(line));
+    for line in damaged {
+        bytes.extend_from_slice(line);
+    }
     for note in notes {
         bytes.extend(note_line(note)?);
     }

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use whodunit_core::event::Event;
 use whodunit_core::ids::StreamName;
+use whodunit_core::json::Json;
 use whodunit_core::model::Models;
 use whodunit_core::note::{BadNote, Note};
 use whodunit_core::search::Search;
@@ -245,7 +246,7 @@ pub(crate) fn check_secrets(models: &Models, event: &Event, text: &str) -> Resul
     let redacted = Reveal::NO.show(models, event.clone());
     let (data, metadata) = (
         event.data.to_value(),
-        event.metadata.as_ref().map(|json| json.to_value()),
+        event.metadata.as_ref().map(Json::to_value),
     );
     for pointer in redacted.redacted() {
         let value = match pointer.strip_prefix("/data") {

@@ -6,6 +6,10 @@ use super::tour_tests::Stage;
 use crate::cli::Exit;
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one thing after another, on one store"
+)]
 async fn notes_are_written_listed_shown_and_removed() {
     let stage = Stage::demo().await;
     let short = stage.sarah.get(..9).unwrap().to_owned();
