@@ -50,7 +50,6 @@ macro_rules! requests {
 
         /// What the daemon replied. Always boxed where it waits.
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "it is boxed where it waits")]
         pub(crate) enum Reply { $($name($reply),)* }
 
         impl Request {

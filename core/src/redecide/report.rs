@@ -110,7 +110,7 @@ impl<'a> Report<'a> {
         (asked, base): (&Asked<'_>, WhatIfBase),
         later: u64,
     ) -> Reported<WhatIfOut, H> {
-        let main = self.ends(history, &mut world, asked.stream)?;
+        let main = Self::ends(history, &mut world, asked.stream)?;
         let (state, actual) = match &main.states {
             Some((state, actual)) => (self.copied(state)?, self.copied(actual)?),
             None => {
@@ -172,7 +172,6 @@ impl<'a> Report<'a> {
 
     /// A stream at the end of both worlds.
     fn ends<H: History>(
-        &self,
         history: &mut H,
         world: &mut World,
         stream: &StreamName,
@@ -223,7 +222,7 @@ impl<'a> Report<'a> {
         let mut streams = Vec::new();
         for (_, _, stream) in names.into_iter().take(STREAMS_MAX) {
             self.following.stop.check()?;
-            let ends = self.ends(history, world, stream)?;
+            let ends = Self::ends(history, world, stream)?;
             let (state, actual) = ends.states.unwrap_or_default();
             let stop = self.following.stop;
             let diff = diff_within(&actual, &state, DIFF_WEIGHT_MAX, stop);

@@ -27,8 +27,8 @@ const HISTORIES: u64 = 400;
 const COMMANDS: u64 = 1_000;
 const SEED: u64 = 0x5eed_1ab5;
 
-fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::var(name).ok();
+/// A number that is given to the build, or the default.
+fn number(given: Option<&str>, default: u64) -> u64 {
     given.map_or(default, |text| text.parse().unwrap())
 }
 
@@ -200,8 +200,8 @@ fn add(
 
 #[test]
 fn an_empty_edit_decides_every_command_to_exactly_the_recorded_log() {
-    let commands = usize::try_from(number("REDECIDE_COMMANDS", COMMANDS)).unwrap();
-    let mut random = Random(number("REDECIDE_SEED", SEED));
+    let commands = usize::try_from(number(option_env!("REDECIDE_COMMANDS"), COMMANDS)).unwrap();
+    let mut random = Random(number(option_env!("REDECIDE_SEED"), SEED));
     let log = history(
         &mut random,
         Log::new(models()),
@@ -228,9 +228,9 @@ fn an_empty_edit_decides_every_command_to_exactly_the_recorded_log() {
 
 #[test]
 fn any_edit_equals_the_edited_list_fed_to_a_fresh_store() {
-    let seed = number("REDECIDE_SEED", SEED);
+    let seed = number(option_env!("REDECIDE_SEED"), SEED);
     let mut edited = 0;
-    for history in 0..number("REDECIDE_HISTORIES", HISTORIES) {
+    for history in 0..number(option_env!("REDECIDE_HISTORIES"), HISTORIES) {
         let seed = seed.wrapping_add(history);
         println!("REDECIDE_SEED={seed} REDECIDE_HISTORIES=1");
         edited += check(&mut Random(seed));

@@ -82,7 +82,7 @@ pub enum Base {
 #[derive(Debug, Clone, PartialEq)]
 pub enum When {
     /// A change to the recorded history.
-    Edit(Edit),
+    Edit(Box<Edit>),
     /// A command or an event at the base.
     Action {
         /// What happens.
@@ -181,7 +181,7 @@ impl Scenario {
         asked.continuation = self.continuation;
         for when in &self.when {
             match when {
-                When::Edit(edit) => asked.edits.push(edit.clone()),
+                When::Edit(edit) => asked.edits.push(Edit::clone(edit)),
                 When::Action { action, .. } => asked.actions.push(Action::clone(action)),
             }
         }
@@ -192,11 +192,7 @@ impl Scenario {
     /// secrets into a file.
     pub fn field_among(&self, names: &[String]) -> Option<String> {
         self.when.iter().find_map(|when| match when {
-            When::Edit(Edit::Drop(_)) => None,
-            When::Edit(Edit::Replace(edit)) => among(&edit.data.to_value(), names),
-            When::Edit(Edit::Insert(edit)) => among(&edit.data.to_value(), names),
-            // A scenario holds none of the others.
-            When::Edit(_) => None,
+            When::Edit(edit) => in_edit(edit, names),
             When::Action { action, .. } => match &**action {
                 Action::Command(command) => among(&Value::Object(command.payload.clone()), names),
                 Action::Event(event) => among(&event.data.to_value(), names),
@@ -211,6 +207,15 @@ impl Scenario {
                 .when
                 .iter()
                 .any(|when| matches!(when, When::Action { expected, .. } if !expected.is_empty()))
+    }
+}
+
+fn in_edit(edit: &Edit, names: &[String]) -> Option<String> {
+    match edit {
+        Edit::Replace(edit) => among(&edit.data.to_value(), names),
+        Edit::Insert(edit) => among(&edit.data.to_value(), names),
+        // A scenario holds none of the others.
+        _ => None,
     }
 }
 

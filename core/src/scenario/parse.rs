@@ -220,7 +220,7 @@ fn step(mut table: Table<'_, '_>) -> Result<When, ScenarioError> {
     let when = match *kind {
         "command" => command(&mut table, node)?,
         "event" => event(&mut table, node)?,
-        edit => When::Edit(self::edit(&mut table, edit, node)?),
+        edit => When::Edit(Box::new(self::edit(&mut table, edit, node)?)),
     };
     table.end()?;
     Ok(when)

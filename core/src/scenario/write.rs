@@ -15,7 +15,7 @@ impl Scenario {
     /// A what-if that expects the answer that was given: the outcome of each step, and what differs at the end. Secrets are not in
     /// an answer, so nothing is expected of them.
     pub fn of(name: &str, asked: &WhatIfIn, out: &WhatIfOut) -> Self {
-        let edits = asked.edits.iter().cloned().map(When::Edit);
+        let edits = asked.edits.iter().cloned().map(Box::new).map(When::Edit);
         let mut steps = out.steps.iter().filter(|step| is_step(step));
         let actions = asked.actions.iter().map(|action| When::Action {
             action: Box::new(action.clone()),

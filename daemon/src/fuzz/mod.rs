@@ -30,12 +30,14 @@ const SLOWEST: Duration = Duration::from_secs(5);
 /// Where the process says what it is at, for one that has no time to say it.
 const NOTE: &str = "WHODUNIT_FUZZ_NOTE";
 
+type Decode = dyn Fn(&[u8]) -> Option<String>;
+
 /// A decoder, and what it is fed with.
 struct Decoder {
     name: &'static str,
     samples: Vec<Vec<u8>>,
     /// What it makes of bytes; `None` where it refuses them.
-    decode: Box<dyn Fn(&[u8]) -> Option<String>>,
+    decode: Box<Decode>,
     /// Whether a checksum stands for the bytes.
     is_checked: bool,
 }
@@ -101,8 +103,9 @@ fn feed_all(note: &File) {
     for decoder in &decoders {
         let inputs = found.lines().filter_map(|line| line.split_once(' '));
         for (_, hex) in inputs.filter(|(name, _)| *name == decoder.name) {
-            let bytes: Vec<u8> = (0..hex.len() / 2)
-                .map(|n| u8::from_str_radix(&hex[n * 2..n * 2 + 2], 16).unwrap())
+            let digits = hex.as_bytes().chunks_exact(2);
+            let bytes: Vec<u8> = digits
+                .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
                 .collect();
             let _ = (decoder.decode)(&bytes);
         }
@@ -134,7 +137,8 @@ fn feed(decoder: &Decoder, share: Option<Duration>, note: &File) -> Result<(), S
         let made = catch_unwind(AssertUnwindSafe(|| (decoder.decode)(&bytes)));
         let hex = || -> String {
             let shown = bytes.iter().take(2_000);
-            shown.map(|byte| format!("{byte:02x}")).collect()
+            let shown: Vec<String> = shown.map(|byte| format!("{byte:02x}")).collect();
+            shown.concat()
         };
         let Ok(made) = made else {
             return Err(format!("{name}, seed {seed}: it panicked on {}", hex()));

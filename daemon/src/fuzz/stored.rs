@@ -66,7 +66,7 @@ fn manifest(bytes: &[u8]) -> Option<String> {
 fn events(bytes: &[u8]) -> Option<String> {
     let block = EventBlock::decode(bytes).ok()?;
     let mut events = Vec::new();
-    for index in 0..block.len() + 1 {
+    for index in 0..=block.len() {
         events.push(block.checked_event(index).ok());
         let _ = (block.event(index), block.effective_at(index));
         let _ = (block.stream(index), block.has_id(index, "event-1-0"));

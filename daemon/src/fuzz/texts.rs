@@ -44,15 +44,7 @@ pub(super) fn decoders() -> Vec<Decoder> {
         panic!("an object")
     };
     let model = merge::model();
-    let shop = Mapping::parse(include_str!("corpus/mapping-shop.toml")).unwrap();
-    let cloudtrail = include_str!("../../../tui/mappings/cloudtrail.toml");
-    let records = lines(include_str!("corpus/records.ndjson"));
-    let known: Vec<Value> = records
-        .iter()
-        .map(|record| serde_json::from_slice(record).unwrap())
-        .collect();
-    let mappings = [include_str!("corpus/mapping-shop.toml"), cloudtrail];
-    vec![
+    let mut decoders = vec![
         text(
             "query line",
             lines(include_str!("corpus/queries.txt")),
@@ -100,6 +92,22 @@ pub(super) fn decoders() -> Vec<Decoder> {
             lines(include_str!("corpus/imports.ndjson")),
             |line| Line::parse(line).ok().map(|line| format!("{line:?}")),
         ),
+    ];
+    decoders.extend(of_mappings());
+    decoders
+}
+
+/// Mapping files, and the records that they take apart.
+fn of_mappings() -> Vec<Decoder> {
+    let shop = Mapping::parse(include_str!("corpus/mapping-shop.toml")).unwrap();
+    let cloudtrail = include_str!("../../../tui/mappings/cloudtrail.toml");
+    let records = lines(include_str!("corpus/records.ndjson"));
+    let known: Vec<Value> = records
+        .iter()
+        .map(|record| serde_json::from_slice(record).unwrap())
+        .collect();
+    let mappings = [include_str!("corpus/mapping-shop.toml"), cloudtrail];
+    vec![
         Decoder::new("foreign record", records, move |line| {
             let record = mapping::record(line).ok()?;
             let applied = shop.apply(&record);

@@ -285,7 +285,7 @@ impl History for StoreHistory<'_> {
             next = page.next;
             let decisions = page.decisions.iter().filter(|decision| {
                 decision.stream.category() == category
-                    && matches!(&decision.result, Outcome::Rejected { rule, .. } if rule.ends_with(".taken"))
+                    && matches!(&decision.result, Outcome::Rejected { rule, .. } if is_about_a_key(rule))
             });
             refused.extend(decisions.map(named).filter(|(place, _)| *place > after));
         }
@@ -349,10 +349,10 @@ impl History for StoreHistory<'_> {
     fn walk(&mut self, stream: Option<&StreamName>, after: Place) -> Read<Walk> {
         let position = after.position();
         let next_event = match stream {
-            Some(stream) => match self.view.revision_at(stream, position)? {
-                Some(revision) => Some(revision.0 + 1),
-                None => None,
-            },
+            Some(stream) => {
+                let revision = self.view.revision_at(stream, position)?;
+                revision.map(|revision| revision.0 + 1)
+            }
             None => Some(position.0.saturating_add(1)),
         };
         Ok(Walk {
@@ -393,4 +393,9 @@ impl History for StoreHistory<'_> {
         let categories = self.view.categories()?;
         Ok(categories.iter().map(|category| category.streams).sum())
     }
+}
+
+/// Whether a rule refuses because another stream holds a key.
+fn is_about_a_key(rule: &str) -> bool {
+    rule.rsplit('.').next() == Some("taken")
 }

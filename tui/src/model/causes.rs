@@ -213,7 +213,7 @@ impl CausesScreen {
     }
 
     /// Goes to the next node, or the one before, that something is wrong with.
-    pub(crate) fn to_finding(&mut self, backward: bool) -> bool {
+    pub(crate) fn go_to_finding(&mut self, backward: bool) -> bool {
         let rows = self.rows();
         let Some(found) = self.found.value() else {
             return false;

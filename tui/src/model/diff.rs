@@ -203,7 +203,8 @@ impl DiffScreen {
         let name = quote(self.from.stream.as_str());
         let mut call = format!("whodunit diff {name} {} {}", quote(&from), quote(&to));
         if self.to.stream != self.from.stream {
-            call.push_str(&format!(" --to-stream {}", quote(self.to.stream.as_str())));
+            call.push_str(" --to-stream ");
+            call.push_str(&quote(self.to.stream.as_str()));
         }
         call.push_str(" --blame");
         call

@@ -22,7 +22,7 @@ pub(crate) enum Part {
 }
 
 /// What a place stands for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Hit {
     Row(Part, usize),
     /// A part, beside its rows.
@@ -69,7 +69,7 @@ impl Hits {
         let all = self.0.borrow();
         let mut upwards = all.iter().rev();
         let found = upwards.find(|(area, _)| area.contains(place))?;
-        Some(found.1.clone())
+        Some(found.1)
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn act(app: &mut App, screen: &mut CausesScreen, action: Action) -> E
             None => app.complain("what is under the cursor is still loading"),
         },
         Action::RunNext | Action::RunPrevious => {
-            if !screen.to_finding(action == Action::RunPrevious) {
+            if !screen.go_to_finding(action == Action::RunPrevious) {
                 app.say("nothing is wrong with what is loaded of this tree");
             }
             return at_cursor(app, screen);

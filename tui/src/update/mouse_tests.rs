@@ -11,7 +11,7 @@ fn place(harness: &Harness, text: &str) -> (u16, u16) {
     let screen = harness.screen();
     let found = screen.lines().enumerate().find_map(|(row, line)| {
         let at = line.find(text)?;
-        let column = crate::text::width(&line[..at]);
+        let column = crate::text::width(line.get(..at).unwrap());
         Some((u16::try_from(column).unwrap(), u16::try_from(row).unwrap()))
     });
     found.unwrap_or_else(|| panic!("`{text}` is not on the screen:\n{screen}"))
@@ -80,7 +80,7 @@ fn a_click_on_the_axis_lands_on_the_event_that_stands_there() {
         let axis: Vec<_> = (0..size.0)
             .filter_map(|x| harness.model.app.hits.at(x, 1))
             .collect();
-        let (first, last) = (axis.first().unwrap().clone(), axis.last().unwrap().clone());
+        let (first, last) = (*axis.first().unwrap(), *axis.last().unwrap());
         harness.send(Msg::Clicked(last));
         assert_eq!(harness.stream().revision(), 4, "{size:?}");
         harness.send(Msg::Clicked(first));

@@ -66,7 +66,7 @@ pub(super) fn draw(app: &App, screen: &WorldScreen, frame: &mut Frame<'_>, area:
     };
     let notes = notes(app, world, cells);
     if world.items.is_empty() {
-        return none(app, screen, frame, body, notes);
+        return none(app, screen, frame, body, &notes);
     }
     let height = usize::from(body.height).saturating_sub(notes.len());
     let detail = height
@@ -189,7 +189,7 @@ fn none(
     screen: &WorldScreen,
     frame: &mut Frame<'_>,
     area: Rect,
-    notes: Vec<Line<'static>>,
+    notes: &[Line<'static>],
 ) {
     let theme = app.theme;
     if !screen.asked.is_empty() {

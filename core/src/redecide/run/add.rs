@@ -47,7 +47,7 @@ impl<H: History> Run<'_, H> {
                 command.issued_at = at;
                 let recorded = (&**decision, entry.events.as_slice());
                 let ruled = self.ask_recorded(&stand, command.clone(), recorded)?;
-                let judged = self.judge_ruled(&entry, &stand, command, ruled);
+                let judged = Self::judge_ruled(&entry, &stand, command, ruled);
                 self.gone_from(&entry, &judged, place)?;
                 (decision.command_type.clone(), judged)
             }

@@ -30,7 +30,7 @@ impl<H: History> Run<'_, H> {
         if !matches!(ruled.ruling, Ruling::Unknown(_)) {
             self.count_asked()?;
         }
-        Ok(Some(self.judge_ruled(entry, &stand, command, ruled)))
+        Ok(Some(Self::judge_ruled(entry, &stand, command, ruled)))
     }
 
     fn count_asked(&mut self) -> Ran<(), H> {
@@ -42,7 +42,6 @@ impl<H: History> Run<'_, H> {
     }
 
     pub(super) fn judge_ruled(
-        &self,
         entry: &Entry,
         stand: &Stand,
         command: Command,
@@ -169,7 +168,7 @@ impl<H: History> Run<'_, H> {
         let Some(command) = command else {
             return Ok(Judged::gone(StepChange::Frozen));
         };
-        Ok(self.judge_ruled(entry, stand, command, ruled))
+        Ok(Self::judge_ruled(entry, stand, command, ruled))
     }
 }
 

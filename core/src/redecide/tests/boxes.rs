@@ -56,7 +56,7 @@ impl Decider for Boxes {
             _ if !is_open => refuse("box.closed"),
             "Close" => Ok(vec![event("Closed", json!({"by": command.actor}))]),
             "Increment" => Ok(vec![event("Incremented", json!({"to": number(state) + 1}))]),
-            "IncrementIfOdd" if number(state) % 2 == 0 => Ok(Vec::new()),
+            "IncrementIfOdd" if number(state).is_multiple_of(2) => Ok(Vec::new()),
             "IncrementIfOdd" => Ok(vec![event("Incremented", json!({"to": number(state) + 1}))]),
             "Take" => {
                 let key = given("key").unwrap_or_default();

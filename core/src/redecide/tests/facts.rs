@@ -40,11 +40,14 @@ impl Told {
         cause: Option<&str>,
     ) -> Option<String> {
         self.second += 1;
+        let Value::Object(fields) = payload else {
+            unreachable!("a payload is an object");
+        };
         let command = Command {
             command_id: format!("c{}", self.second),
             stream: StreamName::new(stream).unwrap(),
             command_type: kind.to_owned(),
-            payload: payload.as_object().unwrap().clone(),
+            payload: fields,
             actor: Some("someone".to_owned()),
             reason: Some("a reason".to_owned()),
             correlation_id: None,
@@ -401,7 +404,7 @@ fn a_command_of_a_category_without_a_model_stays_as_recorded() {
 
 #[test]
 fn a_change_is_followed_only_while_the_client_waits() {
-    let told = sarah();
+    let mut told = sarah();
     let stream = StreamName::new("user-sarah").unwrap();
     let edits = [drop_event(2)];
     let question = Question::edits(&stream, &edits);
@@ -409,12 +412,7 @@ fn a_change_is_followed_only_while_the_client_waits() {
     stop.set();
     let models = told.log.models.clone();
     let following = following(&models, &question, &stop);
-    let stopped = follow(
-        &mut told.log.clone(),
-        &following,
-        &question.asked(),
-        &mut |_| {},
-    );
+    let stopped = follow(&mut told.log, &following, &question.asked(), &mut |_| {});
     assert_eq!(stopped, Err(Failed::WhatIf(WhatIfError::Stopped(Stopped))));
 }
 

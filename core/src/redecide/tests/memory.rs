@@ -294,7 +294,7 @@ impl History for Log {
     ) -> Result<Vec<(Place, EntryRef)>, Infallible> {
         let refused = |entry: &&Entry| {
             let result = entry.decision.as_ref().map(|decision| &decision.result);
-            matches!(result, Some(Outcome::Rejected { rule, .. }) if rule.ends_with(".taken"))
+            matches!(result, Some(Outcome::Rejected { rule, .. }) if rule.rsplit('.').next() == Some("taken"))
                 && entry.place > after
                 && entry.stream.category() == category
         };

@@ -33,7 +33,7 @@ enum Treatment {
     Dropped,
     Moved,
     Fixed(Vec<(Revision, Option<Event>, Vec<Event>)>),
-    Command(Command),
+    Command(Box<Command>),
 }
 
 pub(super) struct Base {
@@ -217,7 +217,8 @@ impl<'a> Oracle<'a> {
                 command.actor = edit.actor.clone().or(command.actor);
                 command.reason = edit.reason.clone().or(command.reason);
                 command.issued_at = edit.at.unwrap_or(command.issued_at);
-                self.treated.insert(index, Treatment::Command(command));
+                self.treated
+                    .insert(index, Treatment::Command(Box::new(command)));
             }
             Edit::InsertCommand(edit) => {
                 let (slot, at) = self.beside(&edit.place, nth);

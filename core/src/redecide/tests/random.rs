@@ -141,7 +141,7 @@ pub(super) fn edits(
 ) -> (Vec<Edit>, Vec<Action>) {
     let mut free: Vec<&Entry> = log.entries.iter().collect();
     let mut edits = Vec::new();
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         edits.extend(edit(random, &mut free, stream, keys));
     }
     let mut actions = Vec::new();

@@ -239,7 +239,7 @@ async fn behind(projections: &Projections, store: &Arc<dyn Store>, held: &Held) 
     unreachable!()
 }
 
-/// Waits until the read model has come to the head by itself: nobody waits for a position.
+/// Waits until the read model has come to the head by itself: no reader waits for a position.
 async fn level_again(projections: &Projections, store: &Arc<dyn Store>) {
     let head = store.head().borrow().position.0;
     let status = until(projections, |status| status.checkpoint >= head).await;
@@ -307,7 +307,7 @@ async fn the_last_of_many_appends_is_never_missed() {
     let projections = start(&store);
     for round in 0..20 {
         // As many as fit into the pause between two looks, and some more.
-        for n in 0..(1 + round % 7) {
+        for n in 0..=(round % 7) {
             user(&store, &format!("r{round}n{n}")).await;
         }
         level_again(&projections, &store).await;

@@ -136,31 +136,7 @@ fn streams(asking: &mut Asking, view: &dyn View) {
         );
         asking.ask(format!("density {n}"), view.density(Some(&name), 8));
         asking.ask(format!("open job {n}"), view.first_open_job(HANDLER, &name));
-        let of_stream = DecisionFilter {
-            stream: Some(name.clone()),
-            ..DecisionFilter::default()
-        };
-        asking.ask(
-            format!("decisions {n}"),
-            view.decisions(&of_stream, None, Direction::Forward, ALL),
-        );
-        let rejected = DecisionFilter {
-            rejected: Some(true),
-            ..of_stream
-        };
-        asking.ask(
-            format!("rejections {n}"),
-            view.decisions(&rejected, None, Direction::Forward, ALL),
-        );
-        let of_stream = JobFilter {
-            stream: Some(name.clone()),
-            ..JobFilter::default()
-        };
-        asking.ask(
-            format!("jobs of stream {n}"),
-            view.jobs(&of_stream, None, Direction::Forward, ALL, BUDGET)
-                .map(|page| (page.jobs, page.next)),
-        );
+        decisions_and_jobs(asking, view, n);
     }
     for category in [None, Some("user".to_owned())] {
         for order in [StreamOrder::Name, StreamOrder::Recent] {
@@ -175,6 +151,35 @@ fn streams(asking: &mut Asking, view: &dyn View) {
             );
         }
     }
+}
+
+fn decisions_and_jobs(asking: &mut Asking, view: &dyn View, n: u64) {
+    let name = stream(n);
+    let of_stream = DecisionFilter {
+        stream: Some(name.clone()),
+        ..DecisionFilter::default()
+    };
+    asking.ask(
+        format!("decisions {n}"),
+        view.decisions(&of_stream, None, Direction::Forward, ALL),
+    );
+    let rejected = DecisionFilter {
+        rejected: Some(true),
+        ..of_stream
+    };
+    asking.ask(
+        format!("rejections {n}"),
+        view.decisions(&rejected, None, Direction::Forward, ALL),
+    );
+    let of_stream = JobFilter {
+        stream: Some(name.clone()),
+        ..JobFilter::default()
+    };
+    asking.ask(
+        format!("jobs of stream {n}"),
+        view.jobs(&of_stream, None, Direction::Forward, ALL, BUDGET)
+            .map(|page| (page.jobs, page.next)),
+    );
 }
 
 fn lists(asking: &mut Asking, view: &dyn View) {
@@ -220,17 +225,7 @@ fn lists(asking: &mut Asking, view: &dyn View) {
         "decisions of a correlation".to_owned(),
         view.decisions(&correlated, None, Direction::Forward, ALL),
     );
-    for (field, word) in [
-        (WordField::Type, "Paid"),
-        (WordField::Actor, "actor-1"),
-        (WordField::Category, "user"),
-    ] {
-        let events = view.word_events(field, word);
-        asking.ask(format!("events of {field:?} {word}"), events);
-        let words = view.words(field, "", None, ALL);
-        let words = words.map(|page| (page.words, page.has_more));
-        asking.ask(format!("words of {field:?}"), words);
-    }
+    words(asking, view);
     asking.ask("categories".to_owned(), view.categories());
     asking.ask("density".to_owned(), view.density(None, 16));
     for rejected in [None, Some(true), Some(false)] {
@@ -254,6 +249,20 @@ fn lists(asking: &mut Asking, view: &dyn View) {
             view.jobs(&filter, None, Direction::Forward, ALL, BUDGET)
                 .map(|page| (page.jobs, page.next)),
         );
+    }
+}
+
+fn words(asking: &mut Asking, view: &dyn View) {
+    for (field, word) in [
+        (WordField::Type, "Paid"),
+        (WordField::Actor, "actor-1"),
+        (WordField::Category, "user"),
+    ] {
+        let events = view.word_events(field, word);
+        asking.ask(format!("events of {field:?} {word}"), events);
+        let words = view.words(field, "", None, ALL);
+        let words = words.map(|page| (page.words, page.has_more));
+        asking.ask(format!("words of {field:?}"), words);
     }
 }
 

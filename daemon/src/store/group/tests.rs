@@ -201,7 +201,7 @@ fn a_lone_caller_hands_the_lead_to_no_other_thread() {
         .build()
         .unwrap();
     let (group, seen, groups) = group();
-    let own = group.clone();
+    let own = group;
     let calls = async move {
         for n in 0..500 {
             assert_eq!(submit(&own, n, 1).unwrap().await, Some(n));

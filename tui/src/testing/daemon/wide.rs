@@ -52,7 +52,9 @@ impl Daemon {
         nodes: Vec<CauseNode>,
         query: &TraceQuery,
     ) -> (Vec<CauseNode>, Option<String>) {
-        let page = self.page(nodes, query.limit, query.cursor.as_deref());
+        // A few at a time, so that there is more to ask for.
+        let limit = Some(query.limit.map_or(3, |limit| limit.min(3)));
+        let page = self.page(nodes, limit, query.cursor.as_deref());
         (page.items, page.next_cursor)
     }
 
