@@ -52,7 +52,9 @@ impl Daemon {
         nodes: Vec<CauseNode>,
         query: &TraceQuery,
     ) -> (Vec<CauseNode>, Option<String>) {
-        let page = self.page(nodes, query.limit, query.cursor.as_deref());
+        // A page is short, so that small trees make more than one.
+        let limit = query.limit.map(|limit| limit.min(self.page_max / 4));
+        let page = self.page(nodes, limit, query.cursor.as_deref());
         (page.items, page.next_cursor)
     }
 
