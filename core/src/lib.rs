@@ -28,6 +28,7 @@ pub mod mapping;
 pub mod merge;
 pub mod model;
 pub mod nearest;
+pub mod note;
 pub mod number;
 pub mod payload;
 pub mod pointer;

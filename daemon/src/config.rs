@@ -30,6 +30,8 @@ pub struct Config {
     pub outbox: Settings,
     /// The data directory, in which read models are kept; without one they are kept in memory.
     pub data: Option<PathBuf>,
+    /// The directory in which notes are kept; `data` when absent, and without either they are kept in memory.
+    pub notes: Option<PathBuf>,
 }
 
 /// How long clients are waited for.
@@ -68,6 +70,7 @@ impl Default for Config {
             handlers: Handlers::default(),
             outbox: Settings::default(),
             data: None,
+            notes: None,
         }
     }
 }

@@ -20,9 +20,11 @@ use crate::limits::{
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::notes::Notes;
 use crate::outbox::{Dependencies, Outbox, Routes};
 use crate::projections::Projections;
 use crate::reading::{HeavyPool, decision_page, readers};
+use crate::store::disk::{Disk, RealDisk};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
 use crate::time_travel::TimeTravel;
 use crate::verify::AtStart;
@@ -47,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) backfills: Backfills,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) projections: Arc<Projections>,
+    pub(crate) notes: Notes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// The verification that this start made.
@@ -109,6 +112,9 @@ impl Daemon {
             config.outbox,
         ));
         let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let beside = config.notes.as_deref().or(config.data.as_deref());
+        let notes = Notes::open(&disk, beside, store.id());
         let stopping = CancellationToken::new();
         let backfills = Backfills::new(backfill::Dependencies {
             store: Arc::clone(&store),
@@ -143,6 +149,7 @@ impl Daemon {
                 backfills,
                 metrics,
                 projections,
+                notes,
                 clock,
                 gates,
                 at_start,

@@ -23,6 +23,7 @@ mod live;
 mod log;
 mod memory;
 mod metrics;
+mod notes;
 pub mod outbox;
 pub mod passwords;
 pub mod projections;

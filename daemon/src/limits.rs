@@ -11,6 +11,7 @@ pub use whodunit_core::admission::{
 };
 
 pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
+pub use whodunit_core::note::NOTE_TEXT_BYTES_MAX;
 pub use whodunit_core::weight::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
 pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
 
@@ -92,10 +93,10 @@ pub const SUMMARY_EVENTS_MAX: u64 = 5_000_000;
 pub const FACET_VALUES_DEFAULT: usize = 10;
 /// Values of a field that are named at most.
 pub const FACET_VALUES_NAMED_MAX: usize = 1_000;
-/// Names that are compared with one that is not known, to say which one was meant.
-pub const NAMES_COMPARED_MAX: usize = 10_000;
 /// Newest events among which correlation ids are looked for by their beginning.
 pub const NAMES_LOOKED_AT: u64 = 10_000;
+/// Names that are compared with one that is not known, to say which one was meant.
+pub const NAMES_COMPARED_MAX: usize = 10_000;
 /// Time for each half of a comparison of a selection with the rest: finding it, and looking at the rest.
 pub const DIFFERS_TIME: Duration = Duration::from_secs(8);
 /// Streams of a selection that are compared with the rest.
@@ -106,6 +107,10 @@ pub const DIFFERS_EVENTS_MAX: u64 = 200_000;
 pub const DIFFERENCES_DEFAULT: usize = 20;
 /// Differences that are told at most.
 pub const DIFFERENCES_MAX: usize = 1_000;
+/// Notes of a store.
+pub const NOTES_MAX: usize = 10_000;
+/// Bytes of their file.
+pub const NOTES_FILE_BYTES_MAX: u64 = 256 << 20;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
 /// Backups at a time. Each keeps the pages of its moment from being used again until it ends.

@@ -12,16 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use whodunit_core::event::{Event, EventView};
 use whodunit_core::ids::{Position, Revision, StreamName};
-use whodunit_core::search::Search;
-use whodunit_core::shown::Shown;
 use whodunit_core::stop::Stop;
 
-use crate::limits::{
-    HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR, SCAN_ENTRIES_MAX,
-};
-use crate::store::{
-    DecisionFilter, DecisionPage, Direction, LogFilter, ReadEvents, Store, StoreError, View,
-};
+use crate::limits::{HEAVY_AT_A_TIME_MAX, HEAVY_QUEUE_MAX, PAGE_BYTES_MAX, READS_PER_PROCESSOR};
+use crate::store::{DecisionFilter, DecisionPage, Direction, ReadEvents, Store, StoreError, View};
 
 /// How many events or decisions are read before the page is weighed again: each may be as large as an event may be.
 const CHUNK: usize = 16;
@@ -301,69 +295,6 @@ pub(crate) fn whole_log_page<T>(
     Ok((page, next))
 }
 
-/// A page of events as they may be shown.
-#[derive(Debug, Default)]
-pub(crate) struct ShownPage {
-    pub(crate) events: Vec<Shown<Event>>,
-    pub(crate) next: Option<Position>,
-    pub(crate) scanned: u64,
-}
-
-/// Events of the log that pass a filter and hold a text, as `show` lets them be seen, within the bounds on weight and on how many are looked
-/// at.
-///
-/// A text is looked for in what is shown, not in what is stored: otherwise a search could guess at what is redacted.
-pub(crate) fn log_page(
-    view: &dyn View,
-    (filter, text): (&LogFilter, Option<&str>),
-    from: Option<Position>,
-    direction: Direction,
-    limit: usize,
-    show: &dyn Fn(Event) -> Shown<Event>,
-) -> Result<ShownPage, StoreError> {
-    let text = text.and_then(Search::new);
-    let mut page = ShownPage {
-        next: from,
-        ..ShownPage::default()
-    };
-    let mut bytes = 0;
-    loop {
-        // With a text most events are passed over, so it pays to read more of them at a time.
-        let wanted = match text {
-            Some(_) => CHUNK,
-            None => CHUNK.min(limit - page.events.len()),
-        };
-        let budget = SCAN_ENTRIES_MAX - page.scanned;
-        let part = view.log(filter, page.next, direction, wanted, budget)?;
-        page.scanned += part.scanned;
-        page.next = part.next;
-        for event in part.events {
-            let (weight, position) = (weight(&event), event.position);
-            let event = show(event);
-            if text.as_ref().is_some_and(|text| !text.in_event(&event)) {
-                continue;
-            }
-            bytes += weight;
-            page.events.push(event);
-            if page.events.len() >= limit && text.is_some() {
-                // The rest of this part was not asked for; the next page begins right here.
-                page.next = match direction {
-                    Direction::Forward => {
-                        Some(position.next()).filter(|next| *next <= view.head().position)
-                    }
-                    Direction::Backward => before(position.0).map(Position),
-                };
-                return Ok(page);
-            }
-        }
-        let full = page.events.len() >= limit || bytes >= PAGE_BYTES_MAX;
-        let spent = page.scanned >= SCAN_ENTRIES_MAX || part.scanned == 0;
-        if full || spent || page.next.is_none() {
-            return Ok(page);
-        }
-    }
-}
-
 /// Decisions that pass a filter, and the sequence to go on from, within the bound on weight.
 pub(crate) fn decision_page(
     view: &dyn View,
@@ -396,11 +327,6 @@ pub(crate) fn decision_page(
 pub(crate) fn weight(event: &Event) -> usize {
     let metadata = event.metadata.as_ref();
     event.data.as_str().len() + metadata.map_or(0, |json| json.as_str().len())
-}
-
-/// The number before this one, unless that is 0: neither revisions nor positions of events start there.
-fn before(number: u64) -> Option<u64> {
-    number.checked_sub(1).filter(|before| *before > 0)
 }
 
 #[cfg(test)]

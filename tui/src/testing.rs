@@ -78,7 +78,7 @@ impl Harness {
             harness.model.app.head = LiveHead {
                 position: 18_204,
                 decision: 9,
-                redacted_copy: false,
+                ..LiveHead::default()
             };
         }
         let effects = start(&mut harness.model);

@@ -118,4 +118,11 @@ pub struct LiveHead {
     /// Whether the log is a redacted copy: some of what its events say is not what was recorded. Absent where it is not.
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub redacted_copy: bool,
+    /// Events and decisions since the feed began of which its query line says neither yes nor no: they were left out. Absent where
+    /// there were none.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub undecided: u64,
+    /// The position up to which the first of them stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided_from: Option<u64>,
 }

@@ -7,6 +7,7 @@ pub mod causes;
 pub mod find;
 pub mod investigate;
 pub mod names;
+pub mod notes;
 pub mod ops;
 pub mod pipeline;
 pub mod problem;
@@ -49,6 +50,14 @@ pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Percent-encodes one segment of a path.
 pub fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -65,6 +74,22 @@ pub fn segment(text: &str) -> String {
     out
 }
 
+/// Reads a segment back; `None` where it is not percent-encoded UTF-8.
+pub fn unsegment(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        let (high, low) = (digit()?, digit()?);
+        out.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(out).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +97,7 @@ mod tests {
     #[test]
     fn segments_are_percent_encoded() {
         assert_eq!(segment("user-a/b ü"), "user-a%2Fb%20%C3%BC");
+        assert_eq!(unsegment("user-a%2fb%20%C3%BC").unwrap(), "user-a/b ü");
+        assert!(unsegment("%4").is_none() && unsegment("%+1").is_none());
     }
 }

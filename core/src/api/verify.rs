@@ -108,6 +108,10 @@ codes! {
     JobWrong: "job_wrong", Error, "look at the job and its event before the handler runs it (`whodunit outbox`)";
     /// A saved state is not what its events lead to: states and everything that starts from it are wrong.
     SnapshotWrong: "snapshot_wrong", Error, "export the log and import it into a new data directory: states are folded again";
+    /// Lines of the file of notes are damaged, or the file cannot be used. Notes are no part of the log.
+    NoteUnreadable: "note_unreadable", Warning, "take the notes from a backup or an export: importing it adds those that are missing";
+    /// A note is about an event or a stream that is not in the log, or that is another one. Notes are no part of the log.
+    NoteWrong: "note_wrong", Warning, "look at the note (`whodunit note list`), and remove it or write it again";
     /// A saved state cannot be used; readers ignore it and fold from the events.
     SnapshotUnusable: "snapshot_unusable", Warning, "nothing needs to be done: it only costs time";
     /// A page of the file cannot be read, but nothing that was looked at needed it: it is free, or still in memory.
@@ -337,6 +341,9 @@ pub struct VerifyChecked {
     pub frames: u64,
     /// Pages of the store's file.
     pub pages: u64,
+    /// Notes that were compared with the log.
+    #[serde(default)]
+    pub notes: u64,
 }
 
 /// How often something was found.

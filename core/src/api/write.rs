@@ -139,6 +139,14 @@ pub struct ImportReport {
     /// Added events that could not keep their own revision (`renumber`): it is in their metadata (`source_revision`).
     #[serde(default)]
     pub gaps: StreamCounts,
+    /// Notes added. They are kept beside the log.
+    #[serde(default)]
+    pub notes: u64,
+    /// Of which parts of a log the file is, as its exports say: the first 20 of them. Empty where it is of a whole log, or says nothing.
+    /// Events of a stream that misses others are added all the same, each with its own revision in its metadata (`source_revision`), where the
+    /// log had nothing of the stream: `gaps` counts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartialImport>,
     /// Records that the file says it has and that are not there, as far as it says how many.
     #[serde(default)]
     pub missing: u64,
@@ -174,6 +182,19 @@ pub struct ImportReport {
     pub head: u64,
 }
 
+/// What an export of a part of a log says of the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartialImport {
+    /// The query line that its events match.
+    pub query: String,
+    /// How many events the log had, of which these are some.
+    pub of_events: u64,
+    /// How many decisions the log had. None of them is in the export.
+    pub of_decisions: u64,
+    /// Events that the export left out because its line says neither yes nor no of them.
+    pub undecided: u64,
+}
+
 /// Counts for one rule of a mapping.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuleCount {
@@ -182,22 +203,22 @@ pub struct RuleCount {
     /// Records that it made into events, including events already in the log.
     pub records: u64,
     /// Records that it skipped (`skip = true`).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub skipped: u64,
     /// Records that it matched but could not make into an event.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub failed: u64,
     /// How many added events have the daemon's time, because the rule gives none.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub clock_used: u64,
     /// How many added events have a time of their own that lies after the daemon's clock.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub future: u64,
     /// How many events have a text that was cut.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub texts_cut: u64,
     /// How many events have a time of more digits than microseconds, which was cut.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub times_cut: u64,
     /// Lists of which the rule names some elements and leaves out others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -265,14 +286,6 @@ pub struct ImportError {
 
 fn one_record() -> u64 {
     1
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks with a reference"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// Records that have something in common, by stream.

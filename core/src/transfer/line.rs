@@ -8,6 +8,7 @@ use crate::command::Decision;
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::{Json, Unfit, check, pointer_token, without_values};
+use crate::note::Note;
 use crate::shown::Shown;
 use crate::time::{TimeError, Timestamp};
 
@@ -20,12 +21,14 @@ pub enum Line {
     Event(Box<EventLine>),
     /// A decision.
     Decision(Box<DecisionLine>),
+    /// A note.
+    Note(Box<Note>),
     /// What the file says of itself, after everything else.
     End(ExportEnd),
 }
 
 /// What an export says of itself in its first line. A file without one is not an export, or has lost its beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportHeader {
     /// Whether secrets were taken out.
@@ -37,6 +40,24 @@ pub struct ExportHeader {
     /// The store that it is of, as `GET /v1/health` says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_id: Option<String>,
+    /// How many notes follow, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<u64>,
+    /// What part of the log it is, where it is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<PartialExport>,
+}
+
+/// What an export of a part of a log says of the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartialExport {
+    /// The query line that its events match.
+    pub query: String,
+    /// How many events the log had, of which these are some.
+    pub of_events: u64,
+    /// How many decisions the log had. None of them is in the export: it could not tell where they belong.
+    pub of_decisions: u64,
 }
 
 /// What an export says of itself in its last line. An export without one was cut short.
@@ -52,6 +73,26 @@ pub struct ExportEnd {
     /// The head's hash of the log, in hexadecimal, where all of it stands before it, secrets too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_hash: Option<String>,
+    /// How many notes stand before it.
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
+    pub notes: u64,
+    /// Events that are left out because the query line says neither yes nor no of them.
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
+    pub undecided: u64,
+}
+
+impl ExportHeader {
+    /// How many records follow, if that was known beforehand.
+    pub fn records(&self) -> Option<u64> {
+        Some(self.events? + self.decisions? + self.notes.unwrap_or(0))
+    }
+}
+
+impl ExportEnd {
+    /// How many records stand before it.
+    pub fn records(&self) -> u64 {
+        self.events + self.decisions + self.notes
+    }
 }
 
 /// An event as it was exported. What a log assigns may be absent.
@@ -202,7 +243,7 @@ fn place(pointer: &str) -> String {
     }
 }
 
-/// Tells a decision's line, and the first and last of an export, from an event's by their one key.
+/// Tells the lines of decisions and notes, and the first and last of an export, from an event's by their one key.
 #[derive(Debug, Deserialize)]
 struct Probe<'a> {
     #[serde(borrow)]
@@ -211,6 +252,14 @@ struct Probe<'a> {
     export: Option<&'a RawValue>,
     #[serde(borrow)]
     export_end: Option<&'a RawValue>,
+    #[serde(borrow)]
+    note: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteLine<N> {
+    note: N,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -284,6 +333,17 @@ impl Line {
                 export_end: Some(_),
                 ..
             }) => return parse(line).map(|EndLine { export_end }| Self::End(export_end)),
+            Ok(Probe {
+                note: Some(inner), ..
+            }) if inner.get().starts_with('[') => {
+                return Err(LineError::Misfit {
+                    pointer: String::new(),
+                    said: "a note must be a JSON object, not a list".to_owned(),
+                });
+            }
+            Ok(Probe { note: Some(_), .. }) => {
+                return parse(line).map(|NoteLine { note }| Self::Note(Box::new(note)));
+            }
             _ => return parse(line).map(|event| Self::Event(Box::new(event))),
         };
         let Wrapped { decision } = parse(line)?;
@@ -314,6 +374,11 @@ struct Inner<'a> {
 /// The first line of an export, without its end.
 pub fn header_line(out: &mut Vec<u8>, export: ExportHeader) -> Result<(), serde_json::Error> {
     serde_json::to_writer(out, &HeaderLine { export })
+}
+
+/// The line of a note, without its end.
+pub fn note_line(out: &mut Vec<u8>, note: &Note) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(out, &NoteLine { note })
 }
 
 /// The last line of an export, without its end.

@@ -1,4 +1,4 @@
-//! Export and import lines: an event, or a decision together with the ids of the events that say where it belongs.
+//! Export and import lines: an event, a decision together with the ids of the events that say where it belongs, or a note.
 //!
 //! Owns the shape of our own export, line by line. Never opens a file, and never decides whether a line may go in.
 
@@ -8,6 +8,6 @@ mod line;
 
 pub use digest::LinesDigest;
 pub use line::{
-    DecisionIds, DecisionLine, EventLine, ExportEnd, ExportHeader, Line, LineError, decision_line,
-    end_line, header_line,
+    DecisionIds, DecisionLine, EventLine, ExportEnd, ExportHeader, Line, LineError, PartialExport,
+    decision_line, end_line, header_line, note_line,
 };

@@ -95,6 +95,11 @@ impl Commands {
         }
     }
 
+    /// A new id, as commands and events get them.
+    pub(crate) fn fresh_id(&self) -> String {
+        self.ids.fresh()
+    }
+
     /// Handles a command now.
     pub async fn handle(
         &self,

@@ -16,11 +16,13 @@ use super::error::{ApiError, busy};
 use super::extract::Query;
 use super::streams::NoParams;
 use crate::daemon::Parts;
+use crate::notes::TABLE;
 use crate::reading::blocking_aside;
+use crate::store::backup::Beside;
 use crate::store::{Backup, StoreError};
 
-/// A backup of the whole store as one file: events, decisions, unique keys and jobs, secrets too, up to the head at the time of
-/// asking. Writes go on meanwhile. The file ends with what it holds and the SHA-256 of all bytes before that; one that was cut short
+/// A backup of the whole store as one file: events, decisions, unique keys, jobs and notes, secrets too, up to the head at the time of
+/// asking. The header `whodunit-notes-unreadable` is there where notes are not in it because their file is damaged: how many, or `all`. Writes go on meanwhile. The file ends with what it holds and the SHA-256 of all bytes before that; one that was cut short
 /// is no backup, and is known as such. It is checked on the way: a damaged store gives no whole backup. `whodunit restore` makes
 /// a store of it, with the same id. Read models are not in it: they are built again. Who asked is noted (`x-whodunit-actor`).
 #[utoipa::path(post, path = "/v1/backup", tag = "ops",
@@ -36,11 +38,13 @@ pub(crate) async fn take_backup(
     };
     asked_to_reveal(true, &headers, "backup", "the store");
     let (store, at) = (Arc::clone(&parts.store), parts.clock.now());
-    let (backup, bytes) = blocking_aside(move || -> Result<_, StoreError> {
+    let (mut backup, bytes) = blocking_aside(move || -> Result<_, StoreError> {
         let bytes = store.stats()?.file_bytes;
         Ok((store.backup(at)?, bytes))
     })
     .await?;
+    let (notes, unreadable) = notes_of(&parts);
+    backup.carry(notes);
     let about = backup.header();
     let name = format!(
         "attachment; filename=\"whodunit-{}-{}.backup\"",
@@ -62,11 +66,35 @@ pub(crate) async fn take_backup(
     headers.insert(HeaderName::from_static("whodunit-head"), position);
     let size = HeaderName::from_static("whodunit-store-bytes");
     headers.insert(size, HeaderValue::from(bytes));
+    if let Some(unreadable) = unreadable.as_deref().and_then(header_value) {
+        headers.insert(
+            HeaderName::from_static("whodunit-notes-unreadable"),
+            unreadable,
+        );
+    }
     if let (Some(id), Some(name)) = (id, name) {
         headers.insert(HeaderName::from_static("whodunit-store-id"), id);
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// The notes, as a part of a backup, and how many cannot be read, where that is so. What is wrong with them holds up no backup.
+fn notes_of(parts: &Parts) -> (Beside, Option<String>) {
+    let mut beside = Beside::new(TABLE);
+    let (notes, unreadable) = match parts.notes.all() {
+        Ok((notes, unreadable)) => {
+            let unreadable = (unreadable > 0).then(|| unreadable.to_string());
+            (notes, unreadable)
+        }
+        Err(_unusable) => (Vec::new(), Some("all".to_owned())),
+    };
+    for note in &notes {
+        if let Ok(text) = serde_json::to_vec(note) {
+            beside.row(note.note_id.as_bytes(), &text);
+        }
+    }
+    (beside, unreadable)
 }
 
 /// A backup that is being sent.

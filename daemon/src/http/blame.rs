@@ -16,7 +16,6 @@ use whodunit_core::api::why::RefusedAttempts;
 use whodunit_core::blame::{Blame, FieldPath, RemovedFields};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::json::Value;
-use whodunit_core::model::Model;
 use whodunit_core::pointer::Pointer;
 use whodunit_core::shown::Shown;
 
@@ -24,15 +23,13 @@ use super::causes::Causes;
 use super::common::{Order, page_limit};
 use super::error::ApiError;
 use super::extract::StreamPath;
-use super::point::{PointParams, QueryAt};
+use super::point::{AtPoint, PointParams, QueryAt};
 use super::refused::{Refused, refused};
 use super::reply::{Written, answer_heavy};
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::store::{Direction, StoreError, View};
-use crate::time_travel::{
-    FieldValue, StateAt, clock_went_back, faults, left_out, redacted_copy, resolve,
-};
+use crate::time_travel::{FieldValue, StateAt, resolve};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -56,31 +53,23 @@ pub(crate) async fn get_blame(
     QueryAt(at, params): QueryAt<BlameParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = at.point()?;
     let under = params.path.as_deref().unwrap_or_default();
     let under: Pointer = under.parse().map_err(|error| bad_path(under, &error))?;
     let removed = params.removed == Some(true);
-    let reveal = at.reveal(&headers, "blame", &stream);
-    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.for_stream(&stream).clone();
-    let redacted_copy = redacted_copy(parts.store.as_ref());
+    let asked = AtPoint::new(at, (&parts, &headers), "blame", stream)?;
     answer_heavy(&parts, move |view| {
-        let found = resolve(view, &stream, point)?;
-        let reached = travel.state_with_blame(view, &model, &stream, found.revision, removed)?;
-        let refused = refused(view, &stream, (found.revision, point))?;
-        let warnings = [
-            redacted_copy,
-            left_out(view, point, &found)?,
-            clock_went_back(view, &found, (Revision::ZERO, found.revision))?,
-            faults(&reached.folded),
-            refused.warning(),
-        ];
+        let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
+        let found = resolve(view, stream, asked.point)?;
+        let reached = travel.state_with_blame(view, model, stream, found.revision, removed)?;
+        let refused = refused(view, stream, (found.revision, asked.point))?;
+        let mut warnings = asked.warnings(view, &found, &reached.folded)?;
+        warnings.extend(refused.warning());
         let blame = reached.blame.clone().unwrap_or_default();
-        let mut causes = Causes::new(view, &stream);
+        let mut causes = Causes::new(view, stream);
         let fields = blamed_fields((&reached, &blame), &under, &mut causes, &refused)?;
         let gone = removed_fields(&blame, &under, &mut causes)?;
         if fields.is_empty() && !under.is_root() && gone.as_ref().is_none_or(Vec::is_empty) {
-            return Err(no_such_field(&stream, &under.to_string(), found.revision));
+            return Err(no_such_field(stream, &under.to_string(), found.revision));
         }
         let out = BlameOut {
             revision: found.revision,
@@ -91,10 +80,10 @@ pub(crate) async fn get_blame(
             head_revision: found.info.revision,
             model: model.name().to_owned(),
             snapshot_revision: reached.snapshot_revision,
-            warnings: warnings.into_iter().flatten().collect(),
-            stream,
+            warnings,
+            stream: stream.clone(),
         };
-        shown_until(view, reveal, &models, out)
+        shown_until(view, asked.reveal, &asked.models, out)
     })
     .await
 }
@@ -191,35 +180,27 @@ pub(crate) async fn get_field(
     QueryAt(at, params): QueryAt<FieldParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = at.point()?;
-    let path: FieldPath = params
-        .path
-        .parse()
-        .map_err(|error| bad_path(&params.path, &error))?;
+    let path = field_path(&params.path)?;
     let order = params.order.unwrap_or_default();
     let cursor = order.read_cursor(params.cursor.as_deref())?.map(Revision);
     let limit = page_limit(params.limit)?;
-    let reveal = at.reveal(&headers, "field", &stream);
-    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.for_stream(&stream).clone();
-    if !reveal.yes() {
-        refuse_secret_identity(&path, &model)?;
-    }
-    let redacted_copy = redacted_copy(parts.store.as_ref());
+    let asked = AtPoint::new(at, (&parts, &headers), "field", stream)?;
+    refuse_secret_identity(&path, &asked)?;
     answer_heavy(&parts, move |view| {
-        let found = resolve(view, &stream, point)?;
+        let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
+        let found = resolve(view, stream, asked.point)?;
         let (after, to) = range(order, cursor, found.revision);
         let direction = Direction::from(order);
         let page = (direction, limit);
-        let mut read = travel.field_values(view, &model, (&stream, &path), (after, to), page)?;
+        let mut read = travel.field_values(view, model, (stream, &path), (after, to), page)?;
         if direction == Direction::Backward {
             read.values.make_contiguous().reverse();
         }
         if read.values.is_empty() && cursor.is_none() {
-            return Err(no_such_field(&stream, &path.to_string(), found.revision));
+            return Err(no_such_field(stream, &path.to_string(), found.revision));
         }
         let last = read.values.back().map(|value| value.revision.0);
-        let refused = refused(view, &stream, (found.revision, point))?;
+        let refused = refused(view, stream, (found.revision, asked.point))?;
         // Where the page's last value in time ends: at the next one, or not by then.
         let until = match order {
             Order::Forward => read.next_revision,
@@ -234,14 +215,9 @@ pub(crate) async fn get_field(
                 Order::Backward => !read.has_more,
             },
         };
-        let (values, refused_before) = of_page.told(view, &stream, read.values, &refused)?;
-        let warnings = [
-            redacted_copy,
-            left_out(view, point, &found)?,
-            clock_went_back(view, &found, (Revision::ZERO, found.revision))?,
-            faults(&read.folded),
-            refused.warning(),
-        ];
+        let (values, refused_before) = of_page.told(view, stream, read.values, &refused)?;
+        let mut warnings = asked.warnings(view, &found, &read.folded)?;
+        warnings.extend(refused.warning());
         let out = FieldOut {
             refused_before,
             path: path.to_string(),
@@ -251,18 +227,26 @@ pub(crate) async fn get_field(
                 .filter(|_| read.has_more)
                 .map(|last| order.cursor(last)),
             redacted: Vec::new(),
-            warnings: warnings.into_iter().flatten().collect(),
-            stream,
+            warnings,
+            stream: stream.clone(),
         };
-        shown_until(view, reveal, &models, out)
+        shown_until(view, asked.reveal, &asked.models, out)
     })
     .await
 }
 
+/// The field that a request names.
+pub(super) fn field_path(path: &str) -> Result<FieldPath, ApiError> {
+    path.parse().map_err(|error| bad_path(path, &error))
+}
+
 /// An element cannot be asked for by what is hidden: the answer would tell it.
-pub(super) fn refuse_secret_identity(path: &FieldPath, model: &Model) -> Result<(), ApiError> {
+pub(super) fn refuse_secret_identity(path: &FieldPath, asked: &AtPoint) -> Result<(), ApiError> {
+    if asked.reveal.yes() {
+        return Ok(());
+    }
     let mut identities = path.identity_fields();
-    let Some(secret) = identities.find(|name| model.is_secret(name)) else {
+    let Some(secret) = identities.find(|name| asked.model.is_secret(name)) else {
         return Ok(());
     };
     let detail = format!("`path` names an element by `{secret}`, which is a secret");

@@ -27,7 +27,7 @@ use crate::interleave::Entry;
 use crate::limits::LIVE_RETRY;
 use crate::live::{After, Feed, FeedError, Message, Place};
 use crate::reading::read;
-use crate::store::{StoreError, View};
+use crate::store::{Head, StoreError, View};
 
 /// Bytes after which what is ready is sent, though more is ready.
 const PIECE_BYTES: usize = 64 << 10;
@@ -37,7 +37,8 @@ const PIECE_BYTES: usize = 64 << 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveParams {
     /// A query line, such as `type:UserDeleted actor:job:*`. See `docs/QUERY.md`. A rejected decision comes where the line
-    /// matches it; with `outcome:` or `rule:` no events come. What a line says neither yes nor no of is left out.
+    /// matches it; with `outcome:` or `rule:` no events come. What a line says neither yes nor no of is left out, and counted in
+    /// the messages `head` (`undecided`).
     q: Option<String>,
     /// The zone of times of the line that name none: an offset such as `+02:00`, or `Z`.
     zone: Option<String>,
@@ -157,6 +158,7 @@ pub(crate) async fn live_events(
         parts,
         feed,
         leaves_decisions_out: params.leaves_decisions_out(),
+        left_out: LeftOut::default(),
         _place: place,
     };
     let retry = format!("retry: {}\n\n", LIVE_RETRY.as_millis());
@@ -171,37 +173,66 @@ struct Sending {
     feed: Feed,
     find: Find,
     leaves_decisions_out: bool,
+    left_out: LeftOut,
     _place: OwnedSemaphorePermit,
+}
+
+/// What a feed leaves out because its line says neither yes nor no of it.
+#[derive(Debug, Default)]
+struct LeftOut {
+    count: u64,
+    first: Option<u64>,
+    /// How many of them were told, and the place of the last message.
+    told: u64,
+    last: Option<Place>,
+}
+
+impl LeftOut {
+    /// Whether an entry before this position is wanted; counts those that are not decided.
+    fn takes(&mut self, answer: Answer, position: u64) -> bool {
+        if matches!(answer, Answer::Undecided(_)) {
+            self.count += 1;
+            self.first.get_or_insert(position);
+        }
+        answer == Answer::Yes
+    }
 }
 
 impl Sending {
     /// Whether an event, as it is shown, is wanted.
-    async fn takes_event(&self, event: &Shown<Event>) -> Result<bool, StoreError> {
-        let query = &self.find.query;
+    async fn takes_event(&mut self, event: &Shown<Event>) -> Result<bool, StoreError> {
+        let (query, position) = (&self.find.query, event.position.0);
         if query.is_of_decisions() {
             return Ok(false);
         }
         let model = self.parts.models.for_stream(&event.stream);
-        if let Some(answer) = query.glance(Subject::Event(event), model) {
-            return Ok(answer == Answer::Yes);
-        }
-        let (find, event) = (self.find.clone(), event.clone());
-        let look = move |view: &dyn View| find.answer(view, Subject::Event(&event));
-        Ok(read(&self.parts.store, look).await? == Answer::Yes)
+        let answer = match query.glance(Subject::Event(event), model) {
+            Some(answer) => answer,
+            None => {
+                let (find, event) = (self.find.clone(), event.clone());
+                let look = move |view: &dyn View| find.answer(view, Subject::Event(&event));
+                read(&self.parts.store, look).await?
+            }
+        };
+        Ok(self.left_out.takes(answer, position))
     }
 
     /// Whether a decision, as it is shown, is wanted.
-    async fn takes_decision(&self, decision: &Shown<Decision>) -> Result<bool, StoreError> {
+    async fn takes_decision(&mut self, decision: &Shown<Decision>) -> Result<bool, StoreError> {
         if self.leaves_decisions_out {
             return Ok(false);
         }
+        let position = decision.base_position.0;
         let model = self.parts.models.for_stream(&decision.stream);
-        if let Some(answer) = self.find.query.glance(Subject::Decision(decision), model) {
-            return Ok(answer == Answer::Yes);
-        }
-        let (find, decision) = (self.find.clone(), decision.clone());
-        let look = move |view: &dyn View| find.answer(view, Subject::Decision(&decision));
-        Ok(read(&self.parts.store, look).await? == Answer::Yes)
+        let answer = match self.find.query.glance(Subject::Decision(decision), model) {
+            Some(answer) => answer,
+            None => {
+                let (find, decision) = (self.find.clone(), decision.clone());
+                let look = move |view: &dyn View| find.answer(view, Subject::Decision(&decision));
+                read(&self.parts.store, look).await?
+            }
+        };
+        Ok(self.left_out.takes(answer, position))
     }
 
     /// Everything that is ready, as one piece; `None` ends the feed.
@@ -210,7 +241,7 @@ impl Sending {
         loop {
             let next = tokio::select! {
                 biased;
-                () = self.parts.stopping.cancelled() => return None,
+                () = self.parts.stopping.cancelled() => return self.last_word(),
                 next = self.feed.next() => next,
             };
             let (message, place) = match next {
@@ -230,23 +261,51 @@ impl Sending {
         }
     }
 
+    /// Ends the feed: what was left out since the last head is told before.
+    fn last_word(mut self) -> Option<(Result<Bytes, axum::Error>, Self)> {
+        let place = self.left_out.last?;
+        if self.left_out.told == self.left_out.count {
+            return None;
+        }
+        self.left_out.told = self.left_out.count;
+        let head = *self.parts.store.head().borrow();
+        let mut piece = Vec::new();
+        let written = serde_json::to_string(&self.head(head))
+            .map(|data| append_message(&mut piece, place, "event: head\n", &data));
+        Some((
+            written.map(|()| piece.into()).map_err(axum::Error::new),
+            self,
+        ))
+    }
+
+    fn head(&self, head: Head) -> LiveHead {
+        LiveHead {
+            position: head.position.0,
+            decision: head.decision,
+            redacted_copy: self.parts.store.is_redacted_copy(),
+            undecided: self.left_out.count,
+            undecided_from: self.left_out.first,
+        }
+    }
+
     async fn write(
-        &self,
+        &mut self,
         piece: &mut Vec<u8>,
         message: Message,
         place: Place,
     ) -> Result<(), axum::Error> {
-        let models = &self.parts.models;
+        let models = Arc::clone(&self.parts.models);
+        self.left_out.last = Some(place);
         let (kind, data) = match message {
             Message::Entry(Entry::Event(event)) => {
-                let event = Reveal::NO.show(models, *event);
+                let event = Reveal::NO.show(&models, *event);
                 if !self.takes_event(&event).await.map_err(axum::Error::new)? {
                     return Ok(());
                 }
                 ("", serde_json::to_string(&event))
             }
             Message::Entry(Entry::Decision(decision)) => {
-                let decision = Reveal::NO.show(models, *decision);
+                let decision = Reveal::NO.show(&models, *decision);
                 if !self
                     .takes_decision(&decision)
                     .await
@@ -257,17 +316,17 @@ impl Sending {
                 ("event: decision\n", serde_json::to_string(&decision))
             }
             Message::Head(head) => {
-                let head = LiveHead {
-                    position: head.position.0,
-                    decision: head.decision,
-                    redacted_copy: self.parts.store.is_redacted_copy(),
-                };
-                ("event: head\n", serde_json::to_string(&head))
+                self.left_out.told = self.left_out.count;
+                ("event: head\n", serde_json::to_string(&self.head(head)))
             }
         };
         let data = data.map_err(axum::Error::new)?;
-        // JSON as serde writes it is one line, as a message's data must be.
-        piece.extend_from_slice(format!("id: {place}\n{kind}data: {data}\n\n").as_bytes());
+        append_message(piece, place, kind, &data);
         Ok(())
     }
+}
+
+/// Appends a message. JSON as serde writes it is one line, as a message's data must be.
+fn append_message(piece: &mut Vec<u8>, place: Place, kind: &str, data: &str) {
+    piece.extend_from_slice(format!("id: {place}\n{kind}data: {data}\n\n").as_bytes());
 }

@@ -29,6 +29,7 @@ mod live;
 mod metrics;
 mod models;
 mod names;
+mod notes;
 mod openapi;
 mod ops;
 mod outbox;
@@ -128,6 +129,8 @@ fn short() -> Routes {
         .routes(routes!(correlations::get_causes))
         .routes(routes!(correlations::get_correlation))
         .routes(routes!(correlations::get_correlation_streams))
+        .routes(routes!(notes::list_notes, notes::add_note))
+        .routes(routes!(notes::remove_note))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
         .routes(routes!(models::list_categories))

@@ -1,19 +1,28 @@
 //! The point of a stream's history that a request is about: the parameters that every such path takes.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts as Head;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
+use whodunit_core::api::warning::Warning;
+use whodunit_core::fold::Folded;
 use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::model::{Model, Models};
 use whodunit_core::shown::Reveal;
 use whodunit_core::time::Timestamp;
 
 use super::common::{asked_to_reveal, at_most_one};
 use super::error::ApiError;
 use super::extract::read_two;
-use crate::time_travel::Point;
+use crate::daemon::Parts;
+use crate::store::{StoreError, View};
+use crate::time_travel::{
+    Point, Resolved, TimeTravel, clock_went_back, faults, left_out, redacted_copy,
+};
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +56,55 @@ impl PointParams {
     /// Whether the reply shows secrets; leaves a trace of that.
     pub(super) fn reveal(self, headers: &HeaderMap, what: &str, stream: &StreamName) -> Reveal {
         asked_to_reveal(self.reveal == Some(true), headers, what, stream.as_str())
+    }
+}
+
+/// A question about a stream at a point, and what it is answered with.
+pub(super) struct AtPoint {
+    pub(super) stream: StreamName,
+    pub(super) point: Point,
+    pub(super) reveal: Reveal,
+    pub(super) travel: Arc<TimeTravel>,
+    pub(super) models: Arc<Models>,
+    pub(super) model: Model,
+    redacted_copy: Option<Warning>,
+}
+
+impl AtPoint {
+    /// Reads the point, and notes who asks for secrets; `what` says of what.
+    pub(super) fn new(
+        at: PointParams,
+        (parts, headers): (&Parts, &HeaderMap),
+        what: &str,
+        stream: StreamName,
+    ) -> Result<Self, ApiError> {
+        let point = at.point()?;
+        Ok(Self {
+            point,
+            reveal: at.reveal(headers, what, &stream),
+            travel: Arc::clone(&parts.travel),
+            model: parts.models.for_stream(&stream).clone(),
+            models: Arc::clone(&parts.models),
+            redacted_copy: redacted_copy(parts.store.as_ref()),
+            stream,
+        })
+    }
+
+    /// What there is to know beside an answer that was folded up to the point.
+    pub(super) fn warnings(
+        &self,
+        view: &dyn View,
+        found: &Resolved,
+        folded: &Folded,
+    ) -> Result<Vec<Warning>, StoreError> {
+        let from_the_start = (Revision::ZERO, found.revision);
+        let warnings = [
+            self.redacted_copy.clone(),
+            left_out(view, self.point, found)?,
+            clock_went_back(view, found, from_the_start)?,
+            faults(folded),
+        ];
+        Ok(warnings.into_iter().flatten().collect())
     }
 }
 

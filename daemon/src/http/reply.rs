@@ -17,9 +17,10 @@ use whodunit_core::api::find::{self, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::time_travel::StepsOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
-use whodunit_core::api::{Page, browse, investigate, names, ops, pipeline, write};
+use whodunit_core::api::{Page, browse, investigate, names, notes, ops, pipeline, write};
 use whodunit_core::event::EventView;
 use whodunit_core::model::Models;
+use whodunit_core::note::Note;
 use whodunit_core::shown::{Reveal, Shown, ShownEvent};
 use whodunit_core::stop::Stop;
 
@@ -65,6 +66,8 @@ showable!(
     causes::CausesOut,
     causes::CorrelationOut,
     investigate::BisectOut,
+    notes::NotePage,
+    Note,
     ops::HealthOut,
     pipeline::BackfillPlan,
     pipeline::CheckOut,

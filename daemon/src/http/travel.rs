@@ -13,12 +13,12 @@ use whodunit_core::shown::{Redact, Reveal, Shown};
 use super::common::{Order, asked_to_reveal};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::point::{NoMore, PointParams, QueryAt};
+use super::point::{AtPoint, NoMore, PointParams, QueryAt};
 use super::reply::{Written, answer_heavy};
 use super::streams::WithinParams;
 use crate::daemon::Parts;
 use crate::store::{StoreError, View};
-use crate::time_travel::{Point, clock_went_back, faults, left_out, redacted_copy, resolve};
+use crate::time_travel::{Point, clock_went_back, redacted_copy, resolve};
 
 /// The state of a stream at a revision or time.
 #[utoipa::path(get, path = "/v1/streams/{stream}/state", tag = "time travel",
@@ -31,23 +31,14 @@ pub(crate) async fn get_state(
     QueryAt(at, NoMore {}): QueryAt<NoMore>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = at.point()?;
-    let reveal = at.reveal(&headers, "state", &stream);
-    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.for_stream(&stream).clone();
-    let redacted_copy = redacted_copy(parts.store.as_ref());
+    let asked = AtPoint::new(at, (&parts, &headers), "state", stream)?;
     answer_heavy(&parts, move |view| {
-        let found = resolve(view, &stream, point)?;
-        let reached = travel.state(view, &model, &stream, found.revision)?;
-        let beginning = (Revision::ZERO, found.revision);
-        let warnings = [
-            redacted_copy,
-            left_out(view, point, &found)?,
-            clock_went_back(view, &found, beginning)?,
-            faults(&reached.folded),
-        ];
+        let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
+        let found = resolve(view, stream, asked.point)?;
+        let reached = travel.state(view, model, stream, found.revision)?;
+        let warnings = asked.warnings(view, &found, &reached.folded)?;
         let out = StateOut {
-            stream,
+            stream: stream.clone(),
             revision: found.revision,
             position: reached.last.map(|(position, _)| position),
             recorded_at: reached.last.map(|(_, at)| at),
@@ -59,9 +50,9 @@ pub(crate) async fn get_state(
             snapshot_revision: reached.snapshot_revision,
             faults: reached.folded.faults,
             faults_total: reached.folded.faults_total,
-            warnings: warnings.into_iter().flatten().collect(),
+            warnings,
         };
-        shown_until(view, reveal, &models, out)
+        shown_until(view, asked.reveal, &asked.models, out)
     })
     .await
 }

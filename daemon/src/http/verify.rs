@@ -19,7 +19,7 @@ use super::error::{ApiError, busy};
 use super::extract::Query;
 use crate::daemon::Parts;
 use crate::store::{Scope, StoreError};
-use crate::verify::verify;
+use crate::verify::verify_with_notes;
 
 /// Lines that wait for a client that reads slowly; of the progress, more are left out.
 const LINES_MAX: usize = 8;
@@ -56,12 +56,14 @@ pub(crate) async fn run_verify(
     let stop = Stop::new();
     let left = stop.on_drop();
     let (store, models) = (Arc::clone(&parts.store), Arc::clone(&parts.models));
+    let notes = parts.notes.all().map_err(|error| error.to_string());
     tokio::task::spawn_blocking(move || {
         let mut say = |progress| {
             // A client that reads slowly gets fewer of them.
             drop(sender.try_send(line(&VerifyLine::Progress(progress))));
         };
-        let last = match verify(store.as_ref(), &models, scope, &stop, &mut say) {
+        let verified = verify_with_notes(store.as_ref(), &models, &notes, scope, &stop, &mut say);
+        let last = match verified {
             Ok(out) => VerifyLine::End(out),
             Err(error) => VerifyLine::Failed(VerifyFailure {
                 detail: failure(&error),

@@ -22,19 +22,17 @@ use whodunit_core::same::same;
 use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::weight::{StateBound, of_object};
 
-use super::blame::{bad_path, no_such_field, refuse_secret_identity};
+use super::blame::{bad_path, field_path, no_such_field, refuse_secret_identity};
 use super::causes::Causes;
 use super::error::ApiError;
 use super::extract::StreamPath;
-use super::point::{PointParams, QueryAt};
+use super::point::{AtPoint, PointParams, QueryAt};
 use super::reply::{Written, answer_heavy};
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::limits::STATE_WEIGHT_MAX;
 use crate::store::{Direction, StoreError, View, try_for_each_event};
-use crate::time_travel::{
-    Resolved, TimeTravel, TravelError, clock_went_back, faults, left_out, redacted_copy, resolve,
-};
+use crate::time_travel::{Resolved, TimeTravel, TravelError, resolve};
 
 /// Causes of which it is looked up what to ask next.
 const NEXT_MAX: usize = 10;
@@ -66,35 +64,21 @@ pub(crate) async fn get_why(
     QueryAt(at, params): QueryAt<WhyParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let point = at.point()?;
-    let path: FieldPath = params
-        .path
-        .parse()
-        .map_err(|error| bad_path(&params.path, &error))?;
-    let reveal = at.reveal(&headers, "why", &stream);
-    let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    let model = models.for_stream(&stream).clone();
-    if !reveal.yes() {
-        refuse_secret_identity(&path, &model)?;
-    }
-    let redacted_copy = redacted_copy(parts.store.as_ref());
+    let path = field_path(&params.path)?;
+    let asked = AtPoint::new(at, (&parts, &headers), "why", stream)?;
+    refuse_secret_identity(&path, &asked)?;
     answer_heavy(&parts, move |view| {
-        let found = resolve(view, &stream, point)?;
+        let found = resolve(view, &asked.stream, asked.point)?;
         let asking = Asking {
-            travel: &travel,
-            models: &models,
-            model: &model,
+            travel: &asked.travel,
+            models: &asked.models,
+            model: &asked.model,
             view,
-            stream: &stream,
-            reveal,
+            stream: &asked.stream,
+            reveal: asked.reveal,
         };
         let (field, folded) = asking.field(&path, &found)?;
-        let warnings = [
-            redacted_copy,
-            left_out(view, point, &found)?,
-            clock_went_back(view, &found, (Revision::ZERO, found.revision))?,
-            faults(&folded),
-        ];
+        let warnings = asked.warnings(view, &found, &folded)?;
         let (hops, end, end_id) = asking.chain(&field, params.copies == Some(true))?;
         let necessity = match params.necessity {
             Some(true) if field.set_by > Revision::ZERO => {
@@ -116,11 +100,11 @@ pub(crate) async fn get_why(
             necessity,
             redacted: Vec::new(),
             head_revision: found.info.revision,
-            model: model.name().to_owned(),
-            warnings: warnings.into_iter().flatten().collect(),
-            stream: stream.clone(),
+            model: asked.model.name().to_owned(),
+            warnings,
+            stream: asked.stream.clone(),
         };
-        shown_until(view, reveal, &models, out)
+        shown_until(view, asked.reveal, &asked.models, out)
     })
     .await
 }

@@ -41,6 +41,10 @@ impl Extent {
 
     /// What a record says.
     pub(super) fn content(&mut self, record: &Record) {
+        if matches!(record, Record::Note(_)) {
+            // Notes are no part of the log.
+            return;
+        }
         let said = match (&mut self.chain, record) {
             (Some(chain), Record::Event(event)) => event.recorded().map(|event| chain.event(event)),
             (Some(chain), Record::Decision(line)) if line.redacted.is_empty() => {
@@ -71,15 +75,21 @@ impl Extent {
         // Without its first line it lost its beginning: what there is to be compared may begin anywhere.
         let whole = self.header.is_some();
         self.found.incomplete |= !whole;
-        let same = self.read == end.events + end.decisions && self.digest.hex() == end.sha256;
+        let same = self.read == end.records() && self.digest.hex() == end.sha256;
         let chained = match (&self.chain, &end.head_hash) {
             (Some(chain), Some(said)) => chain.head_hash().to_string() == *said,
             _ => true,
         };
         self.found.changed |= whole && !(same && chained);
         let promised = self.promised().unwrap_or(0);
-        self.compare(promised.max(end.events + end.decisions));
+        self.compare(promised.max(end.records()));
         self.begin(None);
+    }
+
+    /// Whether the export under way is of a part of a log.
+    pub(super) fn is_partial(&self) -> bool {
+        let header = self.header.as_ref();
+        header.is_some_and(|header| header.partial.is_some())
     }
 
     /// The end of the file.
@@ -107,8 +117,7 @@ impl Extent {
     }
 
     fn promised(&self) -> Option<u64> {
-        let header = self.header.as_ref()?;
-        Some(header.events? + header.decisions?)
+        self.header.as_ref()?.records()
     }
 
     fn compare(&mut self, promised: u64) {
@@ -146,16 +155,15 @@ mod tests {
                         redacted: false,
                         events,
                         decisions: events.map(|_| 0),
-                        store_id: None,
+                        ..ExportHeader::default()
                     };
                     extent.header(header, b"header");
                 }
                 Records(count) => (0..count).for_each(|_| extent.record(b"record")),
                 End(events) => extent.end(&ExportEnd {
                     events,
-                    decisions: 0,
                     sha256: digest.hex(),
-                    head_hash: None,
+                    ..ExportEnd::default()
                 }),
             }
         }

@@ -12,6 +12,8 @@ mod decisions;
 mod extent;
 mod ids;
 mod lines;
+mod notes;
+mod partial;
 mod pending;
 mod preview;
 mod record;
@@ -35,6 +37,7 @@ use crate::store::StoreError;
 use extent::Extent;
 use ids::RecentIds;
 use lines::{Line, Lines};
+use partial::Parted;
 use pending::{Flight, Gathered};
 use preview::Preview;
 use record::Record;
@@ -90,6 +93,8 @@ pub(crate) struct Importer {
     extent: Extent,
     /// Streams of which an event was refused.
     holed: HashSet<StreamName>,
+    /// Streams that begin with events of an export of a part.
+    parted: Parted,
     preview: Preview,
     /// Records on their way to the store.
     gathered: Gathered,
@@ -121,6 +126,7 @@ impl Importer {
             begins_as_document: None,
             extent: Extent::default(),
             holed: HashSet::new(),
+            parted: Parted::default(),
             preview: Preview::default(),
             gathered: Gathered::default(),
             flight: None,
@@ -225,6 +231,7 @@ impl Importer {
         match record {
             Ok(Record::Header(header)) => return self.header(header, &text).await,
             Ok(Record::End(end)) => {
+                self.partial_end(&end);
                 self.extent.end(&end);
                 return Ok(());
             }
@@ -255,6 +262,7 @@ impl Importer {
                 self.event(number, *event, text.len()).await?;
             }
             Ok(Record::Decision(decision)) => self.decision(number, *decision, text.len()).await?,
+            Ok(Record::Note(note)) => self.note(number, *note).await?,
         }
         Ok(())
     }

@@ -54,6 +54,8 @@ pub(super) struct Origin {
     pub(super) revision: Option<Revision>,
     /// The rule of the mapping that made it.
     pub(super) rule: Option<usize>,
+    /// Whether it comes from an export of a part of a log.
+    pub(super) partial: bool,
     /// Elements of lists that the rule left out.
     dropped: Vec<(usize, usize)>,
     /// The time that it brings of its own.
@@ -93,6 +95,7 @@ impl Importer {
             position: record.position,
             revision: record.revision,
             rule: record.rule,
+            partial: self.extent.is_partial(),
             dropped: record.dropped,
             at,
             future: at.is_some_and(|at| at > now),
@@ -219,11 +222,8 @@ impl Importer {
             events: append.events,
             handled: false,
         };
-        let result = match (result, origin.revision) {
-            (
-                Err(AppendError::WrongRevision { .. } | AppendError::EventIdConflict { .. }),
-                Some(revision),
-            ) if self.options.renumber => {
+        let result = match (&result, origin.revision) {
+            (Err(error), Some(revision)) if self.may_renumber(&stream, &origin, error) => {
                 let raw = with_source_revision(again(append), revision);
                 let again = commands.append(raw).await;
                 if matches!(&again, Ok(appended) if !appended.repeated) {
@@ -235,7 +235,7 @@ impl Importer {
             (Err(AppendError::WrongRevision { .. }), None) | (Err(AppendError::Busy), _) => {
                 commands.append(again(append)).await
             }
-            (result, _) => result.map_err(WriteError::from),
+            _ => result.map_err(WriteError::from),
         };
         let appended = match result {
             Ok(appended) => appended,
@@ -245,6 +245,7 @@ impl Importer {
             }
         };
         let position = appended.events.first().map(|event| event.position);
+        self.begins_parted(&stream, &origin, appended.events.first());
         self.count(
             line,
             &stream,

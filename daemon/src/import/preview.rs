@@ -128,7 +128,11 @@ impl Importer {
         let before = preview.streams.get(&stream).copied().or(known.stream);
         let (revision, effective) = before.unwrap_or((Revision::ZERO, Timestamp::MIN));
         let misplaced = origin.revision.is_some_and(|own| own != revision.next());
-        if misplaced && !self.options.renumber {
+        let is_hole = origin.partial && (known.stream.is_none() || self.parted.has(&stream));
+        if is_hole {
+            self.parted.begin(&stream);
+        }
+        if misplaced && !self.options.renumber && !is_hole {
             let reason = out_of_place(&stream, origin.revision, revision);
             self.bad(line, origin.rule, reason);
             return Ok(());

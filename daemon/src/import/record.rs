@@ -1,4 +1,4 @@
-//! Parsed import lines: an event, a decision, or a record read through a mapping.
+//! Parsed import lines: an event, a decision, a note, or a record read through a mapping.
 //!
 //! Anything wrong with one is a reason in words; it never quotes a payload of ours.
 
@@ -8,6 +8,7 @@ use whodunit_core::ids::{Position, Revision, StreamName, check_id};
 use whodunit_core::json::Json;
 use whodunit_core::mapping::{Applied, Mapping, Unused, record};
 use whodunit_core::model::Models;
+use whodunit_core::note::Note;
 use whodunit_core::transfer::{DecisionLine, ExportEnd, ExportHeader, Line};
 
 /// A line's content.
@@ -15,6 +16,7 @@ use whodunit_core::transfer::{DecisionLine, ExportEnd, ExportHeader, Line};
 pub(super) enum Record {
     Event(Box<EventRecord>),
     Decision(Box<DecisionLine>),
+    Note(Box<Note>),
     /// What the file says of itself, first.
     Header(ExportHeader),
     /// What the file says of itself, last.
@@ -86,6 +88,10 @@ pub(super) fn export_line(line: &[u8], models: &Models) -> Result<Record, BadRec
     match Line::parse(line).map_err(|error| error.to_string())? {
         Line::Header(header) => Ok(Record::Header(header)),
         Line::End(end) => Ok(Record::End(end)),
+        Line::Note(note) => {
+            note.check().map_err(|bad| format!("the note: {bad}"))?;
+            Ok(Record::Note(note))
+        }
         Line::Decision(line) => {
             check_decision(&line.decision, models)?;
             Ok(Record::Decision(line))

@@ -20,6 +20,7 @@ impl Importer {
         line: &[u8],
     ) -> Result<(), ImportFailure> {
         let redacted = header.redacted;
+        self.partial_header(&header);
         self.extent.header(header, line);
         if redacted && !self.may_be_redacted().await? {
             return Err(ImportFailure::Redacted);

@@ -17,16 +17,21 @@ use std::time::Instant;
 
 use whodunit_core::api::verify::{Severity, VerifyCode, VerifyOut, VerifyPlace, VerifyProgress};
 use whodunit_core::model::Models;
+use whodunit_core::note::Note;
 use whodunit_core::stop::Stop;
 
 pub(crate) use self::at_start::AtStart;
 use self::stream::{Tally, walk};
+use crate::notes;
 use crate::store::disk::{Disk, RealDisk};
 use crate::store::engine::{LoggedStore, NewStore, StoreOptions};
 use crate::store::redb::FILE_NAME;
 use crate::store::{Check, Scope, Store, StoreError, Verifiable};
 
 type StoreResult<T> = Result<T, StoreError>;
+
+/// The notes that are kept beside a store, and how many lines of their file are damaged; or why they cannot be used.
+pub type NotesBeside = Result<(Vec<Note>, u64), String>;
 
 /// Verifies a store. Blocking, for as long as it takes; ends with [`StoreError::Stopped`] once `stop` is set. `say` hears now and
 /// then how far it is.
@@ -36,6 +41,21 @@ type StoreResult<T> = Result<T, StoreError>;
 pub fn verify(
     store: &dyn Store,
     models: &Models,
+    scope: Scope,
+    stop: &Stop,
+    say: &mut dyn FnMut(VerifyProgress),
+) -> StoreResult<VerifyOut> {
+    verify_with_notes(store, models, &Ok((Vec::new(), 0)), scope, stop, say)
+}
+
+/// The same, with the notes that are kept beside the store.
+///
+/// # Errors
+/// When it could not be finished.
+pub fn verify_with_notes(
+    store: &dyn Store,
+    models: &Models,
+    notes: &NotesBeside,
     scope: Scope,
     stop: &Stop,
     say: &mut dyn FnMut(VerifyProgress),
@@ -53,6 +73,7 @@ pub fn verify(
     moment.check(scope, &mut check)?;
     if scope == Scope::All {
         streams(moment.as_ref(), models, &mut check)?;
+        compare_notes(moment.as_ref(), notes, &mut check)?;
     }
     let (errors, warnings, infos) = (
         check.count(Severity::Error),
@@ -99,7 +120,43 @@ pub fn verify_directory(
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let new = NewStore::WhereNothingIsLeft;
     let store = LoggedStore::open_on(&disk, data, StoreOptions::Durable, new)?;
-    verify(&store, models, scope, stop, say)
+    let beside = notes::read(disk.as_ref(), data, store.id());
+    let beside = beside.map(|found| (found.notes, found.damaged.len() as u64));
+    verify_with_notes(&store, models, &beside, scope, stop, say)
+}
+
+/// Looks whether there is what each note is about.
+fn compare_notes(
+    moment: &dyn Verifiable,
+    beside: &NotesBeside,
+    check: &mut Check<'_>,
+) -> StoreResult<()> {
+    check.phase("notes");
+    let (all, damaged) = match beside {
+        Ok((all, damaged)) => (all, *damaged),
+        Err(reason) => {
+            check.found(VerifyCode::NoteUnreadable, VerifyPlace::default(), reason);
+            return Ok(());
+        }
+    };
+    if damaged > 0 {
+        let detail = format!(
+            "lines of `{}` that are damaged: {damaged}",
+            notes::FILE_NAME
+        );
+        check.found(VerifyCode::NoteUnreadable, VerifyPlace::default(), detail);
+    }
+    for note in all {
+        check.tick()?;
+        check.checked.notes += 1;
+        let place = || VerifyPlace::stream(&note.stream);
+        let found = notes::contradicted(moment.view(), note);
+        if let Some(Some(why)) = check.readable(place, found)? {
+            let detail = format!("note `{}`: {why}", note.note_id);
+            check.found(VerifyCode::NoteWrong, place(), detail);
+        }
+    }
+    Ok(())
 }
 
 /// Goes through the streams as readers see them, and through what the store keeps of their states.

@@ -329,3 +329,38 @@ async fn a_rejection_is_not_missed_where_restored_decisions_stand_before_it() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_the_line_does_not_decide_is_counted_in_the_heads() {
+    let api = Api::start();
+    let line = "?after=0&q=where:event.data.by%20==%20%22ann%22";
+    api.fact("door-1", "Opened", json!({"by": "ann"})).await;
+    api.fact("door-1", "Opened", json!({})).await;
+    let mut feed = Feed::open(&api, line).await;
+    let messages = feed.until_head().await;
+    let (_, _, head) = messages.last().unwrap();
+    assert_eq!(
+        (messages.len(), &head["undecided"], &head["undecided_from"]),
+        (2, &json!(1), &json!(2))
+    );
+    api.fact("door-1", "Opened", json!({})).await;
+    loop {
+        let (_, kind, head) = feed.next().await.unwrap();
+        assert_eq!(kind, "head");
+        if head["undecided"] == 2 {
+            break;
+        }
+    }
+    // Nothing undecided, nothing said.
+    let mut plain = Feed::open(&api, "?after=0").await;
+    assert!(
+        plain
+            .until_head()
+            .await
+            .last()
+            .unwrap()
+            .2
+            .get("undecided")
+            .is_none()
+    );
+}

@@ -28,9 +28,11 @@ mod limits;
 mod live;
 mod models;
 mod names;
+mod notes;
 mod openapi;
 mod origins;
 mod outbox;
+mod partial;
 mod program;
 mod projections;
 #[path = "../../../core/tests/query/log.rs"]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 54] = [
+const ROUTES: [(&str, &str); 57] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -33,8 +33,11 @@ const ROUTES: [(&str, &str); 54] = [
     ("post", "/v1/import"),
     ("get", "/v1/live"),
     ("get", "/v1/models"),
-    ("get", "/v1/models/{category}"),
     ("get", "/v1/names"),
+    ("get", "/v1/notes"),
+    ("post", "/v1/notes"),
+    ("delete", "/v1/notes/{note_id}"),
+    ("get", "/v1/models/{category}"),
     ("get", "/v1/projections"),
     ("get", "/v1/projections/{name}"),
     ("post", "/v1/projections/{name}/check"),
@@ -111,6 +114,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
             .replace("{event_id}", "e")
             .replace("{correlation_id}", "c")
             .replace("{id}", "1")
+            .replace("{note_id}", "n-1")
             .replace("{category}", "user")
             .replace("{name}", "users")
             .replace("{key}", "user-1");

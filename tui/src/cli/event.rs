@@ -1,18 +1,22 @@
 //! `whodunit event`: everything about one event, and what led to it.
 
 use clap::Args;
+use serde::Serialize;
 use whodunit_core::api::causes::{CauseEnd, CauseKind, CauseNode};
 use whodunit_core::event::Event;
+use whodunit_core::note::Note;
 use whodunit_core::sentence::{because, of_event};
 use whodunit_core::text::shown;
 
 use super::args::given;
 use super::exit::{CliError, Exit};
+use super::link;
 use super::names;
+use super::note;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::client::{Client, ClientError, Count, Origin, Subject, TraceQuery};
+use crate::client::{Client, ClientError, Count, NotesQuery, Origin, Subject, TraceQuery};
 use crate::zone::Zone;
 
 /// Causes shown at most.
@@ -31,6 +35,19 @@ pub(crate) struct EventArgs {
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+    /// Print a link to its revision instead (`whodunit open-link`)
+    #[arg(long, conflicts_with = "reveal")]
+    link: bool,
+}
+
+/// An event with the notes about it.
+#[derive(Serialize)]
+struct WithNotes<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    /// Absent where there are none.
+    #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+    notes: &'a [Note],
 }
 
 /// Runs it.
@@ -40,8 +57,21 @@ pub(crate) async fn run(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     let event = names::event(&args.event_id, args.reveal, client, terminal).await?;
+    if args.link {
+        return link::print(&event.stream, event.revision, client, terminal).await;
+    }
+    let query = NotesQuery {
+        event_id: Some(event.event_id.clone()),
+        ..NotesQuery::default()
+    };
+    let notes = note::beside(query, client, terminal)
+        .await?
+        .unwrap_or_default();
     if terminal.form.json {
-        terminal.document(&event)?;
+        terminal.document(&WithNotes {
+            event: &event,
+            notes: &notes.items,
+        })?;
         return Ok(Exit::Ok);
     }
     let origin = client
@@ -66,6 +96,7 @@ pub(crate) async fn run(
             terminal.document(&json.to_value())?;
         }
     }
+    note::print(&notes, terminal)?;
     Ok(Exit::Ok)
 }
 

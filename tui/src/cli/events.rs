@@ -11,12 +11,13 @@ use whodunit_core::time::Timestamp;
 
 use super::args::{PageArgs, given, time};
 use super::exit::{CliError, Exit};
-use super::follow;
+use super::follow::{self, Wanted};
 use super::names::{Name, NamesStream, StreamArg};
+use super::note;
 use super::pages::{self, Nothing};
 use super::show::{Entry, history};
 use super::terminal::Terminal;
-use crate::client::{Client, DecisionsQuery, EventsQuery, Order, StreamEventsQuery};
+use crate::client::{Client, DecisionsQuery, EventsQuery, NotesQuery, Order, StreamEventsQuery};
 
 /// Decisions shown beside a stream's events at most.
 const REJECTED_MAX: usize = 500;
@@ -124,7 +125,7 @@ pub(crate) async fn run(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
     if args.follow {
-        return follow::run(args, client, terminal).await;
+        return follow::run(&Wanted::Events(args), client, terminal).await;
     }
     match &args.stream {
         Some(stream) => {
@@ -204,6 +205,15 @@ async fn of_stream(
         Nothing::new("the stream is empty"),
     )
     .await?;
+    if !terminal.form.json {
+        let query = NotesQuery {
+            stream: Some(stream.clone()),
+            ..NotesQuery::default()
+        };
+        if let Some(notes) = note::beside(query, client, terminal).await? {
+            note::print(&notes, terminal)?;
+        }
+    }
     Ok(Exit::Ok)
 }
 

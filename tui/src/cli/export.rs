@@ -1,24 +1,41 @@
-//! `whodunit export`: the whole log as NDJSON on standard output.
+//! `whodunit export`: the log, or a part of it, as NDJSON on standard output.
 
 use std::io::{self, IsTerminal};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use whodunit_core::transfer::{ExportEnd, Line};
 
+use super::args::given;
 use super::events::FilterArgs;
 use super::exit::{CliError, Exit};
+use super::find::read_line;
+use super::names::{self, StreamArg};
+use super::show::number;
 use super::terminal::{Terminal, json_safe};
 use crate::client::{Client, ExportQuery};
+use crate::text::counted;
 
 /// Arguments of `whodunit export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit export > log.ndjson             secrets are redacted, and the export says so
   whodunit export --reveal > all.ndjson    with them: what `whodunit import` restores exactly
-  whodunit export --category user --since 7d > week.ndjson")]
+  whodunit export --category user --since 7d > week.ndjson
+  whodunit export --stream user-7f3c --reveal > one.ndjson
+  whodunit export --query 'actor:job:* -reason:test' > part.ndjson
+
+With a filter it is a part of the log: its first line says of what, decisions are not in it, and the notes about its events and streams
+are. `whodunit import` says that it is a part, and which streams miss events.")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// Only this stream
+    #[arg(long, value_name = "NAME", value_parser = StreamArg::parse)]
+    stream: Option<StreamArg>,
+    /// Only events that match this query line (see `whodunit find --help`)
+    #[arg(long, value_name = "LINE", value_parser = given)]
+    query: Option<String>,
     /// Include secrets (the daemon logs that you did): without them an import is a redacted copy
     #[arg(long)]
     reveal: bool,
@@ -30,23 +47,84 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    let stream = match &args.stream {
+        Some(named) => Some(names::resolve_to_read(named, client, terminal).await?),
+        None => None,
+    };
+    let zone = terminal.form.zone;
+    let line = args.query.as_deref().map(|text| read_line(text, zone));
+    let line = line.transpose()?.map(|line| line.to_string());
+    let is_part = stream.is_some() || line.is_some() || !args.filter.is_empty();
     let health = client.health().await?;
     // How many lines a filter lets through is known at the end only; then the bar is a rough one.
     let bar = bar(terminal, health.head + health.decisions);
     let query = ExportQuery {
         filter: args.filter.query(),
+        stream,
+        line,
         reveal: args.reveal,
     };
     let mut export = client.export(&query).await?;
     let mut lines = Lines::new(io::stdout().is_terminal());
+    let mut last = LastLine::default();
     while let Some(piece) = export.next().await? {
+        last.take(&piece);
         bar.inc(piece.split(|byte| *byte == b'\n').count() as u64 - 1);
         terminal.bytes(&lines.pass(piece))?;
     }
     terminal.bytes(&lines.rest())?;
     terminal.flush()?;
     bar.finish_and_clear();
+    if is_part {
+        part(&last, health.head, terminal)?;
+    }
     Ok(Exit::Ok)
+}
+
+/// Says what an export of a part leaves out.
+fn part(last: &LastLine, head: u64, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    let Some(end) = last.end() else {
+        return Ok(());
+    };
+    terminal.note(format!(
+        "a part of the log: {} of {} events, {}, no decisions",
+        number(end.events),
+        number(head.max(end.events)),
+        counted(end.notes, "note")
+    ))?;
+    if end.undecided > 0 {
+        terminal.warn(format!(
+            "left out because the line says neither yes nor no of them: {}",
+            counted(end.undecided, "event")
+        ))?;
+    }
+    Ok(())
+}
+
+/// The last line of what passes.
+#[derive(Default)]
+struct LastLine {
+    line: Vec<u8>,
+    is_over: bool,
+}
+
+impl LastLine {
+    fn take(&mut self, piece: &[u8]) {
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            if std::mem::take(&mut self.is_over) {
+                self.line.clear();
+            }
+            self.line.extend_from_slice(part);
+            self.is_over = part.ends_with(b"\n");
+        }
+    }
+
+    fn end(&self) -> Option<ExportEnd> {
+        match Line::parse(self.line.trim_ascii_end()) {
+            Ok(Line::End(end)) => Some(end),
+            _ => None,
+        }
+    }
 }
 
 fn bar(terminal: &Terminal<'_>, lines: u64) -> ProgressBar {
@@ -102,6 +180,11 @@ mod tests {
     fn a_terminal_gets_safe_lines_and_a_file_the_bytes() {
         let text = "{\"a\":\"\u{9b}ü\"}\n{\"b\":\"\u{202e}\"}\n";
         for size in 1..text.len() {
+            let mut last = LastLine::default();
+            text.as_bytes()
+                .chunks(size)
+                .for_each(|piece| last.take(piece));
+            assert_eq!(last.line, "{\"b\":\"\u{202e}\"}\n".as_bytes());
             let mut safe = Lines::new(true);
             let mut raw = Lines::new(false);
             let (mut shown, mut kept) = (Vec::new(), Vec::new());

@@ -1,5 +1,7 @@
 //! `whodunit find`: what a query line finds, newest first, as it is found; or its figures.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,13 +19,16 @@ use whodunit_core::time::input::Clock;
 use super::args::{LIMIT_DEFAULT, limit};
 use super::decisions;
 use super::exit::{CliError, Exit};
+use super::follow::{self, Wanted};
 use super::pages::{self, REDACTED_COPY};
 use super::progress::interrupted;
+use super::settings;
 use super::show::{self, Entry, history};
 use super::style::Token;
 use super::table::{Cell, Column, Table, Widths};
 use super::terminal::Terminal;
 use crate::client::{Client, FindQuery, Order};
+use crate::config::{self, queries};
 use crate::runtime::now;
 use crate::zone::Zone;
 
@@ -40,6 +45,7 @@ const BUCKETS: usize = 60;
   whodunit find 'outcome:rejected rule:user.*'                      commands that the rules refused
   whodunit find 'where:changed(\"/status\") && before.status == \"active\"'
   whodunit find 'type:UserDeleted not-preceded-by(type:UserSuspended, 7d)'
+  whodunit find 'actor:job:* reason:inactive' --save batch          then `whodunit find '@batch since:-7d'`
 
 Terms: type: category: stream: actor: reason: correlation: causation: id: rule: outcome: since: until: where:
   preceded-by(…, 7d) followed-by(…, 1h) not-preceded-by(…) not-followed-by(…); `-` before a term negates it, `*` stands for any
@@ -59,6 +65,9 @@ pub(crate) struct FindArgs {
     /// Oldest first
     #[arg(long)]
     oldest: bool,
+    /// Show the latest matches, then new ones as they arrive
+    #[arg(long, short, conflicts_with_all = ["all", "oldest", "cursor", "facets", "density", "reveal"])]
+    follow: bool,
     /// Continue where an earlier search ended
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
@@ -68,6 +77,15 @@ pub(crate) struct FindArgs {
     /// How what is found is spread over time, instead of a list
     #[arg(long, conflicts_with_all = ["all", "oldest", "cursor", "reveal"])]
     density: bool,
+    /// Keep the line by this name in your settings, instead of finding: `@NAME` stands for it in other lines
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["all", "oldest", "cursor", "facets", "density", "follow", "reveal"])]
+    save: Option<String>,
+    /// List the lines that are kept by name
+    #[arg(long, conflicts_with_all = ["line", "save", "forget"])]
+    saved: bool,
+    /// Forget the line of this name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["line", "save"])]
+    forget: Option<String>,
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
@@ -76,7 +94,76 @@ pub(crate) struct FindArgs {
 /// Reads a query line by this machine's clock and the zone of the command.
 pub(super) fn read_line(text: &str, zone: Zone) -> Result<Query, CliError> {
     let (now, zone) = (now(), zone.for_input());
-    Query::parse(text, &Clock { now, zone }).map_err(|error| bad_line(text, error))
+    let whole = whole(text)?;
+    Query::parse(&whole, &Clock { now, zone }).map_err(|error| bad_line(&whole, error))
+}
+
+/// The line with the saved lines that it names.
+fn whole(text: &str) -> Result<Cow<'_, str>, CliError> {
+    if !text.contains('@') {
+        return Ok(Cow::Borrowed(text));
+    }
+    let saved = match config::path() {
+        Some(path) => config::load(&path)?.queries,
+        None => BTreeMap::new(),
+    };
+    let whole = queries::expand(text, &saved);
+    whole
+        .map(Cow::Owned)
+        .map_err(|why| CliError::usage(why, "`whodunit find --saved` lists the saved lines"))
+}
+
+/// What is done with saved lines, where that is asked for.
+fn saved_lines(args: &FindArgs, terminal: &mut Terminal<'_>) -> Result<Option<Exit>, CliError> {
+    if let Some(name) = &args.save {
+        read_line(&args.line, terminal.form.zone)?;
+        let hint = "such as `--save last-week`";
+        queries::check_name(name).map_err(|why| CliError::usage(why, hint))?;
+        let mut before = None;
+        settings::change(|config| {
+            before = config.queries.insert(name.clone(), args.line.clone());
+            queries::expand(&format!("@{name}"), &config.queries)
+                .map(drop)
+                .map_err(|why| CliError::usage(why, hint))
+        })?;
+        let replaced = before.map_or_else(String::new, |line| format!(", in place of `{line}`"));
+        terminal.line(shown(&format!("saved `@{name}`{replaced}")))?;
+        return Ok(Some(Exit::Ok));
+    }
+    if let Some(name) = &args.forget {
+        let mut known = false;
+        settings::change(|config| {
+            known = config.queries.remove(name).is_some();
+            Ok(())
+        })?;
+        if !known {
+            return Err(CliError::NotThere {
+                message: format!("there is no saved line `{}`", shown(name)),
+                hint: "`whodunit find --saved` lists them".into(),
+            });
+        }
+        terminal.line(shown(&format!("forgotten `@{name}`")))?;
+        return Ok(Some(Exit::Ok));
+    }
+    if !args.saved {
+        return Ok(None);
+    }
+    let config = config::path().map(|path| config::load(&path)).transpose()?;
+    let lines = config.unwrap_or_default().queries;
+    if terminal.form.json {
+        terminal.document(&lines)?;
+        return Ok(Some(Exit::Ok));
+    }
+    let mut table = Table::new([Column::new("name"), Column::new("line").shrinks_to(20)]);
+    for (name, line) in &lines {
+        table.row([Cell::from(format!("@{name}")), Cell::from(line)]);
+    }
+    if lines.is_empty() {
+        terminal.note("there are no saved lines; `whodunit find LINE --save NAME` saves one")?;
+    } else {
+        terminal.table(&table)?;
+    }
+    Ok(Some(Exit::Ok))
 }
 
 fn bad_line(text: &str, error: QueryError) -> CliError {
@@ -97,7 +184,13 @@ pub(crate) async fn run(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
+    if let Some(exit) = saved_lines(args, terminal)? {
+        return Ok(exit);
+    }
     let query = read_line(&args.line, terminal.form.zone)?;
+    if args.follow {
+        return follow::run(&Wanted::Line(&query, args.limit), client, terminal).await;
+    }
     if args.facets || args.density {
         return figures(args, &query, client, terminal).await;
     }

@@ -1,27 +1,39 @@
-//! `whodunit events --follow`: the last events, then those that come, across lost connections.
+//! `whodunit events --follow` and `find --follow`: the last events, then those that come, across lost connections.
 
 use std::time::Duration;
 
+use whodunit_core::api::browse::LiveHead;
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
+use whodunit_core::query::Query;
 use whodunit_core::search::Search;
 
 use super::events::{EventsArgs, FilterArgs};
 use super::exit::{CliError, Exit};
 use super::pages;
-use super::show::{Entry, feed};
+use super::show::{Entry, feed, number};
 use super::table::Widths;
 use super::terminal::Terminal;
-use crate::client::{Client, EventsQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery};
+use crate::client::{
+    Client, EventsQuery, FindQuery, Live, LiveCursor, LiveItem, Order, StreamEventsQuery,
+};
 
 /// Longest wait before trying again.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How many of the last events are shown first, unless `--limit` says otherwise.
 const LAST: usize = 10;
 
+/// What is followed.
+pub(crate) enum Wanted<'a> {
+    /// The log, or a stream, by the filters of `whodunit events`.
+    Events(&'a EventsArgs),
+    /// What a query line matches: the line with its times in full, and how many of the last events are shown first.
+    Line(&'a Query, usize),
+}
+
 /// Runs until interrupted.
 pub(crate) async fn run(
-    args: &EventsArgs,
+    args: &Wanted<'_>,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
@@ -32,13 +44,17 @@ pub(crate) async fn run(
         mark: None,
     };
     let mut widths = None;
+    let line = match args {
+        Wanted::Events(_) => None,
+        Wanted::Line(query, _) => Some(query.to_string()),
+    };
     for event in last(args, client, cursor).await? {
         show(args, terminal, &Entry::Event(&event), &mut widths)?;
     }
     terminal.flush()?;
     let mut wait = Duration::from_secs(1);
     loop {
-        let error = match client.live(Some(cursor), None).await {
+        let error = match client.live_of(Some(cursor), line.as_deref()).await {
             Ok(mut live) => {
                 wait = Duration::from_secs(1);
                 let ended = read(args, &mut live, terminal, &mut widths).await;
@@ -65,10 +81,14 @@ pub(crate) async fn run(
 
 /// The last events before the feed begins, oldest first.
 async fn last(
-    args: &EventsArgs,
+    args: &Wanted<'_>,
     client: &Client,
     cursor: LiveCursor,
 ) -> Result<Vec<Event>, CliError> {
+    let args = match args {
+        Wanted::Events(args) => args,
+        Wanted::Line(query, limit) => return last_of_line(query, *limit, client, cursor).await,
+    };
     let limit = Some(args.page.limit.min(LAST));
     let mut events = match &args.stream {
         Some(stream) => {
@@ -96,14 +116,41 @@ async fn last(
     Ok(events)
 }
 
+/// The last events that a line finds. Of decisions only new ones are shown.
+async fn last_of_line(
+    query: &Query,
+    limit: usize,
+    client: &Client,
+    cursor: LiveCursor,
+) -> Result<Vec<Event>, CliError> {
+    if query.is_of_decisions() {
+        return Ok(Vec::new());
+    }
+    let asked = FindQuery {
+        line: query.to_string(),
+        order: Some(Order::Backward),
+        limit: Some(limit.min(LAST)),
+        ..FindQuery::default()
+    };
+    let mut events = client.find_page(&asked).await?.items;
+    events.retain(|event| event.position.0 <= cursor.position);
+    events.reverse();
+    Ok(events)
+}
+
 async fn read(
-    args: &EventsArgs,
+    args: &Wanted<'_>,
     live: &mut Live,
     terminal: &mut Terminal<'_>,
     widths: &mut Option<Widths>,
 ) -> Result<(), CliError> {
+    let mut told = 0;
     while let Some(message) = live.next().await? {
         match &message.item {
+            LiveItem::Head(head) if head.undecided > told => {
+                told = head.undecided;
+                undecided(head, terminal)?;
+            }
             LiveItem::Event(event) if wants_event(args, event) => {
                 show(args, terminal, &Entry::Event(event), widths)?;
             }
@@ -117,8 +164,19 @@ async fn read(
     Ok(())
 }
 
+/// Says how many were left out because the line says neither yes nor no of them.
+fn undecided(head: &LiveHead, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    let from = head.undecided_from.map_or_else(String::new, |from| {
+        format!(", the first at position {}", number(from))
+    });
+    terminal.warn(format!(
+        "left out since the feed began, because the line says neither yes nor no of them: {}{from}",
+        number(head.undecided)
+    ))
+}
+
 fn show(
-    args: &EventsArgs,
+    args: &Wanted<'_>,
     terminal: &mut Terminal<'_>,
     entry: &Entry<'_, '_>,
     widths: &mut Option<Widths>,
@@ -131,11 +189,16 @@ fn show(
             }
         };
     }
-    let table = feed(entry, terminal.form, args.stream.is_some());
+    let of_stream = matches!(args, Wanted::Events(args) if args.stream.is_some());
+    let table = feed(entry, terminal.form, of_stream);
     pages::print(terminal, &table, widths)
 }
 
-fn wants_event(args: &EventsArgs, event: &Event) -> bool {
+fn wants_event(args: &Wanted<'_>, event: &Event) -> bool {
+    // The daemon asks the line itself.
+    let Wanted::Events(args) = args else {
+        return true;
+    };
     let FilterArgs {
         category,
         event_type,
@@ -156,7 +219,10 @@ fn wants_event(args: &EventsArgs, event: &Event) -> bool {
         && text.as_deref().is_none_or(|text| contains(event, text))
 }
 
-fn wants_decision(args: &EventsArgs, decision: &Decision) -> bool {
+fn wants_decision(args: &Wanted<'_>, decision: &Decision) -> bool {
+    let Wanted::Events(args) = args else {
+        return true;
+    };
     let filter = &args.filter;
     matches!(decision.result, Outcome::Rejected { .. })
         && args.stream.as_ref().is_none_or(|stream| stream.as_str() == decision.stream.as_str())

@@ -98,6 +98,7 @@ fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
         report.gaps.records,
         "their own is in the metadata",
     );
+    some("notes added", report.notes, "beside the log");
     some(
         "back in time",
         report.backwards.records,
@@ -177,6 +178,20 @@ pub(crate) fn print_notes(
     report: &ImportReport,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
+    for part in &report.partial {
+        terminal.note(format!(
+            "the file is a part of a log of {} events and {} decisions: `{}`",
+            number(part.of_events),
+            number(part.of_decisions),
+            shown(&part.query)
+        ))?;
+        if part.undecided > 0 {
+            terminal.warn(format!(
+                "the export left out {} of which its line says neither yes nor no",
+                counted(part.undecided, "event")
+            ))?;
+        }
+    }
     for error in &report.errors {
         terminal.note(format!("{}: {}", lines_of(error), shown(&error.reason)))?;
     }

@@ -125,7 +125,9 @@ fn place() -> Result<PathBuf, CliError> {
     path().ok_or_else(|| ConfigError::NoPlace.into())
 }
 
-fn change(edit: impl FnOnce(&mut Config) -> Result<(), CliError>) -> Result<(), CliError> {
+pub(super) fn change(
+    edit: impl FnOnce(&mut Config) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let path = place()?;
     let mut config = load(&path)?;
     edit(&mut config)?;

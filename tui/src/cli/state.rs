@@ -4,13 +4,14 @@ use clap::Args;
 use whodunit_core::api::time_travel::{DiffBlame, StateOut, Step};
 use whodunit_core::diff::DiffEntry;
 use whodunit_core::fold::EventEffect;
-use whodunit_core::ids::Revision;
+use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::text::shown;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, PAGE_ITEMS, limit, point, whole};
 use super::blame::pointer;
 use super::event::sentences;
 use super::exit::{CliError, Exit};
+use super::link;
 use super::names::{NamesStream, StreamArg, resolve_if_there};
 use super::show;
 use super::style::Token;
@@ -34,6 +35,9 @@ pub(crate) struct StateArgs {
     /// Show secrets (the daemon logs that you did)
     #[arg(long)]
     reveal: bool,
+    /// Print a link to the revision instead (`whodunit open-link`)
+    #[arg(long, conflicts_with_all = ["reveal", "watch"])]
+    link: bool,
     #[command(flatten)]
     watch: WatchArgs,
 }
@@ -68,16 +72,38 @@ async fn ask(
 ) -> Result<Exit, CliError> {
     let stream = args.stream.name()?;
     let out = client.state(&stream, args.at.at(), args.reveal).await?;
+    if args.link {
+        return link::print(&out.stream, out.revision, client, terminal).await;
+    }
+    print(&out, client, terminal).await
+}
+
+/// Prints the state that a link leads to.
+pub(super) async fn of_link(
+    stream: &StreamName,
+    revision: Option<Revision>,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    let at = revision.map_or(At::Head, At::Revision);
+    print(&client.state(stream, at, false).await?, client, terminal).await
+}
+
+async fn print(
+    out: &StateOut,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
     show::warn(terminal, &out.warnings)?;
     if terminal.form.json {
-        terminal.document(&out)?;
+        terminal.document(out)?;
         return Ok(Exit::Ok);
     }
     let last = client.event_and_origin(&out.stream, out.revision).await?;
     let said = last.map_or_else(Vec::new, |(event, origin)| {
         sentences(&event, &origin, terminal.form.zone)
     });
-    print_state(&out, &said, terminal)?;
+    print_state(out, &said, terminal)?;
     Ok(Exit::Ok)
 }
 

@@ -11,6 +11,7 @@ mod import;
 mod investigate;
 mod lines;
 mod live;
+mod notes;
 mod origin;
 mod overview;
 mod pipeline;
@@ -44,6 +45,7 @@ pub use find::{FindLines, FindQuery};
 pub use import::ImportQuery;
 pub use lines::Lines;
 pub use live::{Live, LiveCursor, LiveItem, LiveMessage};
+pub use notes::NotesQuery;
 pub(crate) use origin::{Changed, Count, FollowCounts, Origin, Preview, Sides, Subject};
 pub(crate) use overview::{Pipeline, StreamStatus, is_set_up};
 pub use pipeline::{CHECK_TIMEOUT, Reached};
@@ -356,9 +358,13 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/live`: what comes after the cursor, or from now on, and matches a query line where there is one. A cursor
-    /// without a mark and a decision stands for a position alone.
-    pub async fn live(
+    /// `GET /v1/live`: what comes after the cursor, or from now on.
+    pub async fn live(&self, after: Option<LiveCursor>) -> Result<Live, ClientError> {
+        self.live_of(after, None).await
+    }
+
+    /// The same, of what a query line matches. A cursor without a mark and a decision stands for a position alone.
+    pub async fn live_of(
         &self,
         after: Option<LiveCursor>,
         line: Option<&str>,
@@ -402,14 +408,17 @@ impl Client {
         Ok(ByteStream::new(self.url(), response, IDLE_TIMEOUT))
     }
 
-    /// `POST /v1/backup`: the whole store as one file, piece by piece, and about how many bytes it will have.
-    pub async fn backup(&self) -> Result<(ByteStream, Option<u64>), ClientError> {
+    /// `POST /v1/backup`: the whole store as one file, piece by piece, about how many bytes it will have, and how many notes are not in
+    /// it because they are damaged, where that is so.
+    pub async fn backup(&self) -> Result<(ByteStream, Option<u64>, Option<String>), ClientError> {
         let request = self.request(Method::POST, "/v1/backup", &Params::new())?;
         let response = self.open(request).await?;
         let bytes = response.headers().get("whodunit-store-bytes");
         let bytes = bytes.and_then(|value| value.to_str().ok()?.parse().ok());
+        let unreadable = response.headers().get("whodunit-notes-unreadable");
+        let unreadable = unreadable.and_then(|value| Some(value.to_str().ok()?.to_owned()));
         let stream = ByteStream::new(self.url(), response, IDLE_TIMEOUT);
-        Ok((stream, bytes))
+        Ok((stream, bytes, unreadable))
     }
 
     /// `POST /v1/import`: sends the records as they come, and returns once they are all stored.

@@ -146,7 +146,7 @@ impl Client {
         self.reached(&path, &params, wait).await
     }
 
-    async fn send<T: DeserializeOwned>(
+    pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,

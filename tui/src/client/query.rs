@@ -412,6 +412,10 @@ impl DecisionsQuery {
 pub struct ExportQuery {
     /// Which events. Its order, cursor and limit say nothing here.
     pub filter: EventsQuery,
+    /// Only this stream.
+    pub stream: Option<StreamName>,
+    /// Only what this query line matches.
+    pub line: Option<String>,
     /// Whether to include secrets. An export without them says so and cannot be restored as it was.
     pub reveal: bool,
 }
@@ -419,6 +423,8 @@ pub struct ExportQuery {
 impl ExportQuery {
     pub(super) fn params(&self) -> Params {
         let mut params = self.filter.filter_params();
+        params.opt("stream", self.stream.as_ref());
+        params.opt("q", self.line.as_ref());
         params.flag("reveal", self.reveal);
         params
     }

@@ -140,6 +140,12 @@ impl Config {
                 let _ = writeln!(out, "color = {}", quoted(color.name()));
             }
         }
+        if !self.queries.is_empty() {
+            out.push_str("\n[queries]\n");
+        }
+        for (name, line) in &self.queries {
+            let _ = writeln!(out, "{} = {}", quoted(name), quoted(line));
+        }
         out
     }
 }

@@ -3,6 +3,7 @@
 //! Owns where it is, how it is read and written, and which settings there are. Never asks a daemon.
 
 mod file;
+pub(crate) mod queries;
 mod setting;
 mod target;
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) context: Option<String>,
     /// Daemons by name.
     pub(crate) contexts: BTreeMap<String, Context>,
+    /// Query lines by name.
+    pub(crate) queries: BTreeMap<String, String>,
 }
 
 /// A daemon with a name.

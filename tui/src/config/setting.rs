@@ -145,6 +145,9 @@ impl Config {
         for (name, context) in &self.contexts {
             context.check(name)?;
         }
+        for name in self.queries.keys() {
+            super::queries::check_name(name)?;
+        }
         if let Some(name) = &self.context
             && !self.contexts.contains_key(name)
         {

@@ -56,7 +56,8 @@ pub(crate) async fn run(
             hint,
         ));
     }
-    let (mut pieces, bytes) = client.backup().await?;
+    let (mut pieces, bytes, unreadable) = client.backup().await?;
+    warn(unreadable.as_deref(), terminal)?;
     let (first, header) = begin(&mut pieces).await?;
     let to = if folder {
         args.to.join(file_name(&header))
@@ -90,6 +91,17 @@ pub(super) fn in_the_way(message: String, hint: &'static str) -> CliError {
 pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> CliError {
     let place = path.display().to_string();
     move |error| CliError::File { place, error }
+}
+
+/// Says that notes are not in a backup, where that is so.
+fn warn(unreadable: Option<&str>, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
+    match unreadable {
+        None => Ok(()),
+        Some("all") => terminal.warn("the notes are not in the backup: their file cannot be used"),
+        Some(lines) => terminal.warn(format!(
+            "notes that are damaged are not in the backup: {lines}"
+        )),
+    }
 }
 
 /// The first piece, and what the backup says of itself in it.
@@ -269,7 +281,8 @@ async fn to_output(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit,
             "name a file, or pass it on: `whodunit backup - | age -r KEY > shop.backup.age`",
         ));
     }
-    let (mut pieces, _) = client.backup().await?;
+    let (mut pieces, _, unreadable) = client.backup().await?;
+    warn(unreadable.as_deref(), terminal)?;
     let (mut piece, _) = begin(&mut pieces).await?;
     loop {
         terminal.bytes(&piece)?;

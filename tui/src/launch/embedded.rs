@@ -133,6 +133,8 @@ impl Embedded {
             models,
             // A store that is only looked at gets nothing beside it: its read models are made in memory.
             data: plan.thrown_away.then(|| data.to_path_buf()),
+            // Notes are a part of what is looked at, and written only when the user writes one.
+            notes: Some(data.to_path_buf()),
             ..Config::default()
         };
         let daemon = Daemon::with(config, Arc::new(store), clock, plan.ids);

@@ -162,6 +162,7 @@ async fn fill(
             counted(report.read, "record")
         ))?;
     } else if report.incomplete
+        || !report.partial.is_empty()
         || report.changed
         || report.future.records > 0
         || report.redacted_copy

@@ -26,4 +26,6 @@ mod check_tests;
 #[cfg(test)]
 mod names_tests;
 #[cfg(test)]
+mod notes_tests;
+#[cfg(test)]
 mod tour_tests;

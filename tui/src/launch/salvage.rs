@@ -205,6 +205,9 @@ fn details(found: &Salvaged) -> Vec<String> {
             number(found.unproven_decisions)
         ));
     }
+    if found.user_notes > 0 {
+        lines.push(format!("notes: {}", number(found.user_notes)));
+    }
     if found.redacted_copy {
         lines.push("the store is a redacted copy".to_owned());
     }

@@ -4,6 +4,8 @@
 
 use std::io::{IsTerminal, stdin, stdout};
 
+use whodunit_core::ids::StreamName;
+
 use crate::app::{self, Options, Palette};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
@@ -16,7 +18,17 @@ pub(crate) async fn of_daemon(
     context: Option<(String, Context)>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    open(client, context, terminal, false).await
+    open(client, context, terminal, (false, None)).await
+}
+
+/// Opens the screens on a stream, at a revision or at its head.
+pub(crate) async fn at_stream(
+    client: &Client,
+    context: Option<(String, Context)>,
+    at: (StreamName, Option<u64>),
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, CliError> {
+    open(client, context, terminal, (false, Some(at))).await
 }
 
 /// Opens the screens on the demo, with the newcomer's guide.
@@ -24,19 +36,19 @@ pub(crate) async fn of_demo(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    open(client, None, terminal, true).await
+    open(client, None, terminal, (true, None)).await
 }
 
 async fn open(
     client: &Client,
     context: Option<(String, Context)>,
     terminal: &mut Terminal<'_>,
-    guide: bool,
+    (guide, stream): (bool, Option<(StreamName, Option<u64>)>),
 ) -> Result<Exit, CliError> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
         return Err(CliError::usage(
             "the screens need a terminal",
-            "give a command (`whodunit --help`), or `--no-tui` to `demo` and `open`",
+            "give a command (`whodunit --help`), or `--no-tui` to `demo`, `open` and `open-link`",
         ));
     }
     terminal.flush()?;
@@ -50,7 +62,7 @@ async fn open(
         } else {
             Some(Palette::None)
         },
-        stream: None,
+        stream,
     };
     match app::run(options).await {
         Ok(()) => Ok(Exit::Ok),

@@ -7,7 +7,7 @@
 mod tests;
 
 use std::ffi::OsString;
-use std::io::{BufWriter, Write, stderr};
+use std::io::{BufWriter, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum as _};
@@ -18,9 +18,9 @@ use crate::cli::output::{Fields, Format};
 use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
-    CliError, Exit, append, backfill, bisect, blame, decisions, do_command, doctor, event, events,
-    export, find, import, models, outbox, projections, read_model, rebuild, scenario, settings,
-    state, streams, trace, version, what_differs, what_if, why, world,
+    CliError, Exit, append, backfill, bisect, blame, completions, decisions, do_command, doctor,
+    event, events, export, find, import, link, models, note, outbox, projections, read_model,
+    rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -184,6 +184,8 @@ enum Command {
     Bisect(bisect::BisectArgs),
     /// Show what led to an event and what it led to, or everything of a correlation
     Trace(trace::TraceArgs),
+    /// Write, list and remove notes about streams and events
+    Note(note::NoteArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
@@ -226,12 +228,18 @@ enum Command {
     Config(settings::ConfigArgs),
     /// Name daemons, and choose one
     Context(settings::ContextArgs),
+    /// Print a script that makes a shell complete commands, options and names
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages, one for each command
+    Man(completions::ManArgs),
     /// Show the version and the commit of this program
     Version,
     /// Check that the store is what was written
     Verify(launch::verify::VerifyArgs),
     /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),
+    /// Follow a link (`whodunit://STORE/STREAM@REVISION`) to the daemon that has it
+    OpenLink(link::OpenLinkArgs),
     /// Open the screens on a store or a file, without a running daemon
     Open(launch::open::OpenArgs),
     /// Run a daemon (as `whodunitd` does)
@@ -241,6 +249,11 @@ enum Command {
 /// Runs the program with these arguments. Not generic, so that all behind it is compiled with the library, not a second time
 /// with the binary.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if let Some(answer) = completions::answer(&args, Cli::command, completed_by) {
+        // Where it cannot be written, no shell is there.
+        let _ = stdout().write_all(&answer);
+        return ExitCode::SUCCESS;
+    }
     let parsed = Cli::command()
         .try_get_matches_from(args)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
@@ -295,9 +308,14 @@ fn settings_of(command: Option<&Command>) -> Result<Config, CliError> {
         return Ok(Config::default());
     };
     match command {
-        Some(Command::Config(_) | Command::Context(_) | Command::Doctor(_) | Command::Version) => {
-            Ok(config::load(&path).unwrap_or_default())
-        }
+        Some(
+            Command::Config(_)
+            | Command::Context(_)
+            | Command::Doctor(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Version,
+        ) => Ok(config::load(&path).unwrap_or_default()),
         _ => Ok(config::load(&path)?),
     }
 }
@@ -400,6 +418,7 @@ impl Command {
             Self::State(args) => !args.watches(),
             Self::Outbox(args) => !args.watches(),
             Self::Projections(args) => !args.watches(),
+            Self::Note(args) => args.lists(),
             Self::Event(_)
             | Self::Steps(_)
             | Self::Diff(_)
@@ -428,6 +447,21 @@ fn target(global: &Global, config: &Config) -> Result<Target, CliError> {
             message,
             hint: "`whodunit context list` lists them".into(),
         })
+}
+
+/// The daemon that a line being typed is completed by.
+fn completed_by(line: completions::Target<'_>) -> Option<Client> {
+    let config = config::path()
+        .and_then(|path| config::load(&path).ok())
+        .unwrap_or_default();
+    let variable = std::env::var("WHODUNIT_DAEMON").ok();
+    let said = Said {
+        daemon: line.daemon,
+        context: line.context,
+        variable: variable.as_deref().filter(|text| !text.is_empty()),
+    };
+    let target = config.target(said, DAEMON_DEFAULT).ok()?;
+    connect(&target, &config).ok()
 }
 
 fn connect(target: &Target, config: &Config) -> Result<Client, CliError> {
@@ -473,6 +507,15 @@ async fn run(
         Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
         Command::World(args) => world::run(&args, &client()?, terminal).await,
         Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
+        Command::Note(args) => note::run(&args, &client()?, terminal).await,
+        Command::OpenLink(args) => {
+            let asked = link::Asked {
+                target: target(global, config)?,
+                is_named: global.daemon.is_some() || global.context.is_some(),
+                config,
+            };
+            link::run(&args, asked, |target| connect(target, config), terminal).await
+        }
         Command::Decisions(args) => by_name(args, &client()?, terminal, decisions::run).await,
         Command::WhatIf(args) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
@@ -500,6 +543,8 @@ async fn run(
         }
         Command::Config(args) => settings::run(&args, terminal),
         Command::Context(args) => settings::run_context(&args, terminal),
+        Command::Completions(args) => completions::run(&args, terminal),
+        Command::Man(args) => completions::run_man(&args, Cli::command(), terminal),
         Command::Version => version::run(terminal),
         Command::Verify(args) => launch::verify::run(&args, client, terminal).await,
         Command::Demo(args) => launch::demo::run(&args, terminal).await,

@@ -31,7 +31,7 @@ pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
                 model.app.head = LiveHead {
                     position: head.position.max(model.app.head.position),
                     decision: head.decision.max(model.app.head.decision),
-                    redacted_copy: head.redacted_copy,
+                    ..head
                 };
             }
             LiveItem::Event(event) => {

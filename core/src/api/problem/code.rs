@@ -55,6 +55,8 @@ pub enum Code {
     NoSuchDocument,
     /// 404: no such run, or none under way.
     NoSuchRun,
+    /// 404: no such note.
+    NoSuchNote,
     /// 404: the stream's head is before the revision asked for.
     RevisionBeyondHead,
     /// 404: the log's head is before the position asked for.
@@ -73,6 +75,8 @@ pub enum Code {
     EventIdConflict,
     /// 409: the command id is on record for another command.
     CommandIdConflict,
+    /// 409: another note has the id.
+    NoteIdConflict,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
     /// 409: a redacted export, and the log holds other history.
@@ -139,6 +143,7 @@ impl Code {
             | Self::NoSuchHandler
             | Self::NoSuchDocument
             | Self::NoSuchRun
+            | Self::NoSuchNote
             | Self::RevisionBeyondHead
             | Self::PositionBeyondHead
             | Self::NoSuchDecision
@@ -149,6 +154,7 @@ impl Code {
             Self::WrongRevision
             | Self::EventIdConflict
             | Self::CommandIdConflict
+            | Self::NoteIdConflict
             | Self::KeyTaken
             | Self::RedactedExport
             | Self::RedactedCopy
@@ -192,6 +198,7 @@ impl Code {
             Self::NoSuchHandler => "no such handler",
             Self::NoSuchDocument => "no such document",
             Self::NoSuchRun => "no such run",
+            Self::NoSuchNote => "no such note",
             Self::RevisionBeyondHead => "revision beyond the head",
             Self::PositionBeyondHead => "position beyond the head",
             Self::NoSuchDecision => "no such decision",
@@ -202,6 +209,7 @@ impl Code {
             Self::WrongRevision => "wrong expected revision",
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
+            Self::NoteIdConflict => "note id already used",
             Self::KeyTaken => "unique key already held",
             Self::RedactedExport => "redacted export refused",
             Self::RedactedCopy => "not in this redacted copy",

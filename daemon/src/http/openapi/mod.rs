@@ -35,6 +35,7 @@ use crate::limits;
         (name = "queries", description = "read models"),
         (name = "pipeline", description = "outbox, projections, read models, backfill"),
         (name = "models", description = "the rules"),
+        (name = "notes", description = "what people write beside the log"),
         (name = "ops", description = "health, export, this description"),
     )
 )]

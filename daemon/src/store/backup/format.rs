@@ -124,18 +124,24 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// How many rows there are.
 pub(super) fn count_rows(rows: &[u8]) -> Result<u64, BackupError> {
-    let count = || -> Decoded<u64> {
-        let (mut from, mut count) = (Reader(rows), 0);
+    let mut count = 0;
+    each_value(rows, &mut |_| count += 1)?;
+    Ok(count)
+}
+
+/// Hands the value of each row to `each`.
+pub(super) fn each_value(rows: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), BackupError> {
+    let mut walk = || -> Decoded<()> {
+        let mut from = Reader(rows);
         while !from.0.is_empty() {
-            for _ in 0..2 {
-                let length = from.size()?;
-                from.bytes(length)?;
-            }
-            count += 1;
+            let key = from.size()?;
+            from.bytes(key)?;
+            let value = from.size()?;
+            each(from.bytes(value)?);
         }
-        Ok(count)
+        Ok(())
     };
-    count().map_err(|error| BackupError::damaged(0, format!("rows do not decode: {error}")))
+    walk().map_err(|error| BackupError::damaged(0, format!("rows do not decode: {error}")))
 }
 
 /// Sums over the parts of a backup.

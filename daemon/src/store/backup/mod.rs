@@ -22,6 +22,7 @@ pub(crate) use self::format::BlockWriter;
 pub use self::format::{BackupEnd, BackupHeader, BackupPart};
 use self::format::{Block, Blocks};
 pub use self::restore::{Restored, restore};
+use super::bytes::Writer;
 use super::segment::Segment;
 use super::write::Batch;
 use super::{Head, StoreError, StoreId};
@@ -32,11 +33,47 @@ pub trait Backup: Send {
     /// What it says of itself.
     fn header(&self) -> &BackupHeader;
 
+    /// Takes something along that is kept beside the store, before the first bytes were taken.
+    fn carry(&mut self, beside: Beside);
+
     /// The next bytes; `None` behind the last. Blocking. An error ends it: what was given so far is no backup.
     ///
     /// # Errors
     /// When the store cannot be read, or is not what was written.
     fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Rows of something that is kept beside a store: a part of the backup by this name.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The part's name; no table of the store has it.
+    pub name: &'static str,
+    bytes: Vec<u8>,
+    rows: u64,
+}
+
+impl Beside {
+    /// Without rows yet.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, key: &[u8], value: &[u8]) {
+        for bytes in [key, value] {
+            Writer(&mut self.bytes).count(bytes.len());
+            self.bytes.extend_from_slice(bytes);
+        }
+        self.rows += 1;
+    }
+
+    /// The rows as a backup has them, and how many there are.
+    pub(crate) fn rows(&self) -> (&[u8], u64) {
+        (&self.bytes, self.rows)
+    }
 }
 
 /// What becomes of the contents of a backup while it is read.

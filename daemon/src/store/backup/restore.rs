@@ -10,8 +10,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::format::Blocks;
+use super::format::{Blocks, each_value};
 use super::{BackupError, BackupHeader, Checked, Sink, walk};
+use crate::notes;
 use crate::store::chain::Chain;
 use crate::store::disk::head::{Acknowledged, HeadFile, LogEnd};
 use crate::store::disk::{Disk, RealDisk, StoreId};
@@ -24,6 +25,7 @@ use crate::store::segment::Segment;
 use crate::store::wal::{FILE_BYTES, Folder, Place, Wal, WalOptions};
 use crate::store::write::Batch;
 use crate::store::{Head, Store, StoreError};
+use whodunit_core::note::Note;
 
 /// The file that a restore under way holds a lock on.
 const LOCK_NAME: &str = "restoring";
@@ -167,6 +169,7 @@ struct Filled {
     sealed: Chain,
     wal: Option<Wal>,
     end: LogEnd,
+    notes: Vec<Note>,
 }
 
 fn salt() -> u64 {
@@ -184,6 +187,7 @@ impl Filled {
             file: Some(file),
             sealed: Chain::START,
             wal: None,
+            notes: Vec::new(),
             end: LogEnd {
                 head: Head {
                     position: whodunit_core::ids::Position(header.position),
@@ -232,6 +236,10 @@ impl Filled {
         if let Some(file) = self.file.take() {
             file.finish(mark, header.redacted_copy)?;
         }
+        if !self.notes.is_empty() {
+            let written = notes::write_new(self.on.as_ref(), &self.path, self.store, &self.notes);
+            written.map_err(disk("write the notes in", &self.path))?;
+        }
         let noted_in = self.path.join(HEAD_NAME);
         let now = Acknowledged {
             store: self.store,
@@ -251,6 +259,17 @@ impl Sink for Filled {
     }
 
     fn rows(&mut self, table: &str, rows: &[u8]) -> Result<u64, BackupError> {
+        if table == notes::TABLE {
+            let (before, mut broken) = (self.notes.len(), false);
+            each_value(rows, &mut |value| match serde_json::from_slice(value) {
+                Ok(note) => self.notes.push(note),
+                Err(_no_note) => broken = true,
+            })?;
+            if broken {
+                return Err(BackupError::damaged(0, "a note does not decode"));
+            }
+            return Ok((self.notes.len() - before) as u64);
+        }
         let put = self.file()?.rows(table, rows)?;
         put.ok_or_else(|| BackupError::damaged(0, format!("a store has no table `{table}`")))
     }

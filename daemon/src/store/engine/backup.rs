@@ -8,7 +8,7 @@ use std::sync::Arc;
 use whodunit_core::time::Timestamp;
 
 use super::shared::{Published, Shared};
-use crate::store::backup::{Backup, BackupHeader, BlockWriter, ChainCheck};
+use crate::store::backup::{Backup, BackupHeader, Beside, BlockWriter, ChainCheck};
 use crate::store::write::Batch;
 use crate::store::{StoreError, StoreId, frame};
 
@@ -23,6 +23,7 @@ pub(super) struct Source {
     writer: Option<BlockWriter>,
     check: ChainCheck,
     next: Next,
+    beside: Vec<Beside>,
 }
 
 /// What comes next.
@@ -32,6 +33,8 @@ enum Next {
     Segment(u64),
     /// Rows of a table, behind a key.
     Rows(usize, Option<Vec<u8>>),
+    /// What is kept beside the store.
+    Beside,
     /// The batch of this number of the tail, and what follows.
     Log(usize),
     Nothing,
@@ -66,6 +69,7 @@ impl Source {
             writer: Some(writer),
             check: ChainCheck::new(id),
             next: Next::FirstLine(line),
+            beside: Vec::new(),
         })
     }
 
@@ -94,7 +98,7 @@ impl Source {
                     let sealed = &self.published.sealed;
                     let found = sealed.rows(table, after.as_deref(), PIECE_BYTES)?;
                     let Some((name, rows)) = found else {
-                        self.next = Next::Log(0);
+                        self.next = Next::Beside;
                         continue;
                     };
                     self.next = match rows.last {
@@ -103,6 +107,16 @@ impl Source {
                     };
                     if rows.count > 0 {
                         return Ok(Some(writer.rows(name, &rows.bytes, rows.count)));
+                    }
+                }
+                Next::Beside => {
+                    let Some(beside) = self.beside.pop() else {
+                        self.next = Next::Log(0);
+                        continue;
+                    };
+                    self.next = Next::Beside;
+                    if let (bytes, rows @ 1..) = beside.rows() {
+                        return Ok(Some(writer.rows(beside.name, bytes, rows)));
                     }
                 }
                 Next::Log(from) => return self.log(from),
@@ -173,6 +187,10 @@ fn unwritten(error: serde_json::Error) -> StoreError {
 impl Backup for Source {
     fn header(&self) -> &BackupHeader {
         &self.header
+    }
+
+    fn carry(&mut self, beside: Beside) {
+        self.beside.push(beside);
     }
 
     fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {

@@ -16,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use whodunit_core::note::Note;
 
 use self::pages::{Pages, Scan};
 use self::records::Records;
@@ -115,6 +116,8 @@ pub struct Salvaged {
     pub decisions_without_events: Vec<u64>,
     /// How many more of those there are.
     pub more_decisions_without_events: u64,
+    /// How many notes that people wrote were written out.
+    pub user_notes: u64,
     /// What was found damaged.
     pub notes: Vec<String>,
 }
@@ -175,11 +178,45 @@ pub fn salvage(
     });
     let mut salvaged = report(store, redacted_copy, end, &survey);
     salvaged.notes = notes;
-    write::export(&records, &survey, &mut salvaged, out, &mut |done, all| {
-        progress(Progress::Writing(done, all));
-    })
+    let beside = notes_beside(directory, store, &mut salvaged.notes);
+    salvaged.user_notes = beside.len() as u64;
+    write::export(
+        (&records, &beside),
+        &survey,
+        &mut salvaged,
+        out,
+        &mut |done, all| {
+            progress(Progress::Writing(done, all));
+        },
+    )
     .map_err(SalvageError::Write)?;
     Ok(salvaged)
+}
+
+/// The notes beside the store, as far as they can be read; what of them cannot is said.
+fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> Vec<Note> {
+    let name = crate::notes::FILE_NAME;
+    let bytes = match std::fs::read(directory.join(name)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            said.push(format!("`{name}` cannot be read: {error}"));
+            return Vec::new();
+        }
+    };
+    match crate::notes::parse(&bytes, store) {
+        Ok(found) => {
+            if !found.damaged.is_empty() {
+                let lines = found.damaged.len();
+                said.push(format!("lines of `{name}` that are damaged: {lines}"));
+            }
+            found.notes
+        }
+        Err(why) => {
+            said.push(format!("`{name}` {why}"));
+            Vec::new()
+        }
+    }
 }
 
 /// What is missing.
@@ -228,6 +265,7 @@ fn report(store: StoreId, redacted_copy: bool, end: (u64, u64), survey: &Survey)
         unplaced_events: lost.saturating_sub(placed),
         decisions_without_events: Vec::new(),
         more_decisions_without_events: 0,
+        user_notes: 0,
         notes: Vec::new(),
     }
 }

@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::model::Models;
+use whodunit_core::note::Note;
 use whodunit_core::shown::Reveal;
 use whodunit_core::transfer::{
     DecisionIds, ExportEnd, ExportHeader, LinesDigest, decision_line, end_line, header_line,
+    note_line,
 };
 
 use super::records::Records;
@@ -17,7 +19,7 @@ use super::{NAMED_MAX, Salvaged};
 
 /// Writes the lines, and counts them.
 pub(super) fn export(
-    records: &Records,
+    (records, notes): (&Records, &[Note]),
     survey: &Survey,
     salvaged: &mut Salvaged,
     out: &mut dyn Write,
@@ -38,6 +40,8 @@ pub(super) fn export(
             events: Some(salvaged.expected_events),
             decisions: Some(salvaged.expected_decisions),
             store_id: Some(salvaged.store_id.clone()),
+            notes: (!notes.is_empty()).then_some(notes.len() as u64),
+            ..ExportHeader::default()
         },
     )?;
     lines.end_of_line()?;
@@ -63,11 +67,16 @@ pub(super) fn export(
         }
     }
     writing.decisions(&mut lines, sequence, None)?;
+    for note in notes {
+        note_line(&mut lines.line, note)?;
+        lines.end_of_line()?;
+    }
     let end = ExportEnd {
         events: salvaged.events,
         decisions: salvaged.decisions,
         sha256: lines.digest.hex(),
-        head_hash: None,
+        notes: notes.len() as u64,
+        ..ExportEnd::default()
     };
     end_line(&mut lines.line, end)?;
     lines.end_of_line()?;

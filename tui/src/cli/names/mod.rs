@@ -16,7 +16,7 @@ use whodunit_core::text::shown;
 pub(crate) use event::event;
 pub(crate) use filters::{Name, check_known};
 pub(crate) use similar::did_you_mean;
-pub(crate) use stream::{resolve, resolve_for_writing, resolve_if_there};
+pub(crate) use stream::{resolve, resolve_for_writing, resolve_if_there, resolve_to_read};
 
 use super::exit::{CliError, Exit};
 use super::terminal::Terminal;

@@ -58,6 +58,20 @@ pub(crate) async fn resolve(
     }
 }
 
+/// The same of any text: a whole name that is there is that stream.
+pub(crate) async fn resolve_to_read(
+    named: &StreamArg,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<StreamName, CliError> {
+    if let Some(exact) = named.exact()
+        && if_there(client.stream(&exact).await)?.is_some()
+    {
+        return Ok(exact);
+    }
+    resolve(named.as_str(), client, terminal).await
+}
+
 /// The same where a stream need not be there: a whole name that nothing resembles is left as it is.
 pub(crate) async fn resolve_if_there(
     named: &StreamArg,
