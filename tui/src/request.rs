@@ -166,7 +166,7 @@ async fn tail(client: &Client, line: &str, after: u64, parts: &Parts) -> Result<
         ..LiveCursor::default()
     };
     let after = (after.position > 0).then_some(after);
-    let mut live = client.live(after, Some(line)).await?;
+    let mut live = client.live_of(after, Some(line)).await?;
     let mut sent = 0;
     while let Some(message) = live.next().await? {
         let row = match message.item {

@@ -54,7 +54,7 @@ pub(crate) async fn run(
     terminal.flush()?;
     let mut wait = Duration::from_secs(1);
     loop {
-        let error = match client.live(Some(cursor), line.as_deref()).await {
+        let error = match client.live_of(Some(cursor), line.as_deref()).await {
             Ok(mut live) => {
                 wait = Duration::from_secs(1);
                 let ended = read(args, &mut live, terminal, &mut widths).await;

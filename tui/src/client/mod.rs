@@ -358,9 +358,13 @@ impl Client {
             .await
     }
 
-    /// `GET /v1/live`: what comes after the cursor, or from now on, and matches a query line where there is one. A cursor
-    /// without a mark and a decision stands for a position alone.
-    pub async fn live(
+    /// `GET /v1/live`: what comes after the cursor, or from now on.
+    pub async fn live(&self, after: Option<LiveCursor>) -> Result<Live, ClientError> {
+        self.live_of(after, None).await
+    }
+
+    /// The same, of what a query line matches. A cursor without a mark and a decision stands for a position alone.
+    pub async fn live_of(
         &self,
         after: Option<LiveCursor>,
         line: Option<&str>,

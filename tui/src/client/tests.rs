@@ -151,7 +151,7 @@ async fn something_else_that_answers_is_a_bad_reply() {
         assert!(matches!(error, ClientError::BadReply { .. }), "{error:?}");
     }
     assert!(matches!(
-        client.live(None, None).await.unwrap_err(),
+        client.live(None).await.unwrap_err(),
         ClientError::BadReply { .. }
     ));
 }
@@ -215,7 +215,7 @@ async fn the_live_feed_brings_items_with_their_cursor() {
         decision: 0,
         mark: Some(9),
     };
-    let mut live = client.live(Some(after), None).await.unwrap();
+    let mut live = client.live(Some(after)).await.unwrap();
     let first = live.next().await.unwrap().unwrap();
     assert!(matches!(first.item, LiveItem::Head(head) if head.position == 1));
     assert_eq!(first.cursor, after);

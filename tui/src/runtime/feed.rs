@@ -99,7 +99,7 @@ async fn open(
     cursor: Option<LiveCursor>,
     patience: Patience,
 ) -> Result<Live, ClientError> {
-    match tokio::time::timeout(patience.open, client.live(cursor, None)).await {
+    match tokio::time::timeout(patience.open, client.live(cursor)).await {
         Ok(opened) => opened,
         Err(_elapsed) => Err(ClientError::Timeout {
             url: client.url().to_owned(),

@@ -52,8 +52,8 @@ impl Daemon {
         nodes: Vec<CauseNode>,
         query: &TraceQuery,
     ) -> (Vec<CauseNode>, Option<String>) {
-        // A few at a time, so that there is more to ask for.
-        let limit = Some(query.limit.map_or(3, |limit| limit.min(3)));
+        // A page is short, so that small trees make more than one.
+        let limit = query.limit.map(|limit| limit.min(self.page_max / 4));
         let page = self.page(nodes, limit, query.cursor.as_deref());
         (page.items, page.next_cursor)
     }
