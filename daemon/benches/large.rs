@@ -56,7 +56,7 @@ impl Daemon {
         out.read_line(&mut said).unwrap();
         let ready = begun.elapsed();
         let url = said.trim_end().strip_prefix("listening on ");
-        let url = url.unwrap_or_else(|| panic!("it did not start: {said}"));
+        let url = url.unwrap_or_else(|| unreachable!("it did not start: {said}"));
         let url = url.to_owned();
         Self { child, url, ready }
     }
