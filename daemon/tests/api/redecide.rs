@@ -152,7 +152,7 @@ async fn an_action_at_a_moment_changes_what_comes_later() {
         "edits": [{"drop_command": {"decision": 4}}],
         "do": [{"command": {"type": "ChangeEmail", "payload": {"email": "sarah@example.org"}, "actor": "bert"}}]});
     let out = ask(&api, &body).await.ok();
-    let steps: Vec<Value> = out["steps"].as_array().unwrap().iter().cloned().collect();
+    let steps: Vec<Value> = out["steps"].as_array().unwrap().clone();
     let told: Vec<Value> = steps
         .iter()
         .map(|step| {

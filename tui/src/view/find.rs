@@ -39,7 +39,7 @@ const COLUMNS: [Column; 7] = [
     column("STREAM", 14, 0),
     column("TITLE", 10, 5),
     column("EVENT", 20, 3),
-    column("BEFORE → AFTER", 27, 2),
+    column("BEFORE → AFTER", 29, 2),
     column("WHO", 8, 4),
     column("WHY", 8, 6),
 ];

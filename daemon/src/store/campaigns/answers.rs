@@ -172,7 +172,7 @@ fn decisions_and_jobs(asking: &mut Asking, view: &dyn View, n: u64) {
         view.decisions(&rejected, None, Direction::Forward, ALL),
     );
     let of_stream = JobFilter {
-        stream: Some(name.clone()),
+        stream: Some(name),
         ..JobFilter::default()
     };
     asking.ask(
