@@ -175,6 +175,8 @@ async fn a_disk_that_fills_up_under_an_import_a_backup_or_a_restore_leaves_nothi
     let had = std::fs::metadata(&filler).unwrap().len();
     let file = std::fs::File::options().write(true).open(&filler).unwrap();
     file.set_len(had - (12 << 20)).unwrap();
+    // An open file keeps its room after it is removed.
+    drop(file);
     let import = ["import", lines.to_str().unwrap()];
     let (code, said) = run(daemon.url(), &import);
     assert!(code != 0 && said.contains("full"), "{code}: {said}");
