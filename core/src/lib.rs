@@ -11,6 +11,7 @@ pub mod admission;
 pub mod api;
 pub mod bisect;
 pub mod blame;
+pub mod branch;
 pub mod caseless;
 pub mod causes;
 pub mod command;

@@ -98,7 +98,7 @@ impl Records for LogUntil<'_> {
             let wanted = CHUNK.min(limit - effects.len());
             let events = self.view.caused_events(cause, from, wanted)?;
             effects.extend(events.iter().filter_map(|event| self.event_node(event)));
-            match events.last().filter(|_| events.len() == wanted) {
+            match events.last().filter(|_| events.len() >= wanted) {
                 Some(last) if last.position <= self.head.position => from = last.position.next(),
                 _ => break,
             }
@@ -112,7 +112,7 @@ impl Records for LogUntil<'_> {
                     .iter()
                     .filter_map(|found| self.command_node(found)),
             );
-            match decisions.last().filter(|_| decisions.len() == wanted) {
+            match decisions.last().filter(|_| decisions.len() >= wanted) {
                 Some(last) if last.sequence <= self.head.decision => from = last.sequence + 1,
                 _ => break,
             }

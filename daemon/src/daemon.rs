@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use whodunit_core::model::Models;
 
 use crate::backfill::{self, Backfills};
+use crate::branches::Branches;
 use crate::builtin::BuiltIn;
 use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) projections: Arc<Projections>,
     pub(crate) notes: Notes,
+    pub(crate) branches: Branches,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gates: Gates,
     /// The verification that this start made.
@@ -115,6 +117,7 @@ impl Daemon {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let beside = config.notes.as_deref().or(config.data.as_deref());
         let notes = Notes::open(&disk, beside, store.id());
+        let branches = Branches::open(&disk, beside, store.id());
         let stopping = CancellationToken::new();
         let backfills = Backfills::new(backfill::Dependencies {
             store: Arc::clone(&store),
@@ -150,6 +153,7 @@ impl Daemon {
                 metrics,
                 projections,
                 notes,
+                branches,
                 clock,
                 gates,
                 at_start,

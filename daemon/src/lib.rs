@@ -4,7 +4,9 @@
 //! binary `whodunitd` and the terminal's launcher both start it through [`run::run`].
 
 mod backfill;
+mod beside;
 mod bisect;
+mod branches;
 pub mod builtin;
 mod causes;
 pub mod clock;

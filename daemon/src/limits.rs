@@ -10,6 +10,9 @@ pub use whodunit_core::admission::{
     REASON_BYTES_MAX,
 };
 
+pub use whodunit_core::branch::{
+    BRANCH_BYTES_MAX, BRANCH_LAYERS_MAX, BRANCH_NAME_BYTES_MAX, BRANCH_NOTE_BYTES_MAX,
+};
 pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
 pub use whodunit_core::note::NOTE_TEXT_BYTES_MAX;
 pub use whodunit_core::redecide::ASKED_MAX as REDECIDE_ASKED_MAX;
@@ -174,6 +177,19 @@ pub const WHAT_IF_BYTES_MAX: usize = 32 << 20;
 pub const WHAT_IF_EDITS_MAX: usize = 100;
 /// Actions (`do`) of a what-if.
 pub const WHAT_IF_ACTIONS_MAX: usize = 100;
+
+/// Branches of a store.
+pub const BRANCHES_MAX: usize = 500;
+/// Bytes of their file.
+pub const BRANCHES_FILE_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of what is otherwise in a branch: the events and decisions that are not on record.
+pub const BRANCH_WEIGHT_MAX: usize = 64 << 20;
+/// Events of all streams that differ in a branch, from the first one on that may be otherwise.
+pub const BRANCH_SLOTS_MAX: u64 = 2_000_000;
+/// Bytes of the worlds of branches that are kept after they were computed.
+pub const BRANCHES_CACHE_WEIGHT_MAX: usize = 128 << 20;
+/// Commands of a comparison of two worlds that are named.
+pub const BRANCH_FLIPS_MAX: usize = 100;
 
 /// Bytes of an import's line.
 pub const IMPORT_LINE_BYTES_MAX: usize = 4 << 20;

@@ -141,18 +141,18 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let store = Arc::clone(store);
-    blocking_until(move |stop| on_view(store.as_ref(), stop, work)).await
+    blocking_until(move |stop| on_view(store.as_ref(), stop, |view| work(view.as_ref()))).await
 }
 
 fn on_view<T, E: From<StoreError>>(
     store: &dyn Store,
     stop: &Stop,
-    work: impl FnOnce(&dyn View) -> Result<T, E>,
+    work: impl FnOnce(Box<dyn View>) -> Result<T, E>,
 ) -> Result<T, E> {
     stop.check().map_err(StoreError::from)?;
     let mut view = store.view()?;
     view.set_stop(stop.clone());
-    work(view.as_ref())
+    work(view)
 }
 
 /// No more heavy work is taken now.
@@ -210,6 +210,19 @@ impl HeavyPool {
         &self,
         store: &Arc<dyn Store>,
         work: impl FnOnce(&dyn View) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<Overloaded> + Send + 'static,
+    {
+        self.read_owned(store, |view| work(view.as_ref())).await
+    }
+
+    /// The same, for work that lays something over the view.
+    pub(crate) async fn read_owned<T, E>(
+        &self,
+        store: &Arc<dyn Store>,
+        work: impl FnOnce(Box<dyn View>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -283,11 +296,15 @@ pub(crate) fn whole_log_page<T>(
     take: impl Fn(&EventView<'_>) -> Result<T, StoreError>,
 ) -> Result<(Vec<T>, Option<Position>), StoreError> {
     let (mut page, mut bytes, mut next) = (Vec::new(), 0, None);
+    let mut last = None;
     view.walk_log(from, &mut |event| {
-        if page.len() >= limit || bytes >= PAGE_BYTES_MAX {
+        let is_full = page.len() >= limit || bytes >= PAGE_BYTES_MAX;
+        // In a branch several may have the same position: they are of one page.
+        if is_full && last != Some(event.position) {
             next = Some(event.position);
             return Ok(ControlFlow::Break(()));
         }
+        last = Some(event.position);
         bytes += event.payload_bytes();
         page.push(take(event)?);
         Ok(ControlFlow::Continue(()))

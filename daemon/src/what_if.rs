@@ -25,6 +25,7 @@ use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 mod base;
 mod history;
 mod ids;
+pub(crate) mod layers;
 mod redecide;
 
 use base::{find_base, time_of};
@@ -63,7 +64,7 @@ pub fn what_if(
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;
     if request.continuation == Continuation::Redecide {
-        return redecide::follow(view, travel, models, request, steps, base);
+        return redecide::follow(view, travel, models, (&[], request), steps, base);
     }
     let first = request.edits.iter().map(first_touched).min();
     let from = base.at.revision.min(first.unwrap_or(base.at.revision));

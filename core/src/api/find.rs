@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::branch::BranchRead;
 use super::browse::DensityOut;
 use super::is_false;
 use crate::time::Timestamp;
@@ -139,6 +140,9 @@ pub struct FindEnd {
     /// Whether the log is a redacted copy. Absent where it is not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub redacted_copy: bool,
+    /// The branch that was read; absent for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchRead>,
 }
 
 /// What a query line finds, in figures (`GET /v1/find/summary`).

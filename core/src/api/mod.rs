@@ -2,6 +2,7 @@
 //!
 //! Owns the JSON shapes of HTTP API v1. `Event` and `Decision` are wire types themselves and live in their own modules.
 
+pub mod branch;
 pub mod browse;
 pub mod causes;
 pub mod find;

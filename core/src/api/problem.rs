@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::branch::BranchRead;
 use super::pipeline::BackfillPlan;
 use super::warning::Warning;
 use crate::text::shown;
@@ -55,6 +56,9 @@ pub struct Problem {
     /// The plan of the backfill that was not confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<BackfillPlan>>,
+    /// The branch that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Box<BranchRead>>,
     /// What the answer leaves out, as in the reply that it stands for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -78,6 +82,7 @@ impl Problem {
             revision: None,
             command_id: None,
             plan: None,
+            branch: None,
             warnings: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Page;
+use super::branch::BranchRead;
 use super::investigate::EventCause;
 use super::warning::Warning;
 use crate::diff::DiffEntry;
@@ -152,6 +153,9 @@ pub struct DiffOut {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub to_stream: Option<StreamName>,
+    /// The branch compared to, where the comparison is across worlds; absent for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_branch: Option<BranchRead>,
     /// The path that was compared, where not all was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

@@ -27,8 +27,10 @@ pub enum WarningCode {
     MisplacedDecision,
     /// The base stands among the events of one command, which are written at once: it was moved behind the last of them.
     BaseMoved,
-    /// Commands that were decided again were recorded under other rules than those in use.
+    /// Commands that were decided again were recorded under other rules than those in use, or a branch was made with others.
     OtherRules,
+    /// A branch was made on another log than this one, or on another history of it.
+    OtherLog,
 }
 
 /// A reason to be careful with an answer.

@@ -131,10 +131,32 @@ pub fn follow<H: History>(
     asked: &Asked<'_>,
     each: &mut dyn FnMut(Visited),
 ) -> Result<(), Failed<H::Error>> {
-    let plan = Planner::plan(history, following.models, *asked)?;
+    follow_layers(history, following, std::slice::from_ref(asked), each).map(drop)
+}
+
+/// Follows changes that were asked for in layers, one upon the other: the same as one layer that has the edits and actions of
+/// all. Revisions and decisions that they name are those of the log. Answers how the streams that were reached end.
+pub fn follow_layers<H: History>(
+    history: &mut H,
+    following: &Following<'_>,
+    layers: &[Asked<'_>],
+    each: &mut dyn FnMut(Visited),
+) -> Result<Vec<StreamEnd>, Failed<H::Error>> {
+    let plan = Planner::plan(history, following.models, layers)?;
     let mut run = Run::new(history, following, plan, each);
     run.run()?;
-    Ok(())
+    Ok(run.into_world().into_ends())
+}
+
+/// How a stream that was reached ends in the other world.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamEnd {
+    /// The stream.
+    pub stream: StreamName,
+    /// The first revision at which the histories say different things.
+    pub first_divergence: Option<crate::ids::Revision>,
+    /// Its last state there; `None` where that is the recorded one.
+    pub state: Option<crate::json::State>,
 }
 
 /// Decides again what the changes can reach, and says what came of it.
@@ -145,7 +167,19 @@ pub fn redecide<H: History>(
     base: WhatIfBase,
     steps: StepsWanted,
 ) -> Result<WhatIfOut, Failed<H::Error>> {
-    let plan = Planner::plan(history, following.models, *asked)?;
+    redecide_upon(history, following, (&[], asked), base, steps)
+}
+
+/// The same, upon layers that are there already.
+pub fn redecide_upon<H: History>(
+    history: &mut H,
+    following: &Following<'_>,
+    (layers, asked): (&[Asked<'_>], &Asked<'_>),
+    base: WhatIfBase,
+    steps: StepsWanted,
+) -> Result<WhatIfOut, Failed<H::Error>> {
+    let layers: Vec<Asked<'_>> = layers.iter().chain([asked]).copied().collect();
+    let plan = Planner::plan(history, following.models, &layers)?;
     let first = plan.first();
     let later = match (first, following.reach) {
         (_, Reach::Everything) => {

@@ -65,6 +65,15 @@ impl Place {
         }
     }
 
+    /// The end of a log whose head was at this position and whose last decision had this sequence: before whatever was
+    /// logged later.
+    pub const fn after_head(position: Position, decision: u64) -> Self {
+        Self {
+            sequence: decision.saturating_add(1),
+            ..Self::after_position(position)
+        }
+    }
+
     /// Right before this place; of several such places, this one.
     #[must_use]
     pub fn before(self, nth: usize) -> Self {

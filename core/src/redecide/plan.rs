@@ -3,7 +3,7 @@
 //! Owns the step from revisions and decisions, as a client names them, to places of the log. An edited event fixes what its
 //! command comes to: the command's events as they are edited, with no rule asked. An edited command is asked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Failed;
 use super::history::History;
@@ -130,7 +130,13 @@ struct Slot {
 pub(super) struct Planner<'a, H: History> {
     history: &'a mut H,
     models: &'a Models,
+    /// The layer that is planned, and how many edits and actions the layers have altogether and before it: they are numbered
+    /// through, as if one layer had them all.
     asked: Asked<'a>,
+    edits: usize,
+    edits_before: usize,
+    actions_before: usize,
+    edited: HashSet<(StreamName, Revision)>,
     fixings: BTreeMap<Place, Fixing>,
     plan: Plan,
 }
@@ -138,26 +144,44 @@ pub(super) struct Planner<'a, H: History> {
 type Planned<T, H> = Result<T, Failed<<H as History>::Error>>;
 
 impl<'a, H: History> Planner<'a, H> {
+    /// The plan of what was asked in layers, one upon the other.
     pub(super) fn plan(
         history: &'a mut H,
         models: &'a Models,
-        asked: Asked<'a>,
+        layers: &[Asked<'a>],
     ) -> Planned<Plan, H> {
+        let Some(asked) = layers.first().copied() else {
+            return Ok(Plan::default());
+        };
         let mut planner = Self {
             history,
             models,
             asked,
+            edits: layers.iter().map(|layer| layer.edits.len()).sum(),
+            edits_before: 0,
+            actions_before: 0,
+            edited: HashSet::new(),
             fixings: BTreeMap::new(),
             plan: Plan::default(),
         };
-        for (index, edit) in asked.edits.iter().enumerate() {
-            check_edit_data(models.for_stream(asked.stream), index, edit)?;
-            planner.edit(index, edit)?;
-        }
-        for (index, action) in asked.actions.iter().enumerate() {
-            planner.act(index, action);
+        for layer in layers {
+            planner.layer(*layer)?;
         }
         planner.finish()
+    }
+
+    fn layer(&mut self, layer: Asked<'a>) -> Planned<(), H> {
+        self.asked = layer;
+        for (index, edit) in (self.edits_before..).zip(layer.edits) {
+            check_edit_data(self.models.for_stream(layer.stream), index, edit)?;
+            self.edit(index, edit)?;
+        }
+        for (index, action) in (self.actions_before..).zip(layer.actions) {
+            self.act(index, action);
+        }
+        self.edits_before += layer.edits.len();
+        self.actions_before += layer.actions.len();
+        Ok(())
     }
 
     fn act(&mut self, index: usize, action: &Action) {
@@ -185,7 +209,7 @@ impl<'a, H: History> Planner<'a, H> {
             what,
         };
         // What edits put there comes first.
-        let nth = self.asked.edits.len() + index;
+        let nth = self.edits + index;
         self.plan.additions.insert(place.before(nth), addition);
     }
 
@@ -307,14 +331,7 @@ impl<'a, H: History> Planner<'a, H> {
 
     /// A recorded event that an edit is about; each may be edited once.
     fn slot(&mut self, index: usize, revision: Revision) -> Planned<&mut Slot, H> {
-        let twice = self.asked.edits.iter().take(index).any(|earlier| {
-            matches!(earlier,
-                Edit::Drop(crate::api::what_if::DropEdit { revision: r })
-                | Edit::Replace(crate::api::what_if::ReplaceEdit { revision: r, .. })
-                | Edit::Change(crate::api::what_if::ChangeEdit { revision: r, .. })
-                | Edit::Move(crate::api::what_if::MoveEdit { revision: r, .. }) if *r == revision)
-        });
-        if twice {
+        if !self.edited.insert((self.asked.stream.clone(), revision)) {
             return Err(bad(index, format!("revision {revision} is edited twice")));
         }
         let fixing = self.fixing(index, revision)?;

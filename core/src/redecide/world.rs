@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::StreamEnd;
 use crate::decide::provisional;
 use crate::diff::DiffEntry;
 use crate::event::{Event, NewEvent};
@@ -299,6 +300,24 @@ impl World {
         held_otherwise(&keys)
             .map(|key| (category.to_owned(), key.clone()))
             .collect()
+    }
+
+    /// How the streams that were reached end, by name.
+    pub(super) fn into_ends(self) -> Vec<StreamEnd> {
+        let mut ends: Vec<StreamEnd> = self
+            .streams
+            .into_iter()
+            .map(|(stream, mut reached)| {
+                reached.divergence.end();
+                StreamEnd {
+                    stream,
+                    first_divergence: reached.divergence.first,
+                    state: reached.live.map(|live| live.other.state),
+                }
+            })
+            .collect();
+        ends.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
+        ends
     }
 
     /// Leaves a stream whose states are identical again. Whether it was left.

@@ -1,10 +1,13 @@
 //! Redaction of blame and field histories.
 
 use super::{
-    Redact, Redaction, below, in_value, is_secret_path, mark, marked, redact_diff, redact_state_by,
+    Redact, Redaction, below, in_value, is_secret_path, mark, marked, redact_diff, redact_json,
+    redact_state_by,
 };
+use crate::api::branch::{BranchOut, BranchStream};
 use crate::api::causes::StreamImpact;
 use crate::api::investigate::{BlameOut, FieldOut};
+use crate::api::what_if::{Action, Edit};
 use crate::api::why::WhyOut;
 use crate::api::world::{WorldChange, WorldItem};
 use crate::blame::FieldPath;
@@ -49,6 +52,54 @@ impl Redact for BlameOut {
             }
             field.label = field.label.take().filter(|_| !tells);
         }
+        Vec::new()
+    }
+}
+
+impl Redact for BranchOut {
+    fn stream(&self) -> &StreamName {
+        &self.branch.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        for (index, layer) in self.branch.layers.iter_mut().enumerate() {
+            let model = by.for_stream(&layer.stream).model;
+            let at = format!("/branch/layers/{index}");
+            for (index, edit) in layer.edits.iter_mut().enumerate() {
+                let (name, data) = match edit {
+                    Edit::Replace(edit) => ("replace", &mut edit.data),
+                    Edit::Insert(edit) => ("insert", &mut edit.data),
+                    // Commands that are kept hold no secret.
+                    _ => continue,
+                };
+                let place = format!("{at}/edits/{index}/{name}/data");
+                self.redacted.extend(redact_json(model, data, &place));
+            }
+            for (index, action) in layer.actions.iter_mut().enumerate() {
+                let Action::Event(event) = action else {
+                    continue;
+                };
+                let place = format!("{at}/do/{index}/event");
+                let data = redact_json(model, &mut event.data, &format!("{place}/data"));
+                self.redacted.extend(data);
+                if let Some(metadata) = &mut event.metadata {
+                    let place = format!("{place}/metadata");
+                    self.redacted.extend(redact_json(model, metadata, &place));
+                }
+            }
+        }
+        Vec::new()
+    }
+}
+
+impl Redact for BranchStream {
+    fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    fn redact(&mut self, by: &Redaction<'_>) -> Vec<String> {
+        redact_diff(by, &mut self.diff);
+        self.redacted = marked(&self.diff);
         Vec::new()
     }
 }

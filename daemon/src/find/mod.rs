@@ -210,7 +210,9 @@ impl Find {
                 Answer::Yes => {
                     run.bytes += weight;
                     run.found.items.push(event);
-                    if run.is_full() && rest.peek().is_some() {
+                    // In a branch several may have the same position: they are of one page.
+                    let ends = |(next, ..): &(Shown<Event>, _, _)| next.position.0 != number;
+                    if run.is_full() && rest.peek().is_some_and(ends) {
                         // The rest of these were not asked for; the next page begins right here.
                         run.found.next = run.beside(number);
                         return Ok(());

@@ -99,7 +99,9 @@ impl<'a> Source<'a> {
                         page.scanned = page.scanned.max(1);
                         return Ok(page);
                     };
-                    if page.events.len() >= limit {
+                    // In a branch several may have the same position: they are of one page.
+                    let last = page.events.last().map(|event| event.position);
+                    if page.events.len() >= limit && last != Some(position) {
                         page.next = Some(position);
                         return Ok(page);
                     }

@@ -13,11 +13,13 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::predicate::Predicate;
 
 use super::bisect_wide::{self, Wide};
+use super::branch_view::{answer_in, named};
 use super::causes::Causes;
 use super::common::page_limit;
 use super::error::ApiError;
-use super::extract::Json;
-use super::reply::{Written, answer_heavy};
+use super::extract::{Json, Query};
+use super::reply::Written;
+use super::streams::BranchParams;
 use crate::bisect::{Bisect, BisectError, Found};
 use crate::daemon::Parts;
 use crate::store::View;
@@ -26,12 +28,13 @@ use crate::time_travel::{Point, clock_went_back, faults, redacted_copy, resolve}
 /// Finds the revision of a stream at which a condition first holds, last holds, or every one from which on it holds or no
 /// longer holds. All revisions are looked at, in one fold, unless the client says that the condition flips once at most. Of a
 /// category or the whole log the answer comes as lines: a match each, now and then the progress, and at the end what it came to.
-#[utoipa::path(post, path = "/v1/bisect", tag = "time travel", request_body = BisectIn,
+#[utoipa::path(post, path = "/v1/bisect", tag = "time travel", params(BranchParams), request_body = BisectIn,
     responses((status = 200, content((BisectOut = "application/json"), (BisectLine = "application/x-ndjson"))),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "`bad_predicate`, with the column in `actual`, among others"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_stream` or `revision_beyond_head`")))]
 pub(crate) async fn run_bisect(
     State(parts): State<Arc<Parts>>,
+    Query(BranchParams { branch }): Query<BranchParams>,
     Json(request): Json<BisectIn>,
 ) -> Result<Response, ApiError> {
     let predicate = read_predicate(&request.predicate)?;
@@ -41,7 +44,13 @@ pub(crate) async fn run_bisect(
     let category = match wanted {
         (Some(stream), None, false) => {
             let stream = stream.clone();
-            let found = of_stream(&parts, request, (stream, predicate), (pick, limit)).await?;
+            let found = of_stream(
+                (&parts, branch),
+                request,
+                (stream, predicate),
+                (pick, limit),
+            )
+            .await?;
             return Ok(found.into_response());
         }
         (None, Some(category), false) => Some(category.clone()),
@@ -59,6 +68,13 @@ pub(crate) async fn run_bisect(
             .field("stream")
             .into());
     }
+    if named(branch).is_some() {
+        let detail = "of a branch, one stream is looked at: lines over many streams are of the log";
+        return Err(Problem::new(Code::BadParameter, detail)
+            .field("branch")
+            .hint("name a `stream`; `GET /v1/branches/{name}/compare` lists those that differ")
+            .into());
+    }
     let wide = Wide {
         predicate,
         pick,
@@ -69,7 +85,7 @@ pub(crate) async fn run_bisect(
 }
 
 async fn of_stream(
-    parts: &Parts,
+    (parts, branch): (&Arc<Parts>, Option<String>),
     request: BisectIn,
     (stream, predicate): (StreamName, Predicate),
     (pick, limit): (Pick, usize),
@@ -77,7 +93,7 @@ async fn of_stream(
     let travel = Arc::clone(&parts.travel);
     let model = parts.models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
-    answer_heavy(parts, move |view| {
+    answer_in(parts, branch, move |view| {
         let to = request.to.map_or(Point::Head, Point::Revision);
         let found = resolve(view, &stream, to)?;
         let from = request.from.unwrap_or_default();

@@ -19,13 +19,14 @@ use whodunit_core::json::Value;
 use whodunit_core::pointer::Pointer;
 use whodunit_core::shown::Shown;
 
+use super::branch_view::answer_in;
 use super::causes::Causes;
 use super::common::{Order, page_limit};
 use super::error::ApiError;
 use super::extract::StreamPath;
 use super::point::{AtPoint, PointParams, QueryAt};
 use super::refused::{Refused, refused};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::store::{Direction, StoreError, View};
@@ -57,7 +58,7 @@ pub(crate) async fn get_blame(
     let under: Pointer = under.parse().map_err(|error| bad_path(under, &error))?;
     let removed = params.removed == Some(true);
     let asked = AtPoint::new(at, (&parts, &headers), "blame", stream)?;
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, asked.branch.clone(), move |view| {
         let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
         let found = resolve(view, stream, asked.point)?;
         let reached = travel.state_with_blame(view, model, stream, found.revision, removed)?;
@@ -186,7 +187,7 @@ pub(crate) async fn get_field(
     let limit = page_limit(params.limit)?;
     let asked = AtPoint::new(at, (&parts, &headers), "field", stream)?;
     refuse_secret_identity(&path, &asked)?;
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, asked.branch.clone(), move |view| {
         let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
         let found = resolve(view, stream, asked.point)?;
         let (after, to) = range(order, cursor, found.revision);

@@ -16,11 +16,12 @@ use whodunit_core::ids::Position;
 use whodunit_core::shown::Shown;
 use whodunit_core::time::Timestamp;
 
+use super::branch_view::answer_in;
 use super::common::{asked_to_reveal, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query};
 use super::impact::{self, Impacts};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use crate::causes::LogUntil;
 use crate::daemon::Parts;
 use crate::limits::{CORRELATION_STREAMS_MAX, IMPACTS_DEFAULT, IMPACTS_MAX};
@@ -37,6 +38,8 @@ pub(crate) struct CausesParams {
     cursor: Option<String>,
     /// Nodes at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// What led to an event or a command, up to the first cause, and what it led to, across streams: events, commands (refused
@@ -54,7 +57,7 @@ pub(crate) async fn get_causes(
     let limit = page_limit(params.limit)?;
     let cursor = params.cursor.as_deref().map(read_cursor).transpose()?;
     let warnings = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let (head, offset) = cursor.unwrap_or((view.head(), 0));
         let mut log = LogUntil { view, head };
         // An event, as this is its address; a command where no event has the id.
@@ -159,7 +162,7 @@ fn with_jobs(view: &dyn View, mut nodes: Vec<CauseNode>) -> Result<Vec<CauseNode
         .filter(|node| node.kind == CauseKind::Event)
     {
         view.stop().check()?;
-        let jobs = view.jobs_of_event(node.position)?.into_iter();
+        let jobs = view.jobs_of(node.position, &node.id)?.into_iter();
         let jobs = jobs.map(|job| CauseJob {
             id: job.id,
             handler: job.handler,
@@ -180,6 +183,8 @@ pub(crate) struct CorrelationParams {
     cursor: Option<String>,
     /// Nodes at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// Everything of a correlation: its events and commands (refused ones too), each below its cause, with what they led to, and the
@@ -196,7 +201,7 @@ pub(crate) async fn get_correlation(
     let limit = page_limit(params.limit)?;
     let cursor = params.cursor.as_deref().map(read_cursor).transpose()?;
     let warnings = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let (head, offset) = cursor.unwrap_or((view.head(), 0));
         let mut log = LogUntil { view, head };
         let (members, more) = members(&log, &id)?;
@@ -258,6 +263,8 @@ pub(crate) struct ImpactParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// What a correlation did to each stream: the revisions before its first event and after its last one, and the differences
@@ -276,7 +283,7 @@ pub(crate) async fn get_correlation_streams(
     let cursor = params.cursor.as_deref().map(read_cursor).transpose()?;
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "correlation", &id);
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let (head, offset) = cursor.unwrap_or((view.head(), 0));
         let log = LogUntil { view, head };
         let (members, more) = members(&log, &id)?;

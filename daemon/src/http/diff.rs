@@ -23,11 +23,13 @@ use whodunit_core::time::TimeError;
 use whodunit_core::weight::{StateBound, Unfinished, of_object};
 
 use super::blame::bad_path;
+use super::branch_view::{answer_in, in_worlds, named};
 use super::causes::Causes;
 use super::common::asked_to_reveal;
+use super::diff_across::Across;
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::limits::{DIFF_WEIGHT_MAX, STATE_WEIGHT_MAX};
@@ -54,6 +56,11 @@ pub(crate) struct DiffParams {
     blame: Option<bool>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
+    /// Another branch, of which `to` is a point, or `log` for what happened: its state is compared to. `from` is the head then when
+    /// absent.
+    to_branch: Option<String>,
 }
 
 /// The differences between the states of a stream at two revisions or times, or between two streams.
@@ -67,7 +74,10 @@ pub(crate) async fn get_diff(
     Query(params): Query<DiffParams>,
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
-    let from = point("from", params.from.as_deref())?.unwrap_or(Point::Revision(Revision::ZERO));
+    let from = point("from", params.from.as_deref())?.unwrap_or(match params.to_branch {
+        Some(_) => Point::Head,
+        None => Point::Revision(Revision::ZERO),
+    });
     let to = point("to", params.to.as_deref())?.unwrap_or(Point::Head);
     let under = params.path.as_deref().unwrap_or_default();
     let under: Pointer = under.parse().map_err(|error| bad_path(under, &error))?;
@@ -87,7 +97,25 @@ pub(crate) async fn get_diff(
         }
     }
     let redacted_copy = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
+    if let Some(to_branch) = params.to_branch {
+        let across = Across {
+            travel,
+            models,
+            model,
+            reveal,
+            with_blame: params.blame == Some(true),
+            under,
+            streams: (stream.clone(), other.unwrap_or(stream)),
+            points: (from, to),
+            redacted_copy,
+        };
+        let worlds = (named(params.branch), named(Some(to_branch)));
+        return in_worlds(&parts, worlds.0, worlds.1, move |worlds| {
+            across.diff(worlds)
+        })
+        .await;
+    }
+    answer_in(&parts, params.branch, move |view| {
         let to_stream = other.as_ref().unwrap_or(&stream);
         let (from_point, to_point) = (from, to);
         let (from, to) = (resolve(view, &stream, from)?, resolve(view, to_stream, to)?);
@@ -117,6 +145,7 @@ pub(crate) async fn get_diff(
             from: from.revision,
             to: to.revision,
             to_stream: other.clone(),
+            to_branch: None,
             path: (!under.is_root()).then(|| under.to_string()),
             diff,
             blame,
@@ -154,7 +183,7 @@ fn point(name: &str, text: Option<&str>) -> Result<Option<Point>, ApiError> {
 const NAME: &str = "x";
 
 /// The differences of two states at or below a path.
-fn compared(
+pub(super) fn compared(
     view: &dyn View,
     (before, after): (&State, &State),
     under: &Pointer,
@@ -349,7 +378,7 @@ impl Sides<'_> {
 }
 
 /// The revision that last set something at or below a path.
-fn set_by(state: &StateAt, path: &str) -> Option<Revision> {
+pub(super) fn set_by(state: &StateAt, path: &str) -> Option<Revision> {
     let (blame, path) = (state.blame.as_ref()?, path.parse::<Pointer>().ok()?);
     let mut last = None;
     blame.for_each_field(&state.folded.state, &path, &mut |field| {

@@ -16,11 +16,12 @@ use whodunit_core::query::{Field, Query};
 use whodunit_core::shown::Shown;
 use whodunit_core::time::Timestamp;
 
+use super::branch_view::answer_light_in;
 use super::common::{Order, asked_to_reveal, at_most_one, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{PathText, Query as Params};
 use super::find::{self, Asked, read_line, wants_lines};
-use super::reply::{Written, answer, shown_event};
+use super::reply::{Written, shown_event};
 use crate::daemon::Parts;
 use crate::reading::whole_log_page;
 
@@ -61,6 +62,8 @@ pub(crate) struct EventsParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 impl EventsParams {
@@ -116,6 +119,7 @@ pub(crate) async fn list_events(
         order,
         from: cursor.or(params.from_position),
         reveal: asked_to_reveal(params.reveal == Some(true), &headers, "events", "the log"),
+        branch: params.branch,
     };
     if wants_lines(&headers) {
         let limit = params
@@ -136,7 +140,7 @@ pub(crate) async fn list_events(
 async fn whole_log(parts: &Arc<Parts>, asked: Asked, limit: usize) -> Result<Written, ApiError> {
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
-    answer(parts, move |view| {
+    answer_light_in(parts, asked.branch.clone(), move |view| {
         let from = asked
             .from
             .map(Position)
@@ -164,6 +168,8 @@ async fn whole_log(parts: &Arc<Parts>, asked: Asked, limit: usize) -> Result<Wri
 pub(crate) struct EventParams {
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// One event.
@@ -178,7 +184,7 @@ pub(crate) async fn get_event(
 ) -> Result<Written, ApiError> {
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "event", &event_id);
     let models = Arc::clone(&parts.models);
-    answer(&parts, move |view| {
+    answer_light_in(&parts, params.branch, move |view| {
         let Some(event) = view.event_by_id(&event_id)? else {
             let detail = format!("there is no event `{}`", echo(&event_id));
             return Err(Problem::new(Code::NoSuchEvent, detail).into());
@@ -224,6 +230,8 @@ pub(crate) struct DecisionsParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// Decisions: every command and its outcome, rejected ones too.
@@ -262,6 +270,7 @@ pub(crate) async fn list_decisions(
         order,
         from,
         reveal,
+        branch: params.branch,
     };
     find::page_of_decisions(&parts, asked, limit).await
 }

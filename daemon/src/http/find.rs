@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
+use whodunit_core::api::branch::BranchRead;
 use whodunit_core::api::find::{
     FindEnd, FindLine, FindPage, FindProgress, FoundDecision, FoundItem, UnknownName,
 };
@@ -20,9 +21,11 @@ use whodunit_core::query::{Query, QueryError};
 use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::time::input::{Clock, Zone};
 
+use super::branch_view::{answer_in, answer_light_in, named, open};
 use super::common::Order;
 use super::error::{ApiError, busy};
-use super::reply::{Written, answer, answer_heavy};
+use super::reply::Written;
+use crate::branches::BranchView;
 use crate::daemon::Parts;
 use crate::find::{Find, Found, Stretch, last, unknown_names};
 use crate::limits::{FIND_PAGE_TIME, SCAN_ENTRIES_MAX};
@@ -89,6 +92,8 @@ pub(super) struct Asked {
     pub(super) order: Order,
     pub(super) from: Option<u64>,
     pub(super) reveal: Reveal,
+    /// The branch that is read; `None` for the log.
+    pub(super) branch: Option<String>,
 }
 
 impl Asked {
@@ -115,11 +120,11 @@ impl Asked {
 
 /// Answers with a page of events or, where the line asks for those, decisions.
 pub(super) async fn answer_page(
-    parts: &Parts,
+    parts: &Arc<Parts>,
     asked: Asked,
     limit: usize,
 ) -> Result<Written, ApiError> {
-    let find = asked.find(parts);
+    let (find, branch) = (asked.find(parts), asked.branch.clone());
     let redacted_copy = parts.store.is_redacted_copy();
     let is_heavy = find.is_heavy();
     let work = move |view: &dyn View| -> Result<FindPage<Item>, ApiError> {
@@ -137,19 +142,19 @@ pub(super) async fn answer_page(
         Ok(page)
     };
     if is_heavy {
-        answer_heavy(parts, work).await
+        answer_in(parts, branch, work).await
     } else {
-        answer(parts, work).await
+        answer_light_in(parts, branch, work).await
     }
 }
 
 /// Answers with a page of decisions, whatever the line asks for.
 pub(super) async fn page_of_decisions(
-    parts: &Parts,
+    parts: &Arc<Parts>,
     asked: Asked,
     limit: usize,
 ) -> Result<Written, ApiError> {
-    let find = asked.find(parts);
+    let (find, branch) = (asked.find(parts), asked.branch.clone());
     let redacted_copy = parts.store.is_redacted_copy();
     let is_heavy = find.is_heavy();
     let work = move |view: &dyn View| -> Result<FindPage<Shown<Decision>>, ApiError> {
@@ -158,9 +163,9 @@ pub(super) async fn page_of_decisions(
         Ok(page_of(page, &asked, view, redacted_copy))
     };
     if is_heavy {
-        answer_heavy(parts, work).await
+        answer_in(parts, branch, work).await
     } else {
-        answer(parts, work).await
+        answer_light_in(parts, branch, work).await
     }
 }
 
@@ -215,6 +220,8 @@ struct Run {
     is_first: bool,
     end: FindEnd,
     is_over: bool,
+    /// The branch that is read, once the first piece was.
+    world: Option<(BranchView, BranchRead)>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -249,6 +256,7 @@ pub(super) fn lines(
         last,
         is_first: true,
         is_over: false,
+        world: None,
         _place: place,
     };
     let pieces = stream::unfold(run, Run::piece);
@@ -283,12 +291,17 @@ impl Run {
         let find = self.find.clone();
         let is_heavy = find.is_heavy();
         let with_names = self.is_first;
-        let work = move |view: &dyn View| look(&find, view, stretch, with_names);
-        let store = &self.parts.store;
-        let done = if is_heavy {
-            self.parts.gates.heavy.read(store, work).await
-        } else {
-            read(store, work).await
+        let done = match named(self.asked.branch.clone()) {
+            Some(name) => self.in_branch(name, find, stretch).await,
+            None => {
+                let work = move |view: &dyn View| look(&find, view, stretch, with_names);
+                let store = &self.parts.store;
+                if is_heavy {
+                    self.parts.gates.heavy.read(store, work).await
+                } else {
+                    read(store, work).await
+                }
+            }
         };
         let written = done.map_err(|error| io::Error::other(error.0.detail.clone()));
         let written = written.and_then(|piece| self.absorb(piece));
@@ -296,6 +309,38 @@ impl Run {
             self.is_over = true;
         }
         Some((written.map(Bytes::from), self))
+    }
+
+    /// A piece of a branch: all of them are of the log as it was when the first was read.
+    async fn in_branch(
+        &mut self,
+        name: String,
+        find: Find,
+        mut stretch: Stretch,
+    ) -> Result<Piece, ApiError> {
+        let (parts, world, with_names) =
+            (Arc::clone(&self.parts), self.world.take(), self.is_first);
+        let heavy = &self.parts.gates.heavy;
+        let work = move |view: Box<dyn View>| -> Result<_, ApiError> {
+            let (view, read) = match world {
+                Some((mut kept, read)) => {
+                    kept.set_stop(view.stop().clone());
+                    (kept, read)
+                }
+                None => {
+                    let (world, read) = open(&parts, &name, view.as_ref())?;
+                    (BranchView::new(view, world), read)
+                }
+            };
+            stretch.last = last(&view, find.query.is_of_decisions());
+            let piece = look(&find, &view, stretch, with_names)?;
+            Ok((piece, stretch.last, (view, read)))
+        };
+        let (piece, last, world) = heavy.read_owned(&self.parts.store, work).await?;
+        self.last = last;
+        self.end.branch = Some(world.1.clone());
+        self.world = Some(world);
+        Ok(piece)
     }
 
     fn absorb(&mut self, piece: Piece) -> io::Result<Vec<u8>> {

@@ -10,10 +10,13 @@ mod backup;
 mod bisect;
 mod bisect_wide;
 mod blame;
+mod branch_view;
+mod branches;
 mod causes;
 mod common;
 mod correlations;
 mod diff;
+mod diff_across;
 mod error;
 mod events;
 mod export;
@@ -145,6 +148,16 @@ fn short() -> Routes {
         .routes(routes!(world::get_world))
         .routes(routes!(world::get_world_diff))
         .routes(routes!(what_if::run_what_if))
+        .routes(routes!(branches::list_branches, branches::create_branch))
+        .routes(routes!(branches::import_branch))
+        .routes(routes!(
+            branches::get_branch,
+            branches::put_branch,
+            branches::change_branch,
+            branches::remove_branch
+        ))
+        .routes(routes!(branches::export_branch))
+        .routes(routes!(branches::compare_branch))
         .routes(routes!(outbox::list_jobs))
         .routes(routes!(outbox::get_job))
         .routes(routes!(outbox::retry_job))

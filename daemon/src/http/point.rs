@@ -24,7 +24,7 @@ use crate::time_travel::{
     Point, Resolved, TimeTravel, clock_went_back, faults, left_out, redacted_copy,
 };
 
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PointParams {
@@ -35,13 +35,15 @@ pub(crate) struct PointParams {
     as_of: Option<Timestamp>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 impl PointParams {
-    const NAMES: [&str; 3] = ["at_revision", "as_of", "reveal"];
+    const NAMES: [&str; 4] = ["at_revision", "as_of", "reveal", "branch"];
 
     /// The point that they name.
-    pub(super) fn point(self) -> Result<Point, ApiError> {
+    pub(super) fn point(&self) -> Result<Point, ApiError> {
         at_most_one(
             ("at_revision", self.at_revision.is_some()),
             ("as_of", self.as_of.is_some()),
@@ -54,7 +56,7 @@ impl PointParams {
     }
 
     /// Whether the reply shows secrets; leaves a trace of that.
-    pub(super) fn reveal(self, headers: &HeaderMap, what: &str, stream: &StreamName) -> Reveal {
+    pub(super) fn reveal(&self, headers: &HeaderMap, what: &str, stream: &StreamName) -> Reveal {
         asked_to_reveal(self.reveal == Some(true), headers, what, stream.as_str())
     }
 }
@@ -67,6 +69,8 @@ pub(super) struct AtPoint {
     pub(super) travel: Arc<TimeTravel>,
     pub(super) models: Arc<Models>,
     pub(super) model: Model,
+    /// The branch that is read; `None` for the log.
+    pub(super) branch: Option<String>,
     redacted_copy: Option<Warning>,
 }
 
@@ -86,6 +90,7 @@ impl AtPoint {
             model: parts.models.for_stream(&stream).clone(),
             models: Arc::clone(&parts.models),
             redacted_copy: redacted_copy(parts.store.as_ref()),
+            branch: at.branch,
             stream,
         })
     }

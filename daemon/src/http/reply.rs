@@ -12,6 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
+use whodunit_core::api::branch::{self, BranchCompareOut, BranchRead};
 use whodunit_core::api::causes::{self, ImpactPage};
 use whodunit_core::api::find::{self, FindPage, FoundItem};
 use whodunit_core::api::problem::{Code, Problem};
@@ -48,6 +49,7 @@ impl<T: Showable> Showable for StepsOut<T> {}
 impl<T: Showable> Showable for ImpactPage<T> {}
 impl<T: Showable> Showable for WorldOut<T> {}
 impl<T: Showable> Showable for WorldDiffOut<T> {}
+impl<T: Showable> Showable for BranchCompareOut<T> {}
 
 /// Types without a place for a secret: names, counts, times, and documents that a projection keeps without secrets.
 macro_rules! showable {
@@ -55,6 +57,7 @@ macro_rules! showable {
 }
 
 showable!(
+    branch::BranchPage,
     browse::Category,
     browse::DensityOut,
     browse::LiveHead,
@@ -67,6 +70,7 @@ showable!(
     causes::CorrelationOut,
     investigate::BisectOut,
     notes::NotePage,
+    whodunit_core::branch::BranchFile,
     Note,
     ops::HealthOut,
     pipeline::BackfillPlan,
@@ -171,6 +175,16 @@ impl Written {
         replies: &Memory,
         stop: &Stop,
     ) -> Result<Self, ApiError> {
+        Self::of_branch(value, None, (takes_gzip, replies), stop)
+    }
+
+    /// A reply that was read from a branch: it names the branch first.
+    pub(super) fn of_branch(
+        value: &impl Showable,
+        branch: Option<&BranchRead>,
+        (takes_gzip, replies): (bool, &Memory),
+        stop: &Stop,
+    ) -> Result<Self, ApiError> {
         let mut out = Stoppable {
             bytes: Vec::with_capacity(128),
             is_full: false,
@@ -186,6 +200,9 @@ impl Written {
                 .into());
         }
         written.map_err(|error| unwritable(&error))?;
+        if let Some(branch) = branch {
+            name_branch(&mut out.bytes, branch).map_err(|error| unwritable(&error))?;
+        }
         let is_gzip = takes_gzip && out.bytes.len() >= usize::from(COMPRESSED_BYTES_MIN);
         let bytes = if is_gzip {
             gzip(&out.bytes, stop)?
@@ -218,6 +235,17 @@ impl IntoResponse for Written {
         }
         response
     }
+}
+
+/// Puts the branch into a reply, which is an object, as its first field.
+fn name_branch(reply: &mut Vec<u8>, branch: &BranchRead) -> Result<(), serde_json::Error> {
+    let mut field = b"\"branch\":".to_vec();
+    serde_json::to_writer(&mut field, branch)?;
+    if reply.get(1) != Some(&b'}') {
+        field.push(b',');
+    }
+    reply.splice(1..1, field);
+    Ok(())
 }
 
 /// Compresses a reply where blocking is allowed: on the threads that serve connections it would hold up the others.

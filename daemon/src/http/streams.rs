@@ -15,6 +15,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Models;
 use whodunit_core::shown::Shown;
 
+use super::branch_view::{answer_light_in, no_lines};
 use super::common::{Order, asked_to_reveal, at_most_one, bad_cursor, bounded, page_limit};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
@@ -60,6 +61,8 @@ pub(crate) struct StreamsParams {
     cursor: Option<String>,
     /// Items at most: 1 to 1000, 100 when absent.
     limit: Option<usize>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// Streams, by name or by last event.
@@ -87,7 +90,7 @@ pub(crate) async fn list_streams(
     };
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
-    answer(&parts, move |view| {
+    answer_light_in(&parts, params.branch, move |view| {
         let page = view.streams(&filter, order, after, limit, SCAN_ENTRIES_MAX)?;
         Ok(Page {
             redacted_copy,
@@ -150,19 +153,28 @@ fn shown(models: &Models, info: StreamInfo) -> Stream {
 
 /// One stream, without its events.
 #[utoipa::path(get, path = "/v1/streams/{stream}", tag = "browse",
-    params(("stream" = String, Path, description = "its name, `category-id`")),
+    params(("stream" = String, Path, description = "its name, `category-id`"), BranchParams),
     responses((status = 200, body = Stream), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get_stream(
     State(parts): State<Arc<Parts>>,
     StreamPath(stream): StreamPath,
-    Query(NoParams {}): Query<NoParams>,
+    Query(BranchParams { branch }): Query<BranchParams>,
 ) -> Result<Written, ApiError> {
     let models = Arc::clone(&parts.models);
-    answer(&parts, move |view| {
+    answer_light_in(&parts, branch, move |view| {
         let found = resolve(view, &stream, Point::Head)?;
         Ok(shown(&models, found.info))
     })
     .await
+}
+
+/// The branch alone.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BranchParams {
+    /// The branch that is read; the log when absent.
+    pub(crate) branch: Option<String>,
 }
 
 /// No parameters at all.
@@ -187,6 +199,8 @@ pub(crate) struct WithinParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     pub(crate) reveal: Option<bool>,
+    /// The branch that is read; the log when absent. Lines are of the log.
+    pub(crate) branch: Option<String>,
 }
 
 /// A page within a stream, as asked for.
@@ -275,6 +289,7 @@ pub(crate) async fn stream_events(
         stream.as_str(),
     );
     if lines {
+        no_lines(params.branch.as_deref())?;
         let asked = stream_lines::Asked {
             stream,
             from: within.from,
@@ -286,7 +301,7 @@ pub(crate) async fn stream_events(
     }
     let models = Arc::clone(&parts.models);
     let redacted_copy = parts.store.is_redacted_copy();
-    let page = answer(&parts, move |view| {
+    let page = answer_light_in(&parts, params.branch, move |view| {
         let show = |event: &EventView<'_>| shown_event(reveal, &models, event);
         let (items, next_cursor) = within.load_as(view, &stream, show)?;
         Ok(Page {

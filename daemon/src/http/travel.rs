@@ -10,11 +10,12 @@ use whodunit_core::ids::Revision;
 use whodunit_core::model::Models;
 use whodunit_core::shown::{Redact, Reveal, Shown};
 
+use super::branch_view::answer_in;
 use super::common::{Order, asked_to_reveal};
 use super::error::ApiError;
 use super::extract::{Query, StreamPath};
 use super::point::{AtPoint, NoMore, PointParams, QueryAt};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::streams::WithinParams;
 use crate::daemon::Parts;
 use crate::store::{StoreError, View};
@@ -32,7 +33,7 @@ pub(crate) async fn get_state(
     headers: HeaderMap,
 ) -> Result<Written, ApiError> {
     let asked = AtPoint::new(at, (&parts, &headers), "state", stream)?;
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, asked.branch.clone(), move |view| {
         let (travel, model, stream) = (&asked.travel, &asked.model, &asked.stream);
         let found = resolve(view, stream, asked.point)?;
         let reached = travel.state(view, model, stream, found.revision)?;
@@ -88,7 +89,7 @@ pub(crate) async fn get_steps(
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let model = models.for_stream(&stream).clone();
     let redacted_copy = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let (mut events, mut next_cursor) = within.load(view, &stream)?;
         let warnings = match (events.first(), events.last()) {
             (Some(one), Some(other)) => {

@@ -13,13 +13,14 @@ use whodunit_core::api::what_if::{StepSelection, WhatIfIn, WhatIfOut};
 use whodunit_core::shown::Shown;
 use whodunit_core::what_if::StepsWanted;
 
+use super::branch_view::{answer_upon, named};
 use super::common::{asked_to_reveal, page_limit};
 use super::error::ApiError;
 use super::extract::{Json, Query};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::travel::shown_until;
 use crate::daemon::Parts;
-use crate::what_if::what_if;
+use crate::what_if::{layers::what_if_upon, what_if};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +37,8 @@ pub(crate) struct WhatIfParams {
     cursor: Option<String>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that it builds on: its edits and actions come first. What the request names is what the log has.
+    branch: Option<String>,
 }
 
 /// Evaluates a what-if: history with edits and actions. Never writes.
@@ -60,8 +63,20 @@ pub(crate) async fn run_what_if(
         limit: page_limit(params.limit)?,
     };
     let (travel, now) = (Arc::clone(&parts.travel), parts.clock.now());
-    answer_heavy(&parts, move |view| {
-        let mut out = what_if(view, &travel, &models, &request, wanted, now)?;
+    let upon = match named(params.branch) {
+        Some(name) => Some(parts.branches.get(&name)?),
+        None => None,
+    };
+    let own = Arc::clone(&parts);
+    let name = upon.as_ref().map(|branch| branch.name.clone());
+    answer_upon(&own, name, move |view| {
+        let mut out = match &upon {
+            Some(branch) => {
+                let both = (branch, &request);
+                what_if_upon(view, &travel, &models, both, wanted, now)?
+            }
+            None => what_if(view, &travel, &models, &request, wanted, now)?,
+        };
         let story = digest(&request, wanted.which, &out);
         if cursor.is_some_and(|cursor| cursor.story != story) {
             let problem = bad_cursor(

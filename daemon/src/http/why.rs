@@ -23,11 +23,12 @@ use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::weight::{StateBound, of_object};
 
 use super::blame::{bad_path, field_path, no_such_field, refuse_secret_identity};
+use super::branch_view::answer_in;
 use super::causes::Causes;
 use super::error::ApiError;
 use super::extract::StreamPath;
 use super::point::{AtPoint, PointParams, QueryAt};
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::limits::STATE_WEIGHT_MAX;
@@ -67,7 +68,7 @@ pub(crate) async fn get_why(
     let path = field_path(&params.path)?;
     let asked = AtPoint::new(at, (&parts, &headers), "why", stream)?;
     refuse_secret_identity(&path, &asked)?;
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, asked.branch.clone(), move |view| {
         let found = resolve(view, &asked.stream, asked.point)?;
         let asking = Asking {
             travel: &asked.travel,

@@ -18,11 +18,12 @@ use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::time::{TimeError, Timestamp};
 use whodunit_core::weight::{Unfinished, of_object};
 
+use super::branch_view::answer_in;
 use super::common::{asked_to_reveal, at_most_one, bad_cursor, page_limit};
 use super::error::ApiError;
 use super::extract::Query;
 use super::impact::diff_weight;
-use super::reply::{Written, answer_heavy};
+use super::reply::Written;
 use super::travel::shown_until;
 use crate::daemon::Parts;
 use crate::limits::{DIFF_WEIGHT_MAX, STEPS_WEIGHT_MAX};
@@ -49,6 +50,8 @@ pub(crate) struct WorldParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// The states of a category's streams at one moment, by name, or of those for which a condition holds. All pages are of the
@@ -72,7 +75,7 @@ pub(crate) async fn get_world(
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "world", "the log");
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let warnings = redacted_copy(parts.store.as_ref());
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let Cursor {
             head,
             looked_at,
@@ -241,6 +244,8 @@ pub(crate) struct WorldDiffParams {
     limit: Option<usize>,
     /// Whether to show secrets. The request is logged with its actor (header `x-whodunit-actor`).
     reveal: Option<bool>,
+    /// The branch that is read; the log when absent.
+    branch: Option<String>,
 }
 
 /// What differs between two moments: the streams of a category whose states are others, by name, with the differences.
@@ -261,7 +266,7 @@ pub(crate) async fn get_world_diff(
     let reveal = asked_to_reveal(params.reveal == Some(true), &headers, "world", "the log");
     let (travel, models) = (Arc::clone(&parts.travel), Arc::clone(&parts.models));
     let warnings: Vec<Warning> = redacted_copy(parts.store.as_ref()).into_iter().collect();
-    answer_heavy(&parts, move |view| {
+    answer_in(&parts, params.branch, move |view| {
         let Cursor {
             head,
             looked_at,

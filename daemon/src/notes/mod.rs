@@ -23,8 +23,8 @@ use whodunit_core::note::{BadNote, Note};
 use whodunit_core::search::Search;
 use whodunit_core::shown::{REDACTED, Reveal};
 
-use self::file::{Contents, NoteFile};
 pub(crate) use self::file::{FILE_NAME, parse, read, write_new};
+use crate::beside::{Contents, KeptFile};
 use crate::limits::NOTES_MAX;
 use crate::store::disk::Disk;
 use crate::store::{StoreError, StoreId, View};
@@ -59,7 +59,7 @@ pub(crate) struct Notes(Mutex<State>);
 struct State {
     book: Result<Book, String>,
     /// Where they are kept; `None` for those of a store in memory.
-    file: Option<NoteFile>,
+    file: Option<KeptFile<Note>>,
 }
 
 /// All notes, in the order they were written.
@@ -72,8 +72,8 @@ struct Book {
 }
 
 impl Book {
-    fn new(contents: Contents) -> Self {
-        let notes: BTreeMap<u64, Note> = (1..).zip(contents.notes).collect();
+    fn new(contents: Contents<Note>) -> Self {
+        let notes: BTreeMap<u64, Note> = (1..).zip(contents.items).collect();
         Self {
             next: notes.len() as u64 + 1,
             numbers: notes
@@ -133,7 +133,7 @@ pub(crate) struct Found {
 impl Notes {
     /// Those of the store in a directory; of a store in memory they are kept in memory.
     pub(crate) fn open(disk: &Arc<dyn Disk>, directory: Option<&Path>, store: StoreId) -> Self {
-        let file = directory.map(|directory| NoteFile::new(Arc::clone(disk), directory, store));
+        let file = directory.map(|directory| KeptFile::new(Arc::clone(disk), directory, store));
         let book = match &file {
             None => Ok(Book::default()),
             Some(file) => file.open().map(Book::new),

@@ -126,7 +126,7 @@ impl TimeTravel {
     /// Folds from a snapshot, or from the beginning. `None` when the snapshot is of another history.
     fn fold(
         &self,
-        view: &(impl ReadEvents + ?Sized),
+        view: &(impl ReadEvents + ReadSnapshots + ?Sized),
         model: &Model,
         (stream, to): (&StreamName, Revision),
         saved: Option<Saved>,
@@ -159,7 +159,7 @@ impl TimeTravel {
                     Some(blame) => drop(blame.push(model, &mut folded, &event)),
                     None => drop(folded.push(model, &event)),
                 }
-                if loading.offers && spacing.add(&event) {
+                if loading.offers && view.keeps_snapshots() && spacing.add(&event) {
                     let key = loading.key(model);
                     self.snapshot(&key, &event, (&folded, blame.as_ref()), &mut spacing);
                 }

@@ -121,7 +121,7 @@ pub fn verify_directory(
     let new = NewStore::WhereNothingIsLeft;
     let store = LoggedStore::open_on(&disk, data, StoreOptions::Durable, new)?;
     let beside = notes::read(disk.as_ref(), data, store.id());
-    let beside = beside.map(|found| (found.notes, found.damaged.len() as u64));
+    let beside = beside.map(|found| (found.items, found.damaged.len() as u64));
     verify_with_notes(&store, models, &beside, scope, stop, say)
 }
 

@@ -7,7 +7,7 @@ use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
-    Asked, BasePlace, Failed, Following, History as _, Place, Reach, redecide,
+    Asked, BasePlace, Failed, Following, History as _, Place, Reach, redecide_upon,
 };
 use whodunit_core::what_if::StepsWanted;
 
@@ -22,7 +22,7 @@ pub(super) fn follow(
     view: &dyn View,
     travel: &Arc<TimeTravel>,
     models: &Models,
-    request: &WhatIfIn,
+    (below, request): (&[Asked<'_>], &WhatIfIn),
     steps: StepsWanted,
     mut base: Base,
 ) -> Result<WhatIfOut, WhatIfFailure> {
@@ -46,7 +46,8 @@ pub(super) fn follow(
         actions: &request.actions,
         base: place,
     };
-    let followed = redecide(&mut history, &following, &asked, base.at, steps);
+    let layers = (below, &asked);
+    let followed = redecide_upon(&mut history, &following, layers, base.at, steps);
     let mut out = followed.map_err(|failed| match failed {
         Failed::History(failure) => failure,
         Failed::WhatIf(error) => super::failure(error),
@@ -70,17 +71,22 @@ pub(super) fn follow(
     Ok(out)
 }
 
+/// Whether the base of a request is the head of its stream.
+pub(super) fn is_at_head(request: &WhatIfIn) -> bool {
+    request.at_revision.is_none()
+        && request.as_of.is_none()
+        && request.at_position.is_none()
+        && request.at_decision.is_none()
+}
+
 /// The base's place among the entries of the log.
-fn place_of_base(
+pub(super) fn place_of_base(
     history: &mut StoreHistory<'_>,
     request: &WhatIfIn,
     base: &mut Base,
 ) -> Result<BasePlace, WhatIfFailure> {
     let view = history.view;
-    let at_head = request.at_revision.is_none()
-        && request.as_of.is_none()
-        && request.at_position.is_none()
-        && request.at_decision.is_none();
+    let at_head = is_at_head(request);
     let decision = match base.at.decision {
         Some(sequence) => view.decision(sequence)?,
         None => None,

@@ -15,6 +15,8 @@
 mod backfill;
 mod backup;
 mod blame_paths;
+mod branches;
+mod branches_oracle;
 mod browse;
 mod causes;
 mod doors;

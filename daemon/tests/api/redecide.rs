@@ -189,7 +189,7 @@ async fn an_action_at_a_moment_changes_what_comes_later() {
     );
 }
 
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -222,10 +222,10 @@ async fn nothing_is_written() {
 }
 
 /// `SplitMix64`.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -234,14 +234,14 @@ impl Random {
     }
 }
 
-struct Given {
-    at: String,
-    stream: String,
-    command: Value,
+pub(crate) struct Given {
+    pub(crate) at: String,
+    pub(crate) stream: String,
+    pub(crate) command: Value,
 }
 
 /// Random commands on a few users who want the same few addresses.
-fn commands(random: &mut Random) -> Vec<Given> {
+pub(crate) fn commands(random: &mut Random) -> Vec<Given> {
     let mut given: Vec<Given> = Vec::new();
     for n in 0..30 {
         let stream = format!("user-{}", random.below(4));
@@ -271,7 +271,7 @@ fn commands(random: &mut Random) -> Vec<Given> {
     given
 }
 
-async fn give(api: &Api, given: &Given) {
+pub(crate) async fn give(api: &Api, given: &Given) {
     api.clock.set(&given.at);
     let status = api.command(&given.stream, &given.command).await.status;
     assert!([200, 422].contains(&status));

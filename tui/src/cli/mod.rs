@@ -7,6 +7,7 @@ mod args;
 pub(crate) mod backfill;
 pub(crate) mod bisect;
 pub(crate) mod blame;
+pub(crate) mod branch;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decisions;

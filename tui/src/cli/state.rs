@@ -300,15 +300,18 @@ pub(crate) struct DiffArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
-    /// From: a revision, a time, or `head`
-    #[arg(value_parser = point)]
-    from: At,
+    /// From: a revision, a time, or `head`, which it is too with `--to-branch` alone
+    #[arg(value_parser = point, required_unless_present = "to_branch")]
+    from: Option<At>,
     /// To: a revision, a time, or `head`
     #[arg(value_parser = point, default_value = "head")]
     to: At,
     /// Another stream, of which TO is a point
     #[arg(long, value_name = "STREAM", value_parser = StreamArg::parse)]
     to_stream: Option<StreamArg>,
+    /// Another branch, of which TO is a point; `log` for what happened
+    #[arg(long, value_name = "BRANCH")]
+    to_branch: Option<String>,
     /// Only what is at or below this path, such as /address
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     path: Option<String>,
@@ -338,9 +341,10 @@ pub(crate) async fn run_diff(
         None => None,
     };
     let query = DiffQuery {
-        from: args.from,
+        from: args.from.unwrap_or(At::Head),
         to: args.to,
         to_stream,
+        to_branch: args.to_branch.clone(),
         path: args.path.clone(),
         blame: args.blame,
         reveal: args.reveal,
@@ -353,6 +357,12 @@ pub(crate) async fn run_diff(
     }
     let other = out.to_stream.as_ref();
     let other = other.map_or_else(String::new, |stream| format!("{stream} revision "));
+    let world = match (&args.to_branch, &out.to_branch) {
+        (Some(_), None) => "as it happened, ".to_owned(),
+        (_, Some(branch)) => format!("in branch {}, ", shown(&branch.name)),
+        (None, None) => String::new(),
+    };
+    let other = format!("{world}{other}");
     let heading = format!("{}  revision {} → {other}{}", out.stream, out.from, out.to);
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     show::warnings(terminal, &out.warnings)?;

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::{Value, json};
 use whodunit_core::text::{is_unsafe, shown};
 use whodunit_core::time::Timestamp;
 
@@ -145,6 +146,8 @@ pub(crate) struct Terminal<'a> {
     out: &'a mut (dyn Write + Send),
     err: &'a mut (dyn Write + Send),
     writer: Writer,
+    /// The branch that is read, with its revision.
+    branch: Option<(String, u64)>,
 }
 
 impl<'a> Terminal<'a> {
@@ -164,7 +167,13 @@ impl<'a> Terminal<'a> {
             out,
             err,
             writer: Writer::new(format, None),
+            branch: None,
         }
+    }
+
+    /// From now on documents name the branch that they were read from.
+    pub(crate) fn names_branch(&mut self, name: &str, revision: u64) {
+        self.branch = Some((name.to_owned(), revision));
     }
 
     /// With answers in this format, of these fields.
@@ -227,7 +236,14 @@ impl<'a> Terminal<'a> {
     /// A value as a whole answer in the format that was asked for; within a text for people as JSON over several lines.
     pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         if self.form.json {
-            let written = self.writer.document(value, self.form.width)?;
+            let written = match &self.branch {
+                Some((name, revision)) if self.writer.fields.is_none() => {
+                    let value = serde_json::to_value(value).map_err(io::Error::other)?;
+                    let named = with_branch(value, name, *revision);
+                    self.writer.document(&named, self.form.width)?
+                }
+                _ => self.writer.document(value, self.form.width)?,
+            };
             return self.written(&written);
         }
         let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
@@ -298,6 +314,21 @@ impl<'a> Terminal<'a> {
     }
 }
 
+/// An answer with the branch that it was read from as its first field.
+fn with_branch(value: Value, name: &str, revision: u64) -> Value {
+    let Value::Object(fields) = value else {
+        return value;
+    };
+    let branch = json!({"name": name, "revision": revision});
+    let rest = fields.into_iter().filter(|(field, _)| field != "branch");
+    Value::Object(
+        [("branch".to_owned(), branch)]
+            .into_iter()
+            .chain(rest)
+            .collect(),
+    )
+}
+
 /// JSON with every unsafe character written as `\u…`: the same JSON, and safe in a terminal.
 pub(crate) fn json_safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -318,7 +349,6 @@ pub(crate) fn json_safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
 
     #[test]
     fn json_stays_the_same_and_becomes_safe() {

@@ -193,7 +193,7 @@ pub(crate) fn answer(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<Exi
     Ok(if no { Exit::No } else { Exit::Ok })
 }
 
-fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliError> {
+pub(super) fn from_file(path: &Path, stream: Option<&StreamName>) -> Result<WhatIfIn, CliError> {
     let text = super::files::read_text(path)?;
     let story: WhatIfIn = whodunit_core::json::read(&text).map_err(|error| {
         CliError::usage(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use whodunit_core::api::problem::Problem;
 
+use super::branches::reads_a_branch;
 use super::query::Params;
 use super::{Client, ClientError, REQUEST_TIMEOUT};
 
@@ -61,6 +62,11 @@ impl Client {
         })?;
         if !params.is_empty() {
             url.query_pairs_mut().extend_pairs(params.iter());
+        }
+        if let Some(branch) = &self.branch
+            && reads_a_branch(&method, path)
+        {
+            url.query_pairs_mut().append_pair("branch", branch);
         }
         let request = self.http.request(method, url);
         Ok(match &self.actor {

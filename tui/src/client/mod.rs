@@ -4,6 +4,7 @@
 //! state beyond the connection pool, and never shows anything: every outcome is a value.
 
 mod body;
+mod branches;
 mod error;
 mod exchange;
 mod find;
@@ -40,6 +41,7 @@ use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
 
 pub use body::ByteStream;
+pub use branches::{CompareQuery, branch_of};
 pub use error::ClientError;
 pub use find::{FindLines, FindQuery};
 pub use import::ImportQuery;
@@ -75,6 +77,8 @@ pub struct Client {
     actor: Option<HeaderValue>,
     /// The context that must not be written to.
     read_only: Option<Arc<str>>,
+    /// The branch that is read in place of the log.
+    branch: Option<Arc<str>>,
 }
 
 impl Client {
@@ -113,6 +117,7 @@ impl Client {
             person: None,
             actor: None,
             read_only: None,
+            branch: None,
         })
     }
 
@@ -133,6 +138,17 @@ impl Client {
     pub(crate) fn with_read_only(mut self, context: Option<&str>) -> Self {
         self.read_only = context.map(Arc::from);
         self
+    }
+
+    /// Reading this branch in place of the log, wherever a request can.
+    pub(crate) fn with_branch(mut self, branch: Option<&str>) -> Self {
+        self.branch = branch.map(Arc::from);
+        self
+    }
+
+    /// The branch that is read in place of the log.
+    pub(crate) fn reads_branch(&self) -> Option<&str> {
+        self.branch.as_deref()
     }
 
     /// That writing is refused, where it is.

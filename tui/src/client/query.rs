@@ -137,6 +137,8 @@ pub struct DiffQuery {
     pub to: At,
     /// Another stream, of which `to` is a point.
     pub to_stream: Option<StreamName>,
+    /// Another branch, of which `to` is a point, or `log`.
+    pub to_branch: Option<String>,
     /// Only what is at or below this path.
     pub path: Option<String>,
     /// Whether to tell what set each side.
@@ -152,6 +154,7 @@ impl DiffQuery {
         params.opt("from", self.from.value());
         params.opt("to", self.to.value());
         params.opt("to_stream", self.to_stream.as_ref());
+        params.opt("to_branch", self.to_branch.as_ref());
         params.opt("path", self.path.as_ref());
         params.flag("blame", self.blame);
         params.flag("reveal", self.reveal);

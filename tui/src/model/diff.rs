@@ -132,6 +132,7 @@ impl DiffScreen {
             from: self.from.at,
             to: self.to.at,
             to_stream: (self.to.stream != self.from.stream).then(|| self.to.stream.clone()),
+            to_branch: None,
             path: None,
             blame: true,
             reveal: false,

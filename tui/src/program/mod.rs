@@ -18,9 +18,10 @@ use crate::cli::output::{Fields, Format};
 use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
-    CliError, Exit, append, backfill, bisect, blame, completions, decisions, do_command, doctor,
-    event, events, export, find, import, link, models, note, outbox, projections, read_model,
-    rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if, why, world,
+    CliError, Exit, append, backfill, bisect, blame, branch, completions, decisions, do_command,
+    doctor, event, events, export, find, import, link, models, note, outbox, projections,
+    read_model, rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if,
+    why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -80,6 +81,9 @@ struct Global {
         conflicts_with = "daemon"
     )]
     context: Option<String>,
+    /// Read this branch in place of what happened (see `whodunit branch`)
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
+    branch: Option<String>,
     /// The format of the answer
     #[arg(
         long,
@@ -184,6 +188,8 @@ enum Command {
     Bisect(bisect::BisectArgs),
     /// Show what led to an event and what it led to, or everything of a correlation
     Trace(trace::TraceArgs),
+    /// Keep, list, compare and delete named what-ifs
+    Branch(branch::BranchArgs),
     /// Write, list and remove notes about streams and events
     Note(note::NoteArgs),
     /// List commands, and what the rules answered
@@ -410,6 +416,29 @@ impl Write for Messages {
 }
 
 impl Command {
+    /// Whether it can read a branch in place of the log.
+    fn reads_a_branch(&self) -> bool {
+        match self {
+            // What goes on by itself follows what happens.
+            Self::Streams(args) => !args.watches(),
+            Self::State(args) => !args.watches(),
+            Self::Events(args) => !args.follow,
+            Self::Find(_)
+            | Self::Event(_)
+            | Self::Steps(_)
+            | Self::Diff(_)
+            | Self::Blame(_)
+            | Self::Field(_)
+            | Self::Why(_)
+            | Self::World(_)
+            | Self::Bisect(_)
+            | Self::Trace(_)
+            | Self::Decisions(_)
+            | Self::WhatIf(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether its answer is read, from top to bottom: it neither goes on by itself nor asks back.
     fn is_read(&self) -> bool {
         match self {
@@ -419,6 +448,7 @@ impl Command {
             Self::Outbox(args) => !args.watches(),
             Self::Projections(args) => !args.watches(),
             Self::Note(args) => args.lists(),
+            Self::Branch(args) => args.lists(),
             Self::Event(_)
             | Self::Steps(_)
             | Self::Diff(_)
@@ -486,7 +516,19 @@ async fn run(
     matches: &ArgMatches,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, CliError> {
-    let client = || connect(&target(global, config)?, config);
+    let client = || {
+        let client = connect(&target(global, config)?, config)?;
+        Ok::<_, CliError>(client.with_branch(global.branch.as_deref()))
+    };
+    if let Some(name) = &global.branch {
+        if !command.as_ref().is_some_and(Command::reads_a_branch) {
+            return Err(CliError::usage(
+                "`--branch` is for commands that read the log: streams, events, state and the like",
+                "leave it out here",
+            ));
+        }
+        branch::begin(name, &client()?, terminal).await?;
+    }
     let Some(command) = command else {
         let target = target(global, config)?;
         let client = connect(&target, config)?;
@@ -507,6 +549,7 @@ async fn run(
         Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
         Command::World(args) => world::run(&args, &client()?, terminal).await,
         Command::Trace(args) => trace::run(&args, &client()?, terminal).await,
+        Command::Branch(args) => branch::run(&args, &client()?, terminal).await,
         Command::Note(args) => note::run(&args, &client()?, terminal).await,
         Command::OpenLink(args) => {
             let asked = link::Asked {

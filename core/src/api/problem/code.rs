@@ -57,6 +57,8 @@ pub enum Code {
     NoSuchRun,
     /// 404: no such note.
     NoSuchNote,
+    /// 404: no branch of this name.
+    NoSuchBranch,
     /// 404: the stream's head is before the revision asked for.
     RevisionBeyondHead,
     /// 404: the log's head is before the position asked for.
@@ -77,13 +79,15 @@ pub enum Code {
     CommandIdConflict,
     /// 409: another note has the id.
     NoteIdConflict,
+    /// 409: another branch has the name.
+    BranchExists,
     /// 409: another stream holds a unique key that the events would take.
     KeyTaken,
     /// 409: a redacted export, and the log holds other history.
     RedactedExport,
     /// 409: it depends on what this log, a redacted copy, does not hold.
     RedactedCopy,
-    /// 409: the id of a live message is of another history than this log's.
+    /// 409: the id of a live message, or a branch, is of another history than this log's.
     OtherHistory,
     /// 409: such a run is under way already.
     AlreadyRunning,
@@ -144,6 +148,7 @@ impl Code {
             | Self::NoSuchDocument
             | Self::NoSuchRun
             | Self::NoSuchNote
+            | Self::NoSuchBranch
             | Self::RevisionBeyondHead
             | Self::PositionBeyondHead
             | Self::NoSuchDecision
@@ -155,6 +160,7 @@ impl Code {
             | Self::EventIdConflict
             | Self::CommandIdConflict
             | Self::NoteIdConflict
+            | Self::BranchExists
             | Self::KeyTaken
             | Self::RedactedExport
             | Self::RedactedCopy
@@ -199,6 +205,7 @@ impl Code {
             Self::NoSuchDocument => "no such document",
             Self::NoSuchRun => "no such run",
             Self::NoSuchNote => "no such note",
+            Self::NoSuchBranch => "no such branch",
             Self::RevisionBeyondHead => "revision beyond the head",
             Self::PositionBeyondHead => "position beyond the head",
             Self::NoSuchDecision => "no such decision",
@@ -210,6 +217,7 @@ impl Code {
             Self::EventIdConflict => "event id already used",
             Self::CommandIdConflict => "command id already used",
             Self::NoteIdConflict => "note id already used",
+            Self::BranchExists => "branch name already used",
             Self::KeyTaken => "unique key already held",
             Self::RedactedExport => "redacted export refused",
             Self::RedactedCopy => "not in this redacted copy",

@@ -26,6 +26,11 @@ pub trait ReadJobs {
     /// time.
     fn jobs_of_event(&self, position: Position) -> Result<Vec<Job>, StoreError>;
 
+    /// The jobs of the event with this id at this position: in a branch several may have the same position.
+    fn jobs_of(&self, position: Position, _event_id: &str) -> Result<Vec<Job>, StoreError> {
+        self.jobs_of_event(position)
+    }
+
     /// The first job of this handler and stream that is not completed: the only one that may be worked on.
     fn first_open_job(&self, handler: &str, stream: &StreamName)
     -> Result<Option<Job>, StoreError>;

@@ -13,6 +13,11 @@ pub trait ReadSnapshots {
         rules_hash: &str,
         at_most: Revision,
     ) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Whether states that are read here may be saved: those of a branch are not.
+    fn keeps_snapshots(&self) -> bool {
+        true
+    }
 }
 
 /// A saved state. Derived, never trusted over the events.

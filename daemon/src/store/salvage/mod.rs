@@ -210,7 +210,7 @@ fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> Vec
                 let lines = found.damaged.len();
                 said.push(format!("lines of `{name}` that are damaged: {lines}"));
             }
-            found.notes
+            found.items
         }
         Err(why) => {
             said.push(format!("`{name}` {why}"));

@@ -201,6 +201,7 @@ impl Daemon {
             from: from.revision,
             to: to.revision,
             to_stream: asked.to_stream.clone(),
+            to_branch: None,
             path: None,
             blame: Some(blame.collect()),
             diff: differences,

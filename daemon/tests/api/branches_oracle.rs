@@ -1,0 +1,374 @@
+//! Branches of random histories: every read of one equals that of a fresh store, comparisons mirror each other, a branch of a branch is one
+//! with the edits of both, and nothing is written.
+//!
+//! `BRANCH_HISTORIES=200 cargo test --workspace --test api branches_oracle` runs as many histories as it says, `BRANCH_SEED` starts
+//! elsewhere, and `WHAT_IFS=10000` tries as many what-ifs on one folder. A failure names its seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::redecide::{Given, Random, commands, files, give};
+use crate::support::Api;
+
+const HISTORIES: u64 = 8;
+const SEED: u64 = 0xb4a2;
+const WHAT_IFS: u64 = 60;
+
+fn number(name: &str, default: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(default, |text| text.parse().unwrap())
+}
+
+fn seeds() -> impl Iterator<Item = u64> {
+    let seed = number("BRANCH_SEED", SEED);
+    (0..number("BRANCH_HISTORIES", HISTORIES)).map(move |history| {
+        let seed = seed.wrapping_add(history);
+        println!("BRANCH_SEED={seed} BRANCH_HISTORIES=1");
+        seed
+    })
+}
+
+/// What two stores number or name by themselves.
+const OWN: [&str; 17] = [
+    "event_id",
+    "position",
+    "positions",
+    "sequence",
+    "branch",
+    "password_hash",
+    "head",
+    "next_cursor",
+    "base_position",
+    "first_position",
+    "last_position",
+    "at_position",
+    "snapshot_revision",
+    "metadata",
+    "redacted",
+    "scanned",
+    "id",
+];
+
+/// A reply without that; events are named by their stream and revision elsewhere.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields
+                .iter()
+                .filter(|(name, _)| !OWN.contains(&name.as_str()));
+            Value::Object(
+                kept.map(|(name, value)| (name.clone(), plain(value)))
+                    .collect::<Map<_, _>>(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
+        other => other.clone(),
+    }
+}
+
+async fn read(api: &Api, path: &str, branch: Option<&str>) -> (u16, Value) {
+    let with = if path.contains('?') { '&' } else { '?' };
+    let path = branch.map_or(path.to_owned(), |name| format!("{path}{with}branch={name}"));
+    let reply = api.get(&path).await;
+    (reply.status, plain(&reply.json()))
+}
+
+fn paths(given: &[Given]) -> Vec<String> {
+    let mut paths = vec![
+        "/v1/events?limit=1000".to_owned(),
+        "/v1/events?limit=1000&order=backward".to_owned(),
+        "/v1/events?limit=1000&q=type:UserEmailChanged".to_owned(),
+        "/v1/events?limit=1000&q=changed:/email".to_owned(),
+        "/v1/decisions?limit=1000&outcome=rejected".to_owned(),
+        "/v1/streams".to_owned(),
+        "/v1/streams?sort=recent".to_owned(),
+        "/v1/streams?status=active".to_owned(),
+        "/v1/world?category=user".to_owned(),
+        "/v1/world?as_of=2025-03-02T10:15:00Z".to_owned(),
+        "/v1/world/diff?from=2025-03-02T10:10:00Z&to=2025-03-02T10:20:00Z".to_owned(),
+    ];
+    for n in 0..4 {
+        for what in [
+            "",
+            "/state",
+            "/steps",
+            "/events",
+            "/events?order=backward",
+            "/blame",
+            "/blame?removed=true",
+            "/field?path=/email",
+            "/why?path=/status",
+            "/diff?blame=true",
+            "/state?as_of=2025-03-02T10:15:00Z",
+            "/state?at_revision=2",
+            "/steps?order=backward&limit=2",
+        ] {
+            paths.push(format!("/v1/streams/user-{n}{what}"));
+        }
+    }
+    for given in given.iter().step_by(5) {
+        let id = given.command["command_id"].as_str().unwrap();
+        paths.push(format!("/v1/correlations/{id}"));
+        paths.push(format!("/v1/correlations/{id}/streams"));
+        paths.push(format!("/v1/events/{id}/causes"));
+    }
+    paths
+}
+
+/// A fresh store that was never given some commands, nor what they caused.
+async fn without(given: &[Given], dropped: &BTreeSet<usize>) -> Api {
+    let fresh = Api::start();
+    let mut gone = BTreeSet::new();
+    for (index, given) in given.iter().enumerate() {
+        let (id, cause) = (&given.command["command_id"], &given.command["causation_id"]);
+        let is_gone = cause.as_str().is_some_and(|cause| gone.contains(cause));
+        if dropped.contains(&index) || is_gone {
+            gone.insert(id.as_str().unwrap());
+        } else {
+            give(&fresh, given).await;
+        }
+    }
+    fresh
+}
+
+fn drops(dropped: &BTreeSet<usize>) -> Value {
+    dropped
+        .iter()
+        .map(|index| json!({"drop_command": {"decision": format!("c{index}")}}))
+        .collect()
+}
+
+async fn keep(api: &Api, name: &str, on: Option<&str>, edits: &Value) {
+    let mut body = json!({"name": name, "stream": "user-0", "at_position": 0, "edits": edits});
+    if let Some(on) = on {
+        body["on"] = json!(on);
+    }
+    api.post("/v1/branches", &body).await.ok();
+}
+
+#[tokio::test]
+async fn every_read_of_a_branch_equals_a_fresh_store() {
+    for seed in seeds() {
+        let mut random = Random(seed);
+        let given = commands(&mut random);
+        let recorded = Api::start();
+        for given in &given {
+            give(&recorded, given).await;
+        }
+        if recorded.get("/v1/streams/user-0").await.status != 200 {
+            continue;
+        }
+        let dropped: BTreeSet<usize> = (0..=random.below(3))
+            .map(|_| random.below(given.len()))
+            .collect();
+        let fresh = without(&given, &dropped).await;
+        keep(&recorded, "b", None, &drops(&dropped)).await;
+        for path in paths(&given) {
+            let here = read(&recorded, &path, Some("b")).await;
+            let there = read(&fresh, &path, None).await;
+            assert_eq!(here, there, "{path} without {dropped:?}");
+        }
+        pages(&recorded, "/v1/events", "position").await;
+        pages(&recorded, "/v1/events?order=backward", "position").await;
+        pages(&recorded, "/v1/decisions", "sequence").await;
+        pages(&recorded, "/v1/streams", "stream").await;
+        pages(&recorded, "/v1/streams?sort=recent", "stream").await;
+    }
+}
+
+/// Small pages are the large one, cut: nothing is missing, and nothing is there twice.
+async fn pages(api: &Api, path: &str, name: &str) {
+    let with = if path.contains('?') { '&' } else { '?' };
+    let whole = api
+        .get(&format!("{path}{with}branch=b&limit=1000"))
+        .await
+        .ok();
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = api
+            .get(&format!("{path}{with}branch=b&limit=3{cursor}"))
+            .await
+            .ok();
+        items.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let names = |items: &[Value]| {
+        items
+            .iter()
+            .map(|item| item[name].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&items),
+        names(whole["items"].as_array().unwrap()),
+        "{path}"
+    );
+    assert_eq!(items, *whole["items"].as_array().unwrap(), "{path}");
+}
+
+#[tokio::test]
+async fn comparisons_mirror_each_other_and_layers_are_flat() {
+    for seed in seeds() {
+        let mut random = Random(seed);
+        let given = commands(&mut random);
+        let api = Api::start();
+        for given in &given {
+            give(&api, given).await;
+        }
+        if api.get("/v1/streams/user-0").await.status != 200 {
+            continue;
+        }
+        let one: BTreeSet<usize> = [random.below(given.len())].into();
+        let mut other: BTreeSet<usize> = [random.below(given.len())].into();
+        if one == other {
+            other =
+                [(random.below(given.len() - 1) + one.first().unwrap() + 1) % given.len()].into();
+        }
+        keep(&api, "one", None, &drops(&one)).await;
+        keep(&api, "other", None, &drops(&other)).await;
+        keep(&api, "child", Some("one"), &drops(&other)).await;
+        let mut both = drops(&one).as_array().unwrap().clone();
+        both.extend(drops(&other).as_array().unwrap().clone());
+        keep(&api, "flat", None, &json!(both)).await;
+        for name in ["one", "other", "child", "log"] {
+            let same = api
+                .get(&format!("/v1/branches/{name}/compare?with={name}"))
+                .await
+                .ok();
+            assert_eq!(
+                (&same["streams"], &same["flips"]),
+                (&json!([]), &json!([])),
+                "{name}"
+            );
+        }
+        let flat = api.get("/v1/branches/child/compare?with=flat").await.ok();
+        assert_eq!(flat["answer"], "Nothing differs.", "{one:?} {other:?}");
+        for path in [
+            "/v1/events?limit=1000",
+            "/v1/decisions?limit=1000",
+            "/v1/world",
+        ] {
+            let (child, flat) = (
+                read(&api, path, Some("child")).await,
+                read(&api, path, Some("flat")).await,
+            );
+            assert_eq!(child, flat, "{path}");
+        }
+        for (a, b) in [
+            ("one", "other"),
+            ("one", "log"),
+            ("child", "one"),
+            ("child", "other"),
+        ] {
+            let there = api
+                .get(&format!("/v1/branches/{a}/compare?with={b}"))
+                .await
+                .ok();
+            let back = api
+                .get(&format!("/v1/branches/{b}/compare?with={a}"))
+                .await
+                .ok();
+            crate::branches::mirror(&there, &back);
+        }
+    }
+}
+
+/// A random edit, of an event or of a command; it may not fit.
+fn edit(random: &mut Random, commands: usize) -> Value {
+    let decision = json!(format!("c{}", random.below(commands)));
+    let place = json!({"before": format!("c{}", random.below(commands))});
+    let revision = random.below(4);
+    match random.below(8) {
+        0 => json!({"drop": {"revision": revision}}),
+        1 => json!({"change": {"revision": revision, "actor": "another"}}),
+        2 => json!({"move": {"revision": revision, "after_revision": random.below(4)}}),
+        3 => {
+            json!({"insert": {"after_revision": revision, "event_type": "UserSuspended", "data": {}}})
+        }
+        4 => json!({"drop_command": {"decision": decision}}),
+        5 => json!({"replace_command": {"decision": decision, "reason": "another"}}),
+        6 => {
+            json!({"insert_command": {"place": place, "command": {"type": "SuspendUser", "payload": {}, "actor": "a", "reason": "r"}}})
+        }
+        _ => json!({"move_command": {"decision": decision, "place": place}}),
+    }
+}
+
+/// The folder's files but those of branches and what only makes reads faster.
+fn log_files(folder: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = files(folder);
+    all.retain(|name, _| !name.contains("branches.") && !name.contains("read-models"));
+    all
+}
+
+#[tokio::test]
+async fn what_ifs_and_branches_leave_every_byte_of_the_folder() {
+    let seed = number("BRANCH_SEED", SEED);
+    println!(
+        "BRANCH_SEED={seed} WHAT_IFS={}",
+        number("WHAT_IFS", WHAT_IFS)
+    );
+    let mut random = Random(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let api = Api::start_in(folder.path());
+    let given = commands(&mut random);
+    for given in &given {
+        give(&api, given).await;
+    }
+    // What reads save of their own accord comes first.
+    for path in paths(&given) {
+        api.get(&path).await;
+    }
+    api.daemon.time_travel().settled().await;
+    let before = log_files(folder.path());
+    let (mut answered, mut kept) = (0, 0);
+    for _ in 0..number("WHAT_IFS", WHAT_IFS) {
+        let stream = format!("user-{}", random.below(4));
+        let edits: Vec<Value> = (0..=random.below(2))
+            .map(|_| edit(&mut random, given.len()))
+            .collect();
+        let then = ["none", "refold", "redecide", "redecide"][random.below(4)];
+        let body = json!({"stream": stream, "at_position": random.below(20), "edits": edits, "continue": then});
+        answered += u64::from(api.post("/v1/what-if", &body).await.status == 200);
+        let body = json!({"name": "b", "stream": stream, "edits": edits});
+        let made = api.post("/v1/branches", &body).await;
+        if made.status != 200 {
+            assert!(made.status < 500, "{}", made.text);
+            continue;
+        }
+        kept += 1;
+        for what in ["state", "steps", "blame", "events"] {
+            let reply = api
+                .get(&format!("/v1/streams/{stream}/{what}?branch=b"))
+                .await;
+            assert!(reply.status < 500, "{body}: {}", reply.text);
+        }
+        for path in [
+            "/v1/world",
+            "/v1/events",
+            "/v1/decisions",
+            "/v1/streams?sort=recent",
+            "/v1/branches/b/compare",
+        ] {
+            let reply = if path.ends_with("compare") {
+                api.get(path).await
+            } else {
+                let with = if path.contains('?') { '&' } else { '?' };
+                api.get(&format!("{path}{with}branch=b")).await
+            };
+            assert_eq!(reply.status, 200, "{body}: {}", reply.text);
+        }
+        let removed = crate::support::request("DELETE", "/v1/branches/b")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        api.send(removed).await.ok();
+    }
+    assert!(answered > 0 && kept > 0, "{answered} {kept}");
+    api.daemon.time_travel().settled().await;
+    assert!(log_files(folder.path()) == before, "the folder has changed");
+}
