@@ -53,6 +53,8 @@ pub(crate) mod why;
 pub(crate) mod world;
 
 #[cfg(test)]
+mod branch_tests;
+#[cfg(test)]
 mod causes_tests;
 #[cfg(test)]
 mod find_tests;

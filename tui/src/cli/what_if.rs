@@ -13,8 +13,10 @@ use whodunit_core::event::NewEvent;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::json::{Json, without_values};
 use whodunit_core::scenario::Scenario;
+use whodunit_core::text::shown;
 
 use super::args::{AtArgs, LIMIT_DEFAULT, limit};
+use super::branch::{Keeping, keep};
 use super::exit::{CliError, Exit};
 use super::names::{self, StreamArg};
 use super::show;
@@ -111,6 +113,9 @@ pub(crate) struct WhatIfArgs {
     /// Keep it, with its answer, as a scenario in this new file: `whodunit check` asks it again
     #[arg(long, value_name = "FILE", conflicts_with = "cursor")]
     save: Option<PathBuf>,
+    /// Keep it as a branch of this name (see `whodunit branch`); the rules are asked
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["refold", "cursor"])]
+    save_branch: Option<String>,
     /// What the scenario says, in a sentence
     #[arg(long, value_name = "SENTENCE", requires = "save")]
     name: Option<String>,
@@ -137,10 +142,15 @@ pub(crate) async fn run(
         Some(named) => Some(names::resolve_if_there(named, client, terminal).await?),
         None => None,
     };
-    let asked = match &args.file {
+    let mut asked = match &args.file {
         Some(path) => from_file(path, stream.as_ref())?,
         None => from_args(args, stream, matches)?,
     };
+    // In a branch the rules are asked.
+    let of_a_branch = args.save_branch.is_some() || client.reads_branch().is_some();
+    if of_a_branch && asked.continuation == Continuation::None {
+        asked.continuation = Continuation::Redecide;
+    }
     let query = WhatIfQuery {
         steps: args.steps,
         limit: Some(args.limit),
@@ -157,6 +167,20 @@ pub(crate) async fn run(
     }
     let out = client.what_if_steps(&asked, &query).await?;
     let exit = answer(&out, terminal)?;
+    if let Some(name) = &args.save_branch {
+        let keeping = Keeping {
+            name,
+            on: client.reads_branch(),
+            note: None,
+            replace: false,
+        };
+        let kept = keep(asked.clone(), &keeping, client).await?.branch;
+        terminal.note(format!(
+            "kept as branch {}: `--branch {}` reads it",
+            shown(&kept.name),
+            shown(&kept.name)
+        ))?;
+    }
     if let Some(path) = &args.save {
         // Secrets are no part of what is expected.
         let whole = client.what_if_whole(&asked).await?;

@@ -41,7 +41,9 @@ impl ReadTimes for BranchView {
         if other.info.is_none() {
             return Ok(None);
         }
-        let here = other.last_where(|slot| slot.position <= position);
+        // Before the first position there is nothing, whatever was put there.
+        let is_then = |at: Position| position > Position::ZERO && at <= position;
+        let here = other.last_where(|slot| is_then(slot.position));
         if here >= other.first || other.first == Revision(1) {
             return Ok(Some(here));
         }
