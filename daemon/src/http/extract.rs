@@ -18,7 +18,15 @@ use crate::limits::BODY_BYTES_MAX;
 use crate::reading::blocking;
 
 /// Fields and parameters that are times. A test holds them against the API's description.
-pub(crate) const TIME_FIELDS: [&str; 5] = ["as_of", "at", "recorded_at", "since", "until"];
+pub(crate) const TIME_FIELDS: [&str; 7] = [
+    "as_of",
+    "at",
+    "changed_at",
+    "created_at",
+    "recorded_at",
+    "since",
+    "until",
+];
 /// Bodies of this many bytes are read where that holds up no other request.
 const READ_ASIDE_FROM_BYTES: usize = 64 << 10;
 

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_path_to_error::{Path, Track};
 
 /// Fields that hold lists. A test holds them against the API's description.
-const LISTS: [&str; 5] = ["do", "edits", "event_types", "events", "handlers"];
+const LISTS: [&str; 6] = ["do", "edits", "event_types", "events", "handlers", "layers"];
 /// Fields in which anything may be: payloads.
 const PAYLOADS: [&str; 3] = ["data", "metadata", "payload"];
 

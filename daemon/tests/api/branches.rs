@@ -1,11 +1,24 @@
 //! Branches over HTTP: kept, read like the log, compared, exported and imported; what another log under them does.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::body::Body;
 use serde_json::{Value, json};
+use whodunit_daemon::Config;
+use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
 
-use crate::support::{Api, Reply, request, suspend};
+use crate::support::{Api, Reply, config, request, suspend};
+
+/// On a store in a directory, with what is kept beside it.
+pub(crate) fn start_in(directory: &Path) -> Api {
+    let store = LoggedStore::open(directory, StoreOptions::Durable).unwrap();
+    let config = Config {
+        notes: Some(directory.to_owned()),
+        ..config()
+    };
+    Api::with(config, Arc::new(store))
+}
 
 async fn send(api: &Api, method: &str, path: &str, body: &Value) -> Reply {
     let request = request(method, path).header("content-type", "application/json");
@@ -514,19 +527,19 @@ async fn branches_are_there_again_and_say_when_the_log_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let (data, early) = (folder.path().join("data"), folder.path().join("early"));
     std::fs::create_dir(&data).unwrap();
-    let api = Api::start_in(&data);
+    let api = start_in(&data);
     api.user("user-1", "sarah").await;
     api.daemon.close().await.unwrap();
     drop(api);
     copy(&data, &early);
-    let api = Api::start_in(&data);
+    let api = start_in(&data);
     api.other_ids();
     api.command("user-1", &suspend("fraud")).await.ok();
     branch(&api, "b", json!([{"drop": {"revision": 2}}])).await;
     // As a killed daemon leaves it: nothing is closed, and the folder is read by another one.
     let copied = folder.path().join("copied");
     copy(&data, &copied);
-    let again = Api::start_in(&copied);
+    let again = start_in(&copied);
     let state = again.get("/v1/streams/user-1/state?branch=b").await.ok();
     assert_eq!(state["state"]["status"], "active");
     // The log goes back to what it was before, and another way: the branch's file is the same.
@@ -535,7 +548,7 @@ async fn branches_are_there_again_and_say_when_the_log_is_another() {
         early.join("branches.ndjson"),
     )
     .unwrap();
-    let other = Api::start_in(&early);
+    let other = start_in(&early);
     let shorter = other.get("/v1/streams/user-1/state?branch=b").await;
     shorter.problem(409, "other_history");
     other.clock.set("2025-06-01T00:00:00Z");
@@ -574,7 +587,7 @@ async fn branches_are_there_again_and_say_when_the_log_is_another() {
 #[tokio::test]
 async fn branches_whose_file_is_unusable_cost_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let api = Api::start_in(folder.path());
+    let api = start_in(folder.path());
     incident(&api).await;
     branch(&api, "b", json!([{"drop": {"revision": 2}}])).await;
     api.daemon.close().await.unwrap();
@@ -584,7 +597,7 @@ async fn branches_whose_file_is_unusable_cost_nothing_else() {
     let mut torn = whole.clone();
     torn.extend_from_slice(b"0123456789abcdef {\"name\": \"c\"");
     std::fs::write(&file, &torn).unwrap();
-    let api = Api::start_in(folder.path());
+    let api = start_in(folder.path());
     assert_eq!(
         api.get("/v1/branches").await.ok()["branches"],
         1,
@@ -596,7 +609,7 @@ async fn branches_whose_file_is_unusable_cost_nothing_else() {
     let last = damaged.len() - 20;
     damaged[last] ^= 1;
     std::fs::write(&file, &damaged).unwrap();
-    let api = Api::start_in(folder.path());
+    let api = start_in(folder.path());
     let list = api.get("/v1/branches").await.ok();
     assert_eq!(
         (&list["branches"], &list["unreadable"]),
@@ -605,7 +618,7 @@ async fn branches_whose_file_is_unusable_cost_nothing_else() {
     api.daemon.close().await.unwrap();
     drop(api);
     std::fs::write(&file, b"something else\n").unwrap();
-    let api = Api::start_in(folder.path());
+    let api = start_in(folder.path());
     api.get("/v1/branches").await.problem(500, "damaged");
     api.get("/v1/streams/user-1/state").await.ok();
 }

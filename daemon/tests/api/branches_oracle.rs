@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use crate::branches::start_in;
 use crate::redecide::{Given, Random, commands, files, give};
 use crate::support::Api;
 
@@ -315,7 +316,7 @@ async fn what_ifs_and_branches_leave_every_byte_of_the_folder() {
     );
     let mut random = Random(seed);
     let folder = tempfile::tempdir().unwrap();
-    let api = Api::start_in(folder.path());
+    let api = start_in(folder.path());
     let given = commands(&mut random);
     for given in &given {
         give(&api, given).await;

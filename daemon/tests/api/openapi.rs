@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 57] = [
+const ROUTES: [(&str, &str); 66] = [
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),
@@ -64,6 +64,15 @@ const ROUTES: [(&str, &str); 57] = [
     ("get", "/v1/world"),
     ("get", "/v1/world/diff"),
     ("get", "/v1/openapi.json"),
+    ("get", "/v1/branches"),
+    ("post", "/v1/branches"),
+    ("post", "/v1/branches/import"),
+    ("get", "/v1/branches/{name}"),
+    ("put", "/v1/branches/{name}"),
+    ("patch", "/v1/branches/{name}"),
+    ("delete", "/v1/branches/{name}"),
+    ("get", "/v1/branches/{name}/export"),
+    ("get", "/v1/branches/{name}/compare"),
 ];
 
 fn document() -> Value {
@@ -94,7 +103,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
             .as_object()
             .unwrap()
             .keys()
-            .filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()))
+            .filter(|key| ["get", "post", "put", "patch", "delete"].contains(&key.as_str()))
         {
             described.push((method.clone(), path.clone()));
         }

@@ -163,41 +163,47 @@ impl View for BranchView {
     }
 }
 
-/// What nothing that reads a branch asks: a what-if upon one is planned over the log.
-fn not_of_a_branch(what: &str) -> StoreError {
-    StoreError::Engine {
-        doing: "reading a branch",
-        source: format!("{what} is not known of a branch").into(),
+impl BranchView {
+    /// The log's own view, where nothing is otherwise. Who holds a key in a branch is asked by nothing that reads one: a what-if
+    /// upon a branch is planned over the log.
+    fn keys(&self) -> Result<&dyn View, StoreError> {
+        if self.overlay.streams.is_empty() {
+            return Ok(self.base.as_ref());
+        }
+        Err(StoreError::Engine {
+            doing: "reading a branch",
+            source: "who holds a key is not known of a branch".into(),
+        })
     }
 }
 
 impl ReadKeys for BranchView {
     fn key_holder(
         &self,
-        _category: &str,
-        _key: &UniqueKey,
-        _at: Option<Position>,
+        category: &str,
+        key: &UniqueKey,
+        at: Option<Position>,
     ) -> Result<Option<KeyHold>, StoreError> {
-        Err(not_of_a_branch("who holds a key"))
+        self.keys()?.key_holder(category, key, at)
     }
 
     fn key_holds_since(
         &self,
-        _category: &str,
-        _key: &UniqueKey,
-        _after: Position,
+        category: &str,
+        key: &UniqueKey,
+        after: Position,
     ) -> Result<Vec<KeyHold>, StoreError> {
-        Err(not_of_a_branch("who held a key"))
+        self.keys()?.key_holds_since(category, key, after)
     }
 
     fn key_holder_as_of(
         &self,
-        _category: &str,
-        _key: &UniqueKey,
-        _at: Timestamp,
-        _except: &StreamName,
+        category: &str,
+        key: &UniqueKey,
+        at: Timestamp,
+        except: &StreamName,
     ) -> Result<Option<KeyHold>, StoreError> {
-        Err(not_of_a_branch("who held a key"))
+        self.keys()?.key_holder_as_of(category, key, at, except)
     }
 }
 
