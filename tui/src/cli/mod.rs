@@ -5,6 +5,7 @@
 pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
+pub(crate) mod backtest;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod check;
@@ -21,7 +22,9 @@ pub(crate) mod find;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
+pub(crate) mod inevitable;
 pub(crate) mod link;
+pub(crate) mod minimal;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod note;
@@ -43,6 +46,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+pub(crate) mod undo;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod watch;
@@ -51,6 +55,8 @@ pub(crate) mod what_if;
 pub(crate) mod why;
 pub(crate) mod world;
 
+#[cfg(test)]
+mod backtest_tests;
 #[cfg(test)]
 mod causes_tests;
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub(crate) struct WhatIfArgs {
     /// Start just before this decision, named by its sequence or its command's id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
     at_decision: Option<DecisionRef>,
+    /// From there on commands are decided by these rules: a file, as `whodunit backtest` takes it
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Suppose that this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
@@ -147,11 +150,12 @@ pub(crate) async fn run(
         cursor: args.cursor.clone(),
         reveal: args.reveal,
     };
-    let beyond_scenarios =
-        asked.causes != Causes::default() || asked.edits.iter().any(Edit::needs_rules);
+    let beyond_scenarios = asked.causes != Causes::default()
+        || asked.rules.is_some()
+        || asked.edits.iter().any(Edit::needs_rules);
     if args.save.is_some() && beyond_scenarios {
         return Err(CliError::usage(
-            "a scenario holds no edits of commands, and no `--causes keep`",
+            "a scenario holds no edits of commands, no `--causes keep` and no `--rules`",
             "leave out `--save`, or drop, replace or insert events",
         ));
     }
@@ -245,7 +249,12 @@ fn from_args(
         Edit::DropCommand(DropCommandEdit { decision })
     }));
     let actions = in_order(args, matches)?;
-    if edits.is_empty() && actions.is_empty() {
+    let rules = args
+        .rules
+        .as_deref()
+        .map(super::backtest::read_rules)
+        .transpose()?;
+    if edits.is_empty() && actions.is_empty() && rules.is_none() {
         return Err(CliError::usage(
             "nothing to try: no edit, command or event was given",
             "add `--drop`, `--replace`, `--insert`, `--command` or `--event`, or give a file with `--file`",
@@ -257,6 +266,7 @@ fn from_args(
         at_position: args.at_position.map(Position),
         at_decision: args.at_decision.clone(),
         password_correct: args.password_correct,
+        rules,
         edits,
         actions,
         continuation: match (args.refold, args.redecide) {
