@@ -111,7 +111,7 @@ mod tests {
     fn a_few_of_many_are_found_in_few_tests() {
         let found = check(873, &|part| part.contains(&3) && part.contains(&700));
         assert_eq!(found.kept, [3, 700]);
-        assert!(found.tests < 100, "{found:?}");
+        assert!(found.tests < 150, "{found:?}");
         assert_eq!(check(873, &|part| part.contains(&5)).kept, [5]);
         assert_eq!(check(9, &|_| true).kept, Vec::<usize>::new());
         assert_eq!(check(1, &|part| part.len() == 1).kept, [0]);

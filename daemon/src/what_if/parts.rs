@@ -7,7 +7,7 @@ use whodunit_core::api::pipeline::RunOut;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::undo::{PlannedCommand, UndoEnd, UndoIn, UndoPlan, UndoneField};
 use whodunit_core::api::what_if::{Action, Causes, StepOutcome, WhatIfCommand, WhatIfIn};
-use whodunit_core::ids::{Position, Revision, StreamName};
+use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::inevitable::{
     MinimalFound, Question, Unfound, minimal_commands, minimal_events, undo_plan,
 };
@@ -168,19 +168,11 @@ pub(crate) fn find_undo(
         Ok(found.folded.state)
     };
     let (is, wanted) = (state(head.revision)?, state(then.revision)?);
-    let others = candidates_of(over.view, over.models, stream)?.tried;
-    let others: Vec<PlannedCommand> = others
-        .into_iter()
-        .map(|tried| PlannedCommand {
-            command_type: tried.command_type,
-            payload: tried.payload,
-        })
-        .collect();
     // What is shown holds no secret, and nor does a payload that is tried.
     let (mut shown_now, mut shown_then) = (is, wanted.clone());
     redact_state(model, &mut shown_now);
     redact_state(model, &mut shown_then);
-    let commands = commands(model, &shown_then, &others);
+    let commands = commands(model, &shown_then, &others_of(over, stream)?);
     let always: Predicate = "true".parse().map_err(too_much)?;
     let mut history = over.history();
     let mut question = over.question(&mut history, (stream, &always), progress);
@@ -224,6 +216,16 @@ pub(crate) fn find_undo(
         steps,
         run: run(),
     })
+}
+
+/// Commands that were given to the stream, or to others of its category.
+fn others_of(over: Over<'_>, stream: &StreamName) -> Result<Vec<PlannedCommand>, WhatIfFailure> {
+    let others = candidates_of(over.view, over.models, stream)?.tried;
+    let planned = others.into_iter().map(|tried| PlannedCommand {
+        command_type: tried.command_type,
+        payload: tried.payload,
+    });
+    Ok(planned.collect())
 }
 
 /// Runs a plan as a what-if on the state as it is: each command must be accepted.

@@ -140,9 +140,13 @@ fn print(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliErro
     moments(end, terminal)?;
     left_out(end, terminal)?;
     let work = format!(
-        "{} commands dropped, {} of them without effect; the log was decided again {} times, {} commands in all",
+        "{} commands dropped, {} of them without effect",
         number(end.dropped),
-        number(end.without_effect),
+        number(end.without_effect)
+    );
+    terminal.line(terminal.paint(Token::Muted, &work))?;
+    let work = format!(
+        "decided again {} times, {} commands in all",
         number(end.runs),
         number(end.asked)
     );

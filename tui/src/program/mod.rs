@@ -18,10 +18,9 @@ use crate::cli::output::{Fields, Format};
 use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
-    CliError, Exit, append, backfill, backtest, bisect, blame, completions, decisions, do_command,
-    doctor, event, events, export, find, import, inevitable, link, minimal, models, note, outbox,
-    projections, read_model, rebuild, scenario, settings, state, streams, trace, undo, version,
-    what_differs, what_if, why, world,
+    CliError, Exit, append, backfill, bisect, blame, completions, decisions, do_command, doctor,
+    event, events, export, find, import, lab, link, models, note, outbox, projections, read_model,
+    rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -191,14 +190,8 @@ enum Command {
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
-    /// Decide the recorded commands again under other rules
-    Backtest(backtest::BacktestArgs),
-    /// Tell which commands an outcome depended on, and until when one would have avoided it
-    Inevitable(inevitable::InevitableArgs),
-    /// Find the smallest part of a history that still leads to an outcome
-    Minimal(minimal::MinimalArgs),
-    /// Find commands that bring fields back to what they were; nothing is written
-    UndoPlan(undo::UndoArgs),
+    #[command(flatten)]
+    Lab(lab::LabCommand),
     /// Check scenarios: what-ifs with what is expected of their answers
     Check(launch::check::CheckArgs),
     /// Write a scenario of what happened
@@ -512,10 +505,7 @@ async fn run(
         Command::Diff(args) => by_name(args, &client()?, terminal, state::run_diff).await,
         Command::Blame(args) => by_name(args, &client()?, terminal, blame::run).await,
         Command::Field(args) => by_name(args, &client()?, terminal, blame::run_field).await,
-        Command::Backtest(args) => backtest::run(&args, &client()?, terminal).await,
-        Command::Inevitable(args) => inevitable::run(&args, &client()?, terminal).await,
-        Command::Minimal(args) => minimal::run(&args, &client()?, terminal).await,
-        Command::UndoPlan(args) => undo::run(&args, &client()?, terminal).await,
+        Command::Lab(command) => lab::run(&command, &client()?, terminal).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
         Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
         Command::World(args) => world::run(&args, &client()?, terminal).await,

@@ -5,7 +5,7 @@ use super::*;
 use crate::api::inevitable::{CommandTried, Necessity};
 use crate::api::what_if::{DecisionRef, DropCommandEdit, WhatIfCommand};
 use crate::inevitable::{
-    Question as Asking, candidates, minimal_commands, minimal_events, moments, necessity,
+    Dropped, Question as Asking, candidates, minimal_commands, minimal_events, moments, necessity,
 };
 use crate::predicate::{Predicate, Scope as PredicateScope};
 
@@ -88,6 +88,54 @@ fn with_one_more(
     (accepted, holds(&oracle.world, stream, predicate))
 }
 
+/// A masked command's other one is one, and one without has none.
+fn check_pairs(log: &Log, (stream, predicate): (&StreamName, &Predicate), found: &Dropped) {
+    let masked = found.of(Necessity::Masked);
+    for one in &masked {
+        let mut others = masked.iter().filter(|other| other.decision != one.decision);
+        let both = |other: u64| searched(log, stream, predicate, &[one.decision, other]);
+        match one.masked_by {
+            Some(other) => assert_eq!(both(other), Necessity::Necessary),
+            None => assert!(others.all(|other| both(other.decision) != Necessity::Necessary)),
+        }
+    }
+}
+
+/// At each moment as many commands are legal, and avoid the outcome, as a fresh store says.
+fn check_moments(
+    log: &Log,
+    (stream, predicate): (&StreamName, &Predicate),
+    asking: &mut Asking<'_, Log>,
+) {
+    let models = &log.models;
+    let tried = candidates(models.for_stream(stream), log.decisions());
+    let (moments, left_out) = moments(asking, &tried.tried).unwrap();
+    assert_eq!(left_out, 0);
+    let own = log
+        .entries
+        .iter()
+        .filter(|entry| entry.stream == *stream && !entry.events.is_empty());
+    let mut places: Vec<Position> = own.map(|entry| entry.place.position()).collect();
+    places.push(Position(u64::MAX));
+    assert_eq!(moments.len(), places.len());
+    for (moment, place) in moments.iter().zip(places) {
+        let (mut legal, mut avoiding) = (0, 0);
+        for tried in &tried.tried {
+            let (accepted, holds) =
+                with_one_more(log, stream, predicate, (tried, place, moment.at));
+            legal += u64::from(accepted);
+            avoiding += u64::from(accepted && !holds);
+        }
+        assert_eq!(
+            (moment.legal, moment.avoiding),
+            (legal, avoiding),
+            "{moment:?} {}",
+            predicate.text()
+        );
+        assert_eq!(moment.example.is_some(), avoiding > 0);
+    }
+}
+
 fn check_one(log: &Log, stream: &StreamName, predicate: &Predicate) -> (usize, usize) {
     let (stop, models) = (Stop::new(), log.models.clone());
     let mut history = log.clone();
@@ -127,42 +175,12 @@ fn check_one(log: &Log, stream: &StreamName, predicate: &Predicate) -> (usize, u
             predicate.text()
         );
     }
-    let masked = found.of(Necessity::Masked);
-    for one in &masked {
-        let mut others = masked.iter().filter(|other| other.decision != one.decision);
-        let both = |other: u64| searched(log, stream, predicate, &[one.decision, other]);
-        match one.masked_by {
-            Some(other) => assert_eq!(both(other), Necessity::Necessary),
-            None => assert!(others.all(|other| both(other.decision) != Necessity::Necessary)),
-        }
-    }
-    let tried = candidates(models.for_stream(stream), log.decisions());
-    let (moments, left_out) = moments(&mut asking, &tried.tried).unwrap();
-    assert_eq!(left_out, 0);
-    let own = log
-        .entries
-        .iter()
-        .filter(|entry| entry.stream == *stream && !entry.events.is_empty());
-    let mut places: Vec<Position> = own.map(|entry| entry.place.position()).collect();
-    places.push(Position(u64::MAX));
-    assert_eq!(moments.len(), places.len());
-    for (moment, place) in moments.iter().zip(places) {
-        let (mut legal, mut avoiding) = (0, 0);
-        for tried in &tried.tried {
-            let (accepted, holds) =
-                with_one_more(log, stream, predicate, (tried, place, moment.at));
-            legal += u64::from(accepted);
-            avoiding += u64::from(accepted && !holds);
-        }
-        assert_eq!(
-            (moment.legal, moment.avoiding),
-            (legal, avoiding),
-            "{moment:?} {}",
-            predicate.text()
-        );
-        assert_eq!(moment.example.is_some(), avoiding > 0);
-    }
-    (found.of(Necessity::Necessary).len(), masked.len())
+    check_pairs(log, (stream, predicate), &found);
+    check_moments(log, (stream, predicate), &mut asking);
+    (
+        found.of(Necessity::Necessary).len(),
+        found.of(Necessity::Masked).len(),
+    )
 }
 
 #[test]

@@ -59,13 +59,13 @@ impl Printed {
                 .cut_in_the_middle(),
             Column::new("who").at_least(14).shrinks_to(8),
             Column::new("type").at_least(14).shrinks_to(10),
-            Column::new("what").at_least(19),
-            Column::new("rule").at_least(20).shrinks_to(12),
+            Column::new("what").at_least(20).shrinks_to(10),
+            Column::new("rule").at_least(20).shrinks_to(8),
         ]);
-        let (words, token) = (change.kind.words(), colour(change.kind));
+        let (words, token) = (short(change.kind), colour(change.kind));
         let words = match (is_approved, change.in_range) {
-            (true, _) => format!("{words} (approved)"),
-            (false, false) => format!("{words} (outside)"),
+            (true, _) => format!("{words}, approved"),
+            (false, false) => format!("{words}, outside"),
             (false, true) => words.to_owned(),
         };
         table.row([
@@ -92,6 +92,15 @@ impl Printed {
             terminal.line(line)?;
         }
         Ok(())
+    }
+}
+
+fn short(kind: BacktestKind) -> &'static str {
+    match kind {
+        BacktestKind::AcceptedToRefused => "to refused",
+        BacktestKind::RefusedToAccepted => "to accepted",
+        BacktestKind::RawRefused => "raw refused",
+        kind => kind.words(),
     }
 }
 
