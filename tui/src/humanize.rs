@@ -4,7 +4,7 @@
 
 use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
 use whodunit_core::api::warning::Warning;
-use whodunit_core::api::what_if::WhatIfStep;
+use whodunit_core::api::what_if::{Continuation, ModeReason, WhatIfOut, WhatIfStep};
 use whodunit_core::decider::SAY_PASSWORD_CORRECT;
 
 use crate::text::{counted, number, safe};
@@ -23,6 +23,20 @@ pub(crate) fn warning(warning: &Warning) -> String {
 pub(crate) fn message(step: &WhatIfStep) -> Option<String> {
     let message = step.message.as_deref()?;
     Some(message.replace(SAY_PASSWORD_CORRECT, ""))
+}
+
+/// What was done with the later history of a what-if, and why where that was not said; `None` where it was left out.
+pub(crate) fn mode(out: &WhatIfOut) -> Option<&'static str> {
+    match (out.mode, out.mode_reason) {
+        (Continuation::None, _) => None,
+        (Continuation::Refold, ModeReason::NoCommandOnRecord) => {
+            Some("no command on record is reached: events as recorded, rules not asked")
+        }
+        (Continuation::Refold, _) => Some("events as recorded, rules not asked"),
+        (Continuation::Redecide | Continuation::Auto, _) => {
+            Some("rules asked again about later commands")
+        }
+    }
 }
 
 /// How many documents a read model holds, as far as that can be told.

@@ -162,7 +162,7 @@ fn a_story_shows_verdicts_and_both_worlds() {
     let mut terminal = Terminal::new(Form::default(), &mut written, &mut err);
     print(&out, &mut terminal).unwrap();
     insta::assert_snapshot!(String::from_utf8(written).unwrap(), @r"
-    what if: user-1 from revision 4, later events as recorded, rules not asked (nothing is written)
+    what if: user-1 from revision 4, events as recorded, rules not asked (nothing is written)
 
        rev  type           as                       outcome
     -       UserSuspended  recorded, edited         dropped

@@ -1,7 +1,7 @@
 //! A what-if on a page: its steps, and the world as it was beside the one that would have been.
 
 use serde_json::Value;
-use whodunit_core::api::what_if::{Continuation, StepKind, StepOutcome, WhatIfOut, WhatIfStep};
+use whodunit_core::api::what_if::{StepKind, StepOutcome, WhatIfOut, WhatIfStep};
 use whodunit_core::same::same;
 
 use crate::cli::exit::CliError;
@@ -14,10 +14,9 @@ use crate::humanize;
 mod redecided;
 
 pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let mode = match out.mode {
-        Continuation::None => "",
-        Continuation::Refold => ", later events as recorded, rules not asked",
-        Continuation::Redecide => ", rules asked again about later commands",
+    let mode = match humanize::mode(out) {
+        Some(mode) => format!(", {mode}"),
+        None => String::new(),
     };
     let decision = out.base.decision.map_or_else(String::new, |sequence| {
         format!(", just before decision {sequence}")
