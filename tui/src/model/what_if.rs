@@ -177,7 +177,9 @@ impl WhatIfScreen {
         while next <= last {
             rows.push(match self.scenario.continuation {
                 Continuation::None => World::After(next),
-                Continuation::Refold | Continuation::Redecide => World::Same(next),
+                Continuation::Refold | Continuation::Redecide | Continuation::Auto => {
+                    World::Same(next)
+                }
             });
             next += 1;
         }

@@ -140,7 +140,9 @@ pub(super) fn act(
             screen.change(|scenario| {
                 scenario.continuation = match scenario.continuation {
                     Continuation::None => Continuation::Refold,
-                    Continuation::Refold | Continuation::Redecide => Continuation::None,
+                    Continuation::Refold | Continuation::Redecide | Continuation::Auto => {
+                        Continuation::None
+                    }
                 };
             });
             run(app, screen)

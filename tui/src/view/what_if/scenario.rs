@@ -55,7 +55,7 @@ pub(super) fn draw(
     let then = match scenario.continuation {
         Continuation::None => "stops here (m re-folds later events)",
         Continuation::Refold => "re-folds later events; no rules run",
-        Continuation::Redecide => "asks the rules again about later commands",
+        Continuation::Redecide | Continuation::Auto => "asks the rules again about later commands",
     };
     lines.extend(change_lines(app, screen, history, cells));
     if screen.changes() == 0 && inner.height > 3 {
