@@ -20,6 +20,7 @@ use super::names::{self, StreamArg};
 use super::show;
 use super::terminal::Terminal;
 use crate::client::{Client, WhatIfQuery};
+use crate::scenario_file;
 
 mod print;
 
@@ -159,12 +160,8 @@ pub(crate) async fn run(
     if let Some(path) = &args.save {
         // Secrets are no part of what is expected.
         let whole = client.what_if_whole(&asked).await?;
-        let name = args.name.clone().unwrap_or_else(|| {
-            format!(
-                "what if: {} from revision {}",
-                out.stream, out.base_revision
-            )
-        });
+        let name = args.name.clone();
+        let name = name.unwrap_or_else(|| scenario_file::name(&whole));
         let scenario = Scenario::of(&name, &asked, &whole);
         super::scenario::write(&scenario, Some(path), client, terminal).await?;
     }

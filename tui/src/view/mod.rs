@@ -69,7 +69,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     match &model.front {
         Screen::Streams(screen) => streams::draw(app, screen, frame, body),
         Screen::Stream(screen) => stream::draw(app, screen, frame, body),
-        Screen::WhatIf(screen) => what_if::draw(app, screen, model.history(), frame, body),
+        Screen::WhatIf(screen) => what_if::draw(app, screen, frame, body),
         Screen::Log(screen) => log::draw(app, screen, frame, body),
         Screen::Find(screen) => find::draw(app, screen, frame, body),
         Screen::Causes(screen) => causes::draw(app, screen, frame, body),
@@ -182,6 +182,8 @@ fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
         Overlay::Field { .. } => "go there",
         Overlay::RunTo { .. } => "run on",
         Overlay::Form(_) => "next field, or run",
+        Overlay::Question(_) => "ask",
+        Overlay::Save(_) => "save",
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",
         Overlay::Help { .. } | Overlay::Detail(_) | Overlay::Projection { .. } => {

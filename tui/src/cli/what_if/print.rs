@@ -1,7 +1,7 @@
 //! A what-if on a page: its steps, and the world as it was beside the one that would have been.
 
 use serde_json::Value;
-use whodunit_core::api::what_if::{StepKind, StepOutcome, WhatIfOut, WhatIfStep};
+use whodunit_core::api::what_if::{Continuation, StepKind, StepOutcome, WhatIfOut, WhatIfStep};
 use whodunit_core::same::same;
 
 use crate::cli::exit::CliError;
@@ -10,6 +10,7 @@ use crate::cli::style::Token;
 use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
 use crate::humanize;
+use crate::text::safe;
 
 mod redecided;
 
@@ -29,6 +30,10 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     show::warnings(terminal, &out.warnings)?;
     if let Some(redecided) = &out.redecided {
         redecided::print(redecided, terminal)?;
+    } else if out.mode == Continuation::Refold {
+        terminal.line("")?;
+        let answer = humanize::answer(out, None);
+        terminal.line(terminal.paint(Token::Changed, &safe(&answer)))?;
     }
     terminal.line("")?;
     terminal.table(&steps(out))?;
