@@ -44,7 +44,7 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     let shown = screen.wait_for("would not have been deleted");
     assert!(shown.contains("guide  7/7"), "{shown}");
     let shown = screen.wait_for("accepted: UserEmailChanged");
-    assert!(shown.contains("not issued: its cause is gone"), "{shown}");
+    assert!(shown.contains("not issued: cause gone"), "{shown}");
     // A narrower terminal, and back.
     screen.resize((80, 24)).unwrap();
     screen.wait_for("dropped");

@@ -43,7 +43,7 @@ impl Guide {
         ),
         (
             Self::Answer,
-            "surprise: no deletion either! S keeps that as a test. Esc ends this",
+            "surprise: no deletion either! S keeps it as a test. Esc ends this",
         ),
     ];
 

@@ -119,6 +119,7 @@ const BEGINNINGS: &[&[&str]] = &[
         "L", "/", "t", "y", "p", "e", ":", "tab", "enter", "g", "/", "esc",
     ],
     &["enter", "f", "right", "g", "down", "f", "a", "q", "v"],
+    &["enter", "c", "g", "c", "G", "down", "c"],
     &[
         "enter", "m", "q", "down", "enter", "d", "s", "u", "1", "2", "enter", "right",
     ],

@@ -87,8 +87,8 @@ fn rest_of_window(app: &mut App, screen: &mut WhatIfScreen, from: u64) -> Effect
         limit: usize::try_from(until.saturating_sub(from)).ok(),
         ..StreamEventsQuery::default()
     };
-    let what = format!("`{name}`");
-    screen.asked.ask(app, what, Request::Steps(name, query))
+    let request = Request::Steps(name, query);
+    screen.asked.ask(app, "the history", request)
 }
 
 /// Asks the daemon what comes of the scenario.

@@ -355,24 +355,6 @@ fn warning_lines<'a>(
         .collect()
 }
 
-/// What a pane's title adds when rows of a state stand below its edge: how many, and how many of them are marked.
-fn below(lines: &[Line<'_>], scroll: usize, height: u16) -> String {
-    let hidden = lines
-        .get(scroll + usize::from(height)..)
-        .unwrap_or_default();
-    // A row begins with its mark and a blank.
-    let is_marked = |line: &Line<'_>| {
-        let first = line.spans.first();
-        first.is_some_and(|span| span.content.starts_with(['+', '-', '~', '!']))
-    };
-    let marked = hidden.iter().filter(|line| is_marked(line)).count();
-    match (hidden.len(), marked) {
-        (0, _) => String::new(),
-        (rows, 0) => format!(" · {rows} more below"),
-        (rows, _) => format!(" · {rows} more below, {marked} changed"),
-    }
-}
-
 /// Lines within a frame, from one of them on; how many stand below its edge is said on the frame.
 fn framed_lines(
     theme: Theme,

@@ -21,10 +21,12 @@ use crate::request::Slot;
 use crate::text::{counted, cut, number, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 
-/// From this height on the answer may take more lines.
+/// From these heights on the answer may take more lines.
 const ROOMY: u16 = 30;
-const ANSWER_LINES: usize = 6;
-const ANSWER_LINES_LOW: usize = 3;
+const USUAL: u16 = 21;
+const ANSWER_LINES: [usize; 3] = [6, 5, 3];
+/// Rows of the story beside those of what is on record: two headings, and what is said of the row at the cursor.
+const STORY_EXTRA: usize = 6;
 /// How a step whose outcome is unknown can be decided.
 const SAY_PASSWORD: &str = "press p to say whether the current password is right";
 const NOTHING_YET: &str = "Nothing is changed yet, so both worlds are the same. On a row below: x as if it had not come · \
@@ -32,10 +34,11 @@ const NOTHING_YET: &str = "Nothing is changed yet, so both worlds are the same. 
 
 pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
     let cells = usize::from(area.width);
-    let most = if area.height >= ROOMY {
-        ANSWER_LINES
-    } else {
-        ANSWER_LINES_LOW
+    let [roomy, usual, low] = ANSWER_LINES;
+    let most = match area.height {
+        ROOMY.. => roomy,
+        USUAL.. => usual,
+        _ => low,
     };
     let head = head(app, screen, cells, most);
     let head_rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
@@ -43,11 +46,14 @@ pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area
     let others = rows_of(screen.others().len(), rest / 4);
     let fields = ends::lines(app, screen, cells);
     let fields_rows = rows_of(fields.len().max(1), (rest / 3).max(2));
+    // The story needs no more rows than it has, and some for what is said of the row at the cursor; the ends get the rest.
+    let left = rest.saturating_sub(others + fields_rows);
+    let wanted = u16::try_from(screen.rows().len() + STORY_EXTRA).unwrap_or(u16::MAX);
     let [top, story, streams, ends] = Layout::vertical([
         Constraint::Length(head_rows),
-        Constraint::Min(3),
+        Constraint::Length(wanted.min(left).max(3)),
         Constraint::Length(others),
-        Constraint::Length(fields_rows),
+        Constraint::Min(1),
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(head), top);
@@ -206,16 +212,16 @@ fn in_figures(out: &WhatIfOut) -> String {
                 n => format!("{} streams differ", number(n)),
             });
             for (count, what) in [
-                (again.counts.frozen, "stay as recorded"),
+                (again.counts.frozen, "cannot be asked, as recorded"),
                 (again.counts.refused, "refused by the store"),
-                (
-                    again.without_reactions,
-                    "new: what handlers would do is not known",
-                ),
             ] {
                 if count > 0 {
                     parts.push(format!("{} {what}", number(count)));
                 }
+            }
+            if again.without_reactions > 0 {
+                let events = counted(again.without_reactions, "new event");
+                parts.push(format!("{events}: what handlers would do is not known"));
             }
         }
         None => {

@@ -30,8 +30,8 @@ const COLUMNS: [Column; 6] = [
     column("WHAT", 10, 0),
     column("WHEN", WHOLE, 2),
     column("WHO", 8, 1),
-    column("AS IT WAS", 8, 0),
-    column("WHAT IF", 12, 0),
+    column("AS IT WAS", 12, 0),
+    column("WHAT IF", 26, 0),
 ];
 /// Lines below the row at the cursor for what is said about it.
 const NOTE_LINES: usize = 4;
@@ -326,10 +326,7 @@ fn said(app: &App, step: &WhatIfStep) -> (String, Token) {
     };
     match (step.outcome, step.change) {
         (StepOutcome::Dropped, _) => (format!("{gone} dropped"), Token::Removed),
-        (StepOutcome::NotIssued, _) => (
-            format!("{gone} not issued: its cause is gone"),
-            Token::Removed,
-        ),
+        (StepOutcome::NotIssued, _) => (format!("{gone} not issued: cause gone"), Token::Removed),
         (StepOutcome::Unknown, _) => ("? unknown: p says more".to_owned(), Token::Error),
         (StepOutcome::Failed, _) => ("! failed".to_owned(), Token::Error),
         (StepOutcome::Rejected, Some(StepChange::Same)) => {
