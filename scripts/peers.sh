@@ -61,5 +61,5 @@ else
 fi
 
 export TMPDIR=${TMPDIR:-$work}
-bench=$(ls -t target/release/deps/peers-* | grep -v '\.d$' | head -1)
+bench=$(ls -t "${CARGO_TARGET_DIR:-target}"/release/deps/peers-* | grep -v '\.d$' | head -1)
 "${realtime[@]}" "$bench" --bench

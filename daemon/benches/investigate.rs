@@ -110,7 +110,10 @@ async fn fill(store: &LoggedStore, name: &str, events: u64, streams: u64) {
             .map(|n| event(&mut random, n))
             .collect();
         let stream = StreamName::new(stream).unwrap();
-        let append = Append::facts(stream, ExpectedRevision::Any, batch, Timestamp::MIN);
+        let mut append = Append::facts(stream, ExpectedRevision::Any, batch, Timestamp::MIN);
+        append.fresh_ids = (first..first + count)
+            .map(|n| format!("{name}:{n}"))
+            .collect();
         store.append(append).await.unwrap();
         first += count;
     }
