@@ -128,7 +128,7 @@ async fn a_suspension_can_still_be_undone() {
         .iter()
         .map(|entry| &entry["path"])
         .collect();
-    assert_eq!(json!(paths), json!(["/updated_at"]));
+    assert_eq!(json!(paths), json!([]));
     for planned in plan["plan"]["commands"].as_array().unwrap() {
         let command = json!({"type": planned["type"], "payload": planned["payload"], "actor": "ops", "reason": "undo"});
         api.command("user-2", &command).await.ok();
@@ -161,7 +161,7 @@ async fn there_is_no_way_back_for_a_deleted_user() {
         ),
         (
             json!({"stream": "user-1", "to_revision": 1, "fields": ["/password_hash"]}),
-            "/fields",
+            "/fields/0",
         ),
         (
             json!({"stream": "user-1", "to_revision": 1, "fields": ["/status"], "steps": 9}),
