@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::what_if::{Causes, Continuation, Edit, WhatIfBase, WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{
+    Causes, Continuation, Edit, ModeReason, Redecided, WhatIfBase, WhatIfIn, WhatIfOut,
+};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
@@ -59,6 +61,9 @@ pub fn what_if(
 ) -> Result<WhatIfOut, WhatIfFailure> {
     check_counts(request)?;
     check_causes(request)?;
+    if request.continuation == Continuation::Auto {
+        return auto(view, travel, models, request, steps, clock_now);
+    }
     let model = models.for_stream(&request.stream);
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;
@@ -73,7 +78,7 @@ pub fn what_if(
         .map_or(Revision::ZERO, |found| found.info.revision);
     let to = match request.continuation {
         Continuation::None => base.at.revision,
-        Continuation::Refold | Continuation::Redecide => head,
+        Continuation::Refold | Continuation::Redecide | Continuation::Auto => head,
     };
     let events = load(view, &request.stream, from, to)?;
     let start = travel
@@ -113,6 +118,36 @@ pub fn what_if(
     Ok(out)
 }
 
+/// Asks the rules, unless nothing that was reached has a command on record: then there is nothing to ask them about, and the
+/// events are applied as recorded.
+fn auto(
+    view: &dyn View,
+    travel: &Arc<TimeTravel>,
+    models: &Models,
+    request: &WhatIfIn,
+    steps: StepsWanted,
+    clock_now: Timestamp,
+) -> Result<WhatIfOut, WhatIfFailure> {
+    let resolved = |continuation, mode_reason| {
+        let request = WhatIfIn {
+            continuation,
+            ..request.clone()
+        };
+        let out = what_if(view, travel, models, &request, steps, clock_now)?;
+        Ok::<_, WhatIfFailure>(WhatIfOut { mode_reason, ..out })
+    };
+    let out = resolved(Continuation::Redecide, ModeReason::CommandsOnRecord)?;
+    let raw_only = out.redecided.as_ref();
+    let raw_only = raw_only.is_some_and(Redecided::reached_raw_events_only);
+    // What only the rules can tell is not asked of recorded events.
+    let needs_rules =
+        request.edits.iter().any(Edit::needs_rules) || request.causes != Causes::default();
+    if raw_only && !needs_rules {
+        return resolved(Continuation::Refold, ModeReason::NoCommandOnRecord);
+    }
+    Ok(out)
+}
+
 fn failure(error: WhatIfError) -> WhatIfFailure {
     match error {
         WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
@@ -122,7 +157,7 @@ fn failure(error: WhatIfError) -> WhatIfFailure {
 
 /// What becomes of causes is asked only where commands are decided again.
 fn check_causes(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
-    if request.causes == Causes::default() || request.continuation == Continuation::Redecide {
+    if request.causes == Causes::default() || request.continuation.asks_rules() {
         return Ok(());
     }
     let detail = "`/causes` needs `continue: redecide`: no recorded command is asked otherwise";

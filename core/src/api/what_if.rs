@@ -27,7 +27,8 @@ pub use redecided::{
     StreamWorlds,
 };
 pub use reply::{
-    ActualState, OutcomeCounts, StepKind, StepOutcome, WhatIfBase, WhatIfOut, WhatIfStep,
+    ActualState, ModeReason, OutcomeCounts, StepKind, StepOutcome, WhatIfBase, WhatIfOut,
+    WhatIfStep,
 };
 
 /// Body of `POST /v1/what-if`. The scenario it evaluates: the recorded history up to the base with the edits made, then
@@ -249,4 +250,13 @@ pub enum Continuation {
     Refold,
     /// The recorded commands that the changes can reach are decided again, in every stream: the rules run.
     Redecide,
+    /// `redecide`, unless nothing that the changes reach has a command on record: `refold` then. The reply says which it was.
+    Auto,
+}
+
+impl Continuation {
+    /// Whether recorded commands may be decided again.
+    pub fn asks_rules(self) -> bool {
+        matches!(self, Self::Redecide | Self::Auto)
+    }
 }

@@ -9,6 +9,7 @@
 //! command, the same type, the same one of that type), else one made of its command's id. A command has its recorded time, and
 //! what preparing made of it. So equal histories are equal to the byte.
 
+mod answer;
 mod ask;
 mod history;
 mod place;

@@ -305,14 +305,17 @@ impl<'a, H: History> Planner<'a, H> {
         Ok(())
     }
 
-    /// A recorded event that an edit is about; each may be edited once.
+    /// A recorded event that an edit is about; each may be edited once, but what it says and what surrounds it apart.
     fn slot(&mut self, index: usize, revision: Revision) -> Planned<&mut Slot, H> {
-        let twice = self.asked.edits.iter().take(index).any(|earlier| {
-            matches!(earlier,
-                Edit::Drop(crate::api::what_if::DropEdit { revision: r })
-                | Edit::Replace(crate::api::what_if::ReplaceEdit { revision: r, .. })
-                | Edit::Change(crate::api::what_if::ChangeEdit { revision: r, .. })
-                | Edit::Move(crate::api::what_if::MoveEdit { revision: r, .. }) if *r == revision)
+        let edits = self.asked.edits;
+        let own = edits.get(index);
+        let twice = edits.iter().take(index).any(|earlier| {
+            let is_apart = matches!(
+                (earlier, own),
+                (Edit::Replace(_), Some(Edit::Change(_)))
+                    | (Edit::Change(_), Some(Edit::Replace(_)))
+            );
+            edited_revision(earlier) == Some(revision) && !is_apart
         });
         if twice {
             return Err(bad(index, format!("revision {revision} is edited twice")));
@@ -370,14 +373,45 @@ impl<'a, H: History> Planner<'a, H> {
         index: usize,
         place: &CommandPlace,
     ) -> Planned<(Place, Position, Timestamp), H> {
-        let (CommandPlace::Before(named) | CommandPlace::After(named)) = place;
+        let named = match place {
+            CommandPlace::Before(named) | CommandPlace::After(named) => named,
+            CommandPlace::AfterRevision(revision) => return self.behind(index, *revision),
+        };
         let entry = self.decided(index, named)?;
         let at = entry.decision.as_ref().map(|decision| decision.decided_at);
         let at = at.unwrap_or(self.asked.base.at);
-        Ok(match place {
-            CommandPlace::Before(_) => (entry.place.before(index), entry.place.position(), at),
-            CommandPlace::After(_) => (entry.place.after(index), entry.end_position(), at),
+        Ok(if matches!(place, CommandPlace::Before(_)) {
+            (entry.place.before(index), entry.place.position(), at)
+        } else {
+            (entry.place.after(index), entry.end_position(), at)
         })
+    }
+
+    /// The place right after the entry of a recorded revision, and the effective time there.
+    fn behind(
+        &mut self,
+        index: usize,
+        revision: Revision,
+    ) -> Planned<(Place, Position, Timestamp), H> {
+        let stream = self.asked.stream;
+        let base = self.asked.base;
+        let at = self.history.effective_at(stream, revision);
+        let at = at.map_err(Failed::History)?.unwrap_or(base.at);
+        let first = revision.max(Revision(1));
+        let entry = self.history.entry_of_event(stream, first);
+        match entry.map_err(Failed::History)? {
+            Some(entry) if revision == Revision::ZERO => {
+                Ok((entry.place.before(index), entry.place.position(), at))
+            }
+            Some(entry) => Ok((entry.place.after(index), entry.end_position(), at)),
+            None if revision == Revision::ZERO => {
+                Ok((base.place.before(index), base.position, base.at))
+            }
+            None => {
+                let message = format!("there is no revision {revision} to put a command after");
+                Err(bad(index, message))
+            }
+        }
     }
 
     fn finish(mut self) -> Planned<Plan, H> {
@@ -401,6 +435,17 @@ impl<'a, H: History> Planner<'a, H> {
             }
         }
         Ok(self.plan)
+    }
+}
+
+/// The recorded event that an edit is about.
+fn edited_revision(edit: &Edit) -> Option<Revision> {
+    match edit {
+        Edit::Drop(edit) => Some(edit.revision),
+        Edit::Replace(edit) => Some(edit.revision),
+        Edit::Change(edit) => Some(edit.revision),
+        Edit::Move(edit) => Some(edit.revision),
+        _ => None,
     }
 }
 

@@ -110,6 +110,17 @@ impl<'a> Oracle<'a> {
         let (named, side) = match place {
             CommandPlace::Before(named) => (named, 0),
             CommandPlace::After(named) => (named, 2),
+            CommandPlace::AfterRevision(revision) => {
+                let events = self.recorded.stream_events(self.stream).iter();
+                let upto =
+                    events.take_while(|event| event.revision <= (*revision).max(Revision(1)));
+                let at = upto.map(|event| event.recorded_at).max().unwrap();
+                let (index, side) = match *revision {
+                    Revision::ZERO => (self.index_of_event(Revision(1)), 0),
+                    revision => (self.index_of_event(revision), 2),
+                };
+                return ((index, side, BEHIND_ACTIONS + nth), at);
+            }
         };
         let index = self.index_of_decision(named);
         let decision = self.recorded.entries[index].decision.as_ref().unwrap();
