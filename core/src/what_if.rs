@@ -170,7 +170,7 @@ impl Scenario<'_> {
     fn last(&self) -> Revision {
         match self.continuation {
             Continuation::None => self.base.revision,
-            Continuation::Refold | Continuation::Redecide => {
+            Continuation::Refold | Continuation::Redecide | Continuation::Auto => {
                 self.events.last().map_or(self.base.revision, |event| {
                     event.revision.max(self.base.revision)
                 })

@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use whodunit_core::api::problem::{Code, Problem};
-use whodunit_core::api::what_if::{Causes, Continuation, Edit, WhatIfBase, WhatIfIn, WhatIfOut};
+use whodunit_core::api::what_if::{
+    Causes, Continuation, Edit, ModeReason, Redecided, WhatIfBase, WhatIfIn, WhatIfOut,
+};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
@@ -22,14 +24,20 @@ use crate::limits::{
 use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
+mod backtest;
 mod base;
 mod history;
 mod ids;
+mod inevitable;
 pub(crate) mod layers;
+mod parts;
 mod redecide;
 
+pub(crate) use backtest::Backtest;
 use base::{find_base, time_of};
 use ids::check_ids;
+pub(crate) use inevitable::Inevitable;
+pub(crate) use parts::{Over, check_undo, find_minimal, find_undo};
 
 /// Why a scenario is not run.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +68,19 @@ pub fn what_if(
 ) -> Result<WhatIfOut, WhatIfFailure> {
     check_counts(request)?;
     check_causes(request)?;
-    let model = models.for_stream(&request.stream);
+    if request.continuation == Continuation::Auto {
+        return auto(view, travel, models, request, steps, clock_now);
+    }
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;
     if request.continuation == Continuation::Redecide {
         return redecide::follow(view, travel, models, (&[], request), steps, base);
     }
+    let other = request.rules.as_ref();
+    let other = other.map(|rules| backtest::with_rules(models, rules, "/rules"));
+    let other = other.transpose()?;
+    let models = other.as_ref().map_or(models, |(models, _)| models);
+    let model = models.for_stream(&request.stream);
     let first = request.edits.iter().map(first_touched).min();
     let from = base.at.revision.min(first.unwrap_or(base.at.revision));
     let head = base
@@ -74,7 +89,7 @@ pub fn what_if(
         .map_or(Revision::ZERO, |found| found.info.revision);
     let to = match request.continuation {
         Continuation::None => base.at.revision,
-        Continuation::Refold | Continuation::Redecide => head,
+        Continuation::Refold | Continuation::Redecide | Continuation::Auto => head,
     };
     let events = load(view, &request.stream, from, to)?;
     let start = travel
@@ -114,6 +129,37 @@ pub fn what_if(
     Ok(out)
 }
 
+/// Asks the rules, unless nothing that was reached has a command on record: then there is nothing to ask them about, and the
+/// events are applied as recorded.
+fn auto(
+    view: &dyn View,
+    travel: &Arc<TimeTravel>,
+    models: &Models,
+    request: &WhatIfIn,
+    steps: StepsWanted,
+    clock_now: Timestamp,
+) -> Result<WhatIfOut, WhatIfFailure> {
+    let resolved = |continuation, mode_reason| {
+        let request = WhatIfIn {
+            continuation,
+            ..request.clone()
+        };
+        let out = what_if(view, travel, models, &request, steps, clock_now)?;
+        Ok::<_, WhatIfFailure>(WhatIfOut { mode_reason, ..out })
+    };
+    let out = resolved(Continuation::Redecide, ModeReason::CommandsOnRecord)?;
+    let raw_only = out.redecided.as_ref();
+    let raw_only = raw_only.is_some_and(Redecided::reached_raw_events_only);
+    // What only the rules can tell is not asked of recorded events.
+    let needs_rules =
+        request.edits.iter().any(Edit::needs_rules) || request.causes != Causes::default();
+    let needs_rules = needs_rules || request.rules.is_some();
+    if raw_only && !needs_rules {
+        return resolved(Continuation::Refold, ModeReason::NoCommandOnRecord);
+    }
+    Ok(out)
+}
+
 fn failure(error: WhatIfError) -> WhatIfFailure {
     match error {
         WhatIfError::Stopped(stopped) => StoreError::from(stopped).into(),
@@ -123,7 +169,7 @@ fn failure(error: WhatIfError) -> WhatIfFailure {
 
 /// What becomes of causes is asked only where commands are decided again.
 fn check_causes(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
-    if request.causes == Causes::default() || request.continuation == Continuation::Redecide {
+    if request.causes == Causes::default() || request.continuation.asks_rules() {
         return Ok(());
     }
     let detail = "`/causes` needs `continue: redecide`: no recorded command is asked otherwise";

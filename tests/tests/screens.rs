@@ -36,29 +36,36 @@ fn the_demo_leads_from_the_missing_account_to_its_cause() {
     screen.press(LEFT).unwrap();
     let shown = screen.wait_for("SUSPENDED this on Thu 20 Mar 2025");
     assert!(shown.contains("fraud_detected"), "{shown}");
-    // What if the suspension had not happened?
+    // What if the suspension had not happened? Then there is no deletion either.
     screen.press("w").unwrap();
-    screen.wait_for("WHAT-IF nothing is written");
+    screen.wait_for("it had not happened");
     screen.press("x").unwrap();
-    let shown = screen.wait_for("(dropped)");
-    assert!(shown.contains("first divergence"), "{shown}");
-    screen.wait_for("active");
+    screen.wait_for("WHAT-IF nothing is written");
+    let shown = screen.wait_for("would not have been deleted");
+    assert!(shown.contains("guide  7/7"), "{shown}");
+    let shown = screen.wait_for("accepted: UserEmailChanged");
+    assert!(shown.contains("not issued: cause gone"), "{shown}");
     // A narrower terminal, and back.
     screen.resize((80, 24)).unwrap();
-    screen.wait_for("(dropped)");
+    screen.wait_for("dropped");
     screen.resize((120, 40)).unwrap();
-    // And behind the log: a mail that failed, and one key to try it again.
+    // As recorded, the deletion comes all the same.
     screen.press("m").unwrap();
-    screen.wait_for("guide  8/");
-    screen.press("[").unwrap();
+    screen.wait_for("rules not asked");
+    screen.press("u").unwrap();
+    screen.wait_for("rules asked again");
+    // And behind the log: a mail that failed, and one key to try it again.
+    screen.press("q").unwrap();
     screen.wait_for("state · rev");
     screen.press("p").unwrap();
     // By now, or soon: it is tried four times.
     screen.wait_for("1 ✗");
     screen.press("\t\tR").unwrap();
     screen.wait_for("no job is waiting, and none has failed");
-    // Out by q from each level.
-    screen.press("qqq").unwrap();
+    // Out by q from each level; that the what-if is in no file is said once.
+    screen.press("qq").unwrap();
+    screen.wait_for("1 what-if not saved");
+    screen.press("q").unwrap();
     assert_eq!(screen.exit_code(), 0);
     assert!(screen.restored(), "the terminal is as it was");
     let sent = String::from_utf8_lossy(&screen.sent()).into_owned();

@@ -2,9 +2,10 @@
 //!
 //! Owns their words, so that commands and screens say the same. Never rounds up to "all of it".
 
+use serde_json::Value;
 use whodunit_core::api::pipeline::{ProjectionOut, ProjectionStatus, RunOut, RunStatus};
 use whodunit_core::api::warning::Warning;
-use whodunit_core::api::what_if::WhatIfStep;
+use whodunit_core::api::what_if::{Continuation, ModeReason, WhatIfOut, WhatIfStep};
 use whodunit_core::decider::SAY_PASSWORD_CORRECT;
 
 use crate::text::{counted, number, safe};
@@ -23,6 +24,46 @@ pub(crate) fn warning(warning: &Warning) -> String {
 pub(crate) fn message(step: &WhatIfStep) -> Option<String> {
     let message = step.message.as_deref()?;
     Some(message.replace(SAY_PASSWORD_CORRECT, ""))
+}
+
+/// What was done with the later history of a what-if, and why where that was not said; `None` where it was left out.
+pub(crate) fn mode(out: &WhatIfOut) -> Option<&'static str> {
+    match (out.mode, out.mode_reason) {
+        (Continuation::None, _) => None,
+        (Continuation::Refold, ModeReason::NoCommandOnRecord) => {
+            Some("no command on record is reached: events as recorded, rules not asked")
+        }
+        (Continuation::Refold, _) => Some("events as recorded, rules not asked"),
+        (Continuation::Redecide | Continuation::Auto, _) => {
+            Some("rules asked again about later commands")
+        }
+    }
+}
+
+/// The answer of a what-if in a sentence: what the daemon says of deciding again; else what comes of the recorded events.
+pub(crate) fn answer(out: &WhatIfOut, title: Option<&str>) -> String {
+    if let Some(again) = &out.redecided {
+        return again.answer.clone();
+    }
+    let name = title.unwrap_or(out.stream.as_str());
+    let how = match out.mode {
+        Continuation::None => "at that moment",
+        _ => "with the later events as recorded",
+    };
+    let status = out.diff.iter().find(|entry| entry.path == "/status");
+    let status = status.and_then(|entry| Some((entry.after.as_ref()?, entry.before.as_ref()?)));
+    match (out.diff.len() as u64, status) {
+        (0, _) => format!("{name} would be the same at the end, {how}."),
+        (_, Some((after, before))) => {
+            let word = |value: &Value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let (after, before) = (word(after), word(before));
+            format!("{name} would be {after}, not {before}, {how}.")
+        }
+        (n, None) => format!("{name} would differ in {}, {how}.", counted(n, "field")),
+    }
 }
 
 /// How many documents a read model holds, as far as that can be told.

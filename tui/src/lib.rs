@@ -16,6 +16,7 @@ mod model;
 mod msg;
 mod request;
 mod runtime;
+mod scenario_file;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -31,6 +31,7 @@ use crate::client::{
 };
 use crate::effect::Ticket;
 use crate::msg::Msg;
+use crate::scenario_file::{SaveIn, Saved, save};
 
 macro_rules! requests {
     ($client:ident, $parts:ident; $($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $reply:ty = $call:expr;)*) => {
@@ -246,6 +247,8 @@ requests! { client, parts;
     /// A further page of the same what-if's steps.
     MoreWhatIf(scenario: WhatIfIn, cursor: String) -> WhatIfOut =
         client.what_if_steps(&scenario, &steps_page(Some(cursor)));
+    /// A what-if, written to a file with the answer that it has now.
+    SaveScenario(asked: SaveIn) -> Saved = save(client, asked);
     /// The newest of the log that a line matches; the rows come in parts.
     Log(query: FindQuery) -> FindEnd = search(client, &query, parts);
     /// Older rows of the same.

@@ -163,7 +163,14 @@ impl Harness {
     pub(crate) fn stream(&self) -> &StreamScreen {
         match &self.model.front {
             Screen::Stream(screen) => screen,
-            _ => self.model.history().unwrap(),
+            _ => {
+                let mut under = self.model.under.iter().rev();
+                let stream = under.find_map(|screen| match screen {
+                    Screen::Stream(stream) => Some(&**stream),
+                    _ => None,
+                });
+                stream.unwrap()
+            }
         }
     }
 

@@ -27,7 +27,8 @@ pub use redecided::{
     StreamWorlds,
 };
 pub use reply::{
-    ActualState, OutcomeCounts, StepKind, StepOutcome, WhatIfBase, WhatIfOut, WhatIfStep,
+    ActualState, ModeReason, OutcomeCounts, StepKind, StepOutcome, WhatIfBase, WhatIfOut,
+    WhatIfStep,
 };
 
 /// Body of `POST /v1/what-if`. The scenario it evaluates: the recorded history up to the base with the edits made, then
@@ -57,6 +58,11 @@ pub struct WhatIfIn {
     /// compares a password with a recorded one: where it is not said, a step that depends on it is `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_correct: Option<bool>,
+    /// Other rules, as a rules file has them: from the base on commands are decided by them, those of `do` and recorded ones. What they
+    /// do not say is as it is without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub rules: Option<Map<String, Value>>,
     /// Changes to the recorded history.
     #[serde(default)]
     pub edits: Vec<Edit>,
@@ -81,6 +87,7 @@ impl WhatIfIn {
             at_position: None,
             at_decision: None,
             password_correct: None,
+            rules: None,
             edits: Vec::new(),
             actions: Vec::new(),
             continuation: Continuation::None,
@@ -249,4 +256,13 @@ pub enum Continuation {
     Refold,
     /// The recorded commands that the changes can reach are decided again, in every stream: the rules run.
     Redecide,
+    /// `redecide`, unless nothing that the changes reach has a command on record: `refold` then. The reply says which it was.
+    Auto,
+}
+
+impl Continuation {
+    /// Whether recorded commands may be decided again.
+    pub fn asks_rules(self) -> bool {
+        matches!(self, Self::Redecide | Self::Auto)
+    }
 }

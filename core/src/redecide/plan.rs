@@ -3,7 +3,7 @@
 //! Owns the step from revisions and decisions, as a client names them, to places of the log. An edited event fixes what its
 //! command comes to: the command's events as they are edited, with no rule asked. An edited command is asked again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Failed;
 use super::history::History;
@@ -120,6 +120,14 @@ struct Fixing {
     is_edited: bool,
 }
 
+/// What an edit changes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Says,
+    Around,
+    Whole,
+}
+
 struct Slot {
     revision: Revision,
     event: Option<Event>,
@@ -136,7 +144,7 @@ pub(super) struct Planner<'a, H: History> {
     edits: usize,
     edits_before: usize,
     actions_before: usize,
-    edited: HashSet<(StreamName, Revision)>,
+    edited: HashMap<(StreamName, Revision), Vec<Part>>,
     fixings: BTreeMap<Place, Fixing>,
     plan: Plan,
 }
@@ -160,7 +168,7 @@ impl<'a, H: History> Planner<'a, H> {
             edits: layers.iter().map(|layer| layer.edits.len()).sum(),
             edits_before: 0,
             actions_before: 0,
-            edited: HashSet::new(),
+            edited: HashMap::new(),
             fixings: BTreeMap::new(),
             plan: Plan::default(),
         };
@@ -329,9 +337,24 @@ impl<'a, H: History> Planner<'a, H> {
         Ok(())
     }
 
-    /// A recorded event that an edit is about; each may be edited once.
+    /// A recorded event that an edit is about; each may be edited once, but what it says and what surrounds it apart.
     fn slot(&mut self, index: usize, revision: Revision) -> Planned<&mut Slot, H> {
-        if !self.edited.insert((self.asked.stream.clone(), revision)) {
+        let own = index
+            .checked_sub(self.edits_before)
+            .and_then(|own| self.asked.edits.get(own));
+        // What an event says and what surrounds it are edited apart.
+        let part = match own {
+            Some(Edit::Replace(_)) => Part::Says,
+            Some(Edit::Change(_)) => Part::Around,
+            _ => Part::Whole,
+        };
+        let key = (self.asked.stream.clone(), revision);
+        let parts = self.edited.entry(key).or_default();
+        let is_apart =
+            |other: &Part| *other != part && *other != Part::Whole && part != Part::Whole;
+        let twice = !parts.iter().all(is_apart);
+        parts.push(part);
+        if twice {
             return Err(bad(index, format!("revision {revision} is edited twice")));
         }
         let fixing = self.fixing(index, revision)?;
@@ -387,14 +410,45 @@ impl<'a, H: History> Planner<'a, H> {
         index: usize,
         place: &CommandPlace,
     ) -> Planned<(Place, Position, Timestamp), H> {
-        let (CommandPlace::Before(named) | CommandPlace::After(named)) = place;
+        let named = match place {
+            CommandPlace::Before(named) | CommandPlace::After(named) => named,
+            CommandPlace::AfterRevision(revision) => return self.behind(index, *revision),
+        };
         let entry = self.decided(index, named)?;
         let at = entry.decision.as_ref().map(|decision| decision.decided_at);
         let at = at.unwrap_or(self.asked.base.at);
-        Ok(match place {
-            CommandPlace::Before(_) => (entry.place.before(index), entry.place.position(), at),
-            CommandPlace::After(_) => (entry.place.after(index), entry.end_position(), at),
+        Ok(if matches!(place, CommandPlace::Before(_)) {
+            (entry.place.before(index), entry.place.position(), at)
+        } else {
+            (entry.place.after(index), entry.end_position(), at)
         })
+    }
+
+    /// The place right after the entry of a recorded revision, and the effective time there.
+    fn behind(
+        &mut self,
+        index: usize,
+        revision: Revision,
+    ) -> Planned<(Place, Position, Timestamp), H> {
+        let stream = self.asked.stream;
+        let base = self.asked.base;
+        let at = self.history.effective_at(stream, revision);
+        let at = at.map_err(Failed::History)?.unwrap_or(base.at);
+        let first = revision.max(Revision(1));
+        let entry = self.history.entry_of_event(stream, first);
+        match entry.map_err(Failed::History)? {
+            Some(entry) if revision == Revision::ZERO => {
+                Ok((entry.place.before(index), entry.place.position(), at))
+            }
+            Some(entry) => Ok((entry.place.after(index), entry.end_position(), at)),
+            None if revision == Revision::ZERO => {
+                Ok((base.place.before(index), base.position, base.at))
+            }
+            None => {
+                let message = format!("there is no revision {revision} to put a command after");
+                Err(bad(index, message))
+            }
+        }
     }
 
     fn finish(mut self) -> Planned<Plan, H> {

@@ -2,34 +2,35 @@
 //!
 //! Owns the counts, the flips, both worlds of each stream side by side, and the answer in a sentence.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::answer::{Gone, Told, Turned, answer, named};
 use super::history::History;
 use super::world::World;
-use super::{Asked, Failed, Following, Visited};
+use super::{Asked, Entry, Failed, Following, Visit, Visited};
 use crate::api::what_if::{
-    ActualState, Continuation, FLIPS_MAX, Flip, RecordedOutcome, Redecided, RedecidedCounts,
-    STREAMS_MAX, StepChange, StepKind, StepOutcome, StreamWorlds, WhatIfBase, WhatIfOut,
-    WhatIfStep,
+    ActualState, Continuation, FLIPS_MAX, Flip, ModeReason, RecordedOutcome, Redecided,
+    RedecidedCounts, STREAMS_MAX, StepChange, StepKind, StepOutcome, StreamWorlds, WhatIfBase,
+    WhatIfOut, WhatIfStep,
 };
 use crate::command::Decision;
 use crate::diff::diff_within;
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::State;
-use crate::text::shown;
 use crate::weight::{DIFF_WEIGHT_MAX, copy};
 use crate::what_if::StepsWanted;
 use crate::what_if::WhatIfError;
 use crate::what_if::steps::Steps;
 
-/// Flips that the answer names.
-const NAMED_MAX: usize = 3;
-
 pub(super) struct Report<'a> {
     following: &'a Following<'a>,
     steps: Steps,
     flips: Vec<Flip>,
+    turned: Vec<Turned>,
+    gone: Gone,
     flips_total: u64,
+    reached_entries: u64,
+    reached_commands: u64,
     counts: RedecidedCounts,
     asked: u64,
     without_reactions: u64,
@@ -38,12 +39,12 @@ pub(super) struct Report<'a> {
 }
 
 /// A stream at the end of both worlds.
-struct Ends {
-    revision: Revision,
-    actual_revision: Revision,
-    first_divergence: Option<Revision>,
+pub(super) struct Ends {
+    pub(super) revision: Revision,
+    pub(super) actual_revision: Revision,
+    pub(super) first_divergence: Option<Revision>,
     /// The other world's and the recorded one, where they may differ.
-    states: Option<(State, State)>,
+    pub(super) states: Option<(State, State)>,
 }
 
 type Reported<T, H> = Result<T, Failed<<H as History>::Error>>;
@@ -54,53 +55,17 @@ impl<'a> Report<'a> {
             following,
             steps: Steps::new(steps),
             flips: Vec::new(),
+            turned: Vec::new(),
+            gone: Gone::default(),
             flips_total: 0,
+            reached_entries: 0,
+            reached_commands: 0,
             counts: RedecidedCounts::default(),
             asked: 0,
             without_reactions: 0,
             other_rules: 0,
             reached: HashSet::new(),
         }
-    }
-
-    pub(super) fn add(&mut self, visited: Visited) {
-        let counts = &mut self.counts;
-        *match visited.change {
-            StepChange::Same => &mut counts.same,
-            StepChange::Changed => &mut counts.changed,
-            StepChange::Flip => &mut counts.flips,
-            StepChange::NotIssued => &mut counts.not_issued,
-            StepChange::Frozen => &mut counts.frozen,
-            StepChange::Refused => &mut counts.refused,
-            StepChange::Edited | StepChange::Dropped => &mut counts.edited,
-            StepChange::Added => &mut counts.added,
-        } += 1;
-        let recorded = visited.recorded.as_ref();
-        let decision = recorded.and_then(|entry| entry.decision.as_deref());
-        if let (true, Some(decision)) = (visited.asked && !visited.edited, decision) {
-            self.asked += 1;
-            let rules = self.following.models.for_stream(&visited.stream);
-            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
-        }
-        let is_recorded = |id: &str| {
-            recorded.is_some_and(|entry| entry.events.iter().any(|event| event.event_id == id))
-        };
-        let new = visited
-            .events
-            .iter()
-            .filter(|event| !is_recorded(&event.event_id));
-        self.without_reactions += new.count() as u64;
-        self.reached.insert(visited.stream.clone());
-        if let Some(decision) = decision
-            && matches!(visited.change, StepChange::Flip | StepChange::NotIssued)
-        {
-            self.flips_total += 1;
-            if self.flips.len() < FLIPS_MAX {
-                self.flips.push(flip(decision, &visited));
-            }
-        }
-        let is_changed = visited.change != StepChange::Same;
-        self.steps.push(step(visited), is_changed);
     }
 
     pub(super) fn finish<H: History>(
@@ -125,11 +90,26 @@ impl<'a> Report<'a> {
         let (streams, streams_changed) = self.streams(history, &mut world, asked.stream)?;
         let all_streams = history.streams().map_err(Failed::History)?;
         let streams_reached = self.reached.len() as u64;
+        let model = self.following.models.for_stream(asked.stream);
+        let status = |state: &State| model.status(state);
+        let statuses = status(&state).zip(status(&actual));
+        let told = Told {
+            flips: &self.flips,
+            flips_total: self.flips_total,
+            turned: &self.turned,
+            counts: &self.counts,
+            streams_changed,
+            stream: asked.stream,
+            statuses: statuses.filter(|(state, actual)| state != actual),
+            titles: &self.titles(history, asked.stream)?,
+        };
         let redecided = Redecided {
-            answer: answer(&self.flips, self.flips_total, &self.counts, streams_changed),
+            answer: answer(&told),
             causes: self.following.causes,
             asked: self.asked,
             later,
+            reached: self.reached_entries,
+            reached_commands: self.reached_commands,
             counts: self.counts,
             flips_left_out: self.flips_total - self.flips.len() as u64,
             streams,
@@ -139,9 +119,12 @@ impl<'a> Report<'a> {
             without_reactions: self.without_reactions,
             other_rules: self.other_rules,
         };
-        let model = self.following.models.for_stream(asked.stream);
+        let other = self.following.rules.map(|rules| rules.models);
+        let models = other.unwrap_or(self.following.models);
+        let model = models.for_stream(asked.stream);
         Ok(WhatIfOut {
             mode: Continuation::Redecide,
+            mode_reason: ModeReason::Asked,
             stream: asked.stream.clone(),
             base_revision: base.revision,
             rules_hash: model.rules_hash().to_owned(),
@@ -166,12 +149,29 @@ impl<'a> Report<'a> {
         })
     }
 
+    /// What the streams that the answer names are called, on record.
+    fn titles<H: History>(
+        &self,
+        history: &mut H,
+        stream: &StreamName,
+    ) -> Reported<HashMap<StreamName, String>, H> {
+        let mut titles = HashMap::new();
+        for name in named(&self.flips, stream) {
+            let head = history.revision(name, Position(u64::MAX));
+            let head = head.map_err(Failed::History)?;
+            let state = history.state(name, head).map_err(Failed::History)?;
+            let title = self.following.models.for_stream(name).title(&state);
+            titles.extend(title.map(|title| (name.clone(), title)));
+        }
+        Ok(titles)
+    }
+
     fn copied<E>(&self, state: &State) -> Result<State, Failed<E>> {
         Ok(copy(state, self.following.stop)?)
     }
 
     /// A stream at the end of both worlds.
-    fn ends<H: History>(
+    pub(super) fn ends<H: History>(
         history: &mut H,
         world: &mut World,
         stream: &StreamName,
@@ -239,6 +239,61 @@ impl<'a> Report<'a> {
             });
         }
         Ok((streams, changed))
+    }
+}
+
+impl Visit for Report<'_> {
+    fn visited(&mut self, visited: Visited) {
+        let counts = &mut self.counts;
+        *match visited.change {
+            StepChange::Same => &mut counts.same,
+            StepChange::Changed => &mut counts.changed,
+            StepChange::Flip => &mut counts.flips,
+            StepChange::NotIssued => &mut counts.not_issued,
+            StepChange::Frozen => &mut counts.frozen,
+            StepChange::Refused => &mut counts.refused,
+            StepChange::Edited | StepChange::Dropped => &mut counts.edited,
+            StepChange::Added => &mut counts.added,
+        } += 1;
+        let recorded = visited.recorded.as_ref();
+        let decision = recorded.and_then(|entry| entry.decision.as_deref());
+        if let (true, Some(decision)) = (visited.asked && !visited.edited, decision) {
+            self.asked += 1;
+            let rules = self.following.models.for_stream(&visited.stream);
+            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
+        }
+        let is_recorded = |id: &str| {
+            recorded.is_some_and(|entry| entry.events.iter().any(|event| event.event_id == id))
+        };
+        let new = visited
+            .events
+            .iter()
+            .filter(|event| !is_recorded(&event.event_id));
+        self.without_reactions += new.count() as u64;
+        self.reached.insert(visited.stream.clone());
+        if let Some(decision) = decision
+            && matches!(visited.change, StepChange::Flip | StepChange::NotIssued)
+        {
+            self.flips_total += 1;
+            if self.flips.len() < FLIPS_MAX {
+                self.flips.push(flip(decision, &visited));
+                self.turned.push(self.gone.turned(&visited));
+            }
+        }
+        self.reached_entries += u64::from(recorded.is_some());
+        self.reached_commands += u64::from(decision.is_some());
+        self.gone.note(&visited);
+        let is_changed = visited.change != StepChange::Same;
+        self.steps.push(step(visited), is_changed);
+    }
+
+    fn as_recorded(&mut self, entry: &Entry, asked: bool) {
+        if let (true, Some(decision)) = (asked, &entry.decision) {
+            self.counts.same += 1;
+            self.asked += 1;
+            let rules = self.following.models.for_stream(&entry.stream);
+            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
+        }
     }
 }
 
@@ -320,55 +375,4 @@ fn step(visited: Visited) -> WhatIfStep {
         change: Some(visited.change),
         was: decision.map(|decision| RecordedOutcome::from(&decision.result)),
     }
-}
-
-/// What would have been, in a sentence.
-fn answer(
-    flips: &[Flip],
-    flips_total: u64,
-    counts: &RedecidedCounts,
-    streams_changed: u64,
-) -> String {
-    let named: Vec<String> = flips.iter().take(NAMED_MAX).map(describe).collect();
-    let more = flips_total.saturating_sub(named.len() as u64);
-    if !named.is_empty() {
-        let more = match more {
-            0 => String::new(),
-            1 => "; and 1 more command".to_owned(),
-            n => format!("; and {n} more commands"),
-        };
-        return format!("{}{more}.", named.join("; "));
-    }
-    match (streams_changed, counts.changed) {
-        (0, _) => "Nothing would have been otherwise.".to_owned(),
-        (1, 0) => "1 stream would differ; every later command would have been decided as it was."
-            .to_owned(),
-        (streams, 0) => format!(
-            "{streams} streams would differ; every later command would have been decided as it was."
-        ),
-        (_, changed) => format!(
-            "No decision would have flipped; {changed} later {} had another result.",
-            if changed == 1 {
-                "command would have"
-            } else {
-                "commands would have"
-            }
-        ),
-    }
-}
-
-fn describe(flip: &Flip) -> String {
-    let by = flip
-        .actor
-        .as_deref()
-        .map_or_else(String::new, |actor| format!(" by {}", shown(actor)));
-    let came = match (flip.outcome.as_str(), &flip.rule) {
-        ("not_issued", _) => "would not have been issued, as its cause is gone".to_owned(),
-        ("rejected", Some(rule)) => format!("would have been refused ({})", shown(rule)),
-        ("rejected", None) => "would have been refused".to_owned(),
-        _ => "would have been accepted".to_owned(),
-    };
-    let kind = shown(&flip.command_type);
-    let on = flip.stream.id();
-    format!("{kind} of {on}{by} at {} {came}", flip.decided_at)
 }

@@ -108,6 +108,9 @@ impl Scenario {
             let (expected, actual) = (expected.to_string(), out.revision.to_string());
             findings.push(Finding::new("revision", expected, actual));
         }
+        if let Some(expected) = &then.flips {
+            judge_flips(expected, out, findings);
+        }
         if let Some(expected) = then.first_divergence
             && expected != out.first_divergence
         {
@@ -120,6 +123,30 @@ impl Scenario {
                 said(out.first_divergence),
             ));
         }
+    }
+}
+
+/// Flips that are expected and are not there, and those that are there and are not expected.
+fn judge_flips(expected: &[String], out: &WhatIfOut, findings: &mut Vec<Finding>) {
+    let Some(mut actual) = super::write::flips(out) else {
+        let actual = match &out.redecided {
+            None => "no rules were asked".to_owned(),
+            Some(again) => format!("more of them than are named: {} more", again.flips_left_out),
+        };
+        let expected = format!("{} commands", expected.len());
+        findings.push(Finding::new("flips", expected, actual));
+        return;
+    };
+    for flip in expected {
+        match actual.iter().position(|is| is == flip) {
+            Some(place) => {
+                actual.remove(place);
+            }
+            None => findings.push(Finding::new("flips", shown(flip), "it does not flip")),
+        }
+    }
+    for flip in actual {
+        findings.push(Finding::new("flips", "no other flip", shown(&flip)));
     }
 }
 

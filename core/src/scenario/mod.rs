@@ -13,7 +13,7 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::api::what_if::{Action, Continuation, DecisionRef, Edit, StepOutcome, WhatIfIn};
+use crate::api::what_if::{Action, Causes, Continuation, DecisionRef, Edit, StepOutcome, WhatIfIn};
 use crate::ids::{Position, Revision, StreamName};
 use crate::pointer::Pointer;
 use crate::predicate::Predicate;
@@ -41,6 +41,8 @@ pub struct Scenario {
     pub when: Vec<When>,
     /// What becomes of the history after the base.
     pub continuation: Continuation,
+    /// What becomes of commands whose direct cause is gone.
+    pub causes: Causes,
     /// What is expected of the end.
     pub then: Then,
 }
@@ -125,6 +127,8 @@ pub struct Then {
     pub revision: Option<Revision>,
     /// Where it first differs from what happened; `Some(None)`: nowhere.
     pub first_divergence: Option<Option<Revision>>,
+    /// Exactly the recorded commands whose decision differs, in words: `ChangeEmail of user-1: accepted`.
+    pub flips: Option<Vec<String>>,
 }
 
 impl Then {
@@ -135,6 +139,7 @@ impl Then {
             && self.differs.is_none()
             && self.revision.is_none()
             && self.first_divergence.is_none()
+            && self.flips.is_none()
     }
 }
 
@@ -179,6 +184,7 @@ impl Scenario {
         }
         asked.password_correct = self.password_correct;
         asked.continuation = self.continuation;
+        asked.causes = self.causes;
         for when in &self.when {
             match when {
                 When::Edit(edit) => asked.edits.push(Edit::clone(edit)),
@@ -214,8 +220,13 @@ fn in_edit(edit: &Edit, names: &[String]) -> Option<String> {
     match edit {
         Edit::Replace(edit) => among(&edit.data.to_value(), names),
         Edit::Insert(edit) => among(&edit.data.to_value(), names),
-        // A scenario holds none of the others.
-        _ => None,
+        Edit::ReplaceCommand(edit) => among(&Value::Object(edit.payload.clone()?), names),
+        Edit::InsertCommand(edit) => among(&Value::Object(edit.command.payload.clone()), names),
+        Edit::Drop(_)
+        | Edit::Change(_)
+        | Edit::Move(_)
+        | Edit::DropCommand(_)
+        | Edit::MoveCommand(_) => None,
     }
 }
 

@@ -8,7 +8,8 @@ use super::{
     Base, Expected, History, SCENARIO_BYTES_MAX, Scenario, ScenarioError, Source, Then, When,
 };
 use crate::api::what_if::{
-    Action, DecisionRef, DropEdit, Edit, InsertEdit, ReplaceEdit, StepOutcome, WhatIfCommand,
+    Action, DecisionRef, DropCommandEdit, DropEdit, Edit, InsertEdit, ReplaceEdit, StepOutcome,
+    WhatIfCommand,
 };
 use crate::event::NewEvent;
 use crate::ids::{Position, Revision, StreamName};
@@ -18,7 +19,15 @@ use crate::predicate::Predicate;
 use crate::time::Timestamp;
 
 /// What a step may be, each with the word that says so.
-const KINDS: [&str; 5] = ["command", "event", "drop", "replace", "insert_after"];
+const KINDS: [&str; 7] = [
+    "command",
+    "event",
+    "drop",
+    "replace",
+    "insert_after",
+    "drop_command",
+    "edit_json",
+];
 
 pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
     let source = Text(text);
@@ -39,6 +48,7 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
     )?;
     let password_correct = table.flag("password_correct")?;
     let continuation = one_of(&mut table, "continue")?.unwrap_or_default();
+    let causes = one_of(&mut table, "causes")?.unwrap_or_default();
     let given = table.table("given")?;
     let steps = table.tables("when")?;
     let then = table.table("then")?;
@@ -54,6 +64,7 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
         password_correct,
         when: steps.into_iter().map(step).collect::<Result<_, _>>()?,
         continuation,
+        causes,
         then: then.map_or_else(|| Ok(Then::default()), end)?,
     };
     table.end()?;
@@ -155,14 +166,7 @@ fn base(table: &mut Table<'_, '_>) -> Result<Base, ScenarioError> {
         bases.push(Base::Position(Position(position)));
     }
     if let Some(node) = table.take("at_decision") {
-        let decision = match table.json(node, "at_decision")? {
-            Value::String(id) => Some(DecisionRef::Command(id)),
-            number => number.as_u64().map(DecisionRef::Sequence),
-        };
-        let Some(decision) = decision else {
-            let message = "must be a decision's sequence, or its command's id in quotes";
-            return Err(table.wrong_at(node, "at_decision", message));
-        };
+        let decision = decision(table, node, "at_decision")?;
         bases.push(Base::Decision(decision));
     }
     if bases.len() > 1 {
@@ -286,7 +290,33 @@ fn expected(table: &mut Table<'_, '_>) -> Result<Expected, ScenarioError> {
     Ok(expected)
 }
 
+/// A decision: its sequence, or its command's id in quotes.
+fn decision(
+    table: &Table<'_, '_>,
+    node: &Node<'_>,
+    key: &str,
+) -> Result<DecisionRef, ScenarioError> {
+    let named = match table.json(node, key)? {
+        Value::String(id) => Some(DecisionRef::Command(id)),
+        number => number.as_u64().map(DecisionRef::Sequence),
+    };
+    let message = "must be a decision's sequence, or its command's id in quotes";
+    named.ok_or_else(|| table.wrong_at(node, key, message))
+}
+
 fn edit(table: &mut Table<'_, '_>, kind: &str, node: &Node<'_>) -> Result<Edit, ScenarioError> {
+    if kind == "drop_command" {
+        let decision = decision(table, node, kind)?;
+        return Ok(Edit::DropCommand(DropCommandEdit { decision }));
+    }
+    if kind == "edit_json" {
+        let value = table.json_text(node, kind)?;
+        return serde_json::from_value(value).map_err(|error| {
+            let message =
+                format!("must be an edit as the API takes it, as JSON in quotes: {error}");
+            table.wrong_at(node, kind, message)
+        });
+    }
     let revision = table
         .json(node, kind)?
         .as_u64()
@@ -347,6 +377,7 @@ fn end(mut table: Table<'_, '_>) -> Result<Then, ScenarioError> {
             }
         });
     }
+    then.flips = table.texts("flips")?;
     table.end()?;
     Ok(then)
 }

@@ -281,3 +281,56 @@ fn a_scenario_of_an_answer_is_written_read_and_passes_on_that_answer() {
     assert_eq!(read.name, "say \"when\"");
     assert_eq!(read.to_toml(), text);
 }
+
+/// Every edit, what becomes of causes, and expected flips are in the file, and are read as they were written.
+#[test]
+fn edits_of_commands_and_flips_are_kept() {
+    let asked: crate::api::what_if::WhatIfIn = serde_json::from_value(json!({
+        "stream": "user-1", "continue": "auto", "causes": "keep",
+        "edits": [
+            {"drop_command": {"decision": 4}}, {"drop_command": {"decision": "c-5"}},
+            {"change": {"revision": 2, "actor": "it's me", "recorded_at": "2025-03-20T03:00:00Z"}},
+            {"replace_command": {"decision": 6, "payload": {"total": 1.50}}},
+            {"insert_command": {"place": {"after_revision": 1}, "command": {"type": "SuspendUser", "actor": "a"}}},
+        ]
+    }))
+    .unwrap();
+    let flip = |outcome: &str, rule: Value| {
+        json!({"decision": 9, "command_id": "c-9", "stream": "user-1", "type": "ChangeEmail", "actor": null,
+            "decided_at": "2025-03-22T10:02:18Z", "was": {"outcome": "rejected", "rule": "x", "message": null, "events": 0},
+            "outcome": outcome, "rule": rule, "message": null})
+    };
+    let mut out = answer(&json!([]), &json!({}), &json!([]));
+    out.mode = Continuation::Redecide;
+    out.flips = serde_json::from_value(json!([
+        flip("accepted", Value::Null),
+        flip("rejected", json!("email.taken")),
+    ]))
+    .unwrap();
+    out.redecided = serde_json::from_value(json!({
+        "answer": "", "causes": "keep", "asked": 2, "later": 2,
+        "counts": {"same": 0, "changed": 0, "flips": 2, "not_issued": 0, "frozen": 0, "refused": 0, "edited": 0, "added": 0},
+        "flips_left_out": 0, "streams": [], "streams_reached": 1, "streams_changed": 1, "streams_untouched": 0,
+        "without_reactions": 0, "other_rules": 0,
+    }))
+    .unwrap();
+    let written = Scenario::of("both worlds", &asked, &out).to_toml();
+    let read = Scenario::parse(&written).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    let again = read.asked();
+    assert_eq!(again.edits, asked.edits, "{written}");
+    assert_eq!(again.causes, asked.causes);
+    // The mode that it came to, whatever is on record later.
+    assert_eq!(again.continuation, Continuation::Redecide);
+    assert_eq!(read.judge(&out), []);
+    out.flips.swap_remove(0);
+    let findings = read.judge(&out);
+    assert_eq!(findings[0].expected, "ChangeEmail of user-1: accepted");
+    out.flips.clear();
+    assert_eq!(read.judge(&out).len(), 2);
+    for unfit in ["edit_json = '{\"drop\": 3}'", "drop_command = true"] {
+        let text = format!(
+            "name = \"x\"\n[given]\nstream = \"user-1\"\n[[when]]\n{unfit}\n[then]\nflips = []\n"
+        );
+        assert!(Scenario::parse(&text).is_err(), "{unfit}");
+    }
+}

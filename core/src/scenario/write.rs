@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{Base, Expected, Scenario, Then, When, is_step};
 use crate::api::what_if::{
-    Action, Continuation, DecisionRef, Edit, StepOutcome, WhatIfIn, WhatIfOut, WhatIfStep,
+    Action, Causes, Continuation, DecisionRef, Edit, Flip, StepOutcome, WhatIfIn, WhatIfOut,
+    WhatIfStep,
 };
 use crate::json::Json;
 use crate::pointer::Pointer;
@@ -26,6 +27,7 @@ impl Scenario {
         let mut then = Then {
             differs: Some(Vec::new()),
             first_divergence: Some(out.first_divergence),
+            flips: flips(out),
             ..Then::default()
         };
         for entry in &out.diff {
@@ -50,7 +52,12 @@ impl Scenario {
             base: base(asked, out),
             password_correct: asked.password_correct,
             when,
-            continuation: asked.continuation,
+            // What it came to is kept, and not the choice: more may be on record when it is asked again.
+            causes: asked.causes,
+            continuation: match asked.continuation {
+                Continuation::Auto => out.mode,
+                continuation => continuation,
+            },
             then,
         }
     }
@@ -64,6 +71,9 @@ impl Scenario {
         }
         if self.continuation != Continuation::None {
             line(&mut out, "continue", &word(&self.continuation));
+        }
+        if self.causes != Causes::default() {
+            line(&mut out, "causes", &word(&self.causes));
         }
         out.push_str("\n[given]\n");
         line(&mut out, "stream", &text(self.stream.as_str()));
@@ -105,6 +115,20 @@ fn base(asked: &WhatIfIn, out: &WhatIfOut) -> Base {
     }
 }
 
+/// The flips of an answer, in words; `None` where no rules were asked, or where it does not name them all.
+pub(super) fn flips(out: &WhatIfOut) -> Option<Vec<String>> {
+    let redecided = out.redecided.as_ref()?;
+    let in_words = |flip: &Flip| {
+        let came = match (flip.outcome.as_str(), &flip.rule) {
+            ("not_issued", _) => "not issued".to_owned(),
+            (outcome, Some(rule)) => format!("{outcome} by {rule}"),
+            (outcome, None) => outcome.to_owned(),
+        };
+        format!("{} of {}: {came}", flip.command_type, flip.stream)
+    };
+    (redecided.flips_left_out == 0).then(|| out.flips.iter().map(in_words).collect())
+}
+
 fn expected(step: &WhatIfStep) -> Expected {
     let events = step.events.iter().map(|event| event.event_type.clone());
     let accepted = step.outcome == StepOutcome::Accepted;
@@ -127,8 +151,17 @@ fn write_edit(out: &mut String, edit: &Edit) {
             line(out, "type", &text(&edit.event_type));
             object(out, "data", "data_json", &fields(&edit.data));
         }
-        // A scenario holds none of the others.
-        _ => {}
+        Edit::DropCommand(edit) => {
+            let named = match &edit.decision {
+                DecisionRef::Sequence(sequence) => sequence.to_string(),
+                DecisionRef::Command(id) => text(id),
+            };
+            line(out, "drop_command", &named);
+        }
+        other => {
+            let json = serde_json::to_string(other).unwrap_or_default();
+            line(out, "edit_json", &text(&json));
+        }
     }
 }
 
@@ -198,6 +231,10 @@ fn write_then(out: &mut String, then: &Then) {
         Some(Some(revision)) => line(out, "first_divergence", &revision.to_string()),
         Some(None) => line(out, "first_divergence", &text("none")),
         None => {}
+    }
+    if let Some(flips) = &then.flips {
+        let flips: Vec<_> = flips.iter().map(|flip| text(flip)).collect();
+        line(out, "flips", &format!("[{}]", flips.join(", ")));
     }
     let (plain, as_json): (Vec<_>, Vec<_>) =
         then.state.iter().partition(|(_, value)| is_plain(value));

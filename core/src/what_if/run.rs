@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use super::steps::Steps;
 use super::{Scenario, WhatIfError};
 use crate::admission::{self, Invalid};
-use crate::api::what_if::{ActualState, Edit, StepKind, StepOutcome, WhatIfOut, WhatIfStep};
+use crate::api::what_if::{
+    ActualState, Edit, ModeReason, StepKind, StepOutcome, WhatIfOut, WhatIfStep,
+};
 use crate::decide::provisional;
 use crate::decider::Hypothesis;
 use crate::diff::{diff_within, same_diff};
@@ -285,6 +287,7 @@ impl<'a> Run<'a> {
         };
         Ok(WhatIfOut {
             mode: self.scenario.continuation,
+            mode_reason: ModeReason::Asked,
             stream: self.scenario.stream.clone(),
             base_revision: self.scenario.base.revision,
             rules_hash: self.scenario.model.rules_hash().to_owned(),

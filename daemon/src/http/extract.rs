@@ -14,7 +14,7 @@ use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
 use super::lists::{check_lists, has_no_misplaced_list};
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, READ_ASIDE_FROM_BYTES};
 use crate::reading::blocking;
 
 /// Fields and parameters that are times. A test holds them against the API's description.
@@ -27,8 +27,6 @@ pub(crate) const TIME_FIELDS: [&str; 7] = [
     "since",
     "until",
 ];
-/// Bodies of this many bytes are read where that holds up no other request.
-const READ_ASIDE_FROM_BYTES: usize = 64 << 10;
 
 /// A JSON body.
 #[derive(Debug)]

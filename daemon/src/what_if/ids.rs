@@ -4,7 +4,7 @@
 //! that would look as if the rules had been asked.
 
 use whodunit_core::api::problem::{Code, Problem, echo};
-use whodunit_core::api::what_if::{Action, Continuation, WhatIfBase, WhatIfIn};
+use whodunit_core::api::what_if::{Action, WhatIfBase, WhatIfIn};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 
@@ -18,7 +18,7 @@ pub(super) fn check_ids(
     base: &WhatIfBase,
 ) -> Result<(), WhatIfFailure> {
     // Where the later history comes as well, an id that it uses is taken too.
-    let at_head = request.continuation == Continuation::Redecide
+    let at_head = request.continuation.asks_rules()
         || request.at_revision.is_none()
             && request.as_of.is_none()
             && request.at_position.is_none()

@@ -11,7 +11,7 @@ use whodunit_core::api::what_if::{Action, Continuation, WhatIfIn, WhatIfOut};
 use whodunit_core::branch::{Branch, Layer, LayerBase};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
-    Asked, BasePlace, Failed, Following, Place, Reach, StreamEnd, Visited, follow_layers,
+    Asked, BasePlace, Bounds, Failed, Following, Place, Reach, StreamEnd, Visited, follow_layers,
 };
 use whodunit_core::time::Timestamp;
 use whodunit_core::what_if::StepsWanted;
@@ -139,6 +139,8 @@ pub(crate) fn follow(
         reach: Reach::Changed,
         password_correct: branch.password_correct,
         all_diffs: false,
+        rules: None,
+        bounds: Bounds::default(),
         stop: view.stop(),
     };
     let layers = asked(branch, &places);

@@ -5,6 +5,7 @@
 pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
+mod backtest;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod branch;
@@ -22,7 +23,10 @@ pub(crate) mod find;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
+mod inevitable;
+pub(crate) mod lab;
 pub(crate) mod link;
+mod minimal;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod note;
@@ -44,6 +48,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+mod undo;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod watch;
@@ -52,6 +57,8 @@ pub(crate) mod what_if;
 pub(crate) mod why;
 pub(crate) mod world;
 
+#[cfg(test)]
+mod backtest_tests;
 #[cfg(test)]
 mod branch_tests;
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `whodunit scenario`: a scenario of what happened, to be checked from now on.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -14,11 +12,11 @@ use whodunit_core::scenario::{Scenario, Then, When, is_step};
 use whodunit_core::shown::has_mark;
 use whodunit_core::text::shown;
 
-use super::do_command::secret_fields;
 use super::exit::{CliError, Exit};
 use super::names;
 use super::terminal::Terminal;
 use crate::client::{Client, FindQuery};
+use crate::scenario_file::{self, NotWritten};
 
 /// Arguments of `whodunit scenario`.
 #[derive(Debug, Args)]
@@ -89,41 +87,30 @@ pub(super) async fn write(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
-    let model = client.model(scenario.stream.category()).await?;
-    let written = model.commands.iter().flat_map(secret_fields);
-    let secrets: Vec<String> = written
-        .map(|field| field.name)
-        .chain(model.secrets)
-        .collect();
-    if let Some(field) = scenario.field_among(&secrets) {
-        return Err(CliError::usage(
-            format!(
-                "`{}` is a secret: it is not written into a scenario",
-                shown(&field)
-            ),
-            "scenarios are kept and passed on; try a what-if without it",
-        ));
-    }
-    let text = scenario.to_toml();
+    let secrets = scenario_file::secrets(client, scenario).await?;
+    scenario_file::check_secrets(scenario, &secrets).map_err(not_written)?;
     let Some(path) = path else {
-        return terminal.bytes(text.as_bytes());
+        return terminal.bytes(scenario.to_toml().as_bytes());
     };
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => CliError::usage(
-            format!("`{}` is there already", path.display()),
-            "name a new file: nothing is written over",
-        ),
-        _ => CliError::File {
-            place: path.display().to_string(),
-            error,
-        },
-    })?;
+    scenario_file::write(scenario, path, false).map_err(not_written)?;
     terminal.note(format!(
         "written to {0}; `whodunit check {0}` checks it",
         path.display()
     ))
+}
+
+fn not_written(why: NotWritten) -> CliError {
+    let message = why.to_string();
+    match why {
+        NotWritten::Secret(_) => CliError::usage(
+            message,
+            "scenarios are kept and passed on; try a what-if without it",
+        ),
+        NotWritten::IsThere(_) => {
+            CliError::usage(message, "name a new file: nothing is written over")
+        }
+        NotWritten::File(place, error) => CliError::File { place, error },
+    }
 }
 
 /// The decision that is meant: by its command, or by an event that it led to.

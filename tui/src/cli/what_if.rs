@@ -22,6 +22,7 @@ use super::names::{self, StreamArg};
 use super::show;
 use super::terminal::Terminal;
 use crate::client::{Client, WhatIfQuery};
+use crate::scenario_file;
 
 mod print;
 
@@ -37,13 +38,13 @@ Examples:
                                           would the rules have allowed it then? (exit code 1: no, or unknown)
   whodunit what-if user-7f3c… --at-revision 2 --event UserSuspended
                                           the same as a raw event: no rules run
+  whodunit what-if user-7f3c… --drop 3    as if the suspension had not happened: the rules are asked again about the commands
+                                          that came later, in every stream
   whodunit what-if user-7f3c… --drop 3 --refold
-                                          as if the suspension had not happened, the later events applied again
-  whodunit what-if user-7f3c… --drop 3 --redecide
-                                          the same with the rules asked again about what came later, in every stream
+                                          the same with the later events as recorded, and no rule asked
   whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
                                           just before a recorded decision, a rejected one too
-  whodunit what-if user-7f3c… --drop 3 --refold --save suspension.toml
+  whodunit what-if user-7f3c… --drop 3 --save suspension.toml
                                           keeps it, with this answer, as a scenario for `whodunit check`
   whodunit what-if --file story.json      a what-if as JSON, as `POST /v1/what-if` takes it"
 )]
@@ -59,6 +60,9 @@ pub(crate) struct WhatIfArgs {
     /// Start just before this decision, named by its sequence or its command's id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
     at_decision: Option<DecisionRef>,
+    /// From there on commands are decided by these rules: a file, as `whodunit backtest` takes it
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Suppose that this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
@@ -68,9 +72,12 @@ pub(crate) struct WhatIfArgs {
     /// Suppose that another event had happened after this recorded revision
     #[arg(long, value_name = "REV:TYPE[=JSON]")]
     insert: Vec<String>,
-    /// Suppose that this command had not been given: the sequence of its decision, or its id. Needs `--redecide`
-    #[arg(long, value_name = "DECISION", requires = "redecide")]
+    /// Suppose that this command had not been given: the sequence of its decision, or its id
+    #[arg(long, value_name = "DECISION", conflicts_with_all = ["refold", "no_later"])]
     drop_command: Vec<DecisionRef>,
+    /// Any other change, as `POST /v1/what-if` takes one among its `edits`
+    #[arg(long, value_name = "JSON")]
+    edit: Vec<String>,
     /// Then run this command: the rules decide. May be given several times
     #[arg(long, value_name = "TYPE[=JSON]")]
     command: Vec<String>,
@@ -87,13 +94,17 @@ pub(crate) struct WhatIfArgs {
     #[arg(long)]
     reason: Option<String>,
     /// Then apply the events recorded after the base to the changed state; no rules run for them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_later")]
     refold: bool,
-    /// Then ask the rules again about every later command that the changes can reach, in every stream
-    #[arg(long, conflicts_with = "refold")]
+    /// Ask the rules again about every later command that the changes can reach, in every stream. It is what is done unless
+    /// nothing that is reached has a command on record: then the later events are as recorded, and the answer says so
+    #[arg(long, conflicts_with_all = ["refold", "no_later"])]
     redecide: bool,
-    /// With `--redecide`: whether a command whose direct cause is gone comes all the same
-    #[arg(long, value_name = "follow|keep", requires = "redecide", value_parser = causes)]
+    /// Leave out what was recorded after the base
+    #[arg(long)]
+    no_later: bool,
+    /// Whether a command whose direct cause is gone comes all the same, when the rules are asked
+    #[arg(long, value_name = "follow|keep", conflicts_with_all = ["refold", "no_later"], value_parser = causes)]
     causes: Option<Causes>,
     /// Which steps to list: those that were added, edited, or have another effect than recorded, or all of them
     #[arg(long, value_name = "changed|all", default_value = "changed", value_parser = selection)]
@@ -107,7 +118,7 @@ pub(crate) struct WhatIfArgs {
     /// Read the what-if from a JSON file, or from standard input with `-`
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "at_revision", "as_of", "at_position", "at_decision", "drop", "replace", "insert", "command", "event", "refold",
-        "redecide", "causes", "drop_command", "actor", "reason", "password_correct",
+        "redecide", "no_later", "causes", "drop_command", "edit", "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
     /// Keep it, with its answer, as a scenario in this new file: `whodunit check` asks it again
@@ -157,12 +168,10 @@ pub(crate) async fn run(
         cursor: args.cursor.clone(),
         reveal: args.reveal,
     };
-    let beyond_scenarios =
-        asked.causes != Causes::default() || asked.edits.iter().any(Edit::needs_rules);
-    if args.save.is_some() && beyond_scenarios {
+    if args.save.is_some() && asked.rules.is_some() {
         return Err(CliError::usage(
-            "a scenario holds no edits of commands, and no `--causes keep`",
-            "leave out `--save`, or drop, replace or insert events",
+            "a scenario holds no other rules",
+            "leave out `--save`, or `--rules`",
         ));
     }
     let out = client.what_if_steps(&asked, &query).await?;
@@ -184,12 +193,8 @@ pub(crate) async fn run(
     if let Some(path) = &args.save {
         // Secrets are no part of what is expected.
         let whole = client.what_if_whole(&asked).await?;
-        let name = args.name.clone().unwrap_or_else(|| {
-            format!(
-                "what if: {} from revision {}",
-                out.stream, out.base_revision
-            )
-        });
+        let name = args.name.clone();
+        let name = name.unwrap_or_else(|| scenario_file::name(&whole));
         let scenario = Scenario::of(&name, &asked, &whole);
         super::scenario::write(&scenario, Some(path), client, terminal).await?;
     }
@@ -209,7 +214,9 @@ pub(crate) fn answer(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<Exi
     let is_no =
         |step: &WhatIfStep| step.kind == StepKind::Command && step.outcome == StepOutcome::Rejected;
     let no = match out.mode {
-        Continuation::Redecide => out.outcomes.unknown > 0 || out.steps.iter().any(is_no),
+        Continuation::Redecide | Continuation::Auto => {
+            out.outcomes.unknown > 0 || out.steps.iter().any(is_no)
+        }
         Continuation::None | Continuation::Refold => {
             out.outcomes.rejected + out.outcomes.unknown > 0
         }
@@ -268,11 +275,19 @@ fn from_args(
         let decision = decision.clone();
         Edit::DropCommand(DropCommandEdit { decision })
     }));
+    for text in &args.edit {
+        edits.push(read("--edit", text, edit)?);
+    }
     let actions = in_order(args, matches)?;
-    if edits.is_empty() && actions.is_empty() {
+    let rules = args
+        .rules
+        .as_deref()
+        .map(super::backtest::read_rules)
+        .transpose()?;
+    if edits.is_empty() && actions.is_empty() && rules.is_none() {
         return Err(CliError::usage(
             "nothing to try: no edit, command or event was given",
-            "add `--drop`, `--replace`, `--insert`, `--command` or `--event`, or give a file with `--file`",
+            "add `--drop`, `--replace`, `--insert`, `--edit`, `--command` or `--event`, or give a file with `--file`",
         ));
     }
     Ok(WhatIfIn {
@@ -281,12 +296,14 @@ fn from_args(
         at_position: args.at_position.map(Position),
         at_decision: args.at_decision.clone(),
         password_correct: args.password_correct,
+        rules,
         edits,
         actions,
-        continuation: match (args.refold, args.redecide) {
-            (_, true) => Continuation::Redecide,
-            (true, false) => Continuation::Refold,
-            (false, false) => Continuation::None,
+        continuation: match (args.refold, args.redecide, args.no_later) {
+            (true, ..) => Continuation::Refold,
+            (_, true, _) => Continuation::Redecide,
+            (.., true) => Continuation::None,
+            (false, false, false) => Continuation::Auto,
         },
         causes: args.causes.unwrap_or_default(),
         ..WhatIfIn::new(stream)
@@ -375,6 +392,15 @@ type Misfit = (String, &'static str);
 const TYPED: &str = "`TYPE` or `TYPE=JSON`, such as `ChangeEmail={\"email\": \"x@example.com\"}`";
 const REPLACE: &str = "`REV=JSON`, such as `3={\"email\": \"x@example.com\"}`";
 const INSERT: &str = "`REV:TYPE` or `REV:TYPE=JSON`, such as `2:UserSuspended={}`";
+
+const EDIT: &str = "an edit as `POST /v1/what-if` takes it, such as `{\"change\": {\"revision\": 3, \"actor\": \"support\"}}`";
+
+fn edit(text: &str) -> Result<Edit, Misfit> {
+    whodunit_core::json::read(text).map_err(|error| {
+        let message = without_values(&error.to_string());
+        (format!("it is no edit: {message}"), EDIT)
+    })
+}
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     match whodunit_core::json::read(text) {

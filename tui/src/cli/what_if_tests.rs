@@ -155,14 +155,16 @@ fn a_story_shows_verdicts_and_both_worlds() {
         "steps": [dropped, step("event", "UserSuspended", "applied", 3), rejected, step("recorded", "UserDeleted", "applied", 4)],
         "state": {"username": "sarah", "email": "s@new.org", "status": "suspended"}, "revision": 4,
         "actual": {"revision": 4, "state": {"username": "sarah", "email": "sarah@example.com", "status": "deleted", "deleted_at": "2025-03-24"}},
-        "diff": [], "first_divergence": 3, "flips": []
+        "diff": [{"path": "/status", "op": "replace", "before": "deleted", "after": "suspended"}], "first_divergence": 3, "flips": []
     }))
     .unwrap();
     let (mut written, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal::new(Form::default(), &mut written, &mut err);
     print(&out, &mut terminal).unwrap();
     insta::assert_snapshot!(String::from_utf8(written).unwrap(), @r"
-    what if: user-1 from revision 4, later events as recorded, rules not asked (nothing is written)
+    what if: user-1 from revision 4, events as recorded, rules not asked (nothing is written)
+
+    user-1 would be suspended, not deleted, with the later events as recorded.
 
        rev  type           as                       outcome
     -       UserSuspended  recorded, edited         dropped

@@ -1,6 +1,7 @@
 //! When a key does nothing, and why: conditions that rows of the key table refer to.
 
 use crate::model::stream::{StreamScreen, diff_ends};
+use crate::model::what_if::WhatIfScreen;
 use crate::model::{Model, Screen};
 
 /// Why a key does nothing now; `None` where it does something.
@@ -61,4 +62,31 @@ pub(super) fn row_after(model: &Model) -> Option<&'static str> {
     let screen = stream(model)?;
     let is_last = screen.index_of(screen.cursor) + 1 >= screen.rows();
     is_last.then_some("this is the head")
+}
+
+fn what_if(model: &Model) -> Option<&WhatIfScreen> {
+    match &model.front {
+        Screen::WhatIf(screen) => Some(screen),
+        _ => None,
+    }
+}
+
+pub(super) fn story(model: &Model) -> Option<&'static str> {
+    let is_empty = what_if(model)?.changes() == 0;
+    is_empty.then_some("nothing is changed yet: there is nothing to save")
+}
+
+pub(super) fn undo(model: &Model) -> Option<&'static str> {
+    let is_empty = what_if(model)?.undo.is_empty();
+    is_empty.then_some("there is nothing to undo")
+}
+
+pub(super) fn redo(model: &Model) -> Option<&'static str> {
+    let is_empty = what_if(model)?.redo.is_empty();
+    is_empty.then_some("there is nothing to redo")
+}
+
+pub(super) fn rules(model: &Model) -> Option<&'static str> {
+    let as_recorded = what_if(model)?.scenario.as_recorded;
+    as_recorded.then_some("no recorded command is asked: m asks the rules first")
 }

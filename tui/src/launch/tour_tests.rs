@@ -158,7 +158,7 @@ async fn what_would_have_been() {
     let (out, _) = stage.run(&without, Exit::Ok).await;
     insta::assert_snapshot!("what_if_without_the_suspension", out);
     // Asked again, the rules let the change through, and the deletion has no cause.
-    let again = ["what-if", "SARAH", "--drop", "3", "--redecide"];
+    let again = ["what-if", "SARAH", "--drop", "3"];
     let (out, _) = stage.run(&again, Exit::Ok).await;
     assert!(out.contains("rules asked again"), "{out}");
     assert!(out.contains("not issued"), "{out}");

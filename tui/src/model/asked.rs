@@ -68,6 +68,11 @@ impl Asked {
         self.0.contains_key(&slot)
     }
 
+    /// Since when a question of this kind is under way.
+    pub(crate) fn since(&self, slot: Slot) -> Option<Timestamp> {
+        self.0.get(&slot).map(|question| question.since)
+    }
+
     /// Gives up on a question.
     pub(crate) fn forget(&mut self, slot: Slot) {
         self.0.remove(&slot);

@@ -74,8 +74,9 @@ impl Follow {
                 format!("stream {stream} at rev {revision}"),
                 Some(Lead::Stream(stream.clone(), revision.0)),
             ));
-        } else if matches!(self.subject, Subject::Event(_)) {
-            let what = "what if this had not happened".to_owned();
+        }
+        if scope != Scope::WhatIf {
+            let what = "what if this had not happened, or otherwise".to_owned();
             out.push(entry("w", String::new(), what, Some(Lead::WhatIf)));
         }
         out.extend(self.copies());

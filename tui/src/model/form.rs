@@ -6,26 +6,40 @@ use serde_json::{Map, Value};
 use tui_input::Input;
 use whodunit_core::api::browse::CommandOut;
 use whodunit_core::api::pipeline::BackfillIn;
+use whodunit_core::api::what_if::WhatIfCommand;
 use whodunit_core::api::write::CommandIn;
+use whodunit_core::event::Event;
 use whodunit_core::json::Json;
 use whodunit_core::payload::PayloadSchema;
 use whodunit_core::time::Timestamp;
+use whodunit_core::time::input::{self, Clock};
 
 use super::backfill;
+use super::what_if::{EventEdit, Place};
+use crate::zone::Zone;
 
 /// What a form is for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Purpose {
-    /// A command at the base; the index of the action it replaces, if it edits one.
-    Command(CommandOut, Option<usize>),
-    /// A raw event at the base; likewise.
-    Event(Option<usize>),
-    /// Another payload for a recorded event.
-    Replace(u64),
-    /// An event after a recorded revision.
-    Insert(u64),
+    /// A command that a what-if adds.
+    Command(CommandOut, Target),
+    /// A raw event that a what-if adds.
+    Event(Target),
+    /// What a recorded event would have been.
+    Recorded(Box<Event>),
+    /// What a recorded command would have been: of which decision, and when that was made.
+    Given(CommandOut, u64, Timestamp),
     /// A backfill; relative times are counted from this moment.
     Backfill(Timestamp),
+}
+
+/// What becomes of what a form says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Target {
+    /// It is added at a place.
+    Add(Place),
+    /// It takes the place of a change.
+    Again(usize),
 }
 
 /// What a field holds.
@@ -70,7 +84,15 @@ pub(crate) enum Filled {
         reason: Option<String>,
         actor: Option<String>,
     },
-    Data(Json),
+    /// A recorded event as it would have been.
+    Recorded {
+        data: Json,
+        actor: Option<String>,
+        reason: Option<String>,
+        at: Option<Timestamp>,
+    },
+    /// A recorded command as it would have been, and when.
+    Given(CommandIn, Option<Timestamp>),
     Backfill(BackfillIn),
 }
 
@@ -90,13 +112,35 @@ const ACTOR: &str = "actor";
 const REASON: &str = "reason";
 const TYPE: &str = "event type";
 const DATA: &str = "data";
+const WHEN: &str = "when";
+
+/// Reads a time; what it leaves out is that of the recorded one, from which `+1h` and `-2d` count.
+fn read_time(text: &str, recorded: Timestamp) -> Result<Timestamp, String> {
+    let clock = Clock {
+        now: recorded,
+        zone: Zone::Utc.for_input(),
+    };
+    let moment = input::read(text, &clock)
+        .map_err(|_unread| "is no time; try 2025-03-24T15:47:00Z, 15:47, -2d or +1h".to_owned())?;
+    Ok(moment.first)
+}
+
+fn when(at: Timestamp) -> Field {
+    let rule = "its place in the history stays; +1h and -2d count from the recorded time";
+    field("", WHEN, Kind::Text, false, rule, &at.to_string())
+}
+
+/// Whether a field stands beside the payload and says when.
+fn is_when(field: &Field) -> bool {
+    field.name.is_empty() && field.title == WHEN
+}
 
 impl Form {
     /// A form for a command, filled with an earlier version of it.
     pub(crate) fn command(
         command: &CommandOut,
         earlier: Option<&CommandIn>,
-        index: Option<usize>,
+        target: Target,
     ) -> Self {
         let required: Vec<&str> = command.schema["required"]
             .as_array()
@@ -159,11 +203,27 @@ impl Form {
             &of(|command| &command.actor),
         ));
         let title = format!("{} · the rules decide", command.name);
-        Self::new(Purpose::Command(command.clone(), index), title, fields)
+        Self::new(Purpose::Command(command.clone(), target), title, fields)
+    }
+
+    /// A form for a recorded command, as it would have been.
+    pub(crate) fn given(
+        command: &CommandOut,
+        earlier: &WhatIfCommand,
+        sequence: u64,
+        at: Timestamp,
+    ) -> Self {
+        let earlier = CommandIn::from(earlier.clone());
+        let mut form = Self::command(command, Some(&earlier), Target::Again(0));
+        form.title = format!("what if {} had been another one", command.name);
+        form.fields.push(when(at));
+        form.purpose = Purpose::Given(command.clone(), sequence, at);
+        form.check();
+        form
     }
 
     /// A form for a raw event at the base.
-    pub(crate) fn event(event_type: &str, data: &str, index: Option<usize>) -> Self {
+    pub(crate) fn event(event_type: &str, data: &str, target: Target) -> Self {
         let fields = vec![
             field(
                 "",
@@ -183,25 +243,46 @@ impl Form {
             ),
         ];
         Self::new(
-            Purpose::Event(index),
+            Purpose::Event(target),
             "raw event · no rules run".to_owned(),
             fields,
         )
     }
 
-    /// A form for another payload of a recorded event.
-    pub(crate) fn replace(revision: u64, event_type: &str, data: &str) -> Self {
-        let fields = vec![field("", DATA, Kind::Json, true, "a JSON object", data)];
-        let title = format!("change revision {revision}: {event_type}");
-        Self::new(Purpose::Replace(revision), title, fields)
-    }
-
-    /// A form for an event after a recorded revision.
-    pub(crate) fn insert(after: u64) -> Self {
-        let mut form = Self::event("", "", None);
-        form.title = format!("insert an event after revision {after}");
-        form.purpose = Purpose::Insert(after);
-        form
+    /// A form for a recorded event, as it would have been: filled with what is on record, or with an earlier edit of it.
+    pub(crate) fn recorded(event: &Event, earlier: Option<&EventEdit>) -> Self {
+        let edit = earlier.cloned().unwrap_or_default();
+        let data = edit.data.as_ref().unwrap_or(&event.data).as_str();
+        let or = |own: Option<String>, recorded: &Option<String>| {
+            own.or_else(|| recorded.clone()).unwrap_or_default()
+        };
+        let actor = or(edit.around.actor, &event.actor);
+        let reason = or(edit.around.reason, &event.reason);
+        let fields = vec![
+            field("", DATA, Kind::Json, true, "a JSON object", data),
+            field(
+                "",
+                REASON,
+                Kind::Text,
+                false,
+                "why; empty is as it was",
+                &reason,
+            ),
+            field(
+                "",
+                ACTOR,
+                Kind::Text,
+                false,
+                "who; empty is as it was",
+                &actor,
+            ),
+            when(edit.around.at.unwrap_or(event.recorded_at)),
+        ];
+        let title = format!(
+            "what if rev {} {} had been otherwise",
+            event.revision, event.event_type
+        );
+        Self::new(Purpose::Recorded(Box::new(event.clone())), title, fields)
     }
 
     /// A form for a backfill through a handler.
@@ -258,11 +339,17 @@ impl Form {
                     Purpose::Backfill(now) if !text.is_empty() => {
                         backfill::check(&field.title, text, *now)
                     }
+                    Purpose::Recorded(event) if is_when(field) && !text.is_empty() => {
+                        read_time(text, event.recorded_at).err()
+                    }
+                    Purpose::Given(_, _, at) if is_when(field) && !text.is_empty() => {
+                        read_time(text, *at).err()
+                    }
                     _ => None,
                 },
             };
         }
-        if let Purpose::Command(command, _) = &self.purpose {
+        if let Purpose::Command(command, _) | Purpose::Given(command, ..) = &self.purpose {
             // A schema that does not compile checks nothing here; the daemon, which compiled it, does.
             let wrong = PayloadSchema::compile(&command.schema)
                 .map(|schema| schema.check(&self.payload()))
@@ -297,30 +384,46 @@ impl Form {
         payload
     }
 
+    fn command_in(&self, command: &CommandOut) -> CommandIn {
+        CommandIn {
+            command_type: command.name.clone(),
+            payload: self.payload(),
+            actor: self.extra(ACTOR),
+            reason: self.extra(REASON),
+            command_id: None,
+            correlation_id: None,
+            causation_id: None,
+            expected_revision: None,
+        }
+    }
+
     /// What the form says, if all of it is well formed.
     pub(crate) fn filled(&self) -> Option<Filled> {
         if self.fields.iter().any(|field| field.error.is_some()) {
             return None;
         }
         let data = || Json::parse(&self.extra(DATA).unwrap_or_default()).ok();
+        let at = |recorded: Timestamp| {
+            let text = self.extra(WHEN)?;
+            read_time(&text, recorded).ok()
+        };
         Some(match &self.purpose {
-            Purpose::Command(command, _) => Filled::Command(CommandIn {
-                command_type: command.name.clone(),
-                payload: self.payload(),
-                actor: self.extra(ACTOR),
-                reason: self.extra(REASON),
-                command_id: None,
-                correlation_id: None,
-                causation_id: None,
-                expected_revision: None,
-            }),
-            Purpose::Event(_) | Purpose::Insert(_) => Filled::Event {
+            Purpose::Command(command, _) => Filled::Command(self.command_in(command)),
+            Purpose::Given(command, _, recorded) => {
+                Filled::Given(self.command_in(command), at(*recorded))
+            }
+            Purpose::Event(_) => Filled::Event {
                 event_type: self.extra(TYPE)?,
                 data: data()?,
                 reason: self.extra(REASON),
                 actor: self.extra(ACTOR),
             },
-            Purpose::Replace(_) => Filled::Data(data()?),
+            Purpose::Recorded(event) => Filled::Recorded {
+                data: data()?,
+                actor: self.extra(ACTOR),
+                reason: self.extra(REASON),
+                at: at(event.recorded_at),
+            },
             Purpose::Backfill(now) => Filled::Backfill(backfill::read(&self.fields, *now)?),
         })
     }

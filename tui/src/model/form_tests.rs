@@ -31,7 +31,7 @@ fn fill(form: &mut Form, title: &str, text: &str) {
 
 #[test]
 fn a_form_is_drawn_from_the_schema_and_checked_against_it() {
-    let mut form = Form::command(&create(), None, None);
+    let mut form = Form::command(&create(), None, Target::Add(Place::Now));
     let titles: Vec<&str> = form
         .fields
         .iter()
@@ -69,7 +69,7 @@ fn a_form_is_drawn_from_the_schema_and_checked_against_it() {
 
 #[test]
 fn event_data_must_be_an_object() {
-    let mut form = Form::event("UserWaved", "", None);
+    let mut form = Form::event("UserWaved", "", Target::Add(Place::Now));
     assert!(matches!(form.filled(), Some(Filled::Event { .. })));
     fill(&mut form, "data", "[1]");
     assert_eq!(

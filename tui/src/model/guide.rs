@@ -11,14 +11,12 @@ pub(crate) enum Guide {
     Follow,
     StepBack,
     WhatIf,
-    Change,
-    Refold,
-    Pipeline,
-    Retry,
+    Drop,
+    Answer,
 }
 
 impl Guide {
-    const STEPS: [(Self, &'static str); 9] = [
+    const STEPS: [(Self, &'static str); 7] = [
         (
             Self::Filter,
             "\"Sarah's account is missing!\"  press / and type sarah",
@@ -37,23 +35,15 @@ impl Guide {
         ),
         (
             Self::WhatIf,
-            "← again: a suspension nobody meant. w: what if it hadn't happened?",
+            "← to UserSuspended, which nobody meant. then w: what if …",
         ),
         (
-            Self::Change,
-            "↑↓ to UserSuspended, x drops it; or a: run a command instead",
+            Self::Drop,
+            "x: … it had not happened? the rules are asked again",
         ),
         (
-            Self::Refold,
-            "m re-folds what came later onto it. nothing is ever written",
-        ),
-        (
-            Self::Pipeline,
-            "[ goes back, then p: behind the log, a mail failed. Esc ends this",
-        ),
-        (
-            Self::Retry,
-            "R on the job tries it again. that was the tour: Esc ends this",
+            Self::Answer,
+            "surprise: no deletion either! S keeps it as a test. Esc ends this",
         ),
     ];
 

@@ -14,6 +14,8 @@ pub(crate) enum Part {
     List,
     /// The state of a stream.
     State,
+    /// Other streams that differ in a what-if.
+    Streams,
     Projections,
     Handlers,
     Jobs,

@@ -46,9 +46,8 @@ use guide::Guide;
 use hits::Hits;
 use log::LogScreen;
 use pipeline::Confirmed;
-use stream::StreamScreen;
 use tree::Tree;
-use what_if::WhatIfScreen;
+use what_if::{Question, Saving, WhatIfScreen};
 use world::WorldScreen;
 
 pub(crate) use asked::Asked;
@@ -64,6 +63,8 @@ pub(crate) enum Place {
     Find(String),
     Causes(causes::Of),
     Diff(Box<(diff::End, diff::End)>),
+    /// The what-if of a stream.
+    WhatIf(StreamName),
     /// A category with a condition, and the moment that it is compared with.
     World(Option<String>, String, Option<Timestamp>),
 }
@@ -107,6 +108,9 @@ impl Connection {
         }
     }
 }
+
+/// What-ifs that are kept when they are left, at most.
+const LEFT_MAX: usize = 20;
 
 /// What lies over the screen and takes the keys.
 #[derive(Debug, Clone)]
@@ -152,6 +156,10 @@ pub(crate) enum Overlay {
         selected: usize,
     },
     Form(Box<Form>),
+    /// What of the event at hand is to be otherwise.
+    Question(Box<Question>),
+    /// The name of a file to save a what-if in.
+    Save(Box<Saving>),
     /// Everything about the selected projection.
     Projection {
         scroll: usize,
@@ -240,6 +248,10 @@ pub(crate) struct Model {
     pub(crate) under: Vec<Screen>,
     /// Top screens that are on the stack no more: they are as they were left when they are called for.
     resting: Vec<Screen>,
+    /// What-ifs that were left with changes, the last one at the end: one of a stream.
+    left: Vec<Box<WhatIfScreen>>,
+    /// Whether it was said that what-ifs are not saved, and would be gone.
+    pub(crate) warned: bool,
     pub(crate) been: Vec<Place>,
     pub(crate) ahead: Vec<Place>,
 }
@@ -278,6 +290,8 @@ impl Model {
             front: Top::Streams.fresh(),
             under: Vec::new(),
             resting: Vec::new(),
+            left: Vec::new(),
+            warned: false,
             been: Vec::new(),
             ahead: Vec::new(),
         }
@@ -306,19 +320,58 @@ impl Model {
             return false;
         };
         let left = std::mem::replace(&mut self.front, screen);
-        if left.top().is_some() {
-            self.resting.push(left);
-        }
+        self.set_aside(left);
         true
+    }
+
+    /// Keeps a screen that one comes back to: a top screen, and a what-if with changes.
+    fn set_aside(&mut self, screen: Screen) {
+        match screen {
+            Screen::WhatIf(mut screen) if screen.has_story() => {
+                // What is on its way is not waited for any more.
+                screen.asked.forget_all();
+                screen.want = None;
+                self.left.retain(|left| left.stream != screen.stream);
+                self.left.push(screen);
+                if self.left.len() > LEFT_MAX {
+                    self.left.remove(0);
+                }
+            }
+            screen if screen.top().is_some() => self.resting.push(screen),
+            _ => {}
+        }
+    }
+
+    /// The what-if of a stream that was left, if there is one.
+    pub(crate) fn left_what_if(&self, stream: &StreamName) -> Option<&WhatIfScreen> {
+        let mut left = self.left.iter().map(|screen| &**screen);
+        left.find(|screen| screen.stream == *stream)
+    }
+
+    /// The same, to be gone on with.
+    pub(crate) fn take_what_if(&mut self, stream: &StreamName) -> Option<Box<WhatIfScreen>> {
+        let place = self.left.iter().position(|left| left.stream == *stream)?;
+        Some(self.left.remove(place))
+    }
+
+    /// How many what-ifs have changes that are in no file.
+    pub(crate) fn unsaved_what_ifs(&self) -> usize {
+        let on_stack = self.screens().filter_map(|screen| match screen {
+            Screen::WhatIf(screen) => Some(&**screen),
+            _ => None,
+        });
+        let left = self.left.iter().map(|screen| &**screen);
+        on_stack
+            .chain(left)
+            .filter(|screen| screen.is_unsaved())
+            .count()
     }
 
     /// Puts a top screen in front, with the list of streams under it and nothing else.
     pub(crate) fn bring(&mut self, top: Top) {
         while self.pop() {}
         let bottom = std::mem::replace(&mut self.front, top.fresh());
-        if bottom.top().is_some() {
-            self.resting.push(bottom);
-        }
+        self.set_aside(bottom);
         self.front = self.rested(top);
         if top != Top::Streams {
             let list = self.rested(Top::Streams);
@@ -331,11 +384,6 @@ impl Model {
             Some(index) => self.resting.swap_remove(index),
             None => top.fresh(),
         }
-    }
-
-    /// The recorded history behind the what-if in front.
-    pub(crate) fn history(&self) -> Option<&StreamScreen> {
-        history(&self.under)
     }
 
     /// The tickets of all questions under way.
@@ -365,12 +413,4 @@ impl Model {
             _ => None,
         })
     }
-}
-
-/// The stream screen nearest to the top of a stack.
-pub(crate) fn history(under: &[Screen]) -> Option<&StreamScreen> {
-    under.iter().rev().find_map(|screen| match screen {
-        Screen::Stream(stream) => Some(&**stream),
-        _ => None,
-    })
 }

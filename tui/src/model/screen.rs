@@ -9,7 +9,7 @@ use super::log::{LogRow, LogScreen};
 use super::pipeline::PipelineScreen;
 use super::stream::{StreamScreen, field_call};
 use super::streams::StreamsScreen;
-use super::what_if::WhatIfScreen;
+use super::what_if::{Pane, WhatIfScreen};
 use super::world::{Item, WorldScreen};
 use super::{Asked, Overlay, Place, Remote};
 use serde_json::Value;
@@ -89,7 +89,7 @@ impl Screen {
             Self::Log(_) => Place::Top(Top::Log),
             Self::Pipeline(_) => Place::Top(Top::Pipeline),
             Self::Stream(screen) => Place::Stream(screen.stream.clone(), screen.revision()),
-            Self::WhatIf(screen) => Place::Stream(screen.stream.clone(), screen.opened_at),
+            Self::WhatIf(screen) => Place::WhatIf(screen.stream.clone()),
             Self::Find(screen) => Place::Find(screen.line.text().to_owned()),
             Self::Causes(screen) => Place::Causes(screen.of.clone()),
             Self::Diff(screen) => Place::Diff(Box::new((screen.from.clone(), screen.to.clone()))),
@@ -155,6 +155,7 @@ impl Screen {
                     screen.result = Remote::Absent;
                 }
                 screen.result.settle();
+                screen.want = None;
                 screen.model.settle();
             }
             Self::Log(screen) => {
@@ -206,7 +207,8 @@ impl Screen {
             }),
             Self::Find(screen) => screen.current().cloned(),
             Self::Causes(screen) => screen.subject(),
-            Self::WhatIf(_) | Self::Pipeline(_) | Self::Diff(_) | Self::World(_) => None,
+            Self::WhatIf(screen) => screen.subject(),
+            Self::Pipeline(_) | Self::Diff(_) | Self::World(_) => None,
         }
     }
 
@@ -215,6 +217,10 @@ impl Screen {
         match self {
             Self::Stream(screen) => screen.whole(),
             Self::Diff(screen) => screen.whole(),
+            Self::WhatIf(screen) if screen.pane == Pane::Fields => {
+                let entry = screen.differences().get(screen.field);
+                serde_json::to_value(entry).unwrap_or_default()
+            }
             Self::World(screen) => match screen.current() {
                 Some(Item::State(item)) => Value::Object(item.state.clone()),
                 Some(Item::Change(change)) => {

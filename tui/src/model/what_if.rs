@@ -1,30 +1,71 @@
-//! The what-if screen: a scenario over a stream's history, and what the daemon says comes of it.
+//! The what-if screen: a scenario over a history, what the daemon says comes of it, and the histories of the streams that it
+//! reaches.
 
-use whodunit_core::api::browse::ModelOut;
+mod call;
+mod question;
+mod rows;
+mod save;
+mod scenario;
+
+use std::collections::{BTreeMap, HashSet};
+
+use whodunit_core::api::browse::{CommandOut, ModelOut, Stream};
+use whodunit_core::api::time_travel::Step;
 use whodunit_core::api::what_if::{
-    Action, Continuation, DecisionRef, Edit, WhatIfIn, WhatIfOut, WhatIfStep,
+    Causes, Continuation, StreamWorlds, WhatIfCommand, WhatIfIn, WhatIfOut,
 };
-use whodunit_core::ids::{Revision, StreamName};
+use whodunit_core::command::Decision;
+use whodunit_core::diff::DiffEntry;
+use whodunit_core::ids::StreamName;
 
-use super::stream::quote;
 use super::{Asked, Remote};
+use crate::client::Subject;
+use crate::effect::Failure;
 
-/// Rows of the history shown on either side of the base.
-const AROUND: u64 = 200;
+pub(crate) use question::{Question, Want};
+pub(crate) use rows::{Row, RowId};
+pub(crate) use save::Saving;
+pub(crate) use scenario::{Added, Around, Change, CommandEdit, EventEdit, Place, Scenario};
+
 /// Changes that can be undone.
 const UNDO_MAX: usize = 100;
 
-/// What is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Scenario {
-    pub(crate) base: u64,
-    /// The decision just before which the base lies, when it was opened on a rejected one: keys are asked of that moment.
-    pub(crate) decision: Option<u64>,
-    pub(crate) edits: Vec<Edit>,
-    pub(crate) actions: Vec<Action>,
-    pub(crate) continuation: Continuation,
-    /// What is supposed of the passwords that commands give for recorded ones, which a what-if never looks at.
-    pub(crate) password_correct: Option<bool>,
+/// The parts of the screen that take keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Pane {
+    /// Both worlds, line by line.
+    #[default]
+    Story,
+    /// Other streams that differ.
+    Streams,
+    /// What differs at the end.
+    Fields,
+}
+
+/// A stream as it is on record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Recorded {
+    pub(crate) info: Option<Stream>,
+    /// Loaded events by revision.
+    pub(crate) steps: BTreeMap<u64, Step>,
+    pub(crate) decisions: Vec<Decision>,
+    /// Whether there are more decisions than these.
+    pub(crate) more_decisions: bool,
+    /// Before which revision the events end that are being loaded.
+    pub(crate) until: u64,
+    /// Whether its events are there as far as they were asked for.
+    pub(crate) is_loaded: bool,
+    /// Why it could not be had.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Recorded {
+    /// The last revision that is known of.
+    pub(crate) fn head(&self) -> u64 {
+        let loaded = self.steps.keys().next_back().copied().unwrap_or(0);
+        let known = self.info.as_ref().map_or(0, |info| info.revision.0);
+        loaded.max(known)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,85 +74,59 @@ pub(crate) struct WhatIfScreen {
     pub(crate) stream: StreamName,
     /// The revision of the history that it was opened on.
     pub(crate) opened_at: u64,
-    pub(crate) head: u64,
     pub(crate) scenario: Scenario,
     pub(crate) undo: Vec<Scenario>,
     pub(crate) redo: Vec<Scenario>,
     pub(crate) result: Remote<WhatIfOut>,
+    /// What the result is of.
+    pub(crate) answered: Option<Scenario>,
     pub(crate) model: Remote<ModelOut>,
-    /// 0: the changes, 1: the two worlds, 2: the state.
-    pub(crate) pane: usize,
-    /// Among the changes: edits first, then actions.
-    pub(crate) change: usize,
-    /// Among the rows of the two worlds.
-    pub(crate) row: usize,
-    pub(crate) state_scroll: usize,
-}
-
-/// A row of the two worlds.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum World<'a> {
-    /// A recorded event that is the same in the scenario.
-    Same(u64),
-    /// A recorded event that lies after the scenario's end.
-    After(u64),
-    /// A step of the scenario; the recorded revision behind it, if there is one.
-    Step(Option<u64>, &'a WhatIfStep),
-    /// Recorded events far from the base, from one revision to another: not listed one by one.
-    Far(u64, u64),
-    /// So many steps that are not loaded yet, and what follows them.
-    More(u64),
-}
-
-impl World<'_> {
-    pub(crate) fn recorded(&self) -> Option<u64> {
-        match self {
-            Self::Same(revision) | Self::After(revision) => Some(*revision),
-            Self::Step(revision, _) => *revision,
-            Self::Far(..) | Self::More(_) => None,
-        }
-    }
+    pub(crate) histories: BTreeMap<StreamName, Recorded>,
+    /// The stream whose two worlds are shown.
+    pub(crate) shown: StreamName,
+    pub(crate) pane: Pane,
+    pub(crate) cursor: RowId,
+    /// Where the cursor stood, for when its row is gone.
+    pub(crate) cursor_index: usize,
+    /// Where the cursor was left on the stream that it is about.
+    pub(crate) main_cursor: RowId,
+    /// Among the other streams that differ.
+    pub(crate) other: usize,
+    /// Among the fields that differ.
+    pub(crate) field: usize,
+    /// What is to be done to the row at the cursor as soon as what it takes is loaded.
+    pub(crate) want: Option<Want>,
+    /// What was saved last.
+    pub(crate) saved: Option<Scenario>,
 }
 
 impl WhatIfScreen {
-    pub(crate) fn new(stream: StreamName, base: u64, head: u64) -> Self {
+    pub(crate) fn new(stream: StreamName, cursor: RowId, opened_at: u64) -> Self {
         Self {
             asked: Asked::default(),
+            shown: stream.clone(),
             stream,
-            opened_at: base,
-            head,
-            scenario: Scenario {
-                base,
-                decision: None,
-                edits: Vec::new(),
-                actions: Vec::new(),
-                continuation: Continuation::None,
-                password_correct: None,
-            },
+            opened_at,
+            scenario: Scenario::default(),
             undo: Vec::new(),
             redo: Vec::new(),
-            result: Remote::Loading(None),
-            model: Remote::Loading(None),
-            pane: 1,
-            change: 0,
-            row: 0,
-            state_scroll: 0,
+            result: Remote::Absent,
+            answered: None,
+            model: Remote::Absent,
+            histories: BTreeMap::new(),
+            pane: Pane::default(),
+            cursor,
+            cursor_index: 0,
+            main_cursor: cursor,
+            other: 0,
+            field: 0,
+            want: None,
+            saved: None,
         }
     }
 
     pub(crate) fn request(&self) -> WhatIfIn {
-        WhatIfIn {
-            at_revision: match self.scenario.decision {
-                None => Some(Revision(self.scenario.base)),
-                Some(_) => None,
-            },
-            at_decision: self.scenario.decision.map(DecisionRef::Sequence),
-            password_correct: self.scenario.password_correct,
-            edits: self.scenario.edits.clone(),
-            actions: self.scenario.actions.clone(),
-            continuation: self.scenario.continuation,
-            ..WhatIfIn::new(self.stream.clone())
-        }
+        self.scenario.request(&self.stream)
     }
 
     /// Changes the scenario; what was before can be undone.
@@ -128,167 +143,171 @@ impl WhatIfScreen {
     }
 
     pub(crate) fn changes(&self) -> usize {
-        self.scenario.edits.len() + self.scenario.actions.len()
+        self.scenario.changes.len()
     }
 
-    /// The rows of the two worlds, around the base.
-    pub(crate) fn worlds(&self) -> Vec<World<'_>> {
-        let steps = self.result.value().map_or(&[][..], |out| &out.steps);
-        let base = self.scenario.base;
-        let mut rows = Vec::new();
-        let mut next = base.saturating_sub(AROUND).max(1);
-        if next > 1 {
-            rows.push(World::Far(1, next - 1));
-        }
-        let until = |rows: &mut Vec<World<'_>>, next: &mut u64, end: u64| {
-            while *next < end {
-                rows.push(World::Same(*next));
-                *next += 1;
-            }
+    /// Whether there is anything to come back to.
+    pub(crate) fn has_story(&self) -> bool {
+        self.changes() > 0 || !self.undo.is_empty()
+    }
+
+    /// Whether it has changes that are in no file.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.changes() > 0 && self.saved.as_ref() != Some(&self.scenario)
+    }
+
+    /// Whether what is shown came of the scenario before its last change.
+    pub(crate) fn is_old(&self) -> bool {
+        self.result.value().is_some() && self.answered.as_ref() != Some(&self.scenario)
+    }
+
+    /// The stream that is shown, as it is on record.
+    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+        self.histories.get(&self.shown)
+    }
+
+    pub(crate) fn recorded_mut(&mut self) -> &mut Recorded {
+        self.histories.entry(self.shown.clone()).or_default()
+    }
+
+    /// The title of the stream that it is about.
+    pub(crate) fn title(&self) -> Option<&str> {
+        let recorded = self.histories.get(&self.stream)?;
+        recorded.info.as_ref()?.title.as_deref()
+    }
+
+    /// Other streams that differ, as far as they are named.
+    pub(crate) fn others(&self) -> Vec<&StreamWorlds> {
+        let result = self.result.value();
+        let again = result.and_then(|out| out.redecided.as_ref());
+        let streams = again.map_or(&[][..], |again| &again.streams);
+        let differs =
+            |world: &&StreamWorlds| world.first_divergence.is_some() || !world.diff.is_empty();
+        let of_others = streams.iter().filter(|world| world.stream != self.stream);
+        of_others.filter(differs).collect()
+    }
+
+    /// What differs at the end of the stream that is shown.
+    pub(crate) fn differences(&self) -> &[DiffEntry] {
+        let Some(out) = self.result.value() else {
+            return &[];
         };
-        for step in steps {
-            match step.recorded_revision {
-                Some(Revision(revision)) => {
-                    until(&mut rows, &mut next, revision);
-                    next = next.max(revision + 1);
-                    rows.push(World::Step(Some(revision), step));
-                }
-                None => {
-                    // An inserted event stands where the scenario has come to, an action stands at the base.
-                    until(
-                        &mut rows,
-                        &mut next,
-                        if step.edited {
-                            step.revision.0
-                        } else {
-                            base + 1
-                        },
-                    );
-                    rows.push(World::Step(None, step));
-                }
+        if self.shown == self.stream {
+            return &out.diff;
+        }
+        let again = out.redecided.as_ref();
+        let streams = again.map_or(&[][..], |again| &again.streams);
+        let shown = streams.iter().find(|world| world.stream == self.shown);
+        shown.map_or(&[][..], |world| &world.diff)
+    }
+
+    /// What is under the cursor, to follow it.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let rows = self.rows();
+        match rows.get(self.index(&rows))? {
+            Row::Event(_, step, _) => {
+                let event = (*step)?.event.clone();
+                Some(Subject::Event(Box::new(event)))
             }
+            Row::Refused(decision, _) => Some(Subject::Decision(Box::new((*decision).clone()))),
+            _ => None,
         }
-        if let Some(more) = self.more_steps() {
-            rows.push(World::More(more));
-            return rows;
-        }
-        until(&mut rows, &mut next, base + 1);
-        let last = self.head.min(base.saturating_add(AROUND));
-        while next <= last {
-            rows.push(match self.scenario.continuation {
-                Continuation::None => World::After(next),
-                Continuation::Refold | Continuation::Redecide => World::Same(next),
-            });
-            next += 1;
-        }
-        if next <= self.head {
-            rows.push(World::Far(next, self.head));
-        }
-        rows
     }
 
-    /// How many steps are listed by the daemon and not loaded yet, if there are any.
-    pub(crate) fn more_steps(&self) -> Option<u64> {
-        let out = self.result.value()?;
-        out.next_cursor.as_ref()?;
-        let listed = out.steps_total.saturating_sub(out.steps_unchanged);
-        Some(listed.saturating_sub(out.steps.len() as u64).max(1))
+    /// The command that led to an event, where it is on record.
+    pub(crate) fn command_behind(&self, revision: u64) -> Option<&Decision> {
+        let recorded = self.recorded()?;
+        let command = recorded
+            .steps
+            .get(&revision)?
+            .event
+            .causation_id
+            .as_deref()?;
+        let mut decisions = recorded.decisions.iter();
+        decisions.find(|decision| decision.command_id == command)
     }
 
-    /// The index of the row of a recorded revision.
-    pub(crate) fn row_of(&self, revision: u64) -> usize {
-        self.worlds()
-            .iter()
-            .position(|row| row.recorded() == Some(revision))
-            .unwrap_or_default()
+    pub(crate) fn decision(&self, sequence: u64) -> Option<&Decision> {
+        let mut decisions = self.recorded()?.decisions.iter();
+        decisions.find(|decision| decision.sequence == sequence)
+    }
+
+    /// The specification of a command, where the model has one of that name.
+    pub(crate) fn spec(&self, name: &str) -> Option<&CommandOut> {
+        let mut commands = self.model.value()?.commands.iter();
+        commands.find(|spec| spec.name == name)
     }
 
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
-        use std::fmt::Write;
-        let base = match self.scenario.decision {
-            None => format!("--at-revision {}", self.scenario.base),
-            Some(sequence) => format!("--at-decision {sequence}"),
-        };
-        let mut call = format!("whodunit what-if {} {base}", quote(self.stream.as_str()));
-        for edit in &self.scenario.edits {
-            let _ = match edit {
-                Edit::Drop(edit) => write!(call, " --drop {}", edit.revision),
-                Edit::Replace(edit) => {
-                    write!(
-                        call,
-                        " --replace {}",
-                        quote(&format!("{}={}", edit.revision, edit.data.as_str()))
-                    )
-                }
-                Edit::Insert(edit) => {
-                    let value = format!(
-                        "{}:{}={}",
-                        edit.after_revision,
-                        edit.event_type,
-                        edit.data.as_str()
-                    );
-                    write!(call, " --insert {}", quote(&value))
-                }
-                // The screen makes none of the others.
-                _ => Ok(()),
-            };
-        }
-        for action in &self.scenario.actions {
-            match action {
-                Action::Command(command) => {
-                    // Secrets are typed again where the call is used.
-                    let payload = serde_json::Value::Object(masked(command.payload.clone(), self));
-                    let _ = write!(
-                        call,
-                        " --command {}",
-                        quote(&format!("{}={payload}", command.command_type))
-                    );
-                    for (name, value) in [("actor", &command.actor), ("reason", &command.reason)] {
-                        // `what-if` is who asks there when nothing is said.
-                        if let Some(value) = value.as_ref().filter(|value| *value != "what-if") {
-                            let _ = write!(call, " --{name} {}", quote(value));
-                        }
-                    }
-                }
-                Action::Event(event) => {
-                    let value = format!("{}={}", event.event_type, event.data.as_str());
-                    let _ = write!(call, " --event {}", quote(&value));
-                }
-            }
-        }
-        match self.scenario.password_correct {
-            Some(true) => call.push_str(" --password-correct yes"),
-            Some(false) => call.push_str(" --password-correct no"),
-            None => {}
-        }
-        if self.scenario.continuation == Continuation::Refold {
-            call.push_str(" --refold");
-        }
-        if self.scenario.continuation == Continuation::Redecide {
-            call.push_str(" --redecide");
-        }
-        call
+        call::call(&self.request(), &|field| self.is_secret(field))
     }
 
     /// Names of fields that the model marks as secret.
     pub(crate) fn is_secret(&self, field: &str) -> bool {
         self.model.value().is_some_and(|model| {
-            model.commands.iter().any(|command| {
-                command.schema["properties"][field]["writeOnly"] == serde_json::Value::Bool(true)
-            })
+            model.secrets.iter().any(|name| name == field)
+                || model.commands.iter().any(|command| {
+                    command.schema["properties"][field]["writeOnly"]
+                        == serde_json::Value::Bool(true)
+                })
         })
+    }
+
+    /// What is done with the later history, in words.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.scenario.as_recorded {
+            return "events as recorded, rules not asked";
+        }
+        let out = self.result.value().filter(|_| !self.is_old());
+        match out.map(|out| out.mode) {
+            Some(Continuation::Refold) => {
+                "events as recorded, rules not asked: no command is on record for what is changed"
+            }
+            _ if self.scenario.causes == Causes::Keep => {
+                "rules asked again, also about commands whose cause is gone"
+            }
+            _ => "rules asked again about later commands",
+        }
+    }
+
+    /// A name for a file to save it in.
+    pub(crate) fn file_name(&self) -> String {
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        };
+        let name: String = self.stream.as_str().chars().take(60).map(safe).collect();
+        format!("what-if-{name}.toml")
+    }
+
+    /// Histories that nothing shows any more are not kept.
+    pub(crate) fn forget_histories(&mut self) {
+        let others: HashSet<StreamName> = self.others().iter().map(|w| w.stream.clone()).collect();
+        let (stream, shown) = (self.stream.clone(), self.shown.clone());
+        self.histories
+            .retain(|name, _| *name == stream || *name == shown || others.contains(name));
     }
 }
 
-fn masked(
-    mut payload: serde_json::Map<String, serde_json::Value>,
-    screen: &WhatIfScreen,
-) -> serde_json::Map<String, serde_json::Value> {
-    for (name, value) in &mut payload {
-        if screen.is_secret(name) {
-            *value = "-".into();
-        }
+/// A recorded command, to be given again.
+pub(crate) fn again(decision: &Decision) -> WhatIfCommand {
+    let payload = match decision.payload.to_value() {
+        serde_json::Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    };
+    WhatIfCommand {
+        command_type: decision.command_type.clone(),
+        payload,
+        actor: decision.actor.clone(),
+        reason: decision.reason.clone(),
+        command_id: None,
+        correlation_id: None,
+        causation_id: None,
+        expected_revision: None,
+        password_correct: None,
     }
-    payload
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod find;
 mod investigate;
+mod what_if;
 mod wide;
 
 use std::collections::BTreeSet;
@@ -15,19 +16,16 @@ use whodunit_core::api::browse::{DensityOut, Stream};
 use whodunit_core::api::pipeline::RunStatus;
 use whodunit_core::api::time_travel::{StateOut, Step, StepsOut};
 use whodunit_core::api::warning::{Warning, WarningCode};
-use whodunit_core::api::what_if::{Continuation, DecisionRef, WhatIfBase, WhatIfIn, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::diff::diff;
 use whodunit_core::event::Event;
 use whodunit_core::fold::{Folded, step};
 use whodunit_core::ids::{Revision, StreamName};
-use whodunit_core::keys::NoHolders;
 use whodunit_core::merge;
 use whodunit_core::model::Model as Rules;
 use whodunit_core::shown::{Redact as _, Redaction, redact_state};
 use whodunit_core::time::Timestamp;
 use whodunit_core::users::{self, Passwords};
-use whodunit_core::what_if::{Scenario, StepsWanted, evaluate};
 
 use super::{history, now, pipeline, sarah};
 use crate::client::{
@@ -86,6 +84,13 @@ impl Daemon {
             failure: None,
             page_max: usize::MAX,
         }
+    }
+
+    /// The same, with the commands of Sarah's events on record: the clean-up's was caused by the suspension.
+    pub(crate) fn decided() -> Self {
+        let mut daemon = Self::sarah();
+        history::decide(&mut daemon.events, &mut daemon.decisions);
+        daemon
     }
 
     /// The same with orders beside the users, in small pages.
@@ -353,52 +358,5 @@ impl Daemon {
             last,
             counts,
         }
-    }
-
-    fn what_if(&self, request: &WhatIfIn, cursor: Option<&str>) -> Result<WhatIfOut, Failure> {
-        let rules = self.rules(request.stream.category());
-        let decided = |at: &DecisionRef| {
-            let mut decisions = self.decisions.iter();
-            let decision = decisions.find(|d| *at == DecisionRef::Sequence(d.sequence));
-            decision.map(|decision| decision.base_revision)
-        };
-        let of_decision = request.at_decision.as_ref().and_then(decided);
-        let base = request.at_revision.or(of_decision).unwrap();
-        let mut events: Vec<Event> = self.history(&request.stream).into_iter().cloned().collect();
-        if request.continuation == Continuation::None {
-            events.retain(|event| event.revision <= base);
-        }
-        let mut out = evaluate(&Scenario {
-            model: rules,
-            stream: &request.stream,
-            start: &Folded::start(rules),
-            events: &events,
-            start_at: events.first().map_or(now(), |event| event.recorded_at),
-            base: WhatIfBase {
-                revision: base,
-                position: None,
-                at: now(),
-                decision: None,
-            },
-            edits: &request.edits,
-            actions: &request.actions,
-            continuation: request.continuation,
-            holders: &NoHolders,
-            password_correct: request.password_correct,
-            steps: StepsWanted {
-                skip: cursor.map_or(0, |cursor| cursor.parse().unwrap()),
-                // A page is short, so that few changes make more than one.
-                limit: self.page_max / 2,
-                ..StepsWanted::CHANGED
-            },
-        })
-        .map_err(|error| Failure {
-            code: Some("bad_edit".to_owned()),
-            message: error.to_string(),
-            hint: None,
-            no_answer: None,
-        })?;
-        out.redact(&Redaction::new(rules));
-        Ok(out)
     }
 }

@@ -228,3 +228,30 @@ pub(super) fn decisions() -> Vec<Decision> {
         rejected("user-sarah", 9, (3, 1350), "2025-03-22T10:02:18Z"),
     ]
 }
+
+/// Puts the commands behind Sarah's events on record.
+pub(super) fn decide(events: &mut [Event], decisions: &mut Vec<Decision>) {
+    let commands = [
+        (
+            1,
+            "CreateUser",
+            json!({"username": "sarah", "email": "sarah@example.com"}),
+        ),
+        (2, "ChangeName", json!({"last_name": "Kimura"})),
+        (3, "SuspendUser", json!({})),
+        (10, "DeleteUser", json!({})),
+    ];
+    for (event, (sequence, command, payload)) in events.iter_mut().take(4).zip(commands) {
+        let id = format!("c-{sequence}");
+        let cause = event.causation_id.replace(id.clone());
+        let decision = json!({
+            "sequence": sequence, "command_id": id, "stream": event.stream, "command_type": command, "payload": payload,
+            "actor": event.actor, "reason": event.reason, "correlation_id": event.correlation_id, "causation_id": cause,
+            "base_revision": event.revision.0 - 1, "base_position": event.position.0 - 1, "rules_hash": "0011223344556677",
+            "decided_at": event.recorded_at, "outcome": "accepted", "revision": event.revision, "position": event.position,
+            "events": 1,
+        });
+        decisions.push(serde_json::from_value(decision).unwrap());
+    }
+    decisions.sort_by_key(|decision| decision.sequence);
+}

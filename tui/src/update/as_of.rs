@@ -67,7 +67,8 @@ pub(crate) fn here(app: &App, front: &Screen) -> Here {
         Screen::Diff(screen) => screen.time(),
         Screen::Causes(screen) => screen.current().map(|node| node.at),
         Screen::Log(screen) => screen.current().map(LogRow::at),
-        Screen::WhatIf(_) | Screen::World(_) | Screen::Pipeline(_) => None,
+        Screen::WhatIf(screen) => screen.subject().as_ref().map(Subject::at),
+        Screen::World(_) | Screen::Pipeline(_) => None,
     };
     Here {
         zone: app.zone,

@@ -1,9 +1,8 @@
 //! The follow menu: what is under the cursor, and where that leads.
 
-use super::{Effects, act, history};
-use crate::client::FollowCounts;
+use super::{Effects, history, what_if};
+use crate::client::{FollowCounts, Subject};
 use crate::effect::{Effect, Failure};
-use crate::keys::Action;
 use crate::model::causes::CausesScreen;
 use crate::model::find::FindScreen;
 use crate::model::follow::{Entry, Follow, Lead};
@@ -75,12 +74,12 @@ pub(super) fn press(model: &mut Model, mut follow: Box<Follow>, key: &str) -> Ef
         }) => {
             // The counts are not wanted any more.
             model.front.asked_mut().forget(Slot::FollowCounts);
-            go(model, lead.clone())
+            go(model, lead.clone(), &follow.subject)
         }
     }
 }
 
-fn go(model: &mut Model, lead: Lead) -> Effects {
+fn go(model: &mut Model, lead: Lead, subject: &Subject) -> Effects {
     match lead {
         Lead::Find(query) => {
             let screen = Box::new(FindScreen::of(query));
@@ -91,7 +90,7 @@ fn go(model: &mut Model, lead: Lead) -> Effects {
             let screen = Box::new(CausesScreen::new(of));
             history::open(model, Deeper::Causes(screen))
         }
-        Lead::WhatIf => act(model, Action::WhatIf),
+        Lead::WhatIf => what_if::ask_of(model, subject),
         Lead::Copy(text) => {
             let text = whodunit_core::text::shown(&text).into_owned();
             model.app.say("copied");

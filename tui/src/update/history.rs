@@ -60,7 +60,7 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
             effects
         }
         Deeper::WhatIf(mut screen) => {
-            let effects = what_if::open(&mut model.app, &mut screen);
+            let effects = what_if::load(&mut model.app, &mut screen);
             model.push(Screen::WhatIf(screen));
             effects
         }
@@ -128,6 +128,19 @@ fn go(model: &mut Model, place: Place) -> Effects {
     match place {
         Place::Top(top) => model.bring(top),
         Place::Stream(name, revision) => start_at_stream(model, name, Some(revision)),
+        Place::WhatIf(name) => {
+            // Its stream lies under it; one without changes is no place to come back to, and its stream is.
+            model.bring(Top::Streams);
+            let left = model.take_what_if(&name);
+            let at = left.as_ref().map(|screen| screen.opened_at);
+            let stream = StreamScreen::new(name, at);
+            model.push(Screen::Stream(Box::new(stream)));
+            if let Some(screen) = left {
+                let effects = start(model);
+                model.push(Screen::WhatIf(screen));
+                return effects.into_iter().chain(start(model)).collect();
+            }
+        }
         Place::Find(line) => {
             let screen = FindScreen::of_line(&model.app, &line);
             model.bring(Top::Streams);

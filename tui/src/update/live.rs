@@ -115,7 +115,7 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
         Screen::Streams(screen) => streams::load(app, screen),
         Screen::Stream(screen) => stream::load(app, screen),
         Screen::WhatIf(screen) => {
-            let mut effects = vec![what_if::head(app, screen)];
+            let mut effects = what_if::load(app, screen);
             if let Some(Screen::Stream(history)) = under.last_mut() {
                 effects.extend(stream::load(app, history));
             }

@@ -51,7 +51,7 @@ use crate::keys::{self, Action, Binding};
 use crate::model::causes::{CausesScreen, Of};
 use crate::model::find::FindScreen;
 use crate::model::world::WorldScreen;
-use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top, history as history_in};
+use crate::model::{App, Connection, Deeper, Model, Overlay, Screen, Top};
 use crate::msg::Msg;
 use crate::zone::Zone;
 
@@ -220,6 +220,7 @@ fn press_text(model: &mut Model, c: char) -> Effects {
 
 fn press(model: &mut Model, key: &str) -> Effects {
     model.app.notice = None;
+    model.warned &= key == "q";
     if key == "ctrl-c" {
         return vec![Effect::Quit];
     }
@@ -290,7 +291,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
         return effects;
     }
     match action {
-        Action::Quit if model.under.is_empty() => vec![Effect::Quit],
+        Action::Quit if model.under.is_empty() => quit(model),
         Action::Quit => history::back(model),
         Action::Back if model.app.guide.is_some() => {
             model.app.guide = None;
@@ -310,6 +311,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
             Vec::new()
         }
         Action::FollowFrom => follow::open(model),
+        Action::WhatIf => what_if::ask(model),
         Action::CopyCall => {
             let call = whodunit_core::text::shown(&model.call()).into_owned();
             model.app.say(format!("copied: {call}"));
@@ -332,13 +334,11 @@ fn act(model: &mut Model, action: Action) -> Effects {
             Vec::new()
         }
         other => {
-            let Model {
-                app, front, under, ..
-            } = model;
+            let Model { app, front, .. } = model;
             match front {
                 Screen::Streams(screen) => streams::act(app, screen, other),
                 Screen::Stream(screen) => stream::act(app, screen, other),
-                Screen::WhatIf(screen) => what_if::act(app, screen, history_in(under), other),
+                Screen::WhatIf(screen) => what_if::act(app, screen, other),
                 Screen::Log(screen) => log::act(app, screen, other),
                 Screen::Find(screen) => find::act(app, screen, other),
                 Screen::Causes(screen) => causes::act(app, screen, other),
@@ -348,6 +348,20 @@ fn act(model: &mut Model, action: Action) -> Effects {
             }
         }
     }
+}
+
+/// Ends the program; what would be gone with it is said once.
+fn quit(model: &mut Model) -> Effects {
+    let unsaved = model.unsaved_what_ifs();
+    if unsaved == 0 || model.warned {
+        return vec![Effect::Quit];
+    }
+    model.warned = true;
+    let what = crate::text::counted(unsaved as u64, "what-if");
+    model.app.complain(format!(
+        "{what} not saved (S on the what-if screen saves one); q again quits"
+    ));
+    Vec::new()
 }
 
 /// What is the same on all screens.
@@ -383,6 +397,7 @@ fn shared(app: &mut App, action: Action) {
 fn leaves_pane(front: &mut Screen) -> bool {
     match front {
         Screen::Stream(screen) => std::mem::take(&mut screen.in_state),
+        Screen::WhatIf(screen) => what_if::leave_other(screen),
         _ => false,
     }
 }

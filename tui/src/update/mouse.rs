@@ -2,7 +2,7 @@
 
 use whodunit_core::time::Timestamp;
 
-use super::{Effects, act, causes, find, log, overlay, press, stream, streams, world};
+use super::{Effects, act, causes, find, log, overlay, press, stream, streams, what_if, world};
 use crate::client::Subject;
 use crate::keys::Action;
 use crate::model::hits::{Hit, Part};
@@ -58,6 +58,7 @@ fn choose(model: &mut Model, index: usize) -> Effects {
             | Overlay::Findings { selected },
         ) => selected,
         Some(Overlay::Follow(menu)) => &mut menu.selected,
+        Some(Overlay::Question(question)) => &mut question.selected,
         Some(Overlay::Detail(tree)) => &mut tree.selected,
         _ => return Vec::new(),
     };
@@ -82,6 +83,9 @@ fn close_inputs(front: &mut Screen) {
 fn focus(model: &mut Model, part: Part) {
     match (&mut model.front, part) {
         (Screen::Stream(screen), _) => screen.in_state = part == Part::State,
+        (Screen::WhatIf(screen), Part::Streams) => screen.pane = what_if::Pane::Streams,
+        (Screen::WhatIf(screen), Part::State) => screen.pane = what_if::Pane::Fields,
+        (Screen::WhatIf(screen), _) => screen.pane = what_if::Pane::Story,
         (Screen::Pipeline(screen), Part::Projections) => screen.pane = Pane::Projections,
         (Screen::Pipeline(screen), Part::Handlers) => screen.pane = Pane::Handlers,
         (Screen::Pipeline(screen), Part::Jobs) => screen.pane = Pane::Jobs,
@@ -104,7 +108,15 @@ fn is_selected(front: &Screen, part: Part, index: usize) -> bool {
             Part::Handlers => screen.pane == Pane::Handlers && screen.handler == index,
             _ => screen.pane == Pane::Jobs && screen.job == index,
         },
-        (Screen::WhatIf(_), _) => false,
+        (Screen::WhatIf(screen), Part::List) => {
+            screen.pane == what_if::Pane::Story && screen.index(&screen.rows()) == index
+        }
+        (Screen::WhatIf(screen), Part::Streams) => {
+            screen.pane == what_if::Pane::Streams && screen.other == index
+        }
+        (Screen::WhatIf(screen), _) => {
+            screen.pane == what_if::Pane::Fields && screen.field == index
+        }
     }
 }
 
@@ -142,7 +154,14 @@ fn select(model: &mut Model, part: Part, index: usize) -> Effects {
             };
             (0..steps).flat_map(|_| act(model, action)).collect()
         }
-        (Screen::WhatIf(_), _) => Vec::new(),
+        (Screen::WhatIf(screen), part) => {
+            match part {
+                Part::Streams => screen.other = index,
+                Part::State => screen.field = index,
+                _ => what_if::select(screen, index),
+            }
+            Vec::new()
+        }
     }
 }
 

@@ -40,6 +40,7 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
         Overlay::Field { .. } => Some(Slot::Field),
         Overlay::RunTo { .. } => Some(Slot::RunTo),
         Overlay::Category { .. } => Some(Slot::Categories),
+        Overlay::Save(_) => Some(Slot::SaveScenario),
         Overlay::Help { .. }
         | Overlay::Palette { .. }
         | Overlay::Narrow { .. }
@@ -47,6 +48,7 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
         | Overlay::Detail(_)
         | Overlay::Commands { .. }
         | Overlay::Form(_)
+        | Overlay::Question(_)
         | Overlay::Projection { .. }
         | Overlay::Findings { .. }
         | Overlay::Confirm(_) => None,
@@ -88,6 +90,12 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::RunTo { input, error }, Screen::Stream(screen)) => {
             return stream::run_to_key(app, screen, input, error, key);
         }
+        (
+            Overlay::Detail(tree),
+            Screen::Stream(_) | Screen::Log(_) | Screen::Find(_) | Screen::Causes(_),
+        ) if key == "w" && tree.typing.is_none() => {
+            return what_if::ask(model);
+        }
         (Overlay::Detail(tree), front) => return detail::press(app, front, tree, key),
         (Overlay::Side(asked), Screen::Diff(screen)) => {
             return diff::side_key(app, screen, asked, key);
@@ -97,6 +105,10 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         }
         (Overlay::Commands { selected }, Screen::WhatIf(screen)) => {
             what_if::commands_key(app, screen, selected, key);
+        }
+        (Overlay::Question(question), _) => return what_if::question_key(model, question, key),
+        (Overlay::Save(saving), Screen::WhatIf(screen)) => {
+            return what_if::save_key(app, screen, saving, key);
         }
         (Overlay::Form(form), front) => return form_key(app, front, form, key),
         (Overlay::Findings { selected }, Screen::Pipeline(screen)) => {
@@ -113,6 +125,7 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
             | Overlay::Field { .. }
             | Overlay::RunTo { .. }
             | Overlay::Commands { .. }
+            | Overlay::Save(_)
             | Overlay::Findings { .. }
             | Overlay::Confirm(_),
             _,

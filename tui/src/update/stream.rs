@@ -13,7 +13,6 @@ use crate::keys::Action;
 use crate::model::diff::DiffScreen;
 use crate::model::pipeline::EVERY_MICROS;
 use crate::model::stream::{Row, StreamScreen, WINDOW, diff_ends};
-use crate::model::what_if::WhatIfScreen;
 use crate::model::{App, Connection, Deeper, Overlay};
 use crate::request::{Request, Slot};
 
@@ -218,16 +217,6 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
             Vec::new()
         }
         Action::Diff => diff(app, screen),
-        Action::WhatIf => {
-            let (base, head) = (screen.revision(), screen.head());
-            let mut what_if = WhatIfScreen::new(screen.stream.clone(), base, head);
-            if let Row::Rejected(index) = screen.cursor {
-                let decision = screen.rejected(index);
-                what_if.scenario.decision = decision.map(|decision| decision.sequence);
-            }
-            app.deeper = Some(Deeper::WhatIf(Box::new(what_if)));
-            Vec::new()
-        }
         Action::Enter => {
             app.overlay = Some(Overlay::Detail(Box::default()));
             Vec::new()

@@ -22,6 +22,7 @@ pub(super) fn changes_something(slot: Slot) -> bool {
             | Slot::CancelRebuild
             | Slot::Backfill
             | Slot::CancelBackfill
+            | Slot::SaveScenario
     )
 }
 

@@ -1,31 +1,39 @@
 //! The what-if screen: changing a scenario, and asking what comes of it.
+//!
+//! Owns what is asked: each change asks again, and gives up on the question before it. Nothing is ever written to the log.
 
 mod edits;
+mod filled;
+mod question;
+mod save;
 
-use whodunit_core::api::what_if::{Continuation, WhatIfOut};
+use whodunit_core::api::what_if::{Causes, WhatIfOut};
+use whodunit_core::ids::{Revision, StreamName};
 
 use super::{Effects, complain, moved};
+use crate::client::{DecisionsQuery, StreamEventsQuery};
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
-use crate::model::form::Form;
-use crate::model::stream::StreamScreen;
-use crate::model::what_if::WhatIfScreen;
+use crate::model::tree::Tree;
+use crate::model::what_if::{Row, RowId, WhatIfScreen};
 use crate::model::{App, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
 
-use edits::{add_command, drop_event, edit};
-pub(super) use edits::{commands_key, filled};
+pub(super) use crate::model::what_if::Pane;
+pub(super) use edits::commands_key;
+pub(super) use filled::filled;
+pub(super) use question::{ask, ask_of, press as question_key};
+pub(super) use save::press as save_key;
 
-/// Rows before the end of the loaded ones at which more are asked for.
+/// Rows before the end of the loaded ones at which more steps are asked for.
 const NEAR: usize = 50;
+/// Events that are loaded at a time, and how many of them lie before the one that is looked at.
+const WINDOW: u64 = 400;
+const BEFORE: u64 = 200;
+/// Decisions loaded of a stream.
+const DECISIONS_MAX: usize = 1_000;
 
-/// What a what-if that has just been opened needs.
-pub(super) fn open(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
-    // On an event, its own effect is what one wants to change: the base is right after it, and the row is selected.
-    screen.row = screen.row_of(screen.scenario.base);
-    load(app, screen)
-}
-
+/// What the screen needs, from the start.
 pub(super) fn load(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     let mut effects = run(app, screen);
     if screen.model.value().is_none() {
@@ -34,18 +42,57 @@ pub(super) fn load(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         let what = format!("the model of `{category}`");
         effects.push(screen.asked.ask(app, what, Request::Model(category)));
     }
-    effects.push(head(app, screen));
+    effects.extend(load_history(app, screen));
     effects
 }
 
-/// Asks how far the stream goes.
-pub(super) fn head(app: &mut App, screen: &mut WhatIfScreen) -> Effect {
-    let request = Request::Stream(screen.stream.clone());
-    screen.asked.ask(app, "", request)
+/// Loads the history of the stream that is shown.
+pub(super) fn load_history(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    let name = screen.shown.clone();
+    let query = DecisionsQuery {
+        stream: Some(name.clone()),
+        limit: Some(DECISIONS_MAX),
+        ..DecisionsQuery::default()
+    };
+    let at = if screen.shown == screen.stream {
+        screen.opened_at
+    } else {
+        let mut others = screen.others().into_iter();
+        let world = others.find(|world| world.stream == name);
+        let first = world.and_then(|world| world.first_divergence);
+        first.map_or(1, |revision| revision.0)
+    };
+    screen.recorded_mut().failure = None;
+    vec![
+        screen.asked.ask(app, "", Request::Stream(name.clone())),
+        screen
+            .asked
+            .ask(app, "decisions", Request::Decisions(query)),
+        window(app, screen, at.saturating_sub(BEFORE).max(1)),
+    ]
+}
+
+/// Loads the events of the stream that is shown from a revision on, as many as are loaded at a time.
+fn window(app: &mut App, screen: &mut WhatIfScreen, from: u64) -> Effect {
+    screen.recorded_mut().until = from.saturating_add(WINDOW);
+    rest_of_window(app, screen, from)
+}
+
+/// A page may be shorter than was asked for.
+fn rest_of_window(app: &mut App, screen: &mut WhatIfScreen, from: u64) -> Effect {
+    let name = screen.shown.clone();
+    let until = screen.recorded_mut().until;
+    let query = StreamEventsQuery {
+        from: Some(Revision(from)),
+        limit: usize::try_from(until.saturating_sub(from)).ok(),
+        ..StreamEventsQuery::default()
+    };
+    let request = Request::Steps(name, query);
+    screen.asked.ask(app, "the history", request)
 }
 
 /// Asks the daemon what comes of the scenario.
-fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+pub(super) fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     screen.result.reload();
     screen.asked.forget(Slot::MoreWhatIf);
     let request = Request::WhatIf(screen.request());
@@ -54,14 +101,15 @@ fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
 
 /// Asks for the next page of steps when the end of those that are loaded is near.
 fn more(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
-    let near_end = screen.row + NEAR >= screen.worlds().len();
+    let rows = screen.rows();
+    let near_end = screen.index(&rows) + NEAR >= rows.len();
     let is_asked = screen.asked.has(Slot::WhatIf) || screen.asked.has(Slot::MoreWhatIf);
     let cursor = screen
         .result
         .value()
         .and_then(|out| out.next_cursor.clone());
     match cursor {
-        Some(cursor) if near_end && !is_asked => {
+        Some(cursor) if near_end && !is_asked && !screen.is_old() => {
             let request = Request::MoreWhatIf(screen.request(), cursor);
             vec![screen.asked.ask(app, "more steps", request)]
         }
@@ -73,6 +121,9 @@ pub(super) fn take(app: &mut App, screen: &mut WhatIfScreen, reply: Reply) -> Ef
     match reply {
         Reply::WhatIf(out) => {
             screen.result = Remote::Ready(out);
+            screen.answered = Some(screen.scenario.clone());
+            screen.other = screen.other.min(screen.others().len().saturating_sub(1));
+            screen.field = 0;
             return more(app, screen);
         }
         Reply::MoreWhatIf(page) => {
@@ -86,11 +137,31 @@ pub(super) fn take(app: &mut App, screen: &mut WhatIfScreen, reply: Reply) -> Ef
         Reply::Model(spec) => screen.model = Remote::Ready(spec),
         Reply::Stream(info) => {
             app.head.position = app.head.position.max(info.last_position.0);
-            screen.head = info.revision.0;
+            let name = info.stream.clone();
+            screen.histories.entry(name).or_default().info = Some(info);
         }
+        Reply::Decisions(page) => {
+            let recorded = screen.recorded_mut();
+            recorded.more_decisions = page.next_cursor.is_some();
+            recorded.decisions = page.items;
+        }
+        Reply::Steps(page) => {
+            let recorded = screen.recorded_mut();
+            let next = page.items.last().map(|step| step.event.revision.0 + 1);
+            let next = next.filter(|next| page.next_cursor.is_some() && *next < recorded.until);
+            recorded.is_loaded |= next.is_none();
+            let steps = page.items.into_iter();
+            recorded
+                .steps
+                .extend(steps.map(|step| (step.event.revision.0, step)));
+            if let Some(next) = next {
+                return vec![rest_of_window(app, screen, next)];
+            }
+        }
+        Reply::SaveScenario(saved) => save::saved(app, screen, &saved),
         _ => {}
     }
-    Vec::new()
+    question::settle(app, screen)
 }
 
 pub(super) fn failed(
@@ -101,90 +172,194 @@ pub(super) fn failed(
     is_away: bool,
 ) {
     match slot {
-        Slot::WhatIf => screen.result = Remote::Failed(failure),
-        Slot::Model => screen.model = Remote::Failed(failure),
-        // The history is there as far as it was known.
-        Slot::Stream => {}
+        Slot::WhatIf => screen.result.fail(failure, is_away),
+        Slot::Model => {
+            screen.model = Remote::Failed(failure);
+            // An event can be edited without a model.
+            question::settle(app, screen);
+        }
+        // What is on record is there as far as it was known.
+        Slot::Stream | Slot::Decisions | Slot::Steps => {
+            screen.want = None;
+            screen.recorded_mut().failure = Some(failure);
+        }
+        Slot::SaveScenario => save::failed(app, &failure),
         _ => complain(app, failure, is_away),
     }
 }
 
-pub(super) fn act(
-    app: &mut App,
-    screen: &mut WhatIfScreen,
-    history: Option<&StreamScreen>,
-    action: Action,
-) -> Effects {
-    let page = app.page();
-    let (index, len) = match screen.pane {
-        0 => (screen.change, screen.changes()),
-        1 => (screen.row, screen.worlds().len()),
-        _ => (screen.state_scroll, 10_000),
-    };
-    if let Some(index) = moved(index, len, page, action) {
-        match screen.pane {
-            0 => screen.change = index,
-            1 => screen.row = index,
-            _ => screen.state_scroll = index,
-        }
-        return more(app, screen);
+pub(super) fn act(app: &mut App, screen: &mut WhatIfScreen, action: Action) -> Effects {
+    screen.want = None;
+    if let Some(effects) = go(app, screen, action) {
+        return effects;
     }
     match action {
         Action::NextPane => {
-            screen.pane = (screen.pane + 1) % 3;
+            screen.pane = next_pane(screen);
             Vec::new()
         }
-        Action::BaseEarlier => base(app, screen, |base, _| base.saturating_sub(1)),
-        Action::BaseLater => base(app, screen, |base, head| (base + 1).min(head)),
-        Action::ToggleRefold => {
-            screen.change(|scenario| {
-                scenario.continuation = match scenario.continuation {
-                    Continuation::None => Continuation::Refold,
-                    Continuation::Refold | Continuation::Redecide => Continuation::None,
-                };
-            });
-            run(app, screen)
-        }
+        Action::ToggleRules => toggle_rules(app, screen),
+        Action::KeepCauses => keep_causes(app, screen),
         Action::Password => suppose_password(app, screen),
         Action::Undo => step_scenario(app, screen, true),
         Action::Redo => step_scenario(app, screen, false),
-        Action::Remove => remove(app, screen),
-        Action::DropEvent => drop_event(app, screen),
-        Action::ReplaceEvent => edit(app, screen, history),
-        Action::InsertEvent => {
-            let after = selected(screen).unwrap_or(screen.scenario.base);
-            app.overlay = Some(Overlay::Form(Box::new(Form::insert(after))));
+        Action::Drop => edits::drop_row(app, screen),
+        Action::Enter => match screen.pane {
+            Pane::Streams => open_other(app, screen),
+            Pane::Fields => whole(app),
+            Pane::Story => match row_at(screen) {
+                RowId::Far(from) => vec![window(app, screen, from)],
+                _ => edits::edit_row(app, screen),
+            },
+        },
+        Action::AddCommand => edits::add_command(app, screen),
+        Action::AddEvent => edits::add_event(app, screen),
+        Action::GiveNow => edits::give_now(app, screen),
+        Action::Save => {
+            save::open(app, screen);
             Vec::new()
         }
-        Action::AddCommand => add_command(app, screen),
-        Action::AddEvent => {
-            app.overlay = Some(Overlay::Form(Box::new(Form::event("", "", None))));
-            Vec::new()
-        }
+        Action::Whole => whole(app),
         _ => Vec::new(),
     }
 }
 
-/// The recorded revision of the selected row.
-fn selected(screen: &WhatIfScreen) -> Option<u64> {
-    screen
-        .worlds()
-        .get(screen.row)
-        .and_then(crate::model::what_if::World::recorded)
+fn whole(app: &mut App) -> Effects {
+    app.overlay = Some(Overlay::Detail(Box::<Tree>::default()));
+    Vec::new()
 }
 
-fn base(app: &mut App, screen: &mut WhatIfScreen, to: impl Fn(u64, u64) -> u64) -> Effects {
-    let target = to(screen.scenario.base, screen.head);
-    if target == screen.scenario.base {
-        app.say("the base cannot move further");
+/// Moves the cursor of the pane that takes keys.
+fn go(app: &mut App, screen: &mut WhatIfScreen, action: Action) -> Option<Effects> {
+    let page = app.page();
+    match screen.pane {
+        Pane::Story => {
+            let rows = screen.rows();
+            let index = moved(screen.index(&rows), rows.len(), page, action)?;
+            let row = rows.get(index).map(Row::id);
+            go_to(screen, index, row);
+            return Some(more(app, screen));
+        }
+        Pane::Streams => {
+            screen.other = moved(screen.other, screen.others().len(), page, action)?;
+        }
+        Pane::Fields => {
+            screen.field = moved(screen.field, screen.differences().len(), page, action)?;
+        }
+    }
+    Some(Vec::new())
+}
+
+fn go_to(screen: &mut WhatIfScreen, index: usize, row: Option<RowId>) {
+    screen.cursor_index = index;
+    screen.cursor = row.unwrap_or(screen.cursor);
+    if screen.shown == screen.stream {
+        screen.main_cursor = screen.cursor;
+    }
+}
+
+/// Selects a row of the story.
+pub(super) fn select(screen: &mut WhatIfScreen, index: usize) {
+    let row = screen.rows().get(index).map(Row::id);
+    screen.pane = Pane::Story;
+    go_to(screen, index, row);
+}
+
+/// The row at the cursor.
+fn row_at(screen: &WhatIfScreen) -> RowId {
+    let rows = screen.rows();
+    let row = rows.get(screen.index(&rows));
+    row.map_or(screen.cursor, Row::id)
+}
+
+fn next_pane(screen: &WhatIfScreen) -> Pane {
+    let has = |pane: Pane| match pane {
+        Pane::Story => true,
+        Pane::Streams => !screen.others().is_empty(),
+        Pane::Fields => !screen.differences().is_empty(),
+    };
+    let next = |pane: Pane| match pane {
+        Pane::Story => Pane::Streams,
+        Pane::Streams => Pane::Fields,
+        Pane::Fields => Pane::Story,
+    };
+    let mut pane = next(screen.pane);
+    while !has(pane) {
+        pane = next(pane);
+    }
+    pane
+}
+
+/// Shows another stream's two worlds.
+fn open_other(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    let others = screen.others();
+    let Some(world) = others.get(screen.other) else {
+        return Vec::new();
+    };
+    let (name, at) = (world.stream.clone(), world.first_divergence);
+    show(screen, name, RowId::Event(at.map_or(1, |at| at.0)));
+    if screen.recorded().is_some_and(|recorded| recorded.is_loaded) {
         return Vec::new();
     }
-    let row = selected(screen);
-    screen.change(|scenario| {
-        scenario.base = target;
-        scenario.decision = None;
+    load_history(app, screen)
+}
+
+/// Shows the two worlds of a stream. What is on its way for another one is given up.
+fn show(screen: &mut WhatIfScreen, name: StreamName, cursor: RowId) {
+    for slot in [Slot::Stream, Slot::Decisions, Slot::Steps] {
+        screen.asked.forget(slot);
+    }
+    screen.shown = name;
+    screen.cursor = cursor;
+    screen.cursor_index = 0;
+    screen.pane = Pane::Story;
+    screen.field = 0;
+    screen.forget_histories();
+}
+
+/// Back to the stream that it is about; whether another one was shown.
+pub(super) fn leave_other(screen: &mut WhatIfScreen) -> bool {
+    if screen.shown == screen.stream {
+        return false;
+    }
+    let (name, cursor) = (screen.stream.clone(), screen.main_cursor);
+    show(screen, name, cursor);
+    true
+}
+
+fn toggle_rules(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    let needs_rules = screen.scenario.needs_rules(&screen.stream);
+    if !screen.scenario.as_recorded && needs_rules {
+        app.complain(
+            "only the rules can tell what comes of a changed command, actor, reason or time: u undoes, then m",
+        );
+        return Vec::new();
+    }
+    screen.change(|scenario| scenario.as_recorded = !scenario.as_recorded);
+    app.say(if screen.scenario.as_recorded {
+        "the later events as recorded: rules not asked"
+    } else {
+        "the rules are asked again about later commands"
     });
-    screen.row = row.map_or(screen.row, |revision| screen.row_of(revision));
+    run(app, screen)
+}
+
+/// Whether commands whose direct cause is gone come all the same.
+fn keep_causes(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    if screen.scenario.as_recorded {
+        app.complain("no recorded command is asked: m asks the rules first");
+        return Vec::new();
+    }
+    screen.change(|scenario| {
+        scenario.causes = match scenario.causes {
+            Causes::Follow => Causes::Keep,
+            Causes::Keep => Causes::Follow,
+        };
+    });
+    app.say(match screen.scenario.causes {
+        Causes::Follow => "commands whose cause is gone are not issued",
+        Causes::Keep => "commands whose cause is gone are asked all the same",
+    });
     run(app, screen)
 }
 
@@ -211,36 +386,14 @@ fn step_scenario(app: &mut App, screen: &mut WhatIfScreen, undo: bool) -> Effect
     } else {
         (&mut screen.redo, &mut screen.undo)
     };
-    match from.pop() {
-        Some(scenario) => {
-            to.push(std::mem::replace(&mut screen.scenario, scenario));
-            screen.change = screen.change.min(screen.changes().saturating_sub(1));
-            run(app, screen)
-        }
-        None => {
-            app.say(if undo {
-                "there is nothing to undo"
-            } else {
-                "there is nothing to redo"
-            });
-            Vec::new()
-        }
-    }
-}
-
-fn remove(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
-    if screen.changes() == 0 {
-        app.complain("there is no change to remove");
+    let Some(scenario) = from.pop() else {
+        app.say(if undo {
+            "there is nothing to undo"
+        } else {
+            "there is nothing to redo"
+        });
         return Vec::new();
-    }
-    let (index, edits) = (screen.change, screen.scenario.edits.len());
-    screen.change(|scenario| {
-        if index < edits {
-            scenario.edits.remove(index);
-        } else if index - edits < scenario.actions.len() {
-            scenario.actions.remove(index - edits);
-        }
-    });
-    screen.change = index.min(screen.changes().saturating_sub(1));
+    };
+    to.push(std::mem::replace(&mut screen.scenario, scenario));
     run(app, screen)
 }

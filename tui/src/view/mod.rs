@@ -69,7 +69,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     match &model.front {
         Screen::Streams(screen) => streams::draw(app, screen, frame, body),
         Screen::Stream(screen) => stream::draw(app, screen, frame, body),
-        Screen::WhatIf(screen) => what_if::draw(app, screen, model.history(), frame, body),
+        Screen::WhatIf(screen) => what_if::draw(app, screen, frame, body),
         Screen::Log(screen) => log::draw(app, screen, frame, body),
         Screen::Find(screen) => find::draw(app, screen, frame, body),
         Screen::Causes(screen) => causes::draw(app, screen, frame, body),
@@ -182,6 +182,8 @@ fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
         Overlay::Field { .. } => "go there",
         Overlay::RunTo { .. } => "run on",
         Overlay::Form(_) => "next field, or run",
+        Overlay::Question(_) => "ask",
+        Overlay::Save(_) => "save",
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",
         Overlay::Help { .. } | Overlay::Detail(_) | Overlay::Projection { .. } => {
@@ -351,24 +353,6 @@ fn warning_lines<'a>(
         .flat_map(|warning| wrap(&format!("! {}", safe(&humanize::warning(warning))), cells))
         .map(|line| Line::styled(line, theme.style(Token::Warn)))
         .collect()
-}
-
-/// What a pane's title adds when rows of a state stand below its edge: how many, and how many of them are marked.
-fn below(lines: &[Line<'_>], scroll: usize, height: u16) -> String {
-    let hidden = lines
-        .get(scroll + usize::from(height)..)
-        .unwrap_or_default();
-    // A row begins with its mark and a blank.
-    let is_marked = |line: &Line<'_>| {
-        let first = line.spans.first();
-        first.is_some_and(|span| span.content.starts_with(['+', '-', '~', '!']))
-    };
-    let marked = hidden.iter().filter(|line| is_marked(line)).count();
-    match (hidden.len(), marked) {
-        (0, _) => String::new(),
-        (rows, 0) => format!(" · {rows} more below"),
-        (rows, _) => format!(" · {rows} more below, {marked} changed"),
-    }
 }
 
 /// Lines within a frame, from one of them on; how many stand below its edge is said on the frame.

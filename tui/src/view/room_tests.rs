@@ -39,7 +39,7 @@ fn plain(screen: &str) -> String {
 /// No line of the help, nor of a form, ends at the edge of a narrow box as if that were its end.
 #[test]
 fn narrow_boxes_say_everything() {
-    let mut harness = Harness::new((60, 20), Daemon::sarah()).press("enter w ?");
+    let mut harness = Harness::new((60, 20), Daemon::sarah()).press("enter w w ?");
     let mut seen = String::new();
     for _ in 0..80 {
         seen.push_str(&plain(&harness.screen()));
@@ -49,7 +49,7 @@ fn narrow_boxes_say_everything() {
     for binding in crate::keys::in_scope(Scope::WhatIf) {
         assert!(seen.contains(binding.help), "{}", binding.help);
     }
-    let form = Harness::new((60, 20), Daemon::sarah()).press("enter w E");
+    let form = Harness::new((60, 20), Daemon::sarah()).press("enter w w E");
     let shown = plain(&form.screen());
     assert!(shown.contains("Tab: next field · Esc: close"), "{shown}");
 }
@@ -111,7 +111,7 @@ fn what_has_room_is_shown_whole() {
 #[test]
 fn the_top_line_has_no_hole_where_a_name_belongs() {
     for columns in [60, 80, 100, 120] {
-        for keys in ["enter", "enter w"] {
+        for keys in ["enter", "enter w w"] {
             let mut harness = Harness::new((columns, 20), Daemon::sarah())
                 .press(keys)
                 .silent();

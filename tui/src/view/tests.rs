@@ -29,7 +29,7 @@ fn way_to(scope: Scope) -> &'static str {
     match scope {
         Scope::Everywhere | Scope::Streams => "",
         Scope::Stream => "enter",
-        Scope::WhatIf => "enter left w",
+        Scope::WhatIf => "enter left w w",
         Scope::Log => "L",
         Scope::Find => "enter f a",
         Scope::Causes => "enter c",
@@ -121,7 +121,7 @@ fn every_screen_while_loading() {
         Harness::new(size, Daemon::sarah())
             .press("enter left")
             .silent()
-            .press("w")
+            .press("w w")
     });
     snapshot("log_loading", |size| {
         Harness::new(size, Daemon::sarah()).silent().press("L")
@@ -302,7 +302,7 @@ fn what_lies_over_the_screens() {
     });
     snapshot("form_event", |size| {
         Harness::new(size, Daemon::sarah())
-            .press("enter left w E tab")
+            .press("enter left w w E tab")
             .type_text("{")
     });
     snapshot("guide", |size| {
@@ -376,7 +376,7 @@ fn a_password_is_not_on_the_screen() {
         let copied = clean(run.press("y"));
         let told = format!("{:?}", copied.effects.last().unwrap());
         assert!(told.contains("Copy") && !told.contains("hunter2"), "{told}");
-        clean(copied.press("tab tab tab down e"));
+        clean(copied.press("e"));
     }
 }
 
@@ -410,14 +410,66 @@ fn the_stream_screen_in_the_past() {
 
 #[test]
 fn the_what_if_screen_with_a_story() {
-    let drop = |size| Harness::new(size, Daemon::sarah()).press("enter left left left w down x");
-    snapshot("what_if_dropped", drop);
+    let decided = |size| Harness::new(size, Daemon::decided());
+    snapshot("what_if_dropped", |size| {
+        decided(size).press("enter left left w x")
+    });
+    snapshot("what_if_as_recorded", |size| {
+        decided(size).press("enter left left w x m")
+    });
     snapshot("what_if_rejected", |size| {
         // SuspendUser on a suspended user, at revision 3.
-        Harness::new(size, Daemon::sarah())
+        decided(size)
             .press("enter left left w a down down down down enter")
             .type_text("fraud_detected")
-            .press("tab enter")
+            .press("ctrl-s")
+    });
+    snapshot("what_if_edited", |size| {
+        decided(size)
+            .press("enter left left w e tab tab ctrl-u")
+            .type_text("support")
+            .press("ctrl-s down x")
+    });
+    snapshot("what_if_old", |size| {
+        decided(size)
+            .press("enter left left w x")
+            .silent()
+            .press("down x")
+    });
+    snapshot("what_if_failed", |size| {
+        let mut harness = decided(size).press("enter left left w x");
+        harness.daemon.failure = Daemon::failing(false).failure;
+        harness.press("down x")
+    });
+}
+
+/// Text from events, in the story, in the question, in the answer and in the boxes, is shown and never sent.
+#[test]
+fn a_what_if_over_hostile_text() {
+    let hostile = |size| {
+        let mut daemon = Daemon::decided();
+        for event in &mut daemon.events {
+            event.event_type = format!("{}\u{1b}[31m\u{202e}", event.event_type);
+            event.actor = Some("ro\u{200b}ot\u{7}".to_owned());
+        }
+        daemon.title = Some("sarah\u{1b}]0;x\u{7}".to_owned());
+        Harness::new(size, daemon).press("enter left left w")
+    };
+    snapshot("what_if_hostile_question", hostile);
+    snapshot("what_if_hostile_dropped", |size| hostile(size).press("x"));
+}
+
+#[test]
+fn what_lies_over_the_what_if_screen() {
+    let decided = |size| Harness::new(size, Daemon::decided()).press("enter left left");
+    snapshot("what_if_question", |size| decided(size).press("w"));
+    snapshot("what_if_edit", |size| decided(size).press("w e"));
+    snapshot("what_if_save", |size| decided(size).press("w x S"));
+    snapshot("what_if_save_there", |size| {
+        decided(size)
+            .press("w x S ctrl-u")
+            .type_text("there.toml")
+            .press("enter")
     });
 }
 
@@ -429,7 +481,7 @@ fn the_what_if_screen_says_so_at_every_width() {
             let mut daemon = Daemon::sarah();
             let long = "x".repeat(100);
             daemon.title = Some(long);
-            let mut harness = Harness::new((columns, 24), daemon).press("enter left w");
+            let mut harness = Harness::new((columns, 24), daemon).press("enter left w w");
             if gone {
                 harness = lost(harness);
             }

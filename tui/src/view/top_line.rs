@@ -68,7 +68,7 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         }
         Screen::Stream(screen) => (&screen.stream, title_of(screen)),
         Screen::Diff(screen) => (&screen.from.stream, Some("diff")),
-        Screen::WhatIf(screen) => (&screen.stream, model.history().and_then(title_of)),
+        Screen::WhatIf(screen) => (&screen.stream, screen.title()),
     };
     let is_what_if = matches!(model.front, Screen::WhatIf(_));
     let badge = if is_what_if {

@@ -142,7 +142,7 @@ pub struct ReplaceCommandEdit {
     pub password_correct: Option<bool>,
 }
 
-/// A place in the log, right beside a recorded decision.
+/// A place in the log, right beside a recorded decision or event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandPlace {
@@ -150,6 +150,9 @@ pub enum CommandPlace {
     Before(DecisionRef),
     /// Right after this decision.
     After(DecisionRef),
+    /// Right after this recorded revision of the what-if's stream, and what was written with it; 0 for before the first.
+    #[schema(value_type = u64)]
+    AfterRevision(Revision),
 }
 
 /// As if one more command had been given.

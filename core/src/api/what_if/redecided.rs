@@ -166,6 +166,13 @@ pub struct StreamWorlds {
     pub diff: Vec<DiffEntry>,
 }
 
+impl Redecided {
+    /// Whether something on record was reached, and none of it has a command: there was nothing to ask the rules about.
+    pub fn reached_raw_events_only(&self) -> bool {
+        self.reached > 0 && self.reached_commands == 0
+    }
+}
+
 /// What came of deciding again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Redecided {
@@ -177,6 +184,12 @@ pub struct Redecided {
     pub asked: u64,
     /// Recorded commands after the first change.
     pub later: u64,
+    /// Recorded commands and raw events that the changes reached, edited ones too.
+    #[serde(default)]
+    pub reached: u64,
+    /// Of those, the ones that have a command on record.
+    #[serde(default)]
+    pub reached_commands: u64,
     /// What they, and the raw events on changed states, came to.
     pub counts: RedecidedCounts,
     /// Flips beyond those that are named.

@@ -17,6 +17,9 @@ pub struct WhatIfOut {
     /// What was done with the later history: `none`, `refold` (events as recorded, rules not asked) or `redecide` (rules asked
     /// again).
     pub mode: Continuation,
+    /// Why it was done: because it was asked for, or because of what is on record (`continue: auto`).
+    #[serde(default)]
+    pub mode_reason: ModeReason,
     /// The stream.
     #[schema(value_type = String)]
     pub stream: StreamName,
@@ -65,6 +68,19 @@ pub struct WhatIfOut {
     /// What to know about this answer before it is relied on; empty when there is nothing to say.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+}
+
+/// Why the later history was treated as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModeReason {
+    /// The request said so, or said nothing.
+    #[default]
+    Asked,
+    /// Commands are on record for what is changed, or nothing on record is reached: the rules are asked.
+    CommandsOnRecord,
+    /// None of the recorded events that the changes reach has a command on record: there is nothing to ask the rules about.
+    NoCommandOnRecord,
 }
 
 /// The moment of the log that a what-if starts from.

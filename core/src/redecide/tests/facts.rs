@@ -166,7 +166,7 @@ fn a_command_on_a_changed_state_is_decided_again() {
         out.redecided
             .unwrap()
             .answer
-            .contains("Increment of 1 by someone")
+            .starts_with("box-1: Increment by someone on ")
     );
 }
 

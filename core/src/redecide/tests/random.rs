@@ -172,7 +172,7 @@ fn edit(
     if random.below(8) < 5 {
         event_edit(random, free, stream, keys)
     } else {
-        command_edit(random, free, keys)
+        command_edit(random, free, stream, keys)
     }
 }
 
@@ -239,7 +239,32 @@ fn beside(random: &mut Random, free: &mut Vec<&Entry>) -> Option<CommandPlace> {
     })
 }
 
-fn command_edit(random: &mut Random, free: &mut Vec<&Entry>, keys: usize) -> Option<Edit> {
+/// Beside a decision, or after an event of the stream that is asked about.
+fn anywhere(
+    random: &mut Random,
+    free: &mut Vec<&Entry>,
+    stream: &StreamName,
+) -> Option<CommandPlace> {
+    if random.one_in(2) {
+        return beside(random, free);
+    }
+    let own = |entry: &Entry| entry.stream == *stream && !entry.events.is_empty();
+    let entry = take_out(random, free, own)?;
+    let revision = random.pick(&entry.events).revision;
+    let at_start = random.one_in(6);
+    Some(CommandPlace::AfterRevision(if at_start {
+        Revision::ZERO
+    } else {
+        revision
+    }))
+}
+
+fn command_edit(
+    random: &mut Random,
+    free: &mut Vec<&Entry>,
+    stream: &StreamName,
+    keys: usize,
+) -> Option<Edit> {
     let entry = take_out(random, free, decided)?;
     let decision = named(random, entry);
     Some(match random.below(4) {
@@ -258,7 +283,7 @@ fn command_edit(random: &mut Random, free: &mut Vec<&Entry>, keys: usize) -> Opt
             })
         }
         2 => Edit::InsertCommand(InsertCommandEdit {
-            place: beside(random, free)?,
+            place: anywhere(random, free, stream)?,
             stream: random.one_in(2).then(|| entry.stream.clone()),
             command: command(random, keys),
             at: None,

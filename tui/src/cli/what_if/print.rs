@@ -10,14 +10,14 @@ use crate::cli::style::Token;
 use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
 use crate::humanize;
+use crate::text::safe;
 
 mod redecided;
 
 pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let mode = match out.mode {
-        Continuation::None => "",
-        Continuation::Refold => ", later events as recorded, rules not asked",
-        Continuation::Redecide => ", rules asked again about later commands",
+    let mode = match humanize::mode(out) {
+        Some(mode) => format!(", {mode}"),
+        None => String::new(),
     };
     let decision = out.base.decision.map_or_else(String::new, |sequence| {
         format!(", just before decision {sequence}")
@@ -30,6 +30,10 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     show::warnings(terminal, &out.warnings)?;
     if let Some(redecided) = &out.redecided {
         redecided::print(redecided, terminal)?;
+    } else if out.mode == Continuation::Refold {
+        terminal.line("")?;
+        let answer = humanize::answer(out, None);
+        terminal.line(terminal.paint(Token::Changed, &safe(&answer)))?;
     }
     terminal.line("")?;
     terminal.table(&steps(out))?;

@@ -13,6 +13,10 @@ use crate::client::{At, LiveCursor, LiveItem, LiveMessage, Pipeline, StreamStatu
 use crate::effect::Failure;
 use crate::msg::Msg;
 use crate::request::{Reply, Request};
+use crate::scenario_file::Saved;
+
+/// A file that is there already.
+pub(crate) const THERE: &str = "there.toml";
 
 impl Daemon {
     fn model(&self, category: &str) -> Result<ModelOut, Failure> {
@@ -122,6 +126,13 @@ impl Daemon {
             Request::MoreWhatIf(scenario, cursor) => {
                 Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
             }
+            Request::SaveScenario(asked) => Reply::SaveScenario(Saved {
+                path: asked.path.clone(),
+                asked: asked.asked.clone(),
+                is_there: asked.path == THERE && !asked.over,
+                not_written: (asked.path == THERE && !asked.over)
+                    .then(|| format!("`{THERE}` is there already")),
+            }),
             Request::Log(query) => Reply::Log(self.found(query).1),
             Request::OlderLog(query) => Reply::OlderLog(self.found(query).1),
             Request::Tail(..) => Reply::Tail(0),

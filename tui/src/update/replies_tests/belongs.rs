@@ -214,9 +214,35 @@ fn of_what_if(screen: &WhatIfScreen) {
     if let Some(model) = screen.model.value() {
         assert_eq!(model.category, screen.stream.category());
     }
-    let events = screen.result.value().into_iter().flat_map(|out| &out.steps);
-    for event in events.flat_map(|step| &step.events) {
-        assert_eq!(event.stream, screen.stream);
+    for (name, recorded) in &screen.histories {
+        if let Some(info) = &recorded.info {
+            assert_eq!(info.stream, *name);
+        }
+        for (revision, step) in &recorded.steps {
+            assert_eq!(
+                (&step.event.stream, step.event.revision.0),
+                (name, *revision)
+            );
+        }
+        for decision in &recorded.decisions {
+            assert_eq!(decision.stream, *name);
+        }
+    }
+    let Some(out) = screen.result.value() else {
+        return;
+    };
+    assert_eq!(out.stream, screen.stream);
+    for step in &out.steps {
+        let of = step.stream.as_ref().unwrap_or(&screen.stream);
+        for event in &step.events {
+            assert_eq!(event.stream, *of);
+        }
+    }
+    // An answer is of what is asked, or is known to be of what was asked before.
+    if !screen.is_old() {
+        let edits = screen.request().edits.len();
+        let edited = out.steps.iter().filter(|step| step.edited).count();
+        assert!(edited <= edits, "an answer of another scenario");
     }
 }
 

@@ -12,7 +12,9 @@ mod go_to;
 mod help;
 mod narrow;
 mod palette;
+mod question;
 mod run_to;
+mod save;
 mod side;
 
 use ratatui::Frame;
@@ -76,6 +78,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
         (Overlay::Commands { selected }, Screen::WhatIf(screen)) => {
             commands::commands(app, screen, frame, body, *selected);
         }
+        (Overlay::Question(asked), _) => question::question(app, frame, body, asked),
+        (Overlay::Save(saving), _) => save::save(app, frame, body, saving),
         (Overlay::Form(form), _) => form::form(app, frame, body, form),
         (Overlay::Projection { scroll }, Screen::Pipeline(screen)) => {
             pipeline_overlay::projection(app, screen, frame, body, *scroll);

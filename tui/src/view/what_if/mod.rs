@@ -1,305 +1,253 @@
-//! The what-if screen: the scenario, the two worlds side by side, and the state at its end.
+//! The what-if screen: the question, the answer in a sentence, both worlds side by side, and what differs at the end.
+//!
+//! Owns how the parts are laid out; each has its file.
 
-mod scenario;
-mod state;
+mod ends;
+mod question;
+mod story;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use whodunit_core::api::what_if::{StepKind, StepOutcome, WhatIfOut, WhatIfStep};
+use whodunit_core::api::what_if::WhatIfOut;
 
-use super::{failure, first_row, pane};
+use super::{rule, warning_lines};
+use crate::effect::Failure;
 use crate::humanize;
-use crate::model::stream::StreamScreen;
-use crate::model::what_if::{WhatIfScreen, World};
+use crate::model::what_if::WhatIfScreen;
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{fit, number, safe, width, wrap_to};
+use crate::text::{counted, cut, number, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 
-/// Lines below a step for what is said about it: of the selected one, and of the others.
-const NOTE_LINES: usize = 12;
-const NOTE_LINES_LEAST: usize = 2;
+/// From these heights on the answer may take more lines.
+const ROOMY: u16 = 30;
+const USUAL: u16 = 21;
+const ANSWER_LINES: [usize; 3] = [6, 5, 3];
+/// Rows of the story beside those of what is on record: two headings, and what is said of the row at the cursor.
+const STORY_EXTRA: usize = 6;
 /// How a step whose outcome is unknown can be decided.
-const ANSWER: &str = "press p to say whether the current password is right";
+const SAY_PASSWORD: &str = "press p to say whether the current password is right";
+const NOTHING_YET: &str = "Nothing is changed yet, so both worlds are the same. On a row below: x as if it had not come · \
+                           Enter changes it · + adds a command there";
 
-pub(super) fn draw(
-    app: &App,
-    screen: &WhatIfScreen,
-    history: Option<&StreamScreen>,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) {
-    if area.width >= 100 {
-        let [scenario, worlds, state] = Layout::horizontal([
-            Constraint::Percentage(30),
-            Constraint::Percentage(37),
-            Constraint::Min(30),
-        ])
-        .areas(area);
-        scenario::draw(app, screen, history, frame, scenario);
-        draw_worlds(app, screen, history, frame, worlds);
-        state::draw(app, screen, frame, state);
-    } else {
-        let supposed = u16::from(screen.scenario.password_correct.is_some());
-        let rows = u16::try_from(screen.changes()).unwrap_or(4).min(3) + 4 + supposed;
-        let [scenario, worlds, state] = Layout::vertical([
-            Constraint::Length(rows),
-            Constraint::Percentage(40),
-            Constraint::Min(5),
-        ])
-        .areas(area);
-        scenario::draw(app, screen, history, frame, scenario);
-        draw_worlds(app, screen, history, frame, worlds);
-        state::draw(app, screen, frame, state);
+pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
+    let cells = usize::from(area.width);
+    let [roomy, usual, low] = ANSWER_LINES;
+    let most = match area.height {
+        ROOMY.. => roomy,
+        USUAL.. => usual,
+        _ => low,
+    };
+    let head = head(app, screen, cells, most);
+    let head_rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
+    let rest = area.height.saturating_sub(head_rows);
+    let others = rows_of(screen.others().len(), rest / 4);
+    let fields = ends::lines(app, screen, cells);
+    let fields_rows = rows_of(fields.len().max(1), (rest / 3).max(2));
+    // The story needs no more rows than it has, and some for what is said of the row at the cursor; the ends get the rest.
+    let left = rest.saturating_sub(others + fields_rows);
+    let wanted = u16::try_from(screen.rows().len() + STORY_EXTRA).unwrap_or(u16::MAX);
+    let [top, story, streams, ends] = Layout::vertical([
+        Constraint::Length(head_rows),
+        Constraint::Length(wanted.min(left).max(3)),
+        Constraint::Length(others),
+        Constraint::Min(1),
+    ])
+    .areas(area);
+    frame.render_widget(Paragraph::new(head), top);
+    story::draw(app, screen, frame, story);
+    if others > 0 {
+        ends::draw_streams(app, screen, frame, streams);
     }
+    ends::draw(app, screen, frame, ends, fields);
 }
 
-fn draw_worlds(
-    app: &App,
-    screen: &WhatIfScreen,
-    history: Option<&StreamScreen>,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) {
-    let theme = app.theme;
-    let title = if is_old(app, screen) {
-        "as it was | what if · before the last change"
-    } else {
-        "as it was | what if"
-    };
-    let block = pane(theme, title, screen.pane == 1);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
-    if let Remote::Failed(why) = &screen.result {
-        return failure(app, frame, inner, why);
+/// Lines that a list takes with its heading: none where there is nothing in it, and no more than there is room for.
+fn rows_of(len: usize, room: u16) -> u16 {
+    if len == 0 {
+        return 0;
     }
-    let out = screen.result.value();
-    let worlds = screen.worlds();
-    let cells = usize::from(inner.width);
+    let rows = u16::try_from(len + 1).unwrap_or(u16::MAX);
+    rows.min(room.max(2))
+}
+
+/// What is asked, the answer, and how it was found.
+fn head(app: &App, screen: &WhatIfScreen, cells: usize, most: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    let room = cells.saturating_sub(3);
+    let mode = screen.mode();
+    let question = question::question(app, screen);
+    let heading = theme.style(Token::Heading);
+    let mode_style = theme.style(if screen.scenario.as_recorded {
+        Token::Warn
+    } else {
+        Token::Muted
+    });
     let mut lines = Vec::new();
-    let mut selected_line = 0;
-    let mut diverged = false;
-    let mut after_base = false;
-    for (index, world) in worlds.iter().enumerate() {
-        if !after_base && is_after_base(world, screen.scenario.base) {
-            after_base = true;
-            lines.push(rule_line(
-                &format!("base: revision {}", screen.scenario.base),
-                cells,
-                theme.style(Token::Accent),
-            ));
-        }
-        if !diverged && is_divergence(world, out) {
-            diverged = true;
-            lines.push(rule_line(
-                "first divergence",
-                cells,
-                theme.style(Token::Warn),
-            ));
-        }
-        if index == screen.row {
-            selected_line = lines.len();
-        }
-        lines.extend(world_lines(
-            app,
-            screen,
-            history,
-            world,
-            index == screen.row && screen.pane == 1,
-            cells,
-        ));
-    }
-    let height = usize::from(inner.height);
-    let first = first_row(selected_line, lines.len(), height);
-    frame.render_widget(
-        Paragraph::new(
-            lines
-                .into_iter()
-                .skip(first)
-                .take(height)
-                .collect::<Vec<_>>(),
-        ),
-        inner,
-    );
-}
-
-/// Whether what is shown came of the scenario before its last change, and the new answer takes its time.
-pub(super) fn is_old(app: &App, screen: &WhatIfScreen) -> bool {
-    screen
-        .asked
-        .long_slots(app.now)
-        .any(|slot| slot == Slot::WhatIf)
-}
-
-fn is_after_base(world: &World<'_>, base: u64) -> bool {
-    match world {
-        World::Same(revision) | World::After(revision) | World::Far(revision, _) => {
-            *revision > base
-        }
-        World::More(_) => false,
-        World::Step(Some(revision), _) => *revision > base,
-        World::Step(None, step) => !step.edited,
-    }
-}
-
-fn is_divergence(world: &World<'_>, out: Option<&WhatIfOut>) -> bool {
-    let Some(at) = out.and_then(|out| out.first_divergence) else {
-        return false;
-    };
-    match world {
-        World::Step(recorded, step) => {
-            step.outcome == StepOutcome::Dropped
-                || step.edited
-                || recorded.is_none()
-                    && step.outcome != StepOutcome::Rejected
-                    && step.revision >= at
-        }
-        World::Same(_) | World::After(_) | World::Far(..) | World::More(_) => false,
-    }
-}
-
-fn rule_line(text: &str, cells: usize, style: ratatui::style::Style) -> Line<'static> {
-    let text = format!("─ {text} ");
-    let rest = cells.saturating_sub(width(&text));
-    Line::styled(format!("{text}{}", "─".repeat(rest)), style)
-}
-
-/// What a row of the two worlds says.
-struct Said {
-    label: String,
-    was: String,
-    then: String,
-    token: Token,
-    note: Option<String>,
-}
-
-fn said(app: &App, history: Option<&StreamScreen>, world: &World<'_>) -> Said {
-    let name = |revision: u64| {
-        let step = history.and_then(|stream| stream.steps.get(&revision));
-        step.map_or_else(
-            || "…".to_owned(),
-            |step| safe(&step.event.event_type).into_owned(),
-        )
-    };
-    let plain = |label: String, was: String, then: &str, token: Token| Said {
-        label,
-        was,
-        then: then.to_owned(),
-        token,
-        note: None,
-    };
-    let more = || "…".to_owned();
-    match world {
-        World::Same(revision) => {
-            let then = app.theme.glyph(Glyph::Same);
-            plain(revision.to_string(), name(*revision), then, Token::Plain)
-        }
-        World::After(revision) => {
-            let then = "(not applied)";
-            plain(revision.to_string(), name(*revision), then, Token::Future)
-        }
-        World::Far(from, to) => {
-            let was = format!("{} to {}", number(*from), number(*to));
-            plain(more(), was, "not listed", Token::Muted)
-        }
-        World::More(steps) => {
-            let was = format!("{} more steps", number(*steps));
-            plain(more(), was, "not loaded yet", Token::Muted)
-        }
-        World::Step(recorded, step) => {
-            let (then, token) = verdict(app, step);
-            let label = recorded.map_or_else(|| "+".to_owned(), |revision| revision.to_string());
-            let note = humanize::message(step).map(|message| match &step.rule {
-                Some(rule) => format!("{}: {}", safe(rule), safe(&message)),
-                None => safe(&message).into_owned(),
-            });
-            Said {
-                label,
-                was: recorded.map_or_else(String::new, name),
-                then,
-                token,
-                note,
-            }
-        }
-    }
-}
-
-fn world_lines(
-    app: &App,
-    screen: &WhatIfScreen,
-    history: Option<&StreamScreen>,
-    world: &World<'_>,
-    selected: bool,
-    cells: usize,
-) -> Vec<Line<'static>> {
-    let theme = app.theme;
-    let Said {
-        label,
-        was,
-        then,
-        token,
-        note,
-    } = said(app, history, world);
-    let half = cells.saturating_sub(7) / 2;
-    let digits = width(&screen.head.to_string()).max(2);
-    let cursor = if selected {
-        theme.glyph(Glyph::Cursor)
+    if width(&question) + width(mode) + 4 <= room {
+        let gap = room.saturating_sub(width(&question) + width(mode));
+        lines.push(Line::from(vec![
+            Span::raw("  "),
+            Span::styled(question, heading),
+            Span::raw(" ".repeat(gap)),
+            Span::styled(mode, mode_style),
+        ]));
     } else {
-        " "
-    };
-    let label = format!(
-        "{}{label}",
-        " ".repeat(digits.saturating_sub(width(&label)))
-    );
-    let text = format!("{cursor}{label} {} {then}", fit(&was, half));
-    let mut style = theme.style(token);
-    if selected {
-        style = style.patch(theme.style(Token::Selected));
+        let wrapped = wrap_to(&question, room, 2).into_iter();
+        lines.extend(wrapped.map(|line| Line::styled(format!("  {line}"), heading)));
+        lines.push(Line::styled(format!("  {}", cut(mode, room)), mode_style));
     }
-    let mut lines = vec![Line::styled(fit(&text, cells), style)];
-    let mut below = |text: &str, rows: usize, token: Token| {
-        for part in wrap_to(text, cells.saturating_sub(5), rows) {
-            lines.push(Line::styled(format!("     {part}"), theme.style(token)));
-        }
-    };
-    if matches!(world, World::Step(_, step) if step.outcome == StepOutcome::Unknown) {
-        below(ANSWER, NOTE_LINES, Token::Accent);
+    let (answer, token) = answer(screen);
+    let bar = if theme.ascii { "| " } else { "▌ " };
+    let style = theme.style(token);
+    for line in wrap_to(&answer, room, most) {
+        lines.push(Line::from(vec![
+            Span::styled(bar, theme.style(Token::Accent)),
+            Span::styled(line, style),
+        ]));
     }
-    if let Some(note) = note {
-        // The selected step says all of it.
-        let rows = if selected {
-            NOTE_LINES
-        } else {
-            NOTE_LINES_LEAST
-        };
-        below(&note, rows, token);
+    if let Some((text, token)) = figures(app, screen) {
+        let wrapped = wrap_to(&text, room, 2).into_iter();
+        let style = theme.style(token);
+        lines.extend(wrapped.map(|line| Line::styled(format!("  {line}"), style)));
+    }
+    if let Some(out) = screen.result.value() {
+        lines.extend(warning_lines(theme, &out.warnings, room));
+    }
+    let of_history = screen
+        .recorded()
+        .and_then(|recorded| recorded.failure.as_ref());
+    if let Some(why) = of_history {
+        let text = format!("! the history is not loaded: {}", safe(&why.message));
+        lines.push(Line::styled(cut(&text, room), theme.style(Token::Warn)));
     }
     lines
 }
 
-/// What came of a step, in a few words; a command's verdict and an event's are not the same thing and say so.
-fn verdict(app: &App, step: &WhatIfStep) -> (String, Token) {
-    let theme = app.theme;
-    let name = safe(&step.step_type);
-    match (step.kind, step.outcome) {
-        (_, StepOutcome::Dropped) => ("(dropped)".to_owned(), Token::Removed),
-        (_, StepOutcome::Unknown) => (format!("{name} unknown"), Token::Error),
-        (_, StepOutcome::Failed) => (format!("{name} failed"), Token::Error),
-        (StepKind::Command, StepOutcome::Rejected) => (
-            format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
-            Token::Rejected,
-        ),
-        (_, StepOutcome::NotIssued) => (format!("{name} not issued"), Token::Removed),
-        (StepKind::Command, _) => (format!("{name} accepted"), Token::Added),
-        (StepKind::Redecided, StepOutcome::Rejected) => (
-            format!("{} {name} rejected", theme.glyph(Glyph::Rejected)),
-            Token::Rejected,
-        ),
-        (StepKind::Redecided, _) => (format!("{name} accepted"), Token::Changed),
-        (StepKind::Event, _) => (format!("{name} (event)"), Token::Added),
-        (StepKind::Recorded, _) if step.edited => ("(replaced)".to_owned(), Token::Changed),
-        (StepKind::Recorded, _) => ("= re-folded".to_owned(), Token::Plain),
+/// The answer in a sentence, or why there is none.
+fn answer(screen: &WhatIfScreen) -> (String, Token) {
+    match &screen.result {
+        Remote::Failed(why) => (failure(why), Token::Error),
+        Remote::Absent => ("not asked: r asks".to_owned(), Token::Muted),
+        Remote::Loading(None) => ("asking …".to_owned(), Token::Muted),
+        Remote::Ready(_) | Remote::Loading(Some(_)) if screen.changes() == 0 => {
+            (NOTHING_YET.to_owned(), Token::Muted)
+        }
+        Remote::Ready(out) | Remote::Loading(Some(out)) => {
+            let answer = humanize::answer(out, screen.title());
+            let token = if screen.is_old() {
+                Token::Muted
+            } else {
+                Token::Changed
+            };
+            (safe(&answer).into_owned(), token)
+        }
     }
+}
+
+fn failure(why: &Failure) -> String {
+    let code = why
+        .code
+        .as_ref()
+        .map_or_else(String::new, |code| format!("{code}: "));
+    let hint = why
+        .hint
+        .as_ref()
+        .map_or_else(String::new, |hint| format!("; {hint}"));
+    let text = format!(
+        "{code}{}{hint}. u undoes the last change, r asks again",
+        why.message
+    );
+    safe(&text).into_owned()
+}
+
+/// How the answer was found, and how far a new one is.
+fn figures(app: &App, screen: &WhatIfScreen) -> Option<(String, Token)> {
+    if screen.asked.has(Slot::WhatIf) && screen.is_old() {
+        let since = screen.asked.since(Slot::WhatIf).unwrap_or(app.now);
+        let seconds = (app.now.as_micros() - since.as_micros()).max(0) / 1_000_000;
+        let elapsed = if seconds > 0 {
+            format!(" · {seconds} s")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "asking again{elapsed} · Esc cancels · shown is what came before the last change"
+        );
+        return Some((text, Token::Warn));
+    }
+    let out = screen.result.value()?;
+    if screen.changes() == 0 {
+        return None;
+    }
+    let supposed = match screen.scenario.password_correct {
+        Some(true) => "current password supposed right · ",
+        Some(false) => "current password supposed wrong · ",
+        None => "",
+    };
+    Some((format!("{supposed}{}", in_figures(out)), Token::Muted))
+}
+
+fn in_figures(out: &WhatIfOut) -> String {
+    let mut parts = Vec::new();
+    if out.outcomes.unknown > 0 {
+        parts.push(format!(
+            "{} unknown: {SAY_PASSWORD}",
+            number(out.outcomes.unknown)
+        ));
+    }
+    match &out.redecided {
+        Some(again) => {
+            let flips = out.flips.len() as u64 + again.flips_left_out;
+            parts.push(counted(flips, "flip"));
+            parts.push(format!(
+                "{} of {} asked again",
+                number(again.asked),
+                counted(again.later, "later command")
+            ));
+            parts.push(match again.streams_changed {
+                1 => "1 stream differs".to_owned(),
+                n => format!("{} streams differ", number(n)),
+            });
+            for (count, what) in [
+                (again.counts.frozen, "cannot be asked, as recorded"),
+                (again.counts.refused, "refused by the store"),
+            ] {
+                if count > 0 {
+                    parts.push(format!("{} {what}", number(count)));
+                }
+            }
+            if again.without_reactions > 0 {
+                let events = counted(again.without_reactions, "new event");
+                parts.push(format!("{events}: what handlers would do is not known"));
+            }
+        }
+        None => {
+            parts.push(match out.first_divergence {
+                Some(at) => format!("first divergence at revision {at}"),
+                None => "the same events as recorded".to_owned(),
+            });
+            for (count, what) in [
+                (out.outcomes.rejected, "refused"),
+                (out.outcomes.failed, "failed"),
+            ] {
+                if count > 0 {
+                    parts.push(format!("{} {what}", number(count)));
+                }
+            }
+        }
+    }
+    parts.join(" · ")
+}
+
+/// A heading across, marked where its part takes the keys.
+fn heading(app: &App, cells: usize, text: &str, right: &str, focused: bool) -> Line<'static> {
+    let mark = if focused {
+        app.theme.glyph(Glyph::Cursor)
+    } else {
+        ""
+    };
+    rule(app.theme, cells, &format!("{mark}{text}"), right)
 }
