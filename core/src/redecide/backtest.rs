@@ -81,7 +81,7 @@ pub fn backtest<H: History>(
             at: Timestamp::MIN,
         },
     };
-    let plan = Planner::plan(history, following.models, nothing)?;
+    let plan = Planner::plan(history, following.models, &[nothing])?;
     let in_scope = |decision: &Decision| rules.scope.holds(decision);
     let mut tally = Tally::new(following, &in_scope, told, looked_at);
     let mut run = Run::new(history, following, plan, &mut tally);

@@ -55,7 +55,7 @@ pub fn stream_end<H: History>(
     following: &Following<'_>,
     asked: &Asked<'_>,
 ) -> Result<StreamEnd, Failed<H::Error>> {
-    let plan = Planner::plan(history, following.models, *asked)?;
+    let plan = Planner::plan(history, following.models, &[*asked])?;
     let mut counted = Counted::default();
     let mut run = Run::new(history, following, plan, &mut counted);
     run.run()?;

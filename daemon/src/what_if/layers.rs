@@ -164,6 +164,12 @@ pub(crate) fn what_if_upon(
         let problem = Problem::new(Code::Malformed, detail).field("/continue");
         return Err(refused(problem));
     }
+    if request.rules.is_some() {
+        let detail =
+            "upon a branch the rules in use are asked: `/rules` is for a what-if on the log";
+        let problem = Problem::new(Code::Malformed, detail).field("/rules");
+        return Err(refused(problem));
+    }
     check_counts(request)?;
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;

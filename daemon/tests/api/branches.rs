@@ -549,6 +549,7 @@ async fn branches_are_there_again_and_say_when_the_log_is_another() {
     )
     .unwrap();
     let other = start_in(&early);
+    other.other_ids();
     let shorter = other.get("/v1/streams/user-1/state?branch=b").await;
     shorter.problem(409, "other_history");
     other.clock.set("2025-06-01T00:00:00Z");

@@ -302,6 +302,12 @@ pub(super) async fn keep(
     keeping: &Keeping<'_>,
     client: &Client,
 ) -> Result<BranchOut, CliError> {
+    if asked.rules.is_some() {
+        return Err(CliError::usage(
+            "a branch asks the rules in use; other rules are not kept with it",
+            "leave the rules out",
+        ));
+    }
     let branch = crate::client::branch_of(asked, keeping.on, client.person());
     let branch = whodunit_core::api::branch::BranchIn {
         name: Some(keeping.name.to_owned()),
