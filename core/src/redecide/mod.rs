@@ -155,7 +155,7 @@ pub fn follow_layers<H: History>(
     following: &Following<'_>,
     layers: &[Asked<'_>],
     each: &mut dyn Visit,
-) -> Result<Vec<StreamEnd>, Failed<H::Error>> {
+) -> Result<Vec<WorldEnd>, Failed<H::Error>> {
     let plan = Planner::plan(history, following.models, layers)?;
     let mut run = Run::new(history, following, plan, each);
     run.run()?;
@@ -164,7 +164,7 @@ pub fn follow_layers<H: History>(
 
 /// How a stream that was reached ends in the other world.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StreamEnd {
+pub struct WorldEnd {
     /// The stream.
     pub stream: StreamName,
     /// The first revision at which the histories say different things.

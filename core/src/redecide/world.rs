@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::StreamEnd;
+use super::WorldEnd;
 use crate::decide::provisional;
 use crate::diff::DiffEntry;
 use crate::event::{Event, NewEvent};
@@ -303,13 +303,13 @@ impl World {
     }
 
     /// How the streams that were reached end, by name.
-    pub(super) fn into_ends(self) -> Vec<StreamEnd> {
-        let mut ends: Vec<StreamEnd> = self
+    pub(super) fn into_ends(self) -> Vec<WorldEnd> {
+        let mut ends: Vec<WorldEnd> = self
             .streams
             .into_iter()
             .map(|(stream, mut reached)| {
                 reached.divergence.end();
-                StreamEnd {
+                WorldEnd {
                     stream,
                     first_divergence: reached.divergence.first,
                     state: reached.live.map(|live| live.other.state),

@@ -12,7 +12,7 @@ use whodunit_core::command::{Decision, Outcome};
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::model::Models;
-use whodunit_core::redecide::{StreamEnd, Visited};
+use whodunit_core::redecide::{Visited, WorldEnd};
 use whodunit_core::time::Timestamp;
 use whodunit_core::weight::of_text;
 
@@ -206,7 +206,7 @@ pub(crate) fn build(
     view: &dyn View,
     models: &Models,
     mut builder: Builder,
-    ends: Vec<StreamEnd>,
+    ends: Vec<WorldEnd>,
 ) -> Result<Overlay, Unbuilt> {
     builder.check_weight()?;
     let log_head = view.head();
@@ -217,7 +217,7 @@ pub(crate) fn build(
         ..Overlay::default()
     };
     overlay.words.retain(|_, more| *more != 0);
-    let mut ends: HashMap<StreamName, StreamEnd> = ends
+    let mut ends: HashMap<StreamName, WorldEnd> = ends
         .into_iter()
         .map(|end| (end.stream.clone(), end))
         .collect();
@@ -368,7 +368,7 @@ fn info(
     models: &Models,
     stream: &StreamName,
     other: &OtherStream,
-    end: Option<StreamEnd>,
+    end: Option<WorldEnd>,
 ) -> Result<Option<crate::store::StreamInfo>, StoreError> {
     let head = other.head();
     if head == Revision::ZERO {
