@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::branch::Branch;
 use whodunit_core::model::Models;
+use whodunit_core::redecide::Visited;
 
 use super::cache::{Cache, Key};
 use super::overlay::{Builder, Overlay, Unbuilt, build};
@@ -38,9 +39,15 @@ impl Deciding<'_> {
         }
         let mut builder = Builder::default();
         let log_head = view.head().position;
-        let ends = layers::follow(view, self.travel, self.models, branch, &mut |visited| {
-            builder.add(visited, log_head);
-        })?;
+        let ends = layers::follow(
+            view,
+            self.travel,
+            self.models,
+            branch,
+            &mut |visited: Visited| {
+                builder.add(visited, log_head);
+            },
+        )?;
         let built = build(view, self.models, builder, ends);
         let overlay = Arc::new(built.map_err(|unbuilt| match unbuilt {
             Unbuilt::Store(error) => WhatIfFailure::from(error),

@@ -11,7 +11,7 @@ use whodunit_core::api::what_if::{Action, Continuation, WhatIfIn, WhatIfOut};
 use whodunit_core::branch::{Branch, Layer, LayerBase};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
-    Asked, BasePlace, Bounds, Failed, Following, Place, Reach, Visited, WorldEnd, follow_layers,
+    Asked, BasePlace, Bounds, Failed, Following, Place, Reach, Visit, WorldEnd, follow_layers,
 };
 use whodunit_core::time::Timestamp;
 use whodunit_core::what_if::StepsWanted;
@@ -125,7 +125,7 @@ pub(crate) fn follow(
     travel: &Arc<TimeTravel>,
     models: &Models,
     branch: &Branch,
-    each: &mut dyn FnMut(Visited),
+    each: &mut dyn Visit,
 ) -> Result<Vec<WorldEnd>, WhatIfFailure> {
     let mut history = StoreHistory {
         view,
