@@ -33,6 +33,8 @@ pub const MOVED_MAX: usize = 50_000;
 
 /// Body of a request, in bytes. An import is bounded by line instead.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a body, or of a line of an import, from which on it is read where that holds up no other request.
+pub const READ_ASIDE_FROM_BYTES: usize = 64 << 10;
 /// Bytes of a refused body that are read and thrown away, so that a client that is still sending sees the answer.
 pub const BODY_DISCARD_BYTES_MAX: usize = 64 << 20;
 /// Time for that.

@@ -14,13 +14,11 @@ use whodunit_core::time::Timestamp;
 
 use super::error::ApiError;
 use super::lists::{check_lists, has_no_misplaced_list};
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, READ_ASIDE_FROM_BYTES};
 use crate::reading::blocking;
 
 /// Fields and parameters that are times. A test holds them against the API's description.
 pub(crate) const TIME_FIELDS: [&str; 5] = ["as_of", "at", "recorded_at", "since", "until"];
-/// Bodies of this many bytes are read where that holds up no other request.
-const READ_ASIDE_FROM_BYTES: usize = 64 << 10;
 
 /// A JSON body.
 #[derive(Debug)]

@@ -32,9 +32,9 @@ use whodunit_core::transfer::format::{
 };
 
 use crate::daemon::Parts;
-use crate::limits::IMPORT_LINE_BYTES_MAX;
+use crate::limits::{IMPORT_LINE_BYTES_MAX, READ_ASIDE_FROM_BYTES};
 use crate::projections::Held;
-use crate::store::StoreError;
+use crate::store::{StoreError, blocking_here};
 use extent::Extent;
 use ids::RecentIds;
 use lines::{Line, Lines};
@@ -220,9 +220,14 @@ impl Importer {
             Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Text(text) => text,
         };
-        let record = match &self.mapping {
+        let read = || match &self.mapping {
             Some(mapping) => record::mapped(&text, mapping),
             None => record::export_line(&text, &self.parts.models),
+        };
+        let record = if text.len() < READ_ASIDE_FROM_BYTES {
+            read()
+        } else {
+            blocking_here(read)
         };
         let useless = matches!(record, Err(_) | Ok(Record::Skipped(None)));
         if useless

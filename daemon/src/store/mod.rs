@@ -37,6 +37,7 @@ use tokio::sync::watch;
 use whodunit_core::ids::Position;
 use whodunit_core::time::Timestamp;
 
+pub(crate) use self::group::blocking_here;
 pub use append::{
     Append, AppendResult, AppendedDecision, AppendedEvents, DecisionPlace, PendingDecision,
     RestoredDecision,

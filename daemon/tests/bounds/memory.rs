@@ -235,7 +235,12 @@ fn work_ends_with_its_client() {
     daemon.wide_stream("wide-1", sized(2 << 20, 10 << 20));
     let mut requests = heavy(&daemon.address, "");
     requests.extend(heavy(&daemon.address, "accept-encoding: gzip\r\n"));
-    // Read models follow the log by themselves: no request of a client asks for that.
+    // Read models follow the log by themselves, and a state that took long is saved once: no client's leaving ends that.
+    let host = &daemon.address;
+    let state = format!(
+        "GET /v1/streams/wide-1/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+    );
+    assert!(daemon.raw(state.as_bytes()).starts_with("HTTP/1.1 200"));
     until_it_rests(&daemon);
     let mut longest = Duration::ZERO;
     for request in &requests {

@@ -27,6 +27,8 @@ mod place_tests;
 #[cfg(test)]
 mod query_tests;
 #[cfg(test)]
+mod stall_tests;
+#[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -509,7 +511,7 @@ impl Store for LoggedStore {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let published = self.shared.published().ok_or(StoreError::Closed)?;
         let (streams, snapshots) = published.sealed.counts()?;
-        let log_bytes = self.shared.wal().bytes();
+        let log_bytes = self.shared.log.bytes();
         Ok(StoreStats {
             head: published.tail.head(),
             head_hash: published.chain.head_hash(),

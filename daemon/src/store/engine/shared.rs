@@ -3,7 +3,7 @@
 //! Owns the one place where the log changes for readers. A writer publishes a longer tail, the sealer a shorter one behind more
 //! that is sealed; each lays its change over what is published then, so neither waits for the other.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use imbl::Vector;
 
@@ -13,7 +13,7 @@ use crate::store::chain::Chain;
 use crate::store::group::blocking_here;
 use crate::store::redb::sealed::{Mark, SealedFile, SealedRead};
 use crate::store::tail::Tail;
-use crate::store::wal::{Place, Wal};
+use crate::store::wal::{Place, Seen, Wal};
 use crate::store::write::Batch;
 use crate::store::{ReadOnly, StoreError};
 
@@ -96,7 +96,9 @@ struct Sealer {
 /// What is shared.
 pub(super) struct Shared {
     pub(super) file: SealedFile,
+    /// Locked by the leader of a commit for as long as the disk takes.
     wal: Mutex<Wal>,
+    pub(super) log: Seen,
     pub(super) snapshots: Arc<Unsaved>,
     pub(super) sealing: Sealing,
     /// Whether a thread seals; else writers do, between their writes.
@@ -119,6 +121,7 @@ impl Shared {
     ) -> Self {
         Self {
             file,
+            log: wal.seen(),
             wal: Mutex::new(wal),
             snapshots: Arc::default(),
             sealing,
@@ -151,15 +154,16 @@ impl Shared {
         lock(&self.wal)
     }
 
-    /// Why nothing may be written now.
+    /// Why nothing may be written now. Does not wait for a write that is under way.
     pub(super) fn read_only(&self) -> Option<ReadOnly> {
-        let log = {
-            let mut wal = self.wal();
-            if wal.is_in_place() {
-                wal.refusal()
-            } else {
-                Some(ReadOnly::FileGone)
+        let log = if self.log.is_in_place() {
+            match self.wal.try_lock() {
+                Ok(mut wal) => wal.refusal(),
+                Err(TryLockError::Poisoned(wal)) => wal.into_inner().refusal(),
+                Err(TryLockError::WouldBlock) => self.log.refusal(),
             }
+        } else {
+            Some(ReadOnly::FileGone)
         };
         let refusal = self.file.read_only(log);
         refusal.or_else(|| self.is_stuck().then_some(ReadOnly::NotSealed))
@@ -173,14 +177,14 @@ impl Shared {
 
     /// Why nothing may be begun now. A log that failed is no reason: it may go on.
     pub(super) fn begin(&self) -> Result<(), StoreError> {
-        let gone = (!self.wal().is_in_place()).then_some(ReadOnly::FileGone);
+        let gone = (!self.log.is_in_place()).then_some(ReadOnly::FileGone);
         let refusal = self.file.read_only(gone);
         refusal.map_or(Ok(()), |why| Err(StoreError::ReadOnly(why)))
     }
 
     /// Whether all files are where they will be looked for.
     pub(super) fn is_in_place(&self) -> bool {
-        self.file.is_in_place() && self.wal().is_in_place()
+        self.file.is_in_place() && self.log.is_in_place()
     }
 
     /// Wakes the sealer if it is time to.

@@ -21,6 +21,7 @@ mod recovery;
 mod reread;
 mod salvaged;
 mod scan;
+mod seen;
 
 #[cfg(test)]
 mod damage_tests;
@@ -40,11 +41,13 @@ pub(crate) use self::files::Folder;
 pub(crate) use self::recovery::Recovered;
 pub(crate) use self::reread::Reread;
 pub(crate) use self::salvaged::{SalvagedFrame, is_file_of_the_log, salvage_file};
+pub(crate) use self::seen::Seen;
 
 use self::error::NoFile;
 use self::format::{Codec, PAYLOAD_MAX, SECTOR, sectors_of};
 use self::keeper::{Keeper, Making, Prepared};
 use self::scan::FIRST;
+use self::seen::Told;
 use super::ReadOnly;
 use super::disk::Identity;
 
@@ -106,6 +109,7 @@ impl Behind {
 #[derive(Debug)]
 pub(crate) struct Wal {
     keeper: Arc<Keeper>,
+    seen: Seen,
     thread: Option<JoinHandle<()>>,
     current: Prepared,
     /// The sector behind the last frame.
@@ -149,6 +153,7 @@ impl Wal {
             .transpose()
             .map_err(WalError::failed("starting the thread that makes files"))?;
         let wal = Self {
+            seen: Seen::new(Arc::clone(&keeper)),
             keeper,
             thread,
             current: found.current,
@@ -161,6 +166,7 @@ impl Wal {
             durable: options.durable,
             buffer: Vec::new(),
         };
+        wal.tell();
         Ok((wal, found.recovered))
     }
 
@@ -194,6 +200,7 @@ impl Wal {
         let offset = place.sector * SECTOR as u64;
         self.write(offset).map_err(|(doing, source)| {
             self.refuses = Some(NoFile::because(&source));
+            self.tell();
             WalError::Failed { doing, source }
         })?;
         self.end += sectors;
@@ -216,9 +223,12 @@ impl Wal {
     fn next_file(&mut self, sectors: usize) -> Result<(), WalError> {
         let next = self.keeper.take((FIRST + sectors) as u64);
         self.stuck = next.as_ref().err().cloned();
-        let next = next.map_err(WalError::NoNextFile)?;
+        let next = next
+            .map_err(WalError::NoNextFile)
+            .inspect_err(|_| self.tell())?;
         self.behind.push(Behind::of(&self.current));
         (self.current, self.end) = (next, FIRST);
+        self.tell();
         Ok(())
     }
 
@@ -230,6 +240,7 @@ impl Wal {
         if self.refuses.is_some() {
             self.next_file(0)?;
             self.refuses = None;
+            self.tell();
         }
         Ok(())
     }
@@ -238,19 +249,33 @@ impl Wal {
     pub(crate) fn refusal(&mut self) -> Option<ReadOnly> {
         if self.stuck.is_some() {
             self.stuck = self.keeper.try_again();
+            self.tell();
         }
         if self.stuck.is_none() && self.go_on().is_ok() {
             return None;
         }
+        self.why_not()
+    }
+
+    fn why_not(&self) -> Option<ReadOnly> {
         let why = self.stuck.as_ref().or(self.refuses.as_ref())?;
         Some(why.read_only())
     }
 
-    /// Whether the files that are needed are where they are looked for.
-    pub(crate) fn is_in_place(&self) -> bool {
+    /// What can be said of it while it is written to.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// Tells what has changed to those who do not wait for it.
+    fn tell(&self) {
         let current = Behind::of(&self.current);
-        let mut needed = self.behind.iter().chain([&current]);
-        needed.all(|file| self.keeper.is_in_place(file.number, file.identity))
+        let files = self.behind.iter().copied().chain([current]);
+        self.seen.tell(Told {
+            files: files.collect(),
+            bytes: self.bytes(),
+            refusal: self.why_not(),
+        });
     }
 
     /// Ends what is done beside the writes, so that the folder is free. Idempotent.
@@ -264,7 +289,10 @@ impl Wal {
     /// All frames up to this one stand elsewhere, durably, and so does its place: files before it are given up.
     pub(crate) fn sealed(&mut self, place: Place) {
         let old = self.behind.extract_if(.., |file| file.number < place.file);
-        self.keeper.give_up(old.map(|file| file.number));
+        let old: Vec<_> = old.map(|file| file.number).collect();
+        // Before they go: a file that is needed and not there would mean that the store was moved.
+        self.tell();
+        self.keeper.give_up(old);
     }
 
     /// Bytes of its files, but for one that is being made.
