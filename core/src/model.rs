@@ -16,8 +16,10 @@ use crate::keys::UniqueKey;
 use crate::payload::{FieldError, PayloadSchema};
 
 mod choice;
+mod rules;
 
 pub use choice::Models;
+pub use rules::{OtherRules, RulesError};
 
 /// What a command looks like.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +129,7 @@ pub struct Model {
     spec: Arc<ModelSpec>,
     decider: Arc<dyn Decider>,
     prepare: Option<Arc<dyn Prepare>>,
+    other_rules: Option<Arc<dyn OtherRules>>,
     /// Of `spec.commands`, in that order.
     payloads: Arc<[PayloadSchema]>,
     rules_hash: Arc<str>,
@@ -192,8 +195,35 @@ impl Model {
             spec: Arc::new(spec),
             decider,
             prepare,
+            other_rules: None,
             payloads: payloads.into(),
             rules_hash,
+        }
+    }
+
+    /// The same, where parameters of its rules can be changed.
+    #[must_use]
+    pub fn taking_rules(mut self, other_rules: Arc<dyn OtherRules>) -> Self {
+        self.other_rules = Some(other_rules);
+        self
+    }
+
+    /// Whether parameters of its rules can be changed.
+    pub fn takes_rules(&self) -> bool {
+        self.other_rules.is_some()
+    }
+
+    /// The model with other parameters.
+    ///
+    /// # Errors
+    /// Which parameter does not fit, or that it takes none.
+    pub fn with_rules(&self, parameters: &Map<String, Value>) -> Result<Self, RulesError> {
+        match &self.other_rules {
+            Some(other_rules) => other_rules.with_rules(parameters),
+            None => Err(RulesError::new(
+                "/model",
+                "names a model whose rules take no parameters",
+            )),
         }
     }
 

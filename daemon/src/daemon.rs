@@ -15,7 +15,7 @@ use crate::clock::{Clock, Ids, SystemClock, UuidV7};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::limits::{
-    BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX,
+    BACKTESTS_MAX, BACKUPS_MAX, BISECTS_MAX, BODIES_BYTES_MAX, EXPORTS_MAX, FINDS_MAX, IMPORTS_MAX,
     LIVE_FEEDS_MAX, REPLIES_BYTES_MAX, REQUESTS_MAX, VERIFICATIONS_MAX,
 };
 use crate::memory::Memory;
@@ -69,6 +69,7 @@ pub(crate) struct Gates {
     pub(crate) live: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) backups: Arc<Semaphore>,
+    pub(crate) backtests: Arc<Semaphore>,
     pub(crate) bisects: Arc<Semaphore>,
     pub(crate) finds: Arc<Semaphore>,
     pub(crate) verifications: Arc<Semaphore>,
@@ -132,6 +133,7 @@ impl Daemon {
             live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+            backtests: Arc::new(Semaphore::new(BACKTESTS_MAX)),
             bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
             finds: Arc::new(Semaphore::new(FINDS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),

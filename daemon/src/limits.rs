@@ -13,6 +13,7 @@ pub use whodunit_core::admission::{
 pub use whodunit_core::causes::{CHAIN_MAX as CAUSES_CHAIN_MAX, NODES_MAX as CAUSES_NODES_MAX};
 pub use whodunit_core::note::NOTE_TEXT_BYTES_MAX;
 pub use whodunit_core::redecide::ASKED_MAX as REDECIDE_ASKED_MAX;
+pub use whodunit_core::redecide::BACKTEST_REACHED_MAX as BACKTEST_STREAMS_MAX;
 pub use whodunit_core::redecide::LOOKED_AT_MAX as REDECIDE_LOOKED_AT_MAX;
 pub use whodunit_core::redecide::REACHED_MAX as REDECIDE_STREAMS_MAX;
 pub use whodunit_core::redecide::STATES_WEIGHT_MAX as REDECIDE_STATES_WEIGHT_MAX;
@@ -81,6 +82,14 @@ pub const REPLY_BYTES_MAX: usize = 64 << 20;
 pub const REPLIES_BYTES_MAX: usize = 192 << 20;
 /// Live feeds at a time.
 pub const LIVE_FEEDS_MAX: usize = 64;
+/// Back-tests, and other computations over many decisions, at a time.
+pub const BACKTESTS_MAX: usize = 1;
+/// Parts of a history that are re-folded for a minimal one.
+pub const MINIMAL_EVENTS_TESTS_MAX: u64 = 10_000;
+/// Times that the log is decided again for a minimal one.
+pub const MINIMAL_COMMANDS_TESTS_MAX: u64 = 5_000;
+/// Fields of an undo plan.
+pub const UNDO_FIELDS_MAX: usize = 20;
 /// Bisects over categories or the log at a time.
 pub const BISECTS_MAX: usize = 4;
 /// Searches that answer line by line at a time.

@@ -24,13 +24,19 @@ use crate::limits::{
 use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
+mod backtest;
 mod base;
 mod history;
 mod ids;
+mod inevitable;
+mod parts;
 mod redecide;
 
+pub(crate) use backtest::Backtest;
 use base::{find_base, time_of};
 use ids::check_ids;
+pub(crate) use inevitable::Inevitable;
+pub(crate) use parts::{Over, check_undo, find_minimal, find_undo};
 
 /// Why a scenario is not run.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +70,16 @@ pub fn what_if(
     if request.continuation == Continuation::Auto {
         return auto(view, travel, models, request, steps, clock_now);
     }
-    let model = models.for_stream(&request.stream);
     let base = find_base(view, request, clock_now)?;
     check_ids(view, request, &base.at)?;
     if request.continuation == Continuation::Redecide {
         return redecide::follow(view, travel, models, request, steps, base);
     }
+    let other = request.rules.as_ref();
+    let other = other.map(|rules| backtest::with_rules(models, rules, "/rules"));
+    let other = other.transpose()?;
+    let models = other.as_ref().map_or(models, |(models, _)| models);
+    let model = models.for_stream(&request.stream);
     let first = request.edits.iter().map(first_touched).min();
     let from = base.at.revision.min(first.unwrap_or(base.at.revision));
     let head = base
@@ -142,6 +152,7 @@ fn auto(
     // What only the rules can tell is not asked of recorded events.
     let needs_rules =
         request.edits.iter().any(Edit::needs_rules) || request.causes != Causes::default();
+    let needs_rules = needs_rules || request.rules.is_some();
     if raw_only && !needs_rules {
         return resolved(Continuation::Refold, ModeReason::NoCommandOnRecord);
     }

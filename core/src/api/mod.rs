@@ -2,16 +2,20 @@
 //!
 //! Owns the JSON shapes of HTTP API v1. `Event` and `Decision` are wire types themselves and live in their own modules.
 
+pub mod backtest;
 pub mod browse;
 pub mod causes;
 pub mod find;
+pub mod inevitable;
 pub mod investigate;
+pub mod minimal;
 pub mod names;
 pub mod notes;
 pub mod ops;
 pub mod pipeline;
 pub mod problem;
 pub mod time_travel;
+pub mod undo;
 pub mod verify;
 pub mod warning;
 pub mod what_if;

@@ -58,6 +58,11 @@ pub struct WhatIfIn {
     /// compares a password with a recorded one: where it is not said, a step that depends on it is `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_correct: Option<bool>,
+    /// Other rules, as a rules file has them: from the base on commands are decided by them, those of `do` and recorded ones. What they
+    /// do not say is as it is without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub rules: Option<Map<String, Value>>,
     /// Changes to the recorded history.
     #[serde(default)]
     pub edits: Vec<Edit>,
@@ -82,6 +87,7 @@ impl WhatIfIn {
             at_position: None,
             at_decision: None,
             password_correct: None,
+            rules: None,
             edits: Vec::new(),
             actions: Vec::new(),
             continuation: Continuation::None,

@@ -59,6 +59,14 @@ impl Models {
         self
     }
 
+    /// The same, with this model in place of the one of its category.
+    pub(super) fn replacing(mut self, model: Model) -> Self {
+        if let Some(category) = model.spec.category.clone() {
+            self.by_category.insert(category, model);
+        }
+        self
+    }
+
     /// The model that folds this stream.
     pub fn for_stream(&self, stream: &StreamName) -> &Model {
         self.for_category(stream.category())

@@ -16,6 +16,11 @@ impl Pattern {
         Self { pieces }
     }
 
+    /// A text in which every `*` stands for any text.
+    pub fn with_stars(text: &str) -> Self {
+        Self::new(text.split('*').map(str::to_owned).collect())
+    }
+
     pub(super) fn new(pieces: Vec<String>) -> Self {
         Self { pieces }
     }

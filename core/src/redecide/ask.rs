@@ -64,8 +64,7 @@ impl<H: History> Run<'_, H> {
         let (revision, state) = match self.world.live(stream) {
             Some(live) => (live.other.revision, live.other.state.clone()),
             None => {
-                let state = self.history.state(stream, recorded_revision);
-                let state = state.map_err(Failed::History)?;
+                let state = self.recorded_state(stream, recorded_revision)?;
                 (self.world.shifted(stream, recorded_revision), state)
             }
         };
@@ -85,7 +84,7 @@ impl<H: History> Run<'_, H> {
         command: Command,
         (decision, events): (&Decision, &[Event]),
     ) -> Asked<Ruled, H> {
-        let model = self.following.models.for_stream(&stand.stream).clone();
+        let model = self.rules_for(&stand.stream, Some(decision)).clone();
         let command = match self.reused(&model, stand, command, decision)? {
             Ok(command) => command,
             Err(why) => return Ok(unknown(why)),
@@ -117,10 +116,7 @@ impl<H: History> Run<'_, H> {
                 prepare.reuse(&live.actual.state, &stand.state, command, &self.hypothesis)
             }
             None => {
-                let recorded = self
-                    .history
-                    .state(&stand.stream, decision.base_revision)
-                    .map_err(Failed::History)?;
+                let recorded = self.recorded_state(&stand.stream, decision.base_revision)?;
                 prepare.reuse(&recorded, &stand.state, command, &self.hypothesis)
             }
         };
@@ -144,7 +140,7 @@ impl<H: History> Run<'_, H> {
         command.actor = edit.actor.clone().or(command.actor);
         command.reason = edit.reason.clone().or(command.reason);
         if edit.payload.is_none() && edit.command_type.is_none() {
-            let model = self.following.models.for_stream(&stand.stream).clone();
+            let model = self.rules_for(&stand.stream, Some(decision)).clone();
             return self.reused(&model, stand, command, decision);
         }
         let asked = WhatIfCommand {
@@ -173,9 +169,9 @@ impl<H: History> Run<'_, H> {
         fresh_id: impl FnOnce() -> String,
         prefix: &str,
     ) -> Asked<Result<Command, String>, H> {
-        let model = self.following.models.for_stream(&stand.stream);
+        let model = self.rules_for(&stand.stream, None).clone();
         let admitted = admission::command(
-            model,
+            &model,
             &stand.stream,
             asked.clone().into(),
             at,

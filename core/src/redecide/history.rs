@@ -66,6 +66,9 @@ pub trait History {
     /// The entry of a decision.
     fn decision(&mut self, named: &DecisionRef) -> Result<Option<Entry>, Self::Error>;
 
+    /// The entry that an id names: of a command, or of an event.
+    fn entry_of_id(&mut self, id: &str) -> Result<Option<Entry>, Self::Error>;
+
     /// Begins to go through the entries after a place, in the order of their places: of one stream, or of the log.
     fn walk(
         &mut self,

@@ -11,10 +11,14 @@
 
 mod answer;
 mod ask;
+mod backtest;
+mod end;
 mod history;
+
 mod place;
 mod plan;
 mod report;
+mod rules;
 mod run;
 mod world;
 
@@ -27,9 +31,12 @@ use crate::model::Models;
 use crate::stop::{Stop, Stopped};
 use crate::what_if::{StepsWanted, WhatIfError};
 
+pub use backtest::{Backtested, backtest};
+pub use end::{StreamEnd, stream_end};
 pub use history::History;
 pub use place::{Entry, EntryRef, Place};
 pub use plan::{Asked, BasePlace};
+pub use rules::{Bounds, OtherRules, Scope, Visit};
 
 use plan::Planner;
 use report::Report;
@@ -41,6 +48,8 @@ pub const ASKED_MAX: u64 = 100_000;
 pub const LOOKED_AT_MAX: u64 = 1_000_000;
 /// Streams that are reached at most.
 pub const REACHED_MAX: u64 = 20_000;
+/// Streams that a back-test reaches at most.
+pub const BACKTEST_REACHED_MAX: u64 = 200_000;
 /// Weight of the states of all streams that differ at a time, in both worlds.
 pub const STATES_WEIGHT_MAX: usize = 128 << 20;
 
@@ -67,6 +76,10 @@ pub struct Following<'a> {
     pub password_correct: Option<bool>,
     /// Whether what each command does to its state is wanted, even where it is as recorded.
     pub all_diffs: bool,
+    /// Other rules, if any are asked.
+    pub rules: Option<OtherRules<'a>>,
+    /// How far it goes at most.
+    pub bounds: Bounds,
     /// Ends it early.
     pub stop: &'a Stop,
 }
@@ -130,7 +143,7 @@ pub fn follow<H: History>(
     history: &mut H,
     following: &Following<'_>,
     asked: &Asked<'_>,
-    each: &mut dyn FnMut(Visited),
+    each: &mut dyn Visit,
 ) -> Result<(), Failed<H::Error>> {
     let plan = Planner::plan(history, following.models, *asked)?;
     let mut run = Run::new(history, following, plan, each);
@@ -147,7 +160,8 @@ pub fn redecide<H: History>(
     steps: StepsWanted,
 ) -> Result<WhatIfOut, Failed<H::Error>> {
     let plan = Planner::plan(history, following.models, *asked)?;
-    let first = plan.first();
+    let from = following.rules.map(|rules| rules.from);
+    let first = plan.first().into_iter().chain(from).min();
     let later = match (first, following.reach) {
         (_, Reach::Everything) => {
             let start = Place::after_position(crate::ids::Position::ZERO);
@@ -158,8 +172,7 @@ pub fn redecide<H: History>(
     };
     let later = later.map_err(Failed::History)?;
     let mut report = Report::new(following, steps);
-    let mut each = |visited: Visited| report.add(visited);
-    let mut run = Run::new(history, following, plan, &mut each);
+    let mut run = Run::new(history, following, plan, &mut report);
     run.run()?;
     let world = run.into_world();
     report.finish(history, world, (asked, base), later)

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::answer::{Gone, Told, Turned, answer, named};
 use super::history::History;
 use super::world::World;
-use super::{Asked, Failed, Following, Visited};
+use super::{Asked, Entry, Failed, Following, Visit, Visited};
 use crate::api::what_if::{
     ActualState, Continuation, FLIPS_MAX, Flip, ModeReason, RecordedOutcome, Redecided,
     RedecidedCounts, STREAMS_MAX, StepChange, StepKind, StepOutcome, StreamWorlds, WhatIfBase,
@@ -39,12 +39,12 @@ pub(super) struct Report<'a> {
 }
 
 /// A stream at the end of both worlds.
-struct Ends {
-    revision: Revision,
-    actual_revision: Revision,
-    first_divergence: Option<Revision>,
+pub(super) struct Ends {
+    pub(super) revision: Revision,
+    pub(super) actual_revision: Revision,
+    pub(super) first_divergence: Option<Revision>,
     /// The other world's and the recorded one, where they may differ.
-    states: Option<(State, State)>,
+    pub(super) states: Option<(State, State)>,
 }
 
 type Reported<T, H> = Result<T, Failed<<H as History>::Error>>;
@@ -66,50 +66,6 @@ impl<'a> Report<'a> {
             other_rules: 0,
             reached: HashSet::new(),
         }
-    }
-
-    pub(super) fn add(&mut self, visited: Visited) {
-        let counts = &mut self.counts;
-        *match visited.change {
-            StepChange::Same => &mut counts.same,
-            StepChange::Changed => &mut counts.changed,
-            StepChange::Flip => &mut counts.flips,
-            StepChange::NotIssued => &mut counts.not_issued,
-            StepChange::Frozen => &mut counts.frozen,
-            StepChange::Refused => &mut counts.refused,
-            StepChange::Edited | StepChange::Dropped => &mut counts.edited,
-            StepChange::Added => &mut counts.added,
-        } += 1;
-        let recorded = visited.recorded.as_ref();
-        let decision = recorded.and_then(|entry| entry.decision.as_deref());
-        if let (true, Some(decision)) = (visited.asked && !visited.edited, decision) {
-            self.asked += 1;
-            let rules = self.following.models.for_stream(&visited.stream);
-            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
-        }
-        let is_recorded = |id: &str| {
-            recorded.is_some_and(|entry| entry.events.iter().any(|event| event.event_id == id))
-        };
-        let new = visited
-            .events
-            .iter()
-            .filter(|event| !is_recorded(&event.event_id));
-        self.without_reactions += new.count() as u64;
-        self.reached.insert(visited.stream.clone());
-        if let Some(decision) = decision
-            && matches!(visited.change, StepChange::Flip | StepChange::NotIssued)
-        {
-            self.flips_total += 1;
-            if self.flips.len() < FLIPS_MAX {
-                self.flips.push(flip(decision, &visited));
-                self.turned.push(self.gone.turned(&visited));
-            }
-        }
-        self.reached_entries += u64::from(recorded.is_some());
-        self.reached_commands += u64::from(decision.is_some());
-        self.gone.note(&visited);
-        let is_changed = visited.change != StepChange::Same;
-        self.steps.push(step(visited), is_changed);
     }
 
     pub(super) fn finish<H: History>(
@@ -163,6 +119,9 @@ impl<'a> Report<'a> {
             without_reactions: self.without_reactions,
             other_rules: self.other_rules,
         };
+        let other = self.following.rules.map(|rules| rules.models);
+        let models = other.unwrap_or(self.following.models);
+        let model = models.for_stream(asked.stream);
         Ok(WhatIfOut {
             mode: Continuation::Redecide,
             mode_reason: ModeReason::Asked,
@@ -212,7 +171,7 @@ impl<'a> Report<'a> {
     }
 
     /// A stream at the end of both worlds.
-    fn ends<H: History>(
+    pub(super) fn ends<H: History>(
         history: &mut H,
         world: &mut World,
         stream: &StreamName,
@@ -280,6 +239,61 @@ impl<'a> Report<'a> {
             });
         }
         Ok((streams, changed))
+    }
+}
+
+impl Visit for Report<'_> {
+    fn visited(&mut self, visited: Visited) {
+        let counts = &mut self.counts;
+        *match visited.change {
+            StepChange::Same => &mut counts.same,
+            StepChange::Changed => &mut counts.changed,
+            StepChange::Flip => &mut counts.flips,
+            StepChange::NotIssued => &mut counts.not_issued,
+            StepChange::Frozen => &mut counts.frozen,
+            StepChange::Refused => &mut counts.refused,
+            StepChange::Edited | StepChange::Dropped => &mut counts.edited,
+            StepChange::Added => &mut counts.added,
+        } += 1;
+        let recorded = visited.recorded.as_ref();
+        let decision = recorded.and_then(|entry| entry.decision.as_deref());
+        if let (true, Some(decision)) = (visited.asked && !visited.edited, decision) {
+            self.asked += 1;
+            let rules = self.following.models.for_stream(&visited.stream);
+            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
+        }
+        let is_recorded = |id: &str| {
+            recorded.is_some_and(|entry| entry.events.iter().any(|event| event.event_id == id))
+        };
+        let new = visited
+            .events
+            .iter()
+            .filter(|event| !is_recorded(&event.event_id));
+        self.without_reactions += new.count() as u64;
+        self.reached.insert(visited.stream.clone());
+        if let Some(decision) = decision
+            && matches!(visited.change, StepChange::Flip | StepChange::NotIssued)
+        {
+            self.flips_total += 1;
+            if self.flips.len() < FLIPS_MAX {
+                self.flips.push(flip(decision, &visited));
+                self.turned.push(self.gone.turned(&visited));
+            }
+        }
+        self.reached_entries += u64::from(recorded.is_some());
+        self.reached_commands += u64::from(decision.is_some());
+        self.gone.note(&visited);
+        let is_changed = visited.change != StepChange::Same;
+        self.steps.push(step(visited), is_changed);
+    }
+
+    fn as_recorded(&mut self, entry: &Entry, asked: bool) {
+        if let (true, Some(decision)) = (asked, &entry.decision) {
+            self.counts.same += 1;
+            self.asked += 1;
+            let rules = self.following.models.for_stream(&entry.stream);
+            self.other_rules += u64::from(decision.rules_hash != rules.rules_hash());
+        }
     }
 }
 

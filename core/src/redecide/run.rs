@@ -4,20 +4,21 @@
 //! refused for one that is held otherwise, or because its direct cause is gone. Looked at, it is asked only if that is so still.
 
 mod add;
+mod cache;
 mod judge;
+mod pass;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
+use self::cache::Cache;
 use super::ask::Stand;
 use super::history::History;
 use super::place::{Entry, EntryRef, Place};
 use super::plan::{Change, Plan};
 use super::world::{Key, World};
-use super::{
-    ASKED_MAX, Failed, Following, LOOKED_AT_MAX, REACHED_MAX, Reach, STATES_WEIGHT_MAX, Visited,
-};
+use super::{Failed, Following, Reach, STATES_WEIGHT_MAX, Visit, Visited};
 use crate::api::what_if::{Causes, StepChange};
 use crate::command::{Command, Decision, Outcome, Rejection};
 use crate::decider::Hypothesis;
@@ -43,7 +44,11 @@ pub(super) struct Run<'a, H: History> {
     /// Keys whose takers are in the queue, and categories whose refusals are.
     keys_queued: HashSet<Key>,
     categories_queued: HashSet<String>,
-    each: &'a mut dyn FnMut(Visited),
+    /// States of streams that are as recorded, where the whole log is gone through.
+    states: Cache,
+    /// The place that is being looked at.
+    at: Place,
+    each: &'a mut dyn Visit,
     asked: u64,
     looked_at: u64,
 }
@@ -101,7 +106,7 @@ impl<'a, H: History> Run<'a, H> {
         history: &'a mut H,
         following: &'a Following<'a>,
         plan: Plan,
-        each: &'a mut dyn FnMut(Visited),
+        each: &'a mut dyn Visit,
     ) -> Self {
         let mut queue = BinaryHeap::new();
         queue.extend(
@@ -129,6 +134,8 @@ impl<'a, H: History> Run<'a, H> {
             gone: HashSet::new(),
             keys_queued: HashSet::new(),
             categories_queued: HashSet::new(),
+            states: Cache::default(),
+            at: Place::after_position(Position::ZERO),
             each,
             asked: 0,
             looked_at: 0,
@@ -140,8 +147,7 @@ impl<'a, H: History> Run<'a, H> {
     }
 
     pub(super) fn run(&mut self) -> Ran<(), H> {
-        if self.everything() {
-            let start = Place::after_position(Position::ZERO);
+        if let Some(start) = self.log_start() {
             self.log = Some(self.history.walk(None, start).map_err(Failed::History)?);
             self.queue_log()?;
         }
@@ -163,6 +169,24 @@ impl<'a, H: History> Run<'a, H> {
             }
         }
         Ok(())
+    }
+
+    /// From where on every entry of the log is looked at, if it is.
+    fn log_start(&self) -> Option<Place> {
+        if self.everything() {
+            return Some(Place::after_position(Position::ZERO));
+        }
+        let rules = self.following.rules?;
+        Some(
+            self.plan
+                .first()
+                .map_or(rules.from, |first| first.before(0).min(rules.from)),
+        )
+    }
+
+    /// Whether the log is gone through, entry by entry: then none of them has to be found.
+    fn goes_through_log(&self) -> bool {
+        self.log.is_some()
     }
 
     fn everything(&self) -> bool {
@@ -206,6 +230,7 @@ impl<'a, H: History> Run<'a, H> {
     /// Looks at a place; `read` is the entry there, if a walk has read it. Whether that settles the place: a source that is of
     /// no interest any more leaves it to another one.
     fn look_at(&mut self, place: Place, source: &Source, read: Option<Entry>) -> Ran<bool, H> {
+        self.at = place;
         if let Some(addition) = self.plan.additions.remove(&place) {
             return self.add(place, addition).map(|()| true);
         }
@@ -227,8 +252,9 @@ impl<'a, H: History> Run<'a, H> {
             (None, _) => return Ok(false),
         };
         self.looked_at += 1;
-        if self.looked_at > LOOKED_AT_MAX && !self.everything() {
-            return Err(too_far("entries of the log", LOOKED_AT_MAX));
+        let max = self.following.bounds.looked_at;
+        if self.looked_at > max && !self.everything() {
+            return Err(too_far("entries of the log", max));
         }
         self.visit(entry, None).map(|()| true)
     }
@@ -244,10 +270,16 @@ impl<'a, H: History> Run<'a, H> {
     fn visit(&mut self, entry: Entry, change: Option<Change>) -> Ran<(), H> {
         let stream = entry.stream.clone();
         let is_edited = change.is_some();
-        let is_reached = is_edited || self.everything() || self.world.live(&stream).is_some();
         let cause = entry
             .causation_id()
             .filter(|id| self.follows_causes() && self.gone.contains(*id));
+        if !is_edited && cause.is_none() && self.passes(&entry)? {
+            return Ok(());
+        }
+        let is_reached = is_edited
+            || self.everything()
+            || self.world.live(&stream).is_some()
+            || self.other_rules_for(entry.decision.as_deref()).is_some();
         let judged = match (change, cause) {
             (Some(change), _) => self.judge_edited(&entry, change)?,
             (None, Some(cause)) => Judged {
@@ -279,7 +311,7 @@ impl<'a, H: History> Run<'a, H> {
             let revision = Revision(revision.0 + judged.events.len() as u64);
             let type_name = entry.type_name().to_owned();
             let visited = self.visited(place, (&stream, revision), &type_name, Some(entry), judged);
-            (self.each)(visited);
+            self.each.visited(visited);
             return Ok(());
         }
         let base = entry.base_revision();
@@ -305,6 +337,10 @@ impl<'a, H: History> Run<'a, H> {
             .filter(|id| !judged.elsewhere.contains(id))
             .collect();
         for id in gone {
+            if self.goes_through_log() {
+                self.gone.insert(id);
+                continue;
+            }
             let effects = self.history.effects(&id).map_err(Failed::History)?;
             self.gone.insert(id);
             for (at, named) in effects.into_iter().filter(|(at, _)| *at > place) {
@@ -327,7 +363,7 @@ impl<'a, H: History> Run<'a, H> {
         if self.world.live(stream).is_none() {
             let (state, at) = (stand.state.clone(), stand.recorded_revision);
             let generation = self.world.enter(&model, stream, state, at);
-            if !self.everything() {
+            if !self.goes_through_log() {
                 let walk = self.history.walk(Some(stream), place);
                 let walk = walk.map_err(Failed::History)?;
                 self.walks.insert(stream.clone(), (generation, walk));
@@ -344,7 +380,7 @@ impl<'a, H: History> Run<'a, H> {
         let stream = stream.clone();
         let after = (&stream, revision.unwrap_or_default());
         let visited = self.visited(place, after, type_name, entry, judged);
-        (self.each)(Visited { diff, ..visited });
+        self.each.visited(Visited { diff, ..visited });
         if !self.everything() {
             self.world.leave_if_as_recorded(&stream);
         }
@@ -355,8 +391,9 @@ impl<'a, H: History> Run<'a, H> {
         if self.everything() {
             return Ok(());
         }
-        if self.world.streams.len() as u64 > REACHED_MAX {
-            return Err(too_far("streams", REACHED_MAX));
+        let max = self.following.bounds.reached;
+        if self.world.streams.len() as u64 > max {
+            return Err(too_far("streams", max));
         }
         // They may outweigh the bound by an eighth: they are not weighed again for every event.
         if self.world.weight > STATES_WEIGHT_MAX + STATES_WEIGHT_MAX / 8 {
@@ -374,6 +411,9 @@ impl<'a, H: History> Run<'a, H> {
 
     /// Queues what takes keys that a stream holds otherwise, or was refused for them.
     fn queue_keys(&mut self, stream: &StreamName, place: Place, end: Position) -> Ran<(), H> {
+        if self.goes_through_log() {
+            return Ok(());
+        }
         for key in self.world.held_otherwise(stream) {
             if !self.categories_queued.contains(&key.0) {
                 self.categories_queued.insert(key.0.clone());
@@ -404,13 +444,12 @@ impl<'a, H: History> Run<'a, H> {
         entry: Option<Entry>,
         judged: Judged,
     ) -> Visited {
-        let models = self.following.models;
         let decision = judged.command.map(|command| {
             let recorded = entry.as_ref().and_then(|entry| entry.decision.as_deref());
-            let rules_hash = models.for_stream(stream).rules_hash();
+            let model = self.rules_for(stream, recorded);
             let events = judged.events.as_slice();
             let result = (events, judged.rejection.as_ref(), revision);
-            in_other_log(command, recorded, result, rules_hash)
+            in_other_log(command, recorded, result, model.rules_hash())
         });
         Visited {
             place,

@@ -4,8 +4,10 @@
 //! `REDECIDE_COMMANDS=10000` as long an empty edit; `REDECIDE_SEED` starts elsewhere. A failure names its seed: with it and one
 //! history, it comes again.
 
+mod backtest;
 mod boxes;
 mod facts;
+mod inevitable;
 mod memory;
 mod oracle;
 mod random;
@@ -76,9 +78,14 @@ fn visits(
     let models = log.models.clone();
     let following = following(&models, question, &stop);
     let mut visited = Vec::new();
-    follow(&mut log, &following, &question.asked(), &mut |each| {
-        visited.push(each);
-    })?;
+    follow(
+        &mut log,
+        &following,
+        &question.asked(),
+        &mut |each: Visited| {
+            visited.push(each);
+        },
+    )?;
     Ok(visited)
 }
 
@@ -89,6 +96,8 @@ fn following<'a>(models: &'a Models, question: &Question<'_>, stop: &'a Stop) ->
         reach: question.reach,
         password_correct: None,
         all_diffs: false,
+        rules: None,
+        bounds: Bounds::default(),
         stop,
     }
 }

@@ -6,13 +6,11 @@
 use icu_normalizer::ComposingNormalizer;
 use serde_json::{Map, Value, json};
 
+use super::rules::Rules;
 use super::spelling;
 use crate::command::{Command, Rejection};
 use crate::event::NewEvent;
 use crate::json::State;
-
-/// Shortest username, in characters after trimming.
-const USERNAME_CHARS_MIN: usize = 3;
 
 /// The status of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,46 +34,50 @@ impl AccountStatus {
 
 type RuleOutcome = Result<Vec<NewEvent>, Rejection>;
 
-pub(super) fn decide(state: &State, command: &Command) -> RuleOutcome {
+pub(super) fn decide(rules: &Rules, state: &State, command: &Command) -> RuleOutcome {
     let payload = &command.payload;
-    match command.command_type.as_str() {
-        "CreateUser" => create(state, payload),
-        "ChangeName" => change_name(state, payload),
-        "ChangeEmail" => change_email(state, payload),
-        "ChangePassword" => change_password(state, payload),
-        "SuspendUser" => suspend(state, command.reason.as_deref()),
-        "ReactivateUser" => reactivate(state),
-        "DeleteUser" => delete(state, command.reason.as_deref()),
+    let reason = given_reason(command);
+    let events = match command.command_type.as_str() {
+        "CreateUser" => create(rules, state, payload),
+        "ChangeName" => change_name(rules, state, payload),
+        "ChangeEmail" => change_email(rules, state, payload),
+        "ChangePassword" => change_password(rules, state, payload),
+        "SuspendUser" => suspend(rules, state, reason),
+        "ReactivateUser" => reactivate(rules, state),
+        "DeleteUser" => delete(state, reason),
         other => refuse(
             "command.unknown",
             format!("users have no command `{other}`"),
         ),
+    }?;
+    if rules.needs_reason(&command.command_type) && reason.is_none() {
+        return refuse("reason.required", "this command needs a reason");
     }
+    rules.permit(state, command)?;
+    Ok(events)
 }
 
-fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
+fn create(rules: &Rules, state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     if AccountStatus::from_state(state) != AccountStatus::Absent {
         return refuse("user.exists", "this user already exists");
     }
     let username = trimmed(payload, "username");
-    if username.chars().count() < USERNAME_CHARS_MIN {
+    let username_min = rules.username_min;
+    if username.chars().count() < username_min {
         return refuse(
             "username.too_short",
-            format!("a username needs at least {USERNAME_CHARS_MIN} characters"),
+            format!("a username needs at least {username_min} characters"),
         );
     }
-    if !spelling::is_plain(&username) {
+    if rules.is_on("username.invalid") && !spelling::is_plain(&username) {
         return refuse(
             "username.invalid",
             "a username must not contain invisible characters, mix letters of several scripts, or use letters that are not in general use",
         );
     }
-    let email = valid_email(payload)?;
+    let email = valid_email(rules, payload)?;
     if payload.get("password_check").and_then(Value::as_str) != Some("ok") {
-        return refuse(
-            "password.too_short",
-            "a password needs at least 8 characters",
-        );
+        return too_short(rules);
     }
     accept(
         "UserCreated",
@@ -89,15 +91,15 @@ fn create(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     )
 }
 
-fn change_name(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
-    must_be_active(state)?;
+fn change_name(rules: &Rules, state: &State, payload: &Map<String, Value>) -> RuleOutcome {
+    must_be_active(rules, state)?;
     let changed: Map<String, Value> = ["first_name", "last_name"]
         .into_iter()
         .filter(|name| payload.contains_key(*name))
         .map(|name| (name.to_owned(), Value::String(trimmed(payload, name))))
         .filter(|(name, value)| state.get(name) != Some(value))
         .collect();
-    if changed.is_empty() {
+    if changed.is_empty() && rules.is_on("name.unchanged") {
         return refuse(
             "name.unchanged",
             "neither the first nor the last name would change",
@@ -106,17 +108,18 @@ fn change_name(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
     accept("UserNameChanged", Value::Object(changed))
 }
 
-fn change_email(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
-    must_be_active(state)?;
-    let email = valid_email(payload)?;
-    if state.get("email").and_then(Value::as_str) == Some(&email) {
+fn change_email(rules: &Rules, state: &State, payload: &Map<String, Value>) -> RuleOutcome {
+    must_be_active(rules, state)?;
+    let email = valid_email(rules, payload)?;
+    let is_current = state.get("email").and_then(Value::as_str) == Some(&email);
+    if is_current && rules.is_on("email.unchanged") {
         return refuse("email.unchanged", "this is the current email address");
     }
     accept("UserEmailChanged", json!({"email": email}))
 }
 
-fn change_password(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
-    must_be_active(state)?;
+fn change_password(rules: &Rules, state: &State, payload: &Map<String, Value>) -> RuleOutcome {
+    must_be_active(rules, state)?;
     let check = |name: &str| payload.get(name).and_then(Value::as_str);
     if check("current_password_check") != Some("correct") {
         return refuse("password.incorrect", "the current password is not correct");
@@ -127,24 +130,23 @@ fn change_password(state: &State, payload: &Map<String, Value>) -> RuleOutcome {
             json!({"password_hash": payload.get("new_password_hash")}),
         ),
         Some("unchanged") => refuse("password.unchanged", "the new password is the current one"),
-        _ => refuse(
-            "password.too_short",
-            "a password needs at least 8 characters",
-        ),
+        _ => too_short(rules),
     }
 }
 
-fn suspend(state: &State, reason: Option<&str>) -> RuleOutcome {
+fn suspend(rules: &Rules, state: &State, reason: Option<&str>) -> RuleOutcome {
     must_exist(state)?;
-    if AccountStatus::from_state(state) == AccountStatus::Suspended {
+    let is_suspended = AccountStatus::from_state(state) == AccountStatus::Suspended;
+    if is_suspended && rules.is_on("user.suspended") {
         return refuse("user.suspended", "this user is already suspended");
     }
-    accept("UserSuspended", json!({"reason": required(reason)?}))
+    accept("UserSuspended", json!({"reason": reason}))
 }
 
-fn reactivate(state: &State) -> RuleOutcome {
+fn reactivate(rules: &Rules, state: &State) -> RuleOutcome {
     must_exist(state)?;
-    if AccountStatus::from_state(state) != AccountStatus::Suspended {
+    let is_suspended = AccountStatus::from_state(state) == AccountStatus::Suspended;
+    if !is_suspended && rules.is_on("user.not_suspended") {
         return refuse("user.not_suspended", "this user is not suspended");
     }
     accept("UserReactivated", json!({}))
@@ -155,7 +157,7 @@ fn delete(state: &State, reason: Option<&str>) -> RuleOutcome {
         AccountStatus::Absent => refuse("user.not_found", "there is no such user"),
         AccountStatus::Deleted => refuse("user.already_deleted", "this user is already deleted"),
         AccountStatus::Active | AccountStatus::Suspended => {
-            accept("UserDeleted", json!({"reason": required(reason)?}))
+            accept("UserDeleted", json!({"reason": reason}))
         }
     }
 }
@@ -168,24 +170,33 @@ fn must_exist(state: &State) -> Result<(), Rejection> {
     }
 }
 
-fn must_be_active(state: &State) -> Result<(), Rejection> {
+fn must_be_active(rules: &Rules, state: &State) -> Result<(), Rejection> {
     must_exist(state)?;
     match AccountStatus::from_state(state) {
-        AccountStatus::Suspended => Err(Rejection::new("user.suspended", "this user is suspended")),
+        AccountStatus::Suspended if rules.is_on("user.suspended") => {
+            Err(Rejection::new("user.suspended", "this user is suspended"))
+        }
         _ => Ok(()),
     }
 }
 
-fn required(reason: Option<&str>) -> Result<&str, Rejection> {
-    reason
-        .map(str::trim)
-        .filter(|reason| !reason.is_empty())
-        .ok_or_else(|| Rejection::new("reason.required", "this command needs a reason"))
+fn given_reason(command: &Command) -> Option<&str> {
+    let reason = command.reason.as_deref().map(str::trim);
+    reason.filter(|reason| !reason.is_empty())
 }
 
-fn valid_email(payload: &Map<String, Value>) -> Result<String, Rejection> {
+fn too_short(rules: &Rules) -> RuleOutcome {
+    let min = rules.password_min;
+    refuse(
+        "password.too_short",
+        format!("a password needs at least {min} characters"),
+    )
+}
+
+fn valid_email(rules: &Rules, payload: &Map<String, Value>) -> Result<String, Rejection> {
     let email = trimmed(payload, "email");
-    if is_email(&email) && email.split(['@', '.']).all(spelling::is_plain) {
+    let is_valid = is_email(&email) && email.split(['@', '.']).all(spelling::is_plain);
+    if is_valid || !rules.is_on("email.invalid") {
         Ok(email)
     } else {
         Err(Rejection::new(

@@ -53,7 +53,7 @@ impl Decider for super::Users {
         state: &State,
         command: &crate::command::Command,
     ) -> Result<Vec<NewEvent>, crate::command::Rejection> {
-        super::decide::decide(state, command)
+        super::decide::decide(&self.rules, state, command)
     }
 }
 

@@ -6,6 +6,7 @@
 mod decide;
 mod evolve;
 mod prepare;
+mod rules;
 mod schema;
 mod spelling;
 
@@ -15,23 +16,30 @@ use serde_json::{Map, Value};
 
 use crate::json::State;
 use crate::keys::UniqueKey;
-use crate::model::{Model, ModelError, ModelSpec, Upcast, Upcaster};
+use crate::model::{Model, ModelError, ModelSpec, OtherRules, RulesError, Upcast, Upcaster};
 
 use decide::AccountStatus;
 pub use prepare::Passwords;
+use rules::Rules;
 
 /// The model `users`, for category `user`.
 ///
 /// # Errors
 /// When one of its schemas does not compile, which a test rules out.
 pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
+    with_rules(passwords, Rules::default())
+}
+
+/// The model with these rules. Its version, and so its rules hash, covers them.
+fn with_rules(passwords: Arc<dyn Passwords>, rules: Rules) -> Result<Model, ModelError> {
+    let rules = Arc::new(rules);
     let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let spec = ModelSpec {
         name: "users".to_owned(),
         category: Some("user".to_owned()),
         description: "user accounts: creation, names, email, password, suspension, deletion"
             .to_owned(),
-        version: "users-2".to_owned(),
+        version: format!("users-2{}", rules.spelt()),
         commands: schema::commands(),
         events: EVENTS.iter().map(|&name| (name.to_owned(), 1)).collect(),
         upcasters: vec![Upcaster {
@@ -45,19 +53,36 @@ pub fn model(passwords: Arc<dyn Passwords>) -> Result<Model, ModelError> {
         status: Some("/status".to_owned()),
         unique_keys: Some(unique_keys),
     };
-    Model::new(
-        spec,
-        Arc::new(Users),
-        Some(Arc::new(prepare::PrepareUsers::new(passwords))),
-    )
+    let other = Arc::new(Parameters {
+        passwords: Arc::clone(&passwords),
+    });
+    let prepare = prepare::PrepareUsers::new(passwords, Arc::clone(&rules));
+    let model = Model::new(spec, Arc::new(Users { rules }), Some(Arc::new(prepare)))?;
+    Ok(model.taking_rules(other))
+}
+
+/// Makes the model with other rules.
+struct Parameters {
+    passwords: Arc<dyn Passwords>,
+}
+
+impl OtherRules for Parameters {
+    fn with_rules(&self, parameters: &Map<String, Value>) -> Result<Model, RulesError> {
+        let rules = Rules::read(parameters)?;
+        // Its schemas do not depend on the parameters, and they compiled before.
+        with_rules(Arc::clone(&self.passwords), rules)
+            .map_err(|error| RulesError::new("/model", error.to_string()))
+    }
 }
 
 /// Fields that hold secrets. They stay hidden where this model is not asked for: a log that it wrote may be opened without it.
 pub const SECRET_FIELDS: [&str; 2] = ["password_hash", "new_password_hash"];
 
 /// The decider of category `user`.
-#[derive(Debug, Clone, Copy)]
-struct Users;
+#[derive(Debug, Clone)]
+struct Users {
+    rules: Arc<Rules>,
+}
 
 const EVENTS: [&str; 7] = [
     "UserCreated",

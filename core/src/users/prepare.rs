@@ -3,19 +3,23 @@
 //! The prepared command says of each password only what the rules need to know (`ok`, `too_short`, …) and, where it is to
 //! be kept, its hash. The plaintext ends here.
 
+mod reuse;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::decide::AccountStatus;
+use super::rules::Rules;
 use crate::command::Command;
 use crate::decider::{Hypothesis, Prepare, PrepareError, SAY_PASSWORD_CORRECT};
 use crate::json::State;
 use crate::same::same_object;
 use crate::shown::REDACTED;
+use reuse::{reuse_change, reuse_creation};
 
 /// Shortest password, in characters.
-const PASSWORD_CHARS_MIN: usize = 8;
+pub(super) const PASSWORD_CHARS_MIN: usize = 8;
 
 /// Hashes and verifies passwords. Needs randomness for salts, so the daemon brings it.
 pub trait Passwords: Send + Sync {
@@ -28,11 +32,12 @@ pub trait Passwords: Send + Sync {
 
 pub(super) struct PrepareUsers {
     passwords: Arc<dyn Passwords>,
+    rules: Arc<Rules>,
 }
 
 impl PrepareUsers {
-    pub(super) fn new(passwords: Arc<dyn Passwords>) -> Self {
-        Self { passwords }
+    pub(super) fn new(passwords: Arc<dyn Passwords>, rules: Arc<Rules>) -> Self {
+        Self { passwords, rules }
     }
 }
 
@@ -59,7 +64,10 @@ impl Secrets for dyn Passwords {
     ) -> Result<(bool, bool), PrepareError> {
         let matches = |text: &str| verified(self, text, stored);
         let is_current = matches(current)?;
-        Ok((is_current, length(new) == "ok" && matches(new)?))
+        Ok((
+            is_current,
+            length(new, PASSWORD_CHARS_MIN) == "ok" && matches(new)?,
+        ))
     }
 }
 
@@ -90,12 +98,12 @@ impl Secrets for Hypothesis {
 }
 
 fn create(
-    secrets: &(impl Secrets + ?Sized),
+    (secrets, rules): (&(impl Secrets + ?Sized), &Rules),
     state: &State,
     payload: &mut Map<String, Value>,
 ) -> Result<(), PrepareError> {
     let password = take_text(payload, "password")?;
-    let check = length(&password);
+    let check = length(&password, rules.password_min);
     // Hashing costs tens of milliseconds: not spent where the rules refuse whatever the password.
     let hash = if check == "ok" && AccountStatus::from_state(state) == AccountStatus::Absent {
         Value::String(secrets.hash(&password)?)
@@ -108,7 +116,7 @@ fn create(
 }
 
 fn change_password(
-    secrets: &(impl Secrets + ?Sized),
+    (secrets, rules): (&(impl Secrets + ?Sized), &Rules),
     state: &State,
     payload: &mut Map<String, Value>,
 ) -> Result<(), PrepareError> {
@@ -118,10 +126,11 @@ fn change_password(
     );
     let stored = state.get("password_hash").and_then(Value::as_str);
     let (mut current_check, mut new_check, mut hash) = ("not_checked", "not_checked", Value::Null);
-    if let (AccountStatus::Active, Some(stored)) = (AccountStatus::from_state(state), stored) {
+    let may_change = rules.may_change(AccountStatus::from_state(state));
+    if let Some(stored) = stored.filter(|_| may_change) {
         let (is_current, is_same) = secrets.compare(&current, &new, stored)?;
         current_check = if is_current { "correct" } else { "incorrect" };
-        new_check = length(&new);
+        new_check = length(&new, rules.password_min);
         if new_check == "ok" && is_same {
             new_check = "unchanged";
         }
@@ -136,84 +145,22 @@ fn change_password(
 }
 
 fn prepare(
-    secrets: &(impl Secrets + ?Sized),
+    with: (&(impl Secrets + ?Sized), &Rules),
     state: &State,
     mut command: Command,
 ) -> Result<Command, PrepareError> {
     let payload = &mut command.payload;
     match command.command_type.as_str() {
-        "CreateUser" => create(secrets, state, payload)?,
-        "ChangePassword" => change_password(secrets, state, payload)?,
+        "CreateUser" => create(with, state, payload)?,
+        "ChangePassword" => change_password(with, state, payload)?,
         _ => {}
     }
     Ok(command)
 }
 
-/// Takes a recorded creation to another state. A password that was not hashed, as the user was there already, is not known: a
-/// placeholder stands for its hash.
-fn reuse_creation(state: &State, payload: &mut Map<String, Value>, command_id: &str) {
-    let long_enough = payload.get("password_check").and_then(Value::as_str) == Some("ok");
-    let unhashed = payload.get("password_hash").is_none_or(Value::is_null);
-    if long_enough && unhashed && AccountStatus::from_state(state) == AccountStatus::Absent {
-        let placeholder = Hypothesis::unknown_hash(command_id);
-        payload.insert("password_hash".to_owned(), placeholder.into());
-    }
-}
-
-/// Takes a recorded change of password to another state. What was found out about the current password holds as long as it is
-/// the same one.
-fn reuse_change(
-    (recorded, state): (&State, &State),
-    payload: &mut Map<String, Value>,
-    command_id: &str,
-    hypothesis: &Hypothesis,
-) -> Result<(), PrepareError> {
-    let stored = |state: &State| match AccountStatus::from_state(state) {
-        AccountStatus::Active => state
-            .get("password_hash")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
-        _ => None,
-    };
-    let now = stored(state);
-    if now.is_none() && AccountStatus::from_state(state) == AccountStatus::Active {
-        // There is no password: nothing that is given is the current one.
-        payload.insert("current_password_check".to_owned(), "not_checked".into());
-        return Ok(());
-    }
-    // Of two redacted passwords it cannot be told whether they are one.
-    if now.is_none() || (now == stored(recorded) && now.as_deref() != Some(REDACTED)) {
-        return Ok(());
-    }
-    let Some(correct) = hypothesis.password_correct else {
-        return Err(PrepareError::Unknown(format!(
-            "it depends on whether the current password is right, which was not found out on this state when it was \
-             recorded{SAY_PASSWORD_CORRECT}"
-        )));
-    };
-    let current_check = if correct { "correct" } else { "incorrect" };
-    let check = |name: &str| payload.get(name).and_then(Value::as_str);
-    // Nothing is known of a new password that was not looked at.
-    let new_check = match check("new_password_check") {
-        Some("too_short") => "too_short",
-        Some("unchanged") if correct => "unchanged",
-        _ => "ok",
-    };
-    let has_hash = payload
-        .get("new_password_hash")
-        .is_some_and(|hash| !hash.is_null());
-    if correct && new_check == "ok" && !has_hash {
-        let placeholder = Hypothesis::unknown_hash(command_id);
-        payload.insert("new_password_hash".to_owned(), placeholder.into());
-    }
-    payload.insert("current_password_check".to_owned(), current_check.into());
-    payload.insert("new_password_check".to_owned(), new_check.into());
-    Ok(())
-}
-
 /// Whether the password of a creation is the one on record. Takes it, and what is on record of it, out of the payloads.
 fn same_creation(
-    passwords: &dyn Passwords,
+    (passwords, min): (&dyn Passwords, usize),
     given: &mut Map<String, Value>,
     kept: &mut Map<String, Value>,
 ) -> Result<bool, PrepareError> {
@@ -222,13 +169,13 @@ fn same_creation(
         kept.shift_remove("password_check"),
         hash(kept, "password_hash"),
     );
-    let long_enough = check.as_ref().and_then(Value::as_str) == Some(length(&password));
+    let long_enough = check.as_ref().and_then(Value::as_str) == Some(length(&password, min));
     Ok(long_enough && fits(passwords, &password, hash.as_deref())?)
 }
 
 /// Whether the passwords of a change are those on record. Takes them, and what is on record of them, out of the payloads.
 fn same_change(
-    passwords: &dyn Passwords,
+    (passwords, min): (&dyn Passwords, usize),
     state: &State,
     given: &mut Map<String, Value>,
     kept: &mut Map<String, Value>,
@@ -255,7 +202,7 @@ fn same_change(
     };
     let same_new = match new_check.as_str() {
         "unchanged" => matches(&new)?,
-        "ok" | "too_short" => new_check == length(&new),
+        "ok" | "too_short" => new_check == length(&new, min),
         _ => true,
     };
     Ok(same_current && same_new && fits(passwords, &new, kept_hash.as_deref())?)
@@ -299,7 +246,7 @@ impl Prepare for PrepareUsers {
     }
 
     fn prepare(&self, state: &State, command: Command) -> Result<Command, PrepareError> {
-        prepare(self.passwords.as_ref(), state, command)
+        prepare((self.passwords.as_ref(), &self.rules), state, command)
     }
 
     fn repeats(
@@ -310,10 +257,10 @@ impl Prepare for PrepareUsers {
     ) -> Result<bool, PrepareError> {
         let mut given = command.payload.clone();
         let mut kept = recorded.clone();
-        let passwords = self.passwords.as_ref();
+        let with = (self.passwords.as_ref(), self.rules.password_min);
         let fits = match command.command_type.as_str() {
-            "CreateUser" => same_creation(passwords, &mut given, &mut kept)?,
-            "ChangePassword" => same_change(passwords, state, &mut given, &mut kept)?,
+            "CreateUser" => same_creation(with, &mut given, &mut kept)?,
+            "ChangePassword" => same_change(with, state, &mut given, &mut kept)?,
             _ => true,
         };
         Ok(fits && same_object(&given, &kept))
@@ -326,11 +273,12 @@ impl Prepare for PrepareUsers {
         mut command: Command,
         hypothesis: &Hypothesis,
     ) -> Result<Command, PrepareError> {
-        let id = command.command_id.clone();
+        let (id, payload) = (command.command_id.as_str(), &mut command.payload);
+        let rules = &self.rules;
         match command.command_type.as_str() {
-            "CreateUser" => reuse_creation(state, &mut command.payload, &id),
+            "CreateUser" => reuse_creation(rules, state, payload, id)?,
             "ChangePassword" => {
-                reuse_change((recorded, state), &mut command.payload, &id, hypothesis)?;
+                reuse_change(rules, (recorded, state), payload, (id, hypothesis))?;
             }
             _ => {}
         }
@@ -343,12 +291,12 @@ impl Prepare for PrepareUsers {
         command: Command,
         hypothesis: &Hypothesis,
     ) -> Result<Command, PrepareError> {
-        prepare(hypothesis, state, command)
+        prepare((hypothesis, &self.rules), state, command)
     }
 }
 
-fn length(password: &str) -> &'static str {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
+fn length(password: &str, min: usize) -> &'static str {
+    if password.chars().count() < min {
         "too_short"
     } else {
         "ok"

@@ -1,6 +1,7 @@
 //! Given events, when a command, then events or a rule.
 
 mod names;
+mod parameters;
 mod rules;
 
 use serde_json::json;

@@ -9,9 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_path_to_error::{Path, Track};
 
 /// Fields that hold lists. A test holds them against the API's description.
-const LISTS: [&str; 5] = ["do", "edits", "event_types", "events", "handlers"];
-/// Fields in which anything may be: payloads.
-const PAYLOADS: [&str; 3] = ["data", "metadata", "payload"];
+const LISTS: [&str; 6] = ["do", "edits", "event_types", "events", "fields", "handlers"];
+/// Fields in which anything may be: payloads, and parameters of rules, which their model checks.
+const PAYLOADS: [&str; 4] = ["data", "metadata", "payload", "rules"];
 
 /// Refuses a list where none belongs, with the place where it stands. Of what is no JSON the error is one of syntax.
 pub(super) fn check_lists(bytes: &[u8]) -> Result<(), (Path, serde_json::Error)> {

@@ -6,6 +6,7 @@
 //! Entry point: [`router`].
 
 mod backfill;
+mod backtest;
 mod backup;
 mod bisect;
 mod bisect_wide;
@@ -23,6 +24,7 @@ mod find_figures;
 mod guard;
 mod impact;
 mod import;
+mod inevitable;
 mod layers;
 mod lists;
 mod live;
@@ -33,12 +35,14 @@ mod notes;
 mod openapi;
 mod ops;
 mod outbox;
+mod parts;
 mod point;
 mod projections;
 mod read_models;
 mod receive;
 mod refused;
 mod reply;
+mod run_lines;
 mod stream_lines;
 mod streams;
 mod trace;
@@ -170,6 +174,10 @@ fn long() -> Routes {
         .routes(routes!(backup::take_backup))
         .routes(routes!(projections::check_projection))
         .routes(routes!(verify::run_verify))
+        .routes(routes!(backtest::run_backtest))
+        .routes(routes!(inevitable::run_inevitable))
+        .routes(routes!(parts::run_minimal))
+        .routes(routes!(parts::run_undo))
 }
 
 fn import() -> Routes {

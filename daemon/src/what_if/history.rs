@@ -77,6 +77,24 @@ impl StoreHistory<'_> {
         Ok(Entry::decided(decision, events))
     }
 
+    /// The same, where the events that were read ahead begin with them.
+    fn decided_ahead(&self, walk: &mut Walk, decision: Decision) -> Result<Entry, StoreError> {
+        let count = match decision.result {
+            Outcome::Accepted { events, .. } => usize::try_from(events).unwrap_or(usize::MAX),
+            Outcome::Rejected { .. } => 0,
+        };
+        let ahead = walk.events.iter().take(count);
+        let are_ahead = ahead.filter(|event| led_to(&decision, event)).count() == count;
+        if !are_ahead {
+            let entry = self.decided(decision)?;
+            walk.claimed
+                .extend(entry.events.iter().map(|event| event.position));
+            return Ok(entry);
+        }
+        let events = walk.events.drain(..count).collect();
+        Ok(Entry::decided(decision, events))
+    }
+
     /// The decision that led to an event, if one is on record.
     fn decision_behind(&self, event: &Event) -> Result<Option<Decision>, StoreError> {
         let Some(cause) = &event.causation_id else {
@@ -179,10 +197,7 @@ impl StoreHistory<'_> {
                 (None, _) => false,
             };
             if comes_first && let Some(decision) = walk.decisions.pop_front() {
-                let entry = self.decided(decision)?;
-                walk.claimed
-                    .extend(entry.events.iter().map(|event| event.position));
-                return Ok(Some(entry));
+                return self.decided_ahead(walk, decision).map(Some);
             }
             let Some(event) = walk.events.pop_front() else {
                 return Ok(None);
@@ -344,6 +359,16 @@ impl History for StoreHistory<'_> {
             DecisionRef::Command(id) => self.view.decision_by_command(id)?,
         };
         Ok(found.map(|decision| self.decided(decision)).transpose()?)
+    }
+
+    fn entry_of_id(&mut self, id: &str) -> Read<Option<Entry>> {
+        if let Some(decision) = self.view.decision_by_command(id)? {
+            return Ok(Some(self.decided(decision)?));
+        }
+        match self.view.event_by_id(id)? {
+            Some(event) => self.entry_of_event(&event.stream, event.revision),
+            None => Ok(None),
+        }
     }
 
     fn walk(&mut self, stream: Option<&StreamName>, after: Place) -> Read<Walk> {

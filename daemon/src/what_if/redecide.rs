@@ -7,11 +7,13 @@ use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
-    Asked, BasePlace, Failed, Following, History as _, Place, Reach, redecide,
+    Asked, BasePlace, Bounds, Failed, Following, History as _, OtherRules, Place, Reach, Scope,
+    redecide,
 };
 use whodunit_core::what_if::StepsWanted;
 
 use super::WhatIfFailure;
+use super::backtest::with_rules;
 use super::base::Base;
 use super::history::StoreHistory;
 use crate::store::{StoreError, View};
@@ -32,12 +34,22 @@ pub(super) fn follow(
         models,
     };
     let place = place_of_base(&mut history, request, &mut base)?;
+    let other = request.rules.as_ref();
+    let other = other.map(|rules| with_rules(models, rules, "/rules"));
+    let other = other.transpose()?;
+    let scope = Scope::default();
     let following = Following {
         models,
         causes: request.causes,
         reach: Reach::Changed,
         password_correct: request.password_correct,
         all_diffs: false,
+        rules: other.as_ref().map(|(models, _)| OtherRules {
+            models,
+            scope: &scope,
+            from: place.place.before(0),
+        }),
+        bounds: Bounds::default(),
         stop: view.stop(),
     };
     let asked = Asked {

@@ -13,6 +13,7 @@
 )]
 
 mod backfill;
+mod backtest;
 mod backup;
 mod blame_paths;
 mod browse;
@@ -23,6 +24,7 @@ mod find_oracle;
 mod forms;
 mod hygiene;
 mod import;
+mod inevitable;
 mod investigate;
 mod limits;
 mod live;

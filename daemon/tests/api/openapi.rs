@@ -6,7 +6,11 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 57] = [
+const ROUTES: [(&str, &str); 61] = [
+    ("post", "/v1/backtest"),
+    ("post", "/v1/inevitable"),
+    ("post", "/v1/minimal"),
+    ("post", "/v1/undo"),
     ("get", "/metrics"),
     ("get", "/v1/backfill"),
     ("post", "/v1/bisect"),

@@ -59,7 +59,7 @@ pub(crate) struct BisectArgs {
 }
 
 /// Checks a condition before anything is asked.
-fn predicate(text: &str) -> Result<String, CliError> {
+pub(super) fn predicate(text: &str) -> Result<String, CliError> {
     match Predicate::parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => {

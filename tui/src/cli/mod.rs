@@ -5,6 +5,7 @@
 pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
+mod backtest;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod check;
@@ -21,7 +22,10 @@ pub(crate) mod find;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod import_report;
+mod inevitable;
+pub(crate) mod lab;
 pub(crate) mod link;
+mod minimal;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod note;
@@ -43,6 +47,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+mod undo;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod watch;
@@ -51,6 +56,8 @@ pub(crate) mod what_if;
 pub(crate) mod why;
 pub(crate) mod world;
 
+#[cfg(test)]
+mod backtest_tests;
 #[cfg(test)]
 mod causes_tests;
 #[cfg(test)]

@@ -58,6 +58,9 @@ pub(crate) struct WhatIfArgs {
     /// Start just before this decision, named by its sequence or its command's id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
     at_decision: Option<DecisionRef>,
+    /// From there on commands are decided by these rules: a file, as `whodunit backtest` takes it
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Suppose that this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
@@ -155,6 +158,12 @@ pub(crate) async fn run(
         cursor: args.cursor.clone(),
         reveal: args.reveal,
     };
+    if args.save.is_some() && asked.rules.is_some() {
+        return Err(CliError::usage(
+            "a scenario holds no other rules",
+            "leave out `--save`, or `--rules`",
+        ));
+    }
     let out = client.what_if_steps(&asked, &query).await?;
     let exit = answer(&out, terminal)?;
     if let Some(path) = &args.save {
@@ -246,7 +255,12 @@ fn from_args(
         edits.push(read("--edit", text, edit)?);
     }
     let actions = in_order(args, matches)?;
-    if edits.is_empty() && actions.is_empty() {
+    let rules = args
+        .rules
+        .as_deref()
+        .map(super::backtest::read_rules)
+        .transpose()?;
+    if edits.is_empty() && actions.is_empty() && rules.is_none() {
         return Err(CliError::usage(
             "nothing to try: no edit, command or event was given",
             "add `--drop`, `--replace`, `--insert`, `--edit`, `--command` or `--event`, or give a file with `--file`",
@@ -258,6 +272,7 @@ fn from_args(
         at_position: args.at_position.map(Position),
         at_decision: args.at_decision.clone(),
         password_correct: args.password_correct,
+        rules,
         edits,
         actions,
         continuation: match (args.refold, args.redecide, args.no_later) {

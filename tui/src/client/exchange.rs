@@ -19,7 +19,14 @@ const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 fn asks_only(path: &str, params: &Params) -> bool {
     matches!(
         path,
-        "/v1/what-if" | "/v1/bisect" | "/v1/verify" | "/v1/backup"
+        "/v1/what-if"
+            | "/v1/backtest"
+            | "/v1/inevitable"
+            | "/v1/minimal"
+            | "/v1/undo"
+            | "/v1/bisect"
+            | "/v1/verify"
+            | "/v1/backup"
     ) || path.starts_with("/v1/projections/") && path.ends_with("/check")
         || params.iter().any(|param| param == ("dry_run", "true"))
 }

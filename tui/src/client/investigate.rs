@@ -1,10 +1,14 @@
 //! Requests of investigations: blame, field histories, bisect.
 
 use reqwest::Method;
+use whodunit_core::api::backtest::{BacktestIn, BacktestLine};
 use whodunit_core::api::causes::{CausesOut, CorrelationOut, ImpactPage};
+use whodunit_core::api::inevitable::{InevitableIn, InevitableLine};
 use whodunit_core::api::investigate::{BisectIn, BisectLine, BisectOut, BlameOut, FieldOut};
+use whodunit_core::api::minimal::{MinimalIn, MinimalLine};
 use whodunit_core::api::segment;
 use whodunit_core::api::time_travel::DiffOut;
+use whodunit_core::api::undo::{UndoIn, UndoLine};
 use whodunit_core::api::why::WhyOut;
 use whodunit_core::api::world::{WorldDiffOut, WorldOut};
 use whodunit_core::ids::StreamName;
@@ -108,6 +112,37 @@ impl Client {
     /// `POST /v1/bisect` over a category or the log: what is found comes line by line.
     pub async fn bisect_lines(&self, asked: &BisectIn) -> Result<Lines<BisectLine>, ClientError> {
         let request = self.request(Method::POST, "/v1/bisect", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        Ok(Lines::of(self, response))
+    }
+
+    /// `POST /v1/backtest`: what differs comes line by line.
+    pub async fn backtest(&self, asked: &BacktestIn) -> Result<Lines<BacktestLine>, ClientError> {
+        let request = self.request(Method::POST, "/v1/backtest", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        Ok(Lines::of(self, response))
+    }
+
+    /// `POST /v1/inevitable`: the progress, and what it came to.
+    pub async fn inevitable(
+        &self,
+        asked: &InevitableIn,
+    ) -> Result<Lines<InevitableLine>, ClientError> {
+        let request = self.request(Method::POST, "/v1/inevitable", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        Ok(Lines::of(self, response))
+    }
+
+    /// `POST /v1/minimal`: the progress, and what it came to.
+    pub async fn minimal(&self, asked: &MinimalIn) -> Result<Lines<MinimalLine>, ClientError> {
+        let request = self.request(Method::POST, "/v1/minimal", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        Ok(Lines::of(self, response))
+    }
+
+    /// `POST /v1/undo`: the progress, and what it came to.
+    pub async fn undo(&self, asked: &UndoIn) -> Result<Lines<UndoLine>, ClientError> {
+        let request = self.request(Method::POST, "/v1/undo", &Params::new())?;
         let response = self.open(request.json(asked)).await?;
         Ok(Lines::of(self, response))
     }

@@ -19,7 +19,7 @@ use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
     CliError, Exit, append, backfill, bisect, blame, completions, decisions, do_command, doctor,
-    event, events, export, find, import, link, models, note, outbox, projections, read_model,
+    event, events, export, find, import, lab, link, models, note, outbox, projections, read_model,
     rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if, why, world,
 };
 use crate::client::Client;
@@ -190,6 +190,8 @@ enum Command {
     Decisions(decisions::DecisionsArgs),
     /// Try what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
+    #[command(flatten)]
+    Lab(lab::LabCommand),
     /// Check scenarios: what-ifs with what is expected of their answers
     Check(launch::check::CheckArgs),
     /// Write a scenario of what happened
@@ -503,6 +505,7 @@ async fn run(
         Command::Diff(args) => by_name(args, &client()?, terminal, state::run_diff).await,
         Command::Blame(args) => by_name(args, &client()?, terminal, blame::run).await,
         Command::Field(args) => by_name(args, &client()?, terminal, blame::run_field).await,
+        Command::Lab(command) => lab::run(&command, &client()?, terminal).await,
         Command::Bisect(args) => bisect::run(&args, &client()?, terminal).await,
         Command::Why(args) => by_name(args, &client()?, terminal, why::run).await,
         Command::World(args) => world::run(&args, &client()?, terminal).await,

@@ -71,8 +71,7 @@ impl<H: History> Run<'_, H> {
         at: Timestamp,
         by: By,
     ) -> Ran<Judged, H> {
-        let models = self.following.models;
-        let model = models.for_stream(&stand.stream).clone();
+        let model = self.rules_for(&stand.stream, None).clone();
         let index = match by {
             By::Edit(index) | By::Do(index) => index,
         };

@@ -6,7 +6,7 @@ use super::super::ask::{Ruled, Ruling, Stand};
 use super::super::history::History;
 use super::super::place::{Entry, command_of};
 use super::super::plan::Change;
-use super::{ASKED_MAX, Judged, Ran, Run, too_far};
+use super::{Judged, Ran, Run, too_far};
 use crate::api::what_if::StepChange;
 use crate::command::{Command, Outcome, Rejection};
 use crate::event::{Event, NewEvent};
@@ -33,10 +33,11 @@ impl<H: History> Run<'_, H> {
         Ok(Some(Self::judge_ruled(entry, &stand, command, ruled)))
     }
 
-    fn count_asked(&mut self) -> Ran<(), H> {
+    pub(super) fn count_asked(&mut self) -> Ran<(), H> {
         self.asked += 1;
-        if self.asked > ASKED_MAX && !self.everything() {
-            return Err(too_far("commands", ASKED_MAX));
+        let max = self.following.bounds.asked;
+        if self.asked > max && !self.everything() {
+            return Err(too_far("commands", max));
         }
         Ok(())
     }
@@ -151,7 +152,9 @@ impl<H: History> Run<'_, H> {
         stand: &Stand,
         command: Result<Command, String>,
     ) -> Ran<Judged, H> {
-        let model = self.following.models.for_stream(&stand.stream).clone();
+        let model = self
+            .rules_for(&stand.stream, entry.decision.as_deref())
+            .clone();
         let (command, ruled) = match command {
             Ok(command) => {
                 let ruled = self.ask(&model, stand, &command, &entry.events)?;

@@ -11,7 +11,22 @@ use crate::json::State;
 use crate::keys::UniqueKey;
 use crate::model::{CommandSpec, Model, ModelSpec, Models};
 
-struct Boxes;
+/// Rules that are planted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Planted {
+    /// None: the rules as they are.
+    Nothing,
+    /// Actor 1 may not close a box.
+    NoClosing,
+    /// Keys are taken in closed boxes as well.
+    TakesClosed,
+    /// An increment leads to two events.
+    Doubles,
+    /// Another rule comes first.
+    Renamed,
+}
+
+struct Boxes(Planted);
 
 fn keys(state: &State) -> Vec<String> {
     let keys = state.get("keys").and_then(Value::as_array);
@@ -50,6 +65,21 @@ impl Decider for Boxes {
         let given = |name: &str| command.payload.get(name).and_then(Value::as_str);
         let event = |kind: &str, data: Value| NewEvent::new(kind, data);
         let refuse = |rule: &str| Err(Rejection::new(rule, format!("refused by {rule}")));
+        let actor = command.actor.as_deref();
+        match (self.0, command.command_type.as_str()) {
+            (Planted::NoClosing, "Close") if is_open && actor == Some("actor1") => {
+                return refuse("actor.not_allowed");
+            }
+            (Planted::TakesClosed, "Take") if !is_open => {
+                return Ok(vec![event("Taken", json!({"key": given("key")}))]);
+            }
+            (Planted::Doubles, "Increment") if is_open => {
+                let to = |n: u64| event("Incremented", json!({"to": number(state) + n}));
+                return Ok(vec![to(1), to(2)]);
+            }
+            (Planted::Renamed, "Open") if is_open => return refuse("box.open_already"),
+            _ => {}
+        }
         match command.command_type.as_str() {
             "Open" if is_open => refuse("box.open"),
             "Open" => Ok(vec![event("Opened", json!({}))]),
@@ -102,6 +132,11 @@ pub(super) const COMMANDS: [&str; 7] = [
 ];
 
 pub(super) fn models() -> Models {
+    models_with(Planted::Nothing)
+}
+
+/// The model with planted rules, of which its rules hash tells.
+pub(super) fn models_with(planted: Planted) -> Models {
     let events = ["Opened", "Closed", "Incremented", "Taken", "Released"];
     let commands = COMMANDS.map(|name| CommandSpec {
         name: name.to_owned(),
@@ -113,7 +148,7 @@ pub(super) fn models() -> Models {
         name: "boxes".to_owned(),
         category: Some("box".to_owned()),
         description: String::new(),
-        version: "1".to_owned(),
+        version: format!("1 {planted:?}"),
         commands: commands.to_vec(),
         events: events.map(|name| (name.to_owned(), 1)).into(),
         upcasters: Vec::new(),
@@ -123,5 +158,5 @@ pub(super) fn models() -> Models {
         status: None,
         unique_keys: Some(unique_keys),
     };
-    Models::new([Model::new(spec, Arc::new(Boxes), None).unwrap()]).unwrap()
+    Models::new([Model::new(spec, Arc::new(Boxes(planted)), None).unwrap()]).unwrap()
 }

@@ -343,6 +343,17 @@ impl History for Log {
         Ok(self.entries.iter().find(is).cloned())
     }
 
+    fn entry_of_id(&mut self, id: &str) -> Result<Option<Entry>, Infallible> {
+        let is = |entry: &&Entry| {
+            let command = entry
+                .decision
+                .as_ref()
+                .map(|decision| decision.command_id.as_str());
+            command == Some(id) || entry.events.iter().any(|event| event.event_id == id)
+        };
+        Ok(self.entries.iter().find(is).cloned())
+    }
+
     fn walk(&mut self, stream: Option<&StreamName>, after: Place) -> Result<Walk, Infallible> {
         let is = |entry: &&Entry| {
             entry.place > after && stream.is_none_or(|stream| *stream == entry.stream)

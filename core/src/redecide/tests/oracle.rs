@@ -11,8 +11,9 @@ use crate::command::Command;
 use crate::event::{Event, NewEvent};
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::{Json, Value};
-use crate::redecide::Entry;
+use crate::model::Models;
 use crate::redecide::place::command_of;
+use crate::redecide::{Entry, Scope};
 use crate::time::Timestamp;
 
 /// Before, at or after an entry, and the how manieth there.
@@ -50,6 +51,8 @@ pub(super) struct Oracle<'a> {
     treated: BTreeMap<usize, Treatment>,
     moved: HashSet<String>,
     gone: HashSet<String>,
+    /// Other rules, for the commands that they are about.
+    pub(super) rules: Option<(Models, Scope)>,
     pub(super) world: Log,
 }
 
@@ -82,6 +85,7 @@ impl<'a> Oracle<'a> {
             treated: BTreeMap::new(),
             moved: HashSet::new(),
             gone: HashSet::new(),
+            rules: None,
             world: Log::new(recorded.models.clone()),
         }
     }
@@ -249,9 +253,25 @@ impl<'a> Oracle<'a> {
         }
     }
 
+    /// Right before the entry that stands at a position and brings events; after everything where there is none.
+    pub(super) fn act_before(&mut self, nth: usize, action: &Action, position: Position) {
+        let stands = |entry: &Entry| {
+            entry.stream == *self.stream
+                && entry.place.position() == position
+                && !entry.events.is_empty()
+        };
+        let entries = &self.recorded.entries;
+        let index = entries.iter().position(stands).unwrap_or(entries.len());
+        self.act_at(nth, action, index);
+    }
+
     pub(super) fn act(&mut self, nth: usize, action: &Action) {
         let before = |entry: &&Entry| entry.place.position() < self.base.position;
         let index = self.recorded.entries.iter().filter(before).count();
+        self.act_at(nth, action, index);
+    }
+
+    fn act_at(&mut self, nth: usize, action: &Action, index: usize) {
         let item = match action {
             Action::Command(command) => {
                 let id = format!("what-if-command-{}", nth + 1);
@@ -302,7 +322,13 @@ impl<'a> Oracle<'a> {
             Some(Treatment::Fixed(slots)) => self.fix(&entry, slots),
             None if is_gone => self.lose_command(&entry),
             None => match &entry.decision {
-                Some(decision) => self.give(&command_of(decision), &entry.events),
+                Some(decision) => {
+                    self.world.models = match &self.rules {
+                        Some((models, scope)) if scope.holds(decision) => models.clone(),
+                        _ => self.recorded.models.clone(),
+                    };
+                    self.give(&command_of(decision), &entry.events);
+                }
                 None => {
                     let (event, at) = (raw_of(&entry.events[0]), entry.events[0].recorded_at);
                     self.world.raw(&entry.stream, &event, at);

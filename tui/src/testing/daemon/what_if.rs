@@ -14,7 +14,7 @@ use whodunit_core::json::State;
 use whodunit_core::keys::{NoHolders, UniqueKey};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
-    Asked, BasePlace, Entry, EntryRef, Following, History, Place, Reach, redecide,
+    Asked, BasePlace, Bounds, Entry, EntryRef, Following, History, Place, Reach, redecide,
 };
 use whodunit_core::shown::{Redact as _, Redaction};
 use whodunit_core::stop::Stop;
@@ -126,6 +126,8 @@ impl Daemon {
             reach: Reach::Changed,
             password_correct: request.password_correct,
             all_diffs: false,
+            rules: None,
+            bounds: Bounds::default(),
             stop: &Stop::new(),
         };
         let asked = Asked {
@@ -299,6 +301,17 @@ impl History for Log<'_> {
                 DecisionRef::Sequence(sequence) => decision.sequence == *sequence,
                 DecisionRef::Command(id) => decision.command_id == *id,
             })
+        };
+        Ok(self.entries.iter().find(is).cloned())
+    }
+
+    fn entry_of_id(&mut self, id: &str) -> Read<Option<Entry>> {
+        let is = |entry: &&Entry| {
+            let command = entry
+                .decision
+                .as_ref()
+                .map(|decision| decision.command_id.as_str());
+            command == Some(id) || entry.events.iter().any(|event| event.event_id == id)
         };
         Ok(self.entries.iter().find(is).cloned())
     }
