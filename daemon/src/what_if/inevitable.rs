@@ -59,7 +59,7 @@ impl Inevitable<'_> {
             runs_expected: 0,
         };
         let (state, revision) = question.recorded().map_err(failed)?;
-        let holds = question.holds(&state).map_err(too_much)?;
+        let holds = question.holds(&state).map_err(|error| too_much(&error))?;
         let candidates = candidates_of(self.view, self.models, stream)?;
         let (mut dropped, mut found) = (Dropped::default(), (Vec::new(), 0));
         if holds {
@@ -117,11 +117,11 @@ pub(super) fn failed(unfound: Unfound<WhatIfFailure>) -> WhatIfFailure {
     match unfound {
         Unfound::Failed(Failed::History(failure)) => failure,
         Unfound::Failed(Failed::WhatIf(error)) => super::failure(error),
-        Unfound::TooMuchWork(error) => too_much(error),
+        Unfound::TooMuchWork(error) => too_much(&error),
     }
 }
 
-pub(super) fn too_much(error: impl std::fmt::Display) -> WhatIfFailure {
+pub(super) fn too_much(error: &impl std::fmt::Display) -> WhatIfFailure {
     let problem = Problem::new(Code::LimitExceeded, error.to_string());
     refused(problem.hint("ask about a part of the state: a shorter list, a single field"))
 }

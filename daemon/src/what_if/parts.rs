@@ -87,7 +87,7 @@ pub(crate) fn find_minimal(
     let asked = (&request.stream, predicate);
     let mut question = over.question(&mut history, asked, progress);
     let (state, _) = question.recorded().map_err(failed)?;
-    let holds = question.holds(&state).map_err(too_much)?;
+    let holds = question.holds(&state).map_err(|error| too_much(&error))?;
     let nothing = MinimalFound {
         before: 0,
         kept: Vec::new(),
@@ -173,7 +173,7 @@ pub(crate) fn find_undo(
     redact_state(model, &mut shown_now);
     redact_state(model, &mut shown_then);
     let commands = commands(model, &shown_then, &others_of(over, stream)?);
-    let always: Predicate = "true".parse().map_err(too_much)?;
+    let always: Predicate = "true".parse().map_err(|error| too_much(&error))?;
     let mut history = over.history();
     let mut question = over.question(&mut history, (stream, &always), progress);
     let actor = request.actor.as_deref().unwrap_or("what-if");

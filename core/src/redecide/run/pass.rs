@@ -149,7 +149,7 @@ fn is_as_recorded(model: &Model, command: &Command, was: &[Event], is: &[NewEven
                     .or(command.correlation_id.as_ref())
             && was.causation_id.as_ref() == Some(&command.command_id)
             && is.event_id.as_ref().is_none_or(|id| *id == was.event_id)
-            && is.metadata.is_none() | (is.metadata == was.metadata)
+            && (is.metadata.is_none() || is.metadata == was.metadata)
     };
     was.len() == is.len() && was.iter().zip(is).all(same)
 }

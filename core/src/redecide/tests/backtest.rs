@@ -99,11 +99,7 @@ fn expected(log: &Log, other: &Log) -> Vec<(u64, BacktestKind)> {
         let kind = match (&decision.result, &now.result) {
             (Outcome::Accepted { .. }, Outcome::Rejected { .. }) => BacktestKind::AcceptedToRefused,
             (Outcome::Rejected { .. }, Outcome::Accepted { .. }) => BacktestKind::RefusedToAccepted,
-            (Outcome::Rejected { rule: was, .. }, Outcome::Rejected { rule, .. })
-                if was == rule =>
-            {
-                continue;
-            }
+            (was, is) if matches!(was, Outcome::Rejected { .. }) && was == is => continue,
             (Outcome::Rejected { .. }, Outcome::Rejected { .. }) => BacktestKind::Changed,
             (Outcome::Accepted { .. }, Outcome::Accepted { .. })
                 if said(log, id) == said(other, id) =>
