@@ -128,7 +128,8 @@ mod tests {
                     .iter()
                     .map(|item| item * (usize::try_from(seed).unwrap() % 7 + 1))
                     .sum();
-                part.len() == count || (!part.is_empty() && sum % 5 == 0 && part.len() % 3 != 2)
+                part.len() == count
+                    || (!part.is_empty() && sum.is_multiple_of(5) && part.len() % 3 != 2)
             };
             check(count, &leads);
         }

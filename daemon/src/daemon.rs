@@ -78,6 +78,26 @@ pub(crate) struct Gates {
     pub(crate) imports: Arc<Semaphore>,
 }
 
+impl Gates {
+    fn new(stopping: &CancellationToken) -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            readers: readers(),
+            heavy: HeavyPool::new(stopping.clone()),
+            bodies: Memory::new(BODIES_BYTES_MAX),
+            replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
+            live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+            backtests: Arc::new(Semaphore::new(BACKTESTS_MAX)),
+            bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
+            finds: Arc::new(Semaphore::new(FINDS_MAX)),
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
+        }
+    }
+}
+
 impl Daemon {
     /// A daemon on this store, with the machine's clock. Must be called within a tokio runtime.
     pub fn open(config: Config, store: Arc<dyn Store>) -> Self {
@@ -127,21 +147,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             stopping: stopping.clone(),
         });
-        let gates = Gates {
-            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            readers: readers(),
-            heavy: HeavyPool::new(stopping.clone()),
-            bodies: Memory::new(BODIES_BYTES_MAX),
-            replies: Arc::new(Memory::new(REPLIES_BYTES_MAX)),
-            live: Arc::new(Semaphore::new(LIVE_FEEDS_MAX)),
-            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
-            backtests: Arc::new(Semaphore::new(BACKTESTS_MAX)),
-            bisects: Arc::new(Semaphore::new(BISECTS_MAX)),
-            finds: Arc::new(Semaphore::new(FINDS_MAX)),
-            verifications: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
-            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
-        };
+        let gates = Gates::new(&stopping);
         let at_start = AtStart::begin(&store, &models, &stopping);
         Self {
             parts: Arc::new(Parts {

@@ -91,8 +91,7 @@ impl<'a> Report<'a> {
         let all_streams = history.streams().map_err(Failed::History)?;
         let streams_reached = self.reached.len() as u64;
         let model = self.following.models.for_stream(asked.stream);
-        let status = |state: &State| model.status(state);
-        let statuses = status(&state).zip(status(&actual));
+        let statuses = model.status(&state).zip(model.status(&actual));
         let told = Told {
             flips: &self.flips,
             flips_total: self.flips_total,
@@ -119,15 +118,14 @@ impl<'a> Report<'a> {
             without_reactions: self.without_reactions,
             other_rules: self.other_rules,
         };
-        let other = self.following.rules.map(|rules| rules.models);
-        let models = other.unwrap_or(self.following.models);
-        let model = models.for_stream(asked.stream);
+        let rules = self.following.rules.map(|rules| rules.models);
+        let models = rules.unwrap_or(self.following.models);
         Ok(WhatIfOut {
             mode: Continuation::Redecide,
             mode_reason: ModeReason::Asked,
             stream: asked.stream.clone(),
             base_revision: base.revision,
-            rules_hash: model.rules_hash().to_owned(),
+            rules_hash: models.for_stream(asked.stream).rules_hash().to_owned(),
             base,
             diff,
             steps: self.steps.listed,

@@ -8,7 +8,7 @@ use whodunit_core::json::pointer_token;
 use whodunit_core::model::{Model, Models};
 
 /// Refuses a layer whose commands hold a secret, or whose events a plaintext one.
-pub(crate) fn check_secrets(models: &Models, layer: &Layer) -> Result<(), Problem> {
+pub(crate) fn check_secrets(models: &Models, layer: &Layer) -> Result<(), Box<Problem>> {
     let own = models.for_stream(&layer.stream);
     for (index, edit) in layer.edits.iter().enumerate() {
         let (model, kind, payload, place) = match edit {
@@ -45,11 +45,10 @@ pub(crate) fn check_secrets(models: &Models, layer: &Layer) -> Result<(), Proble
     Ok(())
 }
 
-fn refused(field: String) -> Problem {
+fn refused(field: String) -> Box<Problem> {
     let detail = format!("`{field}` is a secret, and a branch is kept as it was given");
-    Problem::new(Code::PlaintextSecret, detail)
-        .field(field)
-        .hint("try the command with `POST /v1/what-if`, which keeps nothing")
+    let problem = Problem::new(Code::PlaintextSecret, detail).field(field);
+    Box::new(problem.hint("try the command with `POST /v1/what-if`, which keeps nothing"))
 }
 
 /// The first field of a payload that holds a secret.

@@ -85,7 +85,7 @@ impl Worker {
         let mut told = |change| {
             lines
                 .borrow_mut()
-                .push(&BacktestLine::Change(Box::new(change)))
+                .push(&BacktestLine::Change(Box::new(change)));
         };
         let mut looked_at = |done: u64| {
             if !done.is_multiple_of(DECISIONS_AT_A_TIME) {

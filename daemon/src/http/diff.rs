@@ -115,44 +115,16 @@ pub(crate) async fn get_diff(
         })
         .await;
     }
+    let with_blame = params.blame == Some(true);
     answer_in(&parts, params.branch, move |view| {
-        let to_stream = other.as_ref().unwrap_or(&stream);
-        let (from_point, to_point) = (from, to);
-        let (from, to) = (resolve(view, &stream, from)?, resolve(view, to_stream, to)?);
         let comparing = Comparing {
             travel: &travel,
             view,
             model: &model,
-            with_blame: params.blame == Some(true),
+            with_blame,
         };
-        let before = comparing.state(&stream, from.revision)?;
-        let after = comparing.state(to_stream, to.revision)?;
-        let points = ((from_point, &from), (to_point, &to));
-        let both = (&before.folded, &after.folded);
-        let warnings = comparing.warnings(points, both, other.is_none())?;
-        let states = (&before.folded.state, &after.folded.state);
-        let diff = compared(view, states, &under)?;
-        let sides = Sides {
-            comparing: &comparing,
-            streams: (&stream, to_stream),
-            states: (&before, &after),
-        };
-        let blame = match params.blame {
-            Some(true) => Some(sides.blame(&diff)?),
-            _ => None,
-        };
-        let out = DiffOut {
-            from: from.revision,
-            to: to.revision,
-            to_stream: other.clone(),
-            to_branch: None,
-            path: (!under.is_root()).then(|| under.to_string()),
-            diff,
-            blame,
-            redacted: Vec::new(),
-            warnings: redacted_copy.into_iter().chain(warnings).collect(),
-            stream: stream.clone(),
-        };
+        let mut out = comparing.diff((&stream, other.as_ref()), (from, to), &under)?;
+        out.warnings.splice(0..0, redacted_copy);
         shown_until(view, reveal, &models, out)
     })
     .await
@@ -241,6 +213,46 @@ impl Comparing<'_> {
         } else {
             self.travel.state(view, model, stream, at)
         }
+    }
+}
+
+impl Comparing<'_> {
+    /// The differences of a stream's state, or of another's, at two points.
+    fn diff(
+        &self,
+        (stream, other): (&StreamName, Option<&StreamName>),
+        (from_point, to_point): (Point, Point),
+        under: &Pointer,
+    ) -> Result<DiffOut, ApiError> {
+        let view = self.view;
+        let to_stream = other.unwrap_or(stream);
+        let from = resolve(view, stream, from_point)?;
+        let to = resolve(view, to_stream, to_point)?;
+        let before = self.state(stream, from.revision)?;
+        let after = self.state(to_stream, to.revision)?;
+        let points = ((from_point, &from), (to_point, &to));
+        let both = (&before.folded, &after.folded);
+        let warnings = self.warnings(points, both, other.is_none())?;
+        let states = (&before.folded.state, &after.folded.state);
+        let diff = compared(view, states, under)?;
+        let sides = Sides {
+            comparing: self,
+            streams: (stream, to_stream),
+            states: (&before, &after),
+        };
+        let blame = self.with_blame.then(|| sides.blame(&diff)).transpose()?;
+        Ok(DiffOut {
+            from: from.revision,
+            to: to.revision,
+            to_stream: other.cloned(),
+            to_branch: None,
+            path: (!under.is_root()).then(|| under.to_string()),
+            diff,
+            blame,
+            redacted: Vec::new(),
+            warnings,
+            stream: stream.clone(),
+        })
     }
 }
 

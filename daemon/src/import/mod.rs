@@ -41,7 +41,7 @@ use lines::{Line, Lines};
 use partial::Parted;
 use pending::{Flight, Gathered};
 use preview::Preview;
-use record::Record;
+use record::{BadRecord, Record};
 pub(crate) use redacted::HINT as REDACTED_HINT;
 use report::Report;
 
@@ -220,15 +220,7 @@ impl Importer {
             Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Text(text) => text,
         };
-        let read = || match &self.mapping {
-            Some(mapping) => record::mapped(&text, mapping),
-            None => record::export_line(&text, &self.parts.models),
-        };
-        let record = if text.len() < READ_ASIDE_FROM_BYTES {
-            read()
-        } else {
-            blocking_here(read)
-        };
+        let record = self.record(&text);
         let useless = matches!(record, Err(_) | Ok(Record::Skipped(None)));
         if useless
             && self.report.out.read == 0
@@ -270,6 +262,19 @@ impl Importer {
             Ok(Record::Note(note)) => self.note(number, *note).await?,
         }
         Ok(())
+    }
+
+    /// Reads a line; a long one where that holds up no request.
+    fn record(&self, text: &[u8]) -> Result<Record, BadRecord> {
+        let read = || match &self.mapping {
+            Some(mapping) => record::mapped(text, mapping),
+            None => record::export_line(text, &self.parts.models),
+        };
+        if text.len() < READ_ASIDE_FROM_BYTES {
+            read()
+        } else {
+            blocking_here(read)
+        }
     }
 
     /// Reports a record that cannot be imported.

@@ -59,7 +59,7 @@ pub(crate) fn layer(
 }
 
 /// Refuses ids that two layers give.
-pub(crate) fn check_ids_of_layers(branch: &Branch) -> Result<(), Problem> {
+pub(crate) fn check_ids_of_layers(branch: &Branch) -> Result<(), Box<Problem>> {
     let mut known = HashSet::new();
     for layer in &branch.layers {
         for (index, action) in layer.actions.iter().enumerate() {
@@ -74,7 +74,8 @@ pub(crate) fn check_ids_of_layers(branch: &Branch) -> Result<(), Problem> {
                     _ => (Code::EventIdConflict, "event/event_id"),
                 };
                 let detail = format!("the branch has the {what} id `{}` already", echo(id));
-                return Err(Problem::new(code, detail).field(format!("/do/{index}/{field}")));
+                let problem = Problem::new(code, detail);
+                return Err(Box::new(problem.field(format!("/do/{index}/{field}"))));
             }
         }
     }

@@ -59,10 +59,11 @@ impl<'a, H: History> Run<'a, H> {
         let decision = entry.decision.as_deref();
         let asked = decision.is_some() && self.other_rules_for(decision).is_some();
         match decision {
-            Some(decision) if asked || keys_differ => {
-                if !self.decides_as_recorded(entry, decision, keys_differ)? {
-                    return Ok(false);
-                }
+            Some(decision)
+                if (asked || keys_differ)
+                    && !self.decides_as_recorded(entry, decision, keys_differ)? =>
+            {
+                return Ok(false);
             }
             None if keys_differ => return Ok(false),
             _ => {}

@@ -241,6 +241,7 @@ fn a_stopped_back_test_ends() {
     stop.set();
     let models = log.models.clone();
     let following = following_with(&models, (&other, &scope), Causes::Follow, &stop);
-    let came = backtest(&mut log.clone(), &following, &mut |_| {}, &mut |_| {});
+    let mut log = log;
+    let came = backtest(&mut log, &following, &mut |_| {}, &mut |_| {});
     assert!(matches!(came, Err(Failed::WhatIf(WhatIfError::Stopped(_)))));
 }

@@ -45,7 +45,7 @@ struct Piece {
 enum PieceEvent {
     AsRecorded(Revision),
     /// Not on record; with its number in the order of the other world.
-    Own(Event, u64),
+    Own(Box<Event>, u64),
 }
 
 /// What was reached so far.
@@ -96,7 +96,7 @@ impl Builder {
                         position: last,
                         ..event.clone()
                     };
-                    PieceEvent::Own(event, self.order)
+                    PieceEvent::Own(Box::new(event), self.order)
                 }
             };
             events.push(piece);
@@ -316,7 +316,7 @@ impl Laying<'_> {
         for event in piece.events {
             match event {
                 PieceEvent::AsRecorded(revision) => self.recorded(revision),
-                PieceEvent::Own(event, order) => self.own(event, order),
+                PieceEvent::Own(event, order) => self.own(*event, order),
             }
         }
         if let Some((first, count)) = piece.recorded {

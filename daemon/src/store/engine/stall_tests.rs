@@ -142,7 +142,7 @@ fn what_health_says_does_not_wait_for_a_commit() {
     gate.close(true);
     let writer = {
         let store = Arc::clone(&store);
-        std::thread::spawn(move || wait(store.append(fact("e2"))).map(drop))
+        std::thread::spawn(move || drop(wait(store.append(fact("e2"))).unwrap()))
     };
     gate.until_one_waits();
     let (said, says) = mpsc::channel();
@@ -153,7 +153,7 @@ fn what_health_says_does_not_wait_for_a_commit() {
     });
     let answer = says.recv_timeout(Duration::from_secs(30));
     gate.close(false);
-    writer.join().unwrap().unwrap();
+    writer.join().unwrap();
     let (stats, read_only, found) = answer.expect("an answer before the disk has done");
     assert_eq!(
         (stats.head.position, stats.read_only, read_only),
