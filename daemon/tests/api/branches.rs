@@ -655,7 +655,11 @@ async fn a_branch_goes_through_a_file() {
     let text = file.to_string();
     for cut in [0, 1, text.len() / 2, text.len() - 1] {
         let reply = other
-            .post_text("/v1/branches/import", "application/json", &text[..cut])
+            .post_text(
+                "/v1/branches/import",
+                "application/json",
+                text.get(..cut).unwrap(),
+            )
             .await;
         reply.problem(400, "malformed");
     }

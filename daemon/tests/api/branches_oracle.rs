@@ -4,6 +4,8 @@
 //! `BRANCH_HISTORIES=200 cargo test --workspace --test api branches_oracle` runs as many histories as it says, `BRANCH_SEED` starts
 //! elsewhere, and `WHAT_IFS=10000` tries as many what-ifs on one folder. A failure names its seed.
 
+#![expect(clippy::print_stdout, reason = "a failure names its seed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};

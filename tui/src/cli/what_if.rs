@@ -48,6 +48,10 @@ Examples:
                                           keeps it, with this answer, as a scenario for `whodunit check`
   whodunit what-if --file story.json      a what-if as JSON, as `POST /v1/what-if` takes it"
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct WhatIfArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse, required_unless_present = "file")]

@@ -249,6 +249,7 @@ pub(crate) struct Model {
     /// Top screens that are on the stack no more: they are as they were left when they are called for.
     resting: Vec<Screen>,
     /// What-ifs that were left with changes, the last one at the end: one of a stream.
+    #[expect(clippy::vec_box, reason = "they are moved to and from the screens")]
     left: Vec<Box<WhatIfScreen>>,
     /// Whether it was said that what-ifs are not saved, and would be gone.
     pub(crate) warned: bool,

@@ -159,6 +159,10 @@ impl ThemeChoice {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, made when the program starts"
+)]
 enum Command {
     /// List streams, with their status
     Streams(streams::StreamsArgs),
@@ -511,6 +515,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .build()?)
 }
 
+#[expect(clippy::too_many_lines, reason = "a line for each command")]
 async fn run(
     global: &Global,
     config: &Config,

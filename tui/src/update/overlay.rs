@@ -55,6 +55,7 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each overlay")]
 fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
     let scope = model.front.scope();
     let app = &mut model.app;

@@ -216,6 +216,7 @@ impl Slow {
 
 /// What the screen in front says once all replies are in, and what it says when the same place is loaded from nothing by a
 /// daemon that answers at once.
+#[expect(clippy::too_many_lines, reason = "an arm for each screen")]
 fn compare(harness: &Harness, seed: u64) {
     let mut fresh = Harness::new((80, 24), Daemon::many());
     fresh.model = harness.model.clone();

@@ -64,7 +64,7 @@ pub(super) fn load_history(app: &mut App, screen: &mut WhatIfScreen) -> Effects 
     };
     screen.recorded_mut().failure = None;
     vec![
-        screen.asked.ask(app, "", Request::Stream(name.clone())),
+        screen.asked.ask(app, "", Request::Stream(name)),
         screen
             .asked
             .ask(app, "decisions", Request::Decisions(query)),

@@ -149,7 +149,8 @@ fn what_health_says_does_not_wait_for_a_commit() {
     let asking = Arc::clone(&store);
     std::thread::spawn(move || {
         let found = asking.view().unwrap().event_by_id("e2").unwrap();
-        said.send((asking.stats().unwrap(), asking.read_only(), found))
+        let answer = (asking.stats().unwrap(), asking.read_only(), found);
+        drop(said.send(answer));
     });
     let answer = says.recv_timeout(Duration::from_secs(30));
     gate.close(false);
