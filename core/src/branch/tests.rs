@@ -1,3 +1,5 @@
+//! Branches: what their definitions and files may say.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -20,6 +20,14 @@ fn branch() -> Value {
     })
 }
 
+fn stream() -> Value {
+    json!({
+        "stream": "cart-1", "category": "cart", "model": "merge", "revision": 2, "first_position": 1, "last_position": 4,
+        "first_recorded_at": "2025-03-01T09:00:00Z", "last_recorded_at": "2025-03-01T10:00:00Z", "last_event_type": "Added",
+        "last_actor": null, "last_reason": null, "title": null, "status": null,
+    })
+}
+
 fn state() -> Value {
     json!({
         "branch": {"name": "b", "revision": 3, "log_position": 9, "warnings": []},
@@ -60,7 +68,7 @@ async fn a_branch_is_made_of_edits() {
     let line = [
         "branch", "create", "b", "cart-1", "--drop", "2", "--on", "a", "--note", "what for",
     ];
-    let (exit, out, err, asked) = say(&line, vec![ok(&json!({})), ok(&branch())]).await;
+    let (exit, out, err, asked) = say(&line, vec![ok(&stream()), ok(&branch())]).await;
     let posted = asked
         .iter()
         .find(|asked| asked.starts_with("POST /v1/branches "));

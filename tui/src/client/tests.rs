@@ -17,7 +17,11 @@ pub(crate) async fn server(replies: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<Str
     let handle = tokio::spawn(async move {
         let mut asked = Vec::new();
         for reply in replies {
-            let (mut socket, _) = listener.accept().await.unwrap();
+            let next = tokio::time::timeout(Duration::from_secs(30), listener.accept()).await;
+            let Ok(next) = next else {
+                panic!("it has a reply more than it was asked for: {asked:?}");
+            };
+            let (mut socket, _) = next.unwrap();
             asked.push(read_request(&mut socket).await);
             socket.write_all(&reply).await.unwrap();
             socket.shutdown().await.unwrap();

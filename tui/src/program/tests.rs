@@ -152,7 +152,12 @@ fn the_readmes_table_of_commands_is_true() {
             .collect();
         let options = row.split(['`', ' ', ',']);
         for option in options.filter_map(|word| word.strip_prefix("--")) {
-            let known = commands.iter().any(|command| has(command, option));
+            let everywhere = cli
+                .get_arguments()
+                .filter(|argument| argument.is_global_set());
+            let mut everywhere = everywhere.filter_map(|argument| argument.get_long());
+            let known = everywhere.any(|name| name == option)
+                || commands.iter().any(|command| has(command, option));
             assert!(known, "--{option} in {row}");
         }
         named.extend(calls);
