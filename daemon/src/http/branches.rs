@@ -561,7 +561,10 @@ fn sentence(streams: u64, flips_total: u64, flips: &[BranchFlip]) -> String {
     let described = flips.first().map(|flip| {
         let kind = shown(&flip.command_type);
         let (from, to) = (&flip.from.outcome, &flip.to.outcome);
-        format!("{kind} of {} is {to} instead of {from}", flip.stream.id())
+        format!(
+            "{kind} of {} is {to} instead of {from}",
+            shown(flip.stream.as_str())
+        )
     });
     match (described, flips_total) {
         (None, _) => format!("{of_streams}; every command ended the same."),

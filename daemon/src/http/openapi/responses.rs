@@ -31,13 +31,21 @@ const WITH_BODY: [(&str, &str); 3] = [
     ),
 ];
 
+/// Problems of operations that read from a branch where one is named.
+const OF_BRANCHES: [(&str, &str); 2] = [
+    ("404", "`no_such_branch`: there is no branch of this name"),
+    ("409", "`other_history`: the branch is of another log"),
+];
+
 /// Completes the responses of one operation.
 pub(super) fn complete(operation: &mut Map<String, Value>) {
     let has_body = operation.contains_key("requestBody");
-    let names_something = operation
-        .get("parameters")
-        .and_then(Value::as_array)
-        .is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"));
+    let has_one = |key: &str, value: &str| {
+        let all = operation.get("parameters").and_then(Value::as_array);
+        all.is_some_and(|all| all.iter().any(|parameter| parameter[key] == value))
+    };
+    let names_something = has_one("in", "path");
+    let reads_branches = has_one("name", "branch");
     let Some(responses) = operation
         .get_mut("responses")
         .and_then(Value::as_object_mut)
@@ -59,7 +67,9 @@ pub(super) fn complete(operation: &mut Map<String, Value>) {
     let with_body = WITH_BODY.iter().filter(|_| has_body);
     let not_found = [("404", usual("404"))];
     let not_found = not_found.iter().filter(|_| names_something && !has_body);
-    for (status, description) in ALWAYS.iter().chain(with_body).chain(not_found) {
+    let of_branches = OF_BRANCHES.iter().filter(|_| reads_branches);
+    let all = ALWAYS.iter().chain(with_body).chain(not_found);
+    for (status, description) in all.chain(of_branches) {
         responses
             .entry((*status).to_owned())
             .or_insert_with(|| problem(description));

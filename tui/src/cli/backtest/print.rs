@@ -9,6 +9,7 @@ use super::super::show::{self, number};
 use super::super::style::Token;
 use super::super::table::{Cell, Column, Table, Widths};
 use super::super::terminal::Terminal;
+use crate::text::counted;
 
 /// Streams and groups that are shown at most.
 const SHOWN_MAX: usize = 10;
@@ -252,15 +253,15 @@ fn warn(end: &BacktestEnd, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         ))?;
     }
     if end.without_reactions > 0 {
-        let count = number(end.without_reactions);
+        let count = counted(end.without_reactions, "new event");
         terminal.warn(format!(
-            "{count} events are new: what handlers would have done about them is not known"
+            "{count}: what handlers would have done is not known"
         ))?;
     }
     if end.raw_frozen > 0 {
-        let count = number(end.raw_frozen);
+        let count = counted(end.raw_frozen, "raw event");
         terminal.note(format!(
-            "{count} raw events stay as recorded: no command led to them"
+            "{count} as recorded: no command on record led there"
         ))?;
     }
     if end.redacted_copy {
