@@ -299,6 +299,20 @@ fn a_newer_change_cancels_the_older_question() {
     assert!(shown.contains("not asked: r asks"), "{shown}");
 }
 
+/// An answer that is not to the question above it says so, also where nothing is on its way: the daemon has gone.
+#[test]
+fn an_older_answer_is_not_shown_as_the_new_ones() {
+    let mut harness = harness().press("enter left left w x");
+    let said = "shown is what came before the last change";
+    assert!(!harness.screen().contains(said));
+    let crate::model::Screen::WhatIf(screen) = &mut harness.model.front else {
+        panic!("the lab is in front");
+    };
+    screen.answered = None;
+    let shown = harness.screen();
+    assert!(shown.contains(said), "{shown}");
+}
+
 /// The story, its edits and their undo are there when one comes back, by every way; a new question is a change that can be undone.
 #[test]
 fn the_story_survives_leaving() {

@@ -178,6 +178,11 @@ fn figures(app: &App, screen: &WhatIfScreen) -> Option<(String, Token)> {
         );
         return Some((text, Token::Warn));
     }
+    if screen.is_old() {
+        // Given up, or the daemon is not there: nothing is on its way.
+        let text = "not asked: shown is what came before the last change · r asks";
+        return Some((text.to_owned(), Token::Warn));
+    }
     let out = screen.result.value()?;
     if screen.changes() == 0 {
         return None;
