@@ -29,6 +29,7 @@ pub(crate) enum Scope {
     World,
     Branches,
     Compare,
+    Run,
     Pipeline,
 }
 
@@ -47,6 +48,7 @@ impl Scope {
             Self::World => "world",
             Self::Branches => "branches",
             Self::Compare => "compare",
+            Self::Run => "answer",
             Self::Pipeline => "pipeline",
         }
     }
@@ -112,6 +114,10 @@ pub(crate) enum Action {
     RunTo,
     RunNext,
     RunPrevious,
+    Inevitable,
+    Minimal,
+    UndoPlan,
+    Backtest,
     ShowBranches,
     KeepBranch,
     BuildUpon,

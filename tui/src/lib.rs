@@ -16,6 +16,7 @@ mod keys;
 mod model;
 mod msg;
 mod request;
+mod run_request;
 mod runtime;
 mod scenario_file;
 #[cfg(test)]

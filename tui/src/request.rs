@@ -34,7 +34,9 @@ use crate::client::{
     branch_of,
 };
 use crate::effect::Ticket;
+use crate::model::run::{Found, Of};
 use crate::msg::Msg;
+use crate::run_request::run;
 use crate::scenario_file::{SaveIn, Saved, save};
 
 macro_rules! requests {
@@ -137,6 +139,8 @@ const PART_LINES: usize = 256;
 pub(crate) struct Part {
     pub(crate) rows: Vec<Subject>,
     pub(crate) progress: Option<FindProgress>,
+    /// How far a long run is.
+    pub(crate) run: Option<RunOut>,
 }
 
 /// Where the parts of a reply go before it is whole.
@@ -152,6 +156,16 @@ impl Parts {
         // The loop is gone only when the program ends.
         let _ = self.messages.send(Msg::Part { ticket, part }).await;
     }
+
+    /// How far a long run is.
+    pub(crate) async fn progress(&self, run: RunOut) {
+        self.send(Part {
+            rows: Vec::new(),
+            progress: None,
+            run: Some(run),
+        })
+        .await;
+    }
 }
 
 /// What a query line finds: what is there already makes one part.
@@ -160,6 +174,7 @@ async fn search(client: &Client, query: &FindQuery, parts: &Parts) -> Result<Fin
     let mut part = Part {
         rows: Vec::new(),
         progress: None,
+        run: None,
     };
     loop {
         let line = if part.rows.is_empty() && part.progress.is_none() {
@@ -185,7 +200,13 @@ async fn search(client: &Client, query: &FindQuery, parts: &Parts) -> Result<Fin
             None => {
                 let rows = std::mem::take(&mut part.rows);
                 let progress = part.progress.take();
-                parts.send(Part { rows, progress }).await;
+                parts
+                    .send(Part {
+                        rows,
+                        progress,
+                        run: None,
+                    })
+                    .await;
             }
         }
     }
@@ -207,7 +228,13 @@ async fn tail(client: &Client, line: &str, after: u64, parts: &Parts) -> Result<
             LiveItem::Head(_) => continue,
         };
         let (rows, progress) = (vec![row], None);
-        parts.send(Part { rows, progress }).await;
+        parts
+            .send(Part {
+                rows,
+                progress,
+                run: None,
+            })
+            .await;
         sent += 1;
     }
     Ok(sent)
@@ -280,6 +307,8 @@ requests! { client, parts;
         client.what_if_steps(&scenario, &steps_page(Some(cursor)));
     /// A what-if, written to a file with the answer that it has now.
     SaveScenario(asked: SaveIn) -> Saved = save(client, asked);
+    /// A long question; how far it is comes in parts.
+    Run(of: Of) -> Found = run(client, of, parts);
     /// A what-if, kept as a branch of this name; in the place of another one where that is asked for.
     KeepBranch(kept: Keep) -> BranchOut = keep(client, kept);
     /// Branches, by name.

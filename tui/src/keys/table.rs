@@ -1,16 +1,17 @@
 //! The rows of the key table: where, which keys, what they do, and how that is said in hints and in help.
 
 use super::Action::{
-    self, AddCommand, AddEvent, Back, Backfill, BuildUpon, CancelRun, Category, Check, CompareWith,
-    CopyCall, Down, Drop, Enter, Filter, First, Fold, Follow, FollowFrom, GiveNow, GoTo, Help,
-    HistoryBack, HistoryForward, KeepBranch, KeepCauses, Last, LeftSide, Mark, Narrow, NextPane,
-    Now, PageDown, PageUp, Palette, Password, Quit, ReadStream, Rebuild, Redo, Remove, Rename,
-    Retry, RetryAll, RetryJob, RightSide, RunNext, RunPrevious, RunTo, Save, Setter, ShowBranches,
-    ShowLog, ShowPipeline, ShowStreams, Sort, StepBack, StepForward, Swap, TimeBack, TimeForward,
-    ToggleRules, ToggleZone, Unchanged, Undo, Up, Whole,
+    self, AddCommand, AddEvent, Back, Backfill, Backtest, BuildUpon, CancelRun, Category, Check,
+    CompareWith, CopyCall, Down, Drop, Enter, Filter, First, Fold, Follow, FollowFrom, GiveNow,
+    GoTo, Help, HistoryBack, HistoryForward, Inevitable, KeepBranch, KeepCauses, Last, LeftSide,
+    Mark, Minimal, Narrow, NextPane, Now, PageDown, PageUp, Palette, Password, Quit, ReadStream,
+    Rebuild, Redo, Remove, Rename, Retry, RetryAll, RetryJob, RightSide, RunNext, RunPrevious,
+    RunTo, Save, Setter, ShowBranches, ShowLog, ShowPipeline, ShowStreams, Sort, StepBack,
+    StepForward, Swap, TimeBack, TimeForward, ToggleRules, ToggleZone, Unchanged, Undo, UndoPlan,
+    Up, Whole,
 };
 use super::Scope::{
-    self, Branches, Causes, Compare, Diff, Everywhere, Find, Log, Pipeline, Stream, Streams,
+    self, Branches, Causes, Compare, Diff, Everywhere, Find, Log, Pipeline, Run, Stream, Streams,
     WhatIf, World,
 };
 use super::{Binding, Keys, available};
@@ -93,6 +94,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(WhatIf,     &["m"],                        ToggleRules,    "rules",     "ask the rules again about what came later, or take the later events as recorded"),
     hint(WhatIf,     &["S"],                        Save,           "save",      "save it with its answer as a scenario file").needs(available::story),
     hint(WhatIf,     &["B"],                        KeepBranch,     "branch",    "keep it under a name, as a branch that can be read like the log").needs(available::story),
+    hint(WhatIf,     &["I"],                        Inevitable,     "inevitable?","ask which commands an outcome depended on, and when it was too late"),
     hint(WhatIf,     &["u"],                        Undo,           "undo",      "undo the last change").needs(available::undo),
     key (WhatIf,     &["ctrl-r"],                   Redo,           "redo",      "redo what was undone").needs(available::redo),
     hint(WhatIf,     &["tab"],                      NextPane,       "pane",      "go on to the other streams that differ, to the fields that differ, and back to the story"),
@@ -100,6 +102,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key (WhatIf,     &["n"],                        GiveNow,        "now",       "give the command behind the row at the cursor once more, now"),
     key (WhatIf,     &["C"],                        KeepCauses,     "causes",    "ask commands whose cause is gone all the same, or do not issue them").needs(available::rules),
     key (WhatIf,     &["p"],                        Password,       "password",  "suppose that the current password is right, then wrong, then leave it open"),
+    key (WhatIf,     &["M"],                        Minimal,        "minimal",   "find the fewest commands, or events, that lead to an outcome"),
+    key (WhatIf,     &["U"],                        UndoPlan,       "undo plan", "find commands that bring fields back to what they were at the cursor"),
     key (WhatIf,     &["v"],                        Whole,          "whole",     "show the whole event or command as it was recorded").needs(available::subject),
     key (WhatIf,     &["f"],                        FollowFrom,     "follow",    "follow what is under the cursor: its batch, its actor, its type, its cause").needs(available::subject),
     key (WhatIf,     &["c"],                        Action::Causes, "causes",    "see what led to it and what it led to, across streams").needs(available::subject),
@@ -114,6 +118,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key (Log,        &["v"],                        Whole,          "whole",     "show the whole event or decision").needs(available::subject),
     key (Log,        &["t"],                        GoTo,           "time",      "show states as of a moment, here and on every screen"),
     hint(Log,        &["F"],                        Action::Find,   "find",      "find events in all streams"),
+    key (Log,        &["B"],                        Backtest,       "back-test", "decide the whole log again under other rules, from a file"),
     hint(Log,        &["S"],                        ShowStreams,    "streams",   "go to the streams"),
     hint(Log,        &["p"],                        ShowPipeline,   "pipeline",  "go to the pipeline: projections, outbox, backfills"),
 
@@ -173,6 +178,11 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(Compare,    &["W"],                        Action::World,  "world",     "see the states of all streams as the branch has them"),
     key (Compare,    &["S"],                        ShowStreams,    "streams",   "go to the streams"),
     key (Compare,    &["L"],                        ShowLog,        "log",       "go to the whole log"),
+
+    hint(Run,        &["enter", "l", "right"],      Enter,          "open",      "open the stream at what the row is about"),
+    hint(Run,        &["v"],                        Whole,          "whole",     "show all that is known of the row"),
+    key (Run,        &["S"],                        ShowStreams,    "streams",   "go to the streams"),
+    key (Run,        &["L"],                        ShowLog,        "log",       "go to the whole log"),
 
     hint(Pipeline,   &["enter", "l", "right"],      Enter,          "open",      "open the job's event, the projection, or the handler's jobs"),
     hint(Pipeline,   &["tab"],                      NextPane,       "pane",      "go to the next pane"),

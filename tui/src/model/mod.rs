@@ -20,6 +20,7 @@ pub(crate) mod log;
 pub(crate) mod pipeline;
 pub(crate) mod quote;
 mod remote;
+pub(crate) mod run;
 mod screen;
 pub(crate) mod stream;
 pub(crate) mod streams;
@@ -50,6 +51,7 @@ use guide::Guide;
 use hits::Hits;
 use log::LogScreen;
 use pipeline::Confirmed;
+use run::{Asking, RunScreen};
 use tree::Tree;
 use what_if::{Question, Saving, WhatIfScreen};
 use world::WorldScreen;
@@ -74,6 +76,8 @@ pub(crate) enum Place {
     Branches,
     /// A branch, and what it is compared with.
     Compare(String, Option<String>),
+    /// A long question.
+    Run(Box<run::Of>),
     /// One of the others, as a branch has it.
     In(String, Box<Place>),
 }
@@ -90,6 +94,7 @@ pub(crate) enum Deeper {
     World(Box<WorldScreen>),
     Branches,
     Compare(Box<CompareScreen>),
+    Run(Box<RunScreen>),
     /// A branch, in the lab.
     Lab(Box<Opened>),
     /// One of the others, as a branch has it.
@@ -177,6 +182,8 @@ pub(crate) enum Overlay {
     Save(Box<Saving>),
     /// The name of a branch.
     Naming(Box<Naming>),
+    /// What a long question is about.
+    Asking(Box<Asking>),
     /// Everything about the selected projection.
     Projection {
         scroll: usize,

@@ -9,6 +9,7 @@ use super::diff::DiffScreen;
 use super::find::FindScreen;
 use super::log::{LogRow, LogScreen};
 use super::pipeline::PipelineScreen;
+use super::run::RunScreen;
 use super::stream::{StreamScreen, field_call};
 use super::streams::StreamsScreen;
 use super::what_if::{Pane, WhatIfScreen};
@@ -34,6 +35,7 @@ pub(crate) enum Screen {
     World(Box<WorldScreen>),
     Branches(Box<BranchesScreen>),
     Compare(Box<CompareScreen>),
+    Run(Box<RunScreen>),
     Pipeline(Box<PipelineScreen>),
 }
 
@@ -70,7 +72,8 @@ impl Screen {
             | Self::Diff(_)
             | Self::World(_)
             | Self::Branches(_)
-            | Self::Compare(_) => None,
+            | Self::Compare(_)
+            | Self::Run(_) => None,
         }
     }
 
@@ -86,6 +89,7 @@ impl Screen {
             Self::World(_) => Scope::World,
             Self::Branches(_) => Scope::Branches,
             Self::Compare(_) => Scope::Compare,
+            Self::Run(_) => Scope::Run,
             Self::Pipeline(_) => Scope::Pipeline,
         }
     }
@@ -114,6 +118,7 @@ impl Screen {
             }
             Self::Branches(_) => Place::Branches,
             Self::Compare(screen) => Place::Compare(screen.name.clone(), screen.with.clone()),
+            Self::Run(screen) => Place::Run(Box::new(screen.of.clone())),
         }
     }
 
@@ -134,6 +139,7 @@ impl Screen {
             Self::World(screen) => &screen.asked,
             Self::Branches(screen) => &screen.asked,
             Self::Compare(screen) => &screen.asked,
+            Self::Run(screen) => &screen.asked,
             Self::Pipeline(screen) => &screen.asked,
         }
     }
@@ -150,6 +156,7 @@ impl Screen {
             Self::World(screen) => &mut screen.asked,
             Self::Branches(screen) => &mut screen.asked,
             Self::Compare(screen) => &mut screen.asked,
+            Self::Run(screen) => &mut screen.asked,
             Self::Pipeline(screen) => &mut screen.asked,
         }
     }
@@ -205,6 +212,10 @@ impl Screen {
             }
             Self::Branches(screen) => screen.settle(),
             Self::Compare(screen) => screen.found.settle(),
+            Self::Run(screen) => {
+                screen.found.settle();
+                screen.progress = None;
+            }
             Self::Pipeline(screen) => screen.all.settle(),
         }
     }
@@ -222,7 +233,8 @@ impl Screen {
             | Self::Diff(_)
             | Self::World(_)
             | Self::Branches(_)
-            | Self::Compare(_) => false,
+            | Self::Compare(_)
+            | Self::Run(_) => false,
         }
     }
 
@@ -243,7 +255,8 @@ impl Screen {
             | Self::Diff(_)
             | Self::World(_)
             | Self::Branches(_)
-            | Self::Compare(_) => None,
+            | Self::Compare(_)
+            | Self::Run(_) => None,
         }
     }
 
@@ -258,6 +271,7 @@ impl Screen {
             }
             Self::Branches(screen) => screen.whole(),
             Self::Compare(screen) => screen.whole(),
+            Self::Run(screen) => screen.whole(),
             Self::World(screen) => match screen.current() {
                 Some(Item::State(item)) => Value::Object(item.state.clone()),
                 Some(Item::Change(change)) => {
@@ -306,6 +320,7 @@ impl Screen {
             Self::World(screen) => screen.call(),
             Self::Branches(screen) => screen.call(),
             Self::Compare(screen) => screen.call(),
+            Self::Run(screen) => screen.call(),
             Self::Pipeline(screen) => screen.call(overlay),
         }
     }

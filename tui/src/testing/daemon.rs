@@ -6,6 +6,7 @@ mod answer;
 mod branches;
 mod find;
 mod investigate;
+mod run;
 mod what_if;
 mod wide;
 

@@ -4,13 +4,14 @@ use tui_input::Input;
 use whodunit_core::ids::StreamName;
 
 use super::{
-    Effects, branches, causes, compare, diff, find, start, stream, streams, what_if, world,
+    Effects, branches, causes, compare, diff, find, run, start, stream, streams, what_if, world,
 };
 use crate::model::branches::{BranchesScreen, Opened};
 use crate::model::causes::CausesScreen;
 use crate::model::compare::CompareScreen;
 use crate::model::diff::DiffScreen;
 use crate::model::find::FindScreen;
+use crate::model::run::RunScreen;
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::{RowId, WhatIfScreen};
 use crate::model::world::WorldScreen;
@@ -83,6 +84,11 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
             let mut screen = Box::<BranchesScreen>::default();
             let effects = branches::load(&mut model.app, &mut screen);
             model.push(Screen::Branches(screen));
+            effects
+        }
+        Deeper::Run(mut screen) => {
+            let effects = run::load(&mut model.app, &mut screen);
+            model.push(Screen::Run(screen));
             effects
         }
         Deeper::Compare(mut screen) => {
@@ -234,6 +240,10 @@ fn go(model: &mut Model, place: Place) -> Effects {
         Place::Compare(name, with) => {
             model.bring(Top::Streams);
             model.push(Screen::Compare(Box::new(CompareScreen::new(name, with))));
+        }
+        Place::Run(of) => {
+            model.bring(Top::Streams);
+            model.push(Screen::Run(Box::new(RunScreen::new(*of))));
         }
         // No place is in two branches.
         Place::In(..) => {}

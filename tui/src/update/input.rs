@@ -50,6 +50,7 @@ pub(super) fn is_open(screen: &Screen) -> bool {
         | Screen::Diff(_)
         | Screen::Branches(_)
         | Screen::Compare(_)
+        | Screen::Run(_)
         | Screen::Pipeline(_) => false,
     }
 }
@@ -66,6 +67,7 @@ pub(super) fn press(app: &mut App, screen: &mut Screen, key: &str) -> Effects {
         | Screen::Diff(_)
         | Screen::Branches(_)
         | Screen::Compare(_)
+        | Screen::Run(_)
         | Screen::Pipeline(_) => Vec::new(),
     }
 }

@@ -78,7 +78,8 @@ fn concerns(front: &Screen, stream: &StreamName) -> bool {
         | Screen::Diff(_)
         | Screen::World(_)
         | Screen::Branches(_)
-        | Screen::Compare(_) => false,
+        | Screen::Compare(_)
+        | Screen::Run(_) => false,
         Screen::Pipeline(_) => true,
     }
 }
@@ -134,7 +135,8 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
         | Screen::Diff(_)
         | Screen::World(_)
         | Screen::Branches(_)
-        | Screen::Compare(_) => Vec::new(),
+        | Screen::Compare(_)
+        | Screen::Run(_) => Vec::new(),
         Screen::Pipeline(screen) => pipeline::live(app, screen),
     }
 }

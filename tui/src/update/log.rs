@@ -126,6 +126,7 @@ pub(super) fn act(app: &mut App, screen: &mut LogScreen, action: Action) -> Effe
             app.overlay = Some(Overlay::Detail(Box::default()));
             Vec::new()
         }
+        Action::Backtest => super::run::open_backtest(app),
         Action::Filter => {
             screen.line.typing = true;
             Vec::new()

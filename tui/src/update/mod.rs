@@ -21,6 +21,7 @@ mod mouse;
 mod overlay;
 mod pipeline;
 mod replied;
+mod run;
 mod stream;
 mod streams;
 mod waits;
@@ -39,6 +40,8 @@ mod mouse_tests;
 mod pipeline_tests;
 #[cfg(test)]
 mod replies_tests;
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -207,6 +210,7 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::World(screen) => world::load(app, screen),
         Screen::Branches(screen) => branches::load(app, screen),
         Screen::Compare(screen) => compare::load(app, screen),
+        Screen::Run(screen) => run::load(app, screen),
         Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
 }
@@ -240,7 +244,7 @@ fn press(model: &mut Model, key: &str) -> Effects {
         return input::press(&mut model.app, &mut model.front, key);
     }
     match keys::binding(model.front.scope(), key) {
-        Some(binding) => run(model, binding),
+        Some(binding) => run_binding(model, binding),
         None => {
             let key = keys::pretty(key, model.app.theme.ascii);
             model
@@ -252,7 +256,7 @@ fn press(model: &mut Model, key: &str) -> Effects {
 }
 
 /// Does what a row of the key table says, or says why not.
-fn run(model: &mut Model, binding: &Binding) -> Effects {
+fn run_binding(model: &mut Model, binding: &Binding) -> Effects {
     match binding.why_not(model) {
         Some(why) => complain_text(&mut model.app, why),
         None => act(model, binding.action),
@@ -369,6 +373,7 @@ fn act(model: &mut Model, action: Action) -> Effects {
                 Screen::World(screen) => world::act(app, screen, other),
                 Screen::Branches(screen) => branches::act(app, screen, other),
                 Screen::Compare(screen) => compare::act(app, screen, other),
+                Screen::Run(screen) => run::act(app, screen, other),
                 Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
         }

@@ -108,6 +108,7 @@ fn is_selected(front: &Screen, part: Part, index: usize) -> bool {
         (Screen::World(screen), _) => screen.selected == index,
         (Screen::Branches(screen), _) => screen.selected == index,
         (Screen::Compare(screen), _) => screen.selected == index,
+        (Screen::Run(screen), _) => screen.selected == index,
         (Screen::Pipeline(screen), part) => match part {
             Part::Projections => screen.pane == Pane::Projections && screen.projection == index,
             Part::Handlers => screen.pane == Pane::Handlers && screen.handler == index,
@@ -147,6 +148,10 @@ fn select(model: &mut Model, part: Part, index: usize) -> Effects {
         (Screen::World(screen), _) => world::go_to(app, screen, index),
         (Screen::Branches(screen), _) => branches::go_to(app, screen, index),
         (Screen::Compare(screen), _) => compare::go_to(app, screen, index),
+        (Screen::Run(screen), _) => {
+            screen.selected = index;
+            Vec::new()
+        }
         // The rows of the pipeline are as far apart as keys make them.
         (Screen::Pipeline(screen), part) => {
             let here = match part {

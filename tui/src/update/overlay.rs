@@ -5,8 +5,8 @@ use whodunit_core::api::browse::Category;
 
 use super::input::edit;
 use super::{
-    Effects, as_of, branches, detail, diff, find, follow, log, pipeline, run, stream, streams,
-    what_if, world,
+    Effects, as_of, branches, detail, diff, find, follow, log, pipeline, run, run_binding, stream,
+    streams, what_if, world,
 };
 use crate::keys::{self, Action, Binding};
 use crate::model::form::{Filled, Form};
@@ -50,6 +50,7 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
         | Overlay::Side(_)
         | Overlay::Detail(_)
         | Overlay::Commands { .. }
+        | Overlay::Asking(_)
         | Overlay::Form(_)
         | Overlay::Question(_)
         | Overlay::Projection { .. }
@@ -66,7 +67,7 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Help { filter, scroll }, _) => help(app, filter, scroll, key),
         (Overlay::Palette { filter, selected }, _) => {
             let chosen = palette(app, scope, filter, selected, key);
-            return chosen.map_or_else(Vec::new, |binding| run(model, binding));
+            return chosen.map_or_else(Vec::new, |binding| run_binding(model, binding));
         }
         (Overlay::Category { selected }, Screen::Streams(screen)) => {
             if key == "enter" {
@@ -114,6 +115,7 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Save(saving), Screen::WhatIf(screen)) => {
             return what_if::save_key(app, screen, saving, key);
         }
+        (Overlay::Asking(asking), _) => return run::key(app, asking, key),
         (Overlay::Naming(naming), Screen::WhatIf(screen)) => {
             return what_if::keep_key(app, screen, naming, key);
         }

@@ -1,7 +1,7 @@
 //! Replies on their way to the screen that asked.
 
 use super::{
-    Effects, branches, causes, compare, diff, find, follow, log, pipeline, stream, streams,
+    Effects, branches, causes, compare, diff, find, follow, log, pipeline, run, stream, streams,
     what_if, world,
 };
 use crate::effect::{Failure, NoAnswer, Ticket};
@@ -19,6 +19,10 @@ pub(super) fn part(model: &mut Model, ticket: Ticket, part: Part) -> Effects {
         Some((Screen::Find(screen), slot)) => find::part(app, screen, slot, part),
         Some((Screen::Log(screen), slot)) => {
             log::part(screen, slot, part);
+            Vec::new()
+        }
+        Some((Screen::Run(screen), _)) => {
+            run::part(screen, part);
             Vec::new()
         }
         _ => Vec::new(),
@@ -56,6 +60,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
             Screen::World(screen) => world::take(app, screen, reply),
             Screen::Branches(screen) => branches::take(app, screen, reply),
             Screen::Compare(screen) => compare::take(app, screen, reply),
+            Screen::Run(screen) => run::take(screen, reply),
             Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
         },
         Err(failure) => {
@@ -77,6 +82,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
                 Screen::World(screen) => world::failed(app, screen, slot, failure, is_away),
                 Screen::Branches(screen) => branches::failed(app, screen, slot, failure, is_away),
                 Screen::Compare(screen) => compare::failed(app, screen, slot, failure, is_away),
+                Screen::Run(screen) => run::failed(app, screen, slot, failure, is_away),
                 Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
             }
             Vec::new()

@@ -72,6 +72,9 @@ const KEYS: &[&str] = &[
     "b",
     "b",
     "D",
+    "I",
+    "M",
+    "U",
     "K",
     "W",
     "c",
@@ -136,6 +139,13 @@ const BEGINNINGS: &[&[&str]] = &[
     ],
     &[
         "enter", "left", "t", "1", "5", ":", "4", "0", "enter", "q", "down", "enter",
+    ],
+    // Long questions.
+    &[
+        "enter", "w", "x", "I", "enter", "down", "enter", "q", "q", "M", "tab", "enter", "[",
+    ],
+    &[
+        "enter", "w", "x", "U", "enter", "enter", "[", "L", "B", "r", "enter", "down", "enter",
     ],
     // A branch is kept, and another one is there already.
     &[
@@ -274,6 +284,7 @@ fn compare(harness: &Harness, seed: u64) {
             (screen.of, screen.wanted) = (None, None);
         }
         Screen::Compare(screen) => screen.found = Remote::Absent,
+        Screen::Run(screen) => screen.found = Remote::Absent,
         Screen::Diff(screen) => {
             (screen.diff, screen.sides) = (Remote::Absent, Remote::Absent);
         }
@@ -372,6 +383,9 @@ fn compare_wide(slow: &Screen, quick: &Screen, seed: u64) {
                 assert_eq!(slow.branch, quick.branch, "seed {seed}");
                 assert_eq!(slow.compared, quick.compared, "seed {seed}");
             }
+        }
+        (Screen::Run(slow), Screen::Run(quick)) => {
+            assert_eq!(slow.found, quick.found, "seed {seed}");
         }
         (Screen::Compare(slow), Screen::Compare(quick)) => {
             assert_eq!(slow.found, quick.found, "seed {seed}");

@@ -270,6 +270,7 @@ fn a_filtered_log_has_a_feed_of_its_own() {
     let part = Part {
         rows: vec![Subject::Event(event.clone())],
         progress: None,
+        run: None,
     };
     harness.send(live.clone());
     assert_eq!(harness.log().rows.value().unwrap().len(), 0);
@@ -334,6 +335,7 @@ fn every_bound_action_does_something_or_says_why_not() {
             crate::keys::Scope::World => "W down",
             crate::keys::Scope::Branches => "b down",
             crate::keys::Scope::Compare => "b down d down",
+            crate::keys::Scope::Run => "enter w w I enter down",
             crate::keys::Scope::Pipeline => "p tab tab",
         };
         for key in binding.keys {

@@ -50,5 +50,6 @@ fn fills_a_screen(slot: Slot) -> bool {
             | Slot::Pipeline
             | Slot::Branches
             | Slot::CompareBranch
+            | Slot::Run
     )
 }

@@ -11,7 +11,7 @@ mod save;
 use whodunit_core::api::what_if::{Causes, WhatIfOut};
 use whodunit_core::ids::{Revision, StreamName};
 
-use super::{Effects, complain, moved};
+use super::{Effects, complain, moved, run as run_questions};
 use crate::client::{DecisionsQuery, StreamEventsQuery};
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
@@ -223,6 +223,10 @@ pub(super) fn act(app: &mut App, screen: &mut WhatIfScreen, action: Action) -> E
         Action::GiveNow => edits::give_now(app, screen),
         Action::Save => {
             save::open(app, screen);
+            Vec::new()
+        }
+        Action::Inevitable | Action::Minimal | Action::UndoPlan => {
+            run_questions::open(app, screen, action);
             Vec::new()
         }
         Action::KeepBranch => {

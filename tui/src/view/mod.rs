@@ -17,6 +17,7 @@ mod overlay;
 mod pipeline;
 mod pipeline_overlay;
 mod projections;
+mod run;
 pub(crate) mod scrubber;
 mod sentence;
 mod state;
@@ -34,6 +35,8 @@ mod branches_tests;
 mod pipeline_tests;
 #[cfg(test)]
 mod room_tests;
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +85,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::World(screen) => world::draw(app, screen, frame, body),
         Screen::Branches(screen) => branches::draw(app, screen, frame, body),
         Screen::Compare(screen) => compare::draw(app, screen, frame, body),
+        Screen::Run(screen) => run::draw(app, screen, frame, body),
         Screen::Pipeline(screen) => pipeline::draw(app, screen, frame, body),
     }
     if let Some(step) = app.guide {
@@ -191,6 +195,7 @@ fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
         Overlay::Form(_) => "next field, or run",
         Overlay::Question(_) => "ask",
         Overlay::Save(_) => "save",
+        Overlay::Asking(_) => "ask",
         Overlay::Naming(naming) => match naming.purpose {
             Purpose::Keep => "keep",
             Purpose::Rename(_) => "rename",

@@ -37,11 +37,12 @@ fn way_to(scope: Scope) -> &'static str {
         Scope::World => "W",
         Scope::Branches => "b",
         Scope::Compare => "b down down d",
+        Scope::Run => "enter w w I enter",
         Scope::Pipeline => "p",
     }
 }
 
-const SCREENS: [(Scope, &str); 11] = [
+const SCREENS: [(Scope, &str); 12] = [
     (Scope::Streams, "streams"),
     (Scope::Stream, "stream"),
     (Scope::WhatIf, "what_if"),
@@ -52,6 +53,7 @@ const SCREENS: [(Scope, &str); 11] = [
     (Scope::World, "world"),
     (Scope::Branches, "branches"),
     (Scope::Compare, "compare"),
+    (Scope::Run, "run"),
     (Scope::Pipeline, "pipeline"),
 ];
 

@@ -65,6 +65,7 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         | Screen::World(_)
         | Screen::Branches(_)
         | Screen::Compare(_)
+        | Screen::Run(_)
         | Screen::Pipeline(_) => {
             let mut crumbs = program;
             crumbs.push(place(model.front.scope().title().to_owned()));

@@ -133,6 +133,7 @@ impl Daemon {
                 not_written: (asked.path == THERE && !asked.over)
                     .then(|| format!("`{THERE}` is there already")),
             }),
+            Request::Run(of) => Reply::Run(self.run(of)),
             Request::KeepBranch(kept) => Reply::KeepBranch(Self::keep(kept)?),
             Request::Branches() => Reply::Branches(self.branches(None)),
             Request::MoreBranches(cursor) => Reply::MoreBranches(self.branches(Some(cursor))),

@@ -147,6 +147,7 @@ impl Daemon {
                 next: HEAD - scanned,
                 last: HEAD,
             }),
+            run: None,
         };
         vec![part(first, HEAD / 2, half), part(second, HEAD, rows.len())]
     }

@@ -12,6 +12,7 @@ use crate::model::diff::DiffScreen;
 use crate::model::find::FindScreen;
 use crate::model::log::{LogRow, LogScreen};
 use crate::model::pipeline::PipelineScreen;
+use crate::model::run::{Found, Of as Question, RunScreen};
 use crate::model::stream::StreamScreen;
 use crate::model::streams::StreamsScreen;
 use crate::model::what_if::WhatIfScreen;
@@ -40,6 +41,7 @@ pub(super) fn belongs(harness: &Harness) {
             Screen::World(screen) => of_world(&daemon, screen),
             Screen::Branches(screen) => of_branches(screen),
             Screen::Compare(screen) => of_compare(screen),
+            Screen::Run(screen) => of_run(screen),
             Screen::Pipeline(screen) => of_pipeline(screen),
         }
     }
@@ -201,6 +203,27 @@ fn of_branches(screen: &BranchesScreen) {
     assert!(!is_shown || screen.of.as_ref() == current, "of another row");
     if let Some(found) = screen.compared.value() {
         assert_eq!(found.answer, format!("it is {}", current.unwrap()));
+    }
+}
+
+/// An answer is to the question that stands above it.
+fn of_run(screen: &RunScreen) {
+    match (&screen.of, screen.found.value()) {
+        (_, None) => {}
+        (Question::Inevitable(asked), Some(Found::Inevitable(end))) => {
+            assert_eq!(
+                (&asked.stream, &asked.predicate),
+                (&end.stream, &end.predicate)
+            );
+        }
+        (Question::Minimal(asked), Some(Found::Minimal(end))) => {
+            assert_eq!((&asked.stream, asked.of), (&end.stream, end.of));
+        }
+        (Question::Undo(asked), Some(Found::Undo(end))) => assert_eq!(asked.stream, end.stream),
+        (Question::Backtest(path), Some(Found::Backtest(end, _))) => {
+            assert!(end.answer.starts_with(&path.display().to_string()));
+        }
+        (of, Some(found)) => panic!("{found:?} for {of:?}"),
     }
 }
 

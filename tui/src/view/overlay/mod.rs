@@ -2,6 +2,7 @@
 //!
 //! Owns the box itself and what several of them share. Each kind has its file.
 
+mod asking;
 mod category;
 mod commands;
 mod detail;
@@ -81,6 +82,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
         }
         (Overlay::Question(asked), _) => question::question(app, frame, body, asked),
         (Overlay::Save(saving), _) => save::save(app, frame, body, saving),
+        (Overlay::Asking(asked), _) => asking::asking(app, frame, body, asked),
         (Overlay::Naming(naming), _) => naming::naming(app, frame, body, naming),
         (Overlay::Form(form), _) => form::form(app, frame, body, form),
         (Overlay::Projection { scroll }, Screen::Pipeline(screen)) => {
