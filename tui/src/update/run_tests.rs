@@ -56,7 +56,7 @@ fn what_cannot_be_read_stays_in_its_box() {
     for (keys, typed) in [
         ("I ctrl-u", "/status =="),
         ("U ctrl-u", "status"),
-        ("q L B", ""),
+        ("q q L B", ""),
     ] {
         let asked = lab().press(keys).type_text(typed).press("enter");
         let Some(Overlay::Asking(asking)) = &asked.model.app.overlay else {
