@@ -177,8 +177,10 @@ pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
 
 /// The time of a UUID of version 7, in milliseconds.
 fn time_of(bytes: [u8; 16]) -> Option<i64> {
-    let [a, b, c, d, e, f, version, ..] = bytes;
-    (version >> 4 == 7).then(|| i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    let version = bytes.get(TIME_BYTES)? >> 4;
+    let time = bytes.iter().take(TIME_BYTES);
+    let time = time.fold(0, |time, byte| time << 8 | i64::from(*byte));
+    (version == 7).then_some(time)
 }
 
 /// The bytes of a UUID that has this time, in milliseconds.
