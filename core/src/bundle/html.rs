@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::story::{Row, Story, moment, value};
+use super::story::{Row, Story, moment, path, value};
 use super::{Bundle, StreamPart, WhatIfPart};
 use crate::api::branch::WorldOutcome;
 use crate::diff::DiffEntry;
@@ -155,7 +155,7 @@ fn differences(out: &mut String, diff: &[DiffEntry]) {
         let _ = writeln!(
             out,
             "<tr><td class=\"path\">{}</td><td>{}</td><td>{}</td></tr>",
-            text(&entry.path),
+            text(path(entry)),
             text(&value(entry.before.as_ref())),
             text(&value(entry.after.as_ref())),
         );
@@ -263,7 +263,7 @@ fn other(out: &mut String, part: &StreamPart) {
         .map(|entry| {
             format!(
                 "<span class=\"path\">{}</span> {} → {}",
-                text(&entry.path),
+                text(path(entry)),
                 text(&value(entry.before.as_ref())),
                 text(&value(entry.after.as_ref()))
             )

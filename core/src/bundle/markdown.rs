@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::Bundle;
-use super::story::{Story, moment, value};
+use super::story::{Story, moment, path, value};
 use crate::api::branch::WorldOutcome;
 use crate::diff::DiffEntry;
 use crate::text::shown;
@@ -92,7 +92,7 @@ fn differences(out: &mut String, diff: &[DiffEntry]) {
         let _ = writeln!(
             out,
             "| {} | {} | {} |",
-            text(&entry.path),
+            text(path(entry)),
             text(&value(entry.before.as_ref())),
             text(&value(entry.after.as_ref()))
         );
@@ -141,7 +141,7 @@ fn impact(out: &mut String, story: &Story<'_>) {
             .iter()
             .map(|entry| {
                 let (before, after) = (value(entry.before.as_ref()), value(entry.after.as_ref()));
-                text(&format!("{}: {before} → {after}", entry.path))
+                text(&format!("{}: {before} → {after}", path(entry)))
             })
             .collect();
         let changed = match &part.failed {
@@ -183,8 +183,8 @@ fn root_cause(out: &mut String, story: &Story<'_>) {
         Some(last) if story.answer.len() > 1 => {
             let _ = writeln!(
                 out,
-                "As far as causes are on record: {}.\n",
-                text(&last.to_string())
+                "The first cause on record is {}.\n",
+                text(last.to_string().trim_start_matches("because of "))
             );
         }
         _ => out.push_str("No cause is on record.\n\n"),

@@ -60,6 +60,11 @@ pub(super) fn moment(at: Timestamp) -> String {
     sentence::moment(at, None)
 }
 
+/// Where a difference is, for a reader.
+pub(super) fn path(entry: &DiffEntry) -> &str {
+    entry.label.as_deref().unwrap_or(&entry.path)
+}
+
 /// A value on one line, safe to show.
 pub(super) fn value(value: Option<&serde_json::Value>) -> String {
     value.map_or_else(|| "(none)".to_owned(), shown::value)
