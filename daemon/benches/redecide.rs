@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 use whodunit_daemon::builtin::{self, BuiltIn};
 use whodunit_daemon::passwords::Cost;
@@ -43,6 +43,7 @@ impl Random {
     }
 }
 
+#[derive(Clone)]
 struct Bench {
     router: Router,
     missed: u32,
@@ -91,19 +92,29 @@ impl Bench {
         }
     }
 
-    /// Gives commands as many clients do, and how long that took.
+    /// Gives commands as many clients do, each on a task of its own, and how long that took.
     async fn accept(&self, commands: u64, streams: u64) -> Duration {
         let mut random = Random(commands);
-        let asked = (0..commands).map(|n| (random.below(streams), command(n, random.below(100))));
-        let asked: Vec<(u64, Value)> = asked.collect();
+        let mut asked = vec![Vec::new(); CLIENTS];
+        for n in 0..commands {
+            let user = random.below(streams);
+            // One client for each stream: its commands come in the order of their numbers.
+            let client = usize::try_from(user).unwrap() % CLIENTS;
+            asked[client].push((user, command(n, random.below(100))));
+        }
         let begun = Instant::now();
-        stream::iter(asked)
-            .for_each_concurrent(CLIENTS, async |(user, body)| {
-                let path = format!("/v1/streams/user-{user}/commands");
-                let (status, text) = self.post(&path, &body).await;
-                assert!(matches!(status, 200 | 422), "{text}");
-            })
-            .await;
+        let mut clients = JoinSet::new();
+        for asked in asked {
+            let bench = self.clone();
+            clients.spawn(async move {
+                for (user, body) in asked {
+                    let path = format!("/v1/streams/user-{user}/commands");
+                    let (status, text) = bench.post(&path, &body).await;
+                    assert!(matches!(status, 200 | 422), "{text}");
+                }
+            });
+        }
+        clients.join_all().await;
         begun.elapsed()
     }
 }

@@ -85,6 +85,10 @@ impl Records for LogUntil<'_> {
         Ok(decision.and_then(|decision| self.command_node(&decision)))
     }
 
+    fn places_are_shared(&self) -> bool {
+        self.view.places_are_shared()
+    }
+
     fn event(&mut self, id: &str) -> Result<Option<CauseNode>, StoreError> {
         let event = self.view.event_by_id(id)?;
         Ok(event.and_then(|event| self.event_node(&event)))

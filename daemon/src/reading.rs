@@ -63,6 +63,49 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// A piece of blocking work. Which answer it gives is its own affair: what waits for places and runs jobs is built once, not for each
+/// kind of answer.
+type Job = Box<dyn FnOnce(&Stop) + Send>;
+
+/// Where the answer of a job will be.
+struct Answer<T>(Arc<Mutex<Option<T>>>);
+
+impl<T: Send + 'static> Answer<T> {
+    /// Work as a job, and where its answer will be.
+    fn of(work: impl FnOnce(&Stop) -> T + Send + 'static) -> (Job, Self) {
+        let answer = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&answer);
+        let job = Box::new(move |stop: &Stop| {
+            let given = work(stop);
+            *lock(&place) = Some(given);
+        });
+        (job, Self(answer))
+    }
+
+    /// The answer, once the job has ended.
+    fn take(&self) -> Option<T> {
+        lock(&self.0).take()
+    }
+}
+
+fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Engine {
+        doing: "working on a request",
+        source: source.into(),
+    }
+}
+
+/// What a job that has ended answered.
+fn answered<T, E>(ended: Result<(), StoreError>, answer: &Answer<Result<T, E>>) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    ended?;
+    let none = || Err(E::from(failed("it ended without an answer")));
+    answer.take().unwrap_or_else(none)
+}
+
 /// Runs blocking work where blocking is allowed.
 pub(crate) async fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -83,13 +126,8 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let ticket = REQUEST.try_with(Arc::clone).ok();
-    let place = match &ticket {
-        None => None,
-        // The pool is never closed.
-        Some(ticket) => Arc::clone(&ticket.readers).acquire_owned().await.ok(),
-    };
-    run((ticket, place), &Stop::new(), work).await
+    let (job, answer) = Answer::of(work);
+    answered(in_turn(job).await, &answer)
 }
 
 /// Runs blocking work beside the readers' pool: what mostly waits for its turn, such as hashing, or must run once it is
@@ -101,34 +139,35 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
+    let (job, answer) = Answer::of(move |_: &Stop| work());
     let ticket = REQUEST.try_with(Arc::clone).ok();
-    run(ticket, &Stop::new(), move |_| work()).await
+    answered(run((ticket, None), job).await, &answer)
 }
 
-/// Runs blocking work that holds on to `held` until it has ended; sets `stop` when the caller leaves.
-async fn run<T, E>(
-    held: impl Send + 'static,
-    stop: &Stop,
-    work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
+/// Runs a job once there is a place for it in the readers' pool.
+async fn in_turn(job: Job) -> Result<(), StoreError> {
+    let ticket = REQUEST.try_with(Arc::clone).ok();
+    let place = match &ticket {
+        None => None,
+        // The pool is never closed.
+        Some(ticket) => Arc::clone(&ticket.readers).acquire_owned().await.ok(),
+    };
+    run((ticket, place), job).await
+}
+
+/// Runs a job that holds on to `held` until it has ended; its stop token is set when the caller leaves.
+async fn run(
+    held: (Option<Arc<Ticket>>, Option<OwnedSemaphorePermit>),
+    job: Job,
+) -> Result<(), StoreError> {
+    let stop = Stop::new();
     let _left = stop.on_drop();
     let token = stop.clone();
     let ended = tokio::task::spawn_blocking(move || {
-        let result = work(&token);
+        job(&token);
         drop(held);
-        result
     });
-    match ended.await {
-        Ok(result) => result,
-        Err(error) => Err(E::from(StoreError::Engine {
-            doing: "working on a request",
-            source: error.into(),
-        })),
-    }
+    ended.await.map_err(failed)
 }
 
 /// Runs blocking work on a read view of the log. The view's stop token is set when the caller leaves.
@@ -140,28 +179,34 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let store = Arc::clone(store);
-    blocking_until(move |stop| on_view(store.as_ref(), stop, |view| work(view.as_ref()))).await
+    read_owned(store, |view| work(view.as_ref())).await
 }
 
-fn on_view<T, E: From<StoreError>>(
-    store: &dyn Store,
-    stop: &Stop,
-    work: impl FnOnce(Box<dyn View>) -> Result<T, E>,
-) -> Result<T, E> {
-    stop.check().map_err(StoreError::from)?;
+/// The same, for work that keeps the view.
+pub(crate) async fn read_owned<T, E>(
+    store: &Arc<dyn Store>,
+    work: impl FnOnce(Box<dyn View>) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let store = Arc::clone(store);
+    blocking_until(move |stop| work(view_of(store.as_ref(), stop)?)).await
+}
+
+/// A read view of the log that looks at a stop token.
+fn view_of(store: &dyn Store, stop: &Stop) -> Result<Box<dyn View>, StoreError> {
+    stop.check()?;
     let mut view = store.view()?;
     view.set_stop(stop.clone());
-    work(view)
+    Ok(view)
 }
 
 /// No more heavy work is taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many heavy requests (states, steps, diffs, what-ifs) are running")]
 pub(crate) struct Overloaded;
-
-/// A piece of heavy work.
-type Job = Box<dyn FnOnce() + Send>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -172,7 +217,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 ///
 /// Its threads are its own: what the allocator keeps of freed memory, it keeps for each thread that freed any.
 pub(crate) struct HeavyPool {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Box<dyn FnOnce() + Send>>,
     running: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     stopping: CancellationToken,
@@ -181,7 +226,7 @@ pub(crate) struct HeavyPool {
 impl HeavyPool {
     pub(crate) fn new(stopping: CancellationToken) -> Self {
         let at_a_time = processors().min(HEAVY_AT_A_TIME_MAX);
-        let (jobs, waiting) = mpsc::channel::<Job>();
+        let (jobs, waiting) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 1..=at_a_time {
             let waiting = Arc::clone(&waiting);
@@ -228,6 +273,13 @@ impl HeavyPool {
         T: Send + 'static,
         E: From<StoreError> + From<Overloaded> + Send + 'static,
     {
+        let store = Arc::clone(store);
+        let (job, answer) = Answer::of(move |stop: &Stop| work(view_of(store.as_ref(), stop)?));
+        answered(self.run(job).await?, &answer)
+    }
+
+    /// Runs a job once it is its turn; its stop token is set when the caller leaves, and when the daemon stops.
+    async fn run(&self, job: Job) -> Result<Result<(), StoreError>, Overloaded> {
         let waiting = Arc::clone(&self.queue)
             .try_acquire_owned()
             .map_err(|_full| Overloaded)?;
@@ -237,28 +289,23 @@ impl HeavyPool {
         drop(waiting);
         let stop = Stop::new();
         let _left = stop.on_drop();
-        let (store, token) = (Arc::clone(store), stop.clone());
-        let (answer, mut answered) = oneshot::channel();
+        let token = stop.clone();
+        let (done, mut ended) = oneshot::channel();
         let sent = self.jobs.send(Box::new(move || {
-            let result = on_view(store.as_ref(), &token, work);
+            job(&token);
             drop((ticket, place));
             // Its caller may have left.
-            drop(answer.send(result));
+            done.send(()).ok();
         }));
         drop(sent);
         let result = tokio::select! {
-            result = &mut answered => result,
+            result = &mut ended => result,
             () = self.stopping.cancelled() => {
                 stop.set();
-                answered.await
+                ended.await
             }
         };
-        result.unwrap_or_else(|gone| {
-            Err(E::from(StoreError::Engine {
-                doing: "working on a request",
-                source: gone.into(),
-            }))
-        })
+        Ok(result.map_err(failed))
     }
 }
 

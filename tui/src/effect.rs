@@ -17,6 +17,8 @@ pub(crate) enum Effect {
     Ask {
         ticket: Ticket,
         request: Box<Request>,
+        /// The branch that it is read from; the log when absent.
+        branch: Option<String>,
     },
     /// Give up on a request: no screen waits for its reply any more.
     Cancel(Ticket),

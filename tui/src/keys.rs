@@ -27,6 +27,8 @@ pub(crate) enum Scope {
     Causes,
     Diff,
     World,
+    Branches,
+    Compare,
     Pipeline,
 }
 
@@ -43,6 +45,8 @@ impl Scope {
             Self::Causes => "causes",
             Self::Diff => "diff",
             Self::World => "world",
+            Self::Branches => "branches",
+            Self::Compare => "compare",
             Self::Pipeline => "pipeline",
         }
     }
@@ -108,6 +112,13 @@ pub(crate) enum Action {
     RunTo,
     RunNext,
     RunPrevious,
+    ShowBranches,
+    KeepBranch,
+    BuildUpon,
+    ReadStream,
+    CompareWith,
+    Rename,
+    Remove,
     ShowPipeline,
     RetryJob,
     RetryAll,

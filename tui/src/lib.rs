@@ -8,6 +8,7 @@ mod launch;
 pub mod program;
 
 mod background;
+mod curve;
 mod effect;
 mod ending;
 mod humanize;

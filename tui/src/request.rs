@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use whodunit_core::api::Page;
+use whodunit_core::api::branch::{
+    BranchCompareOut, BranchIn, BranchOut, BranchPage, BranchPatch, BranchStream,
+};
 use whodunit_core::api::browse::{Category, DensityOut, ModelOut, Stream};
 use whodunit_core::api::causes::{CauseNode, CausesOut, CorrelationOut};
 use whodunit_core::api::find::{
@@ -25,9 +28,10 @@ use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
 use crate::client::{
-    At, Changed, Client, ClientError, DecisionsQuery, DiffQuery, FieldQuery, FindQuery,
-    FollowCounts, LiveCursor, LiveItem, Order, Origin, Pipeline, Preview, Sides, StreamEventsQuery,
-    StreamStatus, StreamsQuery, Subject, TraceQuery, WhatIfQuery, WorldQuery,
+    At, Changed, Client, ClientError, CompareQuery, DecisionsQuery, DiffQuery, FieldQuery,
+    FindQuery, FollowCounts, LiveCursor, LiveItem, Order, Origin, Pipeline, Preview, Sides,
+    StreamEventsQuery, StreamStatus, StreamsQuery, Subject, TraceQuery, WhatIfQuery, WorldQuery,
+    branch_of,
 };
 use crate::effect::Ticket;
 use crate::msg::Msg;
@@ -74,6 +78,33 @@ fn steps_page(cursor: Option<String>) -> WhatIfQuery {
         limit: Some(STEPS),
         cursor,
         ..WhatIfQuery::default()
+    }
+}
+
+/// Branches of a page.
+const BRANCHES: usize = 100;
+
+/// A what-if to be kept as a branch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Keep {
+    pub(crate) name: String,
+    /// The branch that it is built on.
+    pub(crate) on: Option<String>,
+    /// Whether it takes the place of the branch that has the name.
+    pub(crate) replace: bool,
+    pub(crate) asked: WhatIfIn,
+}
+
+async fn keep(client: &Client, kept: Keep) -> Result<BranchOut, ClientError> {
+    let branch = branch_of(kept.asked, kept.on.as_deref(), client.person());
+    let branch = BranchIn {
+        name: Some(kept.name.clone()),
+        ..branch
+    };
+    if kept.replace {
+        client.put_branch(&kept.name, &branch).await
+    } else {
+        client.create_branch(&branch).await
     }
 }
 
@@ -249,6 +280,20 @@ requests! { client, parts;
         client.what_if_steps(&scenario, &steps_page(Some(cursor)));
     /// A what-if, written to a file with the answer that it has now.
     SaveScenario(asked: SaveIn) -> Saved = save(client, asked);
+    /// A what-if, kept as a branch of this name; in the place of another one where that is asked for.
+    KeepBranch(kept: Keep) -> BranchOut = keep(client, kept);
+    /// Branches, by name.
+    Branches() -> BranchPage = client.branches(None, Some(BRANCHES));
+    /// A further page of them.
+    MoreBranches(cursor: String) -> BranchPage = client.branches(Some(&cursor), Some(BRANCHES));
+    /// A branch with all that it says.
+    Branch(name: String) -> BranchOut = client.branch(&name);
+    RenameBranch(name: String, patch: BranchPatch) -> BranchOut = client.change_branch(&name, &patch);
+    RemoveBranch(name: String) -> BranchOut = client.remove_branch(&name);
+    /// What differs from one world to the other.
+    CompareBranch(name: String, query: CompareQuery) -> BranchCompareOut<BranchStream> = client.compare_branch(&name, &query);
+    /// Further streams that differ.
+    MoreCompared(name: String, query: CompareQuery) -> BranchCompareOut<BranchStream> = client.compare_branch(&name, &query);
     /// The newest of the log that a line matches; the rows come in parts.
     Log(query: FindQuery) -> FindEnd = search(client, &query, parts);
     /// Older rows of the same.

@@ -54,8 +54,13 @@ impl Runtime {
     /// Does one effect; `Quit`, `Suspend` and `Copy` are the loop's own business.
     pub(crate) fn run(&mut self, effect: Effect) {
         match effect {
-            Effect::Ask { ticket, request } => {
-                let (client, messages) = (self.client.clone(), self.messages.clone());
+            Effect::Ask {
+                ticket,
+                request,
+                branch,
+            } => {
+                let client = self.client.clone().with_branch(branch.as_deref());
+                let messages = self.messages.clone();
                 let parts = Parts {
                     ticket,
                     messages: messages.clone(),

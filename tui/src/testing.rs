@@ -101,12 +101,16 @@ impl Harness {
     pub(crate) fn run(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Ask { ticket, request } if self.answering => {
+                Effect::Ask {
+                    ticket,
+                    request,
+                    branch,
+                } if self.answering => {
                     for part in self.daemon.parts(&request) {
                         let part = Box::new(part);
                         self.send(Msg::Part { ticket, part });
                     }
-                    let reply = Box::new(self.daemon.answer(&request));
+                    let reply = Box::new(self.daemon.answer_in(&request, branch.as_deref()));
                     self.send(Msg::Replied { ticket, reply });
                 }
                 other => self.effects.push(other),

@@ -68,8 +68,8 @@ impl Findings {
         self.add(CauseFindingCode::EventsMissing, command, detail);
     }
 
-    /// Looks at an effect and its cause.
-    pub(super) fn compare(&mut self, effect: &CauseNode, cause: &CauseNode) {
+    /// Looks at an effect and its cause; `shared` where several records may have the same place.
+    pub(super) fn compare(&mut self, effect: &CauseNode, cause: &CauseNode, shared: bool) {
         let (what, by) = (named(effect), named(cause));
         if effect.at < cause.at {
             let detail = format!(
@@ -77,7 +77,7 @@ impl Findings {
                 effect.at, cause.at
             );
             self.add(CauseFindingCode::RecordedBeforeCause, effect, detail);
-        } else if is_before(effect, cause) {
+        } else if is_before(effect, cause, shared) {
             let detail = format!("{what} stands before its cause, {by}, in the log");
             let code = if effect.at == cause.at {
                 CauseFindingCode::RecordedBeforeCause
@@ -90,11 +90,13 @@ impl Findings {
 }
 
 /// Whether a record stands before another in the log. A command stands behind the event that was last when it was decided,
-/// and before the event after that.
-fn is_before(effect: &CauseNode, cause: &CauseNode) -> bool {
+/// and before the event after that. Where places are shared, only those that differ say anything.
+fn is_before(effect: &CauseNode, cause: &CauseNode, shared: bool) -> bool {
     match (effect.kind, cause.kind) {
+        (CauseKind::Command, CauseKind::Command) if shared => effect.position < cause.position,
         (CauseKind::Command, CauseKind::Command) => effect.sequence < cause.sequence,
-        (CauseKind::Event, CauseKind::Command) => effect.position <= cause.position,
+        (CauseKind::Event, CauseKind::Command) if !shared => effect.position <= cause.position,
+        (CauseKind::Event, CauseKind::Command) => effect.position < cause.position,
         (_, CauseKind::Event) => effect.position < cause.position,
     }
 }

@@ -35,6 +35,11 @@ pub trait Records {
     /// Events and commands that name a cause, in the order of their places, at most so many.
     fn effects(&mut self, cause: &str, limit: usize) -> Result<Vec<CauseNode>, Self::Error>;
 
+    /// Whether several records may have the same place, and numbers of commands say nothing of their order: so in a branch.
+    fn places_are_shared(&self) -> bool {
+        false
+    }
+
     /// The command or event of this id.
     fn record(&mut self, id: &str) -> Result<Option<CauseNode>, Self::Error> {
         match self.command(id)? {

@@ -43,7 +43,7 @@ pub fn chain<R: Records>(
             findings.cycle(&cause);
             break (CauseEnd::Cycle, Some(id));
         }
-        findings.compare(last, &cause);
+        findings.compare(last, &cause, records.places_are_shared());
         cause.depth = causes.len() as u64 + 1;
         causes.push(cause);
     };
@@ -114,7 +114,7 @@ impl Tree {
             own_events(&node, &effects, self.cut, findings);
             for effect in &mut effects {
                 effect.depth = node.depth + 1;
-                findings.compare(effect, &node);
+                findings.compare(effect, &node, records.places_are_shared());
             }
             self.nodes.push(node);
             waiting.extend(effects.into_iter().rev());

@@ -7,7 +7,7 @@ use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::branch::LOG;
 
 use super::error::ApiError;
-use super::reply::{Showable, Written, answer, answer_heavy};
+use super::reply::{Showable, Work, Written, answer, answer_heavy};
 use crate::branches::{
     BranchView, BranchesError, Deciding, Overlay, Uncompared, other_rules, standing,
 };
@@ -101,7 +101,7 @@ pub(super) fn of_branch(mut error: ApiError, read: &BranchRead) -> ApiError {
 }
 
 /// Answers with what heavy work finds in a branch, or in the log where none is named.
-pub(super) async fn answer_in<T: Showable>(
+pub(super) async fn answer_in<T: Showable + 'static>(
     parts: &Arc<Parts>,
     branch: Option<String>,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
@@ -113,7 +113,7 @@ pub(super) async fn answer_in<T: Showable>(
 }
 
 /// The same, for work that is not heavy where no branch is named.
-pub(super) async fn answer_light_in<T: Showable>(
+pub(super) async fn answer_light_in<T: Showable + 'static>(
     parts: &Arc<Parts>,
     branch: Option<String>,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
@@ -124,7 +124,7 @@ pub(super) async fn answer_light_in<T: Showable>(
     }
 }
 
-async fn answer_in_branch<T: Showable>(
+async fn answer_in_branch<T: Showable + 'static>(
     parts: &Arc<Parts>,
     name: String,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
@@ -137,7 +137,7 @@ async fn answer_in_branch<T: Showable>(
 }
 
 /// Answers with what heavy work finds in the log; a branch that it builds on is checked, and named in the reply.
-pub(super) async fn answer_upon<T: Showable>(
+pub(super) async fn answer_upon<T: Showable + 'static>(
     parts: &Arc<Parts>,
     branch: Option<String>,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
@@ -162,11 +162,21 @@ pub(super) struct Worlds {
 }
 
 /// Answers with what heavy work finds in two worlds, each a branch or the log; the reply names the first.
-pub(super) async fn in_worlds<T: Showable>(
+pub(super) async fn in_worlds<T: Showable + 'static>(
     parts: &Arc<Parts>,
     first: Option<String>,
     second: Option<String>,
     work: impl FnOnce(&mut Worlds) -> Result<T, ApiError> + Send + 'static,
+) -> Result<Written, ApiError> {
+    let work: Work<Worlds> = Box::new(move |worlds| Ok(Box::new(work(worlds)?)));
+    work_in_worlds(parts, first, second, work).await
+}
+
+async fn work_in_worlds(
+    parts: &Arc<Parts>,
+    first: Option<String>,
+    second: Option<String>,
+    work: Work<Worlds>,
 ) -> Result<Written, ApiError> {
     let (replies, takes_gzip) = (Arc::clone(&parts.gates.replies), takes_gzip());
     let own = Arc::clone(parts);
@@ -197,7 +207,7 @@ pub(super) async fn in_worlds<T: Showable>(
             })?;
             let stop = worlds.view.stop();
             stop.check().map_err(StoreError::from)?;
-            Written::of_branch(&found, read.as_ref(), (takes_gzip, &replies), stop)
+            Written::of_branch(found.as_ref(), read.as_ref(), (takes_gzip, &replies), stop)
         })
         .await
 }

@@ -90,26 +90,30 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(misfit(&pointer(&path), &error).into());
     }
     let mut text = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut text).map_err(|error| {
-        let pointer = pointer(error.path());
-        // Of an alternative that it does not know, serde says that it is not JSON.
-        if !error.inner().is_data()
-            && let Ok(whole) = serde_json::from_slice::<Value>(bytes)
-        {
-            return ApiError::from(no_alternative(&pointer, whole.pointer(&pointer)));
-        }
-        let refused = || {
-            serde_json::from_slice::<Value>(bytes)
-                .ok()?
-                .pointer(&pointer)
-                .cloned()
-        };
-        let refused = refused_by_type(&pointer, || Some(refused()?.as_str()?.to_owned()));
-        ApiError::from(refused.unwrap_or_else(|| misfit(&pointer, error.inner())))
-    })?;
+    let value = serde_path_to_error::deserialize(&mut text)
+        .map_err(|error| refusal(bytes, error.path(), error.inner()))?;
     text.end()
         .map_err(|error| ApiError::from(misfit("", &error)))?;
     Ok(value)
+}
+
+/// Why a body does not fit, and where.
+fn refusal(bytes: &[u8], place: &Place, error: &serde_json::Error) -> ApiError {
+    let pointer = pointer(place);
+    // Of an alternative that it does not know, serde says that it is not JSON.
+    if !error.is_data()
+        && let Ok(whole) = serde_json::from_slice::<Value>(bytes)
+    {
+        return ApiError::from(no_alternative(&pointer, whole.pointer(&pointer)));
+    }
+    let refused = || {
+        serde_json::from_slice::<Value>(bytes)
+            .ok()?
+            .pointer(&pointer)
+            .cloned()
+    };
+    let refused = refused_by_type(&pointer, &|| Some(refused()?.as_str()?.to_owned()));
+    ApiError::from(refused.unwrap_or_else(|| misfit(&pointer, error)))
 }
 
 /// A value that is one of several things, and is none of them.
@@ -147,7 +151,7 @@ fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {
 
 /// What our own types say to the text of a field that is theirs, and in their own words. `None` where they have nothing against
 /// it, or it is no text.
-fn refused_by_type(pointer: &str, text: impl FnOnce() -> Option<String>) -> Option<Problem> {
+fn refused_by_type(pointer: &str, text: &dyn Fn() -> Option<String>) -> Option<Problem> {
     let name = pointer.rsplit('/').next()?;
     let (code, said) = if TIME_FIELDS.contains(&name) {
         let error = text()?.parse::<Timestamp>().err()?;
@@ -203,14 +207,19 @@ fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Box<Problem>> {
     let given = form_urlencoded::parse(query.as_bytes());
     let pairs = serde_urlencoded::Deserializer::new(given);
     serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let name = error.path().to_string();
-        let text = || {
-            let mut named = given.filter(|(key, _)| *key == name);
-            named.next().map(|(_, text)| text.into_owned())
-        };
-        let refused = refused_by_type(&name, text);
-        Box::new(refused.unwrap_or_else(|| bad_parameter(&name, &error.inner().to_string())))
+        let (name, said) = (error.path().to_string(), error.inner().to_string());
+        Box::new(query_refusal(query, &name, &said))
     })
+}
+
+/// Why a parameter does not fit.
+fn query_refusal(query: &str, name: &str, said: &str) -> Problem {
+    let text = || {
+        let mut given = form_urlencoded::parse(query.as_bytes());
+        let (_, text) = given.find(|(key, _)| key == name)?;
+        Some(text.into_owned())
+    };
+    refused_by_type(name, &text).unwrap_or_else(|| bad_parameter(name, said))
 }
 
 /// The query's parameters, of which some are those of every path of its kind, by their names.
@@ -438,7 +447,7 @@ mod tests {
     #[test]
     fn a_refusal_names_its_type_and_no_value() {
         let said = |pointer: &str, text: &str| {
-            let refused = refused_by_type(pointer, || Some(text.to_owned()));
+            let refused = refused_by_type(pointer, &|| Some(text.to_owned()));
             refused.map(|problem| (problem.code, problem.detail))
         };
         let (code, detail) = said("/events/0/recorded_at", "2025-01-01T00:00:00").unwrap();

@@ -29,11 +29,26 @@ use super::error::{ApiError, busy};
 use crate::daemon::Parts;
 use crate::limits::{COMPRESSED_BYTES_MIN, REPLY_BYTES_MAX};
 use crate::memory::Memory;
-use crate::reading::{read, takes_gzip};
+use crate::reading::{read_owned, takes_gzip};
 use crate::store::{StoreError, View};
 
 /// Replies below this many bytes are not counted against the bound: connections bound them well enough.
 const COUNTED_FROM_BYTES: usize = 64 << 10;
+
+/// What is found, as it is written. Which type it has is of no matter here: what reads the log and writes replies is built once, not
+/// for each of them.
+pub(super) trait Found {
+    fn write(&self, out: &mut Stoppable<'_>) -> serde_json::Result<()>;
+}
+
+impl<T: Showable> Found for T {
+    fn write(&self, out: &mut Stoppable<'_>) -> serde_json::Result<()> {
+        serde_json::to_writer(out, self)
+    }
+}
+
+/// Work on what something is found in: a view of the log, or two worlds.
+pub(super) type Work<In> = Box<dyn FnOnce(&mut In) -> Result<Box<dyn Found>, ApiError> + Send>;
 
 /// What a reply may hold: what redaction made, and what has no place for a secret. An event, a decision or a state is only
 /// shown as [`Shown`].
@@ -146,7 +161,7 @@ impl AsRef<[u8]> for Counted {
 }
 
 /// Memory that is written to until it is to stop, or full.
-struct Stoppable<'a> {
+pub(super) struct Stoppable<'a> {
     bytes: Vec<u8>,
     is_full: bool,
     stop: &'a Stop,
@@ -170,17 +185,17 @@ impl io::Write for Stoppable<'_> {
 
 impl Written {
     fn new(
-        value: &impl Showable,
+        found: &dyn Found,
         takes_gzip: bool,
         replies: &Memory,
         stop: &Stop,
     ) -> Result<Self, ApiError> {
-        Self::of_branch(value, None, (takes_gzip, replies), stop)
+        Self::of_branch(found, None, (takes_gzip, replies), stop)
     }
 
     /// A reply that was read from a branch: it names the branch first.
     pub(super) fn of_branch(
-        value: &impl Showable,
+        found: &dyn Found,
         branch: Option<&BranchRead>,
         (takes_gzip, replies): (bool, &Memory),
         stop: &Stop,
@@ -190,7 +205,7 @@ impl Written {
             is_full: false,
             stop,
         };
-        let written = serde_json::to_writer(&mut out, value);
+        let written = found.write(&mut out);
         stop.check().map_err(StoreError::from)?;
         if out.is_full {
             let detail = format!("the reply would be larger than {REPLY_BYTES_MAX} bytes");
@@ -263,30 +278,46 @@ fn uncompressed(error: &io::Error) -> ApiError {
     Problem::new(Code::Internal, "the reply could not be compressed").into()
 }
 
+/// Work on a view of the log, whatever it finds.
+fn on_view<T: Showable + 'static>(
+    work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
+) -> Work<Box<dyn View>> {
+    Box::new(move |view| Ok(Box::new(work(view.as_ref())?)))
+}
+
 /// Answers with what a read of the log finds.
-pub(crate) async fn answer<T: Showable>(
+pub(crate) async fn answer<T: Showable + 'static>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {
+    answer_work(parts, on_view(work)).await
+}
+
+async fn answer_work(parts: &Parts, work: Work<Box<dyn View>>) -> Result<Written, ApiError> {
     let (replies, takes_gzip) = (Arc::clone(&parts.gates.replies), takes_gzip());
-    read(&parts.store, move |view| {
-        Written::new(&work(view)?, takes_gzip, &replies, view.stop())
+    read_owned(&parts.store, move |mut view| {
+        let found = work(&mut view)?;
+        Written::new(found.as_ref(), takes_gzip, &replies, view.stop())
     })
     .await
 }
 
 /// Answers with what heavy work on the log finds: in a pool of its own.
-pub(crate) async fn answer_heavy<T: Showable>(
+pub(crate) async fn answer_heavy<T: Showable + 'static>(
     parts: &Parts,
     work: impl FnOnce(&dyn View) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Written, ApiError> {
+    answer_heavy_work(parts, on_view(work)).await
+}
+
+async fn answer_heavy_work(parts: &Parts, work: Work<Box<dyn View>>) -> Result<Written, ApiError> {
     let (replies, takes_gzip) = (Arc::clone(&parts.gates.replies), takes_gzip());
     let heavy = &parts.gates.heavy;
     heavy
-        .read(&parts.store, move |view| {
-            let found = work(view)?;
+        .read_owned(&parts.store, move |mut view| {
+            let found = work(&mut view)?;
             view.stop().check().map_err(StoreError::from)?;
-            Written::new(&found, takes_gzip, &replies, view.stop())
+            Written::new(found.as_ref(), takes_gzip, &replies, view.stop())
         })
         .await
 }

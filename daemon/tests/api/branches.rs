@@ -225,6 +225,32 @@ async fn what_cannot_read_a_branch_refuses_it() {
         .problem(404, "no_such_branch");
 }
 
+/// A branch stands for the rules in use, asked of what was recorded: neither others nor none are taken for them.
+#[tokio::test]
+async fn upon_a_branch_the_rules_in_use_are_asked() {
+    let api = incident_with_branch().await;
+    let path = format!("/v1/what-if?branch={WITHOUT}");
+    let body = |rest: Value| {
+        let mut body = json!({"stream": "user-1", "continue": "redecide"});
+        for (name, value) in rest.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    api.post(&path, &body(json!({}))).await.ok();
+    for (rest, field) in [
+        (json!({"rules": {}}), "/rules"),
+        (json!({"continue": "refold"}), "/continue"),
+        (json!({"continue": "none"}), "/continue"),
+    ] {
+        let reply = api.post(&path, &body(rest)).await;
+        assert_eq!(reply.problem(400, "malformed")["field"], field);
+    }
+    let kept = json!({"name": "other", "stream": "user-1", "on": WITHOUT, "rules": {}});
+    let reply = api.post("/v1/branches", &kept).await;
+    reply.problem(400, "malformed");
+}
+
 #[tokio::test]
 async fn branches_are_made_listed_renamed_and_deleted() {
     let api = incident_with_branch().await;

@@ -267,6 +267,10 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::BadParameter if problem.field.as_deref() == Some("/all_history") => Some(
             "give `--from-position`, `--to-position`, `--since` or `--until`, or `--all-history` for the whole log",
         ),
+        Code::BranchExists => {
+            Some("choose another name; `whodunit branch create --replace` replaces a branch")
+        }
+        Code::NoSuchBranch => Some("`whodunit branch list` lists those there are"),
         Code::NotConfirmed => {
             Some("`whodunit backfill --dry-run` shows the plan, `--yes` starts it")
         }

@@ -16,8 +16,7 @@ use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use super::{bisect, progress};
 use crate::client::{Client, ClientError};
-
-mod curve;
+use crate::curve;
 
 /// Moments that are listed beside the curve.
 const EXAMPLES_MAX: usize = 5;
@@ -195,7 +194,11 @@ fn moments(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliEr
     terminal.line("of the commands that the rules accept, those that avoid it, by moment:")?;
     let width = terminal.form.width.unwrap_or(80).min(100);
     let no_return = end.point_of_no_return.as_ref();
-    for line in curve::draw(&end.moments, no_return, width, terminal.form) {
+    let times = terminal
+        .form
+        .times(end.moments.iter().flat_map(|moment| [moment.at]));
+    let show = |at| times.show(at);
+    for line in curve::draw(&end.moments, no_return, (width, terminal.form.ascii), show) {
         terminal.line(line)?;
     }
     let avoiding: Vec<&MomentOut> = end

@@ -6,13 +6,12 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
-use serde::Serialize;
 use serde_json::{Value, json};
 use whodunit_core::text::{is_unsafe, shown};
 use whodunit_core::time::Timestamp;
 
 use super::exit::CliError;
-use super::output::{Fields, Format, Writer, Written};
+use super::output::{Fields, Format, Whole, Writer, Written};
 use super::style::Token;
 use super::table::{Table, Widths};
 use crate::app::Palette;
@@ -234,24 +233,23 @@ impl<'a> Terminal<'a> {
     }
 
     /// A value as a whole answer in the format that was asked for; within a text for people as JSON over several lines.
-    pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn document(&mut self, value: &dyn Whole) -> Result<(), CliError> {
         if self.form.json {
             let written = match &self.branch {
                 Some((name, revision)) if self.writer.fields.is_none() => {
-                    let value = serde_json::to_value(value).map_err(io::Error::other)?;
-                    let named = with_branch(value, name, *revision);
+                    let named = with_branch(value.value()?, name, *revision);
                     self.writer.document(&named, self.form.width)?
                 }
                 _ => self.writer.document(value, self.form.width)?,
             };
             return self.written(&written);
         }
-        let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-        self.line(json_safe(&text))
+        let text = value.pretty()?;
+        self.line(text.trim_end_matches('\n'))
     }
 
     /// A value as one item of an answer that is written as it comes.
-    pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn record(&mut self, value: &dyn Whole) -> Result<(), CliError> {
         let written = self.writer.record(value)?;
         self.written(&written)
     }

@@ -87,9 +87,16 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
+        let (url, bytes) = self.fetch(request).await?;
+        parse(url, &bytes)
+    }
+
+    /// The reply of a plain request, and where it came from.
+    async fn fetch(&self, request: RequestBuilder) -> Result<(String, Vec<u8>), ClientError> {
         self.within(REQUEST_TIMEOUT, async {
             let response = self.accept(request.send().await).await?;
-            self.decode(response).await
+            let url = response.url().to_string();
+            Ok((url, self.read(response).await?))
         })
         .await
     }
@@ -147,10 +154,7 @@ impl Client {
     ) -> Result<T, ClientError> {
         let url = response.url().to_string();
         let bytes = self.read(response).await?;
-        serde_json::from_slice(&bytes).map_err(|error| ClientError::BadReply {
-            url,
-            reason: error.to_string(),
-        })
+        parse(url, &bytes)
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
@@ -172,4 +176,11 @@ impl Client {
             bytes.extend_from_slice(&chunk);
         }
     }
+}
+
+fn parse<T: DeserializeOwned>(url: String, bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::BadReply {
+        url,
+        reason: error.to_string(),
+    })
 }

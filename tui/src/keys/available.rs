@@ -76,6 +76,15 @@ pub(super) fn story(model: &Model) -> Option<&'static str> {
     is_empty.then_some("nothing is changed yet: there is nothing to save")
 }
 
+pub(super) fn branch(model: &Model) -> Option<&'static str> {
+    match &model.front {
+        Screen::Branches(screen) if screen.current().is_none() => {
+            Some("there is no branch under the cursor")
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn undo(model: &Model) -> Option<&'static str> {
     let is_empty = what_if(model)?.undo.is_empty();
     is_empty.then_some("there is nothing to undo")

@@ -1,15 +1,17 @@
 //! The rows of the key table: where, which keys, what they do, and how that is said in hints and in help.
 
 use super::Action::{
-    self, AddCommand, AddEvent, Back, Backfill, CancelRun, Category, Check, CopyCall, Down, Drop,
-    Enter, Filter, First, Fold, Follow, FollowFrom, GiveNow, GoTo, Help, HistoryBack,
-    HistoryForward, KeepCauses, Last, LeftSide, Mark, Narrow, NextPane, Now, PageDown, PageUp,
-    Palette, Password, Quit, Rebuild, Redo, Retry, RetryAll, RetryJob, RightSide, RunNext,
-    RunPrevious, RunTo, Save, Setter, ShowLog, ShowPipeline, ShowStreams, Sort, StepBack,
-    StepForward, Swap, TimeBack, TimeForward, ToggleRules, ToggleZone, Unchanged, Undo, Up, Whole,
+    self, AddCommand, AddEvent, Back, Backfill, BuildUpon, CancelRun, Category, Check, CompareWith,
+    CopyCall, Down, Drop, Enter, Filter, First, Fold, Follow, FollowFrom, GiveNow, GoTo, Help,
+    HistoryBack, HistoryForward, KeepBranch, KeepCauses, Last, LeftSide, Mark, Narrow, NextPane,
+    Now, PageDown, PageUp, Palette, Password, Quit, ReadStream, Rebuild, Redo, Remove, Rename,
+    Retry, RetryAll, RetryJob, RightSide, RunNext, RunPrevious, RunTo, Save, Setter, ShowBranches,
+    ShowLog, ShowPipeline, ShowStreams, Sort, StepBack, StepForward, Swap, TimeBack, TimeForward,
+    ToggleRules, ToggleZone, Unchanged, Undo, Up, Whole,
 };
 use super::Scope::{
-    self, Causes, Diff, Everywhere, Find, Log, Pipeline, Stream, Streams, WhatIf, World,
+    self, Branches, Causes, Compare, Diff, Everywhere, Find, Log, Pipeline, Stream, Streams,
+    WhatIf, World,
 };
 use super::{Binding, Keys, available};
 
@@ -90,6 +92,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(WhatIf,     &["+", "a"],                   AddCommand,     "add",       "add a command after the event, or before the refused command, at the cursor: the rules decide"),
     hint(WhatIf,     &["m"],                        ToggleRules,    "rules",     "ask the rules again about what came later, or take the later events as recorded"),
     hint(WhatIf,     &["S"],                        Save,           "save",      "save it with its answer as a scenario file").needs(available::story),
+    hint(WhatIf,     &["B"],                        KeepBranch,     "branch",    "keep it under a name, as a branch that can be read like the log").needs(available::story),
     hint(WhatIf,     &["u"],                        Undo,           "undo",      "undo the last change").needs(available::undo),
     key (WhatIf,     &["ctrl-r"],                   Redo,           "redo",      "redo what was undone").needs(available::redo),
     hint(WhatIf,     &["tab"],                      NextPane,       "pane",      "go on to the other streams that differ, to the fields that differ, and back to the story"),
@@ -154,6 +157,23 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key (World,      &["S"],                        ShowStreams,    "streams",   "go to the streams"),
     key (World,      &["L"],                        ShowLog,        "log",       "go to the whole log"),
 
+    hint(Branches,   &["enter", "l", "right"],      Enter,          "open",      "open the branch in the lab, to look at it and to change it").needs(available::branch),
+    hint(Branches,   &["d"],                        Action::Diff,   "compare",   "compare the branch with what happened").needs(available::branch),
+    hint(Branches,   &["D"],                        CompareWith,    "with …",    "compare the branch with another one").needs(available::branch),
+    hint(Branches,   &["v"],                        ReadStream,     "stream",    "read the stream that it is about as the branch has it").needs(available::branch),
+    hint(Branches,   &["W"],                        Action::World,  "world",     "see the states of all streams as the branch has them").needs(available::branch),
+    hint(Branches,   &["n"],                        BuildUpon,      "build upon","ask another what-if upon the branch").needs(available::branch),
+    hint(Branches,   &["R"],                        Rename,         "rename",    "give the branch another name").needs(available::branch),
+    hint(Branches,   &["x", "delete"],              Remove,         "delete",    "delete the branch; those that were built on it stay").needs(available::branch),
+    key (Branches,   &["S"],                        ShowStreams,    "streams",   "go to the streams"),
+    key (Branches,   &["L"],                        ShowLog,        "log",       "go to the whole log"),
+
+    hint(Compare,    &["enter", "l", "right"],      Enter,          "open",      "open the stream as the branch has it, where it first differs"),
+    hint(Compare,    &["v"],                        Whole,          "whole",     "show all that differs on the stream, or both outcomes of the command"),
+    hint(Compare,    &["W"],                        Action::World,  "world",     "see the states of all streams as the branch has them"),
+    key (Compare,    &["S"],                        ShowStreams,    "streams",   "go to the streams"),
+    key (Compare,    &["L"],                        ShowLog,        "log",       "go to the whole log"),
+
     hint(Pipeline,   &["enter", "l", "right"],      Enter,          "open",      "open the job's event, the projection, or the handler's jobs"),
     hint(Pipeline,   &["tab"],                      NextPane,       "pane",      "go to the next pane"),
     hint(Pipeline,   &["R"],                        RetryJob,       "retry",     "retry the selected failed job"),
@@ -171,6 +191,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key (Everywhere, &["pagedown", "ctrl-d"],       PageDown,       "",          "page down"),
     key (Everywhere, &["g", "home"],                First,          "",          "go to the first row"),
     key (Everywhere, &["G", "end"],                 Last,           "",          "go to the last row"),
+    key (Everywhere, &["b"],                        ShowBranches,   "branches",  "go to the branches: what-ifs that are kept under a name"),
     key (Everywhere, &["T"],                        Now,            "now",       "hold no moment any more: show states as they are now").needs(available::held_moment),
     key (Everywhere, &["z"],                        ToggleZone,     "",          "switch times between UTC and local time"),
     key (Everywhere, &["y"],                        CopyCall,       "copy",      "copy the command that shows the same"),

@@ -25,15 +25,44 @@ const LONG_MICROS: i64 = 1_000_000;
 
 /// At most one question of each kind.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Asked(BTreeMap<Slot, Question>);
+pub(crate) struct Asked {
+    questions: BTreeMap<Slot, Question>,
+    /// The branch that the screen reads in place of the log.
+    branch: Option<String>,
+}
 
 impl Asked {
+    /// Of a screen that reads a branch, or the log.
+    pub(crate) fn of_branch(branch: Option<String>) -> Self {
+        Self {
+            questions: BTreeMap::new(),
+            branch,
+        }
+    }
+
+    /// The branch that the screen reads in place of the log.
+    pub(crate) fn branch(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
     /// Asks; an earlier question of the same kind is given up.
     pub(crate) fn ask(
         &mut self,
         app: &mut App,
         what: impl Into<String>,
         request: Request,
+    ) -> Effect {
+        let branch = self.branch.clone();
+        self.ask_in(app, what, request, branch)
+    }
+
+    /// Asks about a branch, whatever the screen reads.
+    pub(crate) fn ask_in(
+        &mut self,
+        app: &mut App,
+        what: impl Into<String>,
+        request: Request,
+        branch: Option<String>,
     ) -> Effect {
         let ticket = app.tickets.draw();
         let question = Question {
@@ -42,10 +71,11 @@ impl Asked {
             what: what.into(),
             since: app.now,
         };
-        self.0.insert(request.slot(), question);
+        self.questions.insert(request.slot(), question);
         Effect::Ask {
             ticket,
             request: Box::new(request),
+            branch,
         }
     }
 
@@ -56,7 +86,7 @@ impl Asked {
         what: impl Into<String>,
         request: Request,
     ) -> Option<Effect> {
-        let known = self.0.get(&request.slot());
+        let known = self.questions.get(&request.slot());
         if known.is_some_and(|question| question.request == request) {
             return None;
         }
@@ -65,39 +95,45 @@ impl Asked {
 
     /// Whether a question of this kind is under way.
     pub(crate) fn has(&self, slot: Slot) -> bool {
-        self.0.contains_key(&slot)
+        self.questions.contains_key(&slot)
     }
 
     /// Since when a question of this kind is under way.
     pub(crate) fn since(&self, slot: Slot) -> Option<Timestamp> {
-        self.0.get(&slot).map(|question| question.since)
+        self.questions.get(&slot).map(|question| question.since)
     }
 
     /// Gives up on a question.
     pub(crate) fn forget(&mut self, slot: Slot) {
-        self.0.remove(&slot);
+        self.questions.remove(&slot);
     }
 
     /// Gives up on all of them.
     pub(crate) fn forget_all(&mut self) {
-        self.0.clear();
+        self.questions.clear();
     }
 
     /// Gives up on all of them but one.
     pub(crate) fn forget_all_but(&mut self, kept: Slot) {
-        self.0.retain(|slot, _| *slot == kept);
+        self.questions.retain(|slot, _| *slot == kept);
     }
 
     /// Which question a ticket is of.
     pub(crate) fn slot_of(&self, ticket: Ticket) -> Option<Slot> {
-        let (&slot, _) = self.0.iter().find(|(_, asked)| asked.ticket == ticket)?;
+        let (&slot, _) = self
+            .questions
+            .iter()
+            .find(|(_, asked)| asked.ticket == ticket)?;
         Some(slot)
     }
 
     /// Takes the question of a ticket off the list, if it is on it.
     pub(crate) fn answered(&mut self, ticket: Ticket) -> Option<Slot> {
-        let (&slot, _) = self.0.iter().find(|(_, asked)| asked.ticket == ticket)?;
-        self.0.remove(&slot);
+        let (&slot, _) = self
+            .questions
+            .iter()
+            .find(|(_, asked)| asked.ticket == ticket)?;
+        self.questions.remove(&slot);
         Some(slot)
     }
 
@@ -121,15 +157,18 @@ impl Asked {
     }
 
     fn shown(&self) -> impl Iterator<Item = (Slot, &Question)> {
-        let all = self.0.iter().map(|(&slot, question)| (slot, question));
+        let all = self
+            .questions
+            .iter()
+            .map(|(&slot, question)| (slot, question));
         all.filter(|(_, question)| !question.what.is_empty())
     }
 
     pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.0.values().map(|question| question.ticket)
+        self.questions.values().map(|question| question.ticket)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.questions.is_empty()
     }
 }

@@ -5,7 +5,9 @@
 
 mod asked;
 pub(crate) mod backfill;
+pub(crate) mod branches;
 pub(crate) mod causes;
+pub(crate) mod compare;
 pub(crate) mod diff;
 pub(crate) mod fields;
 pub(crate) mod find;
@@ -37,7 +39,9 @@ use crate::effect::{NoAnswer, Ticket, Tickets};
 use crate::theme::Theme;
 use crate::zone::{OffsetAt, Zone};
 
+use branches::{Naming, Opened};
 use causes::CausesScreen;
+use compare::CompareScreen;
 use diff::DiffScreen;
 use find::FindScreen;
 use follow::Follow;
@@ -67,6 +71,11 @@ pub(crate) enum Place {
     WhatIf(StreamName),
     /// A category with a condition, and the moment that it is compared with.
     World(Option<String>, String, Option<Timestamp>),
+    Branches,
+    /// A branch, and what it is compared with.
+    Compare(String, Option<String>),
+    /// One of the others, as a branch has it.
+    In(String, Box<Place>),
 }
 
 /// A screen to open over the one in front.
@@ -79,6 +88,12 @@ pub(crate) enum Deeper {
     Causes(Box<CausesScreen>),
     Diff(Box<DiffScreen>),
     World(Box<WorldScreen>),
+    Branches,
+    Compare(Box<CompareScreen>),
+    /// A branch, in the lab.
+    Lab(Box<Opened>),
+    /// One of the others, as a branch has it.
+    In(String, Box<Deeper>),
 }
 
 /// Whether the daemon is there.
@@ -160,6 +175,8 @@ pub(crate) enum Overlay {
     Question(Box<Question>),
     /// The name of a file to save a what-if in.
     Save(Box<Saving>),
+    /// The name of a branch.
+    Naming(Box<Naming>),
     /// Everything about the selected projection.
     Projection {
         scroll: usize,
@@ -203,6 +220,8 @@ pub(crate) struct App {
     pub(crate) as_of: Option<Timestamp>,
     /// The revision that is marked to compare another with it.
     pub(crate) mark: Option<(StreamName, u64)>,
+    /// The branch that it was marked in.
+    pub(crate) mark_branch: Option<String>,
     pub(crate) connection: Connection,
     pub(crate) head: LiveHead,
     pub(crate) overlay: Option<Overlay>,
@@ -275,6 +294,7 @@ impl Model {
             now,
             as_of: None,
             mark: None,
+            mark_branch: None,
             connection: Connection::Connecting,
             head: LiveHead::default(),
             overlay: None,
@@ -403,7 +423,11 @@ impl Model {
 
     /// The command that gives the same answer as the screen in front.
     pub(crate) fn call(&self) -> String {
-        self.front.call(self.app.overlay.as_ref())
+        let call = self.front.call(self.app.overlay.as_ref());
+        match self.front.asked().branch() {
+            Some(branch) => format!("{call} --branch {}", quote::quote(branch)),
+            None => call,
+        }
     }
 
     /// The log screen, wherever it is.

@@ -42,6 +42,8 @@ pub(crate) enum Confirmed {
     RetryAll(String),
     /// A backfill is started as planned.
     Backfill(Box<PlannedBackfill>),
+    /// A branch is deleted.
+    RemoveBranch(String),
 }
 
 /// A backfill and what the daemon says it would do.

@@ -2,7 +2,9 @@
 //!
 //! Owns what all screens have in common. A screen that is dropped takes its questions along: no reply can reach another.
 
+use super::branches::BranchesScreen;
 use super::causes::CausesScreen;
+use super::compare::CompareScreen;
 use super::diff::DiffScreen;
 use super::find::FindScreen;
 use super::log::{LogRow, LogScreen};
@@ -30,6 +32,8 @@ pub(crate) enum Screen {
     Causes(Box<CausesScreen>),
     Diff(Box<DiffScreen>),
     World(Box<WorldScreen>),
+    Branches(Box<BranchesScreen>),
+    Compare(Box<CompareScreen>),
     Pipeline(Box<PipelineScreen>),
 }
 
@@ -64,7 +68,9 @@ impl Screen {
             | Self::Find(_)
             | Self::Causes(_)
             | Self::Diff(_)
-            | Self::World(_) => None,
+            | Self::World(_)
+            | Self::Branches(_)
+            | Self::Compare(_) => None,
         }
     }
 
@@ -78,12 +84,22 @@ impl Screen {
             Self::Causes(_) => Scope::Causes,
             Self::Diff(_) => Scope::Diff,
             Self::World(_) => Scope::World,
+            Self::Branches(_) => Scope::Branches,
+            Self::Compare(_) => Scope::Compare,
             Self::Pipeline(_) => Scope::Pipeline,
         }
     }
 
     /// Where it is, to come back to.
     pub(crate) fn place(&self) -> Place {
+        let place = self.place_of_log();
+        match self.asked().branch() {
+            Some(branch) => Place::In(branch.to_owned(), Box::new(place)),
+            None => place,
+        }
+    }
+
+    fn place_of_log(&self) -> Place {
         match self {
             Self::Streams(_) => Place::Top(Top::Streams),
             Self::Log(_) => Place::Top(Top::Log),
@@ -96,7 +112,14 @@ impl Screen {
             Self::World(screen) => {
                 Place::World(screen.category.clone(), screen.applied.clone(), screen.from)
             }
+            Self::Branches(_) => Place::Branches,
+            Self::Compare(screen) => Place::Compare(screen.name.clone(), screen.with.clone()),
         }
+    }
+
+    /// Whether it shows what a branch has, or compares with it.
+    pub(crate) fn reads_a_branch(&self) -> bool {
+        self.asked().branch().is_some() || matches!(self, Self::Branches(_) | Self::Compare(_))
     }
 
     pub(crate) fn asked(&self) -> &Asked {
@@ -109,6 +132,8 @@ impl Screen {
             Self::Causes(screen) => &screen.asked,
             Self::Diff(screen) => &screen.asked,
             Self::World(screen) => &screen.asked,
+            Self::Branches(screen) => &screen.asked,
+            Self::Compare(screen) => &screen.asked,
             Self::Pipeline(screen) => &screen.asked,
         }
     }
@@ -123,6 +148,8 @@ impl Screen {
             Self::Causes(screen) => &mut screen.asked,
             Self::Diff(screen) => &mut screen.asked,
             Self::World(screen) => &mut screen.asked,
+            Self::Branches(screen) => &mut screen.asked,
+            Self::Compare(screen) => &mut screen.asked,
             Self::Pipeline(screen) => &mut screen.asked,
         }
     }
@@ -176,6 +203,8 @@ impl Screen {
                 screen.world.settle();
                 screen.categories.settle();
             }
+            Self::Branches(screen) => screen.settle(),
+            Self::Compare(screen) => screen.found.settle(),
             Self::Pipeline(screen) => screen.all.settle(),
         }
     }
@@ -191,7 +220,9 @@ impl Screen {
             | Self::Find(_)
             | Self::Causes(_)
             | Self::Diff(_)
-            | Self::World(_) => false,
+            | Self::World(_)
+            | Self::Branches(_)
+            | Self::Compare(_) => false,
         }
     }
 
@@ -208,7 +239,11 @@ impl Screen {
             Self::Find(screen) => screen.current().cloned(),
             Self::Causes(screen) => screen.subject(),
             Self::WhatIf(screen) => screen.subject(),
-            Self::Pipeline(_) | Self::Diff(_) | Self::World(_) => None,
+            Self::Pipeline(_)
+            | Self::Diff(_)
+            | Self::World(_)
+            | Self::Branches(_)
+            | Self::Compare(_) => None,
         }
     }
 
@@ -221,6 +256,8 @@ impl Screen {
                 let entry = screen.differences().get(screen.field);
                 serde_json::to_value(entry).unwrap_or_default()
             }
+            Self::Branches(screen) => screen.whole(),
+            Self::Compare(screen) => screen.whole(),
             Self::World(screen) => match screen.current() {
                 Some(Item::State(item)) => Value::Object(item.state.clone()),
                 Some(Item::Change(change)) => {
@@ -267,6 +304,8 @@ impl Screen {
             Self::Causes(screen) => screen.call(),
             Self::Diff(screen) => screen.call(),
             Self::World(screen) => screen.call(),
+            Self::Branches(screen) => screen.call(),
+            Self::Compare(screen) => screen.call(),
             Self::Pipeline(screen) => screen.call(overlay),
         }
     }

@@ -277,7 +277,8 @@ pub(crate) fn diff_ends(app: &App, stream: &StreamScreen) -> (End, End) {
         },
         None => End::revision(&stream.stream, here),
     };
-    let from = match &app.mark {
+    let is_here = app.mark_branch.as_deref() == stream.asked.branch();
+    let from = match app.mark.as_ref().filter(|_| is_here) {
         Some((name, revision)) => End::revision(name, *revision),
         None => End::revision(&stream.stream, here.saturating_sub(1)),
     };

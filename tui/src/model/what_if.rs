@@ -2,6 +2,7 @@
 //! reaches.
 
 mod call;
+mod kept;
 mod question;
 mod rows;
 mod save;
@@ -22,6 +23,7 @@ use super::{Asked, Remote};
 use crate::client::Subject;
 use crate::effect::Failure;
 
+pub(crate) use kept::{edit_words, opened, upon};
 pub(crate) use question::{Question, Want};
 pub(crate) use rows::{Row, RowId};
 pub(crate) use save::Saving;
@@ -98,6 +100,8 @@ pub(crate) struct WhatIfScreen {
     pub(crate) want: Option<Want>,
     /// What was saved last.
     pub(crate) saved: Option<Scenario>,
+    /// The branch that it was opened from, or kept as.
+    pub(crate) branch: Option<String>,
 }
 
 impl WhatIfScreen {
@@ -122,6 +126,7 @@ impl WhatIfScreen {
             field: 0,
             want: None,
             saved: None,
+            branch: None,
         }
     }
 
@@ -240,7 +245,11 @@ impl WhatIfScreen {
 
     /// The command that gives the same answer.
     pub(crate) fn call(&self) -> String {
-        call::call(&self.request(), &|field| self.is_secret(field))
+        let call = call::call(&self.request(), &|field| self.is_secret(field));
+        match &self.scenario.on {
+            Some(branch) => format!("{call} --branch {}", super::quote::quote(branch)),
+            None => call,
+        }
     }
 
     /// Names of fields that the model marks as secret.

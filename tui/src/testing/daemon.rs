@@ -3,6 +3,7 @@
 //! Owns what it knows of a stream, and of all of them. Every answer is about the stream it was asked for, as the real daemon's is.
 
 mod answer;
+mod branches;
 mod find;
 mod investigate;
 mod what_if;

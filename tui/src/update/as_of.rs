@@ -68,7 +68,7 @@ pub(crate) fn here(app: &App, front: &Screen) -> Here {
         Screen::Causes(screen) => screen.current().map(|node| node.at),
         Screen::Log(screen) => screen.current().map(LogRow::at),
         Screen::WhatIf(screen) => screen.subject().as_ref().map(Subject::at),
-        Screen::World(_) | Screen::Pipeline(_) => None,
+        Screen::World(_) | Screen::Branches(_) | Screen::Compare(_) | Screen::Pipeline(_) => None,
     };
     Here {
         zone: app.zone,

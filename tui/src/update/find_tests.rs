@@ -14,9 +14,9 @@ fn harness() -> Harness {
 fn ticket(harness: &Harness, slot: Slot) -> (Ticket, Request) {
     let mut asked = harness.effects.iter().rev();
     let found = asked.find_map(|effect| match effect {
-        Effect::Ask { ticket, request } if request.slot() == slot => {
-            Some((*ticket, (**request).clone()))
-        }
+        Effect::Ask {
+            ticket, request, ..
+        } if request.slot() == slot => Some((*ticket, (**request).clone())),
         _ => None,
     });
     found.unwrap_or_else(|| panic!("{slot:?} was not asked"))

@@ -9,8 +9,16 @@ pub(super) fn follow(model: &mut Model) {
         return;
     };
     let is_asking = matches!(model.app.overlay, Some(Overlay::Question(_)));
-    while is_done(step, &model.front, is_asking) && step.next() != step {
-        step = step.next();
+    // A step that is skipped is not gone back to: the last one that is done counts.
+    let mut later = step;
+    loop {
+        if is_done(later, &model.front, is_asking) {
+            step = later.next();
+        }
+        if later.next() == later {
+            break;
+        }
+        later = later.next();
     }
     model.app.guide = Some(step);
 }

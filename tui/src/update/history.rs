@@ -3,13 +3,18 @@
 use tui_input::Input;
 use whodunit_core::ids::StreamName;
 
-use super::{Effects, causes, diff, find, start, stream, streams, what_if, world};
+use super::{
+    Effects, branches, causes, compare, diff, find, start, stream, streams, what_if, world,
+};
+use crate::model::branches::{BranchesScreen, Opened};
 use crate::model::causes::CausesScreen;
+use crate::model::compare::CompareScreen;
 use crate::model::diff::DiffScreen;
 use crate::model::find::FindScreen;
 use crate::model::stream::StreamScreen;
+use crate::model::what_if::{RowId, WhatIfScreen};
 use crate::model::world::WorldScreen;
-use crate::model::{Deeper, Model, Place, Screen, Top};
+use crate::model::{Asked, Deeper, Model, Place, Screen, Top};
 
 /// Places remembered at most.
 const PLACES_MAX: usize = 100;
@@ -28,9 +33,16 @@ fn leave(model: &mut Model) {
 /// Goes deeper: to a stream, or to the what-if of the stream in front. A stream takes the place of another.
 pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
     leave(model);
+    let inherited = model.front.asked().branch().map(str::to_owned);
+    let (branch, deeper) = match deeper {
+        Deeper::In(branch, deeper) => (Some(branch), *deeper),
+        other => (inherited, other),
+    };
+    let asked = Asked::of_branch(branch);
     match deeper {
         Deeper::Stream(name, at) => {
             let mut screen = Box::new(StreamScreen::new(name, at));
+            screen.asked = asked;
             let effects = stream::load(&mut model.app, &mut screen);
             if matches!(model.front, Screen::Stream(_)) {
                 model.front = Screen::Stream(screen);
@@ -45,16 +57,19 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
             effects
         }
         Deeper::Causes(mut screen) => {
+            screen.asked = asked;
             let effects = causes::load(&mut model.app, &mut screen);
             model.push(Screen::Causes(screen));
             effects
         }
         Deeper::Diff(mut screen) => {
+            screen.asked = asked;
             let effects = diff::load(&mut model.app, &mut screen);
             model.push(Screen::Diff(screen));
             effects
         }
         Deeper::World(mut screen) => {
+            screen.asked = asked;
             let effects = world::load(&mut model.app, &mut screen);
             model.push(Screen::World(screen));
             effects
@@ -64,7 +79,50 @@ pub(super) fn open(model: &mut Model, deeper: Deeper) -> Effects {
             model.push(Screen::WhatIf(screen));
             effects
         }
+        Deeper::Branches => {
+            let mut screen = Box::<BranchesScreen>::default();
+            let effects = branches::load(&mut model.app, &mut screen);
+            model.push(Screen::Branches(screen));
+            effects
+        }
+        Deeper::Compare(mut screen) => {
+            let effects = compare::load(&mut model.app, &mut screen);
+            model.push(Screen::Compare(screen));
+            effects
+        }
+        Deeper::Lab(opened) => open_in_lab(model, *opened),
+        // What a branch has is read from that branch alone.
+        Deeper::In(..) => Vec::new(),
     }
+}
+
+/// Opens a branch in the lab: in that of its stream, where there is one. What was there can be had back with undo.
+fn open_in_lab(model: &mut Model, opened: Opened) -> Effects {
+    let is_of =
+        |screen: &Screen| matches!(screen, Screen::WhatIf(lab) if lab.stream == opened.stream);
+    if model.under.iter().any(is_of) {
+        while !is_of(&model.front) && model.pop() {}
+    } else {
+        let row = RowId::Event(opened.at);
+        let screen = match model.take_what_if(&opened.stream) {
+            Some(screen) => screen,
+            None => Box::new(WhatIfScreen::new(opened.stream, row, opened.at)),
+        };
+        model.push(Screen::WhatIf(screen));
+    }
+    let Model { app, front, .. } = model;
+    let Screen::WhatIf(screen) = front else {
+        return Vec::new();
+    };
+    what_if::leave_other(screen);
+    let scenario = opened.scenario;
+    screen.change(|changed| *changed = scenario);
+    screen.saved = Some(screen.scenario.clone());
+    screen.branch = opened.name;
+    if let Some(said) = opened.said {
+        app.say(said);
+    }
+    what_if::load(app, screen)
 }
 
 /// Starts on a stream instead of the list.
@@ -125,6 +183,10 @@ pub(super) fn later(model: &mut Model) -> Effects {
 }
 
 fn go(model: &mut Model, place: Place) -> Effects {
+    let (branch, place) = match place {
+        Place::In(branch, place) => (Some(branch), *place),
+        place => (None, place),
+    };
     match place {
         Place::Top(top) => model.bring(top),
         Place::Stream(name, revision) => start_at_stream(model, name, Some(revision)),
@@ -165,6 +227,19 @@ fn go(model: &mut Model, place: Place) -> Effects {
             model.bring(Top::Streams);
             model.push(Screen::World(Box::new(screen)));
         }
+        Place::Branches => {
+            model.bring(Top::Streams);
+            model.push(Screen::Branches(Box::default()));
+        }
+        Place::Compare(name, with) => {
+            model.bring(Top::Streams);
+            model.push(Screen::Compare(Box::new(CompareScreen::new(name, with))));
+        }
+        // No place is in two branches.
+        Place::In(..) => {}
+    }
+    if branch.is_some() {
+        *model.front.asked_mut() = Asked::of_branch(branch);
     }
     start(model)
 }

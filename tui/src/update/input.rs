@@ -48,6 +48,8 @@ pub(super) fn is_open(screen: &Screen) -> bool {
         | Screen::WhatIf(_)
         | Screen::Causes(_)
         | Screen::Diff(_)
+        | Screen::Branches(_)
+        | Screen::Compare(_)
         | Screen::Pipeline(_) => false,
     }
 }
@@ -62,6 +64,8 @@ pub(super) fn press(app: &mut App, screen: &mut Screen, key: &str) -> Effects {
         | Screen::WhatIf(_)
         | Screen::Causes(_)
         | Screen::Diff(_)
+        | Screen::Branches(_)
+        | Screen::Compare(_)
         | Screen::Pipeline(_) => Vec::new(),
     }
 }

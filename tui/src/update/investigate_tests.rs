@@ -87,7 +87,9 @@ fn late_counts_do_not_fill_another_menu() {
             .iter()
             .rev()
             .find_map(|effect| match effect {
-                Effect::Ask { ticket, request } => match &**request {
+                Effect::Ask {
+                    ticket, request, ..
+                } => match &**request {
                     Request::FollowCounts(of) => Some((*ticket, of.clone())),
                     _ => None,
                 },

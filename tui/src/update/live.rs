@@ -39,7 +39,7 @@ pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
                 rows.push(LogRow::Event(event));
             }
             LiveItem::Decision(decision) => {
-                touched |= matches!(&model.front, Screen::Stream(s) if s.stream == decision.stream);
+                touched |= concerns_stream(&model.front, &decision.stream);
                 if matches!(decision.result, Outcome::Rejected { .. }) {
                     rows.push(LogRow::Rejected(decision));
                 }
@@ -58,6 +58,10 @@ pub(super) fn take(model: &mut Model, messages: Vec<LiveMessage>) -> Effects {
     Vec::new()
 }
 
+fn concerns_stream(front: &Screen, stream: &StreamName) -> bool {
+    matches!(front, Screen::Stream(_)) && concerns(front, stream)
+}
+
 /// Whether the screen in front shows something that an event of this stream changes.
 fn concerns(front: &Screen, stream: &StreamName) -> bool {
     match front {
@@ -65,13 +69,16 @@ fn concerns(front: &Screen, stream: &StreamName) -> bool {
             .category
             .as_deref()
             .is_none_or(|category| stream.category() == category),
-        Screen::Stream(screen) => screen.stream == *stream,
+        // A branch is read as it was asked for.
+        Screen::Stream(screen) => screen.stream == *stream && screen.asked.branch().is_none(),
         Screen::WhatIf(screen) => screen.stream == *stream,
         Screen::Log(_)
         | Screen::Find(_)
         | Screen::Causes(_)
         | Screen::Diff(_)
-        | Screen::World(_) => false,
+        | Screen::World(_)
+        | Screen::Branches(_)
+        | Screen::Compare(_) => false,
         Screen::Pipeline(_) => true,
     }
 }
@@ -125,7 +132,9 @@ pub(super) fn refresh(model: &mut Model) -> Effects {
         | Screen::Find(_)
         | Screen::Causes(_)
         | Screen::Diff(_)
-        | Screen::World(_) => Vec::new(),
+        | Screen::World(_)
+        | Screen::Branches(_)
+        | Screen::Compare(_) => Vec::new(),
         Screen::Pipeline(screen) => pipeline::live(app, screen),
     }
 }

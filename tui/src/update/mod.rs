@@ -4,7 +4,9 @@
 //! model and effects. Each screen has its file: what a key does, what is asked for it, and how a reply is taken.
 
 mod as_of;
+mod branches;
 mod causes;
+mod compare;
 mod detail;
 mod diff;
 mod find;
@@ -25,6 +27,8 @@ mod waits;
 mod what_if;
 mod world;
 
+#[cfg(test)]
+mod branches_tests;
 #[cfg(test)]
 mod find_tests;
 #[cfg(test)]
@@ -201,6 +205,8 @@ pub(crate) fn start(model: &mut Model) -> Effects {
         Screen::Causes(screen) => causes::load(app, screen),
         Screen::Diff(screen) => diff::load(app, screen),
         Screen::World(screen) => world::load(app, screen),
+        Screen::Branches(screen) => branches::load(app, screen),
+        Screen::Compare(screen) => compare::load(app, screen),
         Screen::Pipeline(screen) => pipeline::load(app, screen),
     }
 }
@@ -267,7 +273,9 @@ fn go_wide(model: &mut Model, action: Action) -> Option<Effects> {
             let of = Of::One(subject.id().to_owned());
             Deeper::Causes(Box::new(CausesScreen::new(of)))
         }
+        Action::World if model.front.reads_a_branch() => return None,
         Action::World => Deeper::World(Box::new(WorldScreen::of(model.front.category()))),
+        Action::ShowBranches if !matches!(model.front, Screen::Branches(_)) => Deeper::Branches,
         _ => return None,
     };
     Some(history::open(model, deeper))
@@ -285,8 +293,23 @@ fn give_up(model: &mut Model) {
     });
 }
 
+/// What would lead from a branch to what happened is not done from there: the two are never taken for each other.
+fn leaves_branch(model: &mut Model, action: Action) -> Option<Effects> {
+    let branch = model.front.asked().branch()?;
+    let why = match action {
+        Action::Find | Action::FollowFrom => "that is of what happened",
+        Action::WhatIf => "upon a branch one asks from the list of branches (b, then n)",
+        _ => return None,
+    };
+    let text = format!("this is the branch {branch}: {why}");
+    Some(complain_text(&mut model.app, &text))
+}
+
 /// Does what a key asks for.
 fn act(model: &mut Model, action: Action) -> Effects {
+    if let Some(effects) = leaves_branch(model, action) {
+        return effects;
+    }
     if let Some(effects) = go_wide(model, action) {
         return effects;
     }
@@ -344,6 +367,8 @@ fn act(model: &mut Model, action: Action) -> Effects {
                 Screen::Causes(screen) => causes::act(app, screen, other),
                 Screen::Diff(screen) => diff::act(app, screen, other),
                 Screen::World(screen) => world::act(app, screen, other),
+                Screen::Branches(screen) => branches::act(app, screen, other),
+                Screen::Compare(screen) => compare::act(app, screen, other),
                 Screen::Pipeline(screen) => pipeline::act(app, screen, other),
             }
         }

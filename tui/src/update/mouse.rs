@@ -2,7 +2,10 @@
 
 use whodunit_core::time::Timestamp;
 
-use super::{Effects, act, causes, find, log, overlay, press, stream, streams, what_if, world};
+use super::{
+    Effects, act, branches, causes, compare, find, log, overlay, press, stream, streams, what_if,
+    world,
+};
 use crate::client::Subject;
 use crate::keys::Action;
 use crate::model::hits::{Hit, Part};
@@ -103,6 +106,8 @@ fn is_selected(front: &Screen, part: Part, index: usize) -> bool {
         (Screen::Causes(screen), _) => screen.selected == index,
         (Screen::Diff(screen), _) => screen.selected == index,
         (Screen::World(screen), _) => screen.selected == index,
+        (Screen::Branches(screen), _) => screen.selected == index,
+        (Screen::Compare(screen), _) => screen.selected == index,
         (Screen::Pipeline(screen), part) => match part {
             Part::Projections => screen.pane == Pane::Projections && screen.projection == index,
             Part::Handlers => screen.pane == Pane::Handlers && screen.handler == index,
@@ -140,6 +145,8 @@ fn select(model: &mut Model, part: Part, index: usize) -> Effects {
             Vec::new()
         }
         (Screen::World(screen), _) => world::go_to(app, screen, index),
+        (Screen::Branches(screen), _) => branches::go_to(app, screen, index),
+        (Screen::Compare(screen), _) => compare::go_to(app, screen, index),
         // The rows of the pipeline are as far apart as keys make them.
         (Screen::Pipeline(screen), part) => {
             let here = match part {

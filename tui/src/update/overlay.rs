@@ -5,10 +5,12 @@ use whodunit_core::api::browse::Category;
 
 use super::input::edit;
 use super::{
-    Effects, as_of, detail, diff, find, follow, log, pipeline, run, stream, streams, what_if, world,
+    Effects, as_of, branches, detail, diff, find, follow, log, pipeline, run, stream, streams,
+    what_if, world,
 };
 use crate::keys::{self, Action, Binding};
 use crate::model::form::{Filled, Form};
+use crate::model::pipeline::Confirmed;
 use crate::model::{App, Model, Overlay, Remote, Screen};
 use crate::request::Slot;
 
@@ -41,6 +43,7 @@ fn awaited(overlay: &Overlay) -> Option<Slot> {
         Overlay::RunTo { .. } => Some(Slot::RunTo),
         Overlay::Category { .. } => Some(Slot::Categories),
         Overlay::Save(_) => Some(Slot::SaveScenario),
+        Overlay::Naming(naming) => naming.awaits(),
         Overlay::Help { .. }
         | Overlay::Palette { .. }
         | Overlay::Narrow { .. }
@@ -111,6 +114,15 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Save(saving), Screen::WhatIf(screen)) => {
             return what_if::save_key(app, screen, saving, key);
         }
+        (Overlay::Naming(naming), Screen::WhatIf(screen)) => {
+            return what_if::keep_key(app, screen, naming, key);
+        }
+        (Overlay::Naming(naming), Screen::Branches(screen)) => {
+            return branches::name_key(app, screen, naming, key);
+        }
+        (Overlay::Confirm(Confirmed::RemoveBranch(name)), Screen::Branches(screen)) => {
+            return branches::remove_key(app, screen, name, key);
+        }
         (Overlay::Form(form), front) => return form_key(app, front, form, key),
         (Overlay::Findings { selected }, Screen::Pipeline(screen)) => {
             return pipeline::findings_key(app, screen, selected, key);
@@ -127,6 +139,7 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
             | Overlay::RunTo { .. }
             | Overlay::Commands { .. }
             | Overlay::Save(_)
+            | Overlay::Naming(_)
             | Overlay::Findings { .. }
             | Overlay::Confirm(_),
             _,

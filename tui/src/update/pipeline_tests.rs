@@ -30,7 +30,9 @@ fn ticket(harness: &Harness, wanted: Slot) -> Ticket {
         .iter()
         .rev()
         .find_map(|effect| match effect {
-            Effect::Ask { ticket, request } if request.slot() == wanted => Some(*ticket),
+            Effect::Ask {
+                ticket, request, ..
+            } if request.slot() == wanted => Some(*ticket),
             _ => None,
         });
     asked.unwrap()

@@ -1,6 +1,9 @@
 //! Replies on their way to the screen that asked.
 
-use super::{Effects, causes, diff, find, follow, log, pipeline, stream, streams, what_if, world};
+use super::{
+    Effects, branches, causes, compare, diff, find, follow, log, pipeline, stream, streams,
+    what_if, world,
+};
 use crate::effect::{Failure, NoAnswer, Ticket};
 use crate::model::{Connection, Model, Screen};
 use crate::request::{Part, Reply, Slot};
@@ -51,6 +54,8 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
             Screen::Causes(screen) => causes::take(app, screen, reply),
             Screen::Diff(screen) => diff::take(screen, reply),
             Screen::World(screen) => world::take(app, screen, reply),
+            Screen::Branches(screen) => branches::take(app, screen, reply),
+            Screen::Compare(screen) => compare::take(app, screen, reply),
             Screen::Pipeline(screen) => pipeline::take(app, screen, reply),
         },
         Err(failure) => {
@@ -70,6 +75,8 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Failu
                 Screen::Causes(screen) => causes::failed(app, screen, slot, failure, is_away),
                 Screen::Diff(screen) => diff::failed(app, screen, slot, failure, is_away),
                 Screen::World(screen) => world::failed(app, screen, slot, failure, is_away),
+                Screen::Branches(screen) => branches::failed(app, screen, slot, failure, is_away),
+                Screen::Compare(screen) => compare::failed(app, screen, slot, failure, is_away),
                 Screen::Pipeline(screen) => pipeline::failed(app, screen, slot, failure, is_away),
             }
             Vec::new()

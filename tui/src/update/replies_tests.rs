@@ -12,10 +12,10 @@ use belongs::belongs;
 
 use super::*;
 use crate::effect::Ticket;
-use crate::model::Remote;
 use crate::model::log::LogScreen;
 use crate::model::stream::StreamScreen;
 use crate::model::what_if::WhatIfScreen;
+use crate::model::{Asked, Remote};
 use crate::request::{Request, Slot};
 use crate::testing::{Daemon, Harness};
 
@@ -70,6 +70,8 @@ const KEYS: &[&str] = &[
     "C",
     "B",
     "b",
+    "b",
+    "D",
     "K",
     "W",
     "c",
@@ -135,6 +137,22 @@ const BEGINNINGS: &[&[&str]] = &[
     &[
         "enter", "left", "t", "1", "5", ":", "4", "0", "enter", "q", "down", "enter",
     ],
+    // A branch is kept, and another one is there already.
+    &[
+        "enter", "w", "x", "B", "m", "i", "n", "e", "enter", "b", "down", "v", "left", "c",
+    ],
+    &[
+        "enter", "w", "x", "B", "t", "h", "e", "r", "e", "enter", "enter", "b", "enter", "u",
+    ],
+    &[
+        "b", "down", "d", "G", "enter", "left", "d", "q", "q", "W", "down", "enter", "[",
+    ],
+    &[
+        "b", "G", "D", "m", "a", "n", "y", "enter", "[", "up", "n", "x", "b", "R", "2", "enter",
+    ],
+    &[
+        "b", "down", "v", "m", "left", "d", "[", "]", "q", "x", "enter", "v", "B",
+    ],
 ];
 
 struct Random(TestRng);
@@ -156,7 +174,7 @@ impl Random {
 struct Slow {
     harness: Harness,
     /// Questions under way, with those that were given up: their replies may be in the queue already.
-    open: Vec<(Ticket, Request)>,
+    open: Vec<(Ticket, Request, Option<String>)>,
     /// Kinds of questions that were asked.
     asked: BTreeSet<Slot>,
 }
@@ -173,9 +191,14 @@ impl Slow {
 
     fn collect(&mut self) {
         for effect in std::mem::take(&mut self.harness.effects) {
-            if let Effect::Ask { ticket, request } = effect {
+            if let Effect::Ask {
+                ticket,
+                request,
+                branch,
+            } = effect
+            {
                 self.asked.insert(request.slot());
-                self.open.push((ticket, *request));
+                self.open.push((ticket, *request, branch));
             }
         }
     }
@@ -186,7 +209,7 @@ impl Slow {
     }
 
     fn reply(&mut self, index: usize, fails: bool) {
-        let (ticket, request) = self.open.swap_remove(index);
+        let (ticket, request, branch) = self.open.swap_remove(index);
         for part in self.harness.daemon.parts(&request) {
             let part = Box::new(part);
             self.harness.send(Msg::Part { ticket, part });
@@ -195,7 +218,8 @@ impl Slow {
         let reply = if fails {
             Err(Daemon::failing(false).failure.unwrap())
         } else {
-            self.harness.daemon.answer(&request)
+            let daemon = &self.harness.daemon;
+            daemon.answer_in(&request, branch.as_deref())
         };
         let reply = Box::new(reply);
         self.harness.send(Msg::Replied { ticket, reply });
@@ -223,7 +247,9 @@ fn compare(harness: &Harness, seed: u64) {
     match &mut fresh.model.front {
         Screen::Stream(screen) => {
             let at = Some(screen.revision());
+            let asked = Asked::of_branch(screen.asked.branch().map(str::to_owned));
             **screen = StreamScreen::new(screen.stream.clone(), at);
+            screen.asked = asked;
         }
         Screen::Streams(screen) => (screen.list, screen.preview) = (Remote::Absent, Remote::Absent),
         Screen::WhatIf(screen) => {
@@ -237,7 +263,17 @@ fn compare(harness: &Harness, seed: u64) {
             screen.changes.clear();
             screen.line.typing = false;
         }
-        Screen::Causes(screen) => **screen = CausesScreen::new(screen.of.clone()),
+        Screen::Causes(screen) => {
+            let asked = Asked::of_branch(screen.asked.branch().map(str::to_owned));
+            **screen = CausesScreen::new(screen.of.clone());
+            screen.asked = asked;
+        }
+        Screen::Branches(screen) => {
+            (screen.list, screen.branch, screen.compared) =
+                (Remote::Absent, Remote::Absent, Remote::Absent);
+            (screen.of, screen.wanted) = (None, None);
+        }
+        Screen::Compare(screen) => screen.found = Remote::Absent,
         Screen::Diff(screen) => {
             (screen.diff, screen.sides) = (Remote::Absent, Remote::Absent);
         }
@@ -329,6 +365,17 @@ fn compare_wide(slow: &Screen, quick: &Screen, seed: u64) {
             assert_eq!(slow.diff, quick.diff, "seed {seed}");
             assert_eq!(slow.sides, quick.sides, "seed {seed}");
         }
+        (Screen::Branches(slow), Screen::Branches(quick)) => {
+            let both = slow.lines().len().min(quick.lines().len());
+            assert_eq!(slow.lines()[..both], quick.lines()[..both], "seed {seed}");
+            if slow.selected == quick.selected {
+                assert_eq!(slow.branch, quick.branch, "seed {seed}");
+                assert_eq!(slow.compared, quick.compared, "seed {seed}");
+            }
+        }
+        (Screen::Compare(slow), Screen::Compare(quick)) => {
+            assert_eq!(slow.found, quick.found, "seed {seed}");
+        }
         (Screen::World(slow), Screen::World(quick)) => {
             let both = slow.items().len().min(quick.items().len());
             assert_eq!(slow.items()[..both], quick.items()[..both], "seed {seed}");
@@ -414,10 +461,10 @@ fn a_late_state_of_the_stream_before_stays_away() {
         .press("enter enter left left")
         .silent();
     slow.key("left");
-    let late: Vec<(Ticket, Request)> = slow.open.clone();
+    let late: Vec<(Ticket, Request, Option<String>)> = slow.open.clone();
     assert!(
         late.iter()
-            .any(|(_, request)| matches!(request, Request::State(..))),
+            .any(|(_, request, _)| matches!(request, Request::State(..))),
         "{late:?}"
     );
     for key in ["esc", "/", "backspace", "backspace", "esc", "down", "enter"] {
@@ -455,9 +502,9 @@ fn what_is_given_up_is_cancelled() {
         .effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Ask { ticket, request } if matches!(**request, Request::Stream(_)) => {
-                Some(*ticket)
-            }
+            Effect::Ask {
+                ticket, request, ..
+            } if matches!(**request, Request::Stream(_)) => Some(*ticket),
             _ => None,
         })
         .collect();

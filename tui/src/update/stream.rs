@@ -42,14 +42,14 @@ fn load_rest(app: &mut App, screen: &mut StreamScreen) -> Effects {
         limit: Some(DECISIONS_MAX),
         ..DecisionsQuery::default()
     };
-    let density = Request::StreamDensity(name, BUCKETS);
-    let mut effects = vec![
-        screen
-            .asked
-            .ask(app, "decisions", Request::Decisions(query)),
-        screen.asked.ask(app, "history", density),
-    ];
-    effects.extend(status(app, screen));
+    let decisions = Request::Decisions(query);
+    let mut effects = vec![screen.asked.ask(app, "decisions", decisions)];
+    // Figures, jobs and projections are of what happened.
+    if screen.asked.branch().is_none() {
+        let density = Request::StreamDensity(name, BUCKETS);
+        effects.push(screen.asked.ask(app, "history", density));
+        effects.extend(status(app, screen));
+    }
     effects.extend(at_cursor(app, screen));
     if let Some(moment) = app.as_of
         && screen.held.is_none_or(|(held, _)| held != moment)
@@ -211,6 +211,7 @@ pub(super) fn act(app: &mut App, screen: &mut StreamScreen, action: Action) -> E
         Action::Mark => {
             let revision = screen.revision();
             app.mark = Some((screen.stream.clone(), revision));
+            app.mark_branch = screen.asked.branch().map(str::to_owned);
             app.say(format!(
                 "revision {revision} is marked; go to another one, of any stream, and press d to compare"
             ));
@@ -254,7 +255,11 @@ fn step(app: &mut App, screen: &mut StreamScreen, target: usize) -> Effects {
 /// Moves along the time axis by a fortieth of it.
 fn along(app: &mut App, screen: &mut StreamScreen, sign: i64) -> Effects {
     let Some(density) = &screen.density else {
-        app.complain("the history is still loading");
+        app.complain(if screen.asked.branch().is_some() {
+            "a branch has no time axis"
+        } else {
+            "the history is still loading"
+        });
         return Vec::new();
     };
     let (first, last) = (density.first.as_micros(), density.last.as_micros());

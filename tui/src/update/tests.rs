@@ -250,9 +250,9 @@ fn a_filtered_log_has_a_feed_of_its_own() {
             .iter()
             .rev()
             .find_map(|effect| match effect {
-                Effect::Ask { ticket, request } if request.slot() == slot => {
-                    Some((*ticket, (**request).clone()))
-                }
+                Effect::Ask {
+                    ticket, request, ..
+                } if request.slot() == slot => Some((*ticket, (**request).clone())),
                 _ => None,
             })
     };
@@ -300,6 +300,20 @@ fn the_guide_moves_on_as_it_is_followed_and_ends_for_good() {
 }
 
 #[test]
+fn a_step_of_the_guide_that_is_skipped_is_not_stayed_at() {
+    let line = |harness: &Harness| harness.model.app.guide.unwrap().line();
+    let begin = || {
+        let mut harness = harness();
+        harness.model.app.guide = Some(crate::model::guide::Guide::default());
+        harness
+    };
+    assert!(line(&begin().press("enter")).starts_with("3/"));
+    assert!(line(&begin().press("enter left")).starts_with("5/"));
+    assert!(line(&begin().press("enter left left w")).starts_with("6/"));
+    assert!(line(&begin().press("enter left left w x")).starts_with("7/"));
+}
+
+#[test]
 fn the_guide_fits_the_smallest_usual_terminal() {
     // Beside ` guide ` and a blank.
     let cells = crate::model::guide::Guide::cells_max();
@@ -318,6 +332,8 @@ fn every_bound_action_does_something_or_says_why_not() {
             crate::keys::Scope::Causes => "enter c",
             crate::keys::Scope::Diff => "enter g right m G d down",
             crate::keys::Scope::World => "W down",
+            crate::keys::Scope::Branches => "b down",
+            crate::keys::Scope::Compare => "b down d down",
             crate::keys::Scope::Pipeline => "p tab tab",
         };
         for key in binding.keys {

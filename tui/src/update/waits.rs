@@ -23,6 +23,9 @@ pub(super) fn changes_something(slot: Slot) -> bool {
             | Slot::Backfill
             | Slot::CancelBackfill
             | Slot::SaveScenario
+            | Slot::KeepBranch
+            | Slot::RenameBranch
+            | Slot::RemoveBranch
     )
 }
 
@@ -45,5 +48,7 @@ fn fills_a_screen(slot: Slot) -> bool {
             | Slot::MoreWorldDiff
             | Slot::MoreFound
             | Slot::Pipeline
+            | Slot::Branches
+            | Slot::CompareBranch
     )
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns what is asked: each change asks again, and gives up on the question before it. Nothing is ever written to the log.
 
+mod branch;
 mod edits;
 mod filled;
 mod question;
@@ -20,6 +21,7 @@ use crate::model::{App, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
 
 pub(super) use crate::model::what_if::Pane;
+pub(super) use branch::press as keep_key;
 pub(super) use edits::commands_key;
 pub(super) use filled::filled;
 pub(super) use question::{ask, ask_of, press as question_key};
@@ -96,7 +98,8 @@ pub(super) fn run(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     screen.result.reload();
     screen.asked.forget(Slot::MoreWhatIf);
     let request = Request::WhatIf(screen.request());
-    vec![screen.asked.ask(app, "the what-if", request)]
+    let on = screen.scenario.on.clone();
+    vec![screen.asked.ask_in(app, "the what-if", request, on)]
 }
 
 /// Asks for the next page of steps when the end of those that are loaded is near.
@@ -111,7 +114,8 @@ fn more(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     match cursor {
         Some(cursor) if near_end && !is_asked && !screen.is_old() => {
             let request = Request::MoreWhatIf(screen.request(), cursor);
-            vec![screen.asked.ask(app, "more steps", request)]
+            let on = screen.scenario.on.clone();
+            vec![screen.asked.ask_in(app, "more steps", request, on)]
         }
         _ => Vec::new(),
     }
@@ -159,6 +163,7 @@ pub(super) fn take(app: &mut App, screen: &mut WhatIfScreen, reply: Reply) -> Ef
             }
         }
         Reply::SaveScenario(saved) => save::saved(app, screen, &saved),
+        Reply::KeepBranch(out) => branch::kept(app, screen, &out),
         _ => {}
     }
     question::settle(app, screen)
@@ -184,6 +189,7 @@ pub(super) fn failed(
             screen.recorded_mut().failure = Some(failure);
         }
         Slot::SaveScenario => save::failed(app, &failure),
+        Slot::KeepBranch => branch::failed(app, &failure),
         _ => complain(app, failure, is_away),
     }
 }
@@ -217,6 +223,10 @@ pub(super) fn act(app: &mut App, screen: &mut WhatIfScreen, action: Action) -> E
         Action::GiveNow => edits::give_now(app, screen),
         Action::Save => {
             save::open(app, screen);
+            Vec::new()
+        }
+        Action::KeepBranch => {
+            branch::open(app, screen);
             Vec::new()
         }
         Action::Whole => whole(app),
@@ -328,6 +338,10 @@ pub(super) fn leave_other(screen: &mut WhatIfScreen) -> bool {
 }
 
 fn toggle_rules(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
+    if screen.scenario.on.is_some() {
+        app.complain("in a branch the rules are always asked");
+        return Vec::new();
+    }
     let needs_rules = screen.scenario.needs_rules(&screen.stream);
     if !screen.scenario.as_recorded && needs_rules {
         app.complain(

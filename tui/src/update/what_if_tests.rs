@@ -280,7 +280,9 @@ fn a_newer_change_cancels_the_older_question() {
         .effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Ask { ticket, request } if request.slot() == Slot::WhatIf => Some(*ticket),
+            Effect::Ask {
+                ticket, request, ..
+            } if request.slot() == Slot::WhatIf => Some(*ticket),
             _ => None,
         })
         .collect();
@@ -465,9 +467,9 @@ fn further_steps_come_as_one_goes_down() {
     let mut silent = silent.press("ctrl-r");
     let effects = std::mem::take(&mut silent.effects);
     let asked = effects.into_iter().find_map(|effect| match effect {
-        Effect::Ask { ticket, request } if request.slot() == Slot::WhatIf => {
-            Some((ticket, request))
-        }
+        Effect::Ask {
+            ticket, request, ..
+        } if request.slot() == Slot::WhatIf => Some((ticket, request)),
         _ => None,
     });
     let (ticket, request) = asked.unwrap();

@@ -4,8 +4,10 @@
 //! model, draws, changes nothing.
 
 mod ascii;
+mod branches;
 mod causes;
 mod columns;
+mod compare;
 mod diff;
 mod find;
 mod line;
@@ -27,6 +29,8 @@ mod what_if;
 mod world;
 
 #[cfg(test)]
+mod branches_tests;
+#[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
 mod room_tests;
@@ -43,6 +47,7 @@ use whodunit_core::api::warning::Warning;
 use crate::effect::Failure;
 use crate::humanize;
 use crate::keys;
+use crate::model::branches::Purpose;
 use crate::model::hits::Hit;
 use crate::model::{App, Model, Overlay, Screen};
 use crate::text::{cut, fit, safe, width, wrap};
@@ -75,6 +80,8 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         Screen::Causes(screen) => causes::draw(app, screen, frame, body),
         Screen::Diff(screen) => diff::draw(app, screen, frame, body),
         Screen::World(screen) => world::draw(app, screen, frame, body),
+        Screen::Branches(screen) => branches::draw(app, screen, frame, body),
+        Screen::Compare(screen) => compare::draw(app, screen, frame, body),
         Screen::Pipeline(screen) => pipeline::draw(app, screen, frame, body),
     }
     if let Some(step) = app.guide {
@@ -184,6 +191,11 @@ fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
         Overlay::Form(_) => "next field, or run",
         Overlay::Question(_) => "ask",
         Overlay::Save(_) => "save",
+        Overlay::Naming(naming) => match naming.purpose {
+            Purpose::Keep => "keep",
+            Purpose::Rename(_) => "rename",
+            Purpose::With(_) => "compare",
+        },
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",
         Overlay::Help { .. } | Overlay::Detail(_) | Overlay::Projection { .. } => {

@@ -315,6 +315,10 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
             "The read model is rebuilt from the whole log and replaces this one when it is done; until then \
              this one answers. No mail is sent, no webhook called.",
         ),
+        Confirmed::RemoveBranch(name) => (
+            format!("delete the branch {}?", safe(name)),
+            "It cannot be had back, unless it was exported. The log is not touched, and branches that were built on it stay as they are.",
+        ),
         Confirmed::RetryAll(handler) => (
             format!("retry all failed jobs of {}?", safe(handler)),
             "Each is tried again as if it were new: what the handler does, such as sending a mail, is done.",

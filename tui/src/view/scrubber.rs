@@ -24,6 +24,11 @@ pub(super) fn draw_stream(app: &App, frame: &mut Frame<'_>, area: Rect, stream: 
     let cells = usize::from(area.width);
     let at = stream.cursor_time();
     let marked = density.and_then(|density| marks::lines(app, stream, density, cells));
+    if stream.asked.branch().is_some() {
+        let text = "a branch: what would have happened, not what did";
+        frame.render_widget(Line::styled(text, app.theme.style(Token::Warn)), area);
+        return;
+    }
     let (Some(density), Some([marks, labels])) = (density, marked) else {
         return draw(app, frame, area, (density, is_asked), at);
     };

@@ -27,7 +27,13 @@ pub(super) fn facts(
             return vec![(OUTBOX, text, Token::Muted)];
         }
         Remote::Absent | Remote::Loading(None) => {
-            return vec![(OUTBOX, "…".to_owned(), Token::Muted)];
+            let is_branch = stream.asked.branch().is_some();
+            let text = if is_branch {
+                "of what happened alone"
+            } else {
+                "…"
+            };
+            return vec![(OUTBOX, text.to_owned(), Token::Muted)];
         }
     };
     let mut facts = jobs(app, status, event);

@@ -35,11 +35,13 @@ fn way_to(scope: Scope) -> &'static str {
         Scope::Causes => "enter c",
         Scope::Diff => "enter g right m G d",
         Scope::World => "W",
+        Scope::Branches => "b",
+        Scope::Compare => "b down down d",
         Scope::Pipeline => "p",
     }
 }
 
-const SCREENS: [(Scope, &str); 9] = [
+const SCREENS: [(Scope, &str); 11] = [
     (Scope::Streams, "streams"),
     (Scope::Stream, "stream"),
     (Scope::WhatIf, "what_if"),
@@ -48,6 +50,8 @@ const SCREENS: [(Scope, &str); 9] = [
     (Scope::Causes, "causes"),
     (Scope::Diff, "diff"),
     (Scope::World, "world"),
+    (Scope::Branches, "branches"),
+    (Scope::Compare, "compare"),
     (Scope::Pipeline, "pipeline"),
 ];
 

@@ -24,6 +24,8 @@ const WAIT_CELLS: usize = 30;
 const WAIT_CELLS_MIN: usize = 8;
 /// Cells that the name of a daemon takes at most.
 const CONTEXT_CELLS_MAX: usize = 12;
+/// Cells that the name of a branch takes at most.
+const BRANCH_CELLS_MAX: usize = 20;
 /// Below this width the connection is described in fewer words.
 const NARROW: usize = 80;
 /// From this width on the daemon's address is there.
@@ -61,6 +63,8 @@ fn breadcrumb(model: &Model, cells: usize) -> Vec<Span<'static>> {
         | Screen::Find(_)
         | Screen::Causes(_)
         | Screen::World(_)
+        | Screen::Branches(_)
+        | Screen::Compare(_)
         | Screen::Pipeline(_) => {
             let mut crumbs = program;
             crumbs.push(place(model.front.scope().title().to_owned()));
@@ -118,6 +122,25 @@ fn title_of(screen: &StreamScreen) -> Option<&str> {
     screen.info.value()?.title.as_deref()
 }
 
+/// The branch that is read: never left out, as nothing on screen is what happened.
+fn branch(model: &Model) -> Vec<Span<'static>> {
+    let theme = model.app.theme;
+    let (word, name) = match (&model.front, model.front.asked().branch()) {
+        (_, Some(name)) => ("BRANCH", name),
+        (Screen::WhatIf(screen), None) => match &screen.scenario.on {
+            Some(on) => ("UPON BRANCH", on.as_str()),
+            None => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    let name = cut(&safe(name), BRANCH_CELLS_MAX);
+    let text = format!(" {word} {name} ");
+    vec![
+        Span::styled(text, theme.style(Token::Selected)),
+        Span::raw("  "),
+    ]
+}
+
 /// The moment that is held: never left out, as every state on screen is of it.
 fn held(app: &App, columns: usize) -> Vec<Span<'static>> {
     let Some(moment) = app.as_of else {
@@ -156,6 +179,7 @@ fn right(model: &Model, columns: usize) -> Vec<Span<'static>> {
         ));
         state.push(Span::raw("  "));
     }
+    state.extend(branch(model));
     state.extend(held(app, columns));
     state.push(connection(app, columns < NARROW));
     let arrow = width(theme.glyph(Glyph::Crumb));

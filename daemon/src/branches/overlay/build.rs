@@ -151,7 +151,8 @@ impl Builder {
             return;
         };
         if let Some(recorded) = recorded
-            && matches!(visited.change, StepChange::Same | StepChange::Frozen)
+            && (visited.change == StepChange::Frozen
+                || visited.change == StepChange::Same && is_decided_as_recorded(recorded, decision))
         {
             let based = &mut self.decisions.based;
             based.insert(recorded.sequence, decision.base_revision);
@@ -199,6 +200,22 @@ fn is_as_recorded(recorded: &Event, event: &Event) -> bool {
         ..recorded.clone()
     };
     placed == *event
+}
+
+/// Whether a decision stands as it was recorded, on whichever state: the same was asked, and it ended the same way, in the same words.
+fn is_decided_as_recorded(recorded: &Decision, decision: &Decision) -> bool {
+    let asked = |decision: &Decision| Decision {
+        sequence: recorded.sequence,
+        base_revision: recorded.base_revision,
+        base_position: recorded.base_position,
+        rules_hash: recorded.rules_hash.clone(),
+        result: match &decision.result {
+            Outcome::Accepted { .. } => recorded.result.clone(),
+            rejected => rejected.clone(),
+        },
+        ..decision.clone()
+    };
+    asked(decision) == *recorded
 }
 
 /// Lays what was reached over the log.

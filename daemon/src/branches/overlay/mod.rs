@@ -158,6 +158,10 @@ impl View for BranchView {
         self.overlay.head
     }
 
+    fn places_are_shared(&self) -> bool {
+        true
+    }
+
     fn set_stop(&mut self, stop: Stop) {
         self.base.set_stop(stop);
     }

@@ -54,6 +54,12 @@ pub trait View:
     /// The head this view is of.
     fn head(&self) -> Head;
 
+    /// Whether several records may have the same place: so in a branch, where what is not on record has the place of what it
+    /// comes after.
+    fn places_are_shared(&self) -> bool {
+        false
+    }
+
     /// Gives the view a token of its caller's.
     fn set_stop(&mut self, stop: Stop);
 }

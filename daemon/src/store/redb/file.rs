@@ -167,21 +167,22 @@ pub(super) fn guarded<T>(
     pages: &PageFile,
     act: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let damage = || {
-        let (place, detail) = pages.damage()?;
-        Some(StoreError::Damaged { place, detail })
-    };
-    let contradicts = || {
-        StoreError::Damaged {
-        place: format!("`{}`", pages.name()),
-        detail: "it contradicts itself, though no checksum says so; `whodunit verify` says more, and a backup restores it".to_owned(),
-    }
-    };
     match catch_unwind(AssertUnwindSafe(act)) {
-        Ok(Err(error)) if is_corruption(&error) => Err(damage().unwrap_or_else(contradicts)),
+        Ok(Err(error)) if is_corruption(&error) => Err(damaged(pages)),
         Ok(done) => done,
         // Its message is in the log. A page that the disk left as it was before is whole, and makes no sense all the same.
-        Err(_panic) => Err(damage().unwrap_or_else(contradicts)),
+        Err(_panic) => Err(damaged(pages)),
+    }
+}
+
+/// The damaged page that was come upon; where no checksum says which, the file.
+fn damaged(pages: &PageFile) -> StoreError {
+    if let Some((place, detail)) = pages.damage() {
+        return StoreError::Damaged { place, detail };
+    }
+    StoreError::Damaged {
+        place: format!("`{}`", pages.name()),
+        detail: "it contradicts itself, though no checksum says so; `whodunit verify` says more, and a backup restores it".to_owned(),
     }
 }
 

@@ -83,13 +83,13 @@ impl Writer {
     /// A whole answer.
     pub(crate) fn document(
         &mut self,
-        value: &impl Serialize,
+        value: &dyn Whole,
         width: Option<usize>,
     ) -> Result<Written, CliError> {
         if self.format == Format::Json && self.fields.is_none() {
-            return Ok(Written::text(pretty(value)?));
+            return Ok(Written::text(value.pretty()?));
         }
-        let value = serde_json::to_value(value).map_err(io::Error::other)?;
+        let value = value.value()?;
         let list = list_of(&value);
         let value = match &self.fields {
             Some(fields) => fields.of_document(value, list)?,
@@ -97,7 +97,7 @@ impl Writer {
         };
         let mut out = match (self.format, list) {
             (Format::Json, _) => Written {
-                text: pretty(&value)?,
+                text: value.pretty()?,
                 notes: Vec::new(),
             },
             (Format::Yaml, _) => Written {
@@ -118,11 +118,11 @@ impl Writer {
     }
 
     /// One item of an answer that is written as it comes.
-    pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<Written, CliError> {
+    pub(crate) fn record(&mut self, value: &dyn Whole) -> Result<Written, CliError> {
         if matches!(self.format, Format::Json | Format::Ndjson) && self.fields.is_none() {
-            return Ok(Written::text(line(value)?));
+            return Ok(Written::text(value.line()?));
         }
-        let value = serde_json::to_value(value).map_err(io::Error::other)?;
+        let value = value.value()?;
         let value = match &self.fields {
             Some(fields) => fields.of_item(&value),
             None => value,
@@ -135,7 +135,7 @@ impl Writer {
             Format::Csv => self.rows(std::slice::from_ref(&value), None)?,
             Format::Table | Format::Wide => self.line_of_cells(&value),
             Format::Json | Format::Ndjson => Written {
-                text: line(&value)?,
+                text: value.line()?,
                 notes: Vec::new(),
             },
         };
@@ -189,7 +189,7 @@ impl Writer {
             }
             Format::Json | Format::Ndjson | Format::Yaml => {
                 for item in items {
-                    out.text.push_str(&line(item)?);
+                    out.text.push_str(&item.line()?);
                 }
             }
         }
@@ -228,14 +228,30 @@ fn columns(items: &[Value]) -> Vec<String> {
     columns
 }
 
-fn pretty(value: &impl Serialize) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    Ok(json_safe(&text) + "\n")
+/// A whole answer or item. Which type it has is of no matter here: what writes it is built once, not for each of them.
+pub(crate) trait Whole {
+    /// As JSON over several lines.
+    fn pretty(&self) -> Result<String, CliError>;
+    /// As JSON on one line.
+    fn line(&self) -> Result<String, CliError>;
+    /// As a value.
+    fn value(&self) -> Result<Value, CliError>;
 }
 
-fn line(value: &impl Serialize) -> Result<String, CliError> {
-    let text = serde_json::to_string(value).map_err(io::Error::other)?;
-    Ok(json_safe(&text) + "\n")
+impl<T: Serialize> Whole for T {
+    fn pretty(&self) -> Result<String, CliError> {
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        Ok(json_safe(&text) + "\n")
+    }
+
+    fn line(&self) -> Result<String, CliError> {
+        let text = serde_json::to_string(self).map_err(io::Error::other)?;
+        Ok(json_safe(&text) + "\n")
+    }
+
+    fn value(&self) -> Result<Value, CliError> {
+        Ok(serde_json::to_value(self).map_err(io::Error::other)?)
+    }
 }
 
 fn table(items: &[Value], fields: Option<&Fields>, width: Option<usize>) -> String {

@@ -20,6 +20,8 @@ pub(crate) struct Scenario {
     pub(crate) causes: Causes,
     /// What is supposed of the passwords that commands give for recorded ones, which a what-if never looks at.
     pub(crate) password_correct: Option<bool>,
+    /// The branch that it is asked upon: its edits come first.
+    pub(crate) on: Option<String>,
 }
 
 /// A change to what was recorded. Revisions are those of the what-if's stream; decisions are named by their sequence.
@@ -35,6 +37,8 @@ pub(crate) enum Change {
     Command(CommandEdit),
     /// Something more had come.
     Add(Place, Added),
+    /// An edit of a branch that no form makes: kept as it is.
+    Kept(Box<Edit>),
 }
 
 /// What an event would have said, and what would have surrounded it; `None` is as it was.
@@ -165,7 +169,11 @@ impl Scenario {
         if self.as_recorded {
             asked.continuation = Continuation::Refold;
         } else {
-            asked.continuation = Continuation::Auto;
+            // Upon a branch nothing else is asked.
+            asked.continuation = match self.on {
+                Some(_) => Continuation::Redecide,
+                None => Continuation::Auto,
+            };
             asked.causes = self.causes;
         }
         let base = self.base();
@@ -226,6 +234,7 @@ fn edits(change: &Change) -> Vec<Edit> {
                 password_correct: None,
             })]
         }
+        Change::Kept(edit) => vec![(**edit).clone()],
         Change::Add(place, Added::Command(command)) => {
             let place = match place {
                 Place::Before { decision: at, .. } => CommandPlace::Before(decision(*at)),

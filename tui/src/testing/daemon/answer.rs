@@ -133,6 +133,18 @@ impl Daemon {
                 not_written: (asked.path == THERE && !asked.over)
                     .then(|| format!("`{THERE}` is there already")),
             }),
+            Request::KeepBranch(kept) => Reply::KeepBranch(Self::keep(kept)?),
+            Request::Branches() => Reply::Branches(self.branches(None)),
+            Request::MoreBranches(cursor) => Reply::MoreBranches(self.branches(Some(cursor))),
+            Request::Branch(name) => Reply::Branch(Self::branch(name)?),
+            Request::RenameBranch(name, patch) => Reply::RenameBranch(Self::rename(name, patch)?),
+            Request::RemoveBranch(name) => Reply::RemoveBranch(Self::branch(name)?),
+            Request::CompareBranch(name, query) => {
+                Reply::CompareBranch(self.compare_branch(name, query)?)
+            }
+            Request::MoreCompared(name, query) => {
+                Reply::MoreCompared(self.compare_branch(name, query)?)
+            }
             Request::Log(query) => Reply::Log(self.found(query).1),
             Request::OlderLog(query) => Reply::OlderLog(self.found(query).1),
             Request::Tail(..) => Reply::Tail(0),

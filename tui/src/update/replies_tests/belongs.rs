@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use whodunit_core::ids::StreamName;
 
 use crate::client::{At, Subject};
+use crate::model::branches::BranchesScreen;
 use crate::model::causes::{CausesScreen, Of};
+use crate::model::compare::CompareScreen;
 use crate::model::diff::DiffScreen;
 use crate::model::find::FindScreen;
 use crate::model::log::{LogRow, LogScreen};
@@ -22,15 +24,22 @@ use crate::testing::{Daemon, Harness};
 pub(super) fn belongs(harness: &Harness) {
     of_menu(harness);
     for screen in harness.stack() {
+        // What is read from a branch is what that branch has.
+        let branch = screen.asked().branch();
+        let Ok(daemon) = harness.daemon.in_branch(branch) else {
+            continue;
+        };
         match screen {
             Screen::Streams(screen) => of_list(screen),
-            Screen::Stream(screen) => of_stream(screen),
+            Screen::Stream(screen) => of_stream(&daemon, screen),
             Screen::WhatIf(screen) => of_what_if(screen),
             Screen::Log(screen) => of_log(&harness.daemon, screen),
             Screen::Find(screen) => of_find(&harness.daemon, screen),
             Screen::Causes(screen) => of_causes(screen),
             Screen::Diff(screen) => of_diff(screen),
-            Screen::World(screen) => of_world(&harness.daemon, screen),
+            Screen::World(screen) => of_world(&daemon, screen),
+            Screen::Branches(screen) => of_branches(screen),
+            Screen::Compare(screen) => of_compare(screen),
             Screen::Pipeline(screen) => of_pipeline(screen),
         }
     }
@@ -179,10 +188,39 @@ fn of_list(screen: &StreamsScreen) {
     }
 }
 
-fn of_stream(screen: &StreamScreen) {
+/// What the selected branch says and comes to is of that branch.
+fn of_branches(screen: &BranchesScreen) {
+    let current = screen.current().map(|line| &line.name);
+    if let Some(out) = screen.branch.value() {
+        assert_eq!(screen.of.as_ref(), Some(&out.branch.name), "another branch");
+    }
+    if screen.asked.has(crate::request::Slot::Branches) {
+        return;
+    }
+    let is_shown = screen.branch.value().is_some() || screen.compared.value().is_some();
+    assert!(!is_shown || screen.of.as_ref() == current, "of another row");
+    if let Some(found) = screen.compared.value() {
+        assert_eq!(found.answer, format!("it is {}", current.unwrap()));
+    }
+}
+
+fn of_compare(screen: &CompareScreen) {
+    if let Some(found) = screen.found.value() {
+        assert_eq!(found.answer, format!("it is {}", screen.name));
+        assert_eq!(found.with, screen.with.as_deref().unwrap_or("log"));
+        let names: BTreeSet<&StreamName> = found.streams.iter().map(|s| &s.stream).collect();
+        assert_eq!(names.len(), found.streams.len(), "a page is there twice");
+    }
+}
+
+fn of_stream(daemon: &Daemon, screen: &StreamScreen) {
     let name = &screen.stream;
     if let Some(info) = screen.info.value() {
         assert_eq!(info.stream, *name);
+        let request = Request::Stream(name.clone());
+        if let Ok(crate::request::Reply::Stream(known)) = daemon.answer(&request) {
+            assert_eq!(info.revision, known.revision, "of another world");
+        }
     }
     for (revision, state) in &screen.states {
         assert_eq!((&state.stream, state.revision.0), (name, *revision));

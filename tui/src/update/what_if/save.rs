@@ -14,6 +14,10 @@ pub(super) fn open(app: &mut App, screen: &WhatIfScreen) {
         app.complain("nothing is changed yet: there is nothing to save");
         return;
     }
+    if screen.scenario.on.is_some() {
+        app.complain("it is asked upon a branch, which no scenario file can say: B keeps it");
+        return;
+    }
     let saving = Saving::new(screen.file_name());
     app.overlay = Some(Overlay::Save(Box::new(saving)));
 }

@@ -10,6 +10,7 @@ mod follow;
 mod form;
 mod go_to;
 mod help;
+mod naming;
 mod narrow;
 mod palette;
 mod question;
@@ -80,6 +81,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, body: Rect) {
         }
         (Overlay::Question(asked), _) => question::question(app, frame, body, asked),
         (Overlay::Save(saving), _) => save::save(app, frame, body, saving),
+        (Overlay::Naming(naming), _) => naming::naming(app, frame, body, naming),
         (Overlay::Form(form), _) => form::form(app, frame, body, form),
         (Overlay::Projection { scroll }, Screen::Pipeline(screen)) => {
             pipeline_overlay::projection(app, screen, frame, body, *scroll);

@@ -3,6 +3,7 @@
 use whodunit_core::command::Decision;
 
 use crate::model::App;
+use crate::model::what_if::edit_words;
 use crate::model::what_if::{Added, Around, Change, Place, Recorded, WhatIfScreen};
 use crate::text::safe;
 
@@ -17,6 +18,9 @@ pub(super) fn question(app: &App, screen: &WhatIfScreen) -> String {
     } else {
         format!("  ·  {}", safe(screen.shown.as_str()))
     };
+    let upon = screen.scenario.on.as_ref();
+    let upon = upon.map_or_else(String::new, |on| format!(", upon the branch {}", safe(on)));
+    let other = format!("{upon}{other}");
     if changes.is_empty() {
         return format!("What if … ?{other}");
     }
@@ -57,6 +61,7 @@ fn phrase(app: &App, recorded: Option<&Recorded>, change: &Change) -> String {
             let how = said.into_iter().chain(around(app, &edit.around));
             format!("{command} {}", how.collect::<Vec<_>>().join(" and "))
         }
+        Change::Kept(edit) => edit_words(edit),
         Change::Add(place, added) => {
             let (what, by) = match added {
                 Added::Command(command) => (&command.command_type, &command.actor),

@@ -26,12 +26,12 @@ use crate::times::Pattern;
 
 /// What is lost first where there is little room: when, then who. A type and both worlds stay.
 const COLUMNS: [Column; 6] = [
-    column("REV", 2, 0).right(),
-    column("WHAT", 10, 0),
+    column("REV", 3, 0).right(),
+    column("WHAT", 12, 0),
     column("WHEN", WHOLE, 2),
     column("WHO", 8, 1),
-    column("AS IT WAS", 12, 0),
-    column("WHAT IF", 26, 0),
+    column("AS IT WAS", 11, 0),
+    column("WHAT IF", 24, 0),
 ];
 /// Lines below the row at the cursor for what is said about it.
 const NOTE_LINES: usize = 4;

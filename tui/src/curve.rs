@@ -1,19 +1,18 @@
 //! The curve under a time axis: how many of the legal commands still avoid an outcome, moment by moment.
 
 use whodunit_core::api::inevitable::MomentOut;
-
-use super::super::terminal::Form;
+use whodunit_core::time::Timestamp;
 
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_BARS: [char; 9] = [' ', '.', '.', ':', ':', '=', '=', '#', '#'];
 
 /// The lines: bars, an axis with the point of no return, and both ends of time. Each column is a piece of time, and shows the moment that is
 /// reached in it; where several are, the last.
-pub(super) fn draw(
+pub(crate) fn draw(
     moments: &[MomentOut],
     no_return: Option<&MomentOut>,
-    width: usize,
-    form: Form,
+    (width, ascii): (usize, bool),
+    show: impl Fn(Timestamp) -> String,
 ) -> Vec<String> {
     let (Some(first), Some(last)) = (moments.first(), moments.last()) else {
         return Vec::new();
@@ -31,7 +30,7 @@ pub(super) fn draw(
         let at = i128::from(at) * last / i128::from(of.max(1));
         usize::try_from(at).unwrap_or_default().min(columns - 1)
     };
-    let bars = if form.ascii { ASCII_BARS } else { BARS };
+    let bars = if ascii { ASCII_BARS } else { BARS };
     let mut heights: Vec<Option<usize>> = vec![None; columns];
     let mut marked = None;
     for (index, moment) in moments.iter().enumerate() {
@@ -49,15 +48,10 @@ pub(super) fn draw(
         bars.get(now).copied().unwrap_or(' ')
     };
     let curve: String = heights.iter().map(bar).collect();
-    let (line, mark) = if form.ascii {
-        ('-', '^')
-    } else {
-        ('─', '▲')
-    };
+    let (line, mark) = if ascii { ('-', '^') } else { ('─', '▲') };
     let axis = |at| if Some(at) == marked { mark } else { line };
     let axis: String = (0..columns).map(axis).collect();
-    let times = form.times([first.at, last.at]);
-    let (from, to) = (times.show(first.at), times.show(last.at));
+    let (from, to) = (show(first.at), show(last.at));
     let gap = columns
         .saturating_sub(from.chars().count() + to.chars().count())
         .max(1);
@@ -67,7 +61,7 @@ pub(super) fn draw(
         format!("  {from}{}{to}", " ".repeat(gap)),
     ];
     if let Some(no_return) = no_return.filter(|moment| moment.revision != last.revision) {
-        let at = times.show(no_return.at);
+        let at = show(no_return.at);
         lines.push(format!(
             "  {mark} the point of no return: after revision {}, {at}",
             no_return.revision
@@ -113,24 +107,13 @@ mod tests {
             moment(2, "2025-03-08T00:00:00Z", 1),
             moment(3, "2025-03-11T00:00:00Z", 0),
         ];
-        let form = Form {
-            width: Some(80),
-            ..Form::default()
-        };
-        let lines = draw(&moments, moments.get(2), 40, form);
+        let show = |at: Timestamp| at.to_string();
+        let lines = draw(&moments, moments.get(2), (40, false), show);
         assert_eq!(lines[0].trim_end(), "  ██████████████▄▄▄▄▄▄▄▄▄▄▂▂▂▂▂▂▂▂▂▂▂");
         assert_eq!(lines[1].chars().position(|c| c == '▲'), Some(26));
         assert!(lines[2].contains("2025-03-01") && lines[2].contains("2025-03-11"));
         assert!(lines[3].contains("after revision 2"), "{lines:?}");
-        let ascii = draw(
-            &moments,
-            None,
-            40,
-            Form {
-                ascii: true,
-                ..form
-            },
-        );
+        let ascii = draw(&moments, None, (40, true), show);
         assert!(ascii.iter().all(|line| line.is_ascii()), "{ascii:?}");
     }
 }
