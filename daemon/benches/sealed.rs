@@ -11,6 +11,7 @@
 )]
 
 mod shop;
+mod sizes;
 
 use std::time::Instant;
 
@@ -135,4 +136,6 @@ async fn main() {
     );
     read(&store);
     store.close().await.unwrap();
+    drop(store);
+    sizes::print(folder.path(), events, shop.payload);
 }

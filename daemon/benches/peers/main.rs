@@ -20,6 +20,8 @@ mod appends;
 mod figures;
 mod postgres;
 mod process;
+#[path = "../sizes/mod.rs"]
+mod sizes;
 mod umadb;
 mod whole;
 mod wire;

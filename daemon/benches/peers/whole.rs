@@ -1,7 +1,6 @@
 //! Reading one long stream, importing and exporting a whole log, its bytes on disk, and opening it after a kill.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -202,20 +201,6 @@ fn parse(lines: &[u8]) -> Duration {
     before.elapsed()
 }
 
-fn bytes_of(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let entries = std::fs::read_dir(folder).unwrap().flatten();
-    let each = entries.map(|entry| {
-        let metadata = entry.metadata().unwrap();
-        if metadata.is_dir() {
-            bytes_of(&entry.path())
-        } else {
-            metadata.blocks() * 512
-        }
-    });
-    each.sum()
-}
-
 #[expect(clippy::too_many_lines, reason = "one measurement after another")]
 pub(crate) async fn whole_log(extent: Extent) {
     let lines = lines(extent.events);
@@ -279,27 +264,12 @@ pub(crate) async fn whole_log(extent: Extent) {
         "from the start after `kill -9` until `/v1/ready`",
         &format!("{:.0} ms", median(times)),
     );
-    drop(LoggedStore::open(folder.path(), StoreOptions::Durable).unwrap());
-    let bytes = bytes_of(folder.path());
+    let (daemon, _) = ready(folder.path()).await;
     say(
-        "bytes on disk, read models and the reserve too, settled",
-        &format!(
-            "{:.2} for each byte of payload",
-            float(bytes) / float(payload)
-        ),
+        "until it ended when asked to (SIGTERM)",
+        &format!("{:.0} ms", millis(daemon.stop())),
     );
-    for (name, path) in [
-        ("  of these, the store's file", "events.redb"),
-        ("  the write-ahead log", "log"),
-    ] {
-        let path = folder.path().join(path);
-        let bytes = if path.is_dir() {
-            bytes_of(&path)
-        } else {
-            std::fs::metadata(&path).map_or(0, |file| file.len())
-        };
-        say(name, &format!("{:.2}", float(bytes) / float(payload)));
-    }
+    crate::sizes::print(folder.path(), extent.events, payload);
 }
 
 /// A body in chunks, without what marks them.

@@ -37,6 +37,17 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    /// SIGTERM, and how long it takes to end.
+    pub(crate) fn stop(mut self) -> Duration {
+        let before = Instant::now();
+        let asked = std::process::Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(asked.unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+        before.elapsed()
+    }
+
     /// Its resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());

@@ -96,7 +96,6 @@ fn columns(bytes: &[u8]) -> Option<String> {
         event_type: Some("Paid"),
         actor: None,
         category: Some("user"),
-        correlation_id: Some("correlation-1"),
         since: None,
         until: None,
         words: &[],

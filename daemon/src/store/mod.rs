@@ -201,3 +201,26 @@ pub struct StoreStats {
     /// Why it takes no writes now; `None` when it does.
     pub read_only: Option<ReadOnly>,
 }
+
+/// What a table of the store's file takes there, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableSize {
+    /// Its name.
+    pub name: &'static str,
+    /// How many entries it has.
+    pub entries: u64,
+    /// Keys and values.
+    pub stored: u64,
+    /// What leads to them.
+    pub branches: u64,
+    /// What of its pages holds nothing.
+    pub unused: u64,
+}
+
+impl TableSize {
+    /// All of it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.stored + self.branches + self.unused
+    }
+}

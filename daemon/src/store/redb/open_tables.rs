@@ -22,7 +22,7 @@ use super::tables::{
     STREAM_DECISIONS, STREAM_NUMBERS, STREAMS, STREAMS_BY_LAST, WORDS,
 };
 use super::{FILE_NAME, engine};
-use crate::store::StoreError;
+use crate::store::{StoreError, TableSize};
 
 type Text = &'static str;
 type Bytes = &'static [u8];
@@ -101,6 +101,18 @@ impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
     /// How many entries there are.
     pub(super) fn len(&self) -> Result<u64, StoreError> {
         self.open()?.len().map_err(engine(self.reading))
+    }
+
+    /// What it takes in the file.
+    fn size(&self, name: &'static str) -> Result<TableSize, StoreError> {
+        let stats = self.open()?.stats().map_err(engine(self.reading))?;
+        Ok(TableSize {
+            name,
+            entries: self.len()?,
+            stored: stats.stored_bytes(),
+            branches: stats.metadata_bytes(),
+            unused: stats.fragmented_bytes(),
+        })
     }
 
     /// The entries of a range of keys.
@@ -204,6 +216,11 @@ macro_rules! open_tables {
             /// How much each grew here, by name.
             fn growths(&self) -> Vec<(&'static str, i64)> {
                 vec![$((stringify!($name), self.$name.growth),)+]
+            }
+
+            /// What each takes in the file, in the order of their definition.
+            pub(super) fn sizes(&self) -> Result<Vec<TableSize>, StoreError> {
+                Ok(vec![$(self.$name.size(stringify!($name))?,)+])
             }
 
             /// How many entries each has, by name.

@@ -27,7 +27,7 @@ use crate::store::disk::reserve::Reserve;
 use crate::store::disk::{Disk, StoreId};
 use crate::store::wal::Place;
 use crate::store::write::{Batch, JobLookup};
-use crate::store::{Head, KeyHold, ReadOnly, Snapshot, StoreError, StreamInfo};
+use crate::store::{Head, KeyHold, ReadOnly, Snapshot, StoreError, StreamInfo, TableSize};
 
 type StoreResult<T> = Result<T, StoreError>;
 
@@ -385,6 +385,21 @@ impl SealedRead {
             }
             Ok(())
         })
+    }
+
+    /// What each table takes, and last what pages of the file take that no table uses.
+    pub(crate) fn sizes(&self) -> StoreResult<Vec<TableSize>> {
+        let mut sizes = OpenTables::new(&self.txn).sizes()?;
+        let pages = self.file.pages().len().unwrap_or(0);
+        let used: u64 = sizes.iter().map(TableSize::bytes).sum();
+        sizes.push(TableSize {
+            name: "no table",
+            entries: 0,
+            stored: 0,
+            branches: 0,
+            unused: pages.saturating_sub(used),
+        });
+        Ok(sizes)
     }
 
     /// How many streams and snapshots there are.

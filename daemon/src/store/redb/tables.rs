@@ -7,7 +7,7 @@ use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(crate) const FORMAT: u32 = 8;
+pub(crate) const FORMAT: u32 = 9;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");

@@ -37,8 +37,14 @@ pub(super) enum Id {
 const ABSENT: u64 = 0;
 const AS_BEFORE: u64 = 1;
 const UUID: u64 = 2;
+/// A UUID of version 7 whose time is near that of its record: by how much, and what follows the time.
+pub(super) const TIMED: u64 = 3;
 /// A text of length n is n + this.
-const TEXT: u64 = 3;
+const TEXT: u64 = 4;
+/// Milliseconds up to which such a time is near: as many as three bytes of a number hold.
+pub(super) const NEAR: i64 = 1 << 20;
+/// Bytes of a UUID of version 7 that are its time, in milliseconds.
+const TIME_BYTES: usize = 6;
 
 /// Words seen so far, in the order of their first appearance.
 #[derive(Debug, Default)]
@@ -102,16 +108,13 @@ impl ColumnsWriter {
         self.ids.extend(bytes);
     }
 
-    /// An id; `before` is the one before it in its column.
-    pub(super) fn id<'a>(&mut self, before: &mut Option<&'a str>, id: Option<&'a str>) {
+    /// An id of a record of this time, in microseconds; `before` is the one before it in its column.
+    pub(super) fn id<'a>(&mut self, before: &mut Option<&'a str>, id: Option<&'a str>, at: i64) {
         match id {
             None => self.number(ABSENT),
             Some(id) if *before == Some(id) => self.number(AS_BEFORE),
             Some(id) => match uuid(id) {
-                Some(bytes) => {
-                    self.number(UUID);
-                    self.ids.extend(bytes);
-                }
+                Some(bytes) => self.uuid(bytes, at),
                 None => {
                     self.number(id.len() as u64 + TEXT);
                     self.texts.push_str(id);
@@ -119,6 +122,19 @@ impl ColumnsWriter {
             },
         }
         *before = id.or(*before);
+    }
+
+    fn uuid(&mut self, bytes: [u8; 16], at: i64) {
+        // Times of UUIDs have 48 bits, and those in milliseconds 54.
+        let later = time_of(bytes).map(|time| time - at.div_euclid(1_000));
+        if let Some(later) = later.filter(|later| (-NEAR..NEAR).contains(later)) {
+            self.number(TIMED);
+            self.signed(later);
+            self.ids.extend(bytes.iter().skip(TIME_BYTES));
+        } else {
+            self.number(UUID);
+            self.ids.extend(bytes);
+        }
     }
 
     /// The columns as one piece.
@@ -157,6 +173,26 @@ pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
         *byte = digit()? << 4 | digit()?;
     }
     Some(out)
+}
+
+/// The time of a UUID of version 7, in milliseconds.
+fn time_of(bytes: [u8; 16]) -> Option<i64> {
+    let version = bytes.get(TIME_BYTES)? >> 4;
+    let time = bytes.iter().take(TIME_BYTES);
+    let time = time.fold(0, |time, byte| time << 8 | i64::from(*byte));
+    (version == 7).then_some(time)
+}
+
+/// The bytes of a UUID that has this time, in milliseconds.
+fn timed(time: i64, rest: [u8; 16 - TIME_BYTES]) -> Option<[u8; 16]> {
+    let [0, 0, time @ ..] = time.to_be_bytes() else {
+        return None;
+    };
+    let mut bytes = [0; 16];
+    let (first, second) = bytes.split_at_mut(TIME_BYTES);
+    first.copy_from_slice(&time);
+    second.copy_from_slice(&rest);
+    Some(bytes)
 }
 
 /// A UUID's usual spelling.
@@ -297,11 +333,18 @@ impl<'a> ColumnsReader<'a> {
         self.ids.array()
     }
 
-    pub(super) fn id(&mut self, before: &mut Option<Id>) -> Read<Option<Id>> {
+    /// An id of a record of this time, in microseconds.
+    pub(super) fn id(&mut self, before: &mut Option<Id>, at: i64) -> Read<Option<Id>> {
         let id = match self.number()? {
             ABSENT => return Ok(None),
             AS_BEFORE => before.ok_or("an id refers to none before it")?,
             UUID => Id::Uuid(self.ids.array()?),
+            TIMED => {
+                let time = at.div_euclid(1_000).checked_add(self.signed()?);
+                let rest = self.ids.array()?;
+                let bytes = time.and_then(|time| timed(time, rest));
+                Id::Uuid(bytes.ok_or("an id has a time that none can have")?)
+            }
             length => {
                 let length = usize::try_from(length - TEXT)
                     .map_err(|_too_large| Malformed::from("a length is too large"))?;

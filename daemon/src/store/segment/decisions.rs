@@ -51,17 +51,24 @@ pub(crate) fn encode(decided: &[Decided<'_>]) -> Vec<u8> {
     for decision in decisions() {
         out.word(&mut words, Some(&decision.rules_hash));
     }
-    let mut before = None;
+    let mut before = 0;
     for decision in decisions() {
-        out.id(&mut before, Some(&decision.command_id));
+        out.delta(&mut before, decision.decided_at.as_micros());
     }
     let mut before = None;
     for decision in decisions() {
-        out.id(&mut before, decision.correlation_id.as_deref());
+        let at = decision.decided_at.as_micros();
+        out.id(&mut before, Some(&decision.command_id), at);
     }
     let mut before = None;
     for decision in decisions() {
-        out.id(&mut before, decision.causation_id.as_deref());
+        let at = decision.decided_at.as_micros();
+        out.id(&mut before, decision.correlation_id.as_deref(), at);
+    }
+    let mut before = None;
+    for decision in decisions() {
+        let at = decision.decided_at.as_micros();
+        out.id(&mut before, decision.causation_id.as_deref(), at);
     }
     let mut before = 0;
     for decision in decisions() {
@@ -70,10 +77,6 @@ pub(crate) fn encode(decided: &[Decided<'_>]) -> Vec<u8> {
     let mut before = 0;
     for decision in decisions() {
         out.delta(&mut before, decision.base_position.0.cast_signed());
-    }
-    let mut before = 0;
-    for decision in decisions() {
-        out.delta(&mut before, decision.decided_at.as_micros());
     }
     encode_outcomes(&mut out, decisions());
     for decision in decisions() {
@@ -167,6 +170,10 @@ impl DecisionBlock {
             row.behind_place = columns.signed()?;
         }
         fill_words(&mut columns, &mut rows)?;
+        let mut before = 0;
+        for row in &mut rows {
+            row.decided_at = columns.delta(&mut before)?;
+        }
         fill_ids(&mut columns, &mut rows)?;
         let mut before = 0;
         for row in &mut rows {
@@ -175,10 +182,6 @@ impl DecisionBlock {
         let mut before = 0;
         for row in &mut rows {
             row.base_position = columns.delta(&mut before)?.cast_unsigned();
-        }
-        let mut before = 0;
-        for row in &mut rows {
-            row.decided_at = columns.delta(&mut before)?;
         }
         let mut rules = Vec::new();
         for row in &mut rows {
@@ -328,16 +331,16 @@ fn fill_ids(columns: &mut ColumnsReader<'_>, rows: &mut [Row]) -> Read<()> {
     let mut before = None;
     for row in &mut *rows {
         row.command_id = columns
-            .id(&mut before)?
+            .id(&mut before, row.decided_at)?
             .ok_or("a decision has no command id")?;
     }
     let mut before = None;
     for row in &mut *rows {
-        row.correlation_id = columns.id(&mut before)?;
+        row.correlation_id = columns.id(&mut before, row.decided_at)?;
     }
     let mut before = None;
     for row in rows {
-        row.causation_id = columns.id(&mut before)?;
+        row.causation_id = columns.id(&mut before, row.decided_at)?;
     }
     Ok(())
 }

@@ -74,15 +74,18 @@ pub(crate) fn encode(events: &[Unsealed<'_>]) -> Vec<u8> {
     }
     let mut before = None;
     for event in events() {
-        out.id(&mut before, Some(&event.event_id));
+        let at = event.recorded_at.as_micros();
+        out.id(&mut before, Some(&event.event_id), at);
     }
     let mut before = None;
     for event in events() {
-        out.id(&mut before, event.correlation_id.as_deref());
+        let at = event.recorded_at.as_micros();
+        out.id(&mut before, event.correlation_id.as_deref(), at);
     }
     let mut before = None;
     for event in events() {
-        out.id(&mut before, event.causation_id.as_deref());
+        let at = event.recorded_at.as_micros();
+        out.id(&mut before, event.causation_id.as_deref(), at);
     }
     for event in events() {
         out.text(event.data.as_str());
@@ -351,15 +354,17 @@ fn fill_texts(columns: &mut ColumnsReader<'_>, rows: &mut [Row]) -> Read<()> {
     }
     let mut before = None;
     for row in &mut *rows {
-        row.event_id = columns.id(&mut before)?.ok_or("an event has no id")?;
+        row.event_id = columns
+            .id(&mut before, row.recorded_at)?
+            .ok_or("an event has no id")?;
     }
     let mut before = None;
     for row in &mut *rows {
-        row.correlation_id = columns.id(&mut before)?;
+        row.correlation_id = columns.id(&mut before, row.recorded_at)?;
     }
     let mut before = None;
     for row in &mut *rows {
-        row.causation_id = columns.id(&mut before)?;
+        row.causation_id = columns.id(&mut before, row.recorded_at)?;
     }
     for row in &mut *rows {
         row.data = columns.text()?;

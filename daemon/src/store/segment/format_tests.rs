@@ -87,13 +87,12 @@ fn a_frame_has_the_bytes_that_the_page_says() {
 fn columns_have_the_bytes_that_the_page_says() {
     let event = event();
     let bytes = positions::encode(&[(0, &event)]);
-    // One event, in the first place; when; three words with their lengths; no correlation id.
+    // One event, in the first place; when; three words with their lengths.
     let mut numbers = vec![1, 0];
     crate::store::bytes::Writer(&mut numbers).time(event.recorded_at);
     numbers.extend([1, 11, 1, 4, 1, 5]);
-    let mut expected = vec![u8::try_from(numbers.len()).unwrap(), 2];
+    let mut expected = vec![u8::try_from(numbers.len()).unwrap(), 0];
     expected.extend(numbers);
-    expected.extend([0, 0]);
     expected.extend(b"OrderPlacedshoporder");
     assert_eq!(bytes, expected);
 }

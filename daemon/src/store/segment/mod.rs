@@ -6,6 +6,8 @@
 //! never an answer. `docs/STORE_FORMAT.md` has the layout byte by byte.
 
 mod columns;
+#[cfg(test)]
+mod columns_tests;
 pub(crate) mod decisions;
 pub(crate) mod events;
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! What is kept of each event by position: enough to find events without reading blocks.
 //!
-//! Owns these columns: where the event stands in the order of the blocks, when it was recorded, its type, actor and category, and
-//! two bytes of a hash of its correlation id. A filter over these is answered from here; the event itself then confirms it.
+//! Owns these columns: where the event stands in the order of the blocks, when it was recorded, its type, actor and category. A
+//! filter over these is answered from here; the event itself then confirms it.
 
 use whodunit_core::event::Event;
 use whodunit_core::query::{Field, Words as Asked};
 use whodunit_core::time::Timestamp;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{ColumnsReader, ColumnsWriter, Span, Texts, Words};
 use crate::store::bytes::{Malformed, Read};
@@ -35,20 +34,7 @@ pub(crate) fn encode(events: &[(usize, &Event)]) -> Vec<u8> {
     for event in events() {
         out.word(&mut words, Some(event.stream.category()));
     }
-    for event in events() {
-        out.raw(&tag(event.correlation_id.as_deref()));
-    }
     out.finish()
-}
-
-/// Two bytes that say which id it may be: zeros for none, else the low ones of its XXH3-64, with 0 as 1.
-fn tag(id: Option<&str>) -> [u8; 2] {
-    let Some(id) = id else { return [0; 2] };
-    let [low, high, ..] = xxh3_64(id.as_bytes()).to_le_bytes();
-    match [low, high] {
-        [0, 0] => [1, 0],
-        tag => tag,
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +45,6 @@ struct Row {
     /// [`NO_ACTOR`] for none.
     actor: u32,
     category: u32,
-    correlation: [u8; 2],
 }
 
 const NO_ACTOR: u32 = u32::MAX;
@@ -94,8 +79,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) actor: Option<&'a str>,
     /// Exactly this category.
     pub(crate) category: Option<&'a str>,
-    /// Perhaps this correlation id.
-    pub(crate) correlation_id: Option<&'a str>,
     /// Recorded at this time or later.
     pub(crate) since: Option<Timestamp>,
     /// Recorded at this time or before.
@@ -110,7 +93,6 @@ pub(crate) struct Test {
     types: Numbers,
     actors: Numbers,
     categories: Numbers,
-    correlation: Option<[u8; 2]>,
     since: i64,
     until: i64,
 }
@@ -159,7 +141,6 @@ impl Positions {
                 event_type: 0,
                 actor: NO_ACTOR,
                 category: 0,
-                correlation: [0; 2],
             });
         }
         let mut before = 0;
@@ -176,9 +157,6 @@ impl Positions {
         for row in &mut rows {
             row.category =
                 numbered(&mut columns, &mut categories)?.ok_or("an event has no category")?;
-        }
-        for row in &mut rows {
-            row.correlation = columns.raw()?;
         }
         Ok(Self {
             rows,
@@ -227,7 +205,6 @@ impl Positions {
                 Some(actor) => word(&self.actors, row.actor) == Some(actor.as_str()),
                 None => row.actor == NO_ACTOR,
             }
-            && row.correlation == tag(event.correlation_id.as_deref())
     }
 
     /// What to look for here; `None` when no event of the segment can be wanted.
@@ -239,7 +216,6 @@ impl Positions {
             types: numbers(&self.types, Field::Type, wanted.event_type)?,
             actors: numbers(&self.actors, Field::Actor, wanted.actor)?,
             categories: numbers(&self.categories, Field::Category, wanted.category)?,
-            correlation: wanted.correlation_id.map(|id| tag(Some(id))),
             since: wanted.since.map_or(i64::MIN, Timestamp::as_micros),
             until: wanted.until.map_or(i64::MAX, Timestamp::as_micros),
         })
@@ -278,9 +254,6 @@ impl Positions {
             test.types.has(row.event_type)
                 && test.actors.has(row.actor)
                 && test.categories.has(row.category)
-                && test
-                    .correlation
-                    .is_none_or(|wanted| row.correlation == wanted)
                 && (test.since..=test.until).contains(&row.recorded_at)
         })
     }

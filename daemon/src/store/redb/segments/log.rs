@@ -47,7 +47,6 @@ impl Ask<'_> {
             event_type: self.filter.event_type.as_deref(),
             actor: self.filter.actor.as_deref(),
             category: self.filter.category.as_deref(),
-            correlation_id: self.filter.correlation_id.as_deref(),
             since: self.filter.since,
             until: self.filter.until,
             words: &self.filter.words,
