@@ -12,6 +12,7 @@ pub mod api;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
+pub mod bundle;
 pub mod caseless;
 pub mod causes;
 pub mod command;

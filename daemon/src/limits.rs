@@ -129,6 +129,16 @@ pub const DIFFERENCES_MAX: usize = 1_000;
 pub const NOTES_MAX: usize = 10_000;
 /// Bytes of their file.
 pub const NOTES_FILE_BYTES_MAX: u64 = 256 << 20;
+/// Events of an incident file, and decisions. A stream that does not fit is left out, and said.
+pub const BUNDLE_EVENTS_MAX: usize = 20_000;
+/// Bytes of the events of an incident file.
+pub const BUNDLE_BYTES_MAX: usize = 16 << 20;
+/// Streams of an incident file.
+pub const BUNDLE_STREAMS_MAX: usize = 500;
+/// Branches of an incident file.
+pub const BUNDLE_BRANCHES_MAX: usize = 20;
+/// Events of the chain of causes and effects whose changes an incident file tells one by one.
+pub const BUNDLE_CHANGES_MAX: usize = 100;
 /// Exports at a time.
 pub const EXPORTS_MAX: usize = 8;
 /// Backups at a time. Each keeps the pages of its moment from being used again until it ends.

@@ -142,6 +142,9 @@ pub struct ImportReport {
     /// Notes added. They are kept beside the log.
     #[serde(default)]
     pub notes: u64,
+    /// Lines of an incident file that are nothing for a log: what happened, branches and scenarios. `whodunit open` reads them.
+    #[serde(default)]
+    pub parts: u64,
     /// Of which parts of a log the file is, as its exports say: the first 20 of them. Empty where it is of a whole log, or says nothing.
     /// Events of a stream that misses others are added all the same, each with its own revision in its metadata (`source_revision`), where the
     /// log had nothing of the stream: `gaps` counts them.

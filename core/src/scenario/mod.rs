@@ -3,6 +3,7 @@
 //! Owns the file's form (TOML: `parse` reads it, `write` writes it) and the judgement of an answer (`judge`). Never asks a daemon
 //! and never reads a file: what is to be asked goes out as a [`WhatIfIn`], and the answer comes in. `docs/SCENARIOS.md` is the manual.
 
+mod from;
 mod judge;
 mod parse;
 mod toml_value;
@@ -19,6 +20,7 @@ use crate::pointer::Pointer;
 use crate::predicate::Predicate;
 use crate::time::Timestamp;
 
+pub use self::from::again;
 pub use judge::{Finding, is_step};
 
 /// Largest scenario file, in bytes.

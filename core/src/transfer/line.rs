@@ -1,11 +1,13 @@
 //! One line of our own export.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::branch::Branch;
+use crate::bundle::{Incident, ScenarioText};
 use crate::command::Decision;
-use crate::event::NewEvent;
+use crate::event::{Event, NewEvent};
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::{Json, Unfit, is_compact, pointer_token, without_values};
 use crate::note::Note;
@@ -23,8 +25,22 @@ pub enum Line {
     Decision(Box<DecisionLine>),
     /// A note.
     Note(Box<Note>),
+    /// What an incident file has beside records of the log and notes.
+    Part(Box<Part>),
     /// What the file says of itself, after everything else.
     End(ExportEnd),
+}
+
+/// What an incident file has beside records of the log and notes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What happened, as the daemon that wrote the file tells it.
+    Incident(Box<Incident>),
+    /// A branch, as it is kept in the log that the file is of.
+    Branch(Box<Branch>),
+    /// A scenario.
+    Scenario(ScenarioText),
 }
 
 /// What an export says of itself in its first line. A file without one is not an export, or has lost its beginning.
@@ -46,6 +62,19 @@ pub struct ExportHeader {
     /// What part of the log it is, where it is not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<PartialExport>,
+    /// That it is an incident file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleHeader>,
+}
+
+/// What an incident file says of itself in its first line, beside what an export says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleHeader {
+    /// Format of the file.
+    pub format: u32,
+    /// How many lines it has beside events, decisions and notes.
+    pub parts: u64,
 }
 
 /// What an export of a part of a log says of the rest.
@@ -56,7 +85,8 @@ pub struct PartialExport {
     pub query: String,
     /// How many events the log had, of which these are some.
     pub of_events: u64,
-    /// How many decisions the log had. None of them is in the export: it could not tell where they belong.
+    /// How many decisions the log had. An export of a part has none of them: it could not tell where they belong. An incident file has
+    /// those of its streams.
     pub of_decisions: u64,
 }
 
@@ -79,19 +109,23 @@ pub struct ExportEnd {
     /// Events that are left out because the query line says neither yes nor no of them.
     #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub undecided: u64,
+    /// How many other lines of an incident file stand before it.
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
+    pub parts: u64,
 }
 
 impl ExportHeader {
     /// How many records follow, if that was known beforehand.
     pub fn records(&self) -> Option<u64> {
-        Some(self.events? + self.decisions? + self.notes.unwrap_or(0))
+        let parts = self.bundle.map_or(0, |bundle| bundle.parts);
+        Some(self.events? + self.decisions? + self.notes.unwrap_or(0) + parts)
     }
 }
 
 impl ExportEnd {
     /// How many records stand before it.
     pub fn records(&self) -> u64 {
-        self.events + self.decisions + self.notes
+        self.events + self.decisions + self.notes + self.parts
     }
 }
 
@@ -212,6 +246,25 @@ impl EventLine {
         self.recorded_at.as_ref()?.full.as_deref()
     }
 
+    /// The event as it was recorded, where the line says all of it.
+    pub fn recorded(self) -> Option<Event> {
+        Some(Event {
+            position: self.position?,
+            revision: self.revision?,
+            event_id: self.event_id?,
+            schema_version: self.schema_version?,
+            recorded_at: self.recorded_at?.at,
+            stream: self.stream,
+            event_type: self.event_type,
+            actor: self.actor,
+            reason: self.reason,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            data: self.data,
+            metadata: self.metadata,
+        })
+    }
+
     /// The event on its way into another log.
     pub fn into_event(self) -> NewEvent {
         NewEvent {
@@ -307,6 +360,9 @@ struct Probe<'a> {
     export_end: Option<&'a RawValue>,
     #[serde(borrow)]
     note: Option<&'a RawValue>,
+    incident: Option<IgnoredAny>,
+    branch: Option<IgnoredAny>,
+    scenario: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -403,6 +459,17 @@ impl Line {
             Ok(Probe { note: Some(_), .. }) => {
                 return parse(line).map(|NoteLine { note }| Self::Note(Box::new(note)));
             }
+            Ok(
+                Probe {
+                    incident: Some(_), ..
+                }
+                | Probe {
+                    branch: Some(_), ..
+                }
+                | Probe {
+                    scenario: Some(_), ..
+                },
+            ) => return parse(line).map(|part| Self::Part(Box::new(part))),
             _ => return parse(line).map(|event| Self::Event(Box::new(event))),
         };
         let Wrapped { decision } = parse(line)?;
@@ -438,6 +505,11 @@ pub fn header_line(out: &mut Vec<u8>, export: ExportHeader) -> Result<(), serde_
 /// The line of a note, without its end.
 pub fn note_line(out: &mut Vec<u8>, note: &Note) -> Result<(), serde_json::Error> {
     serde_json::to_writer(out, &NoteLine { note })
+}
+
+/// The line of a part of an incident file, without its end.
+pub fn part_line(out: &mut Vec<u8>, part: &Part) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(out, part)
 }
 
 /// The last line of an export, without its end.

@@ -8,6 +8,6 @@ mod line;
 
 pub use digest::LinesDigest;
 pub use line::{
-    DecisionIds, DecisionLine, EventLine, ExportEnd, ExportHeader, Line, LineError, PartialExport,
-    decision_line, end_line, header_line, note_line,
+    BundleHeader, DecisionIds, DecisionLine, EventLine, ExportEnd, ExportHeader, Line, LineError,
+    Part, PartialExport, decision_line, end_line, header_line, note_line, part_line,
 };

@@ -41,7 +41,7 @@ fn refused(bad: &BadBranch) -> ApiError {
 }
 
 /// A branch as it is shown.
-fn told(parts: &Parts, view: &dyn View, branch: Branch) -> Result<BranchOut, ApiError> {
+pub(super) fn told(parts: &Parts, view: &dyn View, branch: Branch) -> Result<BranchOut, ApiError> {
     let (log_standing, why) = standing(parts.store.as_ref(), view, &branch)?;
     let other = why.map(|why| Warning::new(WarningCode::OtherLog, why, []));
     let warnings = [other, other_rules(&parts.models, &branch)];
@@ -552,7 +552,8 @@ pub(crate) async fn compare_branch(
     .await
 }
 
-fn sentence(streams: u64, flips_total: u64, flips: &[BranchFlip]) -> String {
+/// What differs, in a sentence.
+pub(super) fn sentence(streams: u64, flips_total: u64, flips: &[BranchFlip]) -> String {
     let of_streams = match streams {
         0 => return "Nothing differs.".to_owned(),
         1 => "1 stream differs".to_owned(),

@@ -13,6 +13,7 @@ mod bisect_wide;
 mod blame;
 mod branch_view;
 mod branches;
+mod bundle;
 mod causes;
 mod common;
 mod correlations;
@@ -184,6 +185,7 @@ fn long() -> Routes {
     Routes::new()
         .routes(routes!(live::live_events))
         .routes(routes!(export::export_events))
+        .routes(routes!(bundle::write_bundle))
         .routes(routes!(backup::take_backup))
         .routes(routes!(projections::check_projection))
         .routes(routes!(verify::run_verify))

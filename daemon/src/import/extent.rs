@@ -41,7 +41,7 @@ impl Extent {
 
     /// What a record says.
     pub(super) fn content(&mut self, record: &Record) {
-        if matches!(record, Record::Note(_)) {
+        if matches!(record, Record::Note(_) | Record::Part) {
             // Notes are no part of the log.
             return;
         }

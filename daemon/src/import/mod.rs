@@ -252,6 +252,7 @@ impl Importer {
         }
         match record {
             Ok(Record::Header(_) | Record::End(_)) => {}
+            Ok(Record::Part) => self.report.out.parts += 1,
             Err(bad) => self.bad(number, bad.rule, bad.reason),
             Ok(Record::Skipped(rule)) => self.report.skipped(rule),
             Ok(Record::Event(event)) => {

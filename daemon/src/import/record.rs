@@ -21,6 +21,8 @@ pub(super) enum Record {
     Header(ExportHeader),
     /// What the file says of itself, last.
     End(ExportEnd),
+    /// What an incident file has beside records: nothing for a log.
+    Part,
     /// It makes nothing: no rule of the mapping takes it (`None`), or this one says to skip it.
     Skipped(Option<usize>),
 }
@@ -31,7 +33,7 @@ impl Record {
         match self {
             Self::Event(event) => !event.redacted.is_empty(),
             Self::Decision(line) => !line.redacted.is_empty(),
-            Self::Note(_) | Self::Header(_) | Self::End(_) | Self::Skipped(_) => false,
+            Self::Note(_) | Self::Header(_) | Self::End(_) | Self::Part | Self::Skipped(_) => false,
         }
     }
 }
@@ -99,6 +101,7 @@ pub(super) fn export_line(line: &[u8], models: &Models) -> Result<Record, BadRec
     match Line::parse(line).map_err(|error| error.to_string())? {
         Line::Header(header) => Ok(Record::Header(header)),
         Line::End(end) => Ok(Record::End(end)),
+        Line::Part(_) => Ok(Record::Part),
         Line::Note(note) => {
             note.check().map_err(|bad| format!("the note: {bad}"))?;
             Ok(Record::Note(note))

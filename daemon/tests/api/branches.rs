@@ -33,7 +33,7 @@ async fn branch(api: &Api, name: &str, edits: Value) -> Value {
 
 /// Sarah is suspended by mistake, refused a change of her address, and deleted because of the suspension. Anna has nothing to do
 /// with it; Bert takes the address that Sarah could not.
-async fn incident(api: &Api) {
+pub(crate) async fn incident(api: &Api) {
     for (stream, name) in [("user-1", "sarah"), ("user-2", "anna"), ("user-3", "bert")] {
         api.user(stream, name).await;
     }

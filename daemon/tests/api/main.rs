@@ -19,6 +19,7 @@ mod blame_paths;
 mod branches;
 mod branches_oracle;
 mod browse;
+mod bundle;
 mod causes;
 mod doors;
 mod find;

@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::support::{Api, request};
 
 /// Every route there is.
-const ROUTES: [(&str, &str); 70] = [
+const ROUTES: [(&str, &str); 71] = [
     ("post", "/v1/backtest"),
+    ("post", "/v1/bundle"),
     ("post", "/v1/inevitable"),
     ("post", "/v1/minimal"),
     ("post", "/v1/undo"),

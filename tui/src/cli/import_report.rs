@@ -100,6 +100,11 @@ fn counts(report: &ImportReport) -> Vec<(&'static str, u64, &'static str)> {
     );
     some("notes added", report.notes, "beside the log");
     some(
+        "not of a log",
+        report.parts,
+        "branches, scenarios and the summary of an incident file: `whodunit open` reads them",
+    );
+    some(
         "back in time",
         report.backwards.records,
         "earlier than an event before them in their stream",

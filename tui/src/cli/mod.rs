@@ -9,6 +9,7 @@ mod backtest;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod branch;
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decisions;

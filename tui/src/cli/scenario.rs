@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
-use whodunit_core::api::what_if::{
-    Action, DecisionRef, StepOutcome, WhatIfCommand, WhatIfIn, WhatIfOut,
-};
+use serde_json::Value;
+use whodunit_core::api::what_if::{StepOutcome, WhatIfOut};
 use whodunit_core::command::{Decision, Outcome};
-use whodunit_core::scenario::{Scenario, Then, When, is_step};
+use whodunit_core::scenario::{Scenario, Then, When, again, is_step};
 use whodunit_core::shown::has_mark;
 use whodunit_core::text::shown;
 
@@ -66,9 +64,12 @@ pub(crate) async fn run(
             "write the scenario by hand, with a payload of its own: docs/SCENARIOS.md says how",
         ));
     }
-    let asked = asked(&decision);
+    let asked = again(&decision);
     let out = client.what_if_whole(&asked).await?;
-    let name = args.name.clone().unwrap_or_else(|| sentence(&decision));
+    let name = args
+        .name
+        .clone()
+        .unwrap_or_else(|| Scenario::name_of(&decision));
     let mut scenario = Scenario::of(&name, &asked, &out);
     if let Some(otherwise) = otherwise(&decision, &out) {
         expect_what_is_on_record(&mut scenario, &decision);
@@ -155,44 +156,6 @@ async fn of_command(id: &str, client: &Client) -> Result<Option<Decision>, CliEr
     let page = client.find_decisions(&query).await?;
     let mut decisions = page.items.into_iter();
     Ok(decisions.find(|decision| decision.command_id == id))
-}
-
-fn asked(decision: &Decision) -> WhatIfIn {
-    let payload = match decision.payload.to_value() {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    let is_own = |id: &String| *id == decision.command_id;
-    WhatIfIn {
-        at_decision: Some(DecisionRef::Command(decision.command_id.clone())),
-        actions: vec![Action::Command(WhatIfCommand {
-            command_type: decision.command_type.clone(),
-            payload,
-            actor: decision.actor.clone(),
-            reason: decision.reason.clone(),
-            command_id: None,
-            correlation_id: decision.correlation_id.clone().filter(|id| !is_own(id)),
-            causation_id: decision.causation_id.clone(),
-            expected_revision: None,
-            password_correct: None,
-        })],
-        ..WhatIfIn::new(decision.stream.clone())
-    }
-}
-
-fn sentence(decision: &Decision) -> String {
-    let outcome = match &decision.result {
-        Outcome::Accepted { .. } => "is accepted".to_owned(),
-        Outcome::Rejected { rule, .. } => format!("is refused by {rule}"),
-    };
-    let by = decision
-        .actor
-        .as_ref()
-        .map_or_else(String::new, |actor| format!(" by {actor}"));
-    format!(
-        "{}{by} on {} {outcome}",
-        decision.command_type, decision.stream
-    )
 }
 
 /// What the rules answer now, where that is not what is on record.

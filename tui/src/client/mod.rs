@@ -36,6 +36,7 @@ use whodunit_core::api::time_travel::{StateOut, StepsOut};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
 use whodunit_core::api::write::{AppendIn, AppendedOut, CommandAccepted, CommandIn, ImportReport};
 use whodunit_core::api::{Page, segment};
+use whodunit_core::bundle::{BUNDLE_BYTES_MAX, BundleIn};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, StreamName};
@@ -422,6 +423,22 @@ impl Client {
         let request = self.request(Method::GET, "/v1/export", &query.params())?;
         let response = self.open(request).await?;
         Ok(ByteStream::new(self.url(), response, IDLE_TIMEOUT))
+    }
+
+    /// `POST /v1/bundle`: an incident file, whole.
+    pub async fn bundle(&self, asked: &BundleIn) -> Result<Vec<u8>, ClientError> {
+        let request = self.request(Method::POST, "/v1/bundle", &Params::new())?;
+        let response = self.open(request.json(asked)).await?;
+        let mut pieces = ByteStream::new(self.url(), response, IDLE_TIMEOUT);
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.next().await? {
+            bytes.extend_from_slice(&piece);
+            // What is larger is refused by its reader.
+            if bytes.len() > BUNDLE_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(bytes)
     }
 
     /// `POST /v1/backup`: the whole store as one file, piece by piece, about how many bytes it will have, and how many notes are not in

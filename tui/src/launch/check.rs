@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::Value;
+use whodunit_core::bundle::Bundle;
 use whodunit_core::scenario::{Scenario, Source};
 use whodunit_daemon::builtin::BuiltIn;
 
 use super::embedded::asked_to_end;
 use super::history::{self, History, Opened};
+use super::incident;
 use crate::cli::check::{self, Checked, Verdict, junit};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
@@ -31,7 +33,7 @@ Examples:
 Ends with 1 where an expectation does not hold or a scenario cannot be asked, with 2 where a file is no scenario."
 )]
 pub(crate) struct CheckArgs {
-    /// Scenario files, or folders of them (`*.toml`, in folders within, too)
+    /// Scenario files, folders of them (`*.toml`, in folders within, too), or incident files, whose scenarios are asked on what is in them
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Check them on this data folder or file of records, not on a daemon; a scenario's own history comes first
@@ -54,6 +56,8 @@ struct Found {
     file: String,
     folder: PathBuf,
     scenario: Result<Scenario, String>,
+    /// The incident file that it stands in, and the models for it.
+    within: Option<(PathBuf, Vec<String>)>,
 }
 
 /// Where a scenario is asked: histories that are the same are opened once.
@@ -165,17 +169,46 @@ fn find(paths: &[PathBuf]) -> Result<Vec<Found>, CliError> {
             files.push(path.clone());
         }
     }
-    files
-        .into_iter()
-        .map(|path| {
-            let text = crate::cli::files::read_text(&path)?;
-            Ok(Found {
-                file: path.display().to_string(),
-                folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
-                scenario: Scenario::parse(&text).map_err(|error| error.to_string()),
-            })
+    let mut found = Vec::new();
+    for path in files {
+        let (file, folder) = (
+            path.display().to_string(),
+            path.parent().unwrap_or(Path::new("")).to_path_buf(),
+        );
+        if let Some(read) = incident::at(&path)? {
+            found.extend(of_incident(&path, read)?);
+            continue;
+        }
+        let text = crate::cli::files::read_text(&path)?;
+        found.push(Found {
+            file,
+            folder,
+            scenario: Scenario::parse(&text).map_err(|error| error.to_string()),
+            within: None,
+        });
+    }
+    Ok(found)
+}
+
+/// The scenarios of an incident file, which are asked on what is in it.
+fn of_incident(path: &Path, read: Result<Box<Bundle>, String>) -> Result<Vec<Found>, CliError> {
+    let bundle = read.map_err(|why| {
+        CliError::usage(
+            format!("`{}`: {why}", path.display()),
+            "write it again with `whodunit bundle`",
+        )
+    })?;
+    let models = incident::models(&bundle);
+    let models: Vec<String> = models.iter().map(ToString::to_string).collect();
+    let found = bundle.scenarios.iter().enumerate();
+    Ok(found
+        .map(|(index, scenario)| Found {
+            file: format!("{}#{}", path.display(), index + 1),
+            folder: PathBuf::new(),
+            scenario: Scenario::parse(&scenario.toml).map_err(|error| error.to_string()),
+            within: Some((path.to_path_buf(), models.clone())),
         })
-        .collect()
+        .collect())
 }
 
 fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
@@ -201,6 +234,9 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
 }
 
 fn place(args: &CheckArgs, found: &Found, scenario: &Scenario) -> Place {
+    if let (Some((path, models)), None) = (&found.within, &args.on) {
+        return Place::Path(path.clone(), models.clone());
+    }
     match (&scenario.history, &args.on) {
         (Some(history), _) => {
             let models = history.models.clone();

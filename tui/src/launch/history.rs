@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
+use whodunit_core::bundle::Bundle;
 use whodunit_daemon::builtin::BuiltIn;
 use whodunit_daemon::store::redb::FILE_NAME;
 
 use super::embedded::{Embedded, Plan};
+use super::incident;
 use crate::cli::CliError;
 use crate::cli::import;
 use crate::cli::import_report;
@@ -23,6 +25,8 @@ pub(super) enum History {
     Store(PathBuf),
     /// A file of records.
     Records(PathBuf),
+    /// An incident file, or why it is damaged: then its records are opened as far as they are sound.
+    Incident(PathBuf, Result<Box<Bundle>, String>),
 }
 
 /// A history that is open, until it is stopped.
@@ -61,7 +65,11 @@ impl History {
         } else if path.file_name().is_some_and(|name| name == FILE_NAME) {
             path.parent().unwrap_or(Path::new(".")).to_path_buf()
         } else {
-            return Ok(Self::Records(path.to_path_buf()));
+            let path = path.to_path_buf();
+            return Ok(match incident::at(&path)? {
+                None => Self::Records(path),
+                Some(read) => Self::Incident(path, read),
+            });
         };
         Ok(Self::Store(store))
     }
@@ -70,17 +78,23 @@ impl History {
     pub(super) async fn open(&self, models: &[BuiltIn], port: u16) -> Result<Opened, CliError> {
         let folder = match self {
             Self::Store(_) => None,
-            Self::Records(_) => Some(temporary()?),
+            Self::Records(_) | Self::Incident(..) => Some(temporary()?),
         };
         let data = match (self, &folder) {
             (Self::Store(data), _) => data.as_path(),
-            (Self::Records(_), Some(folder)) => folder.path(),
-            (Self::Records(_), None) => Path::new("."),
+            (_, Some(folder)) => folder.path(),
+            (_, None) => Path::new("."),
         };
+        let mut models = models.to_vec();
+        if let Self::Incident(_, Ok(bundle)) = self {
+            let own = incident::models(bundle).into_iter();
+            let missing: Vec<_> = own.filter(|model| !models.contains(model)).collect();
+            models.extend(missing);
+        }
         let plan = Plan {
             thrown_away: folder.is_some(),
             port,
-            models: models.to_vec(),
+            models,
             ..Plan::default()
         };
         Ok(Opened {
@@ -98,8 +112,19 @@ impl Opened {
         mapping: Option<&Path>,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), CliError> {
-        if let History::Records(path) = history {
-            fill(path, mapping, &self.embedded, terminal).await?;
+        match history {
+            History::Store(_) => {}
+            History::Records(path) => fill(path, mapping, &self.embedded, terminal).await?,
+            History::Incident(path, Err(why)) => {
+                terminal.warn(format!(
+                    "{why}; its events are opened as far as they are sound, without its branches and scenarios"
+                ))?;
+                fill(path, mapping, &self.embedded, terminal).await?;
+            }
+            History::Incident(path, Ok(bundle)) => {
+                fill(path, mapping, &self.embedded, terminal).await?;
+                incident::fill(bundle, &self.embedded, terminal).await?;
+            }
         }
         for model in self.embedded.daemon.forgotten_models().unwrap_or_default() {
             terminal.warn(format!(
@@ -162,10 +187,10 @@ async fn fill(
             counted(report.read, "record")
         ))?;
     } else if report.incomplete
-        || !report.partial.is_empty()
+        || (!report.partial.is_empty() && report.parts == 0)
         || report.changed
         || report.future.records > 0
-        || report.redacted_copy
+        || (report.redacted_copy && report.parts == 0)
         || report.clock_used > 0
         || report.backwards.records > 0
     {

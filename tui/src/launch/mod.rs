@@ -9,6 +9,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 mod embedded;
 mod history;
+mod incident;
 mod mailbox;
 pub(crate) mod open;
 mod play;

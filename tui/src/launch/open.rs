@@ -10,6 +10,7 @@ use super::history::{History, Opened};
 use super::screens;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
+use crate::config::Context;
 
 /// Arguments of `whodunit open`.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +20,7 @@ use crate::cli::{CliError, Exit};
 Examples:
   whodunit open ~/.local/share/whodunit            the store of a daemon that is not running
   whodunit open backup.ndjson                      what `whodunit export` wrote
+  whodunit open incident.ndjson                    what `whodunit bundle` wrote: read only, with its branches and notes
   whodunit open cloudtrail.ndjson --mapping cloudtrail"
 )]
 pub(crate) struct OpenArgs {
@@ -70,6 +72,17 @@ async fn show(
         .await?;
     let client = &opened.embedded.client;
     if !args.no_tui {
+        if matches!(history, History::Incident(..)) {
+            let name = "incident file";
+            let context = Context {
+                address: client.url().to_owned(),
+                read_only: true,
+                color: None,
+            };
+            let client = client.clone().with_read_only(Some(name));
+            let context = Some((name.to_owned(), context));
+            return screens::of_daemon(&client, context, terminal).await;
+        }
         return screens::of_daemon(client, None, terminal).await;
     }
     terminal.line(format!("listening on {}", client.url()))?;

@@ -18,10 +18,10 @@ use crate::cli::output::{Fields, Format};
 use crate::cli::pager::{self, Pager};
 use crate::cli::terminal::{Color, Form, Terminal};
 use crate::cli::{
-    CliError, Exit, append, backfill, bisect, blame, branch, completions, decisions, do_command,
-    doctor, event, events, export, find, import, lab, link, models, note, outbox, projections,
-    read_model, rebuild, scenario, settings, state, streams, trace, version, what_differs, what_if,
-    why, world,
+    CliError, Exit, append, backfill, bisect, blame, branch, bundle, completions, decisions,
+    do_command, doctor, event, events, export, find, import, lab, link, models, note, outbox,
+    projections, read_model, rebuild, scenario, settings, state, streams, trace, version,
+    what_differs, what_if, why, world,
 };
 use crate::client::Client;
 use crate::config::{self, Config, Said, Target};
@@ -216,6 +216,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Export the log as NDJSON
     Export(export::ExportArgs),
+    /// Put what belongs to an incident into one file: to open anywhere, as a page, or as a post-mortem draft
+    Bundle(bundle::BundleArgs),
     /// Back the whole store up into one file, while the daemon takes writes
     Backup(launch::backup::BackupArgs),
     /// Make a store of a backup, in a new folder; no daemon is needed
@@ -267,7 +269,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let parsed = Cli::command()
-        .try_get_matches_from(args)
+        .try_get_matches_from(bundle::with_file(args))
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -579,6 +581,7 @@ async fn run(
         Command::Models(args) => models::run(&args, &client()?, terminal).await,
         Command::Import(args) => import::run(&args, &client()?, terminal).await,
         Command::Export(args) => export::run(&args, &client()?, terminal).await,
+        Command::Bundle(args) => bundle::run(&args, client, terminal).await,
         Command::Backup(args) => launch::backup::run(&args, &client()?, terminal).await,
         Command::Restore(args) => launch::restore::run(args, terminal).await,
         Command::Salvage(args) => launch::salvage::run(args, terminal).await,

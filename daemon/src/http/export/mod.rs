@@ -237,6 +237,7 @@ impl Export {
             decisions: (!is_part).then_some(decisions),
             store_id: Some(self.parts.store.id().to_string()),
             notes: (!is_part && notes > 0).then_some(notes),
+            bundle: None,
             partial: is_part.then(|| PartialExport {
                 query: line.to_string(),
                 of_events: self.until.position.0,

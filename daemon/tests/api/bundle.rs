@@ -1,0 +1,150 @@
+//! Incident files over HTTP: what belongs to one, what is told of it, what never is in it, and that an import takes its records.
+
+use serde_json::{Value, json};
+use whodunit_core::bundle::{Bundle, read, to_html, to_markdown};
+
+use crate::branches::{incident, start_in};
+use crate::support::Api;
+
+async fn bundle(api: &Api, asked: &Value) -> (String, Bundle) {
+    let reply = api.post("/v1/bundle", asked).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let bundle = read(reply.text.as_bytes()).unwrap();
+    (reply.text, bundle)
+}
+
+async fn deletion(api: &Api) -> String {
+    let events = api.get("/v1/streams/user-1/events").await.ok();
+    let events = events["items"].as_array().unwrap().clone();
+    let deleted = events
+        .iter()
+        .find(|event| event["event_type"] == "UserDeleted");
+    deleted.unwrap()["event_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_file_has_the_streams_of_an_incident_from_their_beginnings_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = start_in(folder.path());
+    incident(&api).await;
+    let branch =
+        json!({"name": "without", "stream": "user-1", "edits": [{"drop": {"revision": 2}}]});
+    api.post("/v1/branches", &branch).await.ok();
+    let id = deletion(&api).await;
+    let (text, found) = bundle(&api, &json!({"around": id})).await;
+    let streams: Vec<&str> = found
+        .events
+        .iter()
+        .map(|event| event.stream.as_str())
+        .collect();
+    assert_eq!(streams, ["user-1"; 3]);
+    let refused: Vec<&str> = found
+        .decisions
+        .iter()
+        .map(|own| own.command_type.as_str())
+        .collect();
+    assert_eq!(
+        refused,
+        ["CreateUser", "SuspendUser", "ChangeEmail", "DeleteUser"]
+    );
+    let told = &found.incident;
+    assert_eq!(told.subject.as_deref(), Some(id.as_str()));
+    let own = &told.streams[0];
+    let status =
+        |state: &Option<serde_json::Map<String, Value>>| state.as_ref().unwrap()["status"].clone();
+    assert_eq!(
+        (status(&own.before), status(&own.after)),
+        (json!("active"), json!("deleted"))
+    );
+    let tried = &told.what_ifs[0];
+    assert_eq!((tried.failed.as_ref(), tried.flips_total), (None, 2));
+    // No secret, in none of its forms.
+    for text in [text, to_html(&found), to_markdown(&found)] {
+        for secret in ["argon2", "correct horse", "password_hash\":\"$"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    let page = to_html(&found);
+    for shown in [
+        "job:clean-up",
+        "DELETED",
+        "because of rev 2",
+        "user.suspended",
+        "not issued",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    // What happened is not changed by asking, and the same is told again.
+    let (_, again) = bundle(&api, &json!({"around": id})).await;
+    assert_eq!(again.incident.streams, found.incident.streams);
+}
+
+#[tokio::test]
+async fn a_stream_and_a_correlation_can_be_asked_for_and_scenarios_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = start_in(folder.path());
+    incident(&api).await;
+    let scenario = "name = \"x\"\n[given]\nstream = \"user-1\"\nat_revision = 1\n[then]\nfirst_divergence = \"none\"\n";
+    let (_, found) = bundle(&api, &json!({"stream": "user-3", "scenarios": [scenario]})).await;
+    assert!(found.scenarios.iter().any(|own| own.toml == scenario));
+    assert_eq!(found.incident.streams[0].stream.as_str(), "user-3");
+    let all = api.get("/v1/streams/user-1/events").await.ok();
+    let correlation = all["items"][0]["correlation_id"].clone();
+    if correlation.is_string() {
+        let (_, found) = bundle(&api, &json!({"correlation": correlation})).await;
+        assert!(!found.incident.correlations.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_for_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = start_in(folder.path());
+    incident(&api).await;
+    for (asked, status, code) in [
+        (json!({}), 400, "malformed"),
+        (json!({"around": "x", "stream": "user-1"}), 400, "malformed"),
+        (json!({"around": ""}), 400, "malformed"),
+        (
+            json!({"reveal": true, "stream": "user-1"}),
+            400,
+            "malformed",
+        ),
+        (
+            json!({"stream": "user-1", "scenarios": ["?"]}),
+            400,
+            "malformed",
+        ),
+        (json!({"around": "none"}), 404, "no_such_event"),
+        (json!({"correlation": "none"}), 404, "no_such_correlation"),
+        (json!({"stream": "user-99"}), 404, "no_such_stream"),
+    ] {
+        api.post("/v1/bundle", &asked).await.problem(status, code);
+    }
+}
+
+#[tokio::test]
+async fn an_import_takes_the_records_and_counts_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = start_in(folder.path());
+    incident(&api).await;
+    let (text, found) = bundle(&api, &json!({"stream": "user-1"})).await;
+    let other = tempfile::tempdir().unwrap();
+    let copy = start_in(other.path());
+    let report = crate::transfer::import(&copy, "", &text).await.ok();
+    assert_eq!(report["failed"], 0, "{report}");
+    assert_eq!(report["added"], found.events.len());
+    assert_eq!(report["decisions"], found.decisions.len());
+    assert_eq!(report["parts"], 1 + found.scenarios.len());
+    assert_eq!(
+        (&report["incomplete"], &report["changed"]),
+        (&json!(false), &json!(false))
+    );
+    let path = "/v1/streams/user-1/state?as_of=2025-03-24T15:47:00Z";
+    let (here, there) = (api.get(path).await.ok(), copy.get(path).await.ok());
+    assert_eq!(
+        (&here["state"], &here["revision"]),
+        (&there["state"], &there["revision"])
+    );
+    assert_eq!(here["state"]["status"], "suspended");
+}
