@@ -31,10 +31,11 @@ fn in_browser(page: &Path, profile: &Path) -> Result<String, String> {
             .arg(format!("file://{}", page.display()))
             .output();
         match started {
-            Ok(done) if done.status.success() => {
+            Ok(done) => {
+                let said = String::from_utf8_lossy(&done.stderr);
+                assert!(done.status.success(), "{browser}: {said}");
                 return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
             }
-            Ok(done) => panic!("{browser}: {}", String::from_utf8_lossy(&done.stderr)),
             Err(_not_there) => {}
         }
     }

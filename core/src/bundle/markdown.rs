@@ -174,7 +174,7 @@ fn timeline(out: &mut String, story: &Story<'_>) {
             None => writeln!(out, "- ✗ {line} ({place})"),
         };
     }
-    out.push_str("\n");
+    out.push('\n');
 }
 
 fn root_cause(out: &mut String, story: &Story<'_>) {

@@ -17,7 +17,7 @@ pub enum BadBundle {
 /// Whether a file begins as an incident file does.
 pub fn is_bundle(first: &[u8]) -> bool {
     let line = first.split(|byte| *byte == b'\n').next();
-    let line = line.map(|line| line.trim_ascii_end()).unwrap_or_default();
+    let line = line.map(<[u8]>::trim_ascii_end).unwrap_or_default();
     matches!(Line::parse(line), Ok(Line::Header(header)) if header.bundle.is_some())
 }
 

@@ -425,52 +425,8 @@ impl Line {
                 decision: Some(inner),
                 ..
             }) => inner,
-            Ok(
-                Probe {
-                    export: Some(inner),
-                    ..
-                }
-                | Probe {
-                    export_end: Some(inner),
-                    ..
-                },
-            ) if inner.get().starts_with('[') => {
-                return Err(LineError::Misfit {
-                    pointer: String::new(),
-                    said: "what an export says of itself must be a JSON object, not a list"
-                        .to_owned(),
-                });
-            }
-            Ok(Probe {
-                export: Some(_), ..
-            }) => return parse(line).map(|HeaderLine { export }| Self::Header(export)),
-            Ok(Probe {
-                export_end: Some(_),
-                ..
-            }) => return parse(line).map(|EndLine { export_end }| Self::End(export_end)),
-            Ok(Probe {
-                note: Some(inner), ..
-            }) if inner.get().starts_with('[') => {
-                return Err(LineError::Misfit {
-                    pointer: String::new(),
-                    said: "a note must be a JSON object, not a list".to_owned(),
-                });
-            }
-            Ok(Probe { note: Some(_), .. }) => {
-                return parse(line).map(|NoteLine { note }| Self::Note(Box::new(note)));
-            }
-            Ok(
-                Probe {
-                    incident: Some(_), ..
-                }
-                | Probe {
-                    branch: Some(_), ..
-                }
-                | Probe {
-                    scenario: Some(_), ..
-                },
-            ) => return parse(line).map(|part| Self::Part(Box::new(part))),
-            _ => return parse(line).map(|event| Self::Event(Box::new(event))),
+            Ok(probe) => return Self::of_no_decision(line, &probe),
+            Err(_) => return parse(line).map(|event| Self::Event(Box::new(event))),
         };
         let Wrapped { decision } = parse(line)?;
         // Apart from the decision itself, whose payload must stay the tokens it is.
@@ -481,6 +437,40 @@ impl Line {
             ids,
             redacted,
         })))
+    }
+
+    /// Reads a line that has no decision, by what else it has.
+    fn of_no_decision(line: &[u8], probe: &Probe<'_>) -> Result<Self, LineError> {
+        let no_list = |inner: &RawValue, said: &str| {
+            if inner.get().starts_with('[') {
+                return Err(LineError::Misfit {
+                    pointer: String::new(),
+                    said: said.to_owned(),
+                });
+            }
+            Ok(())
+        };
+        if let Some(inner) = probe.export.or(probe.export_end) {
+            no_list(
+                inner,
+                "what an export says of itself must be a JSON object, not a list",
+            )?;
+        }
+        if probe.export.is_some() {
+            return parse(line).map(|HeaderLine { export }| Self::Header(export));
+        }
+        if probe.export_end.is_some() {
+            return parse(line).map(|EndLine { export_end }| Self::End(export_end));
+        }
+        if let Some(inner) = probe.note {
+            no_list(inner, "a note must be a JSON object, not a list")?;
+            return parse(line).map(|NoteLine { note }| Self::Note(Box::new(note)));
+        }
+        let part = [probe.incident, probe.branch, probe.scenario];
+        if part.iter().any(Option::is_some) {
+            return parse(line).map(|part| Self::Part(Box::new(part)));
+        }
+        parse(line).map(|event| Self::Event(Box::new(event)))
     }
 }
 

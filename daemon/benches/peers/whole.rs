@@ -201,7 +201,6 @@ fn parse(lines: &[u8]) -> Duration {
     before.elapsed()
 }
 
-#[expect(clippy::too_many_lines, reason = "one measurement after another")]
 pub(crate) async fn whole_log(extent: Extent) {
     let lines = lines(extent.events);
     let payload: u64 = (0..1_000)

@@ -97,11 +97,11 @@ pub(super) async fn fill(
         counted(bundle.scenarios.len() as u64, "scenario"),
     ))?;
     if !bundle.scenarios.is_empty() {
-        terminal.note("`whodunit check FILE` asks its scenarios again".to_owned())?;
+        terminal.note("`whodunit check FILE` asks its scenarios again")?;
     }
     if kept > 0 {
         terminal.note(
-            "its branches are of a log without the streams that were left out: what these would have changed is not in them".to_owned(),
+            "its branches are of a log without the streams that were left out: what these would have changed is not in them",
         )?;
     }
     Ok(())

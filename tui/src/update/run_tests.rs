@@ -39,7 +39,7 @@ fn the_outcome_on_screen_is_what_is_asked_about() {
     assert!(of.predicate.starts_with('/'), "{}", of.predicate);
     let minimal = lab().press("M tab enter");
     assert!(
-        minimal.model.call().ends_with("'"),
+        minimal.model.call().ends_with('\''),
         "{}",
         minimal.model.call()
     );

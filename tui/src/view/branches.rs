@@ -172,7 +172,7 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
     } else {
         match &screen.compared {
             Remote::Ready(found) | Remote::Loading(Some(found)) => {
-                add(&compare::answer(found), Token::Changed)
+                add(&compare::answer(found), Token::Changed);
             }
             Remote::Failed(why) => add(&format!("! {}", why.message), Token::Error),
             Remote::Loading(None) => add("what it comes to: deciding again …", Token::Muted),

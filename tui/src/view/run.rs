@@ -10,6 +10,7 @@ use whodunit_core::api::inevitable::{InevitableEnd, Necessity, NecessityOut};
 use whodunit_core::api::minimal::MinimalOf;
 use whodunit_core::api::pipeline::RunOut;
 use whodunit_core::api::undo::UndoEnd;
+use whodunit_core::diff::DiffEntry;
 
 use super::{awaited, centred, failure, first_row, list_line, state};
 use crate::curve;
@@ -447,39 +448,42 @@ fn row_text(app: &App, row: &Row<'_>, pattern: Pattern) -> (String, Token) {
             );
             (text, Token::Added)
         }
-        Row::Beside(entry) => {
-            let text = |value: &Option<Value>| {
-                let value = value.as_ref();
-                value.map_or_else(|| "(none)".to_owned(), state::text)
-            };
-            let arrow = arrow(app.theme);
-            let path = safe(&entry.path).into_owned();
-            let text = format!(
-                "it would change {path} too: {} {arrow} {}",
-                text(&entry.before),
-                text(&entry.after)
-            );
-            (text, Token::Warn)
-        }
+        Row::Beside(entry) => (beside_text(app.theme, entry), Token::Warn),
         Row::Change(change) => {
-            let rule = change.because();
-            let rule = rule.map_or_else(String::new, |rule| format!(" ({})", safe(rule)));
-            let outside = if change.in_range {
-                ""
-            } else {
-                ", reached by changes"
-            };
-            let text = format!(
-                "{:<20}{}  {}{}{rule}{outside}  {}",
-                change.kind.words(),
-                when(change.decided_at),
-                safe(&change.command_type),
-                by(&change.actor),
-                safe(change.stream.as_str())
-            );
+            let text = change_text(change, &when(change.decided_at), &by(&change.actor));
             (text, Token::Plain)
         }
     }
+}
+
+fn beside_text(theme: Theme, entry: &DiffEntry) -> String {
+    let text = |value: &Option<Value>| {
+        let value = value.as_ref();
+        value.map_or_else(|| "(none)".to_owned(), state::text)
+    };
+    let arrow = arrow(theme);
+    let path = safe(&entry.path).into_owned();
+    format!(
+        "it would change {path} too: {} {arrow} {}",
+        text(&entry.before),
+        text(&entry.after)
+    )
+}
+
+fn change_text(change: &BacktestChange, when: &str, by: &str) -> String {
+    let rule = change.because();
+    let rule = rule.map_or_else(String::new, |rule| format!(" ({})", safe(rule)));
+    let outside = if change.in_range {
+        ""
+    } else {
+        ", reached by changes"
+    };
+    format!(
+        "{:<20}{when}  {}{by}{rule}{outside}  {}",
+        change.kind.words(),
+        safe(&change.command_type),
+        safe(change.stream.as_str())
+    )
 }
 
 fn arrow(theme: Theme) -> &'static str {

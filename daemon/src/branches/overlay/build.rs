@@ -211,7 +211,7 @@ fn is_decided_as_recorded(recorded: &Decision, decision: &Decision) -> bool {
         rules_hash: recorded.rules_hash.clone(),
         result: match &decision.result {
             Outcome::Accepted { .. } => recorded.result.clone(),
-            rejected => rejected.clone(),
+            rejected @ Outcome::Rejected { .. } => rejected.clone(),
         },
         ..decision.clone()
     };

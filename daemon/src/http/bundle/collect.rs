@@ -183,16 +183,12 @@ impl Collector<'_> {
         let Some(impact) = impact.map(whodunit_core::shown::Shown::into_inner) else {
             return Err(Problem::new(Code::Internal, "a stream was not compared").into());
         };
-        let state = |at: Revision| {
+        let state = |at: Revision| -> Result<_, ApiError> {
             let model = models.for_stream(&impact.stream);
-            let reached = self
-                .parts
-                .travel
-                .state(view, model, &impact.stream, at)
-                .ok()?;
-            let mut state = reached.folded.state.clone();
+            let reached = self.parts.travel.state(view, model, &impact.stream, at)?;
+            let mut state = reached.folded.state;
             redact_state(model, &mut state);
-            Some(state)
+            Ok(state)
         };
         let shows = is_own && impact.failed.is_none();
         Ok(StreamPart {
@@ -200,8 +196,8 @@ impl Collector<'_> {
             head: info.map_or(Revision::ZERO, |info| info.revision),
             included: None,
             in_chain,
-            before: shows.then(|| state(impact.revision_before)).flatten(),
-            after: shows.then(|| state(impact.revision_after)).flatten(),
+            before: shows.then(|| state(impact.revision_before)).transpose()?,
+            after: shows.then(|| state(impact.revision_after)).transpose()?,
             revision_before: impact.revision_before,
             revision_after: impact.revision_after,
             events: impact.events,
