@@ -119,6 +119,7 @@ fn every_command_line_of_the_readme_is_understood() {
         if words[0] == "whodunitd" {
             words.splice(..1, ["whodunit".to_owned(), "serve".to_owned()]);
         }
+        let words = bundle::with_file(words.into_iter().map(Into::into).collect());
         let parsed = Cli::command()
             .try_get_matches_from(&words)
             .and_then(|matches| Cli::from_arg_matches(&matches));
