@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_path_to_error::{Path, Track};
 
 /// Fields that hold lists. A test holds them against the API's description.
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 8] = [
     "do",
     "edits",
     "event_types",
@@ -17,6 +17,7 @@ const LISTS: [&str; 7] = [
     "fields",
     "handlers",
     "layers",
+    "scenarios",
 ];
 /// Fields in which anything may be: payloads, and parameters of rules, which their model checks.
 const PAYLOADS: [&str; 4] = ["data", "metadata", "payload", "rules"];
