@@ -1,3 +1,5 @@
+//! Pages, drafts and damaged files of incidents.
+
 use serde_json::json;
 
 use super::*;
