@@ -175,7 +175,8 @@ impl Run {
             total: state.total,
             jobs: state.jobs,
             events_per_second: if running { rate } else { 0.0 },
-            seconds_left: (running && rate >= 1.0).then(|| as_float(left) / rate),
+            // A search counts its tries, and knows of no more than it made.
+            seconds_left: (running && rate >= 1.0 && left > 0).then(|| as_float(left) / rate),
             started_at: self.started_at,
             ended_at: state.ended_at,
             error: state.error.clone(),
@@ -202,6 +203,12 @@ mod tests {
             (RunStatus::Running, 25, 100, 3)
         );
         assert!(out.events_per_second > 0.0 && out.seconds_left.is_some());
+        run.progress(100, 100);
+        assert_eq!(
+            run.shown().seconds_left,
+            None,
+            "how much is left is not known"
+        );
         run.end(End::Failed("the disk is full".to_owned()));
         let out = run.shown();
         assert_eq!(out.status, RunStatus::Failed);

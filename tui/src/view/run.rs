@@ -101,16 +101,16 @@ fn waiting(app: &App, screen: &RunScreen, frame: &mut Frame<'_>, body: Rect) {
     centred(frame, body, &lines);
 }
 
-fn how_far(run: &RunOut) -> String {
+/// A search does not know how many tries it will take: it tells of those that it made.
+pub(super) fn how_far(run: &RunOut) -> String {
+    if run.done >= run.total {
+        return format!("{} tried so far", number(run.done));
+    }
     let left = run.seconds_left;
     let left = left.map_or_else(String::new, |left| {
         format!(" · {} left", humanize::duration(left))
     });
-    format!(
-        "{} of {} done{left}",
-        number(run.done),
-        number(run.total.max(run.done))
-    )
+    format!("{} of {} done{left}", number(run.done), number(run.total))
 }
 
 /// The answer, and what belongs to it beside the rows.

@@ -1,7 +1,9 @@
 //! The answers to long questions, as text.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
+use super::run::how_far;
 use crate::testing::{Daemon, Harness};
 
 const SIZES: [(u16, u16); 3] = [(60, 20), (80, 24), (120, 40)];
@@ -27,4 +29,16 @@ fn answers_to_long_questions() {
     snapshot("run_backtest", |size| {
         log(size).type_text("rules.toml").press("enter")
     });
+}
+
+#[test]
+fn a_search_tells_how_many_tries_it_made_and_a_run_how_many_there_are() {
+    let run = |done: u64, total: u64| {
+        let run = json!({"kind": "minimal", "id": 1, "of": "user-1", "status": "running", "done": done, "total": total,
+            "events_per_second": 3.0, "seconds_left": null, "started_at": "2025-03-24T15:47:23Z", "ended_at": null, "error": null});
+        how_far(&serde_json::from_value(run).unwrap())
+    };
+    assert_eq!(run(39, 39), "39 tried so far");
+    assert_eq!(run(1_039, 0), "1,039 tried so far");
+    assert_eq!(run(39, 1_967), "39 of 1,967 done");
 }
