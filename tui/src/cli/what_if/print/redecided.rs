@@ -6,16 +6,16 @@ use crate::cli::exit::CliError;
 use crate::cli::show;
 use crate::cli::style::Token;
 use crate::cli::terminal::Terminal;
-use crate::text::safe;
+use crate::text::{counted, safe};
 
 pub(super) fn print(out: &Redecided, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     terminal.line("")?;
     terminal.line(terminal.paint(Token::Changed, &safe(&out.answer)))?;
     let counts = &out.counts;
     terminal.line(format!(
-        "{} of {} later commands asked again: {} the same, {} changed, {} flipped; {} not issued, {} as recorded, {} refused",
+        "{} of {} asked again: {} the same, {} changed, {} flipped; {} not issued, {} as recorded, {} refused",
         show::number(out.asked),
-        show::number(out.later),
+        counted(out.later, "later command"),
         show::number(counts.same),
         show::number(counts.changed),
         show::number(counts.flips),
@@ -24,8 +24,8 @@ pub(super) fn print(out: &Redecided, terminal: &mut Terminal<'_>) -> Result<(), 
         show::number(counts.refused),
     ))?;
     terminal.line(format!(
-        "{} streams reached, {} of them differ; {} untouched, and not asked",
-        show::number(out.streams_reached),
+        "{} reached, {} with another history; {} untouched, and not asked",
+        counted(out.streams_reached, "stream"),
         show::number(out.streams_changed),
         show::number(out.streams_untouched),
     ))?;
@@ -34,14 +34,16 @@ pub(super) fn print(out: &Redecided, terminal: &mut Terminal<'_>) -> Result<(), 
             format!(", first divergence at revision {at}")
         });
         terminal.line(format!(
-            "  {}: {} events, {} recorded{at}",
-            stream.stream, stream.revision, stream.actual_revision
+            "  {}: {}, {} recorded{at}",
+            stream.stream,
+            counted(stream.revision.0, "event"),
+            show::number(stream.actual_revision.0)
         ))?;
     }
     let listed = out.streams.iter().filter(|stream| differs(stream)).count() as u64;
     if out.streams_changed > listed {
-        let more = show::number(out.streams_changed - listed);
-        terminal.line(format!("  and {more} more streams"))?;
+        let more = counted(out.streams_changed - listed, "more stream");
+        terminal.line(format!("  and {more}"))?;
     }
     if out.without_reactions > 0 {
         terminal.line(format!(
