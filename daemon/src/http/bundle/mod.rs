@@ -29,7 +29,7 @@ use crate::daemon::Parts;
 /// each stream from its beginning, then notes, branches (`{"branch": …}`) and scenarios (`{"scenario": …}`); the last line has counts and a
 /// SHA-256. `whodunit open` reads it anywhere, and `POST /v1/import` takes the records of it.
 #[utoipa::path(post, path = "/v1/bundle", tag = "ops", request_body = BundleIn,
-    responses((status = 200, body = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = Object, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "`malformed` where not exactly one of `around`, `correlation` and `stream` is given, or a scenario cannot be read; `plaintext_secret`: a scenario holds a secret; `limit_exceeded`: the event's own stream is too large"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "`no_such_event`, `no_such_correlation` or `no_such_stream`")))]
 pub(crate) async fn write_bundle(
