@@ -323,7 +323,7 @@ impl Collector<'_> {
             .filter(|node| node.kind == CauseKind::Event)
             .cloned()
             .collect();
-        let mut changes = Vec::new();
+        let (mut changes, mut failed) = (Vec::new(), 0);
         for node in events.iter().take(BUNDLE_CHANGES_MAX) {
             let of = CorrelatedStream {
                 stream: node.stream.clone(),
@@ -340,12 +340,22 @@ impl Collector<'_> {
                 reveal: Reveal::NO,
             };
             for impact in impacts(&by, std::iter::once(of))? {
+                let impact = impact.into_inner();
+                // What could not be compared is no event that changed nothing.
+                if impact.failed.is_some() {
+                    failed += 1;
+                    continue;
+                }
                 changes.push(EventChange {
                     event_id: node.id.clone(),
-                    diff: impact.into_inner().diff,
+                    diff: impact.diff,
                 });
             }
         }
+        self.leave_out(
+            failed,
+            "events of the chain whose changes could not be told: a state could not be folded",
+        );
         let more = events.len().saturating_sub(BUNDLE_CHANGES_MAX);
         self.leave_out(
             more,

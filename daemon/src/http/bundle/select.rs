@@ -202,17 +202,26 @@ fn of_stream(
         );
     }
     let events = view.stream_events(stream, first, Direction::Forward, STREAM_EVENTS_MAX)?;
-    for event in &events {
+    let mut findings = Findings::default();
+    for event in events.iter().take(events.len().saturating_sub(1)) {
         let node = CauseNode::of_event(event);
-        let above = causes::chain(log, &node, &mut Findings::default())?;
+        let above = causes::chain(log, &node, &mut findings)?;
         found.add(&node);
         for cause in &above.causes {
             found.add(cause);
         }
     }
+    if findings.total > 0 {
+        found.leave_out(
+            findings.total,
+            "findings about causes of earlier events that do not fit together; `whodunit trace` lists them",
+        );
+    }
+    // The last one's causes are followed in both directions, and counted there.
     if let Some(last) = events.last() {
         let last = CauseNode::of_event(last);
         chain(log, &last, found)?;
+        found.add(&last);
         found.subject = Some(last);
     }
     Ok(())
