@@ -12,6 +12,7 @@ use whodunit_core::time::Timestamp;
 
 use super::args::{LIMIT_DEFAULT, PAGE_ITEMS, given, limit, time, whole};
 use super::exit::{CliError, Exit};
+use super::names::{Name, check_known};
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -108,11 +109,16 @@ pub(crate) async fn run(
         looked: Looked::default(),
         bar,
     };
-    if args.from.is_some() {
-        two(&mut pages, client, terminal).await
+    let exit = if args.from.is_some() {
+        two(&mut pages, client, terminal).await?
     } else {
-        one(&mut pages, client, terminal).await
+        one(&mut pages, client, terminal).await?
+    };
+    let category = args.category.as_deref().map(Name::Category);
+    if exit == Exit::No {
+        check_known(category.as_slice(), client, terminal).await?;
     }
+    Ok(exit)
 }
 
 /// What was passed over on all pages.
