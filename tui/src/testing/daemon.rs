@@ -10,7 +10,8 @@ mod run;
 mod what_if;
 mod wide;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use whodunit_core::api::Page;
@@ -68,6 +69,8 @@ pub(crate) struct Daemon {
     pub(crate) failure: Option<Failure>,
     /// Items of a page at most.
     pub(crate) page_max: usize,
+    /// Query lines that are kept by name.
+    pub(crate) lines: RefCell<BTreeMap<String, String>>,
 }
 
 impl Daemon {
@@ -85,6 +88,7 @@ impl Daemon {
             title: None,
             failure: None,
             page_max: usize::MAX,
+            lines: RefCell::default(),
         }
     }
 

@@ -188,8 +188,8 @@ pub(super) fn name_key(
             let request = Request::RenameBranch(name, patch);
             vec![screen.asked.ask(app, "the new name", request)]
         }
-        // The lab keeps what is on it.
-        Purpose::Keep => Vec::new(),
+        // The lab keeps what is on it, and the find screen its line.
+        Purpose::Keep | Purpose::Line(_) => Vec::new(),
     }
 }
 
