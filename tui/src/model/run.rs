@@ -124,12 +124,12 @@ impl RunScreen {
 
     pub(crate) fn whole(&self) -> Value {
         let value = match self.rows().get(self.selected) {
-            Some(Row::Command(row)) => serde_json::to_value(row),
-            Some(Row::Moment(row)) => serde_json::to_value(row),
-            Some(Row::Kept(row)) => serde_json::to_value(row),
-            Some(Row::Planned(row)) => serde_json::to_value(row),
-            Some(Row::Beside(row)) => serde_json::to_value(row),
-            Some(Row::Change(row)) => serde_json::to_value(row),
+            Some(Row::Command(row)) => crate::json::value(row),
+            Some(Row::Moment(row)) => crate::json::value(row),
+            Some(Row::Kept(row)) => crate::json::value(row),
+            Some(Row::Planned(row)) => crate::json::value(row),
+            Some(Row::Beside(row)) => crate::json::value(row),
+            Some(Row::Change(row)) => crate::json::value(row),
             None => Ok(Value::Null),
         };
         value.unwrap_or_default()

@@ -248,11 +248,11 @@ impl Medium {
         self.faults.lies_about.is_some_and(named)
     }
 
+    /// Bytes of the files that have a name: one that was removed gives its room back.
     fn used(&self) -> u64 {
-        self.inodes
-            .values()
-            .map(|inode| inode.live.len() as u64)
-            .sum()
+        let named = self.names.values();
+        let inodes = named.filter_map(|number| self.inodes.get(number));
+        inodes.map(|inode| inode.live.len() as u64).sum()
     }
 
     fn inode(&mut self, number: u64) -> &mut Inode {

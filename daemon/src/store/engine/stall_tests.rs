@@ -1,8 +1,8 @@
-//! A disk that stalls in the middle of a commit.
+//! A disk that stalls in the middle of a commit, or of a sealing.
 
 use std::io;
 use std::sync::{Condvar, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use whodunit_core::event::{ExpectedRevision, NewEvent};
@@ -10,10 +10,16 @@ use whodunit_core::ids::{Position, StreamName};
 
 use super::testing::{open, wait};
 use super::*;
+use crate::store::disk::simulated::{Faults, SimulatedDisk};
 use crate::store::disk::{DiskFile, Identity, Open};
 
 fn fact(id: &str) -> Append {
-    let mut event = NewEvent::new("Happened", json!({}));
+    fact_of(id, 0)
+}
+
+/// An event with a text of this many bytes.
+fn fact_of(id: &str, bytes: usize) -> Append {
+    let mut event = NewEvent::new("Happened", json!({"text": "x".repeat(bytes)}));
     event.event_id = Some(id.to_owned());
     let stream = StreamName::new("order-1").unwrap();
     Append::facts(
@@ -55,16 +61,21 @@ impl Gate {
     }
 }
 
-/// A disk in memory whose syncs wait at a gate.
+/// A disk in memory. The syncs of its files, or of the one of this name, wait at a gate.
 #[derive(Debug, Clone)]
-struct StallingDisk(MemoryDisk, Arc<Gate>);
+struct StallingDisk<D>(D, Arc<Gate>, Option<&'static str>);
 
 #[derive(Debug)]
 struct StallingFile(Arc<dyn DiskFile>, Arc<Gate>);
 
-impl Disk for StallingDisk {
+impl<D: Disk> Disk for StallingDisk<D> {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         let file = self.0.open(path, how)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A file that is made has another ending at first.
+        if self.2.is_some_and(|gated| !name.starts_with(gated)) {
+            return Ok(file);
+        }
         Ok(Arc::new(StallingFile(file, Arc::clone(&self.1))))
     }
 
@@ -136,7 +147,7 @@ impl DiskFile for StallingFile {
 #[test]
 fn what_health_says_does_not_wait_for_a_commit() {
     let gate = Arc::new(Gate::default());
-    let disk = StallingDisk(MemoryDisk::default(), Arc::clone(&gate));
+    let disk = StallingDisk(MemoryDisk::default(), Arc::clone(&gate), None);
     let store = Arc::new(open(&disk, NewStore::default(), 1_000).unwrap());
     wait(store.append(fact("e1"))).unwrap();
     gate.close(true);
@@ -162,4 +173,56 @@ fn what_health_says_does_not_wait_for_a_commit() {
     );
     assert!(found.is_none(), "what is not durable is not read");
     assert_eq!(store.stats().unwrap().head.position, Position(2));
+}
+
+/// A sealing that had begun when a full disk stopped writers gives the log's old files back: with their room writes go on, though
+/// nothing else was removed. So a refusal for want of room may be over by the time that its client asks what health says.
+#[test]
+fn what_is_sealed_behind_a_refused_append_makes_room_for_the_next() {
+    const RESERVE: u64 = 2 << 20;
+    let (gate, disk) = (Arc::new(Gate::default()), SimulatedDisk::default());
+    disk.set_reserve(RESERVE);
+    let stalling: Arc<dyn Disk> = Arc::new(StallingDisk(
+        disk.clone(),
+        Arc::clone(&gate),
+        Some(FILE_NAME),
+    ));
+    let tuning = Tuning {
+        sealing: Sealing {
+            events: 100,
+            bytes: 1 << 30,
+            behind: 1_000,
+        },
+        file_bytes: 32 << 10,
+        threads: true,
+    };
+    let how = (StoreOptions::Durable, NewStore::default());
+    let store = LoggedStore::open_with(&stalling, Path::new("/data"), how, tuning).unwrap();
+    gate.close(true);
+    let mut n = 0;
+    let mut append = || {
+        n += 1;
+        wait(store.append(fact_of(&format!("e{n}"), 10_000)))
+    };
+    for _ in 0..100 {
+        append().unwrap();
+    }
+    gate.until_one_waits();
+    // The sealer is in the middle of it. From here on there is little room.
+    disk.set_faults(Faults {
+        room: Some(disk.used() + (16 << 10)),
+        ..Faults::default()
+    });
+    let refused = (0..1_000).find_map(|_| append().err());
+    let refused = refused.expect("an append that is refused");
+    let full = AppendError::Store(StoreError::ReadOnly(ReadOnly::DiskFull));
+    assert_eq!(refused.to_string(), full.to_string());
+    assert_eq!(store.read_only(), Some(ReadOnly::DiskFull));
+    gate.close(false);
+    let until = Instant::now() + Duration::from_secs(30);
+    while store.read_only().is_some() {
+        assert!(Instant::now() < until, "no room was made");
+        std::thread::yield_now();
+    }
+    append().unwrap();
 }

@@ -128,7 +128,7 @@ pub(super) fn save(
             change.command_type, change.stream
         );
         let key = Change::of(change);
-        let kind = serde_json::to_value(key.kind).unwrap_or_default();
+        let kind = crate::json::value(&key.kind).unwrap_or_default();
         let _ = write!(
             text,
             "\n# {}\n[[change]]\n",
