@@ -110,8 +110,8 @@ impl FromStr for FieldPath {
         let no_field = || NoField {
             text: text.chars().take(FIELD_BYTES_MAX).collect(),
         };
-        let asked = Predicate::parse(&format!("size({text})")).map_err(|_error| no_field())?;
-        let Kind::Size(field) = &asked.expr.kind else {
+        let asked = Predicate::parse(&format!("{text} == null")).map_err(|_error| no_field())?;
+        let Kind::Compare(Comparison::Equal, field, _) = &asked.expr.kind else {
             return Err(no_field());
         };
         let field = Self::of_expr(field).ok_or_else(no_field)?;

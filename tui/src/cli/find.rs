@@ -12,7 +12,7 @@ use whodunit_core::api::find::{
 };
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::query::{Query, QueryError};
+use whodunit_core::query::{Field, Query, QueryError};
 use whodunit_core::text::shown;
 use whodunit_core::time::input::Clock;
 
@@ -386,6 +386,21 @@ pub(super) async fn check_names(
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
+    let query = read_line(line, terminal.form.zone)?;
+    let fields = [
+        Field::Type,
+        Field::Actor,
+        Field::Category,
+        Field::Stream,
+        Field::Correlation,
+        Field::Rule,
+    ];
+    if fields
+        .into_iter()
+        .all(|field| query.names(field).is_empty())
+    {
+        return Ok(());
+    }
     let asked = FindQuery {
         line: line.to_owned(),
         order: None,

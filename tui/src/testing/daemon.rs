@@ -10,9 +10,8 @@ mod run;
 mod what_if;
 mod wide;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{DensityOut, Stream};
@@ -70,7 +69,7 @@ pub(crate) struct Daemon {
     /// Items of a page at most.
     pub(crate) page_max: usize,
     /// Query lines that are kept by name.
-    pub(crate) lines: RefCell<BTreeMap<String, String>>,
+    pub(crate) lines: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Daemon {
@@ -88,7 +87,7 @@ impl Daemon {
             title: None,
             failure: None,
             page_max: usize::MAX,
-            lines: RefCell::default(),
+            lines: Arc::default(),
         }
     }
 

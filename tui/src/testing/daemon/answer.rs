@@ -128,7 +128,7 @@ impl Daemon {
                 Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
             }
             Request::KeepLine(asked) => {
-                let mut lines = self.lines.borrow_mut();
+                let mut lines = self.lines.lock().unwrap();
                 let known = lines.get(&asked.name).cloned();
                 let other = known.filter(|known| *known != asked.line && !asked.over);
                 if other.is_none() {
