@@ -294,17 +294,20 @@ async fn an_index_that_was_restarted_rebuilt_or_damaged_never_leaves_anything_ou
 async fn what_is_too_much_for_the_index_is_found_all_the_same() {
     let store: Arc<dyn Store> = Arc::new(LoggedStore::in_memory(StoreOptions::Relaxed).unwrap());
     let projections = start(&store, None, &["*=state.color", "*=event.data.color"]);
-    let colored = |n: u64| NewEvent::new("Colored", json!({"color": format!("color {n}")}));
+    let event = |color: String, id: String| {
+        let mut event = NewEvent::new("Colored", json!({"color": color}));
+        event.event_id = Some(id);
+        event
+    };
+    let colored = |n: u64| event(format!("color {n}"), format!("e {n}"));
     let many = (0..200).map(colored).collect();
     let stream = StreamName::new("item-many").unwrap();
     let request = Append::facts(stream, ExpectedRevision::Any, many, Timestamp::MIN);
     drop(store.append(request).await.unwrap());
     for n in 0..300 {
         let stream = StreamName::new(format!("item-{n}")).unwrap();
-        let events = vec![
-            NewEvent::new("Colored", json!({"color": "common"})),
-            colored(1_000 + n),
-        ];
+        let common = event("common".to_owned(), format!("common {n}"));
+        let events = vec![common, colored(1_000 + n)];
         let request = Append::facts(stream, ExpectedRevision::Any, events, Timestamp::MIN);
         drop(store.append(request).await.unwrap());
     }

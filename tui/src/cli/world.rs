@@ -115,7 +115,7 @@ pub(crate) async fn run(
         one(&mut pages, client, terminal).await?
     };
     let category = args.category.as_deref().map(Name::Category);
-    if exit == Exit::No {
+    if pages.looked.total == 0 {
         check_known(category.as_slice(), client, terminal).await?;
     }
     Ok(exit)
@@ -124,6 +124,8 @@ pub(crate) async fn run(
 /// What was passed over on all pages.
 #[derive(Default)]
 struct Looked {
+    /// How many streams there are to look at.
+    total: u64,
     not_yet: u64,
     undefined: u64,
     why: Option<String>,
@@ -228,6 +230,7 @@ async fn one(
     loop {
         let is_first = pages.query.cursor.is_none();
         let page: WorldOut = client.world(pages.begin()).await?;
+        pages.looked.total = page.progress.streams_total;
         if is_first {
             show::warn(terminal, &page.warnings)?;
         }
@@ -326,6 +329,7 @@ async fn two(
     loop {
         let is_first = pages.query.cursor.is_none();
         let page: WorldDiffOut = client.world_diff(pages.begin()).await?;
+        pages.looked.total = page.progress.streams_total;
         if is_first {
             show::warn(terminal, &page.warnings)?;
         }

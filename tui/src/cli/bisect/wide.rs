@@ -73,7 +73,7 @@ pub(super) async fn run(
     if !terminal.form.json {
         print_end(&end, terminal)?;
     }
-    if end.streams_holding == 0 {
+    if end.streams == 0 {
         let category = asked.category.as_deref().map(Name::Category);
         check_known(category.as_slice(), client, terminal).await?;
     }
