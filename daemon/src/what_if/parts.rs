@@ -46,6 +46,7 @@ impl<'a> Over<'a> {
             view: self.view,
             travel: self.travel,
             models: self.models,
+            ahead: None,
         }
     }
 

@@ -166,7 +166,7 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
             Token::Error,
         );
         add(
-            &format!("`whodunit branch adopt {name}` says that it is right all the same"),
+            &format!("A, or `whodunit branch adopt {name}`, says that it is right all the same"),
             Token::Muted,
         );
     } else {
