@@ -94,6 +94,8 @@ codes! {
     IndexWrong: "index_wrong", Error, "export the log and import it into a new data directory: indexes are made again";
     /// A count that lists show is not the number of what is there.
     CountWrong: "count_wrong", Error, "export the log and import it into a new data directory: counts are made again";
+    /// A table does not hold what was written into it: an answer that is taken from it may be of an older moment.
+    ContentWrong: "content_wrong", Error, "restore the store from a backup, or export the log and import it into a new data directory";
     /// What lists show of a stream is not what its events say.
     StreamWrong: "stream_wrong", Error, "export the log and import it into a new data directory: streams are listed again";
     /// A unique key that a stream's state holds is not on record: another stream could take it.
