@@ -115,6 +115,14 @@ impl Naming {
         }
     }
 
+    /// Says why the name is not taken, in the words of the box: a request has it in a field.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.error = Some(match why.strip_prefix("`/name` ") {
+            Some(rest) => format!("the name {rest}"),
+            None => why.to_owned(),
+        });
+    }
+
     /// What the box waits for.
     pub(crate) fn awaits(&self) -> Option<Slot> {
         match self.purpose {

@@ -308,7 +308,7 @@ pub(super) fn failed(
         }
         Slot::CompareBranch => screen.compared = Remote::Failed(failure),
         Slot::RenameBranch => match &mut app.overlay {
-            Some(Overlay::Naming(naming)) => naming.error = Some(failure.message),
+            Some(Overlay::Naming(naming)) => naming.refuse(&failure.message),
             _ => complain(app, failure, is_away),
         },
         _ => app.complain(failure.message),
