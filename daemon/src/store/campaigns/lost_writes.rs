@@ -24,7 +24,7 @@ fn earlier_pages(moment: &Moment) -> BTreeSet<Page<'_>> {
     let mut pages = BTreeSet::new();
     for then in &moment.earlier {
         let whole = now.len().min(then.len());
-        for at in (HEADER..whole - FRAME + 1).step_by(FRAME) {
+        for at in (HEADER..=whole - FRAME).step_by(FRAME) {
             let page = &then[at..at + FRAME];
             if page != &now[at..at + FRAME] && page.iter().any(|&byte| byte != 0) {
                 pages.insert((at, page));
