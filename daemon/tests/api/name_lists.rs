@@ -77,7 +77,7 @@ async fn names_of_every_kind_are_listed_by_their_beginning_with_their_counts() {
             vec![("event.data.total", 2)],
         ),
         (
-            "kind=field&prefix=event.metadata",
+            "kind=field&prefix=event.metadata.",
             vec![("event.metadata.ip", 4)],
         ),
         ("kind=field&prefix=event.act", vec![("event.actor", 4)]),
