@@ -84,7 +84,7 @@ async fn next<T: serde::de::DeserializeOwned>(
 ) -> Result<T, ClientError> {
     let cut_short = || ClientError::BadReply {
         url: client.url().to_owned(),
-        reason: "it ended before the answer".to_owned(),
+        reason: "its reply ended early".to_owned(),
     };
     lines.next().await?.ok_or_else(cut_short)
 }
@@ -94,7 +94,7 @@ fn read_rules(path: &Path) -> std::io::Result<Map<String, Value>> {
     let named = |what: String| std::io::Error::other(format!("{}: {what}", path.display()));
     let about = std::fs::metadata(path).map_err(|error| named(error.to_string()))?;
     if !about.is_file() {
-        return Err(named("it is no file".to_owned()));
+        return Err(named("it is not a file".to_owned()));
     }
     if about.len() > RULES_BYTES_MAX {
         return Err(named("it is too large for a rules file".to_owned()));

@@ -166,7 +166,7 @@ async fn a_range_is_decided_by_the_other_rules_and_what_it_reaches_by_those_in_u
     assert_eq!(end["counts"]["same"], 5);
     assert_eq!(
         end["answer"],
-        "All 5 commands are decided as they were recorded."
+        "5 commands were decided again: no outcome has changed."
     );
     let kept = json!({"rules": no_job_deletes(), "causes": "keep"});
     assert_eq!(backtest(&api, &kept).await.1["counts"]["not_issued"], 0);

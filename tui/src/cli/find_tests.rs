@@ -121,7 +121,7 @@ async fn what_is_incomplete_is_never_silent() {
     )
     .await;
     assert!(
-        err.contains("says nothing of 3 records, such as 7: `state.n`"),
+        err.contains("could not be evaluated for 3 records, such as 7: `state.n`"),
         "{err}"
     );
     assert!(err.contains("2 records could not be decided"), "{err}");

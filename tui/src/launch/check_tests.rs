@@ -86,7 +86,7 @@ async fn what_is_kept_of_a_what_if_or_of_a_decision_passes() {
     .concat();
     stage.run(&line, Exit::Ok).await;
     let (_, err) = stage.run(&line, Exit::Usage).await;
-    assert!(err.contains("is there already"), "{err}");
+    assert!(err.contains("already exists"), "{err}");
     stage.run(&["check", text(&kept)], Exit::Ok).await;
 
     let at = format!("{sarah}@4");
@@ -168,7 +168,7 @@ async fn secrets_are_not_written_into_a_scenario() {
         .run(&["scenario", "from", "--decision", &first], Exit::Usage)
         .await;
     assert!(
-        err.contains("have secrets, which are not on record"),
+        err.contains("has secret parameters, which are not on record"),
         "{err}"
     );
     stage.embedded.stop().await.unwrap();

@@ -137,7 +137,7 @@ async fn a_part_is_exported_and_imported_as_one() {
     let line = "category:user where:event.data.no_such_field == 1";
     let (_, err) = stage.run(&["export", "--query", line], Exit::Ok).await;
     assert!(
-        err.contains("0 of") && err.contains("neither yes nor no"),
+        err.contains("0 of") && err.contains("could not be evaluated"),
         "{err}"
     );
     stage

@@ -129,7 +129,7 @@ fn branch(model: &Model) -> Vec<Span<'static>> {
     let (word, name) = match (&model.front, model.front.asked().branch()) {
         (_, Some(name)) => ("BRANCH", name),
         (Screen::WhatIf(screen), None) => match &screen.scenario.on {
-            Some(on) => ("UPON BRANCH", on.as_str()),
+            Some(on) => ("ON BRANCH", on.as_str()),
             None => return Vec::new(),
         },
         _ => return Vec::new(),

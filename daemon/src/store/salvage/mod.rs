@@ -16,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use whodunit_core::counted::clause;
 use whodunit_core::note::Note;
 
 use self::pages::{Pages, Scan};
@@ -207,8 +208,8 @@ fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> Vec
     match crate::notes::parse(&bytes, store) {
         Ok(found) => {
             if !found.damaged.is_empty() {
-                let lines = found.damaged.len();
-                said.push(format!("lines of `{name}` that are damaged: {lines}"));
+                let lines = clause(found.damaged.len() as u64, "line", "is");
+                said.push(format!("{lines} damaged in `{name}`"));
             }
             found.items
         }
@@ -358,7 +359,7 @@ impl Found {
             }
         } else {
             notes.push(format!(
-                "`{HEAD_NAME}` says nothing: records behind the last one that was found may be missing too"
+                "`{HEAD_NAME}` does not say where the log ended: records after the last one found may be missing too"
             ));
         }
         Ok(Self {
@@ -429,14 +430,17 @@ fn log_files(folder: &Path, notes: &mut Vec<String>) -> Result<Vec<LogFile>, Sal
         let read = salvage_file(&std::fs::read(&path).map_err(disk("read", &path))?);
         if read.store.is_none() {
             notes.push(format!(
-                "the header of `{name}` is lost, and with it its frames"
+                "the header of `{name}` is lost, and so are its frames"
             ));
         }
         if read.header_mended {
             notes.push(format!("the header of `{name}` had one byte changed"));
         }
         if read.damaged > 0 {
-            notes.push(format!("{} sectors of `{name}` are damaged", read.damaged));
+            notes.push(format!(
+                "{} damaged in `{name}`",
+                clause(read.damaged, "sector", "is")
+            ));
         }
         files.push(LogFile {
             name: name.into_owned(),

@@ -1,6 +1,7 @@
 //! The quick part of a verification: manifests, ends and counts, in a time that does not grow with the log.
 
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted;
 use whodunit_core::ids::Position;
 
 use super::{SealedCheck, StoreResult};
@@ -88,14 +89,20 @@ impl SealedCheck<'_> {
                 return Ok(());
             };
             if entries != written {
-                let detail = format!("it has {entries} entries, and {written} were written");
+                let detail = format!(
+                    "it has {}, but {written} were written",
+                    counted::counted(entries, "entry")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
             Ok(())
         })?;
         for (table, entries) in lens.into_iter().filter(|(_, entries)| *entries > 0) {
             if walked.is_some() {
-                let detail = format!("it has {entries} entries, and none were written");
+                let detail = format!(
+                    "it has {}, but none were written",
+                    counted::counted(entries, "entry")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
         }
@@ -138,7 +145,11 @@ impl SealedCheck<'_> {
         for (table, entries, expected) in counted.into_iter().flatten() {
             check.checked.index_entries = check.checked.index_entries.saturating_add(entries);
             if entries != expected {
-                let detail = format!("it has {entries} entries for {expected} records");
+                let detail = format!(
+                    "it has {} for {}",
+                    counted::counted(entries, "entry"),
+                    counted::counted(expected, "record")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
         }
