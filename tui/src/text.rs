@@ -87,20 +87,35 @@ pub(crate) fn wrap_to(text: &str, cells: usize, lines: usize) -> Vec<String> {
 
 /// The text in lines of exactly so many cells but for the last, wherever that breaks it: nothing is left out.
 pub(crate) fn chunks(text: &str, cells: usize) -> Vec<String> {
+    broken(text, cells, 0)
+}
+
+/// The same, where it can be broken behind a blank or a sign between words, in the later half of a line. It may take more lines.
+pub(crate) fn chunks_at_words(text: &str, cells: usize) -> Vec<String> {
+    broken(text, cells, cells.div_ceil(2))
+}
+
+/// The text in lines of at most so many cells. A line that ends within a word gives that word to the next one, where at least `keep`
+/// cells of it stay; 0 for never.
+fn broken(text: &str, cells: usize, keep: usize) -> Vec<String> {
     let cells = cells.max(2);
-    let mut lines = vec![String::new()];
-    let mut used = 0;
+    let (mut lines, mut line) = (Vec::new(), String::new());
     for grapheme in text.graphemes(true) {
-        let wide = width(grapheme);
-        if used + wide > cells {
-            lines.push(String::new());
-            used = 0;
+        if width(&line) + width(grapheme) > cells {
+            let words = line.rfind(|c: char| " /:-_.,;@=&?#".contains(c));
+            let end = words.map_or(0, |last| last + 1);
+            let (head, tail) = line.split_at(end);
+            if keep > 0 && width(head) >= keep {
+                let tail = tail.to_owned();
+                line.truncate(end);
+                lines.push(std::mem::replace(&mut line, tail));
+            } else {
+                lines.push(std::mem::take(&mut line));
+            }
         }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(grapheme);
-        }
-        used += wide;
+        line.push_str(grapheme);
     }
+    lines.push(line);
     lines
 }
 
@@ -144,5 +159,18 @@ mod tests {
         );
         assert_eq!(chunks("漢字漢", 5), ["漢字", "漢"]);
         assert_eq!(chunks("", 5), [""]);
+    }
+
+    #[test]
+    fn a_value_is_broken_between_words_where_there_are_any() {
+        let broken = |text| chunks_at_words(text, 15);
+        assert_eq!(broken("malicious-iam-user"), ["malicious-iam-", "user"]);
+        assert_eq!(broken("2023-07-10T12:24:49Z"), ["2023-07-10T12:", "24:49Z"]);
+        assert_eq!(
+            broken("AIDATFQR7NSCVHF5KTCK7"),
+            ["AIDATFQR7NSCVHF", "5KTCK7"]
+        );
+        assert_eq!(broken("a-bcdefghijklmnopq"), ["a-bcdefghijklmn", "opq"]);
+        assert_eq!(broken("漢字漢字漢字漢-漢"), ["漢字漢字漢字漢-", "漢"]);
     }
 }

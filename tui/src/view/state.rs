@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use whodunit_core::diff::{DiffEntry, DiffOp};
 
 use crate::model::fields::{Field, Fields, leaves, with_changes};
-use crate::text::{chunks, clause, cut, fit, number, safe, width};
+use crate::text::{chunks, chunks_at_words, clause, cut, fit, number, safe, width};
 use crate::theme::{Theme, Token};
 pub(super) use whodunit_core::shown::value as text;
 
@@ -22,10 +22,14 @@ pub(super) fn hidden_line(theme: Theme, hidden: u64) -> Option<Line<'static>> {
 
 /// A value in lines of at most so many cells: what is too long for [`VALUE_LINES`] of them ends with an ellipsis.
 pub(super) fn folded(value: &str, cells: usize) -> Vec<String> {
-    chunks(&cut(value, VALUE_LINES * cells), cells)
-        .into_iter()
-        .take(VALUE_LINES)
-        .collect()
+    let value = cut(value, VALUE_LINES * cells);
+    let at_words = chunks_at_words(&value, cells);
+    if at_words.len() <= VALUE_LINES {
+        return at_words;
+    }
+    let mut lines = chunks(&value, cells);
+    lines.truncate(VALUE_LINES);
+    lines
 }
 
 /// A value with what differs in it, where it looks as it did before.
@@ -97,6 +101,16 @@ pub(super) fn lines(
 pub(super) fn name_column(fields: &Fields<'_>, cells: usize) -> usize {
     let names = fields.rows.iter().map(|row| width(&safe(row.name())));
     names.max().unwrap_or(0).clamp(8, (cells / 2).max(8))
+}
+
+/// Cells that a field's value takes in one line, or in one line before and one after a change.
+pub(super) fn cells_wanted(field: &Field<'_>) -> usize {
+    let wide = |value: &Value| width(&text(value));
+    let value = field.value.map(wide).unwrap_or_default();
+    match field.change.map(|entry| (entry.op, &entry.before)) {
+        Some((DiffOp::Replace, Some(before))) => wide(before).max(value + 2),
+        _ => value,
+    }
 }
 
 /// What a field is, with the mark of what the event did to it, in lines of at most so many cells.

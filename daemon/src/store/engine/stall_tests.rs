@@ -12,7 +12,6 @@ use super::testing::{open, wait};
 use super::*;
 use crate::store::disk::simulated::{Faults, SimulatedDisk};
 use crate::store::disk::{DiskFile, Identity, Open};
-use crate::store::redb::FILE_NAME;
 
 fn fact(id: &str) -> Append {
     fact_of(id, 0)

@@ -18,8 +18,10 @@ use crate::theme::{Glyph, Theme, Token};
 const LACKS_MODEL: &str = "! its commands were decided by a model that the daemon was not asked for (`--model`): this state is \
                            only merged from the events";
 const LACKS_MODEL_LINES: usize = 6;
-/// Cells that say what set a field, at most; and the width of a pane from which on there is room for them.
+/// Cells that say what set a field, at most, and at least where a value needs some of them; and the width of a pane from which on
+/// there is room for them.
 const SET_BY_CELLS: usize = 16;
+const SET_BY_CELLS_MIN: usize = 12;
 const WIDTH_FOR_SET_BY: usize = 40;
 
 pub(super) fn draw(app: &App, stream: &StreamScreen, frame: &mut Frame<'_>, area: Rect) {
@@ -155,12 +157,14 @@ fn lines(app: &App, stream: &StreamScreen, cells: usize) -> (Vec<Line<'static>>,
     };
     let column = state::name_column(&fields, cells.saturating_sub(set_by_cells));
     let column = column.min(cells / 3).max(8);
-    let gap = if set_by_cells > 0 {
-        set_by_cells + 2
-    } else {
-        0
-    };
-    let room = cells.saturating_sub(column + gap + 5);
+    let gap = if set_by_cells > 0 { 2 } else { 0 };
+    let room = cells.saturating_sub(column + set_by_cells + gap + 5);
+    // A value that misses its line by a few cells, as times do, gets them.
+    let spare = set_by_cells.saturating_sub(SET_BY_CELLS_MIN);
+    let wanted = fields.rows.iter().map(state::cells_wanted);
+    let wanted = wanted.filter(|wanted| *wanted <= room + spare).max();
+    let given = wanted.unwrap_or(0).saturating_sub(room);
+    let (room, set_by_cells) = (room + given, set_by_cells - given);
     let last = fields.rows.len() - 1;
     let here = stream.field_selected.min(last);
     let mut places = Vec::new();
