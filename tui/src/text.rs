@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
 
-pub(crate) use whodunit_core::counted::{counted, noun, number, verb};
+pub(crate) use whodunit_core::counted::{clause, counted, noun, number, verb};
 
 /// Untrusted text as it may be shown: no control characters, no disguises.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {

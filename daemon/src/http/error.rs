@@ -244,7 +244,7 @@ impl From<WriteError> for ApiError {
             WriteError::NoModel { stream } => no_model(stream.category()).into(),
             WriteError::Prepare(cause) => unprepared(&cause).into(),
             WriteError::Redacted(detail) => Problem::new(Code::RedactedCopy, detail)
-                .hint("send it to the daemon with the original log; a what-if can suppose the password: `password_correct`")
+                .hint("send it to the daemon with the original log; a what-if can assume the password: `password_correct`")
                 .into(),
             WriteError::Append(error) => error.into(),
             WriteError::Travel(error) => error.into(),

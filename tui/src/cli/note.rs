@@ -13,7 +13,6 @@ use super::args::{PageArgs, given};
 use super::exit::{CliError, Exit};
 use super::names::{self, StreamArg, if_there};
 use super::pages::{self, Nothing, Paged};
-use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;

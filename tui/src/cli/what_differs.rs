@@ -82,7 +82,6 @@ pub(crate) async fn run(
 }
 
 fn print(found: &DiffersOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let n = show::number;
     let what = match found.by {
         DiffersBy::Stream => "stream",
         DiffersBy::Event => "event",

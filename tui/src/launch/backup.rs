@@ -13,7 +13,6 @@ use serde_json::json;
 use whodunit_daemon::store::backup::{self, BackupHeader, Checked};
 
 use super::restore::refusal;
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::{ByteStream, Client};

@@ -14,7 +14,7 @@ use super::screens;
 use super::story::{SEED_DEFAULT, Story, story};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
-use crate::text::{counted, number};
+use crate::text::counted;
 
 /// Arguments of `whodunit demo`.
 #[derive(Debug, Clone, Args)]
@@ -121,7 +121,7 @@ fn things_to_try(url: &str, sarah: &str) -> String {
   whodunit state {sarah} --as-of 2025-03-24T15:47:00Z
   whodunit events --correlation fraud-scan-2025-03-20
   whodunit what-if {sarah} --at-revision 2 --command SuspendUser --reason fraud_detected
-  whodunit what-if {sarah} --drop 3                  without the suspension: is she deleted all the same?
+  whodunit what-if {sarah} --drop 3                  without the suspension: is she still deleted?
 
 Ctrl-C ends it, and everything is gone."
     )

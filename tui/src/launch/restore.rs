@@ -16,7 +16,6 @@ use whodunit_daemon::verify::verify_directory;
 
 use super::backup::bar;
 use super::verify::models;
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit, verify};
 use crate::text::counted;

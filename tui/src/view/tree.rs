@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::first_row;
 use crate::model::tree::{Node, Tree};
-use crate::text::{clause, counted, cut, number, safe, width};
+use crate::text::{clause, counted, cut, safe, width};
 use crate::theme::{Theme, Token};
 use whodunit_core::shown::value as text;
 

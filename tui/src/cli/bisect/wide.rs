@@ -39,7 +39,8 @@ pub(super) async fn run(
             }
             BisectLine::Match(_) => {}
             BisectLine::Progress(at) => {
-                let (streams, revisions) = (show::number(at.streams), show::number(at.revisions));
+                let streams = counted(at.streams, "stream");
+                let revisions = counted(at.revisions, "revision");
                 let within = at.within.map_or_else(String::new, |within| {
                     let (revision, to) =
                         (show::number(within.revision.0), show::number(within.to.0));

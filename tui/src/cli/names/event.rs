@@ -5,7 +5,6 @@ use whodunit_core::ids::{Position, Revision};
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::{LOOKUPS_MAX, NAMED_MAX, StreamArg, if_there, in_words, marked, resolve};
 use crate::client::{Client, ClientError, EventsQuery, Order, StreamEventsQuery};

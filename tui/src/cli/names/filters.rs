@@ -8,7 +8,6 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::LOOKUPS_MAX;
 use super::similar::did_you_mean;

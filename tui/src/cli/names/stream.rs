@@ -7,7 +7,6 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::similar::similar;
 use super::{LOOKUPS_MAX, NAMED_MAX, StreamArg, if_there, in_words, marked};
