@@ -29,7 +29,8 @@ pub fn counted(n: impl TryInto<u64>, what: &str) -> String {
 }
 
 /// A count, its noun and the verb that agrees with it: `1 stream differs`, `2 streams differ`.
-pub fn clause(n: u64, what: &str, singular: &'static str) -> String {
+pub fn clause(n: impl TryInto<u64>, what: &str, singular: &'static str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
     format!("{} {}", counted(n, what), verb(n, singular))
 }
 
@@ -110,7 +111,7 @@ mod tests {
             assert_eq!(verb(0_u64, one), more);
             assert_eq!(verb(2_u64, one), more);
         }
-        assert_eq!(clause(1, "branch", "differs"), "1 branch differs");
-        assert_eq!(clause(2, "branch", "differs"), "2 branches differ");
+        assert_eq!(clause(1_u64, "branch", "differs"), "1 branch differs");
+        assert_eq!(clause(2_u64, "branch", "differs"), "2 branches differ");
     }
 }
