@@ -57,7 +57,7 @@ fn mistakes_in_a_rule_are_refused_with_line_and_field() {
         ),
         (
             "when = { \"/k\" = { is = 1 } }",
-            " / when / /k / is: `is` is no test",
+            " / when / /k / is: `is` is not a test",
         ),
         (
             "when = { \"/k\" = [1] }",

@@ -112,7 +112,7 @@ async fn what_is_incomplete_is_never_silent() {
     let cut = lines(&[json!({"event": event(6, "anna")})]);
     let (exit, _, err, _) = say(&["find", "x"], vec![cut]).await;
     assert_eq!(exit, Exit::Unreachable);
-    assert!(err.contains("ended before the search was over"), "{err}");
+    assert!(err.contains("ended early"), "{err}");
     let undecided =
         json!({"undefined": 3, "unknown": 2, "first": 7, "reason": "`state.n` is not there"});
     let (_, _, err, _) = say(
