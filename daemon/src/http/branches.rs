@@ -449,7 +449,7 @@ pub(crate) async fn export_branch(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportParams {
-    /// The name it gets [default: its own].
+    /// The name it gets; its own when absent.
     name: Option<String>,
 }
 

@@ -28,7 +28,7 @@ use crate::limits::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SummaryParams {
-    /// The query line [default: everything]. See `docs/QUERY.md`.
+    /// The query line; everything when absent. See `docs/QUERY.md`.
     q: Option<String>,
     /// The zone of times of the line that name none: an offset such as `+02:00`, or `Z`.
     zone: Option<String>,
