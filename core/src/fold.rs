@@ -5,7 +5,7 @@
 //! did to a state is found by comparing only the part that it may touch: no state is copied whole for one event.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::decider::{DecodedEvent, Evolution, Touched};
@@ -148,6 +148,19 @@ pub fn step(model: &Model, state: &mut State, event: &Event) -> EventEffect {
     }
 }
 
+/// The same, with the event's data as a tree.
+pub(crate) fn step_read(
+    model: &Model,
+    state: &mut State,
+    event: &Event,
+    data: Map<String, Value>,
+) -> EventEffect {
+    match current_of(model, event, data) {
+        Err(error) => EventEffect::Failed { error },
+        Ok(upcast) => evolve(model, state, &decoded(event, &upcast)),
+    }
+}
+
 /// Moves a state past one event, and tells whether that may have changed something below one of these keys.
 fn step_and_tell(
     model: &Model,
@@ -236,6 +249,10 @@ pub fn current(model: &Model, event: &Event) -> Result<Upcast, String> {
     let Value::Object(data) = event.data.to_value() else {
         return Err("its data is not a JSON object".to_owned());
     };
+    current_of(model, event, data)
+}
+
+fn current_of(model: &Model, event: &Event, data: Map<String, Value>) -> Result<Upcast, String> {
     let mut now = Upcast {
         event_type: event.event_type.clone(),
         schema_version: event.schema_version,

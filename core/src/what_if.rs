@@ -71,8 +71,8 @@ pub enum WhatIfError {
     NoModel {
         /// The category.
         category: String,
-        /// Index of the action, from 0.
-        index: usize,
+        /// Where the command stands in the request.
+        at: String,
     },
     /// The request is one that the real endpoint would refuse as well: which field, and why.
     #[error("{0}")]
@@ -80,8 +80,8 @@ pub enum WhatIfError {
     /// A command expects the stream to be elsewhere.
     #[error("the stream is at revision {actual} in this what-if, but {expected} was expected")]
     WrongRevision {
-        /// Index of the action, from 0.
-        index: usize,
+        /// Where the command stands in the request.
+        at: String,
         /// What the command expects.
         expected: ExpectedRevision,
         /// The revision in the what-if.

@@ -25,6 +25,7 @@ use crate::limits::{
 use crate::store::{ReadEvents, ReadKeys, StoreError, View};
 use crate::time_travel::{TimeTravel, TravelError, clock_went_back, faults};
 
+mod ahead;
 mod backtest;
 mod base;
 mod history;

@@ -181,3 +181,65 @@ async fn a_browser_shows_the_answer_and_runs_nothing() {
     let others = shown.split("id=\"others\"").nth(1).unwrap();
     assert!(others.matches("<tr>").count() > 13, "{others}");
 }
+
+/// What is asked of a file is answered as a daemon does; what is written there is in a copy, and gone with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opened_file_can_be_asked_and_written_to_and_keeps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("incident.ndjson").display().to_string();
+    let demo = Daemon::run("whodunit", &["demo", "--no-tui"], None).unwrap();
+    let event = format!("{SARAH}@4");
+    run(demo.url(), &["bundle", "--around", &event, "-o", &file], 0);
+    demo.stop().unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let opened = Daemon::run("whodunit", &["open", &file, "--no-tui"], None).unwrap();
+    let url = opened.url();
+    let (answer, _) = run(url, &["what-if", SARAH, "--drop", "3"], 0);
+    assert!(answer.contains("would not have been deleted"), "{answer}");
+    run(url, &["branch", "create", "mine", SARAH, "--drop", "3"], 0);
+    let (state, _) = run(url, &["state", SARAH, "--branch", "mine", "--json"], 0);
+    assert!(state.contains("\"active\""), "{state}");
+    run(url, &["note", "add", &event, "seen", "--actor", "ann"], 0);
+    let data = ["--data", "{\"text\": \"x\"}", "--actor", "ann"];
+    let append = ["append", SARAH, "Looked"];
+    run(url, &[&append[..], &data[..]].concat(), 0);
+    let (head, _) = run(url, &["events", SARAH, "--json"], 0);
+    assert!(head.contains("Looked"), "{head}");
+    opened.stop().unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    let again = Daemon::run("whodunit", &["open", &file, "--no-tui"], None).unwrap();
+    let (events, _) = run(again.url(), &["events", SARAH, "--json"], 0);
+    assert!(!events.contains("Looked"), "{events}");
+    run(again.url(), &["branch", "show", "mine"], 3);
+    again.stop().unwrap();
+}
+
+/// Without a model there are no commands to ask about; events can be dropped, and that can be kept as a scenario.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_what_if_of_a_category_without_a_model_is_saved_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(&folder.path().join("data")).unwrap();
+    let url = daemon.url();
+    for n in ["1", "2", "3"] {
+        let data = format!("{{\"n\": {n}, \"only-{n}\": true}}");
+        let append = [
+            "append", "list-1", "Noted", "--data", &data, "--actor", "ann",
+        ];
+        run(url, &append, 0);
+    }
+    let path = folder.path().join("noted.toml").display().to_string();
+    let (_, said) = run(
+        url,
+        &["what-if", "list-1", "--drop", "2", "--save", &path],
+        0,
+    );
+    assert!(!said.contains("model"), "{said}");
+    let (checked, _) = run(url, &["check", &path], 0);
+    assert!(checked.contains("1 passed"), "{checked}");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let other = text.replace("only-2", "only-3");
+    assert_ne!(text, other, "{text}");
+    std::fs::write(&path, other).unwrap();
+    run(url, &["check", &path], 1);
+    daemon.stop().unwrap();
+}

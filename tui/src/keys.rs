@@ -122,6 +122,8 @@ pub(crate) enum Action {
     KeepBranch,
     BuildUpon,
     ReadStream,
+    /// Reads a branch on a log that it was not made on.
+    Adopt,
     CompareWith,
     Rename,
     Remove,

@@ -12,6 +12,7 @@ mod curve;
 mod effect;
 mod ending;
 mod humanize;
+mod json;
 mod keys;
 mod model;
 mod msg;

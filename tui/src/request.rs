@@ -97,6 +97,13 @@ pub(crate) struct Keep {
     pub(crate) asked: WhatIfIn,
 }
 
+fn adopt() -> BranchPatch {
+    BranchPatch {
+        adopt: Some(true),
+        ..BranchPatch::default()
+    }
+}
+
 async fn keep(client: &Client, kept: Keep) -> Result<BranchOut, ClientError> {
     let branch = branch_of(kept.asked, kept.on.as_deref(), client.person());
     let branch = BranchIn {
@@ -318,6 +325,8 @@ requests! { client, parts;
     /// A branch with all that it says.
     Branch(name: String) -> BranchOut = client.branch(&name);
     RenameBranch(name: String, patch: BranchPatch) -> BranchOut = client.change_branch(&name, &patch);
+    /// A branch is right on the log that is here, which is not the one that it was made on.
+    AdoptBranch(name: String) -> BranchOut = client.change_branch(&name, &adopt());
     RemoveBranch(name: String) -> BranchOut = client.remove_branch(&name);
     /// What differs from one world to the other.
     CompareBranch(name: String, query: CompareQuery) -> BranchCompareOut<BranchStream> = client.compare_branch(&name, &query);

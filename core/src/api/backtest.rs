@@ -103,6 +103,9 @@ pub struct BacktestChange {
     /// The stream.
     #[schema(value_type = String)]
     pub stream: StreamName,
+    /// The stream's recorded revision before it.
+    #[schema(value_type = u64)]
+    pub base_revision: Revision,
     /// The command's type, or the raw event's.
     #[serde(rename = "type")]
     pub command_type: String,

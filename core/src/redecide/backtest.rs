@@ -22,6 +22,8 @@ use crate::time::Timestamp;
 
 /// Names that are counted each for itself, by actor, type, rule and day; the rest is counted together.
 const NAMES_MAX: usize = 10_000;
+/// A day.
+const DAY_MICROS: i64 = 86_400_000_000;
 /// Bytes of a name that is counted.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -136,6 +138,8 @@ struct Tally<'a> {
     by_actor: Names,
     by_type: Names,
     by_day: BTreeMap<String, BacktestCounts>,
+    /// The day that is being counted, as days since 1970: it is spelt when another one comes.
+    today: Option<(i64, Timestamp, BacktestCounts)>,
     frozen: BTreeMap<String, BacktestFrozen>,
     /// The first decision that another world began with, by stream.
     first: HashMap<StreamName, u64>,
@@ -158,6 +162,7 @@ impl<'a> Tally<'a> {
             by_actor: Names::default(),
             by_type: Names::default(),
             by_day: BTreeMap::new(),
+            today: None,
             frozen: BTreeMap::new(),
             first: HashMap::new(),
         }
@@ -178,12 +183,27 @@ impl<'a> Tally<'a> {
         let actor = decision.actor.as_deref().unwrap_or_default();
         self.by_actor.count(actor, kind);
         self.by_type.count(&decision.command_type, kind);
-        let time = decision.decided_at.to_string();
-        let day = time.split_once('T').map_or(time.as_str(), |(day, _)| day);
-        match self.by_day.get_mut(day) {
-            Some(counts) => counts.add(kind),
-            None => self.by_day.entry(day.to_owned()).or_default().add(kind),
+        let at = decision.decided_at;
+        let day = at.as_micros().div_euclid(DAY_MICROS);
+        if self.today.as_ref().is_none_or(|today| today.0 != day) {
+            self.end_day();
         }
+        let today = self
+            .today
+            .get_or_insert_with(|| (day, at, BacktestCounts::default()));
+        today.2.add(kind);
+    }
+
+    fn end_day(&mut self) {
+        let Some((_, at, counts)) = self.today.take() else {
+            return;
+        };
+        let time = at.to_string();
+        let day = time.split_once('T').map_or(time.as_str(), |(day, _)| day);
+        self.by_day
+            .entry(day.to_owned())
+            .or_default()
+            .add_all(&counts);
     }
 
     fn freeze(&mut self, decision: &Decision, why: Option<&str>) {
@@ -206,6 +226,7 @@ impl<'a> Tally<'a> {
     }
 
     fn finish(mut self, mut world: World) -> Backtested {
+        self.end_day();
         let mut streams: Vec<BacktestStream> = Vec::new();
         for (stream, reached) in &mut world.streams {
             reached.divergence.end();
@@ -337,6 +358,7 @@ fn change(
         position: raw.map(|event| event.position),
         command_id: decision.map(|decision| decision.command_id.clone()),
         stream: visited.stream.clone(),
+        base_revision: recorded.map_or(Revision::ZERO, Entry::base_revision),
         command_type: visited.type_name.clone(),
         actor: match decision {
             Some(decision) => decision.actor.clone(),

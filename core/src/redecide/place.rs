@@ -108,6 +108,17 @@ pub struct Entry {
     pub decision: Option<Box<Decision>>,
     /// The events, in order: those that the decision led to, or the raw one.
     pub events: Vec<Event>,
+    /// What its texts say, where they were read ahead.
+    pub(super) ahead: Option<Box<Ahead>>,
+}
+
+/// What the texts of an entry say: payloads as trees.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ahead {
+    /// The command that was decided.
+    pub(super) command: Option<Command>,
+    /// The data of each event; none where it is no object.
+    pub(super) data: Vec<Option<Map<String, Value>>>,
 }
 
 /// Names an entry.
@@ -127,6 +138,7 @@ impl Entry {
             stream: decision.stream.clone(),
             decision: Some(Box::new(decision)),
             events,
+            ahead: None,
         }
     }
 
@@ -137,7 +149,29 @@ impl Entry {
             stream: event.stream.clone(),
             decision: None,
             events: vec![event],
+            ahead: None,
         }
+    }
+
+    /// Bytes of the payloads that it holds.
+    pub fn payload_bytes(&self) -> usize {
+        let decided = self.decision.iter().map(|own| own.payload.as_str().len());
+        let events = self.events.iter().map(|event| event.data.as_str().len());
+        decided.chain(events).sum()
+    }
+
+    /// The same, with its texts read: on another thread than the one that decides, that is time saved.
+    #[must_use]
+    pub fn read_ahead(mut self) -> Self {
+        let data = |event: &Event| match event.data.to_value() {
+            Value::Object(data) => Some(data),
+            _ => None,
+        };
+        self.ahead = Some(Box::new(Ahead {
+            command: self.decision.as_deref().map(command_of),
+            data: self.events.iter().map(data).collect(),
+        }));
+        self
     }
 
     /// The revision of its stream before it.

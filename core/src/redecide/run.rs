@@ -38,7 +38,9 @@ pub(super) struct Run<'a, H: History> {
     /// Where each live stream is walked along, and the log where everything is asked.
     walks: HashMap<StreamName, (u64, H::Walk)>,
     log: Option<H::Walk>,
-    /// Entries that walks have read ahead, by place and walk; 0 is the walk along the log.
+    /// The next entry of the log, where everything is asked: it stands beside the queue.
+    log_next: Option<Entry>,
+    /// Entries that walks have read ahead, by place and walk.
     read: HashMap<(Place, u64), Entry>,
     gone: HashSet<String>,
     /// Keys whose takers are in the queue, and categories whose refusals are.
@@ -130,6 +132,7 @@ impl<'a, H: History> Run<'a, H> {
             queue,
             walks: HashMap::new(),
             log: None,
+            log_next: None,
             read: HashMap::new(),
             gone: HashSet::new(),
             keys_queued: HashSet::new(),
@@ -152,13 +155,8 @@ impl<'a, H: History> Run<'a, H> {
             self.queue_log()?;
         }
         let mut last: Option<Place> = None;
-        while let Some(Reverse((place, source))) = self.queue.pop() {
+        while let Some((place, source, read)) = self.next_source() {
             self.following.stop.check()?;
-            let read = match &source {
-                Source::Log => self.read.remove(&(place, 0)),
-                Source::Walk(_, generation) => self.read.remove(&(place, *generation)),
-                _ => None,
-            };
             if last.is_none_or(|last| last < place) && self.look_at(place, &source, read)? {
                 last = Some(place);
             }
@@ -169,6 +167,26 @@ impl<'a, H: History> Run<'a, H> {
             }
         }
         Ok(())
+    }
+
+    /// What is to be looked at next; the entry there, if a walk has read it.
+    fn next_source(&mut self) -> Option<(Place, Source, Option<Entry>)> {
+        let log = self.log_next.as_ref().map(|entry| entry.place);
+        let first = self
+            .queue
+            .peek()
+            .map(|Reverse((place, source))| (*place, source));
+        if let Some(place) = log
+            && first.is_none_or(|first| (place, &Source::Log) <= first)
+        {
+            return Some((place, Source::Log, self.log_next.take()));
+        }
+        let Reverse((place, source)) = self.queue.pop()?;
+        let read = match &source {
+            Source::Walk(_, generation) => self.read.remove(&(place, *generation)),
+            _ => None,
+        };
+        Some((place, source, read))
     }
 
     /// From where on every entry of the log is looked at, if it is.
@@ -197,10 +215,7 @@ impl<'a, H: History> Run<'a, H> {
         let Some(walk) = &mut self.log else {
             return Ok(());
         };
-        if let Some(entry) = self.history.next(walk).map_err(Failed::History)? {
-            self.queue.push(Reverse((entry.place, Source::Log)));
-            self.read.insert((entry.place, 0), entry);
-        }
+        self.log_next = self.history.next(walk).map_err(Failed::History)?;
         Ok(())
     }
 
@@ -267,15 +282,15 @@ impl<'a, H: History> Run<'a, H> {
     }
 
     /// A recorded entry's turn.
-    fn visit(&mut self, entry: Entry, change: Option<Change>) -> Ran<(), H> {
-        let stream = entry.stream.clone();
+    fn visit(&mut self, mut entry: Entry, change: Option<Change>) -> Ran<(), H> {
         let is_edited = change.is_some();
-        let cause = entry
-            .causation_id()
-            .filter(|id| self.follows_causes() && self.gone.contains(*id));
-        if !is_edited && cause.is_none() && self.passes(&entry)? {
+        let is_gone = |id: &str| self.follows_causes() && self.gone.contains(id);
+        let has_cause = !entry.causation_id().is_some_and(is_gone);
+        if !is_edited && has_cause && self.passes(&mut entry)? {
             return Ok(());
         }
+        let stream = entry.stream.clone();
+        let cause = entry.causation_id().filter(|_| !has_cause);
         let is_reached = is_edited
             || self.everything()
             || self.world.live(&stream).is_some()

@@ -79,9 +79,11 @@ impl Worker {
         lines: &RefCell<&mut Lines>,
         stop: &Stop,
     ) -> Result<(Position, Backtested), WhatIfFailure> {
+        let mut log = self.parts.store.view()?;
+        log.set_stop(stop.clone());
+        let head = log.head();
         let mut view = self.parts.store.view()?;
         view.set_stop(stop.clone());
-        let head = view.head();
         self.run.progress(0, head.decision);
         let mut told = |change| {
             lines
@@ -102,7 +104,7 @@ impl Worker {
         let travel = &self.parts.travel;
         let came_to = self
             .backtest
-            .run(view.as_ref(), travel, &mut told, &mut looked_at)?;
+            .run((log, view.as_ref()), travel, &mut told, &mut looked_at)?;
         self.run.progress(came_to.looked_at, head.decision);
         Ok((head.position, came_to))
     }
@@ -166,6 +168,10 @@ fn answer(came_to: &Backtested) -> String {
             clause(count, "command", "has")
         ),
     };
+    // Of nothing it is not said that all of it is well.
+    if came_to.counts.total() == 0 {
+        return format!("No recorded command is in the range: nothing was decided again{outside}.");
+    }
     if named.is_empty() && outside.is_empty() {
         return format!(
             "{} decided again: no outcome has changed.",

@@ -287,20 +287,17 @@ fn not_evaluated(error: WhatIfError) -> Problem {
         WhatIfError::BadEdit { index, .. } => {
             Problem::new(Code::BadEdit, detail).field(format!("/edits/{index}"))
         }
-        WhatIfError::NoModel { category, index } => {
-            no_model(&category).field(format!("/do/{index}/command"))
-        }
+        WhatIfError::NoModel { category, at } => no_model(&category).field(at),
         WhatIfError::Refused(problem) => *problem,
         WhatIfError::WrongRevision {
-            index,
+            at,
             expected,
             actual,
         } => Problem {
             expected: Some(expected_json(expected)),
             actual: Some(json!(actual)),
             revision: Some(actual.0),
-            ..Problem::new(Code::WrongRevision, detail)
-                .field(format!("/do/{index}/command/expected_revision"))
+            ..Problem::new(Code::WrongRevision, detail).field(format!("{at}/expected_revision"))
         },
         WhatIfError::KeyTaken { index, key } => Problem {
             rule: Some(key.rule()),

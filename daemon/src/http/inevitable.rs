@@ -9,7 +9,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::predicate::{Before, Predicate};
 use whodunit_core::stop::Stop;
 
-use super::bisect::read_predicate;
+use super::bisect::predicate_of;
 use super::error::ApiError;
 use super::extract::Json;
 use super::run_lines::{self, Lines, NUMBERS};
@@ -49,12 +49,12 @@ pub(crate) async fn run_inevitable(
 
 /// Reads a predicate that asks about nothing but the state: of a moment that never was there is nothing else.
 pub(super) fn of_state(text: &str) -> Result<Predicate, ApiError> {
-    let predicate = read_predicate(text)?;
+    let predicate = predicate_of("/predicate", text)?;
     let needs = predicate.needs();
     if needs.event || needs.before != Before::Nothing {
         let detail =
             "only the `state` can be asked about here: the outcome is what the stream ends with";
-        let problem = Problem::new(Code::BadPredicate, detail).field("predicate");
+        let problem = Problem::new(Code::BadPredicate, detail).field("/predicate");
         return Err(problem.hint("`whodunit bisect` asks about events").into());
     }
     Ok(predicate)

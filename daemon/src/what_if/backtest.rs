@@ -1,6 +1,7 @@
 //! Back-test over a store: the decision log decided again under other rules, on one read view.
 
 use std::sync::Arc;
+use std::thread;
 
 use whodunit_core::api::backtest::{BacktestChange, BacktestIn};
 use whodunit_core::api::problem::{Code, Problem};
@@ -11,8 +12,9 @@ use whodunit_core::redecide::{
     Backtested, Bounds, Failed, Following, OtherRules, Place, Reach, Scope, backtest,
 };
 
+use super::ahead::ahead;
 use super::{WhatIfFailure, refused};
-use crate::store::View;
+use crate::store::{StoreError, View};
 use crate::time_travel::TimeTravel;
 use crate::what_if::history::StoreHistory;
 
@@ -68,19 +70,48 @@ impl Backtest {
         self.in_use.for_category(category.unwrap_or_default())
     }
 
-    /// Decides the log again. Blocks. `told` gets each command with another outcome, `looked_at` how many were looked at.
+    /// Decides the log again: `log` is read on a thread of its own, `view`, which is not older, tells states and keys. Blocks. `told`
+    /// gets each command with another outcome, `looked_at` how many were looked at.
     pub(crate) fn run(
         &self,
-        view: &dyn View,
+        (log, view): (Box<dyn View>, &dyn View),
         travel: &Arc<TimeTravel>,
         told: &mut dyn FnMut(BacktestChange),
         looked_at: &mut dyn FnMut(u64),
     ) -> Result<Backtested, WhatIfFailure> {
-        let mut history = StoreHistory {
-            view,
-            travel,
-            models: &self.in_use,
-        };
+        let (reader, ahead) = ahead();
+        thread::scope(|scope| {
+            let read = move || {
+                reader.read(&mut StoreHistory {
+                    view: log.as_ref(),
+                    travel,
+                    models: &self.in_use,
+                    ahead: None,
+                });
+            };
+            let reading = thread::Builder::new().name("read-ahead".to_owned());
+            reading
+                .spawn_scoped(scope, read)
+                .map_err(|source| StoreError::Engine {
+                    doing: "starting a thread that reads the log",
+                    source: source.into(),
+                })?;
+            let history = StoreHistory {
+                view,
+                travel,
+                models: &self.in_use,
+                ahead: Some(ahead),
+            };
+            self.decide(history, told, looked_at)
+        })
+    }
+
+    fn decide(
+        &self,
+        mut history: StoreHistory<'_>,
+        told: &mut dyn FnMut(BacktestChange),
+        looked_at: &mut dyn FnMut(u64),
+    ) -> Result<Backtested, WhatIfFailure> {
         let following = Following {
             models: &self.in_use,
             causes: self.request.causes,
@@ -93,7 +124,7 @@ impl Backtest {
                 from: Place::after_position(Position::ZERO),
             }),
             bounds: Bounds::BACKTEST,
-            stop: view.stop(),
+            stop: history.view.stop(),
         };
         backtest(&mut history, &following, told, looked_at).map_err(|failed| match failed {
             Failed::History(failure) => failure,

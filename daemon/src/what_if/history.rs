@@ -16,6 +16,7 @@ use whodunit_core::redecide::{Entry, EntryRef, History, Place};
 use whodunit_core::time::Timestamp;
 
 use super::WhatIfFailure;
+use super::ahead::Ahead;
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::store::{DecisionFilter, Direction, LogFilter, StoreError, View};
 use crate::time_travel::TimeTravel;
@@ -28,10 +29,20 @@ pub(super) struct StoreHistory<'a> {
     pub(super) view: &'a dyn View,
     pub(super) travel: &'a Arc<TimeTravel>,
     pub(super) models: &'a Models,
+    /// The log as it is read on another thread, where its first walk goes along all of it.
+    pub(super) ahead: Option<Ahead>,
 }
 
-/// Where a walk is. Decisions and events are read ahead, each in their own order, and merged by their places.
-pub(super) struct Walk {
+/// Where a walk is.
+pub(super) enum Walk {
+    /// It is read here.
+    Here(Box<WalkHere>),
+    /// It is read ahead.
+    Ahead(Ahead),
+}
+
+/// Where a walk is that is read here. Decisions and events are read ahead, each in their own order, and merged by their places.
+pub(super) struct WalkHere {
     stream: Option<StreamName>,
     after: Place,
     decisions: VecDeque<Decision>,
@@ -78,7 +89,7 @@ impl StoreHistory<'_> {
     }
 
     /// The same, where the events that were read ahead begin with them.
-    fn decided_ahead(&self, walk: &mut Walk, decision: Decision) -> Result<Entry, StoreError> {
+    fn decided_ahead(&self, walk: &mut WalkHere, decision: Decision) -> Result<Entry, StoreError> {
         let count = match decision.result {
             Outcome::Accepted { events, .. } => usize::try_from(events).unwrap_or(usize::MAX),
             Outcome::Rejected { .. } => 0,
@@ -130,7 +141,7 @@ impl StoreHistory<'_> {
         Ok(low)
     }
 
-    fn read_ahead(&self, walk: &mut Walk) -> Result<(), StoreError> {
+    fn read_ahead(&self, walk: &mut WalkHere) -> Result<(), StoreError> {
         if walk.decisions.is_empty()
             && let Some(from) = walk.next_decision
         {
@@ -177,7 +188,7 @@ impl StoreHistory<'_> {
     }
 
     /// The next entry, be it after the start of the walk or not.
-    fn merged(&self, walk: &mut Walk) -> Result<Option<Entry>, StoreError> {
+    fn merged(&self, walk: &mut WalkHere) -> Result<Option<Entry>, StoreError> {
         loop {
             self.view.stop().check()?;
             self.read_ahead(walk)?;
@@ -210,7 +221,7 @@ impl StoreHistory<'_> {
     }
 
     /// The entry of an event whose decision stands before those that the walk reads: it began among its events.
-    fn passed(&self, walk: &mut Walk, event: &Event) -> Result<Option<Entry>, StoreError> {
+    fn passed(&self, walk: &mut WalkHere, event: &Event) -> Result<Option<Entry>, StoreError> {
         let Some(decision) = self.decision_behind(event)? else {
             return Ok(None);
         };
@@ -372,6 +383,11 @@ impl History for StoreHistory<'_> {
     }
 
     fn walk(&mut self, stream: Option<&StreamName>, after: Place) -> Read<Walk> {
+        if stream.is_none()
+            && let Some(ahead) = self.ahead.take()
+        {
+            return Ok(Walk::Ahead(ahead));
+        }
         let position = after.position();
         let next_event = match stream {
             Some(stream) => {
@@ -380,7 +396,7 @@ impl History for StoreHistory<'_> {
             }
             None => Some(position.0.saturating_add(1)),
         };
-        Ok(Walk {
+        Ok(Walk::Here(Box::new(WalkHere {
             stream: stream.cloned(),
             after,
             decisions: VecDeque::new(),
@@ -388,10 +404,14 @@ impl History for StoreHistory<'_> {
             events: VecDeque::new(),
             next_event,
             claimed: HashSet::new(),
-        })
+        })))
     }
 
     fn next(&mut self, walk: &mut Walk) -> Read<Option<Entry>> {
+        let walk = match walk {
+            Walk::Here(walk) => walk,
+            Walk::Ahead(ahead) => return ahead.next(),
+        };
         while let Some(entry) = self.merged(walk)? {
             if entry.place > walk.after {
                 return Ok(Some(entry));

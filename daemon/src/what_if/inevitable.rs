@@ -44,6 +44,7 @@ impl Inevitable<'_> {
             view: self.view,
             travel: self.travel,
             models: self.models,
+            ahead: None,
         };
         let mut question = Question {
             history: &mut history,

@@ -39,6 +39,7 @@ pub(crate) fn layer(
         view,
         travel,
         models,
+        ahead: None,
     };
     let place = place_of_base(&mut history, &request, &mut base)?;
     let head = view.head();
@@ -132,6 +133,7 @@ pub(crate) fn follow(
         view,
         travel,
         models,
+        ahead: None,
     };
     let places = places(view, branch)?;
     let following = Following {

@@ -47,6 +47,7 @@ impl<'a> Over<'a> {
             view: self.view,
             travel: self.travel,
             models: self.models,
+            ahead: None,
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn follow(
         view,
         travel,
         models,
+        ahead: None,
     };
     let place = place_of_base(&mut history, request, &mut base)?;
     let other = request.rules.as_ref();

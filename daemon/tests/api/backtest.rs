@@ -160,6 +160,13 @@ async fn a_range_is_decided_by_the_other_rules_and_what_it_reaches_by_those_in_u
         .map(|change| &change["in_range"])
         .collect();
     assert_eq!(json!(in_range), json!([true, false, false]));
+    // Each says where in its stream it stands.
+    let changes = of(&lines, "change");
+    let bases: Vec<&Value> = changes
+        .iter()
+        .map(|change| &change["base_revision"])
+        .collect();
+    assert_eq!(json!(bases), json!([2, 1, 1]));
     let before = json!({"rules": no_job_deletes(), "until": "2025-03-24T15:47:22Z"});
     let (lines, end) = backtest(&api, &before).await;
     assert!(of(&lines, "change").is_empty());
@@ -167,6 +174,14 @@ async fn a_range_is_decided_by_the_other_rules_and_what_it_reaches_by_those_in_u
     assert_eq!(
         end["answer"],
         "5 commands were decided again: no outcome has changed."
+    );
+    // Of no command it is not said that it is decided as it was.
+    let none = json!({"rules": no_job_deletes(), "actor": "job:none"});
+    let answer = backtest(&api, &none).await.1["answer"].clone();
+    let answer = answer.as_str().unwrap();
+    assert!(
+        answer.starts_with("No recorded command is in the range"),
+        "{answer}"
     );
     let kept = json!({"rules": no_job_deletes(), "causes": "keep"});
     assert_eq!(backtest(&api, &kept).await.1["counts"]["not_issued"], 0);

@@ -149,3 +149,49 @@ async fn an_import_takes_the_records_and_counts_the_rest() {
     );
     assert_eq!(here["state"]["status"], "suspended");
 }
+
+fn left_out(bundle: &Bundle, what: &str) -> u64 {
+    let all = bundle.incident.left_out.iter();
+    all.filter(|left| left.what.contains(what))
+        .map(|left| left.count)
+        .sum()
+}
+
+#[tokio::test]
+async fn an_event_of_which_it_cannot_be_told_what_it_changed_is_counted() {
+    let api = Api::start();
+    // Together they are more than a state may weigh.
+    let many = || vec![1; 350_000];
+    for n in 0..3 {
+        api.fact("list-1", "Filled", json!({ (format!("part-{n}")): many() }))
+            .await;
+    }
+    let events = api.get("/v1/streams/list-1/steps?limit=1").await.ok();
+    assert_eq!(events["items"].as_array().unwrap().len(), 1);
+    let (_, found) = bundle(&api, &json!({"stream": "list-1"})).await;
+    assert_eq!(found.incident.changes, []);
+    assert_eq!(left_out(&found, "whose changes could not be told"), 1);
+    let own = &found.incident.streams[0];
+    assert!(own.failed.is_some(), "{own:?}");
+    assert_eq!((&own.before, &own.after), (&None, &None));
+    for text in [to_html(&found), to_markdown(&found)] {
+        assert!(text.contains("whose changes could not be told"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn causes_that_do_not_fit_are_counted_for_a_stream_as_for_an_event() {
+    let api = Api::start();
+    let caused =
+        |cause: &str| json!({"event_type": "Noted", "data": {"n": 1}, "causation_id": cause});
+    for cause in ["gone", "lost"] {
+        let event = caused(cause);
+        api.append("x-1", &json!({"events": [event]})).await.ok();
+    }
+    let (_, whole) = bundle(&api, &json!({"stream": "x-1"})).await;
+    // One of the last event, and one of the event before it.
+    assert_eq!(left_out(&whole, "findings about causes"), 2);
+    let last = api.get("/v1/streams/x-1/events").await.ok()["items"][1]["event_id"].clone();
+    let (_, around) = bundle(&api, &json!({"around": last})).await;
+    assert_eq!(left_out(&around, "findings about causes"), 1);
+}

@@ -215,7 +215,8 @@ async fn a_minimal_history_is_what_led_there() {
             &json!({"stream": "user-1", "predicate": "event.actor == \"x\""}),
         )
         .await;
-    reply.problem(400, "bad_predicate");
+    let problem = reply.problem(400, "bad_predicate");
+    assert_eq!(problem["field"], "/predicate");
     let none = api
         .post(
             "/v1/minimal",

@@ -231,6 +231,25 @@ async fn what_cannot_be_followed_is_refused() {
         field.starts_with("/edits/0/insert_command/command/payload"),
         "{field}"
     );
+    // Whatever is wrong with a command is told where it stands.
+    api.fact("door-1", "Opened", json!({})).await;
+    let open = json!({"type": "Open", "payload": {}, "actor": "a"});
+    let late = json!({"type": "SuspendUser", "payload": {}, "actor": "a", "expected_revision": 9});
+    for (command, stream, (status, code), field) in [
+        (open, "door-1", (400, "no_model"), ""),
+        (
+            late,
+            "user-1",
+            (409, "wrong_revision"),
+            "/expected_revision",
+        ),
+    ] {
+        let edit = json!({"insert_command": {"place": {"before": 4}, "stream": stream, "command": command}});
+        let problem = ask(&api, &edited(edit, "redecide")).await;
+        let problem = problem.problem(status, code);
+        let expected = format!("/edits/0/insert_command/command{field}");
+        assert_eq!(problem["field"], expected.as_str());
+    }
 }
 
 #[tokio::test]

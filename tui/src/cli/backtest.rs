@@ -17,13 +17,15 @@ use super::{progress, show};
 use crate::client::{Client, ClientError};
 
 mod approved;
+mod on_screen;
 mod print;
 
-use approved::Approved;
+pub(crate) use approved::{Approved, CameTo};
+pub(crate) use on_screen::OnScreen;
 use print::{Printed, print_end};
 
 /// Arguments of `whodunit backtest`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, PartialEq, Args)]
 #[command(
     after_help = "A rules file is TOML. What it leaves out stays as it is without the file:
 

@@ -23,7 +23,7 @@ fn counts(same: u64, refused: u64) -> Value {
 fn change() -> Value {
     json!({"change": {"kind": "accepted_to_refused", "decision": 6, "position": 6, "command_id": "c6", "stream": "user-1", "type": "DeleteUser",
         "actor": "job:clean-up", "decided_at": "2025-03-24T15:47:23Z", "was": {"outcome": "accepted", "rule": null, "message": null, "events": 1},
-        "was_events": ["UserDeleted"], "outcome": "rejected", "rule": "job.may_not_delete", "message": "no", "events": [], "in_range": true}})
+        "base_revision": 3, "was_events": ["UserDeleted"], "outcome": "rejected", "rule": "job.may_not_delete", "message": "no", "events": [], "in_range": true}})
 }
 
 fn backtest_end(refused: u64) -> Value {

@@ -196,7 +196,7 @@ pub(crate) async fn run(
         }
         BranchAction::Export { name, to, reveal } => {
             let file = client.export_branch(name, *reveal).await?;
-            let text = serde_json::to_string_pretty(&file).map_err(std::io::Error::other)?;
+            let text = crate::json::pretty(&file).map_err(std::io::Error::other)?;
             let text = super::terminal::json_safe(&text);
             match to {
                 None => terminal.line(text)?,

@@ -121,3 +121,42 @@ async fn a_comparison_ends_with_no_where_something_differs() {
     assert_eq!(exit, Exit::Ok);
     assert!(out.contains("Nothing differs."), "{out}");
 }
+
+#[tokio::test]
+async fn a_name_that_is_taken_leads_to_replacing_or_to_another_name() {
+    let taken = || {
+        let problem = json!({"type": "urn:x", "title": "x", "status": 409, "detail": "there is a branch `b` already",
+            "code": "branch_exists"});
+        crate::client::tests::reply(409, "application/problem+json", &problem.to_string())
+    };
+    for (line, replies) in [
+        (
+            vec!["branch", "create", "b", "cart-1", "--drop", "2"],
+            vec![ok(&stream()), taken()],
+        ),
+        (vec!["branch", "rename", "a", "b"], vec![taken()]),
+    ] {
+        let (exit, _, err, _) = say(&line, replies).await;
+        assert_eq!(exit, Exit::Conflict, "{err}");
+        assert!(
+            err.contains("another name") && err.contains("branch create --replace"),
+            "{err}"
+        );
+    }
+    // With it, the branch of that name is replaced.
+    let line = [
+        "branch",
+        "create",
+        "b",
+        "cart-1",
+        "--drop",
+        "2",
+        "--replace",
+    ];
+    let (exit, _, err, asked) = say(&line, vec![ok(&stream()), ok(&branch())]).await;
+    assert_eq!(exit, Exit::Ok, "{err}");
+    let put = asked
+        .iter()
+        .any(|asked| asked.starts_with("PUT /v1/branches/b "));
+    assert!(put, "{asked:?}");
+}

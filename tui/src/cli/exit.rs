@@ -203,7 +203,7 @@ impl CliError {
             return document;
         }
         if let Self::Client(ClientError::Problem(problem)) = self
-            && let Ok(value) = serde_json::to_value(problem)
+            && let Ok(value) = crate::json::value(problem)
         {
             return value;
         }

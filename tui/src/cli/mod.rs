@@ -5,7 +5,7 @@
 pub(crate) mod append;
 mod args;
 pub(crate) mod backfill;
-mod backtest;
+pub(crate) mod backtest;
 pub(crate) mod bisect;
 pub(crate) mod blame;
 pub(crate) mod branch;

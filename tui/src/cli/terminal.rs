@@ -291,7 +291,7 @@ impl<'a> Terminal<'a> {
     pub(crate) fn error(&mut self, error: &CliError) -> Result<(), CliError> {
         let is_json = matches!(self.writer.format, Format::Json | Format::Ndjson);
         if self.form.json && is_json {
-            let text = serde_json::to_string(&error.document()).map_err(io::Error::other)?;
+            let text = crate::json::line(&error.document()).map_err(io::Error::other)?;
             return self.note(json_safe(&text));
         }
         let rejected = error.rule().map_or_else(String::new, |rule| {

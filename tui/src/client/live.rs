@@ -148,5 +148,6 @@ fn read(message: &Message, before: LiveCursor) -> Result<Option<LiveMessage>, St
 }
 
 fn decode<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, String> {
-    serde_json::from_str(&message.data).map_err(|error| format!("`{}`: {error}", message.kind))
+    serde_json::from_slice(message.data.as_bytes())
+        .map_err(|error| format!("`{}`: {error}", message.kind))
 }

@@ -1,5 +1,7 @@
 //! When a key does nothing, and why: conditions that rows of the key table refer to.
 
+use whodunit_core::api::branch::LogStanding;
+
 use crate::model::stream::{StreamScreen, diff_ends};
 use crate::model::what_if::WhatIfScreen;
 use crate::model::{Model, Screen};
@@ -82,6 +84,19 @@ pub(super) fn branch(model: &Model) -> Option<&'static str> {
             Some("there is no branch under the cursor")
         }
         _ => None,
+    }
+}
+
+pub(super) fn adoptable(model: &Model) -> Option<&'static str> {
+    let Screen::Branches(screen) = &model.front else {
+        return None;
+    };
+    match screen.current() {
+        None => Some("there is no branch under the cursor"),
+        Some(line) if line.log_standing != LogStanding::Other => {
+            Some("the branch was made on this log: there is nothing to adopt")
+        }
+        Some(_) => None,
     }
 }
 

@@ -1,14 +1,14 @@
 //! The rows of the key table: where, which keys, what they do, and how that is said in hints and in help.
 
 use super::Action::{
-    self, AddCommand, AddEvent, Back, Backfill, Backtest, BuildUpon, CancelRun, Category, Check,
-    CompareWith, CopyCall, Down, Drop, Enter, Filter, First, Fold, Follow, FollowFrom, GiveNow,
-    GoTo, Help, HistoryBack, HistoryForward, Inevitable, KeepBranch, KeepCauses, Last, LeftSide,
-    Mark, Minimal, Narrow, NextPane, Now, PageDown, PageUp, Palette, Password, Quit, ReadStream,
-    Rebuild, Redo, Remove, Rename, Retry, RetryAll, RetryJob, RightSide, RunNext, RunPrevious,
-    RunTo, Save, Setter, ShowBranches, ShowLog, ShowPipeline, ShowStreams, Sort, StepBack,
-    StepForward, Swap, TimeBack, TimeForward, ToggleRules, ToggleZone, Unchanged, Undo, UndoPlan,
-    Up, Whole,
+    self, AddCommand, AddEvent, Adopt, Back, Backfill, Backtest, BuildUpon, CancelRun, Category,
+    Check, CompareWith, CopyCall, Down, Drop, Enter, Filter, First, Fold, Follow, FollowFrom,
+    GiveNow, GoTo, Help, HistoryBack, HistoryForward, Inevitable, KeepBranch, KeepCauses, Last,
+    LeftSide, Mark, Minimal, Narrow, NextPane, Now, PageDown, PageUp, Palette, Password, Quit,
+    ReadStream, Rebuild, Redo, Remove, Rename, Retry, RetryAll, RetryJob, RightSide, RunNext,
+    RunPrevious, RunTo, Save, Setter, ShowBranches, ShowLog, ShowPipeline, ShowStreams, Sort,
+    StepBack, StepForward, Swap, TimeBack, TimeForward, ToggleRules, ToggleZone, Unchanged, Undo,
+    UndoPlan, Up, Whole,
 };
 use super::Scope::{
     self, Branches, Causes, Compare, Diff, Everywhere, Find, Log, Pipeline, Run, Stream, Streams,
@@ -169,6 +169,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hint(Branches,   &["W"],                        Action::World,  "world",     "see the states of all streams as the branch has them").needs(available::branch),
     hint(Branches,   &["n"],                        BuildUpon,      "build on","ask another what-if on the branch").needs(available::branch),
     hint(Branches,   &["R"],                        Rename,         "rename",    "give the branch another name").needs(available::branch),
+    key (Branches,   &["A"],                        Adopt,          "adopt",     "read the branch on this log, though it was made on another one").needs(available::adoptable),
     hint(Branches,   &["x", "delete"],              Remove,         "delete",    "delete the branch; those that were built on it stay").needs(available::branch),
     key (Branches,   &["S"],                        ShowStreams,    "streams",   "go to the streams"),
     key (Branches,   &["L"],                        ShowLog,        "log",       "go to the whole log"),

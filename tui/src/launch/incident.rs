@@ -106,7 +106,7 @@ pub(super) async fn fill(
 
 async fn keep(branch: whodunit_core::branch::Branch, embedded: &Embedded) -> Result<(), CliError> {
     let name = branch.name.clone();
-    let file = serde_json::to_string(&BranchFile::of(branch));
+    let file = crate::json::line(&BranchFile::of(branch));
     let file = file.map_err(|error| CliError::daemon(format!("it cannot be written: {error}")))?;
     embedded.client.import_branch(file, None).await?;
     // The copy is the log that it is to be read over: only this program knows that.

@@ -56,7 +56,7 @@ impl BranchesScreen {
     pub(crate) fn whole(&self) -> Value {
         let branch = self.branch.value();
         branch.map_or(Value::Null, |out| {
-            serde_json::to_value(&out.branch).unwrap_or_default()
+            crate::json::value(&out.branch).unwrap_or_default()
         })
     }
 

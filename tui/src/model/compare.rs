@@ -57,7 +57,7 @@ impl CompareScreen {
 
     pub(crate) fn whole(&self) -> Value {
         match self.rows().get(self.selected) {
-            Some(Row::Flip(flip)) => serde_json::to_value(flip).unwrap_or_default(),
+            Some(Row::Flip(flip)) => crate::json::value(flip).unwrap_or_default(),
             Some(Row::Stream(stream)) => json!({ "stream": stream.stream, "diff": stream.diff }),
             None => Value::Null,
         }

@@ -44,6 +44,8 @@ pub(crate) enum Confirmed {
     Backfill(Box<PlannedBackfill>),
     /// A branch is deleted.
     RemoveBranch(String),
+    /// A branch is read on a log that it was not made on.
+    AdoptBranch(String),
 }
 
 /// A backfill and what the daemon says it would do.

@@ -1,7 +1,5 @@
 //! The screen of a long question about an outcome or about other rules: what is asked, how far it is, and what it came to.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 use tui_input::Input;
 use whodunit_core::api::backtest::{BacktestChange, BacktestEnd};
@@ -14,6 +12,7 @@ use whodunit_core::ids::StreamName;
 
 use super::quote::quote;
 use super::{Asked, Remote};
+use crate::cli::backtest::{CameTo, OnScreen};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +24,7 @@ pub(crate) enum Of {
     /// Commands that bring fields back.
     Undo(UndoIn),
     /// The decision log under the rules of a file.
-    Backtest(PathBuf),
+    Backtest(Box<OnScreen>),
 }
 
 /// What it came to.
@@ -34,8 +33,8 @@ pub(crate) enum Found {
     Inevitable(Box<InevitableEnd>),
     Minimal(Box<MinimalEnd>),
     Undo(Box<UndoEnd>),
-    /// With the changes, the first ones where there are many.
-    Backtest(Box<BacktestEnd>, Vec<BacktestChange>),
+    /// With the changes, the first ones where there are many; only those that are not approved, where some are.
+    Backtest(Box<BacktestEnd>, Vec<BacktestChange>, Option<CameTo>),
 }
 
 impl Found {
@@ -45,7 +44,7 @@ impl Found {
             Self::Inevitable(end) => &end.answer,
             Self::Minimal(end) => &end.answer,
             Self::Undo(end) => &end.answer,
-            Self::Backtest(end, _) => &end.answer,
+            Self::Backtest(end, ..) => &end.answer,
         }
     }
 }
@@ -95,7 +94,7 @@ impl RunScreen {
                 let beside = end.side_effects.iter().map(Row::Beside);
                 planned.map(Row::Planned).chain(beside).collect()
             }
-            Some(Found::Backtest(_, changes)) => changes.iter().map(Row::Change).collect(),
+            Some(Found::Backtest(_, changes, _)) => changes.iter().map(Row::Change).collect(),
             None => Vec::new(),
         }
     }
@@ -118,18 +117,25 @@ impl RunScreen {
             Row::Moment(moment) => Some((here?, Some(moment.revision.0))),
             Row::Kept(item) => Some((item.stream.clone(), item.revision.map(|at| at.0))),
             Row::Planned(_) | Row::Beside(_) => Some((here?, None)),
-            Row::Change(change) => Some((change.stream.clone(), None)),
+            Row::Change(change) => {
+                // An event of it stands behind the revision that it was decided on; a refusal stands at it.
+                let brought = u64::from(!change.was_events.is_empty());
+                Some((
+                    change.stream.clone(),
+                    Some(change.base_revision.0 + brought),
+                ))
+            }
         }
     }
 
     pub(crate) fn whole(&self) -> Value {
         let value = match self.rows().get(self.selected) {
-            Some(Row::Command(row)) => serde_json::to_value(row),
-            Some(Row::Moment(row)) => serde_json::to_value(row),
-            Some(Row::Kept(row)) => serde_json::to_value(row),
-            Some(Row::Planned(row)) => serde_json::to_value(row),
-            Some(Row::Beside(row)) => serde_json::to_value(row),
-            Some(Row::Change(row)) => serde_json::to_value(row),
+            Some(Row::Command(row)) => crate::json::value(row),
+            Some(Row::Moment(row)) => crate::json::value(row),
+            Some(Row::Kept(row)) => crate::json::value(row),
+            Some(Row::Planned(row)) => crate::json::value(row),
+            Some(Row::Beside(row)) => crate::json::value(row),
+            Some(Row::Change(row)) => crate::json::value(row),
             None => Ok(Value::Null),
         };
         value.unwrap_or_default()
@@ -162,9 +168,7 @@ impl RunScreen {
                     asked.to_revision
                 )
             }
-            Of::Backtest(path) => {
-                format!("whodunit backtest {}", quote(&path.display().to_string()))
-            }
+            Of::Backtest(asked) => format!("whodunit backtest {}", asked.line()),
         }
     }
 }
@@ -177,7 +181,7 @@ pub(crate) enum Typed {
     Minimal(StreamName, MinimalOf),
     /// Fields that go back to what they were at a revision.
     Undo(StreamName, u64),
-    /// The path of a rules file.
+    /// A rules file, and what the command line takes beside it.
     Backtest,
 }
 

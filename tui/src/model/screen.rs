@@ -267,22 +267,20 @@ impl Screen {
             Self::Diff(screen) => screen.whole(),
             Self::WhatIf(screen) if screen.pane == Pane::Fields => {
                 let entry = screen.differences().get(screen.field);
-                serde_json::to_value(entry).unwrap_or_default()
+                crate::json::value(&entry).unwrap_or_default()
             }
             Self::Branches(screen) => screen.whole(),
             Self::Compare(screen) => screen.whole(),
             Self::Run(screen) => screen.whole(),
             Self::World(screen) => match screen.current() {
                 Some(Item::State(item)) => Value::Object(item.state.clone()),
-                Some(Item::Change(change)) => {
-                    serde_json::to_value(&change.diff).unwrap_or_default()
-                }
+                Some(Item::Change(change)) => crate::json::value(&change.diff).unwrap_or_default(),
                 None => Value::Null,
             },
             _ => match self.subject() {
-                Some(Subject::Event(event)) => serde_json::to_value(event).unwrap_or_default(),
+                Some(Subject::Event(event)) => crate::json::value(&*event).unwrap_or_default(),
                 Some(Subject::Decision(decision)) => {
-                    serde_json::to_value(decision).unwrap_or_default()
+                    crate::json::value(&*decision).unwrap_or_default()
                 }
                 None => Value::Null,
             },

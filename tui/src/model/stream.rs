@@ -215,14 +215,14 @@ impl StreamScreen {
     /// All of the event or the decision at the cursor; `null` where it is not loaded.
     pub(crate) fn whole(&self) -> Value {
         match self.cursor {
-            Row::Rejected(index) => serde_json::to_value(self.rejected(index)),
+            Row::Rejected(index) => crate::json::value(&self.rejected(index)),
             Row::Revision(_) => match self.step() {
                 Some(Step {
                     event,
                     upcast: Some(upcast),
                     ..
-                }) => serde_json::to_value((event, upcast)),
-                step => serde_json::to_value(step.map(|step| &step.event)),
+                }) => crate::json::value(&(event, upcast)),
+                step => crate::json::value(&step.map(|step| &step.event)),
             },
         }
         .unwrap_or_default()

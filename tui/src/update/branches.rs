@@ -111,6 +111,7 @@ pub(super) fn act(app: &mut App, screen: &mut BranchesScreen, action: Action) ->
         Action::CompareWith => name_box(app, Purpose::With(name), ""),
         Action::Rename => name_box(app, Purpose::Rename(name.clone()), &name),
         Action::Remove => app.overlay = Some(Overlay::Confirm(Confirmed::RemoveBranch(name))),
+        Action::Adopt => app.overlay = Some(Overlay::Confirm(Confirmed::AdoptBranch(name))),
         Action::ReadStream => {
             let stream = Deeper::Stream(stream, None);
             app.deeper = Some(Deeper::In(name, Box::new(stream)));
@@ -213,6 +214,26 @@ pub(super) fn remove_key(
     }
 }
 
+/// A key at the question whether a branch is right on this log.
+pub(super) fn adopt_key(
+    app: &mut App,
+    screen: &mut BranchesScreen,
+    name: String,
+    key: &str,
+) -> Effects {
+    match key {
+        "enter" | "y" => {
+            let request = Request::AdoptBranch(name);
+            vec![screen.asked.ask(app, "adopting the branch", request)]
+        }
+        "n" | "q" => Vec::new(),
+        _ => {
+            app.overlay = Some(Overlay::Confirm(Confirmed::AdoptBranch(name)));
+            Vec::new()
+        }
+    }
+}
+
 pub(super) fn take(app: &mut App, screen: &mut BranchesScreen, reply: Reply) -> Effects {
     match reply {
         Reply::Branches(page) => {
@@ -249,6 +270,11 @@ pub(super) fn take(app: &mut App, screen: &mut BranchesScreen, reply: Reply) -> 
             {
                 line.name = out.branch.name;
             }
+            unlook(screen);
+            return load(app, screen);
+        }
+        Reply::AdoptBranch(out) => {
+            app.say(format!("{} is read on this log now", out.branch.name));
             unlook(screen);
             return load(app, screen);
         }

@@ -223,3 +223,43 @@ fn a_failure_while_naming_stays_in_the_box() {
     };
     assert!(naming.error.is_some());
 }
+
+#[test]
+fn a_branch_of_another_log_is_adopted_after_a_question() {
+    let asked = harness().press("b A");
+    assert!(
+        asked
+            .screen()
+            .contains("read the branch elsewhere on this log?"),
+        "{}",
+        asked.screen()
+    );
+    let mut kept = asked.press("n").silent();
+    assert!(request(&kept, Slot::AdoptBranch).is_none());
+    kept.effects.clear();
+    let adopted = kept.press("A enter");
+    let asked = request(&adopted, Slot::AdoptBranch).unwrap().0;
+    assert_eq!(asked, Request::AdoptBranch("elsewhere".to_owned()));
+    let own = harness().press("b down A");
+    assert!(own.model.app.overlay.is_none());
+    let said = &own.model.app.notice.as_ref().unwrap().text;
+    assert!(said.contains("nothing to adopt"), "{said}");
+}
+
+#[test]
+fn the_lab_names_the_branch_that_it_has() {
+    let lab = harness().press("b down down enter");
+    assert!(
+        lab.screen().contains(" BRANCH no-suspension"),
+        "{}",
+        lab.screen()
+    );
+    let changed = lab.press("down x");
+    assert!(
+        changed.screen().contains(" CHANGED BRANCH no-suspension"),
+        "{}",
+        changed.screen()
+    );
+    let without = harness().press("enter left left w x");
+    assert!(!without.screen().contains("BRANCH"), "{}", without.screen());
+}

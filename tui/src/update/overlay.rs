@@ -125,6 +125,9 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Confirm(Confirmed::RemoveBranch(name)), Screen::Branches(screen)) => {
             return branches::remove_key(app, screen, name, key);
         }
+        (Overlay::Confirm(Confirmed::AdoptBranch(name)), Screen::Branches(screen)) => {
+            return branches::adopt_key(app, screen, name, key);
+        }
         (Overlay::Form(form), front) => return form_key(app, front, form, key),
         (Overlay::Findings { selected }, Screen::Pipeline(screen)) => {
             return pipeline::findings_key(app, screen, selected, key);

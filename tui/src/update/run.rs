@@ -1,7 +1,5 @@
 //! Long questions: what is typed for one, asking it, how far it is, and where its answer leads.
 
-use std::path::PathBuf;
-
 use tui_input::Input;
 use whodunit_core::api::inevitable::InevitableIn;
 use whodunit_core::api::minimal::{MinimalIn, MinimalOf};
@@ -12,6 +10,7 @@ use whodunit_core::predicate::Predicate;
 
 use super::input::edit;
 use super::{Effects, complain, moved};
+use crate::cli::backtest::OnScreen;
 use crate::effect::Failure;
 use crate::keys::Action;
 use crate::model::run::{Asking, Of, RunScreen, Typed};
@@ -101,7 +100,7 @@ pub(super) fn open(app: &mut App, screen: &WhatIfScreen, action: Action) {
     ask(app, typed, text);
 }
 
-/// Asks for the path of a rules file.
+/// Asks for a rules file.
 pub(super) fn open_backtest(app: &mut App) -> Effects {
     ask(app, Typed::Backtest, String::new());
     Vec::new()
@@ -200,6 +199,6 @@ fn read(asking: &Asking) -> Result<Of, String> {
             }))
         }
         Typed::Backtest if text.is_empty() => Err("type the path of a rules file".to_owned()),
-        Typed::Backtest => Ok(Of::Backtest(PathBuf::from(text))),
+        Typed::Backtest => Ok(Of::Backtest(Box::new(OnScreen::read(text)?))),
     }
 }

@@ -117,20 +117,37 @@ fn a_row_of_an_answer_leads_to_its_stream() {
     }
 }
 
+/// A rules file, which has to be there.
+fn rules() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.toml");
+    std::fs::write(&path, "[rules]\n").unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
 #[test]
 fn a_back_test_lists_what_would_have_been_decided_otherwise() {
+    let (_folder, path) = rules();
     let report = Harness::new((120, 40), Daemon::decided())
         .press("L B")
-        .type_text("rules.toml")
+        .type_text(&format!("{path} --actor 'job:*'"))
         .press("enter");
     let screen = report.screen();
     for text in [
         "rules.toml",
+        "which decisions of the range",
         "by rule: job.may_not",
         "by day: 2025-03-24",
         "frozen",
     ] {
         assert!(screen.contains(text), "{text}\n{screen}");
     }
-    assert_eq!(report.press("enter").front(), Scope::Stream);
+    let call = report.model.call();
+    assert_eq!(call, format!("whodunit backtest {path} --actor 'job:*'"));
+    // A change leads to its event, not to the head.
+    let there = report.press("down enter");
+    assert_eq!(there.front(), Scope::Stream);
+    let cursor = there.stream().cursor;
+    assert_eq!(cursor, crate::model::stream::Row::Revision(2));
 }

@@ -25,6 +25,7 @@ pub(super) fn changes_something(slot: Slot) -> bool {
             | Slot::SaveScenario
             | Slot::KeepBranch
             | Slot::RenameBranch
+            | Slot::AdoptBranch
             | Slot::RemoveBranch
     )
 }

@@ -167,7 +167,7 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
             Token::Error,
         );
         add(
-            &format!("`whodunit branch adopt {name}` accepts it anyway"),
+            &format!("A, or `whodunit branch adopt {name}`, accepts it anyway"),
             Token::Muted,
         );
     } else {

@@ -318,6 +318,11 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
             format!("delete the branch {}?", safe(name)),
             "It cannot be restored unless it was exported. The log is not touched, and branches built on it stay as they are.",
         ),
+        Confirmed::AdoptBranch(name) => (
+            format!("read the branch {} on this log?", safe(name)),
+            "It was made on another log, or on another history of this one: what it names may be something else here. \
+             From then on it counts as made on this log.",
+        ),
         Confirmed::RetryAll(handler) => (
             format!("retry all failed jobs of {}?", safe(handler)),
             "Each is tried again as if it were new: the handler does its work again, such as sending a mail.",

@@ -13,6 +13,7 @@ use whodunit_core::api::undo::UndoEnd;
 use whodunit_core::diff::DiffEntry;
 
 use super::{awaited, centred, failure, first_row, list_line, state};
+use crate::cli::backtest::CameTo;
 use crate::curve;
 use crate::humanize;
 use crate::model::hits::Part;
@@ -79,10 +80,17 @@ fn question(screen: &RunScreen) -> String {
             asked.to_revision,
             asked.stream
         ),
-        Of::Backtest(path) => format!(
-            "which decisions would have been different under {}? nothing is written",
-            path.display()
-        ),
+        Of::Backtest(asked) => {
+            let of = if asked.has_range() {
+                " of the range"
+            } else {
+                ""
+            };
+            format!(
+                "which decisions{of} would have been different under {}? nothing is written",
+                asked.rules().display()
+            )
+        }
     };
     safe(&text).into_owned()
 }
@@ -146,7 +154,10 @@ fn said(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>> {
                 "not every plan within the bounds was tried",
             ),
         ),
-        Found::Backtest(end, changes) => (report(end), backtest_bounds(end, changes)),
+        Found::Backtest(end, changes, came_to) => (
+            report(end, came_to.as_ref()),
+            backtest_bounds(end, changes, came_to.as_ref()),
+        ),
     };
     let mut add = |text: String, token: Token| {
         let wrapped = wrap_to(&safe(&text), room, 3).into_iter();
@@ -260,7 +271,7 @@ fn undo(end: &UndoEnd) -> Vec<String> {
     out
 }
 
-fn report(end: &BacktestEnd) -> Vec<String> {
+fn report(end: &BacktestEnd, came_to: Option<&CameTo>) -> Vec<String> {
     let BacktestCounts {
         same,
         accepted_to_refused,
@@ -278,6 +289,7 @@ fn report(end: &BacktestEnd) -> Vec<String> {
         number(same),
         number(frozen)
     )];
+    out.extend(came_to.map(|came_to| format!("{came_to}: only the others are listed")));
     let kinds = [
         ("rule", &end.by_rule),
         ("actor", &end.by_actor),
@@ -324,9 +336,15 @@ fn by(kind: &str, groups: &[BacktestGroup]) -> Option<String> {
     (!named.is_empty()).then(|| format!("by {kind}: {}{more}", named.join(", ")))
 }
 
-fn backtest_bounds(end: &BacktestEnd, changes: &[BacktestChange]) -> Vec<String> {
+fn backtest_bounds(
+    end: &BacktestEnd,
+    changes: &[BacktestChange],
+    came_to: Option<&CameTo>,
+) -> Vec<String> {
     let mut out = Vec::new();
     let all = end.counts.changes() + end.outside.changes() + end.raw_refused;
+    let all = came_to.map_or(all, |came_to| came_to.unapproved);
+    out.extend(came_to.iter().flat_map(|came_to| came_to.warnings.clone()));
     if (changes.len() as u64) < all {
         let listed = number(changes.len() as u64);
         out.push(format!(
@@ -404,11 +422,11 @@ fn row_text(app: &App, row: &Row<'_>, pattern: Pattern) -> (String, Token) {
             let why = command.reason.as_deref();
             let why = why.map_or_else(String::new, |why| format!(", \"{}\"", safe(why)));
             let text = format!(
-                "{word:<14}{}  {}{}{why}  {}",
+                "{word:<14}{}  {}  {}{}{why}",
                 when(command.decided_at),
+                safe(command.stream.as_str()),
                 safe(&command.command_type),
-                by(&command.actor),
-                safe(command.stream.as_str())
+                by(&command.actor)
             );
             (text, token)
         }
@@ -433,11 +451,11 @@ fn row_text(app: &App, row: &Row<'_>, pattern: Pattern) -> (String, Token) {
                 (None, None) => String::new(),
             };
             let text = format!(
-                "{number:<14}{}  {}{}  {}",
+                "{number:<14}{}  {}  {}{}",
                 when(item.at),
+                safe(item.stream.as_str()),
                 safe(&item.item_type),
-                by(&item.actor),
-                safe(item.stream.as_str())
+                by(&item.actor)
             );
             (text, Token::Plain)
         }
@@ -481,10 +499,10 @@ fn change_text(change: &BacktestChange, when: &str, by: &str) -> String {
         ", reached by changes"
     };
     format!(
-        "{:<20}{when}  {}{by}{rule}{outside}  {}",
+        "{:<20}{when}  {}  {}{by}{rule}{outside}",
         change.kind.words(),
-        safe(&change.command_type),
-        safe(change.stream.as_str())
+        safe(change.stream.as_str()),
+        safe(&change.command_type)
     )
 }
 

@@ -26,8 +26,9 @@ fn answers_to_long_questions() {
     snapshot("run_loading", |size| lab(size).silent().press("I enter"));
     let log = |size| Harness::new(size, Daemon::decided()).press("L B");
     snapshot("run_backtest_box", |size| log(size).press("enter"));
+    // The box looks for the file; the answer of the harness names it.
     snapshot("run_backtest", |size| {
-        log(size).type_text("rules.toml").press("enter")
+        log(size).type_text("Cargo.toml").press("enter")
     });
 }
 

@@ -72,20 +72,17 @@ impl<H: History> Run<'_, H> {
         by: By,
     ) -> Ran<Judged, H> {
         let model = self.rules_for(&stand.stream, None).clone();
-        let index = match by {
-            By::Edit(index) | By::Do(index) => index,
-        };
         if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: stand.stream.category().to_owned(),
-                index,
+                at: by.prefix(),
             }
             .into());
         }
         let expected = asked.expected_revision.unwrap_or_default();
         if !expected.admits(stand.revision) {
             return Err(WhatIfError::WrongRevision {
-                index,
+                at: by.prefix(),
                 expected,
                 actual: stand.revision,
             }

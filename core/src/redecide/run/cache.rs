@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::fold::step;
+use crate::fold::{step, step_read};
 use crate::ids::{Revision, StreamName};
 use crate::json::State;
 use crate::model::Model;
@@ -33,7 +33,9 @@ pub(super) struct Cache {
 impl Cache {
     /// The state of a stream at a revision, if it is kept.
     pub(super) fn get(&mut self, stream: &StreamName, at: Revision) -> Option<&State> {
-        if let Some(kept) = self.old.remove(stream) {
+        if !self.old.is_empty()
+            && let Some(kept) = self.old.remove(stream)
+        {
             self.keep(stream, kept);
         }
         let kept = self.young.get(stream)?;
@@ -62,19 +64,25 @@ impl Cache {
     }
 
     /// Moves the state that a recorded entry builds on past its events, if it is kept.
-    pub(super) fn pass(&mut self, model: &Model, entry: &Entry) {
+    pub(super) fn pass(&mut self, model: &Model, entry: &mut Entry) {
         if entry.events.is_empty() {
             return;
         }
-        self.old.remove(&entry.stream);
+        if !self.old.is_empty() {
+            self.old.remove(&entry.stream);
+        }
         let Some(kept) = self.young.get_mut(&entry.stream) else {
             return;
         };
         if kept.revision != entry.base_revision() {
             return;
         }
+        let mut ahead = entry.ahead.iter_mut().flat_map(|ahead| &mut ahead.data);
         for event in &entry.events {
-            step(model, &mut kept.state, event);
+            match ahead.next().and_then(Option::take) {
+                Some(data) => step_read(model, &mut kept.state, event, data),
+                None => step(model, &mut kept.state, event),
+            };
             let brought = of_text(event.data.as_str());
             kept.weight += brought;
             self.weight += brought;

@@ -48,7 +48,7 @@ impl<'a, H: History> Run<'a, H> {
     }
 
     /// Whether an entry, no edit is about it and its cause is there, is as recorded and can be passed.
-    pub(super) fn passes(&mut self, entry: &Entry) -> Ran<bool, H> {
+    pub(super) fn passes(&mut self, entry: &mut Entry) -> Ran<bool, H> {
         if self.following.rules.is_none() || self.everything() {
             return Ok(false);
         }
@@ -56,12 +56,13 @@ impl<'a, H: History> Run<'a, H> {
             return Ok(false);
         }
         let keys_differ = self.world.any_key_differs(entry.stream.category());
+        let command = entry.ahead.as_mut().and_then(|ahead| ahead.command.take());
         let decision = entry.decision.as_deref();
         let asked = decision.is_some() && self.other_rules_for(decision).is_some();
         match decision {
             Some(decision)
                 if (asked || keys_differ)
-                    && !self.decides_as_recorded(entry, decision, keys_differ)? =>
+                    && !self.decides_as_recorded(entry, (decision, command), keys_differ)? =>
             {
                 return Ok(false);
             }
@@ -82,7 +83,7 @@ impl<'a, H: History> Run<'a, H> {
     fn decides_as_recorded(
         &mut self,
         entry: &Entry,
-        decision: &Decision,
+        (decision, command): (&Decision, Option<Command>),
         keys_differ: bool,
     ) -> Ran<bool, H> {
         let (stream, base) = (&entry.stream, entry.base_revision());
@@ -97,7 +98,7 @@ impl<'a, H: History> Run<'a, H> {
         let Some(state) = self.states.get(stream, base) else {
             return Ok(false);
         };
-        let command = command_of(decision);
+        let command = command.unwrap_or_else(|| command_of(decision));
         let command = match model.prepare() {
             None => command,
             Some(prepare) => match prepare.reuse(state, state, command, &self.hypothesis) {

@@ -364,7 +364,12 @@ impl History for Log {
     }
 
     fn next(&mut self, walk: &mut Walk) -> Result<Option<Entry>, Infallible> {
-        Ok(walk.0.pop())
+        let next = walk.0.pop();
+        // Every other entry has its texts read ahead: that is no different to the one that asks.
+        Ok(next.map(|entry| match walk.0.len() % 2 {
+            0 => entry,
+            _ => entry.read_ahead(),
+        }))
     }
 
     fn decisions_after(&mut self, place: Place) -> Result<u64, Infallible> {

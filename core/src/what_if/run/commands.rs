@@ -46,13 +46,13 @@ impl Run<'_> {
 
     fn admitted(&mut self, index: usize, asked: &WhatIfCommand) -> Result<Command, WhatIfError> {
         let Scenario { model, stream, .. } = *self.scenario;
+        let prefix = format!("/do/{index}/command");
         if !model.has_commands() {
             return Err(WhatIfError::NoModel {
                 category: stream.category().to_owned(),
-                index,
+                at: prefix,
             });
         }
-        let prefix = format!("/do/{index}/command");
         let Admitted {
             command, expected, ..
         } = admission::command(
@@ -73,7 +73,7 @@ impl Run<'_> {
             Ok(command)
         } else {
             Err(WhatIfError::WrongRevision {
-                index,
+                at: prefix,
                 expected,
                 actual: self.revision,
             })

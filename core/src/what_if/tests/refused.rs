@@ -92,7 +92,7 @@ fn a_category_without_a_model_has_no_commands() {
         evaluate(&scenario),
         Err(WhatIfError::NoModel {
             category: "user".to_owned(),
-            index: 0
+            at: "/do/0/command".to_owned()
         })
     );
 }

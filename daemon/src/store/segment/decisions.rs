@@ -227,6 +227,11 @@ impl DecisionBlock {
         row.is_some_and(|row| self.texts.is(row.command_id, command_id))
     }
 
+    /// Whether the decision of a sequence is in it.
+    pub(crate) fn has(&self, sequence: u64) -> bool {
+        self.row(sequence).is_some()
+    }
+
     fn row(&self, sequence: u64) -> Option<&Row> {
         let index = sequence.checked_sub(self.first)?;
         self.rows.get(usize::try_from(index).ok()?)

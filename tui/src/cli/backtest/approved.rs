@@ -50,7 +50,7 @@ impl Change {
 
 /// Approved changes, and which of them came.
 #[derive(Debug)]
-pub(super) struct Approved {
+pub(crate) struct Approved {
     rules_hash: String,
     changes: HashMap<Change, bool>,
 }
@@ -74,13 +74,35 @@ impl Approved {
     }
 
     /// Whether a change is approved.
-    pub(super) fn takes(&mut self, change: &BacktestChange) -> bool {
+    pub(crate) fn takes(&mut self, change: &BacktestChange) -> bool {
         match self.changes.get_mut(&Change::of(change)) {
             Some(came) => {
                 *came = true;
                 true
             }
             None => false,
+        }
+    }
+
+    /// How they compare.
+    pub(crate) fn came_to(&self, unapproved: u64, end: &BacktestEnd) -> CameTo {
+        let came = self.changes.values().filter(|came| **came).count() as u64;
+        let stale = self.changes.len() as u64 - came;
+        let mut warnings = Vec::new();
+        if stale > 0 {
+            let stale = clause(stale, "approved change", "does");
+            warnings.push(format!("{stale} not happen any more"));
+        }
+        if self.rules_hash != end.rules_hash {
+            let (was, is) = (&self.rules_hash, &end.rules_hash);
+            warnings.push(format!(
+                "they were approved under other rules ({was}, not {is})"
+            ));
+        }
+        CameTo {
+            approved: came,
+            unapproved,
+            warnings,
         }
     }
 
@@ -91,24 +113,27 @@ impl Approved {
         end: &BacktestEnd,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), CliError> {
-        let came = self.changes.values().filter(|came| **came).count() as u64;
-        let stale = self.changes.len() as u64 - came;
-        terminal.note(format!(
-            "{} approved, {} not approved",
-            number(came),
-            number(unapproved)
-        ))?;
-        if stale > 0 {
-            let stale = clause(stale, "approved change", "does");
-            terminal.warn(format!("{stale} not happen any more"))?;
-        }
-        if self.rules_hash != end.rules_hash {
-            let (was, is) = (&self.rules_hash, &end.rules_hash);
-            terminal.warn(format!(
-                "they were approved under other rules ({was}, not {is})"
-            ))?;
-        }
-        Ok(())
+        let came_to = self.came_to(unapproved, end);
+        terminal.note(came_to.to_string())?;
+        came_to
+            .warnings
+            .into_iter()
+            .try_for_each(|warning| terminal.warn(warning))
+    }
+}
+
+/// How the changes of a back-test compare with those that are approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CameTo {
+    pub(crate) approved: u64,
+    pub(crate) unapproved: u64,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl std::fmt::Display for CameTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (approved, unapproved) = (number(self.approved), number(self.unapproved));
+        write!(f, "{approved} approved, {unapproved} not approved")
     }
 }
 
@@ -129,7 +154,7 @@ pub(super) fn save(
             change.command_type, change.stream
         );
         let key = Change::of(change);
-        let kind = serde_json::to_value(key.kind).unwrap_or_default();
+        let kind = crate::json::value(&key.kind).unwrap_or_default();
         let _ = write!(
             text,
             "\n# {}\n[[change]]\n",
@@ -169,7 +194,7 @@ mod tests {
 
     fn change(kind: &str, rule: &str) -> BacktestChange {
         serde_json::from_value(json!({
-            "kind": kind, "decision": 4, "position": null, "command_id": "c-\"4\"", "stream": "user-1", "type": "DeleteUser",
+            "kind": kind, "decision": 4, "position": null, "base_revision": 3, "command_id": "c-\"4\"", "stream": "user-1", "type": "DeleteUser",
             "actor": "job:\u{1b}x", "decided_at": "2025-03-24T15:47:23Z", "was": null, "was_events": [], "outcome": "rejected",
             "rule": rule, "message": null, "events": [], "in_range": true,
         }))

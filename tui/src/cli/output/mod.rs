@@ -240,17 +240,17 @@ pub(crate) trait Whole {
 
 impl<T: Serialize> Whole for T {
     fn pretty(&self) -> Result<String, CliError> {
-        let text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        let text = crate::json::pretty(self).map_err(io::Error::other)?;
         Ok(json_safe(&text) + "\n")
     }
 
     fn line(&self) -> Result<String, CliError> {
-        let text = serde_json::to_string(self).map_err(io::Error::other)?;
+        let text = crate::json::line(self).map_err(io::Error::other)?;
         Ok(json_safe(&text) + "\n")
     }
 
     fn value(&self) -> Result<Value, CliError> {
-        Ok(serde_json::to_value(self).map_err(io::Error::other)?)
+        Ok(crate::json::value(self).map_err(io::Error::other)?)
     }
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn edit_words(edit: &Edit) -> String {
     let place = |place: &CommandPlace| match place {
         CommandPlace::AfterRevision(revision) => format!("after revision {revision}"),
         other => {
-            let text = serde_json::to_value(other).unwrap_or_default().to_string();
+            let text = crate::json::value(other).unwrap_or_default().to_string();
             format!("at {}", shown(&text))
         }
     };

@@ -139,6 +139,7 @@ impl Daemon {
             Request::MoreBranches(cursor) => Reply::MoreBranches(self.branches(Some(cursor))),
             Request::Branch(name) => Reply::Branch(Self::branch(name)?),
             Request::RenameBranch(name, patch) => Reply::RenameBranch(Self::rename(name, patch)?),
+            Request::AdoptBranch(name) => Reply::AdoptBranch(Self::adopt(name)?),
             Request::RemoveBranch(name) => Reply::RemoveBranch(Self::branch(name)?),
             Request::CompareBranch(name, query) => {
                 Reply::CompareBranch(self.compare_branch(name, query)?)

@@ -185,6 +185,12 @@ impl Daemon {
         Ok(Self::branch_of(&kept.name))
     }
 
+    pub(super) fn adopt(name: &str) -> Result<BranchOut, Failure> {
+        let mut out = Self::branch(name)?;
+        out.log_standing = LogStanding::Grown;
+        Ok(out)
+    }
+
     pub(super) fn rename(name: &str, patch: &BranchPatch) -> Result<BranchOut, Failure> {
         let mut out = Self::branch(name)?;
         if let Some(name) = &patch.name {

@@ -22,7 +22,7 @@ impl Daemon {
             Of::Inevitable(asked) => Found::Inevitable(Box::new(self.inevitable(asked))),
             Of::Minimal(asked) => Found::Minimal(Box::new(self.minimal(asked))),
             Of::Undo(asked) => Found::Undo(Box::new(undo(asked))),
-            Of::Backtest(path) => self.backtest(&path.display().to_string()),
+            Of::Backtest(asked) => self.backtest(asked.line()),
         }
     }
 
@@ -135,6 +135,7 @@ impl Daemon {
             position: Some(event.position),
             command_id: Some(event.event_id.clone()),
             stream: event.stream.clone(),
+            base_revision: Revision(event.revision.0 - 1),
             command_type: event.event_type.clone(),
             actor: event.actor.clone(),
             decided_at: event.recorded_at,
@@ -173,7 +174,7 @@ impl Daemon {
             redacted_copy: false,
             run: pipeline::run("backtest", "x", RunStatus::Completed),
         };
-        Found::Backtest(Box::new(end), changes.collect())
+        Found::Backtest(Box::new(end), changes.collect(), None)
     }
 }
 

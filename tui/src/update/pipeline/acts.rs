@@ -203,7 +203,7 @@ pub(in crate::update) fn confirm_key(
                 Request::RetryFailed(handler),
             ),
             Confirmed::Backfill(planned) => start(app, screen, planned.body, &planned.plan),
-            Confirmed::RemoveBranch(_) => Vec::new(),
+            Confirmed::RemoveBranch(_) | Confirmed::AdoptBranch(_) => Vec::new(),
         },
         "n" | "q" => Vec::new(),
         _ => {

@@ -33,7 +33,8 @@ pub(super) fn asking(app: &App, frame: &mut Frame<'_>, body: Rect, asking: &Aski
         ),
         Typed::Backtest => (
             "back-test: decide the log again under other rules".to_owned(),
-            "the path of a rules file; `whodunit backtest --help` shows one. Nothing is written",
+            "a rules file, then as on the command line: --actor 'job:*' --since 30d --until, --category, --approved FILE. \
+             `whodunit backtest --help` shows a rules file. Nothing is written",
         ),
     };
     let inner = open(app, frame, body, &title, 76, 8);

@@ -166,6 +166,6 @@ pub(super) fn choice(theme: Theme, selected: bool, text: &str, cells: usize) -> 
 
 /// A JSON value in lines, safe to show.
 pub(super) fn pretty(value: &Value) -> Vec<String> {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = crate::json::pretty(value).unwrap_or_default();
     text.lines().map(|line| safe(line).into_owned()).collect()
 }

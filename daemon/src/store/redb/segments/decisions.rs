@@ -1,6 +1,7 @@
 //! Reading the decisions of segments.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use whodunit_core::command::Decision;
 use whodunit_core::ids::Position;
@@ -9,6 +10,8 @@ use super::super::FILE_NAME;
 use super::super::lookup::counted;
 use super::super::record::Rejections;
 use super::view::SegmentView;
+use crate::store::bytes::Malformed;
+use crate::store::segment::decisions::DecisionBlock;
 use crate::store::write::missing;
 use crate::store::{
     DecisionFilter, DecisionPage, Direction, ReadDecisions, Stoppable as _, StoreError,
@@ -19,6 +22,24 @@ type StoreResult<T> = Result<T, StoreError>;
 impl SegmentView {
     fn recorded(&self, sequence: u64) -> StoreResult<Decision> {
         let decision = self.records().decision(sequence)?;
+        decision.ok_or_else(|| missing(format!("decision {sequence}")))
+    }
+
+    /// A decision; `block` is where the one before it was found, and then where this one was.
+    fn recorded_near(
+        &self,
+        block: &mut Option<Arc<DecisionBlock>>,
+        sequence: u64,
+    ) -> StoreResult<Decision> {
+        let records = self.records();
+        let own = block.take().filter(|block| block.has(sequence));
+        let own = own.map_or_else(|| records.decided(sequence), Ok)?;
+        let decision = own.decision(sequence);
+        *block = Some(own);
+        let decision = decision.map_err(|Malformed(detail)| StoreError::Damaged {
+            place: format!("decision {sequence}"),
+            detail: detail.into_owned(),
+        })?;
         decision.ok_or_else(|| missing(format!("decision {sequence}")))
     }
 
@@ -120,12 +141,13 @@ impl ReadDecisions for SegmentView {
             Direction::Backward => (1, from.unwrap_or(last).min(last)),
         };
         let mut page = DecisionPage::default();
+        let mut block = None;
         self.each_sequence(filter, range, direction, &mut |sequence| {
             if page.decisions.len() >= limit {
                 page.next = Some(sequence);
                 return Ok(ControlFlow::Break(()));
             }
-            let decision = self.recorded(sequence)?;
+            let decision = self.recorded_near(&mut block, sequence)?;
             if filter.is_met_by(&decision) {
                 page.decisions.push(decision);
             }
