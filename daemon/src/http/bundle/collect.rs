@@ -360,7 +360,7 @@ impl Collector<'_> {
             " of the chain with unknown changes: a state could not be folded",
         );
         let more = events.len().saturating_sub(BUNDLE_CHANGES_MAX);
-        self.leave_out(more, "event", " of the chain without a list of its changes");
+        self.leave_out(more, "event", " of the chain without a list of changes");
         Ok(changes)
     }
 

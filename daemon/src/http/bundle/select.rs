@@ -204,7 +204,7 @@ fn of_stream(
         found.leave_out(
             first.0 - 1,
             "event",
-            " of the stream without a search for its causes",
+            " of the stream without a search for causes",
         );
     }
     let events = view.stream_events(stream, first, Direction::Forward, STREAM_EVENTS_MAX)?;
