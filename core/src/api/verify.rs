@@ -94,6 +94,8 @@ codes! {
     IndexWrong: "index_wrong", Error, "to rebuild the indexes, export the log and import it into a new data directory";
     /// A count that lists show is not the number of what is there.
     CountWrong: "count_wrong", Error, "to rebuild the counts, export the log and import it into a new data directory";
+    /// A table does not hold what was written into it: an answer that is taken from it may be of an older moment.
+    ContentWrong: "content_wrong", Error, "restore the store from a backup, or export the log and import it into a new data directory";
     /// What lists show of a stream is not what its events say.
     StreamWrong: "stream_wrong", Error, "to rebuild the list of streams, export the log and import it into a new data directory";
     /// A unique key that a stream's state holds is not on record: another stream could take it.

@@ -14,6 +14,9 @@ pub const DEPTH_MAX: usize = 127;
 const POINTER_CHARS_MAX: usize = 64;
 /// Objects with up to so many keys are searched for a repeated one pair by pair.
 const FEW_KEYS: usize = 12;
+/// Levels and keys that there is room for without allocating more: those of an event's envelope and a small payload.
+const FRAMES_USUAL: usize = 4;
+const KEYS_USUAL: usize = 32;
 /// Keys by which our JSON library passes numbers and raw texts around; as data they would be taken for those.
 const RESERVED: [&str; 2] = [
     "$serde_json::private::Number",
@@ -99,8 +102,8 @@ impl<'a> Scan<'a> {
             at: 0,
             out: None,
             copied: 0,
-            frames: Vec::new(),
-            keys: Vec::new(),
+            frames: Vec::with_capacity(FRAMES_USUAL),
+            keys: Vec::with_capacity(KEYS_USUAL),
             expects_key: false,
         }
     }

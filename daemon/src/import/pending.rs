@@ -40,6 +40,17 @@ pub(super) struct Gathered {
     streams: HashSet<StreamName>,
 }
 
+impl Gathered {
+    /// With room for so many.
+    fn with_capacity(records: usize) -> Self {
+        Self {
+            pending: Vec::with_capacity(records),
+            writes: Vec::with_capacity(records),
+            ..Self::default()
+        }
+    }
+}
+
 /// Records that are being committed.
 pub(super) struct Flight {
     pending: Vec<Pending>,
@@ -156,7 +167,8 @@ impl Importer {
     /// Hands what is gathered to the store, once what was handed on before is answered.
     async fn hand_on(&mut self) -> Result<(), ImportFailure> {
         self.await_flight().await?;
-        let gathered = std::mem::take(&mut self.gathered);
+        let next = Gathered::with_capacity(self.gathered.pending.len());
+        let gathered = std::mem::replace(&mut self.gathered, next);
         if gathered.pending.is_empty() {
             return Ok(());
         }

@@ -19,34 +19,37 @@ use crate::store::disk::simulated::{Random, SimulatedDisk};
 use crate::store::{Head, Scope, Store};
 use crate::verify::verify;
 
-const APPENDS: u64 = 120;
+pub(super) const APPENDS: u64 = 120;
 /// Bytes of a page with its checksum, and of the header before the first.
-const FRAME: usize = 4096 + 16;
-const HEADER: usize = 4096;
+pub(super) const FRAME: usize = 4096 + 16;
+pub(super) const HEADER: usize = 4096;
 const SECTOR: usize = 512;
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The files of one moment, and what is true then.
-struct Moment {
-    name: &'static str,
-    files: Files,
+pub(super) struct Moment {
+    pub(super) name: &'static str,
+    pub(super) files: Files,
     /// The same files, earlier.
     older: Files,
-    head: Head,
-    truth: Answers,
+    /// The store's file at moments before.
+    pub(super) earlier: Vec<Vec<u8>>,
+    pub(super) head: Head,
+    pub(super) truth: Answers,
 }
 
 /// A store with a history, after it was closed and after it was killed.
-fn moments() -> [Moment; 2] {
+pub(super) fn moments(seed: u64) -> [Moment; 2] {
     let disk = SimulatedDisk::default();
     let store = open(&disk).unwrap();
-    let (mut work, mut random) = (Work::new(1, 1_500), Random::new(1));
-    let mut older = Files::new();
+    let (mut work, mut random) = (Work::new(seed, 1_500), Random::new(seed));
+    let (mut older, mut earlier) = (Files::new(), Vec::new());
     for number in 0..APPENDS {
         work.append(&store).unwrap();
         if number % 10 == 0 {
             wait(store.save_snapshot(work::snapshot(&mut random, number / 10))).unwrap();
+            earlier.push(disk.files()[Path::new("/data/events.redb")].clone());
         }
         if number == APPENDS / 2 {
             older = disk.files();
@@ -76,6 +79,7 @@ fn moments() -> [Moment; 2] {
             name,
             files,
             older: older.clone(),
+            earlier: earlier.clone(),
             head,
             truth,
         }
@@ -265,7 +269,7 @@ pub(super) fn verified(store: &dyn Store, case: &str) -> VerifyOut {
 
 #[test]
 fn damages_are_said_and_never_served() {
-    let moments = moments();
+    let moments = moments(1);
     let mut counts = [Counts::default(); KINDS.len()];
     let mut seed = 0;
     let mut left = cases("WHODUNIT_DAMAGES", 150);
@@ -317,64 +321,4 @@ fn damages_are_said_and_never_served() {
     {
         println!("{kind:<28} {refused:>8} {said:>8} {harmless:>8} {found:>8}");
     }
-}
-
-/// Puts a page of an older moment in the place of the one that is there; `false` where that left it as it was. Its checksum is right:
-/// the disk said that it wrote, and did not.
-fn lose_a_write(random: &mut Random, bytes: &mut [u8], older: &[u8]) -> bool {
-    let frames = (older.len().min(bytes.len()) - HEADER) / FRAME;
-    for _ in 0..50 {
-        let at = HEADER + random.index(frames) * FRAME;
-        let (now, then) = (&mut bytes[at..at + FRAME], &older[at..at + FRAME]);
-        if now != then && then.iter().any(|&byte| byte != 0) {
-            now.copy_from_slice(then);
-            return true;
-        }
-    }
-    false
-}
-
-/// A page that the disk silently left as it was has the right checksum, so answers may be false; a verification finds each of them.
-/// More: `WHODUNIT_LOST_WRITES=20000 cargo test --release -p whodunit-daemon --lib lost_writes -- --nocapture`.
-#[test]
-fn lost_writes_that_make_an_answer_false_are_found_by_a_verification() {
-    let moments = moments();
-    let path = Path::new("/data/events.redb");
-    let (mut refused, mut silent, mut said, mut harmless, mut seed) = (0, 0, 0, 0, 0);
-    let mut left = cases("WHODUNIT_LOST_WRITES", 150);
-    while left > 0 {
-        seed += 1;
-        let mut random = Random::new(seed);
-        let moment = &moments[random.index(2)];
-        let mut files = moment.files.clone();
-        let bytes = files.get_mut(path).unwrap();
-        if !lose_a_write(&mut random, bytes, &moment.older[path]) {
-            continue;
-        }
-        left -= 1;
-        let case = format!("seed {seed}, {}", moment.name);
-        let Ok(store) = open(&SimulatedDisk::with_files(&files)) else {
-            refused += 1;
-            continue;
-        };
-        let answers = ask(&store, APPENDS, moment.head);
-        let is_true = |(question, truth): (&String, &Result<String, String>)| {
-            answers.get(question).or(answers.get("view")) == Some(truth)
-        };
-        let is_said = answers.values().any(Result::is_err);
-        let all_true = moment.truth.iter().all(is_true);
-        let out = verified(&store, &case);
-        assert!(
-            all_true || !out.ok,
-            "{case}: an answer is false, and nothing is found"
-        );
-        match (all_true, is_said) {
-            (true, _) => harmless += 1,
-            (false, true) => said += 1,
-            (false, false) => silent += 1,
-        }
-    }
-    println!(
-        "lost writes: {refused} refused, {said} said, {silent} false and found by a verification, {harmless} harmless"
-    );
 }

@@ -8,6 +8,7 @@ mod backups;
 pub(crate) mod damaged_stores;
 pub(in crate::store) mod damages;
 mod indexes;
+mod lost_writes;
 mod power_cuts;
 mod work;
 

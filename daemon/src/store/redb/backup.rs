@@ -126,6 +126,7 @@ fn is_one(name: &str, bytes: &[u8]) -> bool {
     let width = |part: &str| match part {
         "u8" | "bool" => Some(1),
         "u64" | "i64" => Some(8),
+        "u128" => Some(16),
         "" => Some(0),
         part => part.strip_prefix("[u8;")?.strip_suffix(']')?.parse().ok(),
     };

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase, WriteTransaction};
 
+use super::content::note_meta;
 use super::place::Place;
 use super::{engine, tables};
 use crate::store::disk::head::{HeadFile, LogEnd};
@@ -281,7 +282,8 @@ fn is_redacted_copy(database: &Database) -> Result<bool, StoreError> {
 pub(super) fn label_redacted_copy(txn: &WriteTransaction) -> Result<(), StoreError> {
     let doing = "labelling a redacted copy";
     let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
-    meta.insert(REDACTED_COPY, [1].as_slice())
-        .map_err(engine(doing))?;
-    Ok(())
+    let labelled = meta.insert(REDACTED_COPY, [1].as_slice());
+    labelled.map(drop).map_err(engine(doing))?;
+    drop(meta);
+    note_meta(txn)
 }

@@ -6,6 +6,7 @@
 mod apply;
 pub(crate) mod backend;
 pub(crate) mod backup;
+mod content;
 mod file;
 mod guarded_view;
 mod lookup;

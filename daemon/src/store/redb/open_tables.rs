@@ -14,6 +14,7 @@ use redb::{
 };
 
 use super::backup::{TableCopy, put, rows};
+use super::content::{Content, Growth, seed};
 use super::tables::{
     CATEGORIES, COMMAND_HASHES, DECISION_CAUSES, DECISION_CORRELATIONS, ENTRY_COUNTS, EVENT_CAUSES,
     EVENT_CORRELATIONS, EVENT_HASHES, Hold, HoldKey, JOB_COUNTS, JOBS, JOBS_BY_EVENT,
@@ -71,8 +72,8 @@ pub(super) struct Slot<T: Transaction, K: Key + 'static, V: Value + 'static> {
     what: &'static str,
     reading: &'static str,
     writing: &'static str,
-    /// Entries that were put in here, less those that were taken out.
-    growth: i64,
+    /// What was put in here, less what was taken out.
+    growth: Growth,
     table: OnceCell<T::Table<K, V>>,
 }
 
@@ -102,6 +103,20 @@ impl<T: Transaction, K: Key + 'static, V: Value + 'static> Slot<T, K, V> {
     /// How many entries there are.
     pub(super) fn len(&self) -> Result<u64, StoreError> {
         self.open()?.len().map_err(engine(self.reading))
+    }
+
+    /// What it holds, entry by entry; `each` is called before each.
+    fn content(
+        &self,
+        each: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<Content, StoreError> {
+        let mut content = Content::default();
+        for entry in self.entries()? {
+            each()?;
+            let (key, value) = entry?;
+            content.add::<K, V>(&key.value(), &value.value());
+        }
+        Ok(content)
     }
 
     /// What it takes in the file.
@@ -146,10 +161,14 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<&'t WriteTransaction, K, V> 
         key: impl Borrow<K::SelfType<'k>>,
         value: impl Borrow<V::SelfType<'v>>,
     ) -> Result<(), StoreError> {
-        let writing = self.writing;
+        let (key, value) = (key.borrow(), value.borrow());
+        let (seed, mut growth, writing) = (seed::<K>(key), self.growth, self.writing);
         let before = self.open_mut()?.insert(key, value);
-        let is_new = before.map_err(engine(writing))?.is_none();
-        self.growth += i64::from(is_new);
+        if let Some(before) = before.map_err(engine(writing))? {
+            growth.without::<V>(seed, &before.value());
+        }
+        growth.with::<V>(seed, value);
+        self.growth = growth;
         Ok(())
     }
 
@@ -158,10 +177,12 @@ impl<'t, K: Key + 'static, V: Value + 'static> Slot<&'t WriteTransaction, K, V> 
         &mut self,
         key: impl Borrow<K::SelfType<'a>>,
     ) -> Result<(), StoreError> {
-        let writing = self.writing;
-        let before = self.open_mut()?.remove(key);
-        let was_there = before.map_err(engine(writing))?.is_some();
-        self.growth -= i64::from(was_there);
+        let key = key.borrow();
+        let (mut growth, writing) = (self.growth, self.writing);
+        if let Some(before) = self.open_mut()?.remove(key).map_err(engine(writing))? {
+            growth.without::<V>(seed::<K>(key), &before.value());
+        }
+        self.growth = growth;
         Ok(())
     }
 }
@@ -208,20 +229,32 @@ macro_rules! open_tables {
                         what: $what,
                         reading: concat!("reading ", $what),
                         writing: concat!("writing ", $what),
-                        growth: 0,
+                        growth: Growth::default(),
                         table: OnceCell::new(),
                     },)+
                 }
             }
 
             /// How much each grew here, by name.
-            fn growths(&self) -> Vec<(&'static str, i64)> {
+            fn growths(&self) -> Vec<(&'static str, Growth)> {
                 vec![$((stringify!($name), self.$name.growth),)+]
             }
 
             /// What each takes in the file, in the order of their definition.
             pub(super) fn sizes(&self) -> Result<Vec<TableSize>, StoreError> {
                 Ok(vec![$(self.$name.size(stringify!($name))?,)+])
+            }
+
+            /// What the table of a name holds, entry by entry; `each` is called before each. Nothing where there is none.
+            pub(super) fn content(
+                &self,
+                name: &str,
+                each: &mut dyn FnMut() -> Result<(), StoreError>,
+            ) -> Result<Content, StoreError> {
+                match name {
+                    $(stringify!($name) => self.$name.content(each),)+
+                    _ => Ok(Content::default()),
+                }
             }
 
             /// How many entries each has, by name.
@@ -248,6 +281,12 @@ macro_rules! open_tables {
 pub(super) const UNCOUNTED: [&str; 3] = ["entry_counts", "segment_chunks", "snapshots"];
 
 impl<T: Transaction> OpenTables<T> {
+    /// What was written into the table of a name.
+    pub(super) fn written(&self, name: &str) -> Result<Content, StoreError> {
+        let written = self.entry_counts.get(name)?;
+        Ok(written.map_or_else(Content::default, |written| written.value().into()))
+    }
+
     /// Refuses an index that has more or fewer entries than were written: what it does not have may be there all the same, and what
     /// it has may lead to nothing.
     pub(super) fn whole<K: Key + 'static, V: Value + 'static>(
@@ -255,8 +294,7 @@ impl<T: Transaction> OpenTables<T> {
         index: &Slot<T, K, V>,
     ) -> Result<(), StoreError> {
         let entries = index.len()?;
-        let written = self.entry_counts.get(index.definition.name())?;
-        let written = written.map_or(0, |count| count.value());
+        let written = self.written(index.definition.name())?.entries;
         if entries == written {
             return Ok(());
         }
@@ -271,17 +309,13 @@ impl<T: Transaction> OpenTables<T> {
 }
 
 impl WriteTables<'_> {
-    /// Notes how many entries each table has now: as many as before, and what was put in less what was taken out. So an entry that was
-    /// lost or invented otherwise is not noted.
+    /// Notes what each table holds now: what it held before, and what was put in less what was taken out. So an entry that was
+    /// lost, invented or changed otherwise is not noted.
     pub(super) fn note_entries(&mut self) -> Result<(), StoreError> {
         for (name, growth) in self.growths() {
-            if growth != 0 && !UNCOUNTED.contains(&name) {
-                let before = self
-                    .entry_counts
-                    .get(name)?
-                    .map_or(0, |count| count.value());
-                let now = before.saturating_add_signed(growth);
-                self.entry_counts.insert(name, now)?;
+            if growth != Growth::default() && !UNCOUNTED.contains(&name) {
+                let Content { entries, sum } = self.written(name)?.and(growth);
+                self.entry_counts.insert(name, (entries, sum))?;
             }
         }
         Ok(())
@@ -319,5 +353,5 @@ open_tables! {
     jobs_open: (Text, Text, u64) => (), JOBS_OPEN, "the index of open jobs";
     jobs_by_event: (u64, u64) => (), JOBS_BY_EVENT, "the index of jobs by event";
     job_counts: (Text, u8) => u64, JOB_COUNTS, "the counts of jobs";
-    entry_counts: Text => u64, ENTRY_COUNTS, "the counts of entries";
+    entry_counts: Text => (u64, u128), ENTRY_COUNTS, "the counts of entries";
 }

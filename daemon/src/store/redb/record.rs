@@ -14,13 +14,17 @@ use crate::store::{Job, StoreError, StreamInfo, StreamLabel};
 const RECORD: u8 = 1;
 /// Length that stands for "absent".
 const ABSENT: u32 = u32::MAX;
+/// Bytes that there is room for without allocating more.
+const BYTES_USUAL: usize = 256;
 
 #[derive(Default)]
 struct Writer(Vec<u8>);
 
 impl Writer {
     fn new() -> Self {
-        Self(vec![RECORD])
+        let mut bytes = Vec::with_capacity(BYTES_USUAL);
+        bytes.push(RECORD);
+        Self(bytes)
     }
 
     fn u64(&mut self, value: u64) -> &mut Self {

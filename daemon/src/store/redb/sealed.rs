@@ -11,6 +11,7 @@ use whodunit_core::api::verify::VerifyPlace;
 use whodunit_core::ids::Position;
 use whodunit_core::keys::UniqueKey;
 
+use super::content::note_meta;
 use super::file::{File, label_redacted_copy};
 use super::guarded_view::GuardedView;
 use super::open_tables::OpenTables;
@@ -245,7 +246,10 @@ pub(super) fn write_mark(txn: &WriteTransaction, mark: Mark) -> StoreResult<Opti
     let mut meta = txn.open_table(tables::META).map_err(engine(doing))?;
     let before = meta.insert(SEALED, mark.encode().as_slice());
     let before = before.map_err(engine(doing))?;
-    before.map(|before| decode(before.value())).transpose()
+    let before = before.map(|before| decode(before.value())).transpose()?;
+    drop(meta);
+    note_meta(txn)?;
+    Ok(before)
 }
 
 /// Up to where the log is in a file; `None` where it was just made.
@@ -404,8 +408,10 @@ impl SealedRead {
 
     /// How many streams and snapshots there are.
     pub(crate) fn counts(&self) -> StoreResult<(u64, u64)> {
-        let tables = OpenTables::new(&self.txn);
-        tables.whole(&tables.streams)?;
-        Ok((tables.streams.len()?, tables.snapshots.len()?))
+        self.file.guarded(|| {
+            let tables = OpenTables::new(&self.txn);
+            tables.whole(&tables.streams)?;
+            Ok((tables.streams.len()?, tables.snapshots.len()?))
+        })
     }
 }

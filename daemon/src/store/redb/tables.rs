@@ -7,7 +7,7 @@ use redb::TableDefinition;
 use whodunit_core::api::pipeline::JobStatus;
 
 /// Format number of the file. A file of another number is refused.
-pub(crate) const FORMAT: u32 = 9;
+pub(crate) const FORMAT: u32 = 10;
 
 /// `format` → [`FORMAT`] as four bytes, little endian.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
@@ -94,8 +94,8 @@ pub(super) const JOBS_BY_EVENT: TableDefinition<'static, (u64, u64), ()> =
 /// (Handler, status or [`PRUNED`]) → how many.
 pub(super) const JOB_COUNTS: TableDefinition<'static, (&str, u8), u64> =
     TableDefinition::new("job_counts");
-/// Table → how many entries were put into it and not taken out.
-pub(super) const ENTRY_COUNTS: TableDefinition<'static, &str, u64> =
+/// Table → how many entries were put into it and not taken out, and the sum of their hashes.
+pub(super) const ENTRY_COUNTS: TableDefinition<'static, &str, (u64, u128)> =
     TableDefinition::new("entry_counts");
 
 /// Stands for a status where completed jobs that were pruned are counted.

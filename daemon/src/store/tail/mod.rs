@@ -28,7 +28,7 @@ pub(crate) use self::records::EventRef;
 pub(crate) use self::streams::{StreamTail, StreamsTail};
 
 use self::causes::CausesTail;
-use self::records::Ids;
+use self::records::ByHash;
 
 /// A key within its category.
 type KeyPlace = (String, UniqueKey);
@@ -40,8 +40,10 @@ pub(crate) struct Tail {
     batches: Vector<Arc<Batch>>,
     events: Vector<EventRef>,
     decisions: Vector<AppendedDecision>,
-    ids: Ids<EventRef>,
-    commands: Ids<AppendedDecision>,
+    /// Positions by event id.
+    ids: ByHash,
+    /// Sequences by command id.
+    commands: ByHash,
     /// Sequences of a stream's decisions, and whether each is a rejection.
     of_stream: OrdMap<StreamName, Vector<(u64, bool)>>,
     /// Holds by where they began; each takes the place of the sealed one that began there.
@@ -60,8 +62,8 @@ impl Tail {
             batches: Vector::new(),
             events: Vector::new(),
             decisions: Vector::new(),
-            ids: Ids::default(),
-            commands: Ids::default(),
+            ids: ByHash::default(),
+            commands: ByHash::default(),
             of_stream: OrdMap::new(),
             holds: OrdMap::new(),
             streams: StreamsTail::default(),
@@ -76,7 +78,7 @@ impl Tail {
         for index in 0..batch.events.len() {
             let event = EventRef::new(batch, index);
             self.bytes += event_bytes(&event.placed().event);
-            self.ids.insert(event.clone());
+            self.ids.insert(&event.event_id, event.position.0);
             self.events.push_back(event);
         }
         self.streams.apply(batch);
@@ -105,7 +107,8 @@ impl Tail {
         let of_stream = self.of_stream.entry(decision.stream.clone()).or_default();
         of_stream.push_back((decision.sequence, rejected));
         self.bytes += decision_bytes(&decision);
-        self.commands.insert(decision.clone());
+        self.commands
+            .insert(&decision.command_id, decision.sequence);
         self.decisions.push_back(decision);
     }
 
@@ -159,27 +162,40 @@ impl Tail {
 
     /// The event with this id.
     pub(crate) fn event_by_id(&self, event_id: &str) -> Option<&EventRef> {
-        self.ids.get(event_id)
+        let mut found = self.ids.numbers(event_id);
+        found.find_map(|at| {
+            let event = self.event(Position(at))?;
+            (event.event_id == event_id).then_some(event)
+        })
     }
 
     /// The decision of a sequence.
     pub(crate) fn decision(&self, sequence: u64) -> Option<&Decision> {
+        self.decided(sequence).map(|decision| &**decision)
+    }
+
+    fn decided(&self, sequence: u64) -> Option<&AppendedDecision> {
         let index = sequence.checked_sub(self.base.decision + 1)?;
-        let decision = self.decisions.get(usize::try_from(index).ok()?);
-        decision.map(|decision| &**decision)
+        self.decisions.get(usize::try_from(index).ok()?)
+    }
+
+    fn decided_on(&self, command_id: &str) -> Option<&AppendedDecision> {
+        let mut found = self.commands.numbers(command_id);
+        found.find_map(|sequence| {
+            let decision = self.decided(sequence)?;
+            (decision.command_id == command_id).then_some(decision)
+        })
     }
 
     /// The decision of a command.
     pub(crate) fn decision_by_command(&self, command_id: &str) -> Option<&Decision> {
-        self.commands.get(command_id).map(|decision| &**decision)
+        self.decided_on(command_id).map(|decision| &**decision)
     }
 
     /// The events that name a cause, in order.
     pub(crate) fn caused_events(&self, cause: &str) -> impl Iterator<Item = &EventRef> {
-        let own = self
-            .commands
-            .get(cause)
-            .map(AppendedDecision::own_positions);
+        let own = self.decided_on(cause);
+        let own = own.map(AppendedDecision::own_positions);
         let positions = self.causes.events(cause, own.unwrap_or_default());
         let events = positions.into_iter().filter_map(|at| self.event(at));
         let events: Vec<_> = events

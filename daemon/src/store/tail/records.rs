@@ -1,14 +1,12 @@
 //! Events and decisions inside the batches that brought them, and found by their ids.
 
-use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use imbl::HashMap;
+use imbl::OrdSet;
 use whodunit_core::event::Event;
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::store::AppendedDecision;
 use crate::store::write::{Batch, Placed};
 
 /// An event of a batch.
@@ -43,65 +41,24 @@ impl Deref for EventRef {
     }
 }
 
-/// What has an id of its own.
-pub(crate) trait Named {
-    /// It.
-    fn id(&self) -> &str;
-}
+/// Numbers of records by a hash of an id: those that have it, or name it. Other ids may have the same hash, so each record is looked
+/// at. Nothing of a record is touched where this is copied.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ByHash(OrdSet<(u64, u64)>);
 
-impl Named for EventRef {
-    fn id(&self) -> &str {
-        &self.event_id
+impl ByHash {
+    pub(super) fn insert(&mut self, id: &str, number: u64) {
+        self.0.insert((hash(id), number));
+    }
+
+    /// The numbers of the records that may have an id, in order.
+    pub(super) fn numbers(&self, id: &str) -> impl Iterator<Item = u64> {
+        let hash = hash(id);
+        let entries = self.0.range((hash, 0)..=(hash, u64::MAX));
+        entries.map(|(_, number)| *number)
     }
 }
 
-impl Named for AppendedDecision {
-    fn id(&self) -> &str {
-        &self.command_id
-    }
-}
-
-/// Found by its id, and the same as another of that id.
-#[derive(Debug, Clone)]
-struct ById<T>(T);
-
-impl<T: Named> PartialEq for ById<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id() == other.0.id()
-    }
-}
-
-impl<T: Named> Eq for ById<T> {}
-
-impl<T: Named> Hash for ById<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id().hash(state);
-    }
-}
-
-impl<T: Named> Borrow<str> for ById<T> {
-    fn borrow(&self) -> &str {
-        self.0.id()
-    }
-}
-
-/// Records by their ids.
-#[derive(Debug, Clone)]
-pub(super) struct Ids<T: Named>(HashMap<ById<T>, ()>);
-
-impl<T: Named> Default for Ids<T> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<T: Named + Clone> Ids<T> {
-    pub(super) fn insert(&mut self, record: T) {
-        self.0.insert(ById(record), ());
-    }
-
-    pub(super) fn get(&self, id: &str) -> Option<&T> {
-        let found = self.0.get_key_value(id);
-        found.map(|(ById(record), ())| record)
-    }
+fn hash(id: &str) -> u64 {
+    xxh3_64(id.as_bytes())
 }

@@ -5,7 +5,7 @@ use whodunit_core::ids::Position;
 
 use super::super::record::{decode_stream, encode_stream};
 use super::super::tables;
-use super::{assert_found, changed, name, open, planted, quick, sound_files};
+use super::{assert_found, changed, name, open, planted, quick, sound_files, verified};
 use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::redb::open_tables::OpenTables;
 use crate::store::{DecisionFilter, Direction, Store as _, StoreError, View};
@@ -67,6 +67,28 @@ misses_and_invents!(
     |key| (1, key.1),
     ()
 );
+
+#[test]
+fn a_table_holds_something_else_than_was_written() {
+    // As many entries as before, and no record says what they should be.
+    let out = planted(|tables, _| {
+        let (field, word, segment, count) = {
+            let entry = tables.words.entries().unwrap().next();
+            let (key, count) = entry.unwrap().unwrap();
+            let (field, word, segment) = key.value();
+            (field, word.to_owned(), segment, count.value())
+        };
+        let key = (field, word.as_str(), segment);
+        tables.words.insert(key, count + 1).unwrap();
+    });
+    assert_found(&out, VerifyCode::ContentWrong, "words");
+    // A label of the whole file.
+    let disk = changed(&sound_files(), |txn, _| {
+        let mut meta = txn.open_table(tables::META).unwrap();
+        meta.insert("redacted_copy", [1].as_slice()).unwrap();
+    });
+    assert_found(&verified(&open(&disk)), VerifyCode::ContentWrong, "meta");
+}
 
 #[test]
 fn an_index_of_ids_misses_or_invents() {

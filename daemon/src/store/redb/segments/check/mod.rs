@@ -38,6 +38,7 @@ type Table<K, V> = Slot<Arc<ReadTransaction>, K, V>;
 /// What is sealed, to be verified.
 pub(in crate::store::redb) struct SealedCheck<'a> {
     file: &'a File,
+    txn: &'a Arc<ReadTransaction>,
     tables: OpenTables<Arc<ReadTransaction>>,
     parts: Parts,
     head: Head,
@@ -64,11 +65,12 @@ impl<'a> SealedCheck<'a> {
     /// Of what a transaction sees, whose log ends there.
     pub(in crate::store::redb) fn new(
         file: &'a File,
-        txn: &Arc<ReadTransaction>,
+        txn: &'a Arc<ReadTransaction>,
         head: Head,
     ) -> Self {
         Self {
             file,
+            txn,
             tables: OpenTables::new(txn),
             parts: Parts::new(file.pages().header().store, VERIFY_CACHE_BYTES),
             head,
@@ -97,6 +99,7 @@ impl<'a> SealedCheck<'a> {
         }
         check.phase("indexes");
         self.entry_counts(check)?;
+        self.contents(check)?;
         self.runs(check, &segments)?;
         self.late_events(check, &tally)?;
         self.event_ids(check, &tally)?;

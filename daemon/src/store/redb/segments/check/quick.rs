@@ -1,5 +1,6 @@
 //! The quick part of a verification: manifests, ends and counts, in a time that does not grow with the log.
 
+use redb::TableHandle as _;
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
 use whodunit_core::counted;
 use whodunit_core::ids::Position;
@@ -7,8 +8,11 @@ use whodunit_core::ids::Position;
 use super::{SealedCheck, StoreResult};
 use crate::store::chain::Chain;
 use crate::store::check::Check;
-use crate::store::redb::open_tables::UNCOUNTED;
+use crate::store::redb::content::of_meta;
+use crate::store::redb::engine;
+use crate::store::redb::open_tables::{COPIES, UNCOUNTED};
 use crate::store::redb::sealed::Mark;
+use crate::store::redb::tables::META;
 
 /// Segments at the end of the log whose manifests are looked at.
 const LAST_SEGMENTS: usize = 64;
@@ -74,6 +78,36 @@ impl SealedCheck<'_> {
         Ok(())
     }
 
+    /// Looks whether tables hold what was written into them, entry by entry.
+    pub(super) fn contents(&self, check: &mut Check<'_>) -> StoreResult<()> {
+        let names = COPIES.iter().map(|copy| copy.name);
+        let names = names.filter(|name| !UNCOUNTED.contains(name));
+        for name in names.chain([META.name()]) {
+            let place = || VerifyPlace::table(name);
+            let both = self.file.guarded(|| {
+                let content = if name == META.name() {
+                    let opened = self.txn.open_table(META);
+                    of_meta(&opened.map_err(engine("opening a table"))?)?
+                } else {
+                    self.tables.content(name, &mut || check.tick())?
+                };
+                Ok((content, self.tables.written(name)?))
+            });
+            let Some((content, written)) = check.readable(place, both)? else {
+                continue;
+            };
+            if content != written {
+                let detail = format!(
+                    "it holds {}, but not exactly the {} that were written",
+                    counted::counted(content.entries, "entry"),
+                    written.entries
+                );
+                check.found(VerifyCode::ContentWrong, place(), detail);
+            }
+        }
+        Ok(())
+    }
+
     /// Looks whether tables have as many entries as were written.
     pub(super) fn entry_counts(&self, check: &mut Check<'_>) -> StoreResult<()> {
         let name = "entry_counts";
@@ -81,7 +115,10 @@ impl SealedCheck<'_> {
         let Some(mut lens) = lens else { return Ok(()) };
         lens.retain(|(table, _)| !UNCOUNTED.contains(table));
         let table = (name, &self.tables.entry_counts);
-        let walked = self.walk(check, table, |check, table, written| {
+        let walked = self.walk(check, table, |check, table, (written, _)| {
+            if table == META.name() {
+                return Ok(());
+            }
             let known = lens.iter().position(|(own, _)| *own == table);
             let Some((_, entries)) = known.map(|index| lens.swap_remove(index)) else {
                 let detail = format!("it counts the entries of `{table}`, which is not counted");
