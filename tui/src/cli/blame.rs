@@ -15,7 +15,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Times};
 use crate::client::{Client, FieldQuery, Order};
-use crate::text::counted;
+use crate::text::clause;
 
 /// Arguments of `whodunit blame`.
 #[derive(Debug, Args)]
@@ -128,9 +128,9 @@ fn print_blame(out: &BlameOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
         terminal.table(&table)?;
     }
     if out.removed_dropped > 0 {
-        let fields = counted(out.removed_dropped, "more field");
+        let fields = clause(out.removed_dropped, "more field", "was");
         terminal.note(format!(
-            "{fields} removed: who removed them is no longer known"
+            "{fields} removed, by events that are no longer known"
         ))?;
     }
     Ok(())

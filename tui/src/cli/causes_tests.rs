@@ -153,7 +153,7 @@ async fn why_prints_the_chain_and_what_to_ask_next() {
         "(1 cause in between that only passed it on)",
         "← Scored",
         "whodunit why account-7 /score --at-revision 1",
-        "overdetermined: without this event revision 3",
+        "overdetermined: without this event, revision 3",
         "2 events folded again",
         "1 of them could not be applied",
     ] {

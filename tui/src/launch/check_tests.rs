@@ -137,7 +137,7 @@ async fn on_an_export(stage: &Stage, folder: &Path) {
     assert!(out.ends_with("3 scenarios: 3 passed\n"), "{out}{err}");
     // Without the model there are no rules to ask.
     let (out, _) = stage.run(&line[..4], Exit::No).await;
-    assert!(out.contains("could not be asked"), "{out}");
+    assert!(out.contains("could not be run"), "{out}");
 }
 
 #[tokio::test]
@@ -235,11 +235,11 @@ async fn what_cannot_be_checked_is_said_and_never_passes() {
         .run(&["check", text(folder.path())], Exit::Usage)
         .await;
     assert!(
-        out.contains("no scenario") && out.contains("could not be asked"),
+        out.contains("not a scenario") && out.contains("could not be run"),
         "{out}"
     );
     assert!(
-        out.ends_with("2 scenarios: 0 passed, 1 could not be asked, 1 no scenario\n"),
+        out.ends_with("2 scenarios: 0 passed, 1 could not be run, 1 not a scenario\n"),
         "{out}"
     );
     stage.embedded.stop().await.unwrap();

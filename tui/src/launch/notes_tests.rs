@@ -117,7 +117,7 @@ async fn a_part_is_exported_and_imported_as_one() {
         .run(&["export", "--stream", &short, "--reveal"], Exit::Ok)
         .await;
     assert!(
-        err.contains("a part of the log: ") && err.contains("1 note, no decisions"),
+        err.contains("part of the log: ") && err.contains("1 note, no decisions"),
         "{err}"
     );
     let folder = tempfile::tempdir().unwrap();

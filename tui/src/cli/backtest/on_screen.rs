@@ -132,7 +132,7 @@ mod tests {
         for (wrong, why) in [
             (String::new(), "required"),
             (at("none.toml"), "No such file"),
-            (folder.path().display().to_string(), "no file"),
+            (folder.path().display().to_string(), "not a file"),
             (format!("'{rules}"), "not closed"),
             (format!("'{rules}' --sinse x"), "--sinse"),
             (format!("'{rules}' --since yesteryear"), "yesteryear"),

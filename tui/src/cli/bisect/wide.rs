@@ -135,7 +135,7 @@ fn print_end(end: &BisectEnd, terminal: &mut Terminal<'_>) -> Result<(), CliErro
     terminal.line(terminal.paint(Token::Muted, &work))?;
     if let Some(undefined) = &end.undefined {
         let line = format!(
-            "it could not be evaluated at {}, such as {} of {}: {}",
+            "undefined at {}, such as {} of {}: {}",
             counted(undefined.revisions, "revision"),
             undefined.first,
             undefined.stream,

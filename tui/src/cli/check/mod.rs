@@ -172,7 +172,7 @@ fn print(one: &Checked, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
             }
         }
         Verdict::NoScenario(error) => {
-            terminal.line(head("!", Token::Error, "no scenario".to_owned()))?;
+            terminal.line(head("!", Token::Error, "not a scenario".to_owned()))?;
             terminal.line(format!("    {}", shown(error)))
         }
     }
