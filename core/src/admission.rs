@@ -13,6 +13,7 @@ use crate::event::{ExpectedRevision, NewEvent};
 use crate::ids::{StreamName, check_id};
 use crate::json::{Json, Token};
 use crate::model::Model;
+use crate::nearest::did_you_mean;
 use crate::time::Timestamp;
 
 /// Bytes of one event's data or metadata.
@@ -158,14 +159,20 @@ fn check_command(model: &Model, command: &CommandIn, prefix: &str) -> Result<(),
             .map(|c| format!("`{}`", c.name))
             .collect();
         let asked = crate::text::shown(&command.command_type);
-        return Err(Problem::new(
+        let names = model.spec().commands.iter().map(|c| c.name.as_str());
+        let meant = did_you_mean(&command.command_type, names);
+        let problem = Problem::new(
             Code::UnknownCommand,
             format!(
                 "`{category}` has no command `{asked}`; it has {}",
                 known.join(", ")
             ),
         )
-        .field(format!("{prefix}/type"))
+        .field(format!("{prefix}/type"));
+        return Err(match meant {
+            Some(meant) => problem.hint(meant),
+            None => problem,
+        }
         .into());
     };
     let envelope = || {

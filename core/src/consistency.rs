@@ -199,6 +199,9 @@ impl Divergence {
                 self.revision, self.position
             ),
             FindingKind::Orphan => "the log has no event that it could have come from".to_owned(),
+            FindingKind::Unindexed => {
+                "the document is right, but an index does not have it".to_owned()
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ pub fn hiding(secret_fields: &[&str]) -> Model {
         title: None,
         status: None,
         unique_keys: None,
+        indexed: Vec::new(),
     };
     Model::without_commands(spec, Arc::new(Merge))
 }

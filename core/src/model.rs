@@ -87,6 +87,9 @@ pub struct ModelSpec {
     /// The keys a state holds; no two streams may hold the same. `None` for a model that knows no such keys, whose
     /// appends then need no state.
     pub unique_keys: Option<fn(&State) -> Vec<UniqueKey>>,
+    /// Fields whose values are indexed, so that a search for one need not read the log: `state.email`, `event.data.email`.
+    /// They have no part in the rules hash: no state depends on them.
+    pub indexed: Vec<String>,
 }
 
 /// Why a description makes no model.

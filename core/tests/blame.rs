@@ -84,6 +84,7 @@ fn model(narrow: bool) -> Model {
         title: None,
         status: None,
         unique_keys: None,
+        indexed: Vec::new(),
     };
     Model::new(spec, Arc::new(Patchy { narrow }), None).unwrap()
 }

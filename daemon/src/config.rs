@@ -9,6 +9,7 @@ use whodunit_core::model::Models;
 
 use crate::limits::{BODY_GRACE, BODY_TIMEOUT, HEADER_TIMEOUT, LIVE_HEARTBEAT, WRITE_TIMEOUT};
 use crate::outbox::{Handlers, Settings};
+use crate::projections::IndexedField;
 
 /// Settings of a daemon.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// The directory in which notes are kept; `data` when absent, and without either they are kept in memory.
     pub notes: Option<PathBuf>,
+    /// Fields whose values are indexed, beside those that the models declare.
+    pub index: Vec<IndexedField>,
 }
 
 /// How long clients are waited for.
@@ -71,6 +74,7 @@ impl Default for Config {
             outbox: Settings::default(),
             data: None,
             notes: None,
+            index: Vec::new(),
         }
     }
 }

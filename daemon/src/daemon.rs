@@ -23,7 +23,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::notes::Notes;
 use crate::outbox::{Dependencies, Outbox, Routes};
-use crate::projections::Projections;
+use crate::projections::{Projections, indexed_fields};
 use crate::reading::{HeavyPool, decision_page, readers};
 use crate::store::disk::{Disk, RealDisk};
 use crate::store::{DecisionFilter, Direction, Store, StoreError};
@@ -134,7 +134,12 @@ impl Daemon {
             config.handlers.0.clone(),
             config.outbox,
         ));
-        let projections = Projections::start(&store, &models, &clock, config.data.as_deref());
+        let indexed = indexed_fields(&models, &config.index).unwrap_or_else(|error| {
+            tracing::error!(%error, "no field values are indexed");
+            Vec::new()
+        });
+        let data = config.data.as_deref();
+        let projections = Projections::start(&store, &models, &clock, data, indexed);
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let beside = config.notes.as_deref().or(config.data.as_deref());
         let notes = Notes::open(&disk, beside, store.id());

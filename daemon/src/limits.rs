@@ -101,6 +101,14 @@ pub const FINDS_MAX: usize = 8;
 pub const FIND_PAGE_TIME: Duration = Duration::from_secs(2);
 /// Events of a stream or a correlation that are checked for one term about the events around another.
 pub const FIND_AROUND_MAX: u64 = 10_000;
+/// Streams that a search reads one beside the other where the index of field values names them; with more, the log is read.
+pub const FIND_HOLDERS_MAX: usize = 256;
+/// Events behind the index of field values that a search looks through for streams that it does not know yet.
+pub const FIND_BEHIND_MAX: u64 = 20_000;
+/// Fields whose values are indexed.
+pub const INDEXED_FIELDS_MAX: usize = 32;
+/// Values of a field that are kept for a stream; one with more counts as having had any.
+pub const INDEXED_VALUES_MAX: usize = 64;
 /// Time for the figures of what a query line finds. Beyond it they are of the newest events only, and say so.
 pub const SUMMARY_TIME: Duration = Duration::from_secs(5);
 /// Values of a field that those figures keep apart.
@@ -113,6 +121,12 @@ pub const FACET_VALUES_DEFAULT: usize = 10;
 pub const FACET_VALUES_NAMED_MAX: usize = 1_000;
 /// Newest events among which correlation ids are looked for by their beginning.
 pub const NAMES_LOOKED_AT: u64 = 10_000;
+/// Streams, those that changed last, in whose states the names of fields are looked for.
+pub const FIELD_NAMES_STREAMS: usize = 64;
+/// Newest events in which they are looked for.
+pub const FIELD_NAMES_EVENTS: usize = 500;
+/// Time after which no further state is folded for them.
+pub const FIELD_NAMES_TIME: Duration = Duration::from_millis(250);
 /// Names that are compared with one that is not known, to say which one was meant.
 pub const NAMES_COMPARED_MAX: usize = 10_000;
 /// Time for each half of a comparison of a selection with the rest: finding it, and looking at the rest.

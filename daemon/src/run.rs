@@ -23,7 +23,7 @@ use crate::limits::CONNECTIONS_MAX;
 use crate::log;
 use crate::outbox::Handlers;
 use crate::passwords::Cost;
-use crate::projections::refuse_behind_read_models;
+use crate::projections::{IndexError, IndexedField, indexed_fields, refuse_behind_read_models};
 use crate::serve::serve;
 use crate::store::StoreError;
 use crate::store::disk::{Disk, RealDisk};
@@ -47,6 +47,11 @@ pub struct ServeArgs {
     /// are folded by JSON Merge Patch, and have no commands
     #[arg(long, value_name = "NAME")]
     pub model: Vec<BuiltIn>,
+    /// Index the values of a field, so that a search for one need not read the log: `user=state.email`,
+    /// `order=event.data.customer`, `*=event.metadata.ip` for every category. May be given several times; models declare some
+    /// themselves
+    #[arg(long, value_name = "CATEGORY=FIELD")]
+    pub index: Vec<IndexedField>,
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4780")]
     pub listen: SocketAddr,
@@ -117,6 +122,9 @@ pub enum RunError {
     /// A model does not fit together.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A field cannot be indexed.
+    #[error("`--index`: {0}")]
+    Index(#[from] IndexError),
     /// What it asks for cannot be set up.
     #[error(transparent)]
     Handlers(#[from] HandlersError),
@@ -245,12 +253,14 @@ async fn run_until_signalled(args: ServeArgs) -> Result<(), RunError> {
     // After the store was opened: the folder for mails may be in its directory.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let models = builtin::models(&args.model, Cost::Standard)?;
+    indexed_fields(&models, &args.index)?;
     let config = Config {
         handlers: Handlers(handlers(&pipeline, &clock)?),
         models,
         allowed_hosts: args.allow_host,
         allow_remote: args.allow_remote,
         data: Some(args.data.clone()),
+        index: args.index,
         ..Config::default()
     };
     let daemon = Daemon::open(config, Arc::new(store));

@@ -357,13 +357,14 @@ const BETWEEN: [&str; 9] = [
 ];
 
 /// What only looks like a count, or is one that is never one.
-const NEVER_ONE: [(&str, &str); 12] = [
+const NEVER_ONE: [(&str, &str); 13] = [
     ("changes hands", "a verb"),
     ("bytes long, at most", "beyond a limit"),
     ("bytes are too many for one write", "beyond a limit"),
     ("bytes, at most", "beyond a limit"),
     ("entries, at most", "beyond a limit"),
     ("events, at most", "beyond a limit"),
+    ("fields are to be indexed", "beyond a limit"),
     (
         "entries, with those of the branches below; at most",
         "beyond a limit",
@@ -455,6 +456,9 @@ fn texts_read_plainly() {
     for folder in ["core/src", "daemon/src", "tui/src"] {
         for (path, text) in sources(folder) {
             let name = inside(&path);
+            if name.contains("tests") {
+                continue;
+            }
             for (number, line) in text.lines().enumerate() {
                 let stiff = STIFF.iter().find(|(phrase, _)| line.contains(phrase));
                 if let Some((phrase, instead)) = stiff

@@ -3,6 +3,7 @@
 //! Owns the terminal while it runs, and gives it back whatever happens. One loop: wait for something, take all that has
 //! happened, then draw at most once a frame.
 
+use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
@@ -54,6 +55,8 @@ pub struct Options {
     pub client: Client,
     /// The context that names it.
     pub(crate) context: Option<(String, Context)>,
+    /// Query lines that are kept by name.
+    pub(crate) queries: BTreeMap<String, String>,
     /// Whether to show the newcomer's guide.
     pub guide: bool,
     /// Whether to draw with ASCII only.
@@ -199,6 +202,7 @@ fn first_model(options: &Options, palette: Palette, size: (u16, u16)) -> Model {
     let address = url.trim_start_matches("http://").to_owned();
     let mut model = Model::new(address, size, theme, now(), machine_offset);
     model.app.context.clone_from(&options.context);
+    model.app.queries.clone_from(&options.queries);
     model.app.guide = options.guide.then(Guide::default);
     if let Some((stream, at)) = &options.stream {
         start_at_stream(&mut model, stream.clone(), *at);
@@ -256,8 +260,17 @@ fn translate(model: &Model, event: Event) -> Vec<Msg> {
         Event::Resize(columns, rows) => vec![Msg::Resized { columns, rows }],
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
-                let hit = model.app.hits.at(mouse.column, mouse.row);
+                let hit = model.app.hits.press(mouse.column, mouse.row);
                 hit.map(Msg::Clicked).into_iter().collect()
+            }
+            MouseEventKind::Drag(MouseButton::Left) => {
+                let from = model.app.hits.pressed();
+                let to = model.app.hits.at(mouse.column, mouse.row);
+                let dragged = from.zip(to);
+                dragged
+                    .map(|(from, to)| Msg::Dragged { from, to })
+                    .into_iter()
+                    .collect()
             }
             kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
                 let up = kind == MouseEventKind::ScrollUp;

@@ -16,6 +16,8 @@ pub(crate) enum Msg {
     Pasted(String),
     /// Something on the screen was clicked.
     Clicked(Hit),
+    /// The pointer was pressed on one thing and moved to another.
+    Dragged { from: Hit, to: Hit },
     /// The mouse wheel was turned, up or down, over something.
     Scrolled { up: bool, over: Option<Hit> },
     /// The terminal has another size now.

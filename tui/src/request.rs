@@ -33,6 +33,7 @@ use crate::client::{
     StreamEventsQuery, StreamStatus, StreamsQuery, Subject, TraceQuery, WhatIfQuery, WorldQuery,
     branch_of,
 };
+use crate::config::queries::{self, Keep as KeepLine, Kept as KeptLine};
 use crate::effect::Ticket;
 use crate::model::run::{Found, Of};
 use crate::msg::Msg;
@@ -247,6 +248,18 @@ async fn tail(client: &Client, line: &str, after: u64, parts: &Parts) -> Result<
     Ok(sent)
 }
 
+/// Keeps a line in the user's settings, aside: a disk may be slow.
+async fn keep_line(asked: KeepLine) -> Result<KeptLine, ClientError> {
+    let name = asked.name.clone();
+    let kept = tokio::task::spawn_blocking(move || queries::keep(asked)).await;
+    Ok(kept.unwrap_or_else(|error| KeptLine {
+        name,
+        all: None,
+        refused: Some(error.to_string()),
+        is_there: false,
+    }))
+}
+
 requests! { client, parts;
     Streams(query: StreamsQuery) -> Page<Stream> = client.streams(&query);
     /// A further page of the same list.
@@ -277,6 +290,8 @@ requests! { client, parts;
     Summary(line: String) -> SummaryOut = client.find_summary(&line, Some(FIND_BUCKETS), Some(FACET_VALUES));
     /// What tells what it finds from the rest.
     Differs(line: String) -> DiffersOut = client.what_differs(&line, DiffersBy::Stream, None, DIFFERENCES);
+    /// Keeps a line in the user's settings.
+    KeepLine(asked: KeepLine) -> KeptLine = keep_line(asked);
     /// Names that may follow a key of a query line.
     Names(kind: NameKind, prefix: String) -> NamesOut = client.names(kind, &prefix, NAMES);
     /// What the events found did to their streams.

@@ -44,6 +44,9 @@ pub struct FindPage<T> {
     /// Records of which the line says neither yes nor no; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecided: Option<UndecidedOut>,
+    /// Which indexes were used; absent for decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexUse>,
     /// Names in the line that the log does not know at all: no event has them. Absent where all are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_names: Vec<UnknownName>,
@@ -52,15 +55,38 @@ pub struct FindPage<T> {
     pub redacted_copy: bool,
 }
 
+/// Which indexes a search used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexUse {
+    /// What was looked up, in place of reading all events: keys of terms (`type`, `actor`, `category`, `correlation`, `stream`,
+    /// `since`, `until`), or a field whose values are indexed (`state.email`). Empty where everything was read.
+    pub used: Vec<String>,
+    /// Why the values of an indexed field that the line asks for were not looked up; absent where they were, and where it asks
+    /// for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_used: Option<String>,
+}
+
 /// A name in a query line that no event has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnknownName {
-    /// The key before it: `type`, `actor`, `category` or `stream`.
+    /// The key before it: `type`, `actor`, `category`, `stream`, `correlation` or `rule`.
     pub key: String,
     /// The name.
     pub name: String,
     /// Names that are known and near to it.
     pub did_you_mean: Vec<String>,
+}
+
+impl UnknownName {
+    /// What is said of it, as a sentence without its full stop.
+    pub fn sentence(&self) -> String {
+        let (key, name) = (&self.key, crate::text::shown(&self.name));
+        match key.as_str() {
+            "rule" => format!("no command was refused by the rule `{name}`"),
+            _ => format!("no event has the {key} `{name}`"),
+        }
+    }
 }
 
 /// Records of which a query line says neither yes nor no. They are not among what was found.
@@ -134,6 +160,9 @@ pub struct FindEnd {
     /// Records of which the line says neither yes nor no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecided: Option<UndecidedOut>,
+    /// Which indexes were used; absent for decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexUse>,
     /// Names in the line that the log does not know at all: no event has them. Absent where all are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_names: Vec<UnknownName>,

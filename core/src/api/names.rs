@@ -17,6 +17,8 @@ pub enum NameKind {
     Stream,
     /// Correlation ids. They have no index by name: those of the newest events are looked at.
     Correlation,
+    /// Fields, as conditions write them. They have no index: what changed last is looked at.
+    Field,
 }
 
 impl NameKind {
@@ -28,6 +30,7 @@ impl NameKind {
             Self::Category => "category",
             Self::Stream => "stream",
             Self::Correlation => "correlation",
+            Self::Field => "field",
         }
     }
 }
@@ -48,6 +51,6 @@ pub struct NamesOut {
 pub struct NameOut {
     /// It.
     pub name: String,
-    /// How many events have it.
+    /// How many events have it; of a field of states, how many of the streams that were looked at.
     pub events: u64,
 }

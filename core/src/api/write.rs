@@ -150,6 +150,9 @@ pub struct ImportReport {
     /// log had nothing of the stream: `gaps` counts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<PartialImport>,
+    /// Notes that are not in the file because they were damaged in the store that it was exported from.
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
+    pub notes_unreadable: u64,
     /// Records that the file says it has and that are not there, as far as it says how many.
     #[serde(default)]
     pub missing: u64,

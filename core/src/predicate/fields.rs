@@ -25,6 +25,17 @@ pub(super) const EVENT: [(&str, Type); 13] = [
     ("metadata", Type::Any),
 ];
 
+/// The names of an event's fields.
+pub(super) const fn event_names() -> [&'static str; EVENT.len()] {
+    let mut names = [""; EVENT.len()];
+    let mut index = 0;
+    while index < EVENT.len() {
+        names[index] = EVENT[index].0;
+        index += 1;
+    }
+    names
+}
+
 /// The fields of a decision, with their types.
 pub(super) const DECISION: [(&str, Type); 19] = [
     ("sequence", Type::Number),

@@ -25,6 +25,7 @@
 //!
 //! A number is a decimal, and keeps its digits: there is no 64-bit bound, and no rounding.
 
+mod demands;
 mod eval;
 mod expr;
 mod fields;
@@ -39,10 +40,13 @@ mod value;
 use std::fmt;
 use std::str::FromStr;
 
+pub use demands::{Demand, FIELD_BYTES_MAX, FieldOf, FieldPath, NoField, dotted};
 use expr::Expr;
 pub use needs::{Before, Needs};
 pub use scope::Scope;
 
+/// The fields that an `event` has.
+pub const EVENT_FIELDS: [&str; 13] = fields::event_names();
 /// Bytes of a predicate's text.
 pub const PREDICATE_BYTES_MAX: usize = 4 << 10;
 /// Levels of a predicate: parentheses, operators and fields within one another.

@@ -152,7 +152,7 @@ fn walk(expr: &Expr, needs: &mut Needs) {
 }
 
 /// The path of an expression that is a root and fields of it by name.
-fn path_of(expr: &Expr) -> Option<(Root, Pointer)> {
+pub(super) fn path_of(expr: &Expr) -> Option<(Root, Pointer)> {
     fn tokens(expr: &Expr) -> Option<(Root, Vec<String>)> {
         let (inner, name) = match &expr.kind {
             Kind::Root(root) => return Some((*root, Vec::new())),

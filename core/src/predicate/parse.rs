@@ -25,7 +25,7 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 ];
 
 /// Words that CEL keeps for itself: no variable has such a name.
-const RESERVED: [&str; 21] = [
+pub(super) const RESERVED: [&str; 21] = [
     "as",
     "break",
     "const",

@@ -74,7 +74,9 @@ impl fmt::Display for Pattern {
             if index > 0 {
                 f.write_str("*")?;
             }
-            write_text(f, piece, index == 0 && self.pieces.len() == 1)?;
+            // Behind its key, a colon is one of its characters.
+            let is_alone = index == 0 && self.pieces.len() == 1;
+            write_quoted(f, piece, is_alone, &[])?;
         }
         Ok(())
     }
@@ -82,10 +84,20 @@ impl fmt::Display for Pattern {
 
 /// Writes a text, in quotes where it would be read as something else without them.
 pub(super) fn write_text(f: &mut fmt::Formatter<'_>, text: &str, is_alone: bool) -> fmt::Result {
+    write_quoted(f, text, is_alone, &[':'])
+}
+
+fn write_quoted(
+    f: &mut fmt::Formatter<'_>,
+    text: &str,
+    is_alone: bool,
+    also_special: &[char],
+) -> fmt::Result {
     let special = |c: char| {
         c.is_whitespace()
             || c.is_control()
-            || matches!(c, '"' | '*' | '|' | '(' | ')' | ',' | '\\' | ':')
+            || matches!(c, '"' | '*' | '|' | '(' | ')' | ',' | '\\')
+            || also_special.contains(&c)
     };
     let reads_otherwise =
         text.contains(special) || text.starts_with('-') || text.is_empty() && is_alone;

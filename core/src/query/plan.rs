@@ -98,6 +98,15 @@ impl Query {
         })
     }
 
+    /// The values of fields that its own conditions demand: where one of these is not met, the line does not match.
+    pub fn demands(&self) -> impl Iterator<Item = crate::predicate::Demand> + '_ {
+        let conditions = self.terms.iter().filter_map(|term| match &term.kind {
+            Kind::Where(predicate) if !term.negated => Some(predicate),
+            _ => None,
+        });
+        conditions.flat_map(|predicate| predicate.demands())
+    }
+
     /// The conditions over the state that its own terms have.
     pub fn conditions_on_state(&self) -> impl Iterator<Item = &crate::predicate::Predicate> {
         self.terms.iter().filter_map(|term| match &term.kind {

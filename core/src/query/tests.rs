@@ -26,7 +26,7 @@ fn a_line_prints_as_it_is_read() {
         ("", ""),
         ("type:UserDeleted", "type:UserDeleted"),
         ("Type:UserDeleted|User*", "type:UserDeleted|User*"),
-        ("actor:job:*", "actor:\"job:\"*"),
+        ("actor:job:*", "actor:job:*"),
         ("-actor:*", "-actor:*"),
         ("stream:\"order-1*\"", "stream:\"order-1*\""),
         (

@@ -106,6 +106,9 @@ pub struct ExportEnd {
     /// How many notes stand before it.
     #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub notes: u64,
+    /// Notes of the store that are left out because their lines are damaged.
+    #[serde(default, skip_serializing_if = "crate::api::is_zero")]
+    pub notes_unreadable: u64,
     /// Events that are left out because the query line says neither yes nor no of them.
     #[serde(default, skip_serializing_if = "crate::api::is_zero")]
     pub undecided: u64,

@@ -52,6 +52,7 @@ fn with_rules(passwords: Arc<dyn Passwords>, rules: Rules) -> Result<Model, Mode
         title: Some("/email".to_owned()),
         status: Some("/status".to_owned()),
         unique_keys: Some(unique_keys),
+        indexed: names(&INDEXED),
     };
     let other = Arc::new(Parameters {
         passwords: Arc::clone(&passwords),
@@ -77,6 +78,14 @@ impl OtherRules for Parameters {
 
 /// Fields that hold secrets. They stay hidden where this model is not asked for: a log that it wrote may be opened without it.
 pub const SECRET_FIELDS: [&str; 2] = ["password_hash", "new_password_hash"];
+
+/// What a person on call knows of a user who complains.
+const INDEXED: [&str; 4] = [
+    "state.email",
+    "state.username",
+    "event.data.email",
+    "event.data.username",
+];
 
 /// The decider of category `user`.
 #[derive(Debug, Clone)]

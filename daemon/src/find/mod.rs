@@ -9,6 +9,9 @@
 mod around;
 mod differs;
 mod features;
+#[cfg(test)]
+mod field_tests;
+mod fields;
 mod names;
 mod plan;
 mod source;
@@ -19,7 +22,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use whodunit_core::api::find::UndecidedOut;
+use whodunit_core::api::find::{IndexUse, UndecidedOut};
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
 use whodunit_core::ids::Position;
@@ -32,6 +35,7 @@ pub(crate) use self::names::unknown_names;
 use self::around::Around;
 use self::source::Source;
 use crate::limits::PAGE_BYTES_MAX;
+use crate::projections::Projections;
 use crate::reading::weight;
 use crate::store::{Direction, StoreError, View};
 use crate::time_travel::TimeTravel;
@@ -48,6 +52,8 @@ pub(crate) struct Find {
     pub(crate) models: Arc<Models>,
     pub(crate) travel: Arc<TimeTravel>,
     pub(crate) reveal: Reveal,
+    /// Whose index of field values is used; `None` for none.
+    pub(crate) projections: Option<Arc<Projections>>,
 }
 
 /// How much is looked at, and from where.
@@ -75,6 +81,8 @@ pub(crate) struct Found<T> {
     /// How many were looked at.
     pub(crate) scanned: u64,
     pub(crate) undecided: Option<UndecidedOut>,
+    /// Which indexes were used; `None` for decisions.
+    pub(crate) index: Option<IndexUse>,
 }
 
 /// How a stretch stands.
@@ -92,6 +100,7 @@ impl<T> Run<T> {
             next: None,
             scanned: 0,
             undecided: None,
+            index: None,
         };
         Self {
             stretch,
@@ -147,7 +156,9 @@ impl Find {
         stretch: Stretch,
     ) -> Result<Found<Event>, StoreError> {
         let mut run = Run::new(stretch);
-        let plan = plan::of_query(view, &self.query)?;
+        let projections = self.projections.as_deref();
+        let (plan, index) = plan::of_query(view, &self.query, projections)?;
+        run.found.index = Some(index);
         let mut source = Source::new(view, plan, &stretch)?;
         let mut around = Around::new(self, view);
         let each_is_found = !self.query.asks_for_more_than_fields();

@@ -2,10 +2,13 @@
 //!
 //! Whatever a plan leaves out, the line itself is asked of each record that is read: a plan only saves reading.
 
+use whodunit_core::api::find::IndexUse;
 use whodunit_core::ids::StreamName;
 use whodunit_core::query::{Field, Query, Words};
 
+use super::fields::{self, ByField};
 use crate::limits::SCAN_ENTRIES_MAX;
+use crate::projections::Projections;
 use crate::store::{
     DecisionFilter, LogFilter, StoreError, StreamCursor, StreamFilter, StreamOrder, View,
 };
@@ -22,8 +25,60 @@ pub(super) enum Plan {
     Streams(Vec<StreamName>),
 }
 
-/// The plan for events.
-pub(super) fn of_query(view: &dyn View, query: &Query) -> Result<Plan, StoreError> {
+/// The plan for events, and which indexes it uses.
+pub(super) fn of_query(
+    view: &dyn View,
+    query: &Query,
+    projections: Option<&Projections>,
+) -> Result<(Plan, IndexUse), StoreError> {
+    let plan = by_names(view, query)?;
+    let Plan::Log(filter) = &plan else {
+        let used = vec!["stream".to_owned()];
+        return Ok((
+            plan,
+            IndexUse {
+                used,
+                not_used: None,
+            },
+        ));
+    };
+    let mut index = IndexUse {
+        used: of_log(filter),
+        not_used: None,
+    };
+    let by_field = projections.map(|own| fields::streams(view, own, query));
+    Ok(match by_field.transpose()? {
+        Some(ByField::Streams { streams, field }) => {
+            index.used = vec![field];
+            (Plan::Streams(streams), index)
+        }
+        Some(ByField::Not(why)) => {
+            index.not_used = Some(why);
+            (plan, index)
+        }
+        Some(ByField::NotAsked) | None => (plan, index),
+    })
+}
+
+/// What the log's indexes answer of a filter, by the keys of its terms.
+fn of_log(filter: &LogFilter) -> Vec<String> {
+    let has = |field: Field| filter.words.iter().any(|own| own.field == field);
+    let fields = [Field::Type, Field::Category, Field::Actor];
+    let mut used: Vec<&str> = fields
+        .into_iter()
+        .filter(|field| has(*field) || *field == Field::Category && filter.category.is_some())
+        .map(Field::key)
+        .collect();
+    if filter.correlation_id.is_some() {
+        used.push(Field::Correlation.key());
+    }
+    used.extend(filter.since.map(|_| "since"));
+    used.extend(filter.until.map(|_| "until"));
+    used.into_iter().map(str::to_owned).collect()
+}
+
+/// The plan by what the log itself knows.
+fn by_names(view: &dyn View, query: &Query) -> Result<Plan, StoreError> {
     let words: Vec<Words> = query.words().collect();
     for own in words
         .iter()

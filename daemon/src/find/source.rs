@@ -9,8 +9,11 @@ use super::plan::Plan;
 use super::{Stretch, position};
 use crate::store::{Direction, LogFilter, LogPage, StoreError, View};
 
-/// Events of a stream that are read at a time.
+/// Events of a stream that are read at a time, of few streams and of many.
 const AHEAD: usize = 32;
+const AHEAD_OF_MANY: usize = 4;
+/// Streams that are few.
+const FEW: usize = 32;
 
 /// Events of a plan, from a position on.
 pub(super) struct Source<'a> {
@@ -32,6 +35,8 @@ struct Lane {
     stream: StreamName,
     ready: VecDeque<Event>,
     next: Option<Revision>,
+    /// How many of its events are read at a time.
+    ahead: usize,
 }
 
 impl<'a> Source<'a> {
@@ -49,12 +54,18 @@ impl<'a> Source<'a> {
             }
             Plan::Streams(streams) => {
                 let mut lanes = Vec::with_capacity(streams.len());
+                let ahead = if streams.len() > FEW {
+                    AHEAD_OF_MANY
+                } else {
+                    AHEAD
+                };
                 for stream in streams {
                     let next = start(view, &stream, stretch)?;
                     lanes.push(Lane {
                         stream,
                         ready: VecDeque::new(),
                         next,
+                        ahead,
                     });
                 }
                 Kind::Streams(lanes)
@@ -139,7 +150,7 @@ impl Lane {
         if self.ready.is_empty()
             && let Some(from) = self.next
         {
-            let events = view.stream_events(&self.stream, from, direction, AHEAD)?;
+            let events = view.stream_events(&self.stream, from, direction, self.ahead)?;
             let last = events.last().map(|event| event.revision);
             self.next = last.and_then(|last| match direction {
                 Direction::Forward => Some(last.next()),

@@ -44,6 +44,7 @@ fn find(store: &Arc<dyn Store>, line: &str) -> Find {
         models: Arc::new(Models::new([]).unwrap()),
         travel: Arc::new(TimeTravel::start(Arc::clone(store))),
         reveal: Reveal::NO,
+        projections: None,
     }
 }
 

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use whodunit_core::api::find::{FindLine, FindPage, FoundItem};
+use whodunit_core::api::find::{FindLine, FindPage, FoundItem, IndexUse};
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::command::Decision;
 use whodunit_core::event::{Event, EventView};
@@ -156,6 +156,7 @@ async fn whole_log(parts: &Arc<Parts>, asked: Asked, limit: usize) -> Result<Wri
             head: view.head().position.0,
             query: None,
             undecided: None,
+            index: Some(IndexUse::default()),
             unknown_names: Vec::new(),
         })
     })

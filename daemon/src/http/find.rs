@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use whodunit_core::api::branch::BranchRead;
 use whodunit_core::api::find::{
-    FindEnd, FindLine, FindPage, FindProgress, FoundDecision, FoundItem, UnknownName,
+    FindEnd, FindLine, FindPage, FindProgress, FoundDecision, FoundItem, IndexUse, UnknownName,
 };
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::command::Decision;
@@ -103,6 +103,7 @@ impl Asked {
             models: Arc::clone(&parts.models),
             travel: Arc::clone(&parts.travel),
             reveal: self.reveal,
+            projections: Some(Arc::clone(&parts.projections)),
         }
     }
 
@@ -137,7 +138,7 @@ pub(super) async fn answer_page(
         };
         let mut page = page_of(page, &asked, view, redacted_copy);
         if asked.from.is_none() {
-            page.unknown_names = unknown_names(view, &find.query, of_decisions)?;
+            page.unknown_names = unknown_names(view, &find.models, &find.query, of_decisions)?;
         }
         Ok(page)
     };
@@ -180,6 +181,7 @@ struct Items<T> {
     next: Option<u64>,
     scanned: u64,
     undecided: Option<whodunit_core::api::find::UndecidedOut>,
+    index: Option<IndexUse>,
 }
 
 impl<T> Found<T> {
@@ -189,6 +191,7 @@ impl<T> Found<T> {
             next: self.next,
             scanned: self.scanned,
             undecided: self.undecided,
+            index: self.index,
         }
     }
 }
@@ -202,6 +205,7 @@ fn page_of<T>(page: Items<T>, asked: &Asked, view: &dyn View, redacted_copy: boo
         scanned: page.scanned,
         query,
         undecided: page.undecided,
+        index: page.index,
         unknown_names: Vec::new(),
         redacted_copy,
     }
@@ -357,11 +361,12 @@ impl Run {
         self.next = items.next;
         self.end.scanned += items.scanned;
         self.end.matches += items.items.len() as u64;
+        self.end.index = items.index;
         if let Some(undecided) = &items.undecided {
             let all = self.end.undecided.get_or_insert_default();
             all.add(undecided);
         }
-        match items.next {
+        match self.next {
             Some(next) if self.rest > 0 => {
                 let progress = FindProgress {
                     scanned: self.end.scanned,
@@ -405,7 +410,7 @@ fn look(
         }
         found.map(|_| ())
     };
-    let names = || unknown_names(view, &find.query, of_decisions);
+    let names = || unknown_names(view, &find.models, &find.query, of_decisions);
     Ok(Piece {
         lines,
         items,

@@ -161,6 +161,7 @@ fn find(parts: &Parts, query: Query) -> Find {
         models: Arc::clone(&parts.models),
         travel: Arc::clone(&parts.travel),
         reveal: Reveal::NO,
+        projections: Some(Arc::clone(&parts.projections)),
     }
 }
 

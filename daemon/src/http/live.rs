@@ -154,6 +154,7 @@ pub(crate) async fn live_events(
             models: Arc::clone(&parts.models),
             travel: Arc::clone(&parts.travel),
             reveal: Reveal::NO,
+            projections: None,
         },
         parts,
         feed,

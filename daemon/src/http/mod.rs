@@ -23,6 +23,7 @@ mod error;
 mod events;
 mod export;
 mod extract;
+mod field_names;
 mod find;
 mod find_figures;
 mod guard;

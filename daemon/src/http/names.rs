@@ -12,7 +12,8 @@ use whodunit_core::ids::StreamName;
 use super::common::page_limit;
 use super::error::ApiError;
 use super::extract::Query;
-use super::reply::{Written, answer};
+use super::field_names::fields;
+use super::reply::{Written, answer, answer_heavy};
 use crate::daemon::Parts;
 use crate::limits::NAMES_LOOKED_AT;
 use crate::store::{
@@ -23,7 +24,7 @@ use crate::store::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct NamesParams {
-    /// What is named: `type`, `actor`, `category`, `stream` or `correlation`.
+    /// What is named: `type`, `actor`, `category`, `stream`, `correlation` or `field`.
     #[param(inline)]
     kind: NameKind,
     /// How the names begin; all of them when absent.
@@ -33,7 +34,9 @@ pub(crate) struct NamesParams {
 }
 
 /// Names that begin with a text, with how many events have each: of event types, actors and categories by their index, of streams by
-/// their names, of correlation ids among the newest 10,000 events.
+/// their names, of correlation ids among the newest 10,000 events. Of `field`, the fields as conditions write them: those of the states of the
+/// 64 streams that changed last (`state.email`, `before.email`, `/email`, each with how many of these streams have it), and of the newest
+/// 500 events (`event.data.email`).
 #[utoipa::path(get, path = "/v1/names", tag = "browse", params(NamesParams),
     responses((status = 200, body = NamesOut),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
@@ -43,6 +46,11 @@ pub(crate) async fn list_names(
 ) -> Result<Written, ApiError> {
     let limit = page_limit(params.limit)?;
     let prefix = params.prefix.unwrap_or_default();
+    if params.kind == NameKind::Field {
+        let looked_in = Arc::clone(&parts);
+        let work = move |view: &dyn View| Ok(fields(&looked_in, view, &prefix, limit)?);
+        return answer_heavy(&parts, work).await;
+    }
     answer(&parts, move |view| {
         let found = match params.kind {
             NameKind::Type => words(view, WordField::Type, &prefix, limit),
@@ -50,6 +58,8 @@ pub(crate) async fn list_names(
             NameKind::Category => words(view, WordField::Category, &prefix, limit),
             NameKind::Stream => streams(view, &prefix, limit),
             NameKind::Correlation => correlations(view, &prefix, limit),
+            // Answered above.
+            NameKind::Field => Ok(NamesOut::default()),
         };
         Ok(found?)
     })

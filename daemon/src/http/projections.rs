@@ -21,11 +21,11 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         let detail = error.to_string();
         match error {
-            RequestError::NoSuchProjection(name) => {
+            RequestError::NoSuchProjection(name, meant) => {
                 // The two go by one name, and either may have been asked for.
                 let detail = format!("there is no projection or read model `{}`", echo(&name));
-                Problem::new(Code::NoSuchProjection, detail)
-                    .hint("`GET /v1/projections` lists what there is")
+                let listed = || "`GET /v1/projections` lists what there is".to_owned();
+                Problem::new(Code::NoSuchProjection, detail).hint(meant.unwrap_or_else(listed))
             }
             RequestError::AlreadyRunning { .. } => Problem::new(Code::AlreadyRunning, detail)
                 .hint("`GET /v1/projections` shows its progress"),

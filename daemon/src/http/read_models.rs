@@ -23,7 +23,7 @@ use super::reply::Reply;
 use super::streams::NoParams;
 use crate::daemon::Parts;
 use crate::limits::{QUERY_FILTERS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX};
-use crate::projections::{DocumentQuery, Filter, Projection, RequestError};
+use crate::projections::{DocumentQuery, Filter, Projection};
 
 /// All read models, with the parameters of their queries.
 #[utoipa::path(get, path = "/v1/read-models", tag = "queries", responses((status = 200, body = Page<ReadModelOut>)))]
@@ -96,7 +96,7 @@ pub(crate) async fn query_read_model(
     let projection = parts
         .projections
         .projection(&name)
-        .ok_or_else(|| RequestError::NoSuchProjection(name.clone()))?;
+        .ok_or_else(|| parts.projections.no_such_projection(&name))?;
     let (query, wait) = read_query(projection.as_ref(), pairs)?;
     if let Some(not_yet) = reach(&parts, &name, wait).await? {
         return Ok(not_yet);

@@ -47,8 +47,9 @@ impl Importer {
         }
     }
 
-    /// Notes what such an export says at its end.
+    /// Notes what an export says at its end of what it left out.
     pub(super) fn partial_end(&mut self, end: &ExportEnd) {
+        self.report.out.notes_unreadable += end.notes_unreadable;
         if self.extent.is_partial()
             && let Some(part) = self.report.out.partial.last_mut()
         {

@@ -7,12 +7,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use whodunit_core::api::pipeline::{CheckOut, FindingOut};
-use whodunit_core::consistency::{AppliedEvent, Comparer, Digest, Divergence, Expected, Stored};
+use whodunit_core::api::pipeline::{CheckOut, FindingKind, FindingOut};
+use whodunit_core::consistency::{AppliedEvent, Comparer, Digest, Expected, Stored};
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use super::error::ProjectionError;
-use super::read_model::ReadView;
+use super::read_model::{Document, ReadView};
 use super::runner::ProjectionRunner;
 use crate::limits::{CHECK_ENTRIES, CHECK_FINDINGS_MAX, CHECK_STREAMS};
 use crate::runs::Run;
@@ -137,7 +137,8 @@ impl Check<'_> {
     /// Compares one document with its log and its stream.
     fn document(&mut self, key: &str, log: &[AppliedEvent]) -> Result<(), ProjectionError> {
         self.go_on()?;
-        let stored = self.read_view.document(key)?.map(|document| Stored {
+        let document = self.read_view.document(key)?;
+        let stored = document.as_ref().map(|document| Stored {
             revision: document.revision,
             digest: Digest::of_state(&document.state),
         });
@@ -147,12 +148,12 @@ impl Check<'_> {
             self.events(stream, &mut comparer)?;
         }
         let Some(divergence) = comparer.finish() else {
-            return Ok(());
+            return self.indexed(key, stream.as_ref(), document.as_ref());
         };
         self.out.findings_total += 1;
         if self.out.findings.len() < CHECK_FINDINGS_MAX {
             let event_type = match &stream {
-                Some(stream) => self.event_type(stream, &divergence)?,
+                Some(stream) => self.event_type(stream, divergence.revision)?,
                 None => String::new(),
             };
             self.out.findings.push(FindingOut {
@@ -162,6 +163,36 @@ impl Check<'_> {
                 revision: divergence.revision.0,
                 detail: divergence.sentence(&event_type),
                 event_type,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a document that is right stands where the indexes should have it.
+    fn indexed(
+        &mut self,
+        key: &str,
+        stream: Option<&StreamName>,
+        document: Option<&Document>,
+    ) -> Result<(), ProjectionError> {
+        let (Some(stream), Some(document)) = (stream, document) else {
+            return Ok(());
+        };
+        let rules = &self.runner.rules;
+        let Some(index) = self.read_view.not_indexed(rules, key, document)? else {
+            return Ok(());
+        };
+        self.out.findings_total += 1;
+        if self.out.findings.len() < CHECK_FINDINGS_MAX {
+            self.out.findings.push(FindingOut {
+                kind: FindingKind::Unindexed,
+                key: key.to_owned(),
+                position: document.position.0,
+                revision: document.revision.0,
+                detail: format!(
+                    "the document is right, but the index `{index}` does not have it: searches by it leave it out"
+                ),
+                event_type: self.event_type(stream, document.revision)?,
             });
         }
         Ok(())
@@ -200,12 +231,12 @@ impl Check<'_> {
     fn event_type(
         &self,
         stream: &StreamName,
-        divergence: &Divergence,
+        revision: Revision,
     ) -> Result<String, ProjectionError> {
-        if divergence.revision == Revision::ZERO {
+        if revision == Revision::ZERO {
             return Ok(String::new());
         }
-        let event = self.view.event_at_revision(stream, divergence.revision)?;
+        let event = self.view.event_at_revision(stream, revision)?;
         Ok(event.map_or_else(String::new, |event| event.event_type))
     }
 }

@@ -92,9 +92,9 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> ProjectionError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// There is no projection of this name.
+    /// There is no projection of this name; which one may have been meant, as a question.
     #[error("there is no projection `{0}`")]
-    NoSuchProjection(String),
+    NoSuchProjection(String, Option<String>),
     /// Such a run is under way.
     #[error("a {kind} of `{name}` is already running")]
     AlreadyRunning {

@@ -9,8 +9,10 @@
 mod check;
 mod consumer;
 mod error;
+mod field_index;
 mod files;
 mod hold;
+mod lookup;
 mod mailbox;
 mod opening;
 mod pages;
@@ -36,6 +38,7 @@ use whodunit_core::api::pipeline::{
 };
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::model::Models;
+use whodunit_core::nearest::did_you_mean;
 
 use self::hold::Hold;
 use self::mailbox::Command;
@@ -49,8 +52,10 @@ use crate::runs::Run;
 use crate::store::{Head, Store, StoreError};
 
 pub use error::{ProjectionError, RequestError};
+pub use field_index::{FieldIndex, IndexError, IndexedField, indexed_fields};
 pub(crate) use files::refuse_behind_read_models;
 pub(crate) use hold::Held;
+pub(crate) use lookup::{Holders, Looked};
 pub use projection::{Field, Projection, Sort};
 pub(crate) use read_model::query::{DocumentQuery, Filter};
 pub use states::States;
@@ -62,29 +67,44 @@ pub(crate) const DIRECTORY: &str = "read-models";
 /// The daemon's projections.
 pub struct Projections {
     runners: Vec<Arc<ProjectionRunner>>,
+    indexed: Vec<IndexedField>,
     hold: Arc<Hold>,
     listener: tokio::task::JoinHandle<()>,
 }
 
 impl Projections {
-    /// Starts the built-in projections; `users` only if its model was asked for. Read models are kept below the data
-    /// directory, or in memory without one. Must be called within a tokio runtime.
+    /// Starts the built-in projections; `users` only if its model was asked for, and the index only where there are fields to
+    /// index. Read models are kept below the data directory, or in memory without one. Must be called within a tokio runtime.
     pub fn start(
         store: &Arc<dyn Store>,
         models: &Arc<Models>,
         clock: &Arc<dyn Clock>,
         data: Option<&Path>,
+        indexed: Vec<IndexedField>,
     ) -> Arc<Self> {
         let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::new(States)];
         if models.asked_for(BuiltIn::Users.category()).is_some() {
             projections.insert(0, Arc::new(Users));
         }
-        Self::start_with(projections, store, models, clock, data)
+        if !indexed.is_empty() {
+            projections.push(Arc::new(FieldIndex::new(indexed.clone())));
+        }
+        Self::begin((projections, indexed), store, models, clock, data)
     }
 
     /// Starts these projections.
     pub fn start_with(
         projections: Vec<Arc<dyn Projection>>,
+        store: &Arc<dyn Store>,
+        models: &Arc<Models>,
+        clock: &Arc<dyn Clock>,
+        data: Option<&Path>,
+    ) -> Arc<Self> {
+        Self::begin((projections, Vec::new()), store, models, clock, data)
+    }
+
+    fn begin(
+        (projections, indexed): (Vec<Arc<dyn Projection>>, Vec<IndexedField>),
         store: &Arc<dyn Store>,
         models: &Arc<Models>,
         clock: &Arc<dyn Clock>,
@@ -110,6 +130,7 @@ impl Projections {
         ));
         Arc::new(Self {
             runners,
+            indexed,
             hold: common.hold,
             listener,
         })
@@ -123,9 +144,13 @@ impl Projections {
     fn runner(&self, name: &str) -> Result<Arc<ProjectionRunner>, RequestError> {
         let mut runners = self.runners.iter();
         let found = runners.find(|runner| runner.name() == name);
-        found
-            .cloned()
-            .ok_or_else(|| RequestError::NoSuchProjection(name.to_owned()))
+        found.cloned().ok_or_else(|| self.no_such_projection(name))
+    }
+
+    /// That there is no projection of this name, and which one may have been meant.
+    pub(crate) fn no_such_projection(&self, name: &str) -> RequestError {
+        let meant = did_you_mean(name, self.names());
+        RequestError::NoSuchProjection(name.to_owned(), meant)
     }
 
     /// The same, when its read model can answer.

@@ -15,10 +15,10 @@ pub trait Projection: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// What it keeps, in one sentence.
-    fn description(&self) -> &'static str;
+    fn description(&self) -> &str;
 
     /// Names its code; changes whenever what it makes of an event does.
-    fn version(&self) -> &'static str;
+    fn version(&self) -> &str;
 
     /// The one category it takes; `None` for all.
     fn category(&self) -> Option<&str>;
@@ -47,6 +47,11 @@ pub trait Projection: Send + Sync + 'static {
             each(key);
             texts(value, each);
         }
+    }
+
+    /// Further places of a document in the index [`PLACES`]: any number, of [`SORT_BYTES_MAX`] bytes at most each.
+    fn places(&self, _state: &State) -> Vec<Vec<u8>> {
+        Vec::new()
     }
 
     /// The orders, beside that of the keys, in which its documents can be listed.
@@ -104,6 +109,9 @@ pub(super) fn rules_hash(projection: &dyn Projection, models: &Models) -> String
     };
     format!("{}+{model_rules}", projection.version())
 }
+
+/// The index of further places; no sort has its name.
+pub(super) const PLACES: &str = "places";
 
 /// Bytes of a sort value that are kept; documents that differ only beyond them are in the order of their keys.
 pub(super) const SORT_BYTES_MAX: usize = 256;

@@ -364,3 +364,34 @@ async fn what_the_line_does_not_decide_is_counted_in_the_heads() {
             .is_none()
     );
 }
+
+/// Between the last head and the end something may be left out: the feed says so before it ends, and once.
+#[tokio::test]
+async fn a_feed_that_ends_says_first_what_it_left_out_since_the_last_head() {
+    let api = Api::start();
+    let mut feed = Feed::open(&api, "?after=0&q=where:event.data.by%20==%20%22ann%22").await;
+    feed.until_head().await;
+    let of = |data: Value| json!({"event_type": "Opened", "data": data});
+    let both = json!({"events": [of(json!({})), of(json!({"by": "ann"}))]});
+    api.append("door-1", &both).await.ok();
+    loop {
+        let (_, kind, said) = feed.next().await.unwrap();
+        if kind == "event" {
+            assert_eq!(said["position"], 2);
+            break;
+        }
+    }
+    api.daemon.begin_to_stop();
+    let (_, kind, said) = feed.next().await.unwrap();
+    assert_eq!(
+        (kind.as_str(), &said["undecided"], &said["undecided_from"]),
+        ("head", &json!(1), &json!(1))
+    );
+    assert!(feed.next().await.is_none());
+    // One that left nothing out just ends.
+    let api = Api::start();
+    let mut feed = Feed::open(&api, "?after=0").await;
+    feed.until_head().await;
+    api.daemon.begin_to_stop();
+    assert!(feed.next().await.is_none());
+}

@@ -9,6 +9,7 @@ use whodunit_daemon::Config;
 use whodunit_daemon::store::Store;
 use whodunit_daemon::store::backup::restore;
 use whodunit_daemon::store::engine::{LoggedStore, StoreOptions};
+use whodunit_daemon::store::salvage::salvage;
 
 use crate::support::{Api, Reply, config, request};
 use crate::transfer::{export, import};
@@ -331,6 +332,76 @@ async fn notes_are_there_after_a_restart_and_in_a_restored_backup() {
     delete(&api, "n-2").await.ok();
     api.daemon.close().await.unwrap();
     assert_eq!(on(&restored).get("/v1/notes").await.ok()["notes"], 2);
+}
+
+/// What an export leaves out it says itself, to whom it is given and to whom imports it.
+#[tokio::test]
+async fn an_export_says_how_many_notes_are_damaged_and_an_import_repeats_it() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let api = on(folder.path());
+        noted(&api).await;
+        let whole = api.get("/v1/export?reveal=true").await;
+        assert!(whole.headers.get("whodunit-notes-unreadable").is_none());
+        assert!(!whole.text.contains("notes_unreadable"));
+        api.daemon.close().await.unwrap();
+    }
+    let path = folder.path().join("notes.ndjson");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, lines.replacen("made by hand", "made by hnad", 1)).unwrap();
+    let api = on(folder.path());
+    for query in ["?reveal=true", "?stream=user-1"] {
+        let export = api.get(&format!("/v1/export{query}")).await;
+        assert_eq!(export.status, 200);
+        assert_eq!(export.headers["whodunit-notes-unreadable"], "1");
+        let last: Value = serde_json::from_str(export.text.lines().last().unwrap()).unwrap();
+        let end = &last["export_end"];
+        assert_eq!(
+            (&end["notes"], &end["notes_unreadable"]),
+            (&json!(2), &json!(1))
+        );
+        let other = Api::start();
+        let report = import(&other, "", &export.text).await.ok();
+        assert_eq!(report["notes_unreadable"], 1, "{report}");
+        assert_eq!(report["incomplete"], false, "{report}");
+    }
+}
+
+/// A store that does not open gives its notes all the same; what of them is damaged is counted.
+#[tokio::test]
+async fn a_salvage_brings_the_notes_and_says_how_many_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let api = on(folder.path());
+        noted(&api).await;
+        api.daemon.close().await.unwrap();
+    }
+    let path = folder.path().join("notes.ndjson");
+    for damaged in [0, 1] {
+        if damaged > 0 {
+            let lines = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, lines.replacen("made by hand", "made by hnad", 1)).unwrap();
+        }
+        let mut lines = Vec::new();
+        let found = salvage(folder.path(), &mut lines, &mut |_| {}).unwrap();
+        assert_eq!(
+            (found.user_notes, found.is_whole()),
+            (3 - damaged, damaged == 0)
+        );
+        let said = found.notes.join("\n");
+        assert_eq!(said.contains("notes.ndjson"), damaged > 0, "{said}");
+        let other = Api::start();
+        let report = import(&other, "", &String::from_utf8(lines).unwrap())
+            .await
+            .ok();
+        assert_eq!(
+            report["notes_unreadable"].as_u64().unwrap_or_default(),
+            damaged
+        );
+        let notes = other.get("/v1/notes").await.ok();
+        assert_eq!(notes["notes"], 3 - damaged, "{report}");
+        assert!(texts(&notes).contains(&"the one who called"));
+    }
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ impl FilterArgs {
     }
 
     /// The names it asks for.
-    fn names(&self) -> [Option<Name<'_>>; 4] {
+    pub(crate) fn names(&self) -> [Option<Name<'_>>; 4] {
         [
             self.category.as_deref().map(Name::Category),
             self.event_type.as_deref().map(Name::Type),

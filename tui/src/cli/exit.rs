@@ -173,9 +173,14 @@ impl CliError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Client(ClientError::Problem(problem)) => own_hint(problem)
-                .map(str::to_owned)
-                .or_else(|| problem.hint.clone()),
+            Self::Client(ClientError::Problem(problem)) => {
+                // What the daemon knows was meant is said as it is.
+                let meant = problem.hint.clone();
+                let meant = meant.filter(|hint| hint.starts_with("did you mean"));
+                meant
+                    .or_else(|| own_hint(problem).map(str::to_owned))
+                    .or_else(|| problem.hint.clone())
+            }
             Self::Client(error) => error.hint(),
             Self::Meant { meant, .. } => Some(meant.clone()),
             Self::Usage { hint, .. } | Self::UnknownName { hint, .. } => Some(hint.clone()),
@@ -239,6 +244,9 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by their text"),
         Code::NoSuchCorrelation => {
             Some("`whodunit events --correlation ID` lists the events of a correlation")
+        }
+        Code::NoSuchField => {
+            Some("`whodunit blame STREAM` lists all fields, and which event set each")
         }
         Code::UnknownCommand => {
             Some("`whodunit models` lists models, `whodunit models CATEGORY` its commands")

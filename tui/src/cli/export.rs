@@ -9,7 +9,7 @@ use whodunit_core::transfer::{ExportEnd, Line};
 use super::args::given;
 use super::events::FilterArgs;
 use super::exit::{CliError, Exit};
-use super::find::read_line;
+use super::find::{check_names, read_line};
 use super::names::{self, StreamArg};
 use super::show::number;
 use super::terminal::{Terminal, json_safe};
@@ -77,6 +77,20 @@ pub(crate) async fn run(
     bar.finish_and_clear();
     if is_part {
         part(&last, health.head, terminal)?;
+        if last.end().is_some_and(|end| end.events == 0) {
+            let names: Vec<_> = args.filter.names().into_iter().flatten().collect();
+            names::check_known(&names, client, terminal).await?;
+            if let Some(line) = &query.line {
+                check_names(line, client, terminal).await?;
+            }
+        }
+    }
+    let damaged = last.end().map_or(0, |end| end.notes_unreadable);
+    if damaged > 0 {
+        terminal.warn(format!(
+            "{} of the store are damaged and left out; `whodunit verify` says where",
+            counted(damaged, "note")
+        ))?;
     }
     Ok(Exit::Ok)
 }

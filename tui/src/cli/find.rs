@@ -12,7 +12,7 @@ use whodunit_core::api::find::{
 };
 use whodunit_core::command::Decision;
 use whodunit_core::event::Event;
-use whodunit_core::query::{Query, QueryError};
+use whodunit_core::query::{Field, Query, QueryError};
 use whodunit_core::text::shown;
 use whodunit_core::time::input::Clock;
 
@@ -299,6 +299,7 @@ impl Rows {
             scanned: end.scanned,
             query: Some(end.query.clone()),
             undecided: end.undecided.clone(),
+            index: end.index.clone(),
             unknown_names: end.unknown_names.clone(),
             redacted_copy: end.redacted_copy,
         }
@@ -332,11 +333,17 @@ fn finish(end: &FindEnd, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> 
     if terminal.form.json {
         return Ok(Exit::Ok);
     }
+    let index = end.index.clone().unwrap_or_default();
+    let by = index.used.iter().find(|name| name.contains('.'));
     let looked_at = format!(
-        "{} of {} scanned",
+        "{} of {} scanned{}",
         n(end.scanned.min(end.head)),
-        n(end.head)
+        n(end.head),
+        by.map_or_else(String::new, |field| format!(", by the index of `{field}`"))
     );
+    if let Some(why) = &index.not_used {
+        terminal.note(format!("every event was scanned: {}", shown(why)))?;
+    }
     if end.matches == 0 && end.complete {
         terminal.note(format!("nothing matches; {looked_at}"))?;
     }
@@ -374,6 +381,43 @@ fn undecided(
     Ok(())
 }
 
+/// Checks, where a line found nothing, that its names are known at all.
+pub(super) async fn check_names(
+    line: &str,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), CliError> {
+    let query = read_line(line, terminal.form.zone)?;
+    let fields = [
+        Field::Type,
+        Field::Actor,
+        Field::Category,
+        Field::Stream,
+        Field::Correlation,
+        Field::Rule,
+    ];
+    if fields
+        .into_iter()
+        .all(|field| query.names(field).is_empty())
+    {
+        return Ok(());
+    }
+    let asked = FindQuery {
+        line: line.to_owned(),
+        order: None,
+        cursor: None,
+        limit: Some(1),
+        reveal: false,
+    };
+    let mut lines = client.find(&asked).await?;
+    while let Some(line) = lines.next().await? {
+        if let FindLine::End(end) = line {
+            names(&end.unknown_names, end.matches == 0, terminal)?;
+        }
+    }
+    Ok(())
+}
+
 /// Says which names are not known; an error where that is why nothing was found.
 fn names(
     unknown: &[UnknownName],
@@ -381,8 +425,14 @@ fn names(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
     for name in unknown {
-        let message = format!("no event has the {} `{}`", name.key, name.name);
+        let message = name.sentence();
         let hint = match name.did_you_mean.as_slice() {
+            [] if name.key == "rule" => {
+                "`whodunit find outcome:rejected` shows the rules".to_owned()
+            }
+            [] if name.key == "correlation" => {
+                "`whodunit event ID` shows an event's correlation id".to_owned()
+            }
             [] => format!(
                 "`whodunit find --facets` lists the {}",
                 noun(0_u64, &name.key)
@@ -423,6 +473,9 @@ async fn figures(
         counted(found.streams, "stream")
     );
     terminal.line(terminal.paint(Token::Heading, &words))?;
+    if found.matches == 0 {
+        check_names(&line, client, terminal).await?;
+    }
     if args.density {
         print_density(&summary, terminal)?;
     }

@@ -197,6 +197,12 @@ pub(crate) fn print_notes(
             ))?;
         }
     }
+    if report.notes_unreadable > 0 {
+        terminal.warn(format!(
+            "the export is without {}: damaged in the store that it is of",
+            counted(report.notes_unreadable, "note")
+        ))?;
+    }
     for error in &report.errors {
         terminal.note(format!("{}: {}", lines_of(error), shown(&error.reason)))?;
     }

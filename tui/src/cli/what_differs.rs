@@ -5,7 +5,7 @@ use whodunit_core::api::find::{DifferenceOut, DiffersBy, DiffersOut};
 
 use super::args::limit;
 use super::exit::{CliError, Exit};
-use super::find::read_line;
+use super::find::{check_names, read_line};
 use super::pages::REDACTED_COPY;
 use super::show;
 use super::style::Token;
@@ -73,6 +73,9 @@ pub(crate) async fn run(
         terminal.document(&found)?;
     } else {
         print(&found, terminal)?;
+    }
+    if found.selected == 0 {
+        check_names(&line, client, terminal).await?;
     }
     Ok(if found.selected == 0 || found.rest == 0 {
         Exit::No

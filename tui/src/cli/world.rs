@@ -12,6 +12,7 @@ use whodunit_core::time::Timestamp;
 
 use super::args::{LIMIT_DEFAULT, PAGE_ITEMS, given, limit, time, whole};
 use super::exit::{CliError, Exit};
+use super::names::{Name, check_known};
 use super::show;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
@@ -108,16 +109,23 @@ pub(crate) async fn run(
         looked: Looked::default(),
         bar,
     };
-    if args.from.is_some() {
-        two(&mut pages, client, terminal).await
+    let exit = if args.from.is_some() {
+        two(&mut pages, client, terminal).await?
     } else {
-        one(&mut pages, client, terminal).await
+        one(&mut pages, client, terminal).await?
+    };
+    let category = args.category.as_deref().map(Name::Category);
+    if pages.looked.total == 0 {
+        check_known(category.as_slice(), client, terminal).await?;
     }
+    Ok(exit)
 }
 
 /// What was passed over on all pages.
 #[derive(Default)]
 struct Looked {
+    /// How many streams there are to look at.
+    total: u64,
     not_yet: u64,
     undefined: u64,
     why: Option<String>,
@@ -221,6 +229,7 @@ async fn one(
     loop {
         let is_first = pages.query.cursor.is_none();
         let page: WorldOut = client.world(pages.begin()).await?;
+        pages.looked.total = page.progress.streams_total;
         if is_first {
             show::warn(terminal, &page.warnings)?;
         }
@@ -319,6 +328,7 @@ async fn two(
     loop {
         let is_first = pages.query.cursor.is_none();
         let page: WorldDiffOut = client.world_diff(pages.begin()).await?;
+        pages.looked.total = page.progress.streams_total;
         if is_first {
             show::warn(terminal, &page.warnings)?;
         }

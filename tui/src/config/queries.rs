@@ -2,6 +2,64 @@
 
 use std::collections::BTreeMap;
 
+use super::{ConfigError, load, path, save};
+
+/// A line that is to be kept by a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keep {
+    pub(crate) name: String,
+    pub(crate) line: String,
+    /// Whether it takes the place of another one of this name.
+    pub(crate) over: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) name: String,
+    /// All lines that are kept, as they are in the settings now; `None` where these cannot be read.
+    pub(crate) all: Option<BTreeMap<String, String>>,
+    /// Why it is not kept.
+    pub(crate) refused: Option<String>,
+    /// Whether that is because another one has the name.
+    pub(crate) is_there: bool,
+}
+
+/// Keeps a line in the settings.
+pub(crate) fn keep(asked: Keep) -> Kept {
+    let Keep { name, line, over } = asked;
+    let mut kept = Kept {
+        name: name.clone(),
+        all: None,
+        refused: None,
+        is_there: false,
+    };
+    let changed = || -> Result<(BTreeMap<String, String>, bool), String> {
+        check_name(&name)?;
+        let path = path().ok_or_else(|| ConfigError::NoPlace.to_string())?;
+        let mut config = load(&path).map_err(|error| error.to_string())?;
+        let known = config.queries.get(&name);
+        if known.is_some_and(|known| *known != line) && !over {
+            return Ok((config.queries, true));
+        }
+        config.queries.insert(name.clone(), line);
+        expand(&format!("@{name}"), &config.queries)?;
+        save(&path, &config).map_err(|error| error.to_string())?;
+        Ok((config.queries, false))
+    };
+    match changed() {
+        Ok((all, is_there)) => {
+            kept.refused = all
+                .get(&kept.name)
+                .filter(|_| is_there)
+                .map(|line| format!("`@{}` is `{line}` already", kept.name));
+            (kept.all, kept.is_there) = (Some(all), is_there);
+        }
+        Err(why) => kept.refused = Some(why),
+    }
+    kept
+}
+
 /// Lines within lines within lines.
 const DEPTH_MAX: usize = 8;
 

@@ -220,3 +220,71 @@ async fn a_raw_event_is_appended_once_and_only_where_it_is_expected() {
     assert_eq!(appended["stream"], json!("order-77a"));
     stage.embedded.stop().await.unwrap();
 }
+
+/// A name that nothing has is no empty answer, whichever command it is given to; and what may have been meant is said.
+#[tokio::test]
+async fn a_name_that_is_not_known_at_all_is_exit_code_three_everywhere() {
+    let stage = Stage::demo().await;
+    let sarah = stage.sarah.clone();
+    let none = "state.status == \"none\"";
+    for (line, said) in [
+        (vec!["world", "usr"], "did you mean `user`?"),
+        (vec!["world", "usr", "-o", "json"], "did you mean `user`?"),
+        (
+            vec!["bisect", "--category", "usr", none],
+            "did you mean `user`?",
+        ),
+        (
+            vec!["export", "--type", "UserDeletd"],
+            "did you mean `UserDeleted`?",
+        ),
+        (
+            vec!["export", "--query", "type:UserDeletd"],
+            "did you mean `UserDeleted`?",
+        ),
+        (
+            vec!["what-differs", "type:UserDeletd"],
+            "did you mean `UserDeleted`?",
+        ),
+        (
+            vec!["find", "type:UserDeletd", "--facets"],
+            "did you mean `UserDeleted`?",
+        ),
+        (
+            vec!["find", "outcome:rejected type:DeleteUsr"],
+            "did you mean `DeleteUser`?",
+        ),
+        (
+            vec!["find", "rule:user.suspende"],
+            "did you mean `user.suspended`?",
+        ),
+        (
+            vec!["find", "correlation:no-such"],
+            "no event has the correlation `no-such`",
+        ),
+        (
+            vec!["find", "outcome:accepted actor:apu"],
+            "did you mean `api`?",
+        ),
+        (vec!["read-model", "usrs"], "did you mean `users`?"),
+        (vec!["rebuild", "usrs"], "did you mean `users`?"),
+        (
+            vec!["field", &sarah, "/stauts"],
+            "`whodunit blame STREAM` lists all fields",
+        ),
+    ] {
+        let (_, err) = stage.run(&line, Exit::NotFound).await;
+        assert!(err.contains(said), "{line:?}: {err}");
+    }
+    let line = ["do", &sarah, "DeleteUsr", "--actor", "me"];
+    let (_, err) = stage.run(&line, Exit::Usage).await;
+    assert!(err.contains("did you mean `DeleteUser`?"), "{err}");
+    // What is known and matches nothing is an answer.
+    stage
+        .run(&["find", "rule:user.suspended type:CreateUser"], Exit::Ok)
+        .await;
+    stage
+        .run(&["world", "user", "--where", none], Exit::No)
+        .await;
+    stage.embedded.stop().await.unwrap();
+}

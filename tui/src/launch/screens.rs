@@ -10,7 +10,7 @@ use crate::app::{self, Options, Palette};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
-use crate::config::Context;
+use crate::config::{self, Context};
 
 /// Opens the screens on a daemon.
 pub(crate) async fn of_daemon(
@@ -52,9 +52,13 @@ async fn open(
         ));
     }
     terminal.flush()?;
+    let path = config::path();
+    let settings = path.and_then(|path| config::load(&path).ok());
+    let queries = settings.unwrap_or_default().queries;
     let options = Options {
         client: client.clone(),
         context,
+        queries,
         guide,
         ascii: terminal.form.ascii,
         palette: if terminal.form.colours {

@@ -91,15 +91,17 @@ pub(crate) enum Purpose {
     Rename(String),
     /// The branch of this name is compared with it.
     With(String),
+    /// This query line is kept by it.
+    Line(String),
 }
 
-/// The name of a branch is typed.
+/// The name of a branch, or of a query line, is typed.
 #[derive(Debug, Clone)]
 pub(crate) struct Naming {
     pub(crate) purpose: Purpose,
     pub(crate) input: Input,
     pub(crate) error: Option<String>,
-    /// A name that a branch has already: that branch is replaced when it is chosen again.
+    /// A name that another one has already: that one is replaced when it is chosen again.
     pub(crate) is_there: Option<String>,
 }
 
@@ -113,12 +115,21 @@ impl Naming {
         }
     }
 
+    /// Says why the name is not taken, in the words of the box: a request has it in a field.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.error = Some(match why.strip_prefix("`/name` ") {
+            Some(rest) => format!("the name {rest}"),
+            None => why.to_owned(),
+        });
+    }
+
     /// What the box waits for.
     pub(crate) fn awaits(&self) -> Option<Slot> {
         match self.purpose {
             Purpose::Keep => Some(Slot::KeepBranch),
             Purpose::Rename(_) => Some(Slot::RenameBranch),
             Purpose::With(_) => None,
+            Purpose::Line(_) => Some(Slot::KeepLine),
         }
     }
 }

@@ -11,6 +11,7 @@ use whodunit_core::query::Query;
 
 use super::line::{QueryLine, read};
 use super::quote::quote;
+use super::span::Span;
 use super::{App, Asked, Remote};
 use crate::client::{Changed, FindQuery, Subject};
 
@@ -61,6 +62,8 @@ pub(crate) struct FindScreen {
     pub(crate) selected: usize,
     pub(crate) changes: BTreeMap<(StreamName, u64), Changed>,
     pub(crate) summary: Remote<SummaryOut>,
+    /// The part of the time axis that is taken, to narrow the line to it.
+    pub(crate) span: Option<Span>,
     pub(crate) differs: Remote<DiffersOut>,
 }
 

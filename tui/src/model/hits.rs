@@ -2,7 +2,7 @@
 //!
 //! Made by the view, anew with each frame; what was drawn last lies on top.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use ratatui::layout::{Position, Rect};
 use whodunit_core::time::Timestamp;
@@ -37,16 +37,20 @@ pub(crate) enum Hit {
 
 /// The table of the frame on screen.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hits(RefCell<Vec<(Rect, Hit)>>);
+pub(crate) struct Hits {
+    frame: RefCell<Vec<(Rect, Hit)>>,
+    /// Where the pointer was pressed last.
+    pressed: Cell<Option<Hit>>,
+}
 
 impl Hits {
     /// A new frame begins.
     pub(crate) fn clear(&self) {
-        self.0.borrow_mut().clear();
+        self.frame.borrow_mut().clear();
     }
 
     pub(crate) fn add(&self, area: Rect, hit: Hit) {
-        self.0.borrow_mut().push((area, hit));
+        self.frame.borrow_mut().push((area, hit));
     }
 
     /// Rows of one line each, from the first in sight on.
@@ -65,10 +69,22 @@ impl Hits {
         }
     }
 
+    /// What stands at a place where the pointer is pressed.
+    pub(crate) fn press(&self, column: u16, row: u16) -> Option<Hit> {
+        let hit = self.at(column, row);
+        self.pressed.set(hit);
+        hit
+    }
+
+    /// What stood where the pointer was pressed last.
+    pub(crate) fn pressed(&self) -> Option<Hit> {
+        self.pressed.get()
+    }
+
     /// What stands at a place.
     pub(crate) fn at(&self, column: u16, row: u16) -> Option<Hit> {
         let place = Position::new(column, row);
-        let all = self.0.borrow();
+        let all = self.frame.borrow();
         let mut upwards = all.iter().rev();
         let found = upwards.find(|(area, _)| area.contains(place))?;
         Some(found.1)

@@ -22,13 +22,14 @@ pub(crate) mod quote;
 mod remote;
 pub(crate) mod run;
 mod screen;
+pub(crate) mod span;
 pub(crate) mod stream;
 pub(crate) mod streams;
 pub(crate) mod tree;
 pub(crate) mod what_if;
 pub(crate) mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tui_input::Input;
 use whodunit_core::api::browse::LiveHead;
@@ -215,6 +216,8 @@ pub(crate) struct Notice {
 /// What all screens share.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
+    /// Query lines that are kept by name.
+    pub(crate) queries: BTreeMap<String, String>,
     pub(crate) address: String,
     /// The daemon's name, and what goes with it.
     pub(crate) context: Option<(String, Context)>,
@@ -292,6 +295,7 @@ impl Model {
         local_offset: OffsetAt,
     ) -> Self {
         let app = App {
+            queries: BTreeMap::new(),
             address,
             context: None,
             size,

@@ -10,6 +10,7 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::predicate::PredicateError;
 use whodunit_core::time::Timestamp;
 
+use super::line::Completion;
 use super::quote::quote;
 use super::{Asked, Remote};
 use crate::client::WorldQuery;
@@ -134,6 +135,8 @@ pub(crate) struct WorldScreen {
     /// Whether keys go into the condition.
     pub(crate) typing: bool,
     pub(crate) error: Option<PredicateError>,
+    /// Fields that go on from the cursor.
+    pub(crate) completion: Option<Completion>,
     /// The condition that the streams answer.
     pub(crate) applied: String,
     /// The moment that they are of; now where none was held.

@@ -10,8 +10,8 @@ mod run;
 mod what_if;
 mod wide;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use whodunit_core::api::Page;
 use whodunit_core::api::browse::{DensityOut, Stream};
@@ -68,6 +68,8 @@ pub(crate) struct Daemon {
     pub(crate) failure: Option<Failure>,
     /// Items of a page at most.
     pub(crate) page_max: usize,
+    /// Query lines that are kept by name.
+    pub(crate) lines: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Daemon {
@@ -85,6 +87,7 @@ impl Daemon {
             title: None,
             failure: None,
             page_max: usize::MAX,
+            lines: Arc::default(),
         }
     }
 

@@ -189,8 +189,8 @@ pub(super) fn name_key(
             let request = Request::RenameBranch(name, patch);
             vec![screen.asked.ask(app, "the new name", request)]
         }
-        // The lab keeps what is on it.
-        Purpose::Keep => Vec::new(),
+        // The lab keeps what is on it, and the find screen its line.
+        Purpose::Keep | Purpose::Line(_) => Vec::new(),
     }
 }
 
@@ -308,7 +308,7 @@ pub(super) fn failed(
         }
         Slot::CompareBranch => screen.compared = Remote::Failed(failure),
         Slot::RenameBranch => match &mut app.overlay {
-            Some(Overlay::Naming(naming)) => naming.error = Some(failure.message),
+            Some(Overlay::Naming(naming)) => naming.refuse(&failure.message),
             _ => complain(app, failure, is_away),
         },
         _ => app.complain(failure.message),

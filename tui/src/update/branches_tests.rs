@@ -263,3 +263,13 @@ fn the_lab_names_the_branch_that_it_has() {
     let without = harness().press("enter left left w x");
     assert!(!without.screen().contains("BRANCH"), "{}", without.screen());
 }
+
+#[test]
+fn a_name_that_does_not_fit_is_refused_in_the_words_of_the_box() {
+    let mut naming = crate::model::branches::Naming::new(Purpose::Keep, "a b");
+    naming.refuse("`/name` must have 1 to 64 characters");
+    let said = naming.error.as_deref();
+    assert_eq!(said, Some("the name must have 1 to 64 characters"));
+    naming.refuse("the branches cannot be used");
+    assert_eq!(naming.error.as_deref(), Some("the branches cannot be used"));
+}

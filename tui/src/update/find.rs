@@ -1,16 +1,24 @@
 //! The find screen: a query line, what it finds as it is found, and what each event did.
 
+use whodunit_core::api::browse::DensityOut;
 use whodunit_core::api::find::FindEnd;
 use whodunit_core::query::Query;
+use whodunit_core::time::Timestamp;
 
+use super::input::edit;
 use super::line::Typed;
 use super::{Effects, complain, line, moved};
+use crate::client::Subject;
+use crate::config::queries::{Keep, Kept};
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
+use crate::model::branches::{Naming, Purpose};
 use crate::model::find::{FindScreen, Found, ROWS_MAX};
 use crate::model::line::QueryLine;
+use crate::model::span::Span;
 use crate::model::{App, Deeper, Overlay, Remote};
 use crate::request::{Part, Reply, Request, Slot};
+use crate::text::counted;
 
 /// Searches. What belongs to an earlier search is not wanted any more.
 pub(super) fn load(app: &mut App, screen: &mut FindScreen) -> Effects {
@@ -41,6 +49,7 @@ fn ask(app: &mut App, screen: &mut FindScreen, query: Query) -> Effects {
     if screen.applied != query || matches!(screen.found, Remote::Absent) {
         screen.found = Remote::Loading(None);
         screen.summary = Remote::Absent;
+        screen.span = None;
         screen.selected = 0;
     }
     screen.applied = query;
@@ -73,7 +82,130 @@ fn more(app: &mut App, screen: &mut FindScreen) -> Option<Effect> {
 /// Selects a row.
 pub(super) fn go_to(app: &mut App, screen: &mut FindScreen, index: usize) -> Effects {
     screen.selected = index;
+    screen.span = None;
     at_cursor(app, screen)
+}
+
+/// Takes more or less of the time axis: from the bar of the selected row on.
+fn stretch(app: &mut App, screen: &mut FindScreen, forward: bool) {
+    let Some(density) = screen.summary.value().and_then(|s| s.density.as_ref()) else {
+        app.complain("there is no time axis to narrow: nothing was counted");
+        return;
+    };
+    let cells = usize::from(app.size.0.saturating_sub(2)).max(1);
+    let at = screen.current().map_or(density.last, Subject::at);
+    let begun = screen.span.unwrap_or_else(|| Span::at(density, at));
+    let span = begun.moved(density, density.counts.len().div_ceil(cells), forward);
+    say_span(app, density, span);
+    screen.span = Some(span);
+}
+
+/// Takes the time axis from where the pointer was pressed to where it is.
+pub(super) fn drag(app: &mut App, screen: &mut FindScreen, from: Timestamp, to: Timestamp) {
+    let Some(density) = screen.summary.value().and_then(|s| s.density.as_ref()) else {
+        return;
+    };
+    let span = Span::between(density, from, to);
+    say_span(app, density, span);
+    screen.span = Some(span);
+}
+
+fn say_span(app: &mut App, density: &DensityOut, span: Span) {
+    let (since, until) = span.times(density);
+    let text = format!(
+        "{} from {} to {}: Enter narrows the line to them, Esc does not",
+        counted(span.count(density), "event"),
+        app.zone.long(since),
+        app.zone.long(until)
+    );
+    app.say(text);
+}
+
+/// Narrows the line to the part of the time axis that is taken.
+fn within_span(app: &mut App, screen: &mut FindScreen) -> Effects {
+    let density = screen.summary.value().and_then(|s| s.density.as_ref());
+    let (Some(span), Some(density)) = (screen.span.take(), density) else {
+        return Vec::new();
+    };
+    let (since, until) = span.times(density);
+    let mut terms = screen.applied.terms();
+    let is_bound = |term: &String| {
+        let term = term.trim_start_matches('-');
+        term.starts_with("since:") || term.starts_with("until:")
+    };
+    // All that was counted lies within the bounds of before.
+    terms.retain(|term| !is_bound(term));
+    terms.push(format!("since:{since}"));
+    terms.push(format!("until:{until}"));
+    let text = terms.join(" ");
+    match crate::model::line::read(app, &text) {
+        Ok(query) => {
+            screen.line = QueryLine::of(&text);
+            ask(app, screen, query)
+        }
+        Err(error) => {
+            app.complain(error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+/// A key while the name of the line is typed.
+pub(super) fn name_key(
+    app: &mut App,
+    screen: &mut FindScreen,
+    mut naming: Box<Naming>,
+    key: &str,
+) -> Effects {
+    let mut effects = Vec::new();
+    if key == "enter" {
+        let name = naming
+            .input
+            .value()
+            .trim()
+            .trim_start_matches('@')
+            .to_owned();
+        if let (Purpose::Line(line), false) = (&naming.purpose, name.is_empty()) {
+            let asked = Keep {
+                over: naming.is_there.as_ref() == Some(&name),
+                name,
+                line: line.clone(),
+            };
+            naming.error = None;
+            let request = Request::KeepLine(asked);
+            effects.push(screen.asked.ask(app, "the settings", request));
+        } else {
+            naming.error = Some("type a name: letters, digits, `.`, `_` and `-`".to_owned());
+        }
+    } else if edit(&mut naming.input, key) {
+        naming.error = None;
+        naming.is_there = None;
+    }
+    // The box stays until the line is kept, to show what may be wrong.
+    app.overlay = Some(Overlay::Naming(naming));
+    effects
+}
+
+fn kept(app: &mut App, kept: Kept) {
+    if let Some(all) = kept.all {
+        app.queries = all;
+    }
+    match (kept.refused, &mut app.overlay) {
+        (Some(why), Some(Overlay::Naming(naming))) => {
+            naming.is_there = kept.is_there.then_some(kept.name);
+            naming.error = Some(why);
+        }
+        (Some(why), _) => app.complain(why),
+        (None, overlay) => {
+            if matches!(overlay, Some(Overlay::Naming(_))) {
+                *overlay = None;
+            }
+            app.say(format!(
+                "saved: @{} stands for the line, here and in `whodunit find`",
+                kept.name
+            ));
+        }
+    }
 }
 
 pub(super) fn act(app: &mut App, screen: &mut FindScreen, action: Action) -> Effects {
@@ -84,7 +216,15 @@ pub(super) fn act(app: &mut App, screen: &mut FindScreen, action: Action) -> Eff
     match action {
         Action::Filter | Action::Find => screen.line.typing = true,
         Action::Whole if len > 0 => app.overlay = Some(Overlay::Detail(Box::default())),
+        Action::Save => {
+            let line = screen.applied.to_string();
+            let naming = Naming::new(Purpose::Line(line), "");
+            app.overlay = Some(Overlay::Naming(Box::new(naming)));
+        }
+        Action::TimeBack => stretch(app, screen, false),
+        Action::TimeForward => stretch(app, screen, true),
         Action::Narrow => app.overlay = Some(Overlay::Narrow { selected: 0 }),
+        Action::Enter if screen.span.is_some() => return within_span(app, screen),
         Action::Enter => match screen.current() {
             Some(row) => {
                 let at = Some(row.revision().0);
@@ -177,6 +317,7 @@ pub(super) fn take(app: &mut App, screen: &mut FindScreen, reply: Reply) -> Effe
         Reply::Summary(summary) => {
             let is_telling = summary.matches > 0 && !screen.applied.is_everything();
             screen.summary = Remote::Ready(summary);
+            screen.span = None;
             if !is_telling {
                 return Vec::new();
             }
@@ -188,8 +329,12 @@ pub(super) fn take(app: &mut App, screen: &mut FindScreen, reply: Reply) -> Effe
             screen.differs = Remote::Ready(differs);
             Vec::new()
         }
+        Reply::KeepLine(out) => {
+            kept(app, out);
+            Vec::new()
+        }
         Reply::Names(names) => {
-            line::take_names(&mut screen.line, names);
+            line::take_names(&mut screen.line.completion, names);
             Vec::new()
         }
         _ => Vec::new(),

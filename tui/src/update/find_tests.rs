@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::Subject;
 use crate::effect::Ticket;
+use crate::model::hits::Hit;
 use crate::request::{Part, Request, Slot};
 use crate::testing::{Daemon, Harness};
 
@@ -137,4 +138,127 @@ fn commands_that_the_rules_refused_are_found_too() {
     assert!(rows.iter().all(|row| matches!(row, Subject::Decision(_))));
     let harness = harness.press("enter");
     assert_eq!(harness.stream().stream.as_str(), "user-sarah");
+}
+
+#[test]
+fn a_part_of_the_time_axis_narrows_the_line_to_it() {
+    let mut harness = harness().press("F").type_text("user").press("enter");
+    let density = harness
+        .find()
+        .summary
+        .value()
+        .unwrap()
+        .density
+        .clone()
+        .unwrap();
+    harness.model.app.notice = None;
+    let taken = harness.press("shift-left");
+    let notice = taken.model.app.notice.as_ref().unwrap().text.clone();
+    assert!(notice.contains("Enter narrows the line"), "{notice}");
+    // Escape lets go of it, and does not leave.
+    let let_go = taken.press("esc");
+    assert_eq!(let_go.find().span, None);
+    let narrowed = let_go
+        .press("shift-left")
+        .press("shift-left")
+        .press("enter");
+    let line = narrowed.find().applied.to_string();
+    assert!(
+        line.contains(" since:") || line.contains("since:"),
+        "{line}"
+    );
+    assert!(line.contains("until:") && line.contains("user"), "{line}");
+    let rows = narrowed.find().rows();
+    assert!(!rows.is_empty());
+    // Bounds of before give way to narrower ones.
+    let again = narrowed.press("shift-left").press("enter");
+    let line = again.find().applied.to_string();
+    assert_eq!(line.matches("since:").count(), 1, "{line}");
+    // The mouse takes from where it is pressed to where it is.
+    let mut dragged = again;
+    dragged.send(Msg::Dragged {
+        from: Hit::Time(density.first),
+        to: Hit::Time(density.last),
+    });
+    assert!(dragged.find().span.is_some());
+    // Moving to another row is no narrowing.
+    assert!(dragged.press("down").find().span.is_none());
+}
+
+#[test]
+fn saved_lines_stand_for_themselves_and_are_completed() {
+    let mut harness = harness();
+    let line = "type:UserSuspended".to_owned();
+    harness.model.app.queries = [("held".to_owned(), line)].into();
+    let harness = harness.press("F").type_text("@he");
+    let screen = harness.screen();
+    assert!(screen.contains("saved lines: held"), "{screen}");
+    let harness = harness.press("tab").press("enter");
+    assert_eq!(harness.find().line.text(), "@held ");
+    assert_eq!(harness.find().call(), "whodunit find type:UserSuspended");
+    assert_eq!(harness.find().rows().len(), 3);
+    let harness = harness
+        .press("/")
+        .press("ctrl-u")
+        .type_text("@nope")
+        .press("enter");
+    let error = harness.find().line.error.as_ref().unwrap();
+    assert!(error.message.contains("no saved line `nope`"), "{error}");
+}
+
+#[test]
+fn a_line_is_saved_by_a_name() {
+    let harness = harness()
+        .press("F")
+        .type_text("actor:api")
+        .press("enter")
+        .press("s");
+    let screen = harness.screen();
+    assert!(screen.contains("save the line by a name"), "{screen}");
+    let harness = harness.press("enter");
+    assert!(
+        harness.screen().contains("type a name"),
+        "{}",
+        harness.screen()
+    );
+    let harness = harness.type_text("api").press("enter");
+    assert!(harness.model.app.overlay.is_none());
+    assert_eq!(
+        harness.model.app.queries.get("api").map(String::as_str),
+        Some("actor:api")
+    );
+    let notice = harness.model.app.notice.as_ref().unwrap();
+    assert!(
+        notice.text.contains("@api stands for the line"),
+        "{notice:?}"
+    );
+    // Another line of the name takes its place only when that is asked for again.
+    let harness = harness
+        .press("/")
+        .press("ctrl-u")
+        .type_text("actor:job:*")
+        .press("enter");
+    let harness = harness.press("s").type_text("api").press("enter");
+    assert!(
+        harness.screen().contains("Enter again replaces it"),
+        "{}",
+        harness.screen()
+    );
+    let harness = harness.press("enter");
+    assert_eq!(
+        harness.model.app.queries.get("api").map(String::as_str),
+        Some("actor:job:*")
+    );
+}
+
+#[test]
+fn fields_of_conditions_are_completed_in_the_line() {
+    let harness = harness().press("F").type_text("where:state.st");
+    let screen = harness.screen();
+    assert!(screen.contains("field: state.status 40"), "{screen}");
+    let harness = harness.press("tab").type_text("== \"suspended\"");
+    assert_eq!(
+        harness.find().line.text(),
+        "where:state.status == \"suspended\""
+    );
 }

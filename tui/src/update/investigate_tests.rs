@@ -194,6 +194,14 @@ fn it_runs_to_where_a_condition_holds_and_back() {
     assert_eq!(text(&harness), "/sta");
     let harness = harness.press("esc right B").type_text("/sta").press("tab");
     assert_eq!(text(&harness), "/status");
+    let harness = harness.press("ctrl-u").type_text("state.sta").press("tab");
+    assert_eq!(text(&harness), "state.status");
+    let harness = harness
+        .press("ctrl-u")
+        .type_text("!before.stat")
+        .press("tab");
+    assert_eq!(text(&harness), "!before.status");
+    let harness = harness.press("ctrl-u").type_text("/status");
     let harness = harness.type_text(" == \"suspended\"").press("enter");
     assert_eq!(
         harness.stream().cursor,

@@ -9,7 +9,7 @@ use whodunit_core::query::Query;
 use super::Effects;
 use super::input::edit;
 use crate::model::find::{Change, narrowings};
-use crate::model::line::{Completion, Key, QueryLine, read};
+use crate::model::line::{Begun, Completion, Key, QueryLine, read};
 use crate::model::{App, Asked, Overlay, Remote};
 use crate::request::{Request, Slot};
 
@@ -49,16 +49,7 @@ pub(super) fn press(app: &mut App, asked: &mut Asked, line: &mut QueryLine, key:
                 return Typed::On(complete(app, asked, line));
             }
         }
-        "up" | "down" => {
-            if let Some(completion) = &mut line.completion {
-                let last = completion.len().saturating_sub(1);
-                completion.selected = if key == "up" {
-                    completion.selected.saturating_sub(1)
-                } else {
-                    (completion.selected + 1).min(last)
-                };
-            }
-        }
+        "up" | "down" => choose(&mut line.completion, key),
         _ => {
             if edit(&mut line.input, key) {
                 line.error = None;
@@ -67,6 +58,18 @@ pub(super) fn press(app: &mut App, asked: &mut Asked, line: &mut QueryLine, key:
         }
     }
     Typed::On(Vec::new())
+}
+
+/// Goes to another name among those that are offered.
+pub(super) fn choose(place: &mut Option<Completion>, key: &str) {
+    if let Some(completion) = place {
+        let last = completion.len().saturating_sub(1);
+        completion.selected = if key == "up" {
+            completion.selected.saturating_sub(1)
+        } else {
+            (completion.selected + 1).min(last)
+        };
+    }
 }
 
 /// No keys go into it any more.
@@ -83,36 +86,44 @@ fn forget(asked: &mut Asked, line: &mut QueryLine) {
 
 /// Offers what goes on from the cursor.
 fn complete(app: &mut App, asked: &mut Asked, line: &mut QueryLine) -> Effects {
-    let Some(begun) = line.begun() else {
-        forget(asked, line);
+    let begun = line.begun();
+    offer(app, asked, &mut line.completion, begun)
+}
+
+/// Offers what goes on from what is begun, in a line or in a condition.
+pub(super) fn offer(
+    app: &mut App,
+    asked: &mut Asked,
+    place: &mut Option<Completion>,
+    begun: Option<Begun>,
+) -> Effects {
+    let Some(begun) = begun else {
+        *place = None;
+        asked.forget(Slot::Names);
         return Vec::new();
     };
-    if line
-        .completion
-        .as_ref()
-        .is_some_and(|known| known.begun == begun)
-    {
+    if place.as_ref().is_some_and(|known| known.begun == begun) {
         return Vec::new();
     }
-    let mut completion = Completion::of(begun.clone());
+    let mut completion = Completion::of(begun.clone(), &app.queries);
     // What was offered for less stays until the answer is there.
-    if let Some(known) = line.completion.take()
+    if let Some(known) = place.take()
         && known.begun.key == begun.key
         && matches!(completion.names, Remote::Loading(_))
         && let Remote::Ready(names) | Remote::Loading(Some(names)) = known.names
     {
         completion.names = Remote::Loading(Some(names));
     }
-    line.completion = Some(completion);
+    *place = Some(completion);
     match begun.key {
-        Key::Keys | Key::Outcome => Vec::new(),
+        Key::Keys | Key::Outcome | Key::Saved => Vec::new(),
         Key::Names(kind) => vec![asked.ask(app, "", Request::Names(kind, begun.text))],
     }
 }
 
 /// Takes the names of a completion.
-pub(super) fn take_names(line: &mut QueryLine, names: NamesOut) {
-    if let Some(completion) = &mut line.completion {
+pub(super) fn take_names(place: &mut Option<Completion>, names: NamesOut) {
+    if let Some(completion) = place {
         let mut items = names.items;
         items.sort_by(|a, b| (Reverse(a.events), &a.name).cmp(&(Reverse(b.events), &b.name)));
         completion.more = (items.len().saturating_sub(OFFERED)) as u64 + u64::from(names.more);

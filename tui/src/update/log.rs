@@ -297,7 +297,7 @@ pub(super) fn take(app: &mut App, screen: &mut LogScreen, reply: Reply) -> Effec
             Vec::new()
         }
         Reply::Names(names) => {
-            line::take_names(&mut screen.line, names);
+            line::take_names(&mut screen.line.completion, names);
             Vec::new()
         }
         _ => Vec::new(),

@@ -80,6 +80,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Effects {
             .flat_map(|c| press_text(model, c))
             .collect(),
         Msg::Clicked(hit) => mouse::click(model, hit),
+        Msg::Dragged { from, to } => mouse::drag(model, from, to),
         Msg::Scrolled { up, over } => mouse::scroll(model, up, over.as_ref()),
         Msg::Resized { columns, rows } => {
             model.app.size = (columns, rows);
@@ -428,6 +429,7 @@ fn leaves_pane(front: &mut Screen) -> bool {
     match front {
         Screen::Stream(screen) => std::mem::take(&mut screen.in_state),
         Screen::WhatIf(screen) => what_if::leave_other(screen),
+        Screen::Find(screen) => screen.span.take().is_some(),
         _ => false,
     }
 }

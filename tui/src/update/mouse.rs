@@ -38,6 +38,16 @@ pub(super) fn click(model: &mut Model, hit: Hit) -> Effects {
     }
 }
 
+/// The pointer was pressed on one place and is moved to another: on the time axis of what was found that takes a part of it.
+pub(super) fn drag(model: &mut Model, from: Hit, to: Hit) -> Effects {
+    if let (Hit::Time(from), Hit::Time(to), None) = (from, to, &model.app.overlay)
+        && let Screen::Find(screen) = &mut model.front
+    {
+        find::drag(&mut model.app, screen, from, to);
+    }
+    Vec::new()
+}
+
 /// A turn of the wheel moves in what is under the pointer.
 pub(super) fn scroll(model: &mut Model, up: bool, over: Option<&Hit>) -> Effects {
     if model.app.overlay.is_some() {
@@ -78,7 +88,7 @@ fn close_inputs(front: &mut Screen) {
         Screen::Streams(screen) => screen.filtering = false,
         Screen::Log(screen) => super::line::close(&mut screen.asked, &mut screen.line),
         Screen::Find(screen) => super::line::close(&mut screen.asked, &mut screen.line),
-        Screen::World(screen) => screen.typing = false,
+        Screen::World(screen) => world::close(screen),
         _ => {}
     }
 }

@@ -122,6 +122,9 @@ fn press_in(model: &mut Model, overlay: Overlay, key: &str) -> Effects {
         (Overlay::Naming(naming), Screen::Branches(screen)) => {
             return branches::name_key(app, screen, naming, key);
         }
+        (Overlay::Naming(naming), Screen::Find(screen)) => {
+            return find::name_key(app, screen, naming, key);
+        }
         (Overlay::Confirm(Confirmed::RemoveBranch(name)), Screen::Branches(screen)) => {
             return branches::remove_key(app, screen, name, key);
         }

@@ -4,9 +4,10 @@
 use whodunit_core::predicate::Predicate;
 
 use super::input::edit;
-use super::{Effects, complain, moved};
+use super::{Effects, complain, line, moved};
 use crate::effect::{Effect, Failure};
 use crate::keys::Action;
+use crate::model::line::field_begun;
 use crate::model::world::{ROWS_MAX, World, WorldScreen};
 use crate::model::{App, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
@@ -133,15 +134,34 @@ pub(super) fn press(app: &mut App, screen: &mut WorldScreen, key: &str) -> Effec
                 screen.error = Some(error);
                 return Vec::new();
             }
-            screen.typing = false;
+            close(screen);
             if screen.applied == text {
                 return Vec::new();
             }
             screen.applied = text;
             ask(app, screen)
         }
+        "esc" if screen.completion.is_some() => {
+            screen.completion = None;
+            screen.asked.forget(Slot::Names);
+            Vec::new()
+        }
+        "tab" => {
+            let done = screen
+                .completion
+                .as_ref()
+                .is_some_and(|completion| completion.put_into(&mut screen.condition));
+            if done {
+                screen.completion = None;
+            }
+            Vec::new()
+        }
+        "up" | "down" => {
+            line::choose(&mut screen.completion, key);
+            Vec::new()
+        }
         "esc" => {
-            screen.typing = false;
+            close(screen);
             screen.error = None;
             screen.condition = tui_input::Input::new(screen.applied.clone());
             Vec::new()
@@ -150,9 +170,19 @@ pub(super) fn press(app: &mut App, screen: &mut WorldScreen, key: &str) -> Effec
             if edit(&mut screen.condition, key) {
                 screen.error = None;
             }
-            Vec::new()
+            let input = &screen.condition;
+            let before: String = input.value().chars().take(input.cursor()).collect();
+            let begun = field_begun(&before);
+            line::offer(app, &mut screen.asked, &mut screen.completion, begun)
         }
     }
+}
+
+/// No keys go into the condition any more.
+pub(super) fn close(screen: &mut WorldScreen) {
+    screen.typing = false;
+    screen.completion = None;
+    screen.asked.forget(Slot::Names);
 }
 
 fn read(text: &str) -> Result<(), whodunit_core::predicate::PredicateError> {
@@ -168,6 +198,10 @@ pub(super) fn take(app: &mut App, screen: &mut WorldScreen, reply: Reply) -> Eff
         Reply::WorldDiff(out) => first_page(screen, World::of_changes(out)),
         Reply::MoreWorld(out) => add(screen, World::of_states(out)),
         Reply::MoreWorldDiff(out) => add(screen, World::of_changes(out)),
+        Reply::Names(names) => {
+            line::take_names(&mut screen.completion, names);
+            return Vec::new();
+        }
         Reply::Categories(page) => {
             screen.categories = Remote::Ready(page.items);
             return Vec::new();
@@ -200,6 +234,7 @@ pub(super) fn failed(
 ) {
     match slot {
         Slot::World | Slot::WorldDiff => screen.world.fail(failure, is_away),
+        Slot::Names => screen.completion = None,
         Slot::Categories => screen.categories = Remote::Failed(failure),
         _ => complain(app, failure, is_away),
     }

@@ -16,12 +16,14 @@ use crate::model::causes::{Causes, CausesScreen, NODES_MAX, Of, Row, is_event};
 use crate::model::hits::Part;
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, number, safe};
+use crate::text::{counted, cut, number, safe, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
 /// Levels that are set in; deeper ones stand below each other.
 const LEVELS_MAX: u64 = 12;
+/// Lines that a sentence at the top takes at most.
+const HEAD_LINES: usize = 2;
 /// Rows of the selected node at least.
 const DETAIL_LEAST: usize = 6;
 
@@ -88,15 +90,16 @@ fn head(app: &App, screen: &CausesScreen, found: &Causes, cells: usize) -> Vec<L
             number(found.refused),
         ),
     };
-    let mut lines = vec![Line::styled(cut(&what, cells), theme.style(Token::Heading))];
+    let wrapped = |text: &str, token: Token| {
+        let lines = wrap_to(text.trim_start(), cells.saturating_sub(2), HEAD_LINES).into_iter();
+        lines.map(move |line| Line::styled(format!(" {line}"), theme.style(token)))
+    };
+    let mut lines: Vec<Line<'static>> = wrapped(&what, Token::Heading).collect();
     let warn =
         |text: String| Line::styled(cut(&format!(" ! {text}"), cells), theme.style(Token::Warn));
-    lines.extend(
-        found
-            .above
-            .as_ref()
-            .map(|text| warn(safe(text).into_owned())),
-    );
+    if let Some(above) = &found.above {
+        lines.extend(wrapped(&format!("! {}", safe(above)), Token::Warn));
+    }
     if found.findings_total > 0 {
         let total = counted(found.findings_total, "thing");
         lines.push(warn(format!(

@@ -53,7 +53,8 @@ pub(super) fn draw(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: 
         Constraint::Min(1),
     ])
     .areas(area);
-    let right = Span::styled(counts(app, screen), app.theme.style(Token::Muted));
+    let counts = counts(app, screen, usize::from(area.width));
+    let right = Span::styled(counts, app.theme.style(Token::Muted));
     line::draw(
         app,
         &screen.line,
@@ -75,6 +76,9 @@ pub(super) fn draw(app: &App, screen: &FindScreen, frame: &mut Frame<'_>, area: 
         );
         let at = screen.current().map(Subject::at);
         scrubber::draw(app, frame, axis, (Some(density), false), at);
+        if let Some(span) = screen.span {
+            scrubber::draw_span(app, frame, axis, density, span);
+        }
     }
     let found = match &screen.found {
         Remote::Failed(why) => return failure(app, frame, body, why),

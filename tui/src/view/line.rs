@@ -79,7 +79,7 @@ pub(super) fn draw(
 }
 
 /// The names in one row, as many as fit.
-fn names(app: &App, completion: &Completion, cells: usize) -> Line<'static> {
+pub(super) fn names(app: &App, completion: &Completion, cells: usize) -> Line<'static> {
     let theme = app.theme;
     let label = format!("   {}: ", completion.begun.key.label());
     let mut spans = vec![Span::styled(label.clone(), theme.style(Token::Muted))];

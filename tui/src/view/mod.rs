@@ -200,6 +200,7 @@ fn hints(model: &Model) -> Vec<(&'static str, &'static str)> {
             Purpose::Keep => "keep",
             Purpose::Rename(_) => "rename",
             Purpose::With(_) => "compare",
+            Purpose::Line(_) => "save",
         },
         Overlay::Findings { .. } => "open",
         Overlay::Confirm(_) => "confirm",

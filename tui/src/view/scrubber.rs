@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::Paragraph;
 use whodunit_core::api::browse::DensityOut;
 use whodunit_core::time::Timestamp;
@@ -10,6 +10,7 @@ use whodunit_core::time::Timestamp;
 use super::marks;
 use crate::model::App;
 use crate::model::hits::Hit;
+use crate::model::span::Span;
 use crate::model::stream::StreamScreen;
 use crate::request::Slot;
 use crate::text::{fit, width};
@@ -61,7 +62,7 @@ pub(super) fn draw(
     let bars = resample(&density.counts, cells);
     let max = bars.iter().copied().max().unwrap_or(0);
     let here = at.map(|at| cell_of(density, at, cells));
-    let spans: Vec<Span<'_>> = bars
+    let spans: Vec<Piece<'_>> = bars
         .iter()
         .enumerate()
         .map(|(index, &count)| {
@@ -75,11 +76,33 @@ pub(super) fn draw(
             } else {
                 theme.bar(count, max)
             };
-            Span::styled(bar, theme.style(token))
+            Piece::styled(bar, theme.style(token))
         })
         .collect();
     let axis = axis(app, density, here.zip(at), cells);
     frame.render_widget(Paragraph::new(vec![Line::from(spans), axis]), area);
+}
+
+/// Sets the part of the axis off that is taken.
+pub(super) fn draw_span(
+    app: &App,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    density: &DensityOut,
+    span: Span,
+) {
+    let cells = usize::from(area.width);
+    let (first, last) = span.parts();
+    let cell = |part: usize| {
+        let at = part * cells / density.counts.len().max(1);
+        u16::try_from(at).unwrap_or(u16::MAX)
+    };
+    let (from, to) = (cell(first), cell(last));
+    let width = (to - from + 1).min(area.width.saturating_sub(from));
+    let taken = Rect::new(area.x + from, area.y, width, area.height.min(1));
+    frame
+        .buffer_mut()
+        .set_style(taken, app.theme.style(Token::Selected));
 }
 
 /// Draws the axis with what matches a line set off from all that there is.
@@ -111,9 +134,9 @@ pub(super) fn draw_within(
     let (most_found, most_of_all) = (most(&found), most(&all));
     let bars = found.iter().zip(&all).map(|(&found, &all)| {
         if found > 0 {
-            Span::styled(theme.bar(found, most_found), theme.style(Token::Accent))
+            Piece::styled(theme.bar(found, most_found), theme.style(Token::Accent))
         } else {
-            Span::styled(theme.bar(all, most_of_all), theme.style(Token::Future))
+            Piece::styled(theme.bar(all, most_of_all), theme.style(Token::Future))
         }
     });
     let bars = Line::from(bars.collect::<Vec<_>>());
@@ -178,9 +201,9 @@ fn axis(
     let before: String = row.iter().take(at).collect();
     let after: String = row.iter().skip(at + width(&text)).collect();
     Line::from(vec![
-        Span::styled(before, theme.style(Token::Muted)),
-        Span::styled(text, theme.style(Token::Accent)),
-        Span::styled(fit(&after, width(&after)), theme.style(Token::Muted)),
+        Piece::styled(before, theme.style(Token::Muted)),
+        Piece::styled(text, theme.style(Token::Accent)),
+        Piece::styled(fit(&after, width(&after)), theme.style(Token::Muted)),
     ])
 }
 

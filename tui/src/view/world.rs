@@ -43,7 +43,8 @@ const COLUMNS_OF_TWO: [Column; 4] = [
 
 pub(super) fn draw(app: &App, screen: &WorldScreen, frame: &mut Frame<'_>, area: Rect) {
     let cells = usize::from(area.width);
-    let rows = 1 + u16::from(screen.error.is_some()) * 2;
+    let completes = screen.error.is_none() && screen.completion.is_some();
+    let rows = 1 + u16::from(screen.error.is_some()) * 2 + u16::from(completes);
     let [condition, moment, body] = Layout::vertical([
         Constraint::Length(rows),
         Constraint::Length(1),
@@ -83,7 +84,22 @@ pub(super) fn draw(app: &App, screen: &WorldScreen, frame: &mut Frame<'_>, area:
 fn draw_condition(app: &App, screen: &WorldScreen, frame: &mut Frame<'_>, area: Rect) {
     let theme = app.theme;
     let cells = usize::from(area.width);
-    let right = progress(screen);
+    let text = if screen.typing {
+        screen.condition.value()
+    } else {
+        &screen.applied
+    };
+    let whole = progress(screen);
+    // How far it is gives way to the condition, once everything was looked at.
+    let is_whole = screen
+        .world
+        .value()
+        .is_some_and(|world| world.next.is_none());
+    let fits = width(&safe(text)) + width(&whole) + 5 <= cells;
+    let right = match whole.split_once(" · ") {
+        Some((found, _)) if is_whole && !fits => found.to_owned(),
+        _ => whole,
+    };
     let room = cells.saturating_sub(width(&right) + 4);
     let mut spans = vec![Span::styled(" / ", theme.style(Token::Key))];
     if screen.typing {
@@ -107,6 +123,8 @@ fn draw_condition(app: &App, screen: &WorldScreen, frame: &mut Frame<'_>, area: 
         lines.push(Line::styled(cut(&caret, cells), style));
         let text = format!("   at column {}: {}", error.column, safe(&error.message));
         lines.push(Line::styled(cut(&text, cells), style));
+    } else if let Some(completion) = &screen.completion {
+        lines.push(super::line::names(app, completion, cells));
     }
     frame.render_widget(Paragraph::new(lines), area);
 }

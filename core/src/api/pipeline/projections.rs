@@ -72,6 +72,8 @@ pub enum FindingKind {
     Lost,
     /// There is a document but no event it could come from.
     Orphan,
+    /// The document is right, but an index does not have it.
+    Unindexed,
 }
 
 impl FindingKind {
@@ -86,6 +88,7 @@ impl FindingKind {
             Self::Altered => "altered",
             Self::Lost => "lost",
             Self::Orphan => "orphan",
+            Self::Unindexed => "unindexed",
         }
     }
 }

@@ -157,6 +157,7 @@ pub(super) fn models_with(planted: Planted) -> Models {
         title: None,
         status: None,
         unique_keys: Some(unique_keys),
+        indexed: Vec::new(),
     };
     Models::new([Model::new(spec, Arc::new(Boxes(planted)), None).unwrap()]).unwrap()
 }

@@ -113,7 +113,8 @@ impl ExportParams {
 /// `GET /v1/health` shows: it was computed again on the way, and an export of records that do not lead to it is cut short.
 /// Where secrets were left out, `redacted` says so, and so does the header `whodunit-redacted`: such an export imports as a
 /// redacted copy. With a filter it is a part of the log, without decisions and with the notes about its events and streams: its first line says of what,
-/// in `partial`, and an import reports it.
+/// in `partial`, and an import reports it. Where notes are not in it because their lines are damaged, the header `whodunit-notes-unreadable` and the last
+/// line (`notes_unreadable`) say how many.
 #[utoipa::path(get, path = "/v1/export", tag = "ops", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -141,13 +142,17 @@ pub(crate) async fn export_events(
     let stats = blocking(move || store.stats()).await?;
     let redacted =
         parts.store.is_redacted_copy() || (!reveal.yes() && hides_something(&parts).await?);
+    let (notes, notes_unreadable) = notes_of(&parts, line.is_everything())?;
     let mut export = Export {
         is_whole: line.is_everything() && params.decisions != Some(false),
         what: None,
         reveal,
         until: stats.head,
-        notes: Some(notes_of(&parts, line.is_everything())?),
-        told: ExportEnd::default(),
+        notes: Some(notes),
+        told: ExportEnd {
+            notes_unreadable,
+            ..ExportEnd::default()
+        },
         digest: LinesDigest::default(),
         redacted,
         chain: Chain::START,
@@ -170,11 +175,17 @@ pub(crate) async fn export_events(
         (HeaderName::from_static("whodunit-redacted"), redacted),
         (HeaderName::from_static("whodunit-head"), head),
     ];
-    Ok((headers, body).into_response())
+    let mut response = (headers, body).into_response();
+    if notes_unreadable > 0 {
+        let name = HeaderName::from_static("whodunit-notes-unreadable");
+        let value = HeaderValue::from(notes_unreadable);
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
 }
 
-/// The notes there are. An export without those that cannot be read would lose them silently.
-fn notes_of(parts: &Parts, all: bool) -> Result<NotesTaken, ApiError> {
+/// The notes there are, and how many cannot be read: the export says so in its header and its last line.
+fn notes_of(parts: &Parts, all: bool) -> Result<(NotesTaken, u64), ApiError> {
     let (notes, unreadable) = parts.notes.all()?;
     if unreadable > 0 {
         tracing::warn!(
@@ -182,7 +193,7 @@ fn notes_of(parts: &Parts, all: bool) -> Result<NotesTaken, ApiError> {
             "an export is without the notes that are damaged"
         );
     }
-    Ok(NotesTaken::new(notes, all))
+    Ok((NotesTaken::new(notes, all), unreadable))
 }
 
 /// Whether something of the log may be hidden in what is shown of it.
@@ -265,6 +276,8 @@ impl Export {
                 models: Arc::clone(&self.parts.models),
                 travel: Arc::clone(&self.parts.travel),
                 reveal: self.reveal,
+                // Records of which the line says neither yes nor no are counted, all of them.
+                projections: None,
             }),
         }
     }

@@ -6,7 +6,7 @@
 use redb::{ReadableTable, WriteTransaction};
 
 use super::super::error::ProjectionError;
-use super::super::projection::sort_value;
+use super::super::projection::{PLACES, sort_value};
 use super::apply::Rules;
 use super::file::{CheckpointMeta, DOCUMENTS, Durable, INDEX, ReadModel, engine, write_meta};
 use super::record::decode_document;
@@ -47,6 +47,7 @@ fn stretch(
     let doing = "making the indexes";
     let sorts = rules.projection.sorts();
     let mut entries: Vec<Vec<(Vec<u8>, String)>> = vec![Vec::new(); sorts.len()];
+    let mut places: Vec<(Vec<u8>, String)> = Vec::new();
     let documents = txn.open_table(DOCUMENTS).map_err(engine(doing))?;
     let mut next = None;
     for (count, record) in documents.range(from..).map_err(engine(doing))?.enumerate() {
@@ -61,13 +62,17 @@ fn stretch(
             let value = sort_value(sort, &document.state, document.position);
             entries.push((value, key.to_owned()));
         }
+        let further = rules.projection.places(&document.state);
+        places.extend(further.into_iter().map(|place| (place, key.to_owned())));
     }
     let mut index = txn.open_table(INDEX).map_err(engine(doing))?;
-    for (sort, entries) in sorts.iter().zip(&mut entries) {
+    let names = sorts.iter().map(|sort| sort.name).chain([PLACES]);
+    entries.push(places);
+    for (name, entries) in names.zip(&mut entries) {
         entries.sort_unstable();
         for (value, key) in entries {
             index
-                .insert((sort.name, value.as_slice(), key.as_str()), ())
+                .insert((name, value.as_slice(), key.as_str()), ())
                 .map_err(engine(doing))?;
         }
     }

@@ -3,14 +3,16 @@
 //! Owns every read but those of queries. A read view never waits for a writer and sees nothing that is written after it
 //! was taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 use whodunit_core::consistency::AppliedEvent;
 
 use super::super::error::ProjectionError;
-use super::file::{APPLY_LOG, CheckpointMeta, DOCUMENTS, NUMBERS, ReadModel, engine};
+use super::super::projection::{PLACES, sort_value};
+use super::apply::Rules;
+use super::file::{APPLY_LOG, CheckpointMeta, DOCUMENTS, INDEX, NUMBERS, ReadModel, engine};
 use super::record::{Document, decode_document, decode_entries};
 
 /// A read model at one moment.
@@ -37,6 +39,60 @@ impl ReadView {
         record
             .map(|record| decode_document(key, record.value()))
             .transpose()
+    }
+
+    /// The keys of documents that stand at one of these further places; `None` for more than so many.
+    pub(crate) fn placed(
+        &self,
+        places: &[Vec<u8>],
+        max: usize,
+    ) -> Result<Option<BTreeSet<String>>, ProjectionError> {
+        let doing = "reading an index";
+        let index = self.txn.open_table(INDEX).map_err(engine(doing))?;
+        let mut keys = BTreeSet::new();
+        for place in places {
+            // The smallest place after another is that one and a zero.
+            let mut after = place.clone();
+            after.push(0);
+            let range = (PLACES, place.as_slice(), "")..(PLACES, after.as_slice(), "");
+            let found = index.range::<(&str, &[u8], &str)>(range);
+            for entry in found.map_err(engine(doing))? {
+                let (entry, _) = entry.map_err(engine(doing))?;
+                keys.insert(entry.value().2.to_owned());
+                if keys.len() > max {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(keys))
+    }
+
+    /// The first index that does not have a document in its place.
+    pub(crate) fn not_indexed(
+        &self,
+        rules: &Rules,
+        key: &str,
+        document: &Document,
+    ) -> Result<Option<&'static str>, ProjectionError> {
+        let doing = "reading an index";
+        if !self.meta.indexed {
+            return Ok(None);
+        }
+        let index = self.txn.open_table(INDEX).map_err(engine(doing))?;
+        let sorts = rules.projection.sorts().iter();
+        let sorted = sorts.map(|sort| {
+            let value = sort_value(sort, &document.state, document.position);
+            (sort.name, value)
+        });
+        let places = rules.projection.places(&document.state);
+        let further = places.into_iter().map(|place| (PLACES, place));
+        for (name, value) in sorted.chain(further) {
+            let entry = index.get((name, value.as_slice(), key));
+            if entry.map_err(engine(doing))?.is_none() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Hands the entries of the apply log to `each`, a row at a time, with the numbers of their streams.

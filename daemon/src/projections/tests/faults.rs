@@ -112,6 +112,27 @@ async fn a_hundred_random_histories_have_no_finding() {
     }
 }
 
+/// Takes a document out of one of the indexes.
+fn unindex(model: &ReadModel, key: &str, seed: u64) {
+    let txn = model.write(Durable::Now).unwrap();
+    {
+        let mut table = txn.open_table(INDEX).unwrap();
+        let mut entries = Vec::new();
+        for entry in table.iter().unwrap() {
+            let place = entry.unwrap().0;
+            let (index, value, of) = place.value();
+            if of == key {
+                entries.push((index.to_owned(), value.to_vec()));
+            }
+        }
+        let pick = usize::try_from(seed).unwrap() % entries.len();
+        let (index, value) = &entries[pick];
+        let removed = table.remove((index.as_str(), value.as_slice(), key));
+        assert!(removed.unwrap().is_some());
+    }
+    txn.commit().unwrap();
+}
+
 #[tokio::test]
 async fn every_kind_of_fault_is_named_with_its_event() {
     for seed in 0..25 {
@@ -161,6 +182,11 @@ async fn every_kind_of_fault_is_named_with_its_event() {
         tamper(&model, |table| drop(table.remove(key).unwrap()));
         let check = checked(&store, (model, meta));
         assert_one(&check, FindingKind::Lost, last, seed);
+
+        let (model, meta) = made_of(&store, &rules, &events);
+        unindex(&model, key, seed);
+        let check = checked(&store, (model, meta));
+        assert_one(&check, FindingKind::Unindexed, last, seed);
 
         for orphan in ["user-nobody", "a-first", "zz-last"] {
             let (model, meta) = made_of(&store, &rules, &events);

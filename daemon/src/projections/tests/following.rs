@@ -53,7 +53,7 @@ async fn waiting_for_what_does_not_come_ends() {
     let waited = projections.wait_for("users", Position(9), Duration::from_millis(20));
     assert_eq!(waited.await.unwrap(), Position::ZERO);
     let unknown = projections.wait_for("nobody", Position(9), SOON).await;
-    assert!(matches!(unknown, Err(RequestError::NoSuchProjection(name)) if name == "nobody"));
+    assert!(matches!(unknown, Err(RequestError::NoSuchProjection(name, _)) if name == "nobody"));
 }
 
 async fn until(

@@ -179,10 +179,10 @@ pub fn salvage(
     });
     let mut salvaged = report(store, redacted_copy, end, &survey);
     salvaged.notes = notes;
-    let beside = notes_beside(directory, store, &mut salvaged.notes);
+    let (beside, damaged) = notes_beside(directory, store, &mut salvaged.notes);
     salvaged.user_notes = beside.len() as u64;
     write::export(
-        (&records, &beside),
+        (&records, &beside, damaged),
         &survey,
         &mut salvaged,
         out,
@@ -194,28 +194,31 @@ pub fn salvage(
     Ok(salvaged)
 }
 
-/// The notes beside the store, as far as they can be read; what of them cannot is said.
-fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> Vec<Note> {
+/// The notes beside the store, as far as they can be read, and how many of their lines cannot; both are said.
+fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> (Vec<Note>, u64) {
     let name = crate::notes::FILE_NAME;
     let bytes = match std::fs::read(directory.join(name)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (Vec::new(), 0),
         Err(error) => {
             said.push(format!("`{name}` cannot be read: {error}"));
-            return Vec::new();
+            return (Vec::new(), 0);
         }
     };
     match crate::notes::parse(&bytes, store) {
         Ok(found) => {
-            if !found.damaged.is_empty() {
-                let lines = clause(found.damaged.len() as u64, "line", "is");
-                said.push(format!("{lines} damaged in `{name}`"));
+            let damaged = found.damaged.len();
+            if damaged > 0 {
+                said.push(format!(
+                    "{} damaged in `{name}`",
+                    clause(damaged, "line", "is")
+                ));
             }
-            found.items
+            (found.items, damaged as u64)
         }
         Err(why) => {
             said.push(format!("`{name}` {why}"));
-            Vec::new()
+            (Vec::new(), 0)
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{NAMED_MAX, Salvaged};
 
 /// Writes the lines, and counts them.
 pub(super) fn export(
-    (records, notes): (&Records, &[Note]),
+    (records, notes, notes_unreadable): (&Records, &[Note], u64),
     survey: &Survey,
     salvaged: &mut Salvaged,
     out: &mut dyn Write,
@@ -76,6 +76,7 @@ pub(super) fn export(
         decisions: salvaged.decisions,
         sha256: lines.digest.hex(),
         notes: notes.len() as u64,
+        notes_unreadable,
         ..ExportEnd::default()
     };
     end_line(&mut lines.line, end)?;

@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use whodunit_core::api::investigate::{BisectEnd, BisectIn, BisectLine, BisectMatch};
 
 use super::super::exit::{CliError, Exit};
+use super::super::names::{Name, check_known};
 use super::super::show;
 use super::super::style::Token;
 use super::super::table::{Cell, Column, Table, Widths};
@@ -71,6 +72,10 @@ pub(super) async fn run(
     }
     if !terminal.form.json {
         print_end(&end, terminal)?;
+    }
+    if end.streams == 0 {
+        let category = asked.category.as_deref().map(Name::Category);
+        check_known(category.as_slice(), client, terminal).await?;
     }
     Ok(if end.failed > 0 || end.streams_holding == 0 {
         Exit::No

@@ -10,6 +10,7 @@ use whodunit_core::ids::{Position, Revision, StreamName};
 use super::super::{now, pipeline, sarah};
 use super::{Daemon, HEAD};
 use crate::client::{At, LiveCursor, LiveItem, LiveMessage, Pipeline, StreamStatus};
+use crate::config::queries::Kept;
 use crate::effect::Failure;
 use crate::msg::Msg;
 use crate::request::{Reply, Request};
@@ -125,6 +126,20 @@ impl Daemon {
             Request::WhatIf(scenario) => Reply::WhatIf(self.what_if(scenario, None)?),
             Request::MoreWhatIf(scenario, cursor) => {
                 Reply::MoreWhatIf(self.what_if(scenario, Some(cursor))?)
+            }
+            Request::KeepLine(asked) => {
+                let mut lines = self.lines.lock().unwrap();
+                let known = lines.get(&asked.name).cloned();
+                let other = known.filter(|known| *known != asked.line && !asked.over);
+                if other.is_none() {
+                    lines.insert(asked.name.clone(), asked.line.clone());
+                }
+                Reply::KeepLine(Kept {
+                    name: asked.name.clone(),
+                    all: Some(lines.clone()),
+                    is_there: other.is_some(),
+                    refused: other.map(|line| format!("`@{}` is `{line}` already", asked.name)),
+                })
             }
             Request::SaveScenario(asked) => Reply::SaveScenario(Saved {
                 path: asked.path.clone(),

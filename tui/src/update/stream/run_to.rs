@@ -3,6 +3,8 @@
 use tui_input::{Input, InputRequest};
 use whodunit_core::api::investigate::{BisectIn, BisectOut, FindIn};
 use whodunit_core::ids::Revision;
+use whodunit_core::pointer::Pointer;
+use whodunit_core::predicate::dotted;
 
 use super::super::Effects;
 use super::super::input::edit;
@@ -175,7 +177,12 @@ pub(crate) fn candidates(screen: &StreamScreen, input: &Input) -> Vec<String> {
         return Vec::new();
     };
     let rows = screen.fields().rows;
-    let mut found: Vec<String> = rows.into_iter().map(|row| row.path).collect();
+    let root = path.split(['.', '[']).next().unwrap_or_default();
+    let spelt = |path: String| match path.parse::<Pointer>() {
+        Ok(pointer) if !root.starts_with('/') => dotted(root, pointer.tokens()),
+        _ => path,
+    };
+    let mut found: Vec<String> = rows.into_iter().map(|row| spelt(row.path)).collect();
     found.retain(|candidate| candidate.starts_with(path) && candidate != path);
     found.sort();
     found
@@ -187,7 +194,11 @@ fn unfinished(typed: &str) -> Option<&str> {
         .rfind([' ', '(', '!', '&', '|', '=', '<', '>'])
         .map_or(0, |at| at + 1);
     let word = typed.get(begins..)?.trim_start_matches('"');
-    word.starts_with('/').then_some(word)
+    let begins = ["/", "state.", "before."];
+    begins
+        .iter()
+        .any(|root| word.starts_with(root))
+        .then_some(word)
 }
 
 /// Completes the path at the cursor as far as all candidates agree.

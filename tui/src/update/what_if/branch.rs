@@ -79,5 +79,5 @@ pub(super) fn failed(app: &mut App, failure: &Failure) {
     };
     let exists = failure.code.as_deref() == Some(EXISTS);
     naming.is_there = exists.then(|| naming.input.value().trim().to_owned());
-    naming.error = Some(failure.message.clone());
+    naming.refuse(&failure.message);
 }

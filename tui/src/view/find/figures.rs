@@ -5,13 +5,31 @@ use ratatui::text::{Line, Span};
 use crate::model::find::{FindScreen, Found, ROWS_MAX};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, number, safe, width};
+use crate::text::{counted, cut, number, safe, width, wrap_to};
 use crate::theme::Token;
 
+/// Lines that a note takes at most.
+const NOTE_LINES: usize = 3;
+
+/// How many were found, and how far the search is; the latter where the line leaves room for it.
+pub(super) fn counts(app: &App, screen: &FindScreen, cells: usize) -> String {
+    let (matches, scanned) = both(app, screen);
+    let needed = width(&safe(screen.line.text())) + width(&matches) + width(&scanned) + 8;
+    if screen.found.value().is_none_or(|found| found.end.is_none()) || needed <= cells {
+        return format!("{matches}{scanned} ");
+    }
+    let short = matches.split(" in ").next().unwrap_or_default();
+    if needed - width(&scanned) <= cells {
+        format!("{matches} ")
+    } else {
+        format!("{short} ")
+    }
+}
+
 /// How many were found, and how far the search is.
-pub(super) fn counts(app: &App, screen: &FindScreen) -> String {
+fn both(app: &App, screen: &FindScreen) -> (String, String) {
     let Some(found) = screen.found.value() else {
-        return String::new();
+        return (String::new(), String::new());
     };
     let what = if screen.applied.is_of_decisions() {
         "decision"
@@ -48,15 +66,18 @@ pub(super) fn counts(app: &App, screen: &FindScreen) -> String {
         (None, _) if found.stopped => " · stopped".to_owned(),
         (_, Some(end)) if end.complete => {
             let scanned = number(end.scanned);
+            let used = end.index.iter().flat_map(|index| &index.used);
+            let field = used.clone().find(|name| name.contains('.'));
+            let by = field.map_or_else(String::new, |field| format!(" by {}", safe(field)));
             format!(
-                " · scanned {scanned} of {}",
+                " · scanned {scanned} of {}{by}",
                 number(end.head.max(end.scanned))
             )
         }
         (None, None) if searching && head > 0 => format!(" · scanned 0 of {}", number(head)),
         _ => String::new(),
     };
-    format!("{matches}{scanned} ")
+    (matches, scanned)
 }
 
 /// What is to be known of what was found: names that are not known, records that the line says nothing of.
@@ -70,10 +91,7 @@ pub(super) fn notes(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>
             [] => String::new(),
             names => format!("; did you mean {}?", names.join(" or ")),
         };
-        texts.push(format!(
-            "! no event has the {} `{}`{meant}",
-            name.key, name.name
-        ));
+        texts.push(format!("! {}{meant}", name.sentence()));
     }
     if let Some(undecided) = &end.undecided {
         let total = undecided.undefined + undecided.unknown;
@@ -84,6 +102,9 @@ pub(super) fn notes(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>
             undecided.reason
         ));
     }
+    if let Some(why) = end.index.as_ref().and_then(|index| index.not_used.as_ref()) {
+        texts.push(format!("! every event was looked at: {why}"));
+    }
     if found.rows.len() >= ROWS_MAX {
         let shown = number(found.rows.len() as u64);
         texts.push(format!(
@@ -91,9 +112,10 @@ pub(super) fn notes(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>
         ));
     }
     let style = app.theme.style(Token::Warn);
-    let texts = texts.into_iter();
+    let texts = texts.iter();
     texts
-        .map(|text| Line::styled(cut(&format!(" {}", safe(&text)), cells), style))
+        .flat_map(|text| wrap_to(&safe(text), cells.saturating_sub(2), NOTE_LINES))
+        .map(|line| Line::styled(format!(" {line}"), style))
         .collect()
 }
 

@@ -33,7 +33,7 @@ pub(super) fn asking(app: &App, frame: &mut Frame<'_>, body: Rect, asking: &Aski
         ),
         Typed::Backtest => (
             "back-test: decide the log again under other rules".to_owned(),
-            "a rules file, then as on the command line: --actor 'job:*' --since 30d --until, --category, --approved FILE. \
+            "a rules file; behind it, as on the command line, --actor 'job:*', --since 30d, --until, --category or --approved FILE. \
              `whodunit backtest --help` shows a rules file. Nothing is written",
         ),
     };

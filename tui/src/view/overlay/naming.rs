@@ -1,4 +1,4 @@
-//! The name of a branch: to keep a what-if under, to rename one, or to compare with.
+//! The name of a branch: to keep a what-if under, to rename one, or to compare with; or that of a query line.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -26,6 +26,10 @@ pub(super) fn naming(app: &App, frame: &mut Frame<'_>, body: Rect, naming: &Nami
             format!("compare {} with the branch", safe(name)),
             "the name of another branch; nothing, or `log`, is what happened",
         ),
+        Purpose::Line(_) => (
+            "save the line by a name".to_owned(),
+            "a name: letters, digits, `.`, `_` and `-`. In other lines `@` and the name stand for it, here and in `whodunit find`",
+        ),
     };
     let inner = open(app, frame, body, &title, 76, 8);
     let cells = usize::from(inner.width);
@@ -43,10 +47,7 @@ pub(super) fn naming(app: &App, frame: &mut Frame<'_>, body: Rect, naming: &Nami
     match (&naming.error, &naming.is_there) {
         (Some(error), Some(_)) => {
             add(error, Token::Error);
-            add(
-                "Enter again replaces that branch; or type another name",
-                Token::Warn,
-            );
+            add("Enter again replaces it; or type another name", Token::Warn);
         }
         (Some(error), None) => add(error, Token::Error),
         (None, _) => add(what, Token::Muted),

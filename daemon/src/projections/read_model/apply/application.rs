@@ -1,6 +1,6 @@
 //! A transaction of a read model in the making: events applied to documents, indexes and the apply log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -14,7 +14,7 @@ use super::super::file::{
 use super::super::record::{Document, decode_document, encode_document, encode_entry};
 use super::Rules;
 use crate::projections::error::ProjectionError;
-use crate::projections::projection::sort_value;
+use crate::projections::projection::{PLACES, sort_value};
 use crate::store::{ReadEvents, try_for_each_event};
 
 /// A document on its way to its next version.
@@ -23,6 +23,8 @@ struct DirtyDocument {
     document: Option<Document>,
     /// Its sort values in the index; none when it is not there yet.
     indexed: Vec<Vec<u8>>,
+    /// Its further places there.
+    placed: BTreeSet<Vec<u8>>,
     /// Whether the stream had no number before.
     is_new: bool,
     changed: bool,
@@ -194,19 +196,21 @@ impl<'t> Application<'t> {
             return Ok(DirtyDocument {
                 document: None,
                 indexed: Vec::new(),
+                placed: BTreeSet::new(),
                 is_new: false,
                 changed: false,
             });
         };
         self.loaded_bytes += record.value().len();
         let document = decode_document(stream.as_str(), record.value())?;
-        let indexed = match &self.index {
-            Some(_) => self.sort_values(&document),
-            None => Vec::new(),
+        let (indexed, placed) = match &self.index {
+            Some(_) => (self.sort_values(&document), self.places(&document)),
+            None => (Vec::new(), BTreeSet::new()),
         };
         Ok(DirtyDocument {
             document: Some(document),
             indexed,
+            placed,
             is_new: false,
             changed: false,
         })
@@ -218,6 +222,11 @@ impl<'t> Application<'t> {
             .iter()
             .map(|sort| sort_value(sort, &document.state, document.position))
             .collect()
+    }
+
+    fn places(&self, document: &Document) -> BTreeSet<Vec<u8>> {
+        let places = self.rules.projection.places(&document.state);
+        places.into_iter().collect()
     }
 
     /// The number of a stream whose document has none yet: the one it had before its document was lost, or a new one.
@@ -294,11 +303,21 @@ impl<'t> Application<'t> {
     fn write(&mut self, stream: &StreamName, dirty: &DirtyDocument) -> Result<(), ProjectionError> {
         let doing = "writing a document";
         let key = stream.as_str();
-        let values = match (&dirty.document, &self.index) {
-            (Some(document), Some(_)) => self.sort_values(document),
-            _ => Vec::new(),
+        let (values, places) = match (&dirty.document, &self.index) {
+            (Some(document), Some(_)) => (self.sort_values(document), self.places(document)),
+            _ => (Vec::new(), BTreeSet::new()),
         };
         if let Some(index) = &mut self.index {
+            for gone in dirty.placed.difference(&places) {
+                index
+                    .remove((PLACES, gone.as_slice(), key))
+                    .map_err(engine(doing))?;
+            }
+            for new in places.difference(&dirty.placed) {
+                index
+                    .insert((PLACES, new.as_slice(), key), ())
+                    .map_err(engine(doing))?;
+            }
             for (at, sort) in self.rules.projection.sorts().iter().enumerate() {
                 let (before, after) = (dirty.indexed.get(at), values.get(at));
                 if before == after {
