@@ -129,7 +129,7 @@ pub struct LogPoint {
     pub position: Position,
     /// The last decision's sequence.
     pub decision: u64,
-    /// The head's hash there; absent where the log went on just then.
+    /// The head's hash there; absent where the log was still growing.
     #[serde(default)]
     pub head_hash: Option<String>,
     /// Hash of the last event there.
@@ -225,7 +225,7 @@ impl Branch {
         self.check_layers(max)?;
         let bytes = serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len());
         if bytes > BRANCH_BYTES_MAX {
-            let said = format!("take {bytes} bytes, at most {BRANCH_BYTES_MAX} are kept");
+            let said = format!("take {bytes} bytes, at most {BRANCH_BYTES_MAX} are allowed");
             return Err(BadBranch::new("/layers", said));
         }
         Ok(())

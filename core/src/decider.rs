@@ -95,7 +95,7 @@ pub enum PrepareError {
 
 /// How a message says what a client can assume about a recorded password. A program that offers that in its own way says so in
 /// its place.
-pub const SAY_PASSWORD_CORRECT: &str = "; say `password_correct`: `true` or `false`";
+pub const SAY_PASSWORD_CORRECT: &str = "; set `password_correct` to `true` or `false`";
 
 /// What a what-if assumes about passwords: it never compares one with a recorded hash.
 #[derive(Debug, Default)]

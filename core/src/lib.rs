@@ -18,6 +18,7 @@ pub mod causes;
 pub mod command;
 pub mod consistency;
 pub mod contrast;
+pub mod counted;
 pub mod decide;
 pub mod decider;
 pub mod diff;

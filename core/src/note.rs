@@ -105,7 +105,7 @@ impl Note {
             return Err(BadNote::new("/revision", said));
         }
         if self.event_id.is_some() && self.revision.is_none() {
-            return Err(BadNote::new("/revision", "is required beside an event"));
+            return Err(BadNote::new("/revision", "is required with an event"));
         }
         if HASHES.iter().any(|hash| self.text.contains(hash)) {
             return Err(BadNote::secret("holds a password hash"));

@@ -78,7 +78,7 @@ pub enum WhatIfError {
     #[error("{0}")]
     Refused(Box<Problem>),
     /// A command expects the stream to be elsewhere.
-    #[error("the stream is at revision {actual} in this what-if, expected was {expected}")]
+    #[error("the stream is at revision {actual} in this what-if, but {expected} was expected")]
     WrongRevision {
         /// Where the command stands in the request.
         at: String,
@@ -188,8 +188,7 @@ impl Scenario<'_> {
                 Edit::Insert(edit) => (edit.after_revision, self.start.revision),
                 _ => {
                     return bad(
-                        "commands, times and places are edited only where commands are decided again: \
-                         `continue: redecide`"
+                        "commands, times and places can be edited only when commands are decided again: `continue: redecide`"
                             .to_owned(),
                     );
                 }

@@ -9,6 +9,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use whodunit_core::counted::counted;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,10 @@ fn bytes_of<T: Kept>(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>
     let length = file.len()?;
     let max = T::BYTES_MAX;
     if length > max {
-        let said = format!("it has {length} bytes, and never has more than {max}");
+        let said = format!(
+            "it is {} long, and such a file never has more than {max}",
+            counted(length, "byte")
+        );
         return Err(io::Error::other(said));
     }
     let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
@@ -145,15 +149,17 @@ pub(crate) fn parse<T: Kept>(bytes: &[u8], store: StoreId) -> Result<Contents<T>
     let first = lines.next().unwrap_or_default();
     let told = first.strip_suffix(b"\n").and_then(checked);
     let told = told.and_then(about::<T>);
-    let told = told.ok_or_else(|| format!("does not begin as a file of {} does", T::WHAT))?;
+    let told = told.ok_or_else(|| format!("does not begin like a file of {}", T::WHAT))?;
     let About { format, store_id } = told;
     if format != FORMAT {
         return Err(format!(
-            "is of format {format}, and this version knows {FORMAT}"
+            "has format {format}, but this version knows {FORMAT}"
         ));
     }
     if store_id != store.to_string() {
-        return Err(format!("is of store {store_id}, and this is store {store}"));
+        return Err(format!(
+            "belongs to store {store_id}, but this is store {store}"
+        ));
     }
     contents.whole = first.len() as u64;
     for line in lines {

@@ -24,7 +24,7 @@ pub(crate) struct Bisect<'a> {
     pub(crate) model: &'a Model,
     pub(crate) stream: &'a StreamName,
     pub(crate) predicate: &'a Predicate,
-    /// The first revision looked at, and the last one.
+    /// The first revision to check, and the last one.
     pub(crate) range: (Revision, Revision),
 }
 

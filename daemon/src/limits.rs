@@ -27,9 +27,9 @@ pub use whodunit_core::what_if::STEPS_BYTES_MAX as WHAT_IF_STEPS_BYTES_MAX;
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of a page at most (`limit=`).
 pub const PAGE_ITEMS_MAX: usize = 1_000;
-/// Payload bytes after which a page of events or steps ends early, with a cursor to go on from.
+/// Payload bytes after which a page of events or steps ends early, with a cursor to continue from.
 pub const PAGE_BYTES_MAX: usize = 8 << 20;
-/// Events or streams that one request looks at to fill a page; a page may end early with a cursor to go on from.
+/// Events or streams that one request reads to fill a page; a page may end early with a cursor to continue from.
 pub const SCAN_ENTRIES_MAX: u64 = 50_000;
 /// Streams or documents that may change between the first and a later page of a list ordered by their last event. Beyond
 /// them the list must be begun again.
@@ -77,7 +77,7 @@ pub const READS_PER_PROCESSOR: usize = 4;
 pub const HEAVY_AT_A_TIME_MAX: usize = 2;
 /// Heavy work that waits for its turn. More is answered with 503.
 pub const HEAVY_QUEUE_MAX: usize = 64;
-/// Weight in memory of the steps of a page, after which it ends early, with a cursor to go on from.
+/// Weight in memory of the steps of a page, after which it ends early, with a cursor to continue from.
 pub const STEPS_WEIGHT_MAX: usize = 32 << 20;
 /// Bytes of one reply. A larger one is refused.
 pub const REPLY_BYTES_MAX: usize = 64 << 20;
@@ -97,9 +97,9 @@ pub const UNDO_FIELDS_MAX: usize = 20;
 pub const BISECTS_MAX: usize = 4;
 /// Searches that answer line by line at a time.
 pub const FINDS_MAX: usize = 8;
-/// Time after which a page of what a query line finds ends early, with a cursor to go on from.
+/// Time after which a page of what a query line finds ends early, with a cursor to continue from.
 pub const FIND_PAGE_TIME: Duration = Duration::from_secs(2);
-/// Events of a stream or a correlation that are looked at for one term about the events around another.
+/// Events of a stream or a correlation that are checked for one term about the events around another.
 pub const FIND_AROUND_MAX: u64 = 10_000;
 /// Streams that a search reads one beside the other where the index of field values names them; with more, the log is read.
 pub const FIND_HOLDERS_MAX: usize = 256;
@@ -137,7 +137,7 @@ pub const DIFFERS_STREAMS_MAX: usize = 20_000;
 pub const DIFFERS_EVENTS_MAX: u64 = 200_000;
 /// Differences that are told: default and most (`limit=`).
 pub const DIFFERENCES_DEFAULT: usize = 20;
-/// Differences that are told at most.
+/// Differences that are listed at most.
 pub const DIFFERENCES_MAX: usize = 1_000;
 /// Notes of a store.
 pub const NOTES_MAX: usize = 10_000;
@@ -217,9 +217,9 @@ pub const WHAT_IF_ACTIONS_MAX: usize = 100;
 pub const BRANCHES_MAX: usize = 500;
 /// Bytes of their file.
 pub const BRANCHES_FILE_BYTES_MAX: u64 = 256 << 20;
-/// Bytes of what is otherwise in a branch: the events and decisions that are not on record.
+/// Bytes of what differs in a branch: the events and decisions that are not on record.
 pub const BRANCH_WEIGHT_MAX: usize = 64 << 20;
-/// Events of all streams that differ in a branch, from the first one on that may be otherwise.
+/// Events of all streams that differ in a branch, from the first one on that may differ.
 pub const BRANCH_SLOTS_MAX: u64 = 2_000_000;
 /// Bytes of the worlds of branches that are kept after they were computed.
 pub const BRANCHES_CACHE_WEIGHT_MAX: usize = 128 << 20;

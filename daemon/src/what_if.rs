@@ -11,6 +11,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::what_if::{
     Causes, Continuation, Edit, ModeReason, Redecided, WhatIfBase, WhatIfIn, WhatIfOut,
 };
+use whodunit_core::counted::counted;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::keys::{KeyHolders, UniqueKey};
@@ -173,7 +174,7 @@ fn check_causes(request: &WhatIfIn) -> Result<(), WhatIfFailure> {
     if request.causes == Causes::default() || request.continuation.asks_rules() {
         return Ok(());
     }
-    let detail = "`/causes` needs `continue: redecide`: no recorded command is asked otherwise";
+    let detail = "`/causes` needs `continue: redecide`: recorded commands are asked only then";
     Err(refused(
         Problem::new(Code::Malformed, detail).field("/causes"),
     ))
@@ -239,7 +240,8 @@ fn load(
     let count = to.0.saturating_sub(from.0);
     if count > WHAT_IF_EVENTS_MAX {
         let detail = format!(
-            "the scenario goes through {count} recorded events, at most {WHAT_IF_EVENTS_MAX} are allowed"
+            "the what-if runs through {}, at most {WHAT_IF_EVENTS_MAX} are allowed",
+            counted(count, "recorded event")
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail).hint(
             "edit closer to the base, choose a later base, or do not re-fold",
@@ -260,7 +262,7 @@ fn load(
     }
     if bytes > WHAT_IF_BYTES_MAX {
         let detail = format!(
-            "the scenario goes through more than {WHAT_IF_BYTES_MAX} bytes of recorded events"
+            "the what-if runs through more than {WHAT_IF_BYTES_MAX} bytes of recorded events"
         );
         return Err(refused(Problem::new(Code::LimitExceeded, detail)));
     }

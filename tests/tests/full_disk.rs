@@ -232,7 +232,10 @@ async fn a_disk_that_fills_up_under_an_import_a_backup_or_a_restore_leaves_nothi
     std::fs::remove_dir_all(place("data")).unwrap();
     let (code, said) = run(NO_DAEMON, &["restore", backup, &place("restored")]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("the store is what was written"), "{said}");
+    assert!(
+        said.contains("the store holds exactly what was written"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

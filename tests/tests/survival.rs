@@ -47,7 +47,10 @@ async fn restored(folder: &Path, round: usize, backup: &Backup) {
     let args = ["restore", file.to_str().unwrap(), to.to_str().unwrap()];
     let (code, out, err) = whodunit("http://127.0.0.1:1", &args);
     assert_eq!(code, 0, "{out}{err}");
-    assert!(out.contains("the store is what was written"), "{out}");
+    assert!(
+        out.contains("the store holds exactly what was written"),
+        "{out}"
+    );
     let daemon = Daemon::start(&to).unwrap();
     backup.told.check(&daemon).await;
     daemon.kill().unwrap();

@@ -227,6 +227,15 @@ fn a_forbidden_word_is_found() {
     assert!(forbidden("let trailing = held;").is_none());
 }
 
+/// A source's path within the project: what leads to the project is no part of it.
+fn inside(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let path = path
+        .rsplit_once("/../")
+        .map_or(&*path, |(_, inside)| inside);
+    path.to_owned()
+}
+
 /// Comments are held to the list everywhere, texts in code where a user may read them: not in tests.
 #[test]
 fn comments_and_texts_use_the_words_of_the_field() {
@@ -237,7 +246,10 @@ fn comments_and_texts_use_the_words_of_the_field() {
             if name.ends_with("tidy.rs") || name.contains("/target/") {
                 continue;
             }
-            let is_test = name.contains("tests") || name.contains("store/redb");
+            let inside = inside(&path);
+            let is_test = ["tests", "store/redb", "conformance"]
+                .iter()
+                .any(|part| inside.contains(part));
             for (number, line) in text.lines().enumerate() {
                 let read = if is_test {
                     line.split_once("//").map_or("", |(_, comment)| comment)
@@ -298,4 +310,167 @@ fn functions_have_names_that_say_what_they_do() {
             }
         }
     }
+}
+
+/// Nouns that are counted in texts.
+const COUNTED: [&str; 35] = [
+    "attempts",
+    "branches",
+    "bytes",
+    "categories",
+    "changes",
+    "commands",
+    "decisions",
+    "documents",
+    "edits",
+    "entries",
+    "errors",
+    "events",
+    "fields",
+    "files",
+    "findings",
+    "folds",
+    "jobs",
+    "keys",
+    "levels",
+    "lines",
+    "moments",
+    "notes",
+    "others",
+    "pages",
+    "records",
+    "revisions",
+    "rows",
+    "scenarios",
+    "seconds",
+    "sectors",
+    "snapshots",
+    "steps",
+    "streams",
+    "users",
+    "values",
+];
+
+/// Words that stand between a number and its noun.
+const BETWEEN: [&str; 9] = [
+    "approved", "failed", "later", "more", "new", "older", "other", "recorded", "saved",
+];
+
+/// What only looks like a count, or is one that is never one.
+const NEVER_ONE: [(&str, &str); 13] = [
+    ("changes hands", "a verb"),
+    ("bytes long, at most", "beyond a limit"),
+    ("bytes are too many for one write", "beyond a limit"),
+    ("bytes, at most", "beyond a limit"),
+    ("entries, at most", "beyond a limit"),
+    ("events, at most", "beyond a limit"),
+    ("fields are to be indexed", "beyond a limit"),
+    (
+        "entries, with those of the branches below; at most",
+        "beyond a limit",
+    ),
+    ("is larger than {max} bytes", "a limit"),
+    ("to {} bytes long", "a limit"),
+    ("seconds, and a body must", "limits"),
+    ("within {seconds} seconds", "a limit"),
+    ("not {} bytes at byte", "of a page"),
+];
+
+/// A count that does not agree with its noun when it is one: `{} events`, `{n} more streams`.
+fn count_by_hand(line: &str) -> Option<&str> {
+    if NEVER_ONE.iter().any(|(text, _)| line.contains(text)) {
+        return None;
+    }
+    line.match_indices("} ").find_map(|(at, _)| {
+        let name = &line[line[..at].rfind('{')? + 1..at];
+        // A limit is a constant, and above one.
+        if name.chars().any(|c| c.is_ascii_uppercase() || c == ' ') {
+            return None;
+        }
+        let rest = &line[at + 2..];
+        let mut words = rest
+            .split(|c: char| !c.is_alphanumeric() && c != '/')
+            .skip_while(|word| BETWEEN.contains(word));
+        words.next().filter(|word| COUNTED.contains(word))
+    })
+}
+
+#[test]
+fn a_count_by_hand_is_found() {
+    assert_eq!(
+        count_by_hand(r#"format!("{} events of {}", 1, 2)"#),
+        Some("events")
+    );
+    assert_eq!(count_by_hand(r#""{n} more streams""#), Some("streams"));
+    assert_eq!(count_by_hand(r#""at most {EVENTS_MAX} events""#), None);
+    assert_eq!(count_by_hand(r#""{} events/s""#), None);
+    assert_eq!(count_by_hand(r#""{} of {}", counted(2, "event")"#), None);
+}
+
+/// `1 events` is not English: `core::counted` writes a number with its noun and its verb.
+#[test]
+fn counts_agree_with_their_nouns() {
+    let mut found = Vec::new();
+    for folder in ["core/src", "daemon/src", "tui/src"] {
+        for (path, text) in sources(folder) {
+            let name = inside(&path);
+            let is_test = name.contains("test") && !name.contains("backtest");
+            let is_limits = name.ends_with("http/openapi/mod.rs");
+            let proves = ["conformance", "campaigns", "fuzz"];
+            if is_test || is_limits || proves.iter().any(|part| name.contains(part)) {
+                continue;
+            }
+            let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
+            for (number, line) in lines.enumerate() {
+                let code = line.trim_start();
+                if let Some(noun) = count_by_hand(code)
+                    && !code.starts_with("//")
+                {
+                    found.push(format!("{name}:{}: `{noun}`", number + 1));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Turns of phrase that no native speaker on call would write, and what to write instead.
+const STIFF: [(&str, &str); 11] = [
+    (" upon the ", "on"),
+    ("all the same", "anyway, or still"),
+    ("neither yes nor no", "could not be evaluated"),
+    ("says nothing of", "could not be evaluated for"),
+    ("cannot be told", "is unknown"),
+    ("could not be told", "could not be computed"),
+    ("been otherwise", "been different"),
+    ("record a line", "record per line"),
+    ("is there already", "already exists"),
+    ("Ends with 1", "Exit code 1:"),
+    ("what became of", "what changed"),
+];
+
+/// Texts that users read: everything but comments.
+#[test]
+fn texts_read_plainly() {
+    let mut found = Vec::new();
+    for folder in ["core/src", "daemon/src", "tui/src"] {
+        for (path, text) in sources(folder) {
+            let name = inside(&path);
+            if name.contains("tests") {
+                continue;
+            }
+            for (number, line) in text.lines().enumerate() {
+                let stiff = STIFF.iter().find(|(phrase, _)| line.contains(phrase));
+                if let Some((phrase, instead)) = stiff
+                    && !line.trim_start().starts_with("//")
+                {
+                    found.push(format!(
+                        "{name}:{}: `{phrase}`; instead: {instead}",
+                        number + 1
+                    ));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -83,7 +83,7 @@ async fn next<T: serde::de::DeserializeOwned>(
 ) -> Result<T, ClientError> {
     let cut_short = || ClientError::BadReply {
         url: client.url().to_owned(),
-        reason: "it ended before the answer".to_owned(),
+        reason: "its reply ended early".to_owned(),
     };
     lines.next().await?.ok_or_else(cut_short)
 }

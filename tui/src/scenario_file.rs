@@ -69,7 +69,7 @@ pub(crate) enum NotWritten {
     #[error("`{0}` is a secret: it is not written into a scenario")]
     Secret(String),
     /// The file is there already.
-    #[error("`{0}` is there already")]
+    #[error("`{0}` already exists")]
     IsThere(String),
     /// The file cannot be written.
     #[error("`{0}` cannot be written: {1}")]

@@ -1,4 +1,4 @@
-//! Text on a terminal: widths, truncation, numbers.
+//! Text on a terminal: widths and truncation.
 //!
 //! Owns the way from untrusted text to cells. Whatever comes from the log passes [`safe`] first.
 
@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use whodunit_core::text::shown;
+
+pub(crate) use whodunit_core::counted::{clause, counted, noun, number, verb};
 
 /// Untrusted text as it may be shown: no control characters, no disguises.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
@@ -117,25 +119,6 @@ fn broken(text: &str, cells: usize, keep: usize) -> Vec<String> {
     lines
 }
 
-/// A number with thousands separators.
-pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// So many of something: `1 event`, `2,900 events`.
-pub(crate) fn counted(n: u64, what: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", number(n))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,15 +172,5 @@ mod tests {
         );
         assert_eq!(broken("a-bcdefghijklmnopq"), ["a-bcdefghijklmn", "opq"]);
         assert_eq!(broken("漢字漢字漢字漢-漢"), ["漢字漢字漢字漢-", "漢"]);
-    }
-
-    #[test]
-    fn numbers_have_their_thousands_apart() {
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "event"), "1 event");
-        assert_eq!(
-            (counted(0, "event"), counted(1_000, "job")),
-            ("0 events".to_owned(), "1,000 jobs".to_owned())
-        );
     }
 }

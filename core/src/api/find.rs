@@ -92,7 +92,7 @@ impl UnknownName {
 /// Records of which a query line says neither yes nor no. They are not among what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UndecidedOut {
-    /// How many there are because a condition asks for what is not there, or is of another type.
+    /// How many there are because the condition needs a value that is missing or of another type.
     pub undefined: u64,
     /// How many could not be decided within the bounds: of these it is not known whether they match.
     pub unknown: u64,
@@ -235,7 +235,7 @@ pub struct FacetValue {
 pub struct DiffersOut {
     /// The query line with its times in full.
     pub query: String,
-    /// What is compared.
+    /// What to compare.
     pub by: DiffersBy,
     /// How many are selected: streams with an event that matches, or events that match.
     pub selected: u64,
@@ -262,7 +262,7 @@ pub struct DiffersOut {
     pub redacted_copy: bool,
 }
 
-/// What is compared.
+/// What to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DiffersBy {

@@ -172,11 +172,11 @@ pub struct BisectIn {
     pub log: bool,
     /// The condition: see the section on predicates of the README.
     pub predicate: String,
-    /// The first revision looked at; 0, the empty state, when absent. Of one stream only, as `to` and `one_flip` are.
+    /// The first revision to check; 0, the empty state, when absent. Of one stream only, as `to` and `one_flip` are.
     #[serde(default)]
     #[schema(value_type = Option<u64>)]
     pub from: Option<Revision>,
-    /// The last revision looked at; the head when absent.
+    /// The last revision to check; the head when absent.
     #[serde(default)]
     #[schema(value_type = Option<u64>)]
     pub to: Option<Revision>,
@@ -241,7 +241,7 @@ pub struct UndefinedOut {
 pub struct BisectOut {
     /// The condition as it was read.
     pub predicate: String,
-    /// The first revision looked at.
+    /// The first revision to check.
     #[schema(value_type = u64)]
     pub from: Revision,
     /// The last revision of the range.

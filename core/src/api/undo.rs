@@ -23,7 +23,7 @@ pub struct UndoIn {
     /// Who would send the commands; `what-if` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// Commands of a plan at most: 1 to 4; 3 when absent.
+    /// At most this many commands in a plan: 1 to 4; 3 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
 }

@@ -67,61 +67,61 @@ macro_rules! codes {
 
 codes! {
     /// Events or decisions were changed, removed, inserted or moved: their hashes do not lead to the hash that was noted when they were written.
-    ChainBroken: "chain_broken", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    ChainBroken: "chain_broken", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// Something that is stored cannot be read: its checksum does not match, or its bytes make no sense.
-    Unreadable: "unreadable", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    Unreadable: "unreadable", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// The log has no event at a position before its head.
-    PositionMissing: "position_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    PositionMissing: "position_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// A stream has no event at a revision before its head.
-    RevisionMissing: "revision_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    RevisionMissing: "revision_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// The log has no decision at a sequence before its last.
-    DecisionMissing: "decision_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    DecisionMissing: "decision_missing", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// Events of a stream do not follow each other in the order of the log, or their effective times go back.
     OrderWrong: "order_wrong", Error, "export the log and import it into a new data directory";
     /// Two events, or two decisions, have the same id.
     DuplicateId: "duplicate_id", Error, "only one of the two is found by this id: look at both by their positions";
     /// A segment does not hold what it says it holds, or does not follow the one before it.
-    SegmentWrong: "segment_wrong", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    SegmentWrong: "segment_wrong", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// The file does not end where it says that the write-ahead log was moved up to.
-    MarkWrong: "mark_wrong", Error, "restore the store from a backup; `whodunit salvage` exports what is still whole";
+    MarkWrong: "mark_wrong", Error, "restore the store from a backup; `whodunit salvage` exports what is intact";
     /// What was acknowledged cannot be read back from the write-ahead log; it is still in memory.
     FrameUnreadable: "frame_unreadable", Error, "make a backup now, while the daemon still runs: it would not open this store again";
     /// An index lacks an entry: what it leads to is not found, or not listed.
-    IndexMissing: "index_missing", Error, "export the log and import it into a new data directory: indexes are made again";
+    IndexMissing: "index_missing", Error, "to rebuild the indexes, export the log and import it into a new data directory";
     /// An index has an entry that leads to nothing, or to something else.
-    IndexInvented: "index_invented", Error, "export the log and import it into a new data directory: indexes are made again";
+    IndexInvented: "index_invented", Error, "to rebuild the indexes, export the log and import it into a new data directory";
     /// An index has the right entry with a wrong value.
-    IndexWrong: "index_wrong", Error, "export the log and import it into a new data directory: indexes are made again";
+    IndexWrong: "index_wrong", Error, "to rebuild the indexes, export the log and import it into a new data directory";
     /// A count that lists show is not the number of what is there.
-    CountWrong: "count_wrong", Error, "export the log and import it into a new data directory: counts are made again";
+    CountWrong: "count_wrong", Error, "to rebuild the counts, export the log and import it into a new data directory";
     /// A table does not hold what was written into it: an answer that is taken from it may be of an older moment.
     ContentWrong: "content_wrong", Error, "restore the store from a backup, or export the log and import it into a new data directory";
     /// What lists show of a stream is not what its events say.
-    StreamWrong: "stream_wrong", Error, "export the log and import it into a new data directory: streams are listed again";
+    StreamWrong: "stream_wrong", Error, "to rebuild the list of streams, export the log and import it into a new data directory";
     /// A unique key that a stream's state holds is not on record: another stream could take it.
-    KeyMissing: "key_missing", Error, "export the log and import it into a new data directory: keys are taken again";
+    KeyMissing: "key_missing", Error, "to rebuild the unique keys, export the log and import it into a new data directory";
     /// A unique key is on record for a stream whose state does not hold it.
-    KeyInvented: "key_invented", Error, "export the log and import it into a new data directory: keys are taken again";
+    KeyInvented: "key_invented", Error, "to rebuild the unique keys, export the log and import it into a new data directory";
     /// A unique key is on record with another holder, or from or until another event.
-    KeyWrong: "key_wrong", Error, "export the log and import it into a new data directory: keys are taken again";
+    KeyWrong: "key_wrong", Error, "to rebuild the unique keys, export the log and import it into a new data directory";
     /// A decision does not fit the events that it says it led to, or that it was decided on.
     DecisionWrong: "decision_wrong", Error, "compare it with the log it was imported from, or with a backup";
     /// A job does not fit the event that it is for.
     JobWrong: "job_wrong", Error, "look at the job and its event before the handler runs it (`whodunit outbox`)";
     /// A saved state is not what its events lead to: states and everything that starts from it are wrong.
-    SnapshotWrong: "snapshot_wrong", Error, "export the log and import it into a new data directory: states are folded again";
+    SnapshotWrong: "snapshot_wrong", Error, "to fold all states again, export the log and import it into a new data directory";
     /// Lines of the file of notes are damaged, or the file cannot be used. Notes are no part of the log.
-    NoteUnreadable: "note_unreadable", Warning, "take the notes from a backup or an export: importing it adds those that are missing";
+    NoteUnreadable: "note_unreadable", Warning, "take the notes from a backup or an export: an import adds the missing ones";
     /// A note is about an event or a stream that is not in the log, or that is another one. Notes are no part of the log.
     NoteWrong: "note_wrong", Warning, "look at the note (`whodunit note list`), and remove it or write it again";
     /// A saved state cannot be used; readers ignore it and fold from the events.
-    SnapshotUnusable: "snapshot_unusable", Warning, "nothing needs to be done: it only costs time";
-    /// A page of the file cannot be read, but nothing that was looked at needed it: it is free, or still in memory.
+    SnapshotUnusable: "snapshot_unusable", Warning, "no action needed: it only costs time";
+    /// A page of the file cannot be read, but nothing that was checked needed it: it is free, or still in memory.
     PageUnreadable: "page_unreadable", Warning, "restart the daemon and verify again: an error then means that the page is in use";
     /// The file that notes what was acknowledged cannot be used: a store that lies behind would not be noticed.
-    HeadNoteWrong: "head_note_wrong", Warning, "restart the daemon: the file is written again";
+    HeadNoteWrong: "head_note_wrong", Warning, "restart the daemon: it writes the file again";
     /// Something is left of what was replaced. Nothing refers to it.
-    Leftover: "leftover", Warning, "nothing needs to be done: it only takes room";
+    Leftover: "leftover", Warning, "no action needed: it only takes up space";
     /// How lists name a stream is not what its state says.
     LabelWrong: "label_wrong", Warning, "the next event of the stream corrects it";
     /// The payload of an event cannot be decoded.
@@ -131,7 +131,7 @@ codes! {
     /// An event cannot be applied to the state before it.
     EventNotApplied: "event_not_applied", Warning, "states leave the event out and say so: append an event that corrects it";
     /// A state is larger than what is worked on, so the stream was not folded to its end.
-    StateTooLarge: "state_too_large", Warning, "its events can be read all the same; states before that revision, too";
+    StateTooLarge: "state_too_large", Warning, "its events can still be read, and so can states before that revision";
     /// A stream's clock went back: an event was recorded at an earlier time than one before it.
     ClockBack: "clock_back", Info, "`--as-of` goes by the latest time so far; replies name the events that it leaves out";
 }

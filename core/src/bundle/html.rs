@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::story::{Row, Story, moment, path, value};
 use super::{Bundle, StreamPart, WhatIfPart};
 use crate::api::branch::WorldOutcome;
+use crate::counted::counted;
 use crate::diff::DiffEntry;
 use crate::json::State;
 use crate::sentence::{Role, Sentence};
@@ -108,7 +109,7 @@ fn answer(out: &mut String, story: &Story<'_>) {
         let rows = story.timeline.len();
         let _ = writeln!(
             out,
-            "<p>{rows} events and refused commands belong to it; see the timeline.</p>"
+            "<p>Events and refused commands in it: {rows}; see the timeline.</p>"
         );
     }
     for part in &story.answer {
@@ -142,7 +143,10 @@ fn answer(out: &mut String, story: &Story<'_>) {
             event.revision,
             match hit {
                 1 => "this stream alone".to_owned(),
-                n => format!("{n} streams; <a href=\"#others\">the others</a>"),
+                n => format!(
+                    "{}; <a href=\"#others\">the others</a>",
+                    counted(n, "stream")
+                ),
             },
         );
     }
@@ -176,9 +180,9 @@ fn states(out: &mut String, story: &Story<'_>) {
     let Some(own) = story.own else { return };
     let _ = writeln!(out, "<section id=\"states\"><h2>Before and after</h2>");
     if let Some(failed) = &own.failed {
-        let _ = writeln!(out, "<p>It could not be told: {}.</p>", text(failed));
+        let _ = writeln!(out, "<p>It could not be computed: {}.</p>", text(failed));
     } else if own.diff.is_empty() {
-        out.push_str("<p>Nothing of its state changed.</p>\n");
+        out.push_str("<p>Its state did not change.</p>\n");
     } else {
         let _ = writeln!(
             out,
@@ -220,7 +224,7 @@ fn row(out: &mut String, story: &Story<'_>, row: &Row<'_>) {
     };
     let place = match row.revision {
         Some(revision) => format!("revision {revision}"),
-        None => "refused: nothing was recorded but the attempt".to_owned(),
+        None => "refused: only the attempt was recorded".to_owned(),
     };
     let role = match (row.is_subject, row.in_chain) {
         (true, _) => " · this is what the file is about",
@@ -248,7 +252,7 @@ fn row(out: &mut String, story: &Story<'_>, row: &Row<'_>) {
 }
 
 fn timeline(out: &mut String, story: &Story<'_>) {
-    out.push_str("<section id=\"timeline\"><h2>Timeline</h2>\n<p class=\"soft\">In the order of the log. ✗ marks commands that the rules refused; a red line, the chain of causes.</p>\n<ol class=\"time\">\n");
+    out.push_str("<section id=\"timeline\"><h2>Timeline</h2>\n<p class=\"soft\">In the order of the log. ✗ marks commands that the rules refused; a red line marks the chain of causes.</p>\n<ol class=\"time\">\n");
     for one in &story.timeline {
         row(out, story, one);
     }
@@ -270,7 +274,7 @@ fn other(out: &mut String, part: &StreamPart) {
         })
         .collect();
     let changed = match (&part.failed, part.included) {
-        (Some(failed), _) => format!("could not be told: {}", text(failed)),
+        (Some(failed), _) => format!("could not be computed: {}", text(failed)),
         (None, _) if part.events == 0 => format!("{} refused, nothing changed", part.refused),
         (None, _) => changes.join("<br>"),
     };
@@ -294,19 +298,19 @@ fn others(out: &mut String, story: &Story<'_>) {
     for batch in &story.bundle.incident.correlations {
         let _ = writeln!(
             out,
-            "<p>Batch <code>{}</code>: {} events in {}{} streams, {} commands refused.</p>",
+            "<p>Batch <code>{}</code>: {} in {}{}, {} refused.</p>",
             text(&batch.correlation_id),
-            batch.events,
+            counted(batch.events, "event"),
             if batch.more { "at least " } else { "" },
-            batch.streams.len(),
-            batch.refused
+            counted(batch.streams.len(), "stream"),
+            counted(batch.refused, "command")
         );
     }
     if story.others().next().is_none() {
         out.push_str("<p>No other stream.</p></section>\n");
         return;
     }
-    out.push_str("<div class=\"scroll\"><table><thead><tr><th>Stream</th><th>Revisions</th><th>What became of it</th></tr></thead><tbody>\n");
+    out.push_str("<div class=\"scroll\"><table><thead><tr><th>Stream</th><th>Revisions</th><th>What changed</th></tr></thead><tbody>\n");
     for part in story.others() {
         other(out, part);
     }
@@ -334,7 +338,7 @@ fn outcome(of: &WorldOutcome) -> String {
 fn what_ifs(out: &mut String, what_ifs: &[WhatIfPart]) {
     out.push_str("<section id=\"what-if\"><h2>What the rules would have decided</h2>\n");
     if what_ifs.is_empty() {
-        out.push_str("<p>No what-if about these streams was kept as a branch.</p>\n");
+        out.push_str("<p>No what-if about these streams was saved as a branch.</p>\n");
     }
     for what_if in what_ifs {
         let _ = writeln!(out, "<h3>{}</h3>", text(&what_if.name));
@@ -349,7 +353,7 @@ fn what_ifs(out: &mut String, what_ifs: &[WhatIfPart]) {
             supposes.join("; ")
         );
         if let Some(failed) = &what_if.failed {
-            let _ = writeln!(out, "<p>There is no answer: {}.</p>", text(failed));
+            let _ = writeln!(out, "<p>No answer: {}.</p>", text(failed));
             continue;
         }
         let _ = writeln!(out, "<p>{}</p>", text(&what_if.answer));
@@ -387,7 +391,7 @@ fn scenarios(out: &mut String, bundle: &Bundle) {
         out.push_str("<p>None.</p></section>\n");
         return;
     }
-    out.push_str("<p class=\"soft\">Each is a file for <code>whodunit check</code>, which asks the rules again and compares.</p>\n");
+    out.push_str("<p class=\"soft\">Each is a file for <code>whodunit check</code>, which runs the rules again and compares.</p>\n");
     for scenario in &bundle.scenarios {
         let _ = writeln!(
             out,
@@ -421,7 +425,7 @@ fn notes(out: &mut String, story: &Story<'_>) {
 }
 
 fn left_out(out: &mut String, story: &Story<'_>) {
-    out.push_str("<section id=\"left-out\"><h2>What is not here</h2>\n<ul class=\"plain\">\n");
+    out.push_str("<section id=\"left-out\"><h2>What is left out</h2>\n<ul class=\"plain\">\n");
     for line in story.left_out() {
         let _ = writeln!(out, "<li>{}</li>", text(&line));
     }
@@ -431,7 +435,7 @@ fn left_out(out: &mut String, story: &Story<'_>) {
 fn identity(out: &mut String, bundle: &Bundle) {
     let incident = &bundle.incident;
     let log = &incident.log;
-    out.push_str("<footer id=\"identity\"><h2>What this is of</h2>\n<dl>");
+    out.push_str("<footer id=\"identity\"><h2>Where this comes from</h2>\n<dl>");
     let mut entry = |name: &str, value: &str| {
         let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", text(value));
     };
@@ -444,7 +448,7 @@ fn identity(out: &mut String, bundle: &Bundle) {
         "Head's hash",
         log.head_hash
             .as_deref()
-            .unwrap_or("the log went on just then"),
+            .unwrap_or("the log was still growing"),
     );
     for model in &incident.models {
         let rules = format!(

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::Bundle;
 use super::story::{Story, moment, path, value};
 use crate::api::branch::WorldOutcome;
+use crate::counted::counted;
 use crate::diff::DiffEntry;
 use crate::text::shown;
 
@@ -72,7 +73,7 @@ pub fn to_markdown(bundle: &Bundle) -> String {
     root_cause(&mut out, &story);
     what_ifs(&mut out, bundle);
     scenarios(&mut out, bundle);
-    out.push_str("## Follow-ups\n\n- [ ] (what is to be changed, by whom, until when)\n\n");
+    out.push_str("## Follow-ups\n\n- [ ] (what to change, who does it, by when)\n\n");
     notes(&mut out, &story);
     sources(&mut out, &story);
     out
@@ -112,7 +113,7 @@ fn impact(out: &mut String, story: &Story<'_>) {
         );
         match &own.failed {
             Some(failed) => {
-                let _ = writeln!(out, "It could not be told: {}.\n", text(failed));
+                let _ = writeln!(out, "It could not be computed: {}.\n", text(failed));
             }
             None => differences(out, &own.diff),
         }
@@ -120,21 +121,19 @@ fn impact(out: &mut String, story: &Story<'_>) {
     for batch in &story.bundle.incident.correlations {
         let _ = writeln!(
             out,
-            "Batch {}: {} events in {}{} streams, {} commands refused.\n",
+            "Batch {}: {} in {}{}, {} refused.\n",
             text(&batch.correlation_id),
-            batch.events,
+            counted(batch.events, "event"),
             if batch.more { "at least " } else { "" },
-            batch.streams.len(),
-            batch.refused
+            counted(batch.streams.len(), "stream"),
+            counted(batch.refused, "command")
         );
     }
     if story.others().next().is_none() {
         out.push_str("No other stream was hit.\n\n");
         return;
     }
-    out.push_str(
-        "Who else was hit:\n\n| stream | revisions | what became of it |\n|---|---|---|\n",
-    );
+    out.push_str("Who else was hit:\n\n| stream | revisions | what changed |\n|---|---|---|\n");
     for part in story.others() {
         let changes: Vec<String> = part
             .diff
@@ -145,7 +144,7 @@ fn impact(out: &mut String, story: &Story<'_>) {
             })
             .collect();
         let changed = match &part.failed {
-            Some(failed) => format!("could not be told: {}", text(failed)),
+            Some(failed) => format!("could not be computed: {}", text(failed)),
             None if part.events == 0 => format!("{} refused, nothing changed", part.refused),
             None => changes.join("; "),
         };
@@ -158,7 +157,7 @@ fn impact(out: &mut String, story: &Story<'_>) {
             part.revision_after
         );
     }
-    out.push_str("\n(who was told, and what was made good)\n\n");
+    out.push_str("\n(who was told, and what was repaired)\n\n");
 }
 
 fn timeline(out: &mut String, story: &Story<'_>) {
@@ -208,7 +207,7 @@ fn outcome(of: &WorldOutcome) -> String {
 fn what_ifs(out: &mut String, bundle: &Bundle) {
     out.push_str("## What the rules would have decided\n\n");
     if bundle.incident.what_ifs.is_empty() {
-        out.push_str("No what-if about these streams was kept as a branch.\n\n");
+        out.push_str("No what-if about these streams was saved as a branch.\n\n");
     }
     for what_if in &bundle.incident.what_ifs {
         let _ = writeln!(out, "### {}\n", text(&what_if.name));
@@ -217,7 +216,7 @@ fn what_ifs(out: &mut String, bundle: &Bundle) {
         }
         let _ = writeln!(out, "What if … {}?\n", text(&what_if.supposes.join("; ")));
         if let Some(failed) = &what_if.failed {
-            let _ = writeln!(out, "There is no answer: {}.\n", text(failed));
+            let _ = writeln!(out, "No answer: {}.\n", text(failed));
             continue;
         }
         let _ = writeln!(out, "{}\n", text(&what_if.answer));
@@ -300,7 +299,7 @@ fn sources(out: &mut String, story: &Story<'_>) {
         text(&incident.written_by),
         text(&story.bundle.sha256)
     );
-    out.push_str("\nNot here:\n\n");
+    out.push_str("\nLeft out:\n\n");
     for line in story.left_out() {
         let _ = writeln!(out, "- {}", text(&line));
     }

@@ -1,13 +1,14 @@
 //! Reading an incident file: whole, or not at all.
 
 use super::{BUNDLE_BYTES_MAX, BUNDLE_FORMAT, Bundle, Incident};
+use crate::counted::counted;
 use crate::transfer::{ExportEnd, ExportHeader, Line, LinesDigest, Part};
 
 /// Why a file is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadBundle {
     /// It is something else.
-    #[error("it is no incident file: {0}")]
+    #[error("it is not an incident file: {0}")]
     Other(String),
     /// It is not what was written.
     #[error("the incident file is damaged: {0}")]
@@ -41,7 +42,7 @@ pub fn read(bytes: &[u8]) -> Result<Bundle, BadBundle> {
             continue;
         }
         if found.end.is_some() {
-            return Err(damaged(number, "stands after the last one"));
+            return Err(damaged(number, "comes after the last one"));
         }
         let parsed = Line::parse(line).map_err(|error| damaged(number, &error.to_string()))?;
         if !matches!(parsed, Line::End(_)) {
@@ -94,7 +95,7 @@ impl Found {
             }
             Line::Event(event) => match event.recorded() {
                 Some(event) => all.events.push(event),
-                None => return Err(damaged(number, "does not say all of its event")),
+                None => return Err(damaged(number, "lacks a part of its event")),
             },
             Line::Decision(line) => all.decisions.push(line.decision),
             Line::Note(note) => all.notes.push(*note),
@@ -102,7 +103,7 @@ impl Found {
                 self.parts += 1;
                 match *part {
                     Part::Incident(_) if self.incident.is_some() => {
-                        return Err(damaged(number, "tells of a second incident"));
+                        return Err(damaged(number, "describes a second incident"));
                     }
                     Part::Incident(incident) => self.incident = Some(*incident),
                     Part::Branch(branch) => all.branches.push(*branch),
@@ -132,8 +133,8 @@ impl Found {
         let said = (end.events, end.decisions, end.notes, end.parts);
         if has != said || header.records() != Some(end.records()) {
             return Err(BadBundle::Damaged(format!(
-                "it has {} lines between its first and its last, and they say {}",
-                has.0 + has.1 + has.2 + has.3,
+                "it has {} between its first and its last, but they say {}",
+                counted(has.0 + has.1 + has.2 + has.3, "line"),
                 end.records()
             )));
         }
@@ -146,7 +147,7 @@ impl Found {
         Ok(Bundle {
             incident: self
                 .incident
-                .ok_or_else(|| damaged("it does not tell of an incident"))?,
+                .ok_or_else(|| damaged("it does not describe an incident"))?,
             header,
             events: all.events,
             decisions: all.decisions,

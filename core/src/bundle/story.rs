@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Batch, Bundle, StreamPart};
 use crate::api::causes::CauseKind;
 use crate::command::{Decision, Outcome};
+use crate::counted::{counted, number};
 use crate::diff::DiffEntry;
 use crate::event::Event;
 use crate::ids::StreamName;
@@ -212,14 +213,17 @@ impl<'a> Story<'a> {
         let events = log.position.0.saturating_sub(has.events.len() as u64);
         let decisions = log.decision.saturating_sub(has.decisions.len() as u64);
         let mut lines = vec![format!(
-            "{events} of the log's {} events and {decisions} of its {} decisions: they are of streams that the incident did not touch, or stand below",
-            log.position, log.decision
+            "{} of the {} in the log, and {} of the {}: in streams that the incident did not touch, or listed below",
+            number(events),
+            counted(log.position.0, "event"),
+            number(decisions),
+            counted(log.decision, "decision")
         )];
-        lines.push("every secret: in its place stands [redacted]".to_owned());
+        lines.push("every secret: it is shown as [redacted]".to_owned());
         if self.rows_cut > 0 {
             lines.push(format!(
-                "{} rows of the timeline; their events are in the incident file",
-                self.rows_cut
+                "{} of the timeline; the events are in the incident file",
+                counted(self.rows_cut, "row")
             ));
         }
         let more = has.incident.left_out.iter();

@@ -1,6 +1,7 @@
 //! What is wrong with causes: kept up to a bound, and counted.
 
 use crate::api::causes::{CauseFinding, CauseFindingCode, CauseKind, CauseNode};
+use crate::counted::{clause, counted};
 
 /// Findings that are named; all are counted.
 pub const FINDINGS_MAX: usize = 100;
@@ -62,8 +63,10 @@ impl Findings {
     pub(super) fn events_missing(&mut self, command: &CauseNode, found: u64) {
         let told = command.events.unwrap_or_default();
         let detail = format!(
-            "the decision on {} tells of {told} events, and {found} name it",
-            named(command)
+            "the decision on {} says that it led to {}, but only {} it",
+            named(command),
+            counted(told, "event"),
+            clause(found, "event", "names")
         );
         self.add(CauseFindingCode::EventsMissing, command, detail);
     }
@@ -78,7 +81,7 @@ impl Findings {
             );
             self.add(CauseFindingCode::RecordedBeforeCause, effect, detail);
         } else if is_before(effect, cause, shared) {
-            let detail = format!("{what} stands before its cause, {by}, in the log");
+            let detail = format!("{what} comes before its cause, {by}, in the log");
             let code = if effect.at == cause.at {
                 CauseFindingCode::RecordedBeforeCause
             } else {

@@ -31,7 +31,7 @@ pub fn chain<R: Records>(
             break (CauseEnd::First, None);
         };
         if causes.len() == CHAIN_MAX {
-            let detail = format!("more than {CHAIN_MAX} causes stand above {}", named(of));
+            let detail = format!("{} has more than {CHAIN_MAX} causes above it", named(of));
             findings.add(CauseFindingCode::TooLarge, of, detail);
             break (CauseEnd::Cut, Some(id));
         }

@@ -10,6 +10,7 @@ mod parts;
 
 use crate::api::inevitable::{MomentOut, NecessityOut};
 use crate::api::what_if::{Action, Causes, Edit, WhatIfCommand};
+use crate::counted::counted;
 use crate::ids::{Position, Revision, StreamName};
 use crate::json::State;
 use crate::model::{Model, Models};
@@ -183,8 +184,8 @@ pub fn answer(
         [] => "No single command was necessary".to_owned(),
         [one] => format!("1 command was necessary: {}", named(one)),
         [all @ .., last] => format!(
-            "{} commands were necessary, the last of them {}",
-            all.len() + 1,
+            "{} were necessary, the last of them {}",
+            counted(all.len() + 1, "command"),
             named(last)
         ),
     };

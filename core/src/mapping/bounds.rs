@@ -78,11 +78,13 @@ pub(super) enum Misfit {
         why: String,
     },
     /// An object or list where a text is wanted.
-    #[error("{value} is no text; name what is meant in it, or write `text(…)` for all of it")]
+    #[error(
+        "{value} is not a text; name the part of it that is meant, or write `text(…)` for all of it"
+    )]
     NoText { value: String },
     /// It would be more than an event can hold.
     #[error(
-        "makes more of this record than an event can hold ({MADE_BYTES_MAX} bytes, {VALUES_MAX} values)"
+        "would make more of this record than an event can hold ({MADE_BYTES_MAX} bytes, {VALUES_MAX} values)"
     )]
     TooMuch,
 }

@@ -45,7 +45,7 @@ impl Function {
             }
             (_, Some(_)) => Err(format!("`{name}` takes no text before its value")),
             (_, None) => Err(format!(
-                "there is no function `{name}`; there are {FUNCTIONS}"
+                "there is no function `{name}`; the functions are {FUNCTIONS}"
             )),
         }
     }

@@ -14,7 +14,7 @@ fn check_mistake(text: &str, expected: &str) {
 fn mistakes_in_a_mapping_are_refused_with_their_line() {
     check_mistake("x = ", "line 1: ");
     check_mistake("", "line 1: a mapping needs at least one `[[rule]]`");
-    check_mistake("[[rules]]\n", "line 1: `rules` is no key of a mapping");
+    check_mistake("[[rules]]\n", "line 1: `rules` is not a key of a mapping");
     check_mistake(
         "\n[[rule]]\nstream = \"a-b\"\n",
         "line 2: rule \"rule 1\": has no `type`",
@@ -25,16 +25,19 @@ fn mistakes_in_a_mapping_are_refused_with_their_line() {
     );
     check_mistake(
         "[[rule]]\nskip = true\n[part.p]\nskip = true",
-        "line 4: part \"p\": `skip` is no key of it",
+        "line 4: part \"p\": `skip` is not a key of it",
     );
 }
 
 #[test]
 fn mistakes_in_a_rule_are_refused_with_line_and_field() {
     let cases = [
-        ("corelation = \"x\"", ": `corelation` is no key of it"),
+        ("corelation = \"x\"", ": `corelation` is not a key of it"),
         ("actor = 3", " / actor: must be a text, not integer"),
-        ("actor = \"{/a\"", " / actor: a placeholder without its `}`"),
+        (
+            "actor = \"{/a\"",
+            " / actor: a placeholder that is not closed with `}`",
+        ),
         ("actor = \"a}\"", " / actor: a `}` without `{`"),
         (
             "actor = \"{a}\"",
@@ -54,7 +57,7 @@ fn mistakes_in_a_rule_are_refused_with_line_and_field() {
         ),
         (
             "when = { \"/k\" = { is = 1 } }",
-            " / when / /k / is: `is` is no test",
+            " / when / /k / is: `is` is not a test",
         ),
         (
             "when = { \"/k\" = [1] }",

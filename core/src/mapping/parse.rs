@@ -91,7 +91,7 @@ impl Source<'_> {
                     return Err(self.error(
                         key.span().start,
                         "",
-                        format!("`{other}` is no key of a mapping; there are `description`, `defaults`, `part`, `rule`"),
+                        format!("`{other}` is not a key of a mapping; the keys are `description`, `defaults`, `part`, `rule`"),
                     ));
                 }
             }
@@ -213,7 +213,10 @@ impl Source<'_> {
                     return Err(self.error(
                         key.span().start,
                         place,
-                        format!("`{other}` is no key of it; there are {}", known(is_rule)),
+                        format!(
+                            "`{other}` is not a key of it; the keys are {}",
+                            known(is_rule)
+                        ),
                     ));
                 }
             }

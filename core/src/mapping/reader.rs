@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
                 Some('|') => {}
                 Some(c) if c == end => return Ok(out),
                 Some(c) => return Err(format!("`{c}` where `|` or `{end}` was expected")),
-                None => return Err(format!("a placeholder without its `{end}`")),
+                None => return Err(format!("a placeholder that is not closed with `{end}`")),
             }
         }
     }
@@ -93,7 +93,9 @@ impl<'a> Reader<'a> {
             let text = self.quoted('"')?;
             self.skip_space();
             if !self.eat(",") {
-                return Err(format!("`{name}(\"…\"` must go on with `, ` and a value"));
+                return Err(format!(
+                    "`{name}(\"…\"` must be followed by `, ` and a value"
+                ));
             }
             Some(text)
         } else {
@@ -105,7 +107,7 @@ impl<'a> Reader<'a> {
 
     fn quoted(&mut self, quote: char) -> Result<String, String> {
         let Some((text, rest)) = self.rest.split_once(quote) else {
-            return Err(format!("a `{quote}` without its end"));
+            return Err(format!("a `{quote}` that is not closed"));
         };
         self.rest = rest;
         Ok(text.to_owned())

@@ -159,7 +159,7 @@ fn what_an_event_cannot_be_without_is_an_error_that_names_the_rule() {
         ),
         (
             json!({"kind": "ping", "host": {"o": 1}}),
-            "rule \"rule 4\": `stream`: `{\"o\":1}` is no text; name what is meant in it, or write `text(…)` for all of it",
+            "rule \"rule 4\": `stream`: `{\"o\":1}` is not a text; name the part of it that is meant, or write `text(…)` for all of it",
         ),
         (
             json!({"kind": "ping", "host": "a", "at": "yesterday"}),

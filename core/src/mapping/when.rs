@@ -88,7 +88,7 @@ impl Source<'_> {
                         key.span().start,
                         &field,
                         format!(
-                            "`{other}` is no test; there are exists, equals, not, one_of, none_of, starts_with, \
+                            "`{other}` is not a test; the tests are exists, equals, not, one_of, none_of, starts_with, \
                              ends_with, contains"
                         ),
                     ));

@@ -179,7 +179,7 @@ impl Schema {
                 known if ANNOTATIONS.contains(&known) || known.starts_with("x-") => {}
                 _ => {
                     return Err(format!(
-                        "`{keyword}` of {place} is not a keyword that payloads are checked by"
+                        "`{keyword}` of {place} is not a keyword that payloads can be checked by"
                     ));
                 }
             }

@@ -232,7 +232,7 @@ impl Parser {
         }
         if self.sign("-") {
             let Token::Number(digits) = self.peek() else {
-                let error = PredicateError::new(from, "`-` stands before a number");
+                let error = PredicateError::new(from, "`-` must be followed by a number");
                 return Err(error.hint("predicates do no arithmetic"));
             };
             let number = number(&format!("-{digits}"), from)?;

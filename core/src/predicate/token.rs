@@ -36,7 +36,7 @@ const FOREIGN: [(&str, &str); 9] = [
     ("+", "predicates do no arithmetic"),
     ("*", "predicates do no arithmetic"),
     ("%", "predicates do no arithmetic"),
-    ("`", "a text stands in \"double\" or 'single' quotes"),
+    ("`", "a text is written in \"double\" or 'single' quotes"),
     (
         "{",
         "predicates have no maps; ask for the fields one by one",
@@ -175,8 +175,9 @@ impl<'a> Lexer<'a> {
         }
         if self.skip_if(|c| c.is_alphanumeric() || c == '_') {
             let error = PredicateError::new(at, "a letter follows a number");
-            return Err(error
-                .hint("numbers are decimal, like `12`, `0.5` or `1e6`; a text stands in quotes"));
+            return Err(error.hint(
+                "numbers are decimal, like `12`, `0.5` or `1e6`; a text is written in quotes",
+            ));
         }
         if !crate::number::exponent_fits(&out) {
             return Err(PredicateError::new(at, "a number's exponent is too long"));

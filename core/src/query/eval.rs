@@ -270,12 +270,14 @@ impl Query {
                 let mut predicates = predicates.take(2);
                 match (predicates.next(), predicates.next()) {
                     (Some(predicate), None) => predicate.describe(why),
-                    _ => "a condition asks for what is not there, or is of another type".to_owned(),
+                    _ => {
+                        "the condition needs a value that is missing or of another type".to_owned()
+                    }
                 }
             }
             Undecided::TooMuchWork(why) => why.to_string(),
             Undecided::NoState => "the state could not be loaded".to_owned(),
-            Undecided::TooManyEvents => "more events lie around it than are looked at".to_owned(),
+            Undecided::TooManyEvents => "too many events lie around it to check".to_owned(),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Parser<'_> {
         let start = self.scanner.at();
         let negated = self.scanner.accept('-');
         if self.scanner.is_over() || self.scanner.peek().is_some_and(char::is_whitespace) {
-            let error = QueryError::new(start, "nothing stands after this `-`");
+            let error = QueryError::new(start, "nothing follows this `-`");
             return Err(error.hint(
                 "write what must not hold right behind it: `-actor:admin`; a `-` itself as `\"-\"`",
             ));
@@ -138,7 +138,7 @@ impl Parser<'_> {
                     "rejected" => Ok(Kind::Rejected(true)),
                     "accepted" => Ok(Kind::Rejected(false)),
                     other => {
-                        let message = format!("`{}` is no outcome", shown(other));
+                        let message = format!("`{}` is not an outcome", shown(other));
                         let error = QueryError::new(at, message);
                         Err(error.hint("it is `outcome:rejected` or `outcome:accepted`"))
                     }
@@ -217,10 +217,7 @@ impl Parser<'_> {
         let names = NEARS.map(|(name, ..)| name);
         let is_one = names.contains(&name);
         if is_one && self.scanner.depth > 0 {
-            let error = QueryError::new(
-                at,
-                "terms about other events cannot stand within one another",
-            );
+            let error = QueryError::new(at, "terms about other events cannot be nested");
             return Err(error.hint("ask for one of them at a time"));
         }
         match did_you_mean(name, names) {
@@ -265,7 +262,7 @@ impl Parser<'_> {
                 ("stream", _) if within.is_none() => within = Some(Within::Stream),
                 ("correlation", _) if within.is_none() => within = Some(Within::Correlation),
                 _ => {
-                    let message = format!("`{}` is no length of time", shown(word));
+                    let message = format!("`{}` is not a length of time", shown(word));
                     let error = QueryError::new(at, message);
                     return Err(error.hint("after the terms come a length of time (`7d`, `1h`, `90s`) and `stream` or `correlation`"));
                 }

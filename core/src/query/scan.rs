@@ -92,8 +92,10 @@ impl<'a> Scanner<'a> {
                         self.skip(1);
                     }
                     _ => {
-                        let error =
-                            QueryError::new(self.at - 1, "a `\\` stands before `\"` or `\\` only");
+                        let error = QueryError::new(
+                            self.at - 1,
+                            "a `\\` may only be followed by `\"` or `\\`",
+                        );
                         return Err(error.hint("write a backslash itself as `\\\\`"));
                     }
                 },

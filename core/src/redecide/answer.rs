@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Visited;
 use crate::api::what_if::{Flip, RedecidedCounts, StepChange};
+use crate::counted::counted;
 use crate::ids::{Revision, StreamName};
 use crate::sentence::{Deed, deed, moment};
 use crate::text::shown;
@@ -137,9 +138,9 @@ pub(super) fn answer(told: &Told<'_>) -> String {
     }
     match told.flips_total.saturating_sub(told_of) {
         0 => {}
-        1 => sentences.push("And 1 more command would have been decided otherwise.".to_owned()),
         n => sentences.push(format!(
-            "And {n} more commands would have been decided otherwise."
+            "And {} would have been decided differently.",
+            counted(n, "more command")
         )),
     }
     sentences.join(" ")
@@ -252,10 +253,7 @@ impl Kind {
 
     fn sentence(&self, streams: usize) -> String {
         let category = &self.category;
-        let streams = match streams {
-            1 => format!("1 `{category}` stream"),
-            n => format!("{n} `{category}` streams"),
-        };
+        let streams = counted(streams, &format!("`{category}` stream"));
         let subject = match &self.part {
             Some(part) => format!("The {} of {streams}", shown(part)),
             None => streams,
@@ -284,22 +282,17 @@ fn without_flips(told: &Told<'_>) -> String {
         format!("{title} would be {}, not {}.", shown(other), shown(actual))
     });
     let rest = match (told.streams_changed, counts.changed) {
-        (0, _) => return "Nothing would have been otherwise.".to_owned(),
+        (0, _) => return "Nothing would have been different.".to_owned(),
         (1, 0) if is.is_some() => {
             "Every later command would have been decided as it was.".to_owned()
         }
-        (1, 0) => "1 stream would differ; every later command would have been decided as it was."
-            .to_owned(),
         (streams, 0) => format!(
-            "{streams} streams would differ; every later command would have been decided as it was."
+            "{} would differ; every later command would have been decided as it was.",
+            counted(streams, "stream")
         ),
         (_, changed) => format!(
-            "No decision would have flipped; {changed} later {} had another result.",
-            if changed == 1 {
-                "command would have"
-            } else {
-                "commands would have"
-            }
+            "No decision would have flipped; {} would have had another result.",
+            counted(changed, "later command")
         ),
     };
     match is {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Expected, Scenario, When};
 use crate::api::what_if::{Action, StepKind, StepOutcome, WhatIfOut, WhatIfStep};
+use crate::counted::counted;
 use crate::ids::Revision;
 use crate::model::Models;
 use crate::pointer::Pointer;
@@ -133,7 +134,7 @@ fn judge_flips(expected: &[String], out: &WhatIfOut, findings: &mut Vec<Finding>
             None => "no rules were asked".to_owned(),
             Some(again) => format!("more of them than are named: {} more", again.flips_left_out),
         };
-        let expected = format!("{} commands", expected.len());
+        let expected = counted(expected.len(), "command");
         findings.push(Finding::new("flips", expected, actual));
         return;
     };

@@ -10,6 +10,7 @@ mod verbs;
 use std::fmt;
 
 use crate::command::{Decision, Outcome};
+use crate::counted::counted;
 use crate::event::Event;
 use crate::text::shown;
 use crate::time::Timestamp;
@@ -82,7 +83,8 @@ pub struct Batch {
 impl Batch {
     fn words(self) -> Option<String> {
         let least = if self.more { "at least " } else { "" };
-        (self.streams > 1).then(|| format!(", one of a batch of {least}{} streams", self.streams))
+        let streams = counted(self.streams, "stream");
+        (self.streams > 1).then(|| format!(", one of a batch of {least}{streams}"))
     }
 }
 

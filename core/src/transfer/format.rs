@@ -102,7 +102,7 @@ const MAGIC: [(&[u8], &str); 21] = [
 ];
 const UTF_16: &str = "the file is UTF-16: convert it first, as in `iconv -f UTF-16 -t UTF-8 FILE | whodunit import -`";
 const UTF_32: &str = "the file is UTF-32: convert it first, as in `iconv -f UTF-32 -t UTF-8 FILE | whodunit import -`";
-const ZEROS: &str = "the file begins with zero bytes: its beginning was lost, or it is no text";
+const ZEROS: &str = "the file begins with zero bytes: its beginning was lost, or it is not text";
 const TAR: &str = "the file is a tar archive: unpack it first, and import the files in it, as in `tar -xOf FILE | whodunit import -`";
 const BINARY: &str =
     "the file is binary, in a format that is not known here: records must be JSON, one a line";

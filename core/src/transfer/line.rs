@@ -456,7 +456,7 @@ impl Line {
         if let Some(inner) = probe.export.or(probe.export_end) {
             no_list(
                 inner,
-                "what an export says of itself must be a JSON object, not a list",
+                "the header of an export must be a JSON object, not a list",
             )?;
         }
         if probe.export.is_some() {
@@ -599,7 +599,7 @@ mod tests {
             ),
             (
                 r#"{"export":[false,1,0]}"#.to_owned(),
-                "what an export says of itself must be a JSON object",
+                "the header of an export must be a JSON object",
             ),
             (event.to_owned(), "it is not JSON: EOF"),
             (

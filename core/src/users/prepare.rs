@@ -90,8 +90,7 @@ impl Secrets for Hypothesis {
             // The current password and the one given are then the same text.
             Some(correct) => Ok((correct, correct && current == new)),
             None => Err(PrepareError::Unknown(format!(
-                "it depends on whether the current password is right, and a what-if never looks at a recorded \
-                 password{SAY_PASSWORD_CORRECT}"
+                "it depends on whether the current password is right, and a what-if never checks a recorded password{SAY_PASSWORD_CORRECT}"
             ))),
         }
     }

@@ -28,18 +28,12 @@ const SWITCHES: [&str; 6] = [
 const FIXED: [(&str, &str); 10] = [
     ("command.unknown", "there is no such command"),
     ("email.taken", "unique keys are kept by the store"),
-    (
-        "password.incorrect",
-        "no password could be told from another",
-    ),
+    ("password.incorrect", "all passwords would look the same"),
     (
         "password.too_short",
         "say `password_min` in `lengths`: 0 turns it off",
     ),
-    (
-        "password.unchanged",
-        "no password could be told from another",
-    ),
+    ("password.unchanged", "all passwords would look the same"),
     (
         "reason.required",
         "list the commands in `reason_required`: `[]` turns it off",

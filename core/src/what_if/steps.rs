@@ -4,7 +4,7 @@ use crate::api::what_if::{OutcomeCounts, StepSelection, WhatIfStep};
 use crate::diff::DiffEntry;
 use crate::weight;
 
-/// Bytes of JSON after which a page of steps ends early, with a cursor to go on from.
+/// Bytes of JSON after which a page of steps ends early, with a cursor to continue from.
 pub const STEPS_BYTES_MAX: usize = 1 << 20;
 
 /// Which steps are listed.

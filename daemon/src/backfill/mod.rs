@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use whodunit_core::api::pipeline::{BackfillIn, BackfillPlan, RunOut};
+use whodunit_core::counted::{clause, counted, number};
 
 use self::plan::Selection;
 use crate::clock::Clock;
@@ -34,7 +35,7 @@ pub(crate) enum BackfillError {
     NoSuchHandler(String),
     /// Neither a range nor all of it.
     #[error(
-        "a backfill through handlers with effects needs a range, or a word that all of history is meant"
+        "a backfill through handlers with effects needs a range, or a confirmation that all of history is meant"
     )]
     NoRange,
     /// A range and all of it.
@@ -44,10 +45,10 @@ pub(crate) enum BackfillError {
     #[error("`/from_position` is {from}, after `/to_position`, {to}")]
     EmptyRange { from: u64, to: u64 },
     /// The operator has not confirmed the plan.
-    #[error("the plan is to create {} jobs; nothing was started", .0.jobs)]
+    #[error("the plan is to create {}; nothing was started", counted(.0.jobs, "job"))]
     NotConfirmed(Box<BackfillPlan>),
     /// The confirmed count is not that of the plan as it is now.
-    #[error("{expected} jobs were confirmed, but the plan is now to create {}; nothing was started", .plan.jobs)]
+    #[error("{} confirmed, but the plan is now to create {}; nothing was started", clause(*expected, "job", "was"), number(.plan.jobs))]
     PlanChanged {
         expected: u64,
         plan: Box<BackfillPlan>,

@@ -63,10 +63,10 @@ pub(crate) enum BranchesError {
     #[error("there is no branch `{0}`")]
     NotFound(String),
     /// Another one has the name.
-    #[error("there is a branch `{0}` already")]
+    #[error("branch `{0}` already exists")]
     Exists(String),
     /// There are too many.
-    #[error("there are {BRANCHES_MAX} branches, and there is room for no more")]
+    #[error("there are {BRANCHES_MAX} branches, which is the limit")]
     Full,
     /// Their file cannot be used.
     #[error("the branches cannot be used: {0}")]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use whodunit_core::api::branch::LogStanding;
 use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::branch::{Branch, LogPoint};
+use whodunit_core::counted::counted;
 use whodunit_core::model::Models;
 
 use crate::store::chain::{Leaf, decision_leaf, event_leaf};
@@ -64,8 +65,11 @@ pub(crate) fn standing(
     let head = view.head();
     if head.position < log.position || head.decision < log.decision {
         return other(format!(
-            "it was made when the log had {} events and {} decisions, and this log has {} and {}",
-            log.position, log.decision, head.position, head.decision
+            "it was made when the log had {} and {}, but this log has {} and {}",
+            counted(log.position.0, "event"),
+            counted(log.decision, "decision"),
+            head.position,
+            head.decision
         ));
     }
     let there = Head {
@@ -114,7 +118,7 @@ pub(crate) fn other_rules(models: &Models, branch: &Branch) -> Option<Warning> {
     others.extend(gone.map(String::as_str));
     let detail = || {
         format!(
-            "the branch was made with other rules ({}): what differs may come from the rules",
+            "the branch was made under other rules ({}): a difference may come from the rules",
             others.join(", ")
         )
     };

@@ -95,7 +95,7 @@ fn branches_are_there_again_as_they_were() {
     assert_eq!(branches.change("a", now(), |_| {}).unwrap().revision, 2);
     let other = Branches::open(&disk, Some(Path::new("/data")), StoreId([8; 16]));
     let why = other.find(None, 1).unwrap_err().to_string();
-    assert!(why.contains("is of store"), "{why}");
+    assert!(why.contains("belongs to store"), "{why}");
 }
 
 #[test]

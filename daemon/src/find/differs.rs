@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
         {
             Ok(reached) => features.state(&model, &reached.folded.state),
             Err(TravelError::Store(error)) => return Err(error),
-            Err(_too_large) => features.value("state", "too large to be looked at".to_owned()),
+            Err(_too_large) => features.value("state", "too large to compare".to_owned()),
         }
         let earlier = self.view.stream_events(
             &info.stream,

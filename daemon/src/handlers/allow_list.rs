@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use whodunit_core::counted::counted;
 
 use url::{Host, Url};
 
@@ -167,7 +168,7 @@ impl Entry {
 
 impl fmt::Display for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries", self.0.len())
+        f.write_str(&counted(self.0.len(), "entry"))
     }
 }
 

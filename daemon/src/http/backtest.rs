@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use whodunit_core::api::backtest::{BacktestCounts, BacktestEnd, BacktestIn, BacktestLine};
 use whodunit_core::api::problem::Problem;
+use whodunit_core::counted::{clause, counted};
 use whodunit_core::ids::Position;
 use whodunit_core::redecide::Backtested;
 use whodunit_core::stop::Stop;
@@ -150,7 +151,7 @@ fn answer(came_to: &Backtested) -> String {
     let parts = [
         (accepted_to_refused, "accepted before and refused now"),
         (refused_to_accepted, "refused before and accepted now"),
-        (changed, "otherwise changed"),
+        (changed, "changed in another way"),
         (not_issued, "never issued"),
         (frozen, "not decided again"),
     ];
@@ -162,19 +163,26 @@ fn answer(came_to: &Backtested) -> String {
     let outside = came_to.outside.changes() + came_to.raw_refused;
     let outside = match outside {
         0 => String::new(),
-        count => format!("; {count} more outside the range have another outcome"),
+        count => format!(
+            "; outside the range, {} a different outcome",
+            clause(count, "command", "has")
+        ),
     };
     // Of nothing it is not said that all of it is well.
     if came_to.counts.total() == 0 {
         return format!("No recorded command is in the range: nothing was decided again{outside}.");
     }
     if named.is_empty() && outside.is_empty() {
-        return format!("All {asked} commands are decided as they were recorded.");
+        return format!(
+            "{} decided again: no outcome has changed.",
+            clause(asked, "command", "was")
+        );
     }
     let named = if named.is_empty() {
-        "all decided as they were recorded".to_owned()
+        "all have the outcome on record".to_owned()
     } else {
         named.join(", ")
     };
-    format!("Of {asked} commands that were decided again: {named}{outside}.")
+    let asked = counted(asked, "command");
+    format!("Of {asked} decided again: {named}{outside}.")
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run_bisect(
         (None, Some(category), false) => Some(category.clone()),
         (None, None, true) => None,
         _ => {
-            let detail = "exactly one of `stream`, `category` and `log` says where to look";
+            let detail = "give exactly one of `stream`, `category` and `log`";
             return Err(Problem::new(Code::BadParameter, detail)
                 .field("stream")
                 .into());
@@ -69,7 +69,7 @@ pub(crate) async fn run_bisect(
             .into());
     }
     if named(branch).is_some() {
-        let detail = "of a branch, one stream is looked at: lines over many streams are of the log";
+        let detail = "on a branch, only a single stream can be bisected";
         return Err(Problem::new(Code::BadParameter, detail)
             .field("branch")
             .hint("name a `stream`; `GET /v1/branches/{name}/compare` lists those that differ")
@@ -157,7 +157,7 @@ pub(super) fn predicate_of(name: &str, text: &str) -> Result<Predicate, ApiError
         })
     })?;
     if predicate.needs().decision {
-        let detail = "states and events are looked at here; `decision` is not known there";
+        let detail = "only states and events can be asked about here, not `decision`";
         return Err(Problem::new(Code::BadPredicate, detail).field(name).into());
     }
     Ok(predicate)

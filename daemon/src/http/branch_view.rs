@@ -81,7 +81,7 @@ pub(super) fn open(
             why.unwrap_or_default()
         );
         let problem = Problem::new(Code::OtherHistory, detail)
-            .hint("`PATCH /v1/branches/{name}` with `{\"adopt\": true}` takes this log for its own, if that is right");
+            .hint("`PATCH /v1/branches/{name}` with `{\"adopt\": true}` accepts this log as its own, if that is right");
         return Err(of_branch(problem.into(), &read));
     }
     read.warnings.extend(other_rules(&parts.models, &branch));
@@ -217,7 +217,7 @@ pub(super) fn no_lines(branch: Option<&str>) -> Result<(), ApiError> {
     if branch.is_none_or(|name| name == LOG) {
         return Ok(());
     }
-    let detail = "a branch is read in pages; lines are of the log";
+    let detail = "a branch is read in pages, not as NDJSON lines";
     Err(Problem::new(Code::BadParameter, detail)
         .field("branch")
         .hint("leave `Accept: application/x-ndjson` out, and follow `next_cursor`")

@@ -14,6 +14,7 @@ use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{Continuation, WhatIfIn};
 use whodunit_core::branch::{BadBranch, Branch, BranchFile, BuiltOn, LOG, check_name};
+use whodunit_core::counted::clause;
 use whodunit_core::shown::{Reveal, Shown};
 use whodunit_core::text::shown;
 use whodunit_core::time::Timestamp;
@@ -152,7 +153,7 @@ pub(crate) async fn put_branch(
     Json(asked): Json<BranchIn>,
 ) -> Result<Written, ApiError> {
     if asked.name.as_ref().is_some_and(|own| *own != name) {
-        let detail = "`/name` is not the name in the path";
+        let detail = "`/name` differs from the name in the path";
         return Err(Problem::new(Code::Malformed, detail)
             .field("/name")
             .hint("`PATCH` gives a branch another name")
@@ -172,8 +173,7 @@ async fn keep(
         .continuation
         .is_some_and(|own| own != Continuation::Redecide)
     {
-        let detail =
-            "in a branch the rules are asked: `/continue` must be `redecide`, or be absent";
+        let detail = "a branch always asks the rules: `/continue` must be `redecide`, or be absent";
         return Err(Problem::new(Code::Malformed, detail)
             .field("/continue")
             .hint("`POST /v1/what-if` applies recorded events without asking the rules; that is not kept")
@@ -283,7 +283,7 @@ fn made(
 fn check_inherited(below: &Branch, asked: &BranchIn) -> Result<(), ApiError> {
     let differs = |field: &str| {
         let detail = format!(
-            "`{field}` is not what the branch below has; the edits of both are followed as one"
+            "`{field}` differs from the branch below; the edits of both are followed as one"
         );
         Err(Problem::new(Code::Malformed, detail).field(field).into())
     };
@@ -435,7 +435,7 @@ pub(crate) async fn export_branch(
         let out = told(&own, view, branch)?;
         let out = shown_until(view, reveal, &own.models, out)?.into_inner();
         if !out.redacted.is_empty() {
-            let detail = "the branch holds secrets of events, and a file without them would say something else";
+            let detail = "the branch holds secrets of events, and without them it would be a different branch";
             return Err(Problem::new(Code::RedactedExport, detail)
                 .hint("ask for them with `reveal=true`")
                 .into());
@@ -556,8 +556,7 @@ pub(crate) async fn compare_branch(
 pub(super) fn sentence(streams: u64, flips_total: u64, flips: &[BranchFlip]) -> String {
     let of_streams = match streams {
         0 => return "Nothing differs.".to_owned(),
-        1 => "1 stream differs".to_owned(),
-        n => format!("{n} streams differ"),
+        n => clause(n, "stream", "differs"),
     };
     let described = flips.first().map(|flip| {
         let kind = shown(&flip.command_type);
@@ -568,8 +567,11 @@ pub(super) fn sentence(streams: u64, flips_total: u64, flips: &[BranchFlip]) -> 
         )
     });
     match (described, flips_total) {
-        (None, _) => format!("{of_streams}; every command ended the same."),
+        (None, _) => format!("{of_streams}; every command has the same outcome."),
         (Some(first), 1) => format!("{of_streams}; {first}."),
-        (Some(first), n) => format!("{of_streams}; {first}, and {} more ended otherwise.", n - 1),
+        (Some(first), n) => format!(
+            "{of_streams}; {first}, and {} another outcome.",
+            clause(n - 1, "more command", "has")
+        ),
     }
 }

@@ -22,7 +22,7 @@ use crate::time_travel::{
     Point, StateAt, TimeTravel, TravelError, clock_went_back, faults, left_out, resolve,
 };
 
-/// What is compared.
+/// What to compare.
 pub(super) struct Across {
     pub(super) travel: Arc<TimeTravel>,
     pub(super) models: Arc<Models>,

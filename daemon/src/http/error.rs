@@ -126,7 +126,7 @@ impl From<StoreError> for ApiError {
             }
             _ => Problem::new(
                 Code::Internal,
-                "the store failed; this says nothing about the data",
+                "the store failed; this does not mean that the data is damaged",
             )
             .hint("the daemon's log says why"),
         }
@@ -151,7 +151,7 @@ pub(crate) fn busy(detail: &str) -> ApiError {
 pub(crate) fn read_only(why: ReadOnly) -> Problem {
     let problem = Problem::new(
         Code::ReadOnly,
-        format!("{why}: nothing can be recorded now; reads are answered as before"),
+        format!("{why}: nothing can be recorded now; reads still work"),
     );
     let status = match why {
         ReadOnly::DiskFull => 507,
@@ -172,7 +172,7 @@ impl From<TravelError> for ApiError {
         match error {
             TravelError::NoSuchStream { stream } => Problem::new(Code::NoSuchStream, detail)
                 .stream(stream)
-                .hint("`GET /v1/streams?match=` finds streams by a part of their name or title"),
+                .hint("`GET /v1/streams?match=` finds streams by part of their name or title"),
             TravelError::BeyondHead { stream, head, .. } => Problem {
                 revision: Some(head.0),
                 ..Problem::new(Code::RevisionBeyondHead, detail).stream(stream)
@@ -244,7 +244,7 @@ impl From<WriteError> for ApiError {
             WriteError::NoModel { stream } => no_model(stream.category()).into(),
             WriteError::Prepare(cause) => unprepared(&cause).into(),
             WriteError::Redacted(detail) => Problem::new(Code::RedactedCopy, detail)
-                .hint("send it to the daemon with the original log; a what-if can suppose the password: `password_correct`")
+                .hint("send it to the daemon with the original log; a what-if can assume the password: `password_correct`")
                 .into(),
             WriteError::Append(error) => error.into(),
             WriteError::Travel(error) => error.into(),

@@ -124,10 +124,10 @@ fn no_alternative(pointer: &str, value: Option<&Value>) -> Problem {
             format!("must have exactly one key, which says what it is; it has {count}")
         }
         Some(Value::Object(_)) => "must have a key that says what it is".to_owned(),
-        _ => "is none of the values that it may have; leave it out for the usual one".to_owned(),
+        _ => "is not one of the allowed values; leave it out for the default".to_owned(),
     };
     let problem = Problem::new(Code::Malformed, format!("`{pointer}` {said}")).field(pointer);
-    problem.hint("`GET /v1/openapi.json` lists what it may be")
+    problem.hint("`GET /v1/openapi.json` lists the allowed values")
 }
 
 fn misfit(pointer: &str, error: &serde_json::Error) -> Problem {

@@ -53,7 +53,7 @@ pub(super) fn read_line(
     let zone = match zone {
         None => Zone::Unknown,
         Some(text) => Zone::parse(text).ok_or_else(|| {
-            Problem::new(Code::BadParameter, "`zone` is no offset from UTC")
+            Problem::new(Code::BadParameter, "`zone` is not an offset from UTC")
                 .field("zone")
                 .hint("write it like `+02:00`, or `Z` for UTC")
         })?,

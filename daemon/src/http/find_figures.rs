@@ -84,7 +84,7 @@ pub(crate) struct DiffersParams {
     /// The zone of times of the line that name none, and of weekdays and hours: an offset such as `+02:00`, or `Z`. Weekdays
     /// and hours are UTC's when it is absent.
     zone: Option<String>,
-    /// What is compared: `stream` (the default) or `event`.
+    /// What to compare: `stream` (the default) or `event`.
     #[param(inline)]
     by: Option<DiffersBy>,
     /// Differences at most: 1 to 1000, 20 when absent.

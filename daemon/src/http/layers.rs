@@ -216,7 +216,7 @@ pub(super) async fn one_of_many(
             let takes_gzip = takes_gzip(request.headers());
             as_request(place, &parts.gates.readers, takes_gzip, next.run(request)).await
         }
-        Err(_full) => busy("too many requests are being worked on").into_response(),
+        Err(_full) => busy("too many requests are in progress").into_response(),
     }
 }
 
@@ -228,7 +228,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
             let seconds = HANDLER_TIMEOUT.as_secs();
             let detail = format!("there was no answer within {seconds} seconds");
             ApiError::from(Problem::new(Code::Timeout, detail).hint(
-                "a write may have been stored nevertheless: repeat it with the same ids to learn its outcome",
+                "a write may still have been stored: repeat it with the same ids to learn its outcome",
             ))
             .into_response()
         }

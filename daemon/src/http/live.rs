@@ -136,7 +136,7 @@ pub(crate) async fn live_events(
             );
             Problem::new(Code::OtherHistory, detail)
                 .field(name)
-                .hint("read again what came before, then begin without it, or with `after=` and a position")
+                .hint("read what came before again, then start without it, or with `after=` and a position")
                 .into()
         }
         FeedError::Store(error) => ApiError::from(error),

@@ -31,7 +31,7 @@ impl From<RequestError> for ApiError {
                 .hint("`GET /v1/projections` shows its progress"),
             RequestError::NotRunning { .. } => Problem::new(Code::NoSuchRun, detail),
             RequestError::NotBuilt(_) => Problem::new(Code::Unavailable, detail)
-                .hint("it is made from the log; `GET /v1/projections` shows its progress"),
+                .hint("it is being built from the log; `GET /v1/projections` shows its progress"),
             RequestError::Failed(error) => failed(error),
         }
         .into()
@@ -51,7 +51,7 @@ fn failed(error: ProjectionError) -> Problem {
             tracing::error!(%error, "a request failed in a read model");
             Problem::new(
                 Code::Internal,
-                "the read model failed; this says nothing about the log",
+                "the read model failed; this does not mean that the log is damaged",
             )
             .hint("the daemon's log says why")
         }

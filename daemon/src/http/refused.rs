@@ -76,8 +76,7 @@ impl Refused {
     /// That there are more than were looked at.
     pub(super) fn warning(&self) -> Option<Warning> {
         let detail = format!(
-            "the stream has more refused commands than are looked at: attempts before the newest {REFUSALS_MAX} may be \
-             missing"
+            "the stream has too many refused commands to check: attempts before the newest {REFUSALS_MAX} may be missing"
         );
         self.cut
             .then(|| Warning::new(WarningCode::RefusalsCut, detail, []))

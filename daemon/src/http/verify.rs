@@ -28,7 +28,7 @@ const LINES_MAX: usize = 8;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VerifyParams {
-    /// Only the ends of the log and the counts of the indexes: a moment, whatever the size.
+    /// Check only the ends of the log and the counts of the indexes: a moment, whatever the size.
     quick: Option<bool>,
 }
 

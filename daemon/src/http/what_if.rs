@@ -80,7 +80,7 @@ pub(crate) async fn run_what_if(
         let story = digest(&request, wanted.which, &out);
         if cursor.is_some_and(|cursor| cursor.story != story) {
             let problem = bad_cursor(
-                "is of another what-if, or of one whose recorded history has changed since",
+                "belongs to another what-if, or to one whose recorded history has changed since",
             );
             return Err(problem.hint("ask without it for the first page").into());
         }
@@ -105,7 +105,7 @@ impl Cursor {
             let (place, story) = (place.parse().ok()?, story.to_owned());
             Some(Self { place, story })
         });
-        cursor.ok_or_else(|| bad_cursor("is not one of a page of steps").into())
+        cursor.ok_or_else(|| bad_cursor("does not come from a page of steps").into())
     }
 }
 

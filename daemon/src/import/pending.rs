@@ -349,8 +349,7 @@ pub(super) fn out_of_place(
 ) -> String {
     match revision {
         Some(revision) if revision > actual.next() => format!(
-            "stream `{stream}` ends at revision {actual} here: {} is missing, and a history is not closed up over a hole; \
-             to take what follows all the same, with its own revision in its metadata, import with `renumber`",
+            "stream `{stream}` ends at revision {actual} here: {} is missing, and an import never closes a gap in a history; to import what follows anyway, with its own revision kept in its metadata, use `renumber`",
             actual.next()
         ),
         Some(revision) => {

@@ -85,7 +85,7 @@ impl Importer {
             Some(true) => self.report.out.repeated += 1,
             Some(false) => {
                 let reason =
-                    format!("command id `{id}` stands before it in the file with another decision");
+                    format!("command id `{id}` comes before it in the file with another decision");
                 self.bad(line, None, reason);
             }
         }
@@ -118,7 +118,7 @@ impl Importer {
                 }
                 Some(false) => {
                     let reason =
-                        format!("event id `{id}` stands before it in the file with other content");
+                        format!("event id `{id}` comes before it in the file with other content");
                     self.bad(line, origin.rule, reason);
                     return Ok(());
                 }

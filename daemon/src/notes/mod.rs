@@ -41,7 +41,7 @@ pub(crate) enum NotesError {
     #[error("another note has the id `{0}`")]
     Conflict(String),
     /// There are too many.
-    #[error("there are {NOTES_MAX} notes, and there is room for no more")]
+    #[error("there are {NOTES_MAX} notes, which is the limit")]
     Full,
     /// Their file cannot be used.
     #[error("the notes cannot be used: {0}")]

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use whodunit_core::counted::counted;
 use whodunit_core::ids::StreamName;
 use whodunit_core::json::Json;
 use whodunit_core::time::Timestamp;
@@ -154,7 +155,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn count(&mut self) -> Read<usize> {
         let count = self.size()?;
         if count > self.0.len() {
-            return Err(format!("{count} entries are more than there are bytes").into());
+            return Err(
+                format!("its count of entries, {count}, is more than its bytes can hold").into(),
+            );
         }
         Ok(count)
     }
@@ -227,7 +230,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn end(&self) -> Read<()> {
         match self.0.len() {
             0 => Ok(()),
-            more => Err(format!("{more} bytes too many").into()),
+            more => Err(format!("it has {} too many", counted(more, "byte")).into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong at the store seam.
 
+use whodunit_core::counted::counted;
 use whodunit_core::event::ExpectedRevision;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::keys::UniqueKey;
@@ -33,7 +34,7 @@ pub enum StoreError {
     },
     /// The store ends before what was acknowledged, by the file that notes it.
     #[error(
-        "`{path}` ends at position {found} with {found_decisions} decisions, but position {acknowledged} and {acknowledged_decisions} decisions were acknowledged: what lies between is lost; restore the store from a backup, or remove `{noted_in}` to go on without it"
+        "`{path}` ends at position {found} and decision {found_decisions}, but position {acknowledged} and decision {acknowledged_decisions} were acknowledged: what lies between is lost; restore the store from a backup, or remove `{noted_in}` to continue without it"
     )]
     Behind {
         /// The file.
@@ -51,7 +52,7 @@ pub enum StoreError {
     },
     /// A file of the data directory belongs to another store.
     #[error(
-        "`{path}` belongs to the store {found}, but `{other}` to the store {expected}: the data directory is mixed up; put the files of one store together, or remove `{other}` to go on without it"
+        "`{path}` belongs to the store {found}, but `{other}` to the store {expected}: the data directory is mixed up; put the files of one store together, or remove `{other}` to continue without it"
     )]
     Foreign {
         /// The file of the log.
@@ -65,7 +66,7 @@ pub enum StoreError {
     },
     /// The log is not there, but other files of a store are.
     #[error(
-        "`{path}` is missing or empty, but `{left}` is there: this is no new store; put the file back, restore it from a backup, or insist on a new and empty store with `--create`"
+        "`{path}` is missing or empty, but `{left}` exists: this is not a new store; put the file back, restore it from a backup, or force a new, empty store with `--create`"
     )]
     Missing {
         /// The file of the log.
@@ -75,7 +76,7 @@ pub enum StoreError {
     },
     /// The write-ahead log is not there, but the file that it is moved into is.
     #[error(
-        "`{path}` is missing or empty, but `{store}` is there: what was written last stands in the log alone; put the folder back, or restore the store from a backup; `whodunit salvage` exports what is left"
+        "`{path}` is missing or empty, but `{store}` exists: the latest writes are only in the missing log; put the folder back, or restore the store from a backup; `whodunit salvage` exports what is left"
     )]
     NoLog {
         /// The folder of the log.
@@ -144,7 +145,7 @@ impl ReadOnly {
     /// What ends it, as advice.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::DiskFull => "make room on the disk: writes are accepted again by themselves",
+            Self::DiskFull => "free some disk space: writes are then accepted again",
             Self::FileGone => {
                 "put the file back where it was, or restart the daemon on the right data directory"
             }
@@ -210,7 +211,7 @@ pub enum NotItsEvents {
         what: &'static str,
     },
     /// The number of events it says and the number it names differ.
-    #[error("it says that it led to {said} events, and names {named}")]
+    #[error("it says that it led to {}, but names {named}", counted(*said, "event"))]
     Count {
         /// What its outcome says.
         said: u32,

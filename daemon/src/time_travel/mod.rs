@@ -98,9 +98,7 @@ pub enum TravelError {
         left_out: Option<Warning>,
     },
     /// A state on the way is too large to be worked on.
-    #[error(
-        "stream `{stream}`: at revision {revision} {too_large}, which is the most that is worked on"
-    )]
+    #[error("stream `{stream}`: at revision {revision} {too_large}, which is the limit")]
     StateTooLarge {
         /// The stream.
         stream: StreamName,

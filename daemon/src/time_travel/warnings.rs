@@ -4,6 +4,7 @@
 //! time, so it costs nothing where a stream has none.
 
 use whodunit_core::api::warning::{WARNING_REVISIONS_MAX, Warning, WarningCode};
+use whodunit_core::counted::{counted, verb};
 use whodunit_core::fold::Folded;
 use whodunit_core::ids::Revision;
 use whodunit_core::time::Timestamp;
@@ -27,10 +28,11 @@ pub fn left_out(
         recorded_by: Some(at),
     };
     let late = look_up(view, found, range)?;
-    Ok(warning(late, WarningCode::LeftOut, |count, are, _| {
+    Ok(warning(late, WarningCode::LeftOut, |events, n| {
+        let are = verb(n, "is");
         format!(
-            "{count} recorded by {at} {are} left out: the stream's clock went back, and what follows an event later than \
-             {at} is not part of the state as of then"
+            "{events} recorded by {at} {are} left out: the stream's clock went back, and the state as of then ends \
+             before the first event later than {at}"
         )
     }))
 }
@@ -58,27 +60,21 @@ pub fn clock_went_back(
         recorded_by: None::<Timestamp>,
     };
     let late = look_up(view, found, range)?;
-    Ok(warning(
-        late,
-        WarningCode::ClockWentBack,
-        |count, _, have| {
-            format!(
-                "the stream's clock went back: {count} {have} an earlier time than an event before"
-            )
-        },
-    ))
+    Ok(warning(late, WarningCode::ClockWentBack, |events, n| {
+        let have = verb(n, "has");
+        format!(
+            "the stream's clock went back: {events} {have} an earlier time than an event before it"
+        )
+    }))
 }
 
 /// Events that could not be applied on the way to a state.
 pub fn faults(folded: &Folded) -> Option<Warning> {
     let total = folded.faults_total;
-    let (events, them) = if total == 1 {
-        ("event", "it")
-    } else {
-        ("events", "them")
-    };
     let detail = format!(
-        "{total} {events} could not be applied; the state is carried on as it was before {them}"
+        "{} could not be applied; the state is the last good one before {}",
+        counted(total, "event"),
+        if total == 1 { "it" } else { "them" }
     );
     let revisions = folded.faults.iter().map(|fault| fault.revision);
     (total > 0).then(|| Warning::new(WarningCode::Faults, detail, revisions))
@@ -96,11 +92,11 @@ fn look_up(
     view.late_events(stream, range, WARNING_REVISIONS_MAX, LATE_EVENTS_MAX)
 }
 
-/// `words` gets "one event" or "7 events", "is" or "are", "has" or "have".
+/// `words` gets "1 event" or "7 events", and the number that its verb agrees with.
 fn warning(
     late: LateEvents,
     code: WarningCode,
-    words: impl Fn(&str, &str, &str) -> String,
+    words: impl Fn(&str, u64) -> String,
 ) -> Option<Warning> {
     let LateEvents {
         revisions,
@@ -109,17 +105,16 @@ fn warning(
     } = late;
     let mut detail = match (count, unseen_from) {
         (0, None) => return None,
-        (1, None) => words("one event", "is", "has"),
-        (count, None) => words(&format!("{count} events"), "are", "have"),
-        (count, Some(_)) => words(&format!("at least {count} events"), "are", "have"),
+        (count, None) => words(&counted(count, "event"), count),
+        (count, Some(_)) => words(&format!("at least {}", counted(count, "event")), count),
     };
     if let Some(from) = unseen_from {
         detail = format!(
-            "{detail} (counted before revision {from} only: {LATE_EVENTS_MAX} events that are out of order by time were \
-             looked at)"
+            "{detail} (counted only before revision {from}: at most {LATE_EVENTS_MAX} events that are out of order in \
+             time are checked)"
         );
     } else if count > revisions.len() as u64 {
-        detail = format!("{detail} (the first {} are named)", revisions.len());
+        detail = format!("{detail} (the first {} are listed)", revisions.len());
     }
     Some(Warning::new(code, detail, revisions))
 }

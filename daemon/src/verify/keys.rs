@@ -41,7 +41,7 @@ impl Held {
         for (key, hold) in given_up {
             let Some(hold) = hold else { continue };
             if (hold.until, hold.until_at) != (Some(position), Some(at)) {
-                let detail = format!("{key} is given up there, which is not on record");
+                let detail = format!("{key} is released there, but no release is on record");
                 check.found(VerifyCode::KeyWrong, place(), detail);
             }
         }
@@ -57,7 +57,7 @@ impl Held {
             };
             match &hold {
                 None => {
-                    let detail = format!("{key} is taken there, which is not on record");
+                    let detail = format!("{key} is taken there, but that is not on record");
                     check.found(VerifyCode::KeyMissing, place(), detail);
                 }
                 Some(hold) => {
@@ -82,7 +82,7 @@ impl Held {
             let Some(hold) = hold else { continue };
             if let Some(until) = hold.until {
                 let place = VerifyPlace::stream(&hold.stream).at(until).within("keys");
-                let detail = format!("{key} is on record as given up there, but is still held");
+                let detail = format!("{key} is on record as released there, but is still held");
                 check.found(VerifyCode::KeyWrong, place, detail);
             }
         }

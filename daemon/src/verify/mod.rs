@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use whodunit_core::api::verify::{Severity, VerifyCode, VerifyOut, VerifyPlace, VerifyProgress};
+use whodunit_core::counted::{clause, counted};
 use whodunit_core::model::Models;
 use whodunit_core::note::Note;
 use whodunit_core::stop::Stop;
@@ -141,7 +142,8 @@ fn compare_notes(
     };
     if damaged > 0 {
         let detail = format!(
-            "lines of `{}` that are damaged: {damaged}",
+            "{} damaged in `{}`",
+            clause(damaged, "line", "is"),
             notes::FILE_NAME
         );
         check.found(VerifyCode::NoteUnreadable, VerifyPlace::default(), detail);
@@ -189,8 +191,8 @@ fn counts(moment: &dyn Verifiable, check: &mut Check<'_>, tally: &Tally) -> Stor
     let head = moment.view().head().position.0;
     if tally.events != head {
         let detail = format!(
-            "the streams have {} events together, but the log has {head}",
-            tally.events
+            "the streams have {} in all, but the log has {head}",
+            counted(tally.events, "event")
         );
         check.found(VerifyCode::StreamWrong, VerifyPlace::default(), detail);
     }
@@ -203,8 +205,11 @@ fn counts(moment: &dyn Verifiable, check: &mut Check<'_>, tally: &Tally) -> Stor
     let events: u64 = categories.iter().map(|own| own.events).sum();
     if (streams, events) != (check.checked.streams, tally.events) {
         let detail = format!(
-            "categories have {streams} streams and {events} events together, not {} and {}",
-            check.checked.streams, tally.events
+            "the categories have {} and {} in all, not {} and {}",
+            counted(streams, "stream"),
+            counted(events, "event"),
+            check.checked.streams,
+            tally.events
         );
         check.found(VerifyCode::CountWrong, place(), detail);
     }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
 use whodunit_core::blame::Blame;
+use whodunit_core::counted::clause;
 use whodunit_core::event::Event;
 use whodunit_core::fold::{EventEffect, Folded, current};
 use whodunit_core::ids::{Position, Revision};
@@ -148,7 +149,7 @@ impl Walk<'_> {
         let seen = &mut self.seen;
         if event.stream != self.info.stream || event.revision != seen.revision.next() {
             let detail = format!(
-                "it stands where revision {} of {} belongs",
+                "it is where revision {} of {} belongs",
                 seen.revision.next(),
                 self.info.stream
             );
@@ -158,7 +159,7 @@ impl Walk<'_> {
             .as_ref()
             .is_some_and(|last| last.position >= event.position)
         {
-            let detail = "it stands in the log before the revision before it";
+            let detail = "it comes before the previous revision in the log";
             check.found(VerifyCode::OrderWrong, place, detail);
         }
         seen.revision = event.revision;
@@ -243,7 +244,7 @@ impl Walk<'_> {
             return Ok(());
         }
         if let Some(what) = self.misfit() {
-            let detail = format!("{what} in lists is not what its events say");
+            let detail = format!("{what} in lists does not match its events");
             check.found(VerifyCode::StreamWrong, place.clone(), detail);
         }
         if self.folds && self.model.derives_from_states() {
@@ -252,15 +253,15 @@ impl Walk<'_> {
                 status: self.model.status(&self.folded.state),
             };
             if label != self.info.label {
-                let detail = "its title or status in lists is not that of its state";
+                let detail = "its title or status in lists does not match its state";
                 check.found(VerifyCode::LabelWrong, place.clone(), detail);
             }
         }
         if let Some(first) = seen.first_late {
-            let detail = match seen.late {
-                1 => "1 event was recorded before one that came before it".to_owned(),
-                late => format!("{late} events were recorded before one that came before them"),
-            };
+            let detail = format!(
+                "{} an earlier time than an event before it in the stream",
+                clause(seen.late, "event", "has")
+            );
             check.found(VerifyCode::ClockBack, place.rev(first), detail);
         }
         Ok(())

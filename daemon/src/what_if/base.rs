@@ -152,8 +152,7 @@ fn at_decision(
     let mut warnings = Vec::new();
     if revision != there {
         let detail = format!(
-            "decision {} says that it was made at revision {revision}, but at position {position} of the log, where it \
-             stands, its stream was at revision {there}; its own revision is taken",
+            "decision {} says that it was made at revision {revision}, but at its position {position} in the log the stream was at revision {there}; the revision that it says is used",
             decision.sequence
         );
         warnings.push(Warning::new(

@@ -163,13 +163,12 @@ pub(crate) fn what_if_upon(
     clock_now: Timestamp,
 ) -> Result<WhatIfOut, WhatIfFailure> {
     if request.continuation != Continuation::Redecide {
-        let detail = "upon a branch the rules are asked: `/continue` must be `redecide`";
+        let detail = "a what-if on a branch asks the rules: `/continue` must be `redecide`";
         let problem = Problem::new(Code::Malformed, detail).field("/continue");
         return Err(refused(problem));
     }
     if request.rules.is_some() {
-        let detail =
-            "upon a branch the rules in use are asked: `/rules` is for a what-if on the log";
+        let detail = "a what-if on a branch uses the rules in use: `/rules` is only for a what-if on the log";
         let problem = Problem::new(Code::Malformed, detail).field("/rules");
         return Err(refused(problem));
     }

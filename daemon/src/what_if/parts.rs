@@ -7,6 +7,7 @@ use whodunit_core::api::pipeline::RunOut;
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::api::undo::{PlannedCommand, UndoEnd, UndoIn, UndoPlan, UndoneField};
 use whodunit_core::api::what_if::{Action, Causes, StepOutcome, WhatIfCommand, WhatIfIn};
+use whodunit_core::counted::counted;
 use whodunit_core::ids::{Revision, StreamName};
 use whodunit_core::inevitable::{
     MinimalFound, Question, Unfound, minimal_commands, minimal_events, undo_plan,
@@ -121,21 +122,21 @@ pub(crate) fn find_minimal(
 }
 
 fn minimal_answer(predicate: &str, holds: bool, of: MinimalOf, found: &MinimalFound) -> String {
-    let (one, many, test) = match of {
-        MinimalOf::Events => ("event", "events", "re-folds"),
-        MinimalOf::Commands => ("command", "commands", "times decided again"),
+    let (what, test) = match of {
+        MinimalOf::Events => ("event", "re-fold"),
+        MinimalOf::Commands => ("command", "re-decision"),
     };
-    let before = match found.before {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
-    };
+    let before = counted(found.before, what);
     let kept = found.kept.len();
     match (holds, kept) {
         (false, _) => {
             format!("`{predicate}` does not hold at the end: there is nothing to reduce.")
         }
-        (true, 0) => format!("`{predicate}` holds with none of the {before}."),
-        (true, _) => format!("{before} to {kept}, in {} {test}.", found.tests),
+        (true, 0) => format!("`{predicate}` holds even without any of the {before}."),
+        (true, _) => format!(
+            "{before} reduced to {kept}, in {}.",
+            counted(found.tests, test)
+        ),
     }
 }
 
@@ -335,8 +336,11 @@ fn undo_answer(plan: Option<&UndoPlan>, exhausted: bool, steps: usize) -> String
             )
         }
         None if exhausted => {
-            format!("No plan of up to {steps} commands, of those that were tried, brings it back.")
+            format!(
+                "No plan of up to {}, of those that were tried, brings it back.",
+                counted(steps, "command")
+            )
         }
-        None => "No plan was found within the bounds; not all were tried.".to_owned(),
+        None => "No plan was found within the bounds; not every plan was tried.".to_owned(),
     }
 }

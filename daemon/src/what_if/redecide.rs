@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use whodunit_core::api::warning::{Warning, WarningCode};
 use whodunit_core::api::what_if::{WhatIfIn, WhatIfOut};
+use whodunit_core::counted::counted;
 use whodunit_core::ids::{Position, Revision};
 use whodunit_core::model::Models;
 use whodunit_core::redecide::{
@@ -75,8 +76,9 @@ pub(super) fn follow(
         out.warnings.push(Warning::new(
             WarningCode::OtherRules,
             format!(
-                "{other_rules} of the commands that were decided again were recorded under other rules than those in use: \
-                 what differs may come from the rules"
+                "{} decided again had been recorded under rules other than those in use: a difference may come from \
+                 the rules",
+                counted(other_rules, "command")
             ),
             [],
         ));
@@ -144,7 +146,7 @@ fn after_whole_entry(
             base.at.revision = last.revision;
         }
         let detail = format!(
-            "position {position} stands among the events of one command, which are written at once: the base is position {}",
+            "position {position} is in the middle of one command's events, which are written together: the base is position {}",
             last.position
         );
         let revisions = [event.revision, last.revision];

@@ -173,7 +173,7 @@ async fn a_range_is_decided_by_the_other_rules_and_what_it_reaches_by_those_in_u
     assert_eq!(end["counts"]["same"], 5);
     assert_eq!(
         end["answer"],
-        "All 5 commands are decided as they were recorded."
+        "5 commands were decided again: no outcome has changed."
     );
     // Of no command it is not said that it is decided as it was.
     let none = json!({"rules": no_job_deletes(), "actor": "job:none"});

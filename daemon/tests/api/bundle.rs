@@ -170,12 +170,12 @@ async fn an_event_of_which_it_cannot_be_told_what_it_changed_is_counted() {
     assert_eq!(events["items"].as_array().unwrap().len(), 1);
     let (_, found) = bundle(&api, &json!({"stream": "list-1"})).await;
     assert_eq!(found.incident.changes, []);
-    assert_eq!(left_out(&found, "whose changes could not be told"), 1);
+    assert_eq!(left_out(&found, "with unknown changes"), 1);
     let own = &found.incident.streams[0];
     assert!(own.failed.is_some(), "{own:?}");
     assert_eq!((&own.before, &own.after), (&None, &None));
     for text in [to_html(&found), to_markdown(&found)] {
-        assert!(text.contains("whose changes could not be told"), "{text}");
+        assert!(text.contains("with unknown changes"), "{text}");
     }
 }
 
@@ -190,8 +190,8 @@ async fn causes_that_do_not_fit_are_counted_for_a_stream_as_for_an_event() {
     }
     let (_, whole) = bundle(&api, &json!({"stream": "x-1"})).await;
     // One of the last event, and one of the event before it.
-    assert_eq!(left_out(&whole, "findings about causes"), 2);
+    assert_eq!(left_out(&whole, "about causes"), 2);
     let last = api.get("/v1/streams/x-1/events").await.ok()["items"][1]["event_id"].clone();
     let (_, around) = bundle(&api, &json!({"around": last})).await;
-    assert_eq!(left_out(&around, "findings about causes"), 1);
+    assert_eq!(left_out(&around, "about causes"), 1);
 }

@@ -473,7 +473,12 @@ async fn a_verification_compares_notes_with_the_log() {
     let problem = note(&api, json!({"stream": "user-1", "text": "x", "actor": "a"}))
         .await
         .problem(500, "damaged");
-    assert!(problem["detail"].as_str().unwrap().contains("is of store"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("belongs to store")
+    );
     api.get("/v1/notes").await.problem(500, "damaged");
     api.fact("user-1", "Other", json!({})).await;
     assert_eq!(

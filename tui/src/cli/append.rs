@@ -22,12 +22,12 @@ use crate::client::{Client, ClientError, WhatIfQuery};
 /// Arguments of `whodunit append`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "No rules run: what a model would refuse is recorded all the same. `whodunit do` sends a command, which the rules decide.
+    after_help = "No rules run: even what a model would refuse is recorded. `whodunit do` sends a command, which the rules decide.
 
 Examples:
   whodunit append order-1 OrderPlaced --data '{\"total\": 3}' --expected-revision no_stream
   whodunit append order-1 OrderPaid --data @paid.json --actor shop --reason \"paid by card\"
-  whodunit append order-1 OrderShipped --dry-run        what would become of it; nothing is written
+  whodunit append order-1 OrderShipped --dry-run        what would happen; nothing is written
   echo '{\"total\": 4}' | whodunit append order-1 OrderChanged --data - --event-id 7f3c"
 )]
 pub(crate) struct AppendArgs {
@@ -40,7 +40,7 @@ pub(crate) struct AppendArgs {
     /// Its payload, a JSON object: the text itself, `@FILE`, or `-` for standard input
     #[arg(long, short, value_name = "JSON|@FILE|-", default_value = "{}")]
     data: String,
-    /// What surrounds the payload, in the same ways
+    /// Its metadata, given in the same way
     #[arg(long, value_name = "JSON|@FILE|-")]
     metadata: Option<String>,
     /// Only if the stream's head is: `any`, `no_stream`, `stream_exists` or a revision
@@ -67,7 +67,7 @@ pub(crate) struct AppendArgs {
     /// The source's own time [default: the daemon's clock]
     #[arg(long, value_name = "TIME", value_parser = time)]
     recorded_at: Option<Timestamp>,
-    /// Only say what it would change; nothing is written
+    /// Only show what it would change; nothing is written
     #[arg(long)]
     dry_run: bool,
 }
@@ -80,8 +80,8 @@ pub(crate) async fn run(
 ) -> Result<Exit, CliError> {
     if args.data == "-" && args.metadata.as_deref() == Some("-") {
         return Err(CliError::usage(
-            "`--data` and `--metadata` cannot both be standard input",
-            "give one of them as `@FILE`",
+            "`--data` and `--metadata` cannot both come from standard input",
+            "pass one of them as `@FILE`",
         ));
     }
     if !args.dry_run {

@@ -37,7 +37,7 @@ impl AtArgs {
 /// How much of a list.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PageArgs {
-    /// At most so many items
+    /// At most this many items
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     pub(crate) limit: usize,
     /// Everything, as it comes; with `--json`, an item a line

@@ -20,9 +20,7 @@ use crate::text::counted;
 /// Arguments of `whodunit backfill`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Only the handlers named do anything: their mails are sent and their webhooks called, for every event in the \
-range. So without `--yes` the command only shows the plan, with its counts, and starts nothing. All conditions given \
-must hold. Ctrl-C stops watching; the backfill goes on.
+    after_help = "Only the handlers you name run: for every event in the range, their mails are sent and their webhooks called. So without `--yes` the command only shows the plan with its counts, and starts nothing. All conditions must hold. Ctrl-C stops watching; the backfill continues.
 
 Examples:
   whodunit backfill send_welcome_email --since 2d --type UserCreated --dry-run
@@ -60,7 +58,7 @@ pub(crate) struct BackfillArgs {
     /// Show the plan with its counts, and start nothing
     #[arg(long, requires = "handlers", conflicts_with_all = ["yes", "no_wait"])]
     dry_run: bool,
-    /// Start what the plan says: send the mails, call the webhooks
+    /// Carry out the plan: send the mails, call the webhooks
     #[arg(long, requires = "handlers")]
     yes: bool,
     /// Start it and return at once

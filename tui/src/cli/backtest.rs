@@ -27,7 +27,7 @@ use print::{Printed, print_end};
 /// Arguments of `whodunit backtest`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(
-    after_help = "A rules file is TOML. What it does not say is as it is without it:
+    after_help = "A rules file is TOML. What it leaves out stays as it is without the file:
 
   model = \"users\"
   reason_required = [\"DeleteUser\", \"SuspendUser\", \"ReactivateUser\"]
@@ -42,7 +42,7 @@ use print::{Printed, print_end};
   rule = \"job.may_not_delete_suspended\"
 
 Examples:
-  whodunit backtest rules.toml            which decisions would have been others?
+  whodunit backtest rules.toml            which decisions would have been different?
   whodunit backtest rules.toml --actor 'job:*' --since 30d
   whodunit backtest rules.toml --save-approved approved.toml
   whodunit backtest rules.toml --approved approved.toml      in CI: exit code 1 on any other change
@@ -55,7 +55,7 @@ pub(crate) struct BacktestArgs {
     /// Only commands of this category are decided by these rules
     #[arg(long, value_parser = given)]
     category: Option<String>,
-    /// Only commands of such an actor; `*` stands for any text
+    /// Only commands by this actor; `*` stands for any text
     #[arg(long, value_parser = given)]
     actor: Option<String>,
     /// Only commands decided not before this time
@@ -64,19 +64,19 @@ pub(crate) struct BacktestArgs {
     /// Only commands decided not after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
-    /// What becomes of a command whose direct cause is gone: it is not issued (`follow`), or comes all the same (`keep`)
+    /// What happens to a command whose direct cause is gone: it is not issued (`follow`), or is issued anyway (`keep`)
     #[arg(long, value_name = "WHICH", value_parser = ["follow", "keep"], default_value = "follow")]
     causes: String,
-    /// Suppose that passwords that commands give for recorded ones are right, or wrong, where that was not found out
+    /// Assume that the current passwords that commands give are right, or wrong, where that was not checked
     #[arg(long, value_name = "YES|NO", value_parser = ["yes", "no"])]
     password_correct: Option<String>,
-    /// Changes that are approved: a file that `--save-approved` wrote
+    /// Approved changes: a file that `--save-approved` wrote
     #[arg(long, value_name = "FILE")]
     approved: Option<PathBuf>,
-    /// Write the changes that are found into a new file, as approved ones
+    /// Write the changes found to a new file, as approved ones
     #[arg(long, value_name = "FILE")]
     save_approved: Option<PathBuf>,
-    /// Changes shown at most; all of them are counted, and `--json` has them all
+    /// At most this many changes; all are counted, and `--json` has them all
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
 }
@@ -186,7 +186,7 @@ impl Found {
         }
         let cut = || ClientError::BadReply {
             url: client.url().to_owned(),
-            reason: "it ended before the back-test was over".to_owned(),
+            reason: "its reply ended early".to_owned(),
         };
         Ok(end.ok_or_else(cut)?)
     }

@@ -75,7 +75,7 @@ async fn a_back_test_prints_what_differs_and_fails_unless_it_is_approved() {
     let (exit, _, err, _) = say(&gated, vec![lines(&[backtest_end(0)])]).await;
     assert_eq!(exit, Exit::Ok);
     assert!(
-        err.contains("1 approved changes do not come any more"),
+        err.contains("1 approved change does not happen any more"),
         "{err}"
     );
     let mut other = change();
@@ -89,7 +89,7 @@ async fn a_back_test_prints_what_differs_and_fails_unless_it_is_approved() {
     assert_eq!((exit, out.lines().count()), (Exit::No, 4));
     let (exit, _, err, _) = say(&line, vec![lines(&[change()])]).await;
     assert_eq!(exit, Exit::Unreachable);
-    assert!(err.contains("before the back-test was over"), "{err}");
+    assert!(err.contains("ended early"), "{err}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Times};
 use crate::client::Client;
+use crate::text::counted;
 
 mod wide;
 
@@ -20,12 +21,12 @@ mod wide;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit bisect user-7f3c… '/status == \"suspended\"'         when was it first suspended, by whom?
-  whodunit bisect user-7f3c… '/status == \"suspended\"' --all   every time it began and ceased to be
+  whodunit bisect user-7f3c… '/status == \"suspended\"' --all   every time it began or stopped
   whodunit bisect tank-1 'state.level > 5 && event.actor.startsWith(\"job:\")' --last
   whodunit bisect order-9 'changed(\"/total\")' --from 100 --to 2000
   whodunit bisect --category user '/status == \"deleted\"'     every stream of a category; `--log`: all streams
 
-All revisions are looked at, unless `--one-flip` says that the condition flips once at most.
+Every revision is checked, unless `--one-flip` says that the condition flips at most once.
 Exit code 1: it holds nowhere.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct BisectArgs {
@@ -38,13 +39,13 @@ pub(crate) struct BisectArgs {
     /// Every stream of the log, instead of one
     #[arg(long, conflicts_with_all = ["from", "to", "one_flip"])]
     log: bool,
-    /// The first revision looked at
+    /// The first revision to check
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
-    /// The last revision looked at
+    /// The last revision to check
     #[arg(long, value_name = "REV", value_parser = whole)]
     to: Option<u64>,
-    /// Every revision from which on it holds or no longer holds
+    /// Every revision at which it starts or stops holding
     #[arg(long)]
     all: bool,
     /// The last revision at which it holds
@@ -53,7 +54,7 @@ pub(crate) struct BisectArgs {
     /// You know that it flips once at most: a few states are loaded instead
     #[arg(long, conflicts_with_all = ["all", "last"])]
     one_flip: bool,
-    /// Revisions named at most
+    /// At most this many revisions
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
 }
@@ -183,29 +184,26 @@ fn print(
     if out.matches.is_empty() {
         terminal.line(nothing(out))?;
         if out.assumed_one_flip {
-            terminal.note("hint: without `--one-flip` every revision is looked at")?;
+            terminal.note("hint: without `--one-flip` every revision is checked")?;
         }
     } else {
         terminal.table(&matches(&out.matches, terminal))?;
     }
     if out.matches_total > out.matches.len() as u64 {
         let more = out.matches_total - out.matches.len() as u64;
-        let more = show::number(more);
-        terminal.note(format!(
-            "hint: there are {more} more: `-n` or `--from` shows them"
-        ))?;
+        let more = counted(more, "more match");
+        terminal.note(format!("hint: {more}: use `-n` or `--from`"))?;
     }
     terminal.line(terminal.paint(Token::Muted, &work(out)))?;
     if let Some(undefined) = &out.undefined {
         let revisions = match undefined.revisions {
             1 => format!("revision {}", undefined.first),
-            count => format!(
-                "{} revisions, first {}",
-                show::number(count),
-                undefined.first
-            ),
+            count => format!("{}, first {}", counted(count, "revision"), undefined.first),
         };
-        let line = format!("it says nothing at {revisions}: {}", undefined.reason);
+        let line = format!(
+            "it could not be evaluated at {revisions}: {}",
+            undefined.reason
+        );
         terminal.line(terminal.paint(Token::Muted, &line))?;
     }
     Ok(())
@@ -214,22 +212,23 @@ fn print(
 /// Why there is no match.
 fn nothing(out: &BisectOut) -> &'static str {
     match (out.assumed_one_flip, out.holds_at_start) {
-        (false, _) => "it holds at none of these revisions",
-        (true, true) => "it holds at both ends: no flip between them, or an even number",
-        (true, false) => "it does not hold at both ends: no flip between them, or an even number",
+        (false, _) => "it does not hold at any of these revisions",
+        (true, true) => {
+            "it holds at both ends: it does not flip in between, or an even number of times"
+        }
+        (true, false) => {
+            "it holds at neither end: it does not flip in between, or an even number of times"
+        }
     }
 }
 
 fn work(out: &BisectOut) -> String {
-    let count = |n: u64, one: &str, many: &str| {
-        format!("{} {}", show::number(n), if n == 1 { one } else { many })
-    };
-    let folds = count(out.folds, "fold", "folds");
-    let revisions = count(out.revisions, "revision", "revisions");
+    let folds = counted(out.folds, "fold");
+    let revisions = counted(out.revisions, "revision");
     if out.assumed_one_flip {
-        format!("{folds}; on your word that it flips once at most")
+        format!("{folds}; assuming, as you said, that it flips at most once")
     } else {
-        format!("{folds}, {revisions} looked at")
+        format!("{folds}, {revisions} checked")
     }
 }
 

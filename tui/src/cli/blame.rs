@@ -15,13 +15,14 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Times};
 use crate::client::{Client, FieldQuery, Order};
+use crate::text::clause;
 
 /// Arguments of `whodunit blame`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit blame user-7f3c…                       which event set each field: when, who, why
   whodunit blame user-7f3c… --as-of 2025-03-24T15:47:00Z --path /status
-  whodunit blame cart-1 --removed                 fields that are no longer there, too")]
+  whodunit blame cart-1 --removed                 also fields that are gone")]
 pub(crate) struct BlameArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
@@ -31,7 +32,7 @@ pub(crate) struct BlameArgs {
     /// Only fields at or below this path, such as /address
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     path: Option<String>,
-    /// Fields that were removed, too
+    /// Also fields that were removed
     #[arg(long)]
     removed: bool,
     /// Show secrets (the daemon logs that you did)
@@ -127,9 +128,9 @@ fn print_blame(out: &BlameOut, terminal: &mut Terminal<'_>) -> Result<(), CliErr
         terminal.table(&table)?;
     }
     if out.removed_dropped > 0 {
-        let count = show::number(out.removed_dropped);
+        let fields = clause(out.removed_dropped, "more field", "was");
         terminal.note(format!(
-            "{count} more were removed that are no longer known"
+            "{fields} removed, by events that are no longer known"
         ))?;
     }
     Ok(())
@@ -213,7 +214,7 @@ pub(crate) struct FieldArgs {
     path: String,
     #[command(flatten)]
     at: AtArgs,
-    /// At most so many values
+    /// At most this many values
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line

@@ -22,15 +22,15 @@ use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use super::what_if::from_file;
 use crate::client::{Client, CompareQuery};
-use crate::text::counted;
+use crate::text::{clause, counted};
 use crate::zone::Zone;
 
 /// Arguments of `whodunit branch`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A branch is a what-if with a name: the rules are asked again about what its changes can reach, and every command that reads the log
-reads the branch with `--branch NAME`. Nothing is written into the log. What a branch names (revisions, decisions, positions) is what
-the log has, also where it is built on another branch.
+    after_help = "A branch is a what-if with a name: the rules decide again whatever its changes can reach, and every command that reads the log
+reads the branch instead with `--branch NAME`. Nothing is written to the log. The revisions, decisions and positions that a branch
+names are those of the log, even where it is built on another branch.
 
 Examples:
   whodunit branch create no-suspension user-7f3c… --drop 3
@@ -55,7 +55,7 @@ enum BranchAction {
     },
     /// Keep a what-if under a name
     Create(Box<CreateArgs>),
-    /// Show a branch: its edits, and how its log stands
+    /// Show a branch: its edits, and how its log relates to this one
     Show {
         /// Its name
         #[arg(value_parser = given)]
@@ -76,29 +76,29 @@ enum BranchAction {
         #[arg(value_parser = given)]
         name: String,
     },
-    /// Take this log for the branch's own: for one that was imported, or whose log was restored
+    /// Accept this log as the branch's own: for a branch that was imported, or whose log was restored
     Adopt {
         /// Its name
         #[arg(value_parser = given)]
         name: String,
     },
-    /// Print a branch as a file, or write it
+    /// Print a branch, or write it to a file
     Export {
         /// Its name
         #[arg(value_parser = given)]
         name: String,
-        /// Write it into this new file
+        /// Write it to this new file
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
-        /// With secrets that recorded events have (the daemon logs that you did)
+        /// Include secrets of recorded events (the daemon logs that you did)
         #[arg(long)]
         reveal: bool,
     },
-    /// Keep a branch of a file
+    /// Read a branch from a file, and keep it
     Import {
         /// The file; `-` for standard input
         file: PathBuf,
-        /// The name it gets; its own when absent
+        /// The name it gets [default: its own]
         #[arg(long, value_parser = given)]
         name: Option<String>,
     },
@@ -107,7 +107,7 @@ enum BranchAction {
         /// The branch
         #[arg(value_parser = given)]
         name: String,
-        /// The branch that it is compared with; what happened when absent
+        /// The branch to compare it with [default: what happened]
         #[arg(value_parser = given)]
         with: Option<String>,
         #[command(flatten)]
@@ -138,16 +138,16 @@ struct CreateArgs {
     /// Start after this position of the whole log
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["at_revision", "as_of"])]
     at_position: Option<u64>,
-    /// Suppose that this recorded event had not happened
+    /// As if this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
-    /// Suppose that this command had not been given: the sequence of its decision, or its id
+    /// As if this command had not been sent: the sequence of its decision, or its id
     #[arg(long, value_name = "DECISION")]
     drop_command: Vec<DecisionRef>,
     /// Read the what-if from a JSON file, or from standard input with `-`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at_revision", "as_of", "at_position", "drop", "drop_command"])]
     file: Option<PathBuf>,
-    /// Replace a branch that has the name
+    /// Replace the branch of this name
     #[arg(long)]
     replace: bool,
 }
@@ -304,7 +304,7 @@ pub(super) async fn keep(
 ) -> Result<BranchOut, CliError> {
     if asked.rules.is_some() {
         return Err(CliError::usage(
-            "a branch asks the rules in use; other rules are not kept with it",
+            "a branch always uses the rules in use; it cannot keep others",
             "leave the rules out",
         ));
     }
@@ -398,13 +398,13 @@ fn print(out: &BranchOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
 
 fn standing(of: LogStanding, position: Position) -> String {
     match of {
-        LogStanding::Same => format!("the log is as it was, up to position {position}"),
+        LogStanding::Same => format!("the log has not grown since: it ends at position {position}"),
         LogStanding::Grown => {
             format!(
-                "made when the log ended at position {position}; it goes on through what came since"
+                "made when the log ended at position {position}; it also covers what came after"
             )
         }
-        LogStanding::Other => "made on another log: it is not read here".to_owned(),
+        LogStanding::Other => "made on another log: it cannot be read here".to_owned(),
     }
 }
 
@@ -422,8 +422,8 @@ async fn list(
     let unreadable = client.branches(None, Some(1)).await?.unreadable;
     if unreadable > 0 {
         terminal.warn(format!(
-            "{} of the file of branches are damaged: their branches are not shown",
-            counted(unreadable, "line")
+            "{} damaged in the file of branches: the branches there are not shown",
+            clause(unreadable, "line", "is")
         ))?;
     }
     Ok(Exit::Ok)
@@ -520,7 +520,7 @@ fn print_compared(
     }
     let more = out.flips_total.saturating_sub(out.flips.len() as u64);
     if more > 0 {
-        terminal.line(format!("  and {} more", counted(more, "command")))?;
+        terminal.line(format!("  and {}", counted(more, "more command")))?;
     }
     for stream in &out.streams {
         let first = stream
@@ -536,13 +536,13 @@ fn print_compared(
             terminal.line(line)?;
         }
         if stream.diff.is_empty() {
-            terminal.line("  the same state, by other events")?;
+            terminal.line("  the same state, reached by other events")?;
         }
     }
     if let Some(cursor) = &out.next_cursor {
-        let (here, all) = (out.streams.len() as u64, out.streams_total);
+        let (here, all) = (out.streams.len(), counted(out.streams_total, "stream"));
         terminal.note(format!(
-            "hint: {here} of {all} streams; `--cursor {cursor}` goes on"
+            "hint: {here} of {all}; `--cursor {cursor}` shows more"
         ))?;
     }
     Ok(())

@@ -21,7 +21,7 @@ use crate::text::counted;
 #[command(
     group = ArgGroup::new("what").required(true),
     after_help = "An incident file has events, decisions, notes, branches and scenarios, without secrets; `whodunit open` reads it anywhere, without a daemon.
-`-o FILE` is short for `--to FILE` here: an answer has no other format.
+Here `-o FILE` is short for `--to FILE`: there is no other format to choose.
 
 Examples:
   whodunit bundle --around user-7f3c@4 -o incident.ndjson    an event, its causes and effects, and their batches
@@ -35,19 +35,19 @@ pub(crate) struct BundleArgs {
     /// An event or a command: its causes, what it led to, and everything of their correlations
     #[arg(long, value_name = "EVENT", value_parser = given, group = "what")]
     around: Option<String>,
-    /// A correlation: everything of it, with causes and effects
+    /// A correlation: everything in it, with causes and effects
     #[arg(long, value_name = "ID", value_parser = given, group = "what")]
     correlation: Option<String>,
     /// A stream, with the causes of its events
     #[arg(long, value_name = "NAME", value_parser = StreamArg::parse, group = "what")]
     stream: Option<StreamArg>,
-    /// An incident file that is there already; no daemon is asked
+    /// An existing incident file; no daemon is asked
     #[arg(long, value_name = "FILE", group = "what", conflicts_with = "scenario")]
     from: Option<PathBuf>,
     /// A scenario file that belongs to it. May be given several times
     #[arg(long, value_name = "FILE")]
     scenario: Vec<PathBuf>,
-    /// Write one page (HTML) for a browser: no script, nothing from elsewhere
+    /// Write one page (HTML) for a browser, without scripts or anything from elsewhere
     #[arg(long, conflicts_with = "md")]
     html: bool,
     /// Write a draft of a post-mortem (Markdown)
@@ -56,7 +56,7 @@ pub(crate) struct BundleArgs {
     /// Write to this new file (also `-o FILE`); to standard output when absent
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Write over the file if it is there
+    /// Overwrite the file if it exists
     #[arg(long, requires = "to")]
     replace: bool,
 }
@@ -117,7 +117,7 @@ pub(crate) async fn run(
         let place = place.unwrap_or_else(|| "what the daemon sent".to_owned());
         CliError::Refused {
             message: format!("`{place}`: {bad}"),
-            hint: "write it again with `whodunit bundle`; `whodunit open` shows what of a damaged file is sound",
+            hint: "write it again with `whodunit bundle`; `whodunit open` shows the undamaged part of a file",
             exit: Exit::No,
         }
     })?;
@@ -132,8 +132,8 @@ pub(crate) async fn run(
         Some(path) => write(path, &text, args.replace)?,
         None if stdout().is_terminal() => {
             return Err(CliError::usage(
-                "an incident file is not for the terminal",
-                "name a file with `-o FILE`; `-o - | cat` shows it all the same",
+                "an incident file is not written to a terminal",
+                "name a file with `-o FILE`; `-o - | cat` prints it anyway",
             ));
         }
         None => terminal.bytes(&text)?,
@@ -175,7 +175,7 @@ async fn asked(
 fn write(path: &Path, text: &[u8], replace: bool) -> Result<(), CliError> {
     if !replace && path.exists() {
         return Err(CliError::usage(
-            format!("`{}` is there already", path.display()),
+            format!("`{}` already exists", path.display()),
             "name a new file, or add `--replace`",
         ));
     }
@@ -206,17 +206,14 @@ fn report(args: &BundleArgs, read: &Bundle, terminal: &mut Terminal<'_>) -> Resu
     let streams = read.incident.streams.iter();
     let streams = streams.filter(|part| part.included.is_some()).count() as u64;
     terminal.note(format!(
-        "{} of {} events and {} of {} decisions, of {}; {}, {}, {}; without secrets",
+        "{} of {} and {} of {}, from {}; {}, {}, {}; without secrets",
         number(read.events.len() as u64),
-        number(log.position.0),
+        counted(log.position.0, "event"),
         number(read.decisions.len() as u64),
-        number(log.decision),
+        counted(log.decision, "decision"),
         counted(streams, "stream"),
         counted(read.notes.len() as u64, "note"),
-        match read.branches.len() {
-            1 => "1 branch".to_owned(),
-            n => format!("{n} branches"),
-        },
+        counted(read.branches.len(), "branch"),
         counted(read.scenarios.len() as u64, "scenario"),
     ))?;
     for left in &read.incident.left_out {

@@ -100,7 +100,7 @@ async fn what_is_no_event_is_taken_as_a_correlation() {
     for part in [
         "1 event in 1 stream, 0 commands",
         "revision 1 → 4  1 refused",
-        "2 of the events between",
+        "2 events do not belong to this correlation",
         "active → suspended",
     ] {
         assert!(out.contains(part), "{part}: {out}");
@@ -150,10 +150,10 @@ async fn why_prints_the_chain_and_what_to_ask_next() {
     );
     for part in [
         "status = suspended",
-        "(1 cause that only gave it on)",
+        "(1 cause in between that only passed it on)",
         "← Scored",
         "whodunit why account-7 /score --at-revision 1",
-        "overdetermined: without this event revision 3",
+        "overdetermined: without this event, revision 3",
         "2 events folded again",
         "1 of them could not be applied",
     ] {
@@ -198,7 +198,7 @@ async fn a_world_goes_on_until_it_has_what_was_asked_for() {
     for part in [
         "user at position 9",
         "status active · n 1",
-        "9 of 9 streams looked at: 1 found, 2 had no event yet",
+        "9 of 9 streams checked: 1 found, 2 had no event yet",
     ] {
         assert!(out.contains(part), "{part}: {out}");
     }

@@ -69,7 +69,7 @@ impl Shell {
 #[command(after_help = "Example:
   whodunit man ~/.local/share/man/man1        then `man whodunit`, `man whodunit-state`")]
 pub(crate) struct ManArgs {
-    /// The folder to write the pages to; made when absent
+    /// The folder to write the pages to; it is created if needed
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

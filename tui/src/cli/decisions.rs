@@ -12,11 +12,12 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use crate::client::{Client, DecisionsQuery, Order};
+use crate::text::counted;
 
 /// Arguments of `whodunit decisions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit decisions --outcome rejected        newest first; `--oldest` turns it round
+  whodunit decisions --outcome rejected        newest first; `--oldest` reverses it
   whodunit decisions --stream user-7f3c…")]
 pub(crate) struct DecisionsArgs {
     /// Only for this stream
@@ -105,7 +106,7 @@ pub(super) fn table(decisions: &[Decision], form: Form) -> Table {
             Outcome::Accepted {
                 revision, events, ..
             } => {
-                let outcome = format!("{events} event{}, revision {revision}", plural(*events));
+                let outcome = format!("{}, revision {revision}", counted(*events, "event"));
                 ("✓", Token::Plain, outcome)
             }
             Outcome::Rejected { rule, message } => {
@@ -125,8 +126,4 @@ pub(super) fn table(decisions: &[Decision], form: Form) -> Table {
     }
     table.drop_empty_columns();
     table
-}
-
-fn plural(n: u32) -> &'static str {
-    if n == 1 { "" } else { "s" }
 }

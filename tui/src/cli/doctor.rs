@@ -20,7 +20,7 @@ const CLOCK_SECONDS_MAX: i64 = 3;
 
 /// Arguments of `whodunit doctor`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 1 when something is found. Nothing is changed.")]
+#[command(after_help = "Exit code 1: something was found. Nothing is changed.")]
 pub(crate) struct DoctorArgs {}
 
 /// What a check came to.
@@ -141,13 +141,13 @@ fn settings(checks: &mut Checks) {
         return checks.add(
             "settings",
             Outcome::Ok,
-            format!("none: {place} is not there"),
+            format!("none: {place} does not exist"),
         );
     }
     match load(&path) {
         Err(error) => {
             checks.add("settings", Outcome::Finding, error.to_string());
-            checks.hint("mend the file, or remove it");
+            checks.hint("fix the file, or remove it");
         }
         Ok(_) if !is_private(&path) => {
             let detail = format!("{place} can be read or changed by other users");
@@ -181,7 +181,7 @@ async fn daemon(checks: &mut Checks, client: &Client) {
             format!("nothing can be recorded: {why}"),
         ),
         None if health.status == "ok" => {
-            let detail = format!("answers; {} events", number(health.head));
+            let detail = format!("answers; {}", counted(health.head, "event"));
             checks.add("daemon", Outcome::Ok, detail);
         }
         None => checks.add(
@@ -202,7 +202,7 @@ async fn daemon(checks: &mut Checks, client: &Client) {
         None => checks.add(
             "clock",
             Outcome::NotChecked,
-            "the daemon did not tell its time",
+            "the daemon did not say what time it has",
         ),
         Some(date) => {
             let apart =
@@ -232,9 +232,9 @@ async fn daemon(checks: &mut Checks, client: &Client) {
     checks.add(
         "data folder",
         Outcome::NotChecked,
-        "the daemon does not tell who may read it",
+        "the daemon does not say who can read it",
     );
-    checks.hint("on its machine, `ls -ld DIR` should show no rights for others");
+    checks.hint("on its machine, `ls -ld DIR` should show no permissions for others");
 }
 
 async fn pipeline(checks: &mut Checks, client: &Client) {

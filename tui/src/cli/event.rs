@@ -26,7 +26,7 @@ const CAUSES_MAX: usize = 8;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   whodunit event user-7f3c@4                  revision 4 of the stream whose name begins so
-  whodunit event pos:873                     what stands at a position of the log
+  whodunit event pos:873                     the event at a position of the log
   whodunit event 0195c8d6-4ef8               the beginning of its id")]
 pub(crate) struct EventArgs {
     /// The event: its id or the beginning of it, `STREAM@REVISION`, or `pos:POSITION` (also `'#POSITION'`, quoted)
@@ -163,7 +163,7 @@ async fn causes(event: &Event, client: &Client, zone: Zone) -> Result<Vec<String
             let ago = seen.iter().rev().position(|known| **known == id);
             all.push(cycle(&id, ago.unwrap_or_default(), seen.len(), more));
         }
-        CauseEnd::Cut => all.push(format!("… at least {more} more; the chain goes on")),
+        CauseEnd::Cut => all.push(format!("… at least {more} more; the chain continues")),
         CauseEnd::First | CauseEnd::NotOnRecord if more > 0 => all.push(format!("… {more} more")),
         CauseEnd::First | CauseEnd::NotOnRecord => {}
     }

@@ -236,12 +236,12 @@ impl CliError {
 fn own_hint(problem: &Problem) -> Option<&'static str> {
     match problem.code {
         Code::NoSuchStream => {
-            Some("`whodunit streams PART` finds streams by a part of their name or title")
+            Some("`whodunit streams PART` finds streams by part of their name or title")
         }
         Code::NoSuchDecision => {
             Some("`whodunit decisions` lists them, with the ids of their commands")
         }
-        Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by what they say"),
+        Code::NoSuchEvent => Some("`whodunit events --text PART` finds events by their text"),
         Code::NoSuchCorrelation => {
             Some("`whodunit events --correlation ID` lists the events of a correlation")
         }
@@ -264,7 +264,7 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
             Some("`whodunit outbox` shows the handlers, `whodunit projections` the projections")
         }
         Code::NoSuchDocument => {
-            Some("`whodunit read-model NAME --match PART` finds documents by what they say")
+            Some("`whodunit read-model NAME --match PART` finds documents by their text")
         }
         Code::NoSuchRun => Some(
             "`whodunit projections` shows rebuilds and checks, `whodunit backfill` the backfills",
@@ -278,7 +278,7 @@ fn own_hint(problem: &Problem) -> Option<&'static str> {
         Code::BranchExists => {
             Some("choose another name; `whodunit branch create --replace` replaces a branch")
         }
-        Code::NoSuchBranch => Some("`whodunit branch list` lists those there are"),
+        Code::NoSuchBranch => Some("`whodunit branch list` lists them"),
         Code::NotConfirmed => {
             Some("`whodunit backfill --dry-run` shows the plan, `--yes` starts it")
         }

@@ -25,8 +25,8 @@ use crate::text::counted;
   whodunit export --stream user-7f3c --reveal > one.ndjson
   whodunit export --query 'actor:job:* -reason:test' > part.ndjson
 
-With a filter it is a part of the log: its first line says of what, decisions are not in it, and the notes about its events and streams
-are. `whodunit import` says that it is a part, and which streams miss events.")]
+With a filter, the export is part of the log: its first line says which part; it has no decisions, but it has the notes about its
+events and streams. `whodunit import` says that it is a part, and which streams have events missing.")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     filter: FilterArgs,
@@ -101,14 +101,14 @@ fn part(last: &LastLine, head: u64, terminal: &mut Terminal<'_>) -> Result<(), C
         return Ok(());
     };
     terminal.note(format!(
-        "a part of the log: {} of {} events, {}, no decisions",
+        "part of the log: {} of {}, {}, no decisions",
         number(end.events),
-        number(head.max(end.events)),
+        counted(head.max(end.events), "event"),
         counted(end.notes, "note")
     ))?;
     if end.undecided > 0 {
         terminal.warn(format!(
-            "left out because the line says neither yes nor no of them: {}",
+            "left out because the line could not be evaluated for them: {}",
             counted(end.undecided, "event")
         ))?;
     }

@@ -30,6 +30,7 @@ use super::terminal::Terminal;
 use crate::client::{Client, FindQuery, Order};
 use crate::config::{self, queries};
 use crate::runtime::now;
+use crate::text::{counted, noun};
 use crate::zone::Zone;
 
 /// Rows that are printed at a time at least, so that their columns fit them.
@@ -49,11 +50,11 @@ const BUCKETS: usize = 60;
 
 Terms: type: category: stream: actor: reason: correlation: causation: id: rule: outcome: since: until: where:
   preceded-by(…, 7d) followed-by(…, 1h) not-preceded-by(…) not-followed-by(…); `-` before a term negates it, `*` stands for any
-  text, `|` for either of two values; everything else is a text that is looked for. All terms must hold.
-Exit code 3: a name in the line is not known, and nothing was found.")]
+  text, `|` for either of two values; anything else is text to search for. All terms must hold.
+Exit code 3: the line has an unknown name, and nothing was found.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct FindArgs {
-    /// The query line; everything when absent
+    /// The query line [default: everything]
     #[arg(value_name = "LINE", default_value = "", allow_hyphen_values = true)]
     line: String,
     /// At most so many
@@ -71,13 +72,13 @@ pub(crate) struct FindArgs {
     /// Continue where an earlier search ended
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// How often each type, actor, category and stream stands among what is found, instead of a list
+    /// How often each type, actor, category and stream occurs in what is found, instead of a list
     #[arg(long, conflicts_with_all = ["all", "oldest", "cursor", "reveal"])]
     facets: bool,
     /// How what is found is spread over time, instead of a list
     #[arg(long, conflicts_with_all = ["all", "oldest", "cursor", "reveal"])]
     density: bool,
-    /// Keep the line by this name in your settings, instead of finding: `@NAME` stands for it in other lines
+    /// Save the line under this name in your settings, instead of searching: `@NAME` stands for it in other lines
     #[arg(long, value_name = "NAME", conflicts_with_all = ["all", "oldest", "cursor", "facets", "density", "follow", "reveal"])]
     save: Option<String>,
     /// List the lines that are kept by name
@@ -142,7 +143,7 @@ fn saved_lines(args: &FindArgs, terminal: &mut Terminal<'_>) -> Result<Option<Ex
                 hint: "`whodunit find --saved` lists them".into(),
             });
         }
-        terminal.line(shown(&format!("forgotten `@{name}`")))?;
+        terminal.line(shown(&format!("removed `@{name}`")))?;
         return Ok(Some(Exit::Ok));
     }
     if !args.saved {
@@ -225,7 +226,7 @@ pub(crate) async fn run(
             FindLine::Decision(decision) => rows.decisions.push(decision),
             FindLine::Progress(at) => {
                 let (done, matches) = (show::number(at.scanned), show::number(at.matches));
-                bar.set_message(format!("{done} looked at, {matches} found"));
+                bar.set_message(format!("{done} scanned, {matches} found"));
                 reached = Some(at);
             }
             FindLine::End(end) => break Some(end),
@@ -259,7 +260,7 @@ fn stopped_early(
         format!("; `--cursor {letter}{}` continues", at.next)
     });
     terminal.warn(format!(
-        "stopped after {scanned} were looked at: there may be more{on}"
+        "stopped after scanning {scanned}: there may be more{on}"
     ))?;
     Ok(Exit::No)
 }
@@ -335,13 +336,13 @@ fn finish(end: &FindEnd, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> 
     let index = end.index.clone().unwrap_or_default();
     let by = index.used.iter().find(|name| name.contains('.'));
     let looked_at = format!(
-        "{} of {} looked at{}",
+        "{} of {} scanned{}",
         n(end.scanned.min(end.head)),
         n(end.head),
         by.map_or_else(String::new, |field| format!(", by the index of `{field}`"))
     );
     if let Some(why) = &index.not_used {
-        terminal.note(format!("every event was looked at: {}", shown(why)))?;
+        terminal.note(format!("every event was scanned: {}", shown(why)))?;
     }
     if end.matches == 0 && end.complete {
         terminal.note(format!("nothing matches; {looked_at}"))?;
@@ -362,18 +363,18 @@ fn undecided(
     let Some(undecided) = undecided else {
         return Ok(());
     };
-    let (n, first) = (show::number, undecided.first);
+    let first = undecided.first;
     if undecided.undefined > 0 {
         terminal.note(format!(
-            "the line says nothing of {} records, such as {first}: {}",
-            n(undecided.undefined),
+            "the line could not be evaluated for {}, such as {first}: {}",
+            counted(undecided.undefined, "record"),
             shown(&undecided.reason)
         ))?;
     }
     if undecided.unknown > 0 {
         terminal.warn(format!(
-            "{} records could not be decided, such as {first}: {}",
-            n(undecided.unknown),
+            "the line could not be decided for {}, such as {first}: {}",
+            counted(undecided.unknown, "record"),
             undecided.reason
         ))?;
     }
@@ -433,8 +434,8 @@ fn names(
                 "`whodunit event ID` shows an event's correlation id".to_owned()
             }
             [] => format!(
-                "`whodunit find --facets` shows which {}s there are",
-                plural(&name.key)
+                "`whodunit find --facets` lists the {}",
+                noun(0_u64, &name.key)
             ),
             names => {
                 let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -447,13 +448,6 @@ fn names(
         terminal.warn(format!("{message}; {hint}"))?;
     }
     Ok(())
-}
-
-fn plural(key: &str) -> &str {
-    match key {
-        "category" => "categorie",
-        other => other,
-    }
 }
 
 async fn figures(
@@ -472,11 +466,11 @@ async fn figures(
         terminal.document(&summary)?;
         return Ok(Exit::Ok);
     }
-    let (n, found) = (show::number, &summary);
+    let found = &summary;
     let words = format!(
-        "{} events in {} streams",
-        n(found.matches),
-        n(found.streams)
+        "{} in {}",
+        counted(found.matches, "event"),
+        counted(found.streams, "stream")
     );
     terminal.line(terminal.paint(Token::Heading, &words))?;
     if found.matches == 0 {
@@ -493,8 +487,8 @@ async fn figures(
     undecided(summary.undecided.as_ref(), terminal)?;
     if let Some(down_to) = summary.down_to {
         terminal.warn(format!(
-            "these are figures of the newest events only, down to position {down_to}: {} were looked at",
-            n(summary.scanned)
+            "these figures cover only the newest events, down to position {down_to}: {} scanned",
+            counted(summary.scanned, "event")
         ))?;
     }
     Ok(Exit::Ok)
@@ -554,7 +548,7 @@ fn print_facet(facet: &Facet, terminal: &mut Terminal<'_>) -> Result<(), CliErro
         let words = if facet.exact {
             words
         } else {
-            format!("{words}, and others that were not kept apart")
+            format!("{words}, and others that were counted together")
         };
         table.row([
             Cell::new(words, Token::Muted),

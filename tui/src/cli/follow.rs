@@ -170,7 +170,7 @@ fn undecided(head: &LiveHead, terminal: &mut Terminal<'_>) -> Result<(), CliErro
         format!(", the first at position {}", number(from))
     });
     terminal.warn(format!(
-        "left out since the feed began, because the line says neither yes nor no of them: {}{from}",
+        "left out since the feed began, because the line could not be evaluated for them: {}{from}",
         number(head.undecided)
     ))
 }

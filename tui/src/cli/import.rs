@@ -37,21 +37,21 @@ Examples:
     reason = "each is a switch of its own, as its caller writes it"
 )]
 pub(crate) struct ImportArgs {
-    /// One JSON record a line; `-` for standard input
+    /// One JSON record per line; `-` for standard input
     file: PathBuf,
     /// How records become events: a mapping file (TOML), or the name of one that comes with whodunit (`cloudtrail`)
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
-    /// Import nothing, and show what would be
+    /// Import nothing, only show what would be imported
     #[arg(long)]
     dry_run: bool,
     /// Stop at the first bad record
     #[arg(long)]
     strict: bool,
-    /// Give events that cannot keep their own revision the next one; theirs stays in their metadata
+    /// Give events that cannot keep their revision the next one; the original stays in their metadata
     #[arg(long)]
     renumber: bool,
-    /// Take a redacted export into a log that holds other history; it is labelled as a redacted copy then
+    /// Import a redacted export into a log that holds other history, which is then labelled a redacted copy
     #[arg(long)]
     allow_redacted: bool,
 }
@@ -111,7 +111,7 @@ async fn open(path: &Path) -> Result<(tokio::fs::File, u64), CliError> {
     if metadata.is_dir() {
         return Err(CliError::usage(
             format!("`{}` is a folder", path.display()),
-            "name a file of one JSON record a line",
+            "name a file with one JSON record per line",
         ));
     }
     Ok((file, metadata.len()))

@@ -9,7 +9,7 @@ use super::pages::REDACTED_COPY;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::text::{counted, number};
+use crate::text::{clause, counted, noun, number, verb};
 
 /// A record that could not be imported is a finding.
 pub(crate) fn exit(report: &ImportReport) -> Exit {
@@ -185,14 +185,14 @@ pub(crate) fn print_notes(
 ) -> Result<(), CliError> {
     for part in &report.partial {
         terminal.note(format!(
-            "the file is a part of a log of {} events and {} decisions: `{}`",
-            number(part.of_events),
-            number(part.of_decisions),
+            "the file is part of a log of {} and {}: `{}`",
+            counted(part.of_events, "event"),
+            counted(part.of_decisions, "decision"),
             shown(&part.query)
         ))?;
         if part.undecided > 0 {
             terminal.warn(format!(
-                "the export left out {} of which its line says neither yes nor no",
+                "the export left out {} that its line could not be evaluated for",
                 counted(part.undecided, "event")
             ))?;
         }
@@ -211,15 +211,15 @@ pub(crate) fn print_notes(
         let more = number(report.failed - named);
         terminal.note(format!("… and {more} more, for other reasons"))?;
     }
-    let back = ("goes back in time", "go back in time");
-    print_streams(&report.backwards, back, terminal)?;
-    let renumbered = ("has a new revision", "have new revisions");
-    print_streams(&report.gaps, renumbered, terminal)?;
+    print_streams(&report.backwards, ("goes", "back in time"), terminal)?;
+    print_streams(&report.gaps, ("has", "a new revision"), terminal)?;
     print_unused(&report.unused, terminal)?;
     if let (Some(latest), [first, ..]) = (report.future.latest, report.future.lines.as_slice()) {
-        let (records, added) = match report.future.records {
-            1 => ("1 event is".to_owned(), ""),
-            records => (format!("{} events are", number(records)), ", the first"),
+        let records = clause(report.future.records, "event", "is");
+        let added = if report.future.records == 1 {
+            ""
+        } else {
+            ", the first"
         };
         terminal.note(format!(
             "{records} dated after the daemon's clock{added} in line {first}; the latest time is {latest}"
@@ -267,25 +267,21 @@ fn lines_of(error: &ImportError) -> String {
 /// In which streams events have something in common; `what` is said of one event and of several.
 fn print_streams(
     counts: &StreamCounts,
-    what: (&str, &str),
+    (does, what): (&'static str, &str),
     terminal: &mut Terminal<'_>,
 ) -> Result<(), CliError> {
     for count in &counts.first {
-        let events = match count.records {
-            1 => format!("1 event {}", what.0),
-            records => format!("{} events {}", number(records), what.1),
-        };
+        let events = format!("{} {what}", clause(count.records, "event", does));
         let (stream, line) = (shown(&count.stream), count.line);
         terminal.note(format!("`{stream}`: {events}, from line {line}"))?;
     }
     let unnamed = counts.streams - (counts.first.len() as u64).min(counts.streams);
     if unnamed > 0 {
         let at_least = if counts.more { "at least " } else { "" };
-        let streams = if unnamed == 1 { "stream" } else { "streams" };
-        let unnamed = number(unnamed);
+        let streams = counted(unnamed, "more stream");
         terminal.note(format!(
-            "… and in {at_least}{unnamed} more {streams}, events {}",
-            what.1
+            "… and in {at_least}{streams}, events {} {what}",
+            verb(2_u64, does)
         ))?;
     }
     Ok(())
@@ -294,10 +290,7 @@ fn print_streams(
 /// Fields of the records that no template uses: what the mapping leaves behind.
 fn print_unused(unused: &UnusedFields, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     for field in &unused.first {
-        let records = match field.records {
-            1 => "1 record".to_owned(),
-            records => format!("{} records", number(records)),
-        };
+        let records = counted(field.records, "record");
         terminal.note(format!(
             "never used: `{}`, in {records}",
             shown(&field.path)
@@ -306,10 +299,10 @@ fn print_unused(unused: &UnusedFields, terminal: &mut Terminal<'_>) -> Result<()
     let unnamed = unused.fields - (unused.first.len() as u64).min(unused.fields);
     if unnamed > 0 {
         let more = if unused.more { " or more" } else { "" };
-        let fields = if unnamed == 1 { "field" } else { "fields" };
         terminal.note(format!(
-            "never used: {}{more} other {fields}",
-            number(unnamed)
+            "never used: {}{more} other {}",
+            number(unnamed),
+            noun(unnamed, "field")
         ))?;
     }
     Ok(())
@@ -319,10 +312,9 @@ fn print_unused(unused: &UnusedFields, terminal: &mut Terminal<'_>) -> Result<()
 fn incomplete(report: &ImportReport) -> Option<String> {
     let missing = match report.missing {
         0 => "it was truncated, or its first or last line is missing".to_owned(),
-        1 => "1 record is missing".to_owned(),
-        missing => format!("{} records are missing", number(missing)),
+        missing => format!("{} missing", clause(missing, "record", "is")),
     };
-    let rest = "what is there was read; importing the complete file adds the rest";
+    let rest = "what it has was read; importing the complete file adds the rest";
     (report.incomplete).then(|| format!("the file is incomplete: {missing}; {rest}"))
 }
 

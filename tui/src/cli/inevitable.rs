@@ -17,6 +17,7 @@ use super::terminal::Terminal;
 use super::{bisect, progress};
 use crate::client::{Client, ClientError};
 use crate::curve;
+use crate::text::{clause, counted};
 
 /// Moments that are listed beside the curve.
 const EXAMPLES_MAX: usize = 5;
@@ -27,17 +28,17 @@ const EXAMPLES_MAX: usize = 5;
   whodunit inevitable user-7f3c… '/status == \"deleted\"'    which commands led to it, and when was it too late?
   whodunit inevitable order-9 'state.total > 1000' --json
 
-Each recorded command that may have reached the stream is dropped, one at a time, and the rules are asked again. Then
-simple commands of the model are added at each moment of the stream: the last one at which one of them still avoids the
-outcome is the point of no return.
-Exit code 1: the outcome did not come.")]
+Each recorded command that may have affected the stream is dropped, one at a time, and the rules decide again. Then
+simple commands of the model are added at each moment of the stream: the last moment at which one of them still avoids
+the outcome is the point of no return.
+Exit code 1: the outcome did not happen.")]
 pub(crate) struct InevitableArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
     /// The outcome: a condition on the `state` that the stream ends with; `/status` is short for `state.status`
     predicate: String,
-    /// What becomes of a command whose direct cause is gone: it is not issued (`follow`), or comes all the same (`keep`)
+    /// What happens to a command whose direct cause is gone: it is not issued (`follow`), or is issued anyway (`keep`)
     #[arg(long, value_name = "WHICH", value_parser = ["follow", "keep"], default_value = "follow")]
     causes: String,
     /// Suppose that passwords that commands give for recorded ones are right, or wrong, where that was not found out
@@ -121,7 +122,7 @@ async fn come(
     }
     let cut = ClientError::BadReply {
         url: client.url().to_owned(),
-        reason: "it ended before the answer".to_owned(),
+        reason: "its reply ended early".to_owned(),
     };
     Err(cut.into())
 }
@@ -139,15 +140,15 @@ fn print(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliErro
     moments(end, terminal)?;
     left_out(end, terminal)?;
     let work = format!(
-        "{} commands dropped, {} of them without effect",
-        number(end.dropped),
+        "{} dropped, {} without effect",
+        counted(end.dropped, "command"),
         number(end.without_effect)
     );
     terminal.line(terminal.paint(Token::Muted, &work))?;
     let work = format!(
-        "decided again {} times, {} commands in all",
-        number(end.runs),
-        number(end.asked)
+        "decided again {}, {} in all",
+        counted(end.runs, "time"),
+        counted(end.asked, "command")
     );
     terminal.line(terminal.paint(Token::Muted, &work))
 }
@@ -191,7 +192,7 @@ fn moments(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliEr
         return Ok(());
     }
     terminal.line("")?;
-    terminal.line("of the commands that the rules accept, those that avoid it, by moment:")?;
+    terminal.line("how many of the commands that the rules accept would avoid it, by moment:")?;
     let width = terminal.form.width.unwrap_or(80).min(100);
     let no_return = end.point_of_no_return.as_ref();
     let times = terminal
@@ -226,26 +227,26 @@ fn moments(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliEr
 /// What was not looked at.
 fn left_out(end: &InevitableEnd, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     if !end.all_dropped {
-        terminal.warn("the log has too many commands to drop each: only those of this stream were, and of the streams of their causes")?;
+        terminal.warn("the log has too many commands to drop every one: only those of this stream and of the streams that caused them were dropped")?;
     }
     if end.left_out > 0 {
         terminal.warn(format!(
-            "{} older commands were not dropped",
-            number(end.left_out)
+            "{} not dropped",
+            clause(end.left_out, "older command", "was")
         ))?;
     }
     if !end.all_pairs {
-        terminal.warn("not every pair of masked commands was tried")?;
+        terminal.warn("not all pairs of masked commands were tried")?;
     }
     if end.moments_left_out > 0 {
-        let count = number(end.moments_left_out);
-        terminal.warn(format!("{count} older moments were not looked at"))?;
+        let moments = clause(end.moments_left_out, "older moment", "was");
+        terminal.warn(format!("{moments} not tried"))?;
     }
     let unknown: u64 = end.moments.iter().map(|moment| moment.unknown).sum();
     if unknown > 0 {
         terminal.warn(format!(
-            "of {} attempts it cannot be told what they come to",
-            number(unknown)
+            "the outcome of {} is unknown",
+            counted(unknown, "attempt")
         ))?;
     }
     if !end.not_tried.is_empty() {

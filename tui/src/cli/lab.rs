@@ -12,7 +12,7 @@ use crate::client::Client;
 pub(crate) enum LabCommand {
     /// Decide the recorded commands again under other rules
     Backtest(backtest::BacktestArgs),
-    /// Tell which commands an outcome depended on, and until when one would have avoided it
+    /// Show which commands an outcome depended on, and until when one could have avoided it
     Inevitable(inevitable::InevitableArgs),
     /// Find the smallest part of a history that still leads to an outcome
     Minimal(minimal::MinimalArgs),

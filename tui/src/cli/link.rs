@@ -96,8 +96,8 @@ pub(super) async fn print(
 /// Arguments of `whodunit open-link`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The store's id leads to the daemon that has it: the one that commands ask, or one of the contexts. `--daemon` and
-`--context` ask that one alone. In place of the id a link may have the name of a context.
+    after_help = "The store's id decides which daemon is asked: the current one, or the one of a context that has this store. With `--daemon` or
+`--context`, only that daemon is asked. A link can name a context in place of the id.
 
 Examples:
   whodunit state user-7f3c --at-revision 4 --link           prints a link
@@ -183,7 +183,7 @@ async fn follow(
         let target = by_name(named);
         if asked.is_named && target.address != asked.target.address {
             let message = format!(
-                "the link is of context `{}` ({}), and {} was asked for",
+                "the link is for context `{}` ({}), but {} was asked for",
                 shown(&link.store),
                 shown(&target.address),
                 shown(&asked.target.address)
@@ -213,8 +213,8 @@ async fn follow(
         others.push(said);
     }
     Err(CliError::NotThere {
-        message: format!("the link is of store {}, and {}", link.store, others.join("; ")),
-        hint: "name the daemon that has it: `--daemon URL`, or `whodunit context add NAME URL` once for all".into(),
+        message: format!("the link is for store {}, but {}", link.store, others.join("; ")),
+        hint: "name the daemon that has it: `--daemon URL`, or `whodunit context add NAME URL` once and for all".into(),
     })
 }
 

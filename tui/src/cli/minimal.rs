@@ -19,15 +19,15 @@ use crate::client::{Client, ClientError};
   whodunit minimal user-7f3c… '/status == \"deleted\"'             which events suffice, applied as recorded?
   whodunit minimal user-7f3c… '/status == \"deleted\"' --commands  which commands suffice, the rules asked again?
 
-Without any single one of what is left, the outcome does not come. There may be other parts that lead there, too.
-Exit code 1: the outcome did not come.")]
+Take away any one of what is left, and the outcome does not happen. Other parts of the history may lead to it too.
+Exit code 1: the outcome did not happen.")]
 pub(crate) struct MinimalArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
     /// The outcome: a condition on the `state` that the stream ends with; `/status` is short for `state.status`
     predicate: String,
-    /// Of the commands that may reach the stream, the rules asked again; else of its events, applied as recorded
+    /// Reduce the commands that may affect the stream, with the rules run again, instead of its events as recorded
     #[arg(long)]
     commands: bool,
 }
@@ -86,7 +86,7 @@ async fn run_asked(
         }
         Err(ClientError::BadReply {
             url: client.url().to_owned(),
-            reason: "it ended before the answer".to_owned(),
+            reason: "its reply ended early".to_owned(),
         })
     };
     let end = end.await;
@@ -108,7 +108,7 @@ fn print(end: &MinimalEnd, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
         terminal.table(&table)?;
     }
     if !end.all {
-        terminal.warn("the log has too many commands to try each: only those of this stream were, and of the streams of their causes")?;
+        terminal.warn("the log has too many commands to try every one: only those of this stream and of the streams that caused them were tried")?;
     }
     let how = match end.of {
         MinimalOf::Events => "events as recorded, rules not asked",

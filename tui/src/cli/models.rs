@@ -10,6 +10,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::Client;
+use crate::text::counted;
 
 /// Arguments of `whodunit models`.
 #[derive(Debug, Args)]
@@ -159,7 +160,7 @@ pub(crate) async fn run_health(
             "redacted: some values are not what was recorded".to_owned(),
         );
     }
-    add("store", format!("{} bytes", number(health.store_bytes)));
+    add("store", counted(health.store_bytes, "byte"));
     add("uptime", format!("{} s", number(health.uptime_seconds)));
     let widths = table.widths(None);
     let colours = terminal.form.colours;

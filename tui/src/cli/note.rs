@@ -13,11 +13,11 @@ use super::args::{PageArgs, given};
 use super::exit::{CliError, Exit};
 use super::names::{self, StreamArg, if_there};
 use super::pages::{self, Nothing, Paged};
-use super::show::number;
 use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::{Client, NotesQuery};
+use crate::text::counted;
 use crate::zone::Zone;
 
 /// Notes that another command shows at most.
@@ -26,8 +26,9 @@ const BESIDE_MAX: usize = 20;
 /// Arguments of `whodunit note`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Notes are kept beside the log, never in it: no hash, state or read model depends on them. They are in backups and exports, redacted
-ones too, and every client sees them. A text that holds a password hash, or the value of a secret field of its event, is refused.
+    after_help = "Notes are kept beside the log, never in it: no hash, state or read model depends on them. They are part of backups and exports,
+even redacted ones, and every client sees them. A text that holds a password hash, or the value of a secret field of its event, is
+refused.
 
 Examples:
   whodunit note add user-7f3c@4 \"the nightly batch, see incident 12\"
@@ -61,7 +62,7 @@ enum NoteAction {
     },
     /// List notes, newest first
     List {
-        /// Only of this stream, `STREAM@REVISION`, `pos:POSITION` or event
+        /// Only about this stream, `STREAM@REVISION`, `pos:POSITION` or event
         #[arg(value_parser = given)]
         about: Option<String>,
         /// Only those that contain this text, ignoring case
@@ -73,7 +74,7 @@ enum NoteAction {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Remove a note, text and all
+    /// Remove a note and its text
     Remove {
         /// Its id
         #[arg(value_parser = given)]
@@ -197,8 +198,8 @@ async fn add(
 ) -> Result<Exit, CliError> {
     if asked.actor.is_empty() {
         return Err(CliError::usage(
-            "it is not known who writes the note",
-            "say `--actor NAME`, or `whodunit config set actor NAME` once for all",
+            "a note needs an author",
+            "give `--actor NAME`, or `whodunit config set actor NAME` once and for all",
         ));
     }
     let asked = match About::resolve(typed, client, terminal).await? {
@@ -275,8 +276,8 @@ fn warn(page: &NotePage, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     match page.unreadable {
         0 => Ok(()),
         lines => terminal.warn(format!(
-            "{} of the file of notes are damaged: their notes are not shown",
-            crate::text::counted(lines, "line")
+            "{} damaged in the file of notes: the notes there are not shown",
+            crate::text::clause(lines, "line", "is")
         )),
     }
 }
@@ -364,9 +365,9 @@ pub(super) fn print(page: &NotePage, terminal: &mut Terminal<'_>) -> Result<(), 
         }
     }
     if page.next_cursor.is_some() {
-        let some = number(page.items.len() as u64);
+        let some = counted(page.items.len(), "note");
         terminal.note(format!(
-            "hint: these are the newest {some} notes; `whodunit note list` shows all"
+            "hint: only the newest {some} shown; `whodunit note list` shows all"
         ))?;
     }
     warn(page, terminal)

@@ -15,6 +15,7 @@ use super::table::{Cell, Column, Table};
 use super::terminal::{Form, Terminal};
 use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError, Order, OutboxQuery};
+use crate::text::counted;
 
 /// Arguments of `whodunit outbox`.
 #[derive(Debug, Args)]
@@ -210,10 +211,9 @@ async fn retry_all(
     if terminal.form.json {
         terminal.document(&retried)?;
     } else {
-        let jobs = if retried.retried == 1 { "job" } else { "jobs" };
         terminal.line(format!(
-            "retrying {} failed {jobs} of {}",
-            number(retried.retried),
+            "retrying {} of {}",
+            counted(retried.retried, "failed job"),
             shown(handler)
         ))?;
     }

@@ -345,7 +345,7 @@ async fn a_backfill_shows_its_plan_and_starts_only_what_was_confirmed() {
     );
     assert!(said.out.contains("120"), "{}", said.out);
     let grown = answer(&refused(
-        "119 jobs were confirmed, but the plan is to make 120 now",
+        "119 jobs were confirmed, but the plan is now to create 120",
     ));
     let said = say(
         "backfill webhook:crm --since 2d --yes",

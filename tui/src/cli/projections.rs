@@ -17,7 +17,7 @@ use super::terminal::{Form, Terminal};
 use super::watch::{self, WatchArgs};
 use crate::client::{Client, ClientError};
 use crate::humanize;
-use crate::text::{counted, number};
+use crate::text::{clause, counted, number};
 
 /// How often a check is looked at for its progress.
 const EVERY: Duration = Duration::from_millis(500);
@@ -25,11 +25,10 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Arguments of `whodunit projections`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A consistency check folds the log a second time and compares: it names, per document, the first event after which \
-read model and log differ. Exit code 1 when it finds anything.
+    after_help = "A consistency check folds the log a second time and compares: for each document that differs, it names the first event after which it does. Exit code 1: it found a difference.
 
 Examples:
-  whodunit projections                       how far each has come, and what it lags behind
+  whodunit projections                       how far each has come, and how far it lags
   whodunit projections users                 everything about one
   whodunit projections users --check         does its read model match the log?"
 )]
@@ -324,13 +323,8 @@ fn print(found: &CheckOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> 
     }
     let wrong = terminal.paint(Token::Error, "✗");
     terminal.line(format!(
-        "{wrong} {name} does not match the log: {} {}",
-        counted(found.findings_total, "document"),
-        if found.findings_total == 1 {
-            "differs"
-        } else {
-            "differ"
-        }
+        "{wrong} {name} does not match the log: {}",
+        clause(found.findings_total, "document", "differs")
     ))?;
     terminal.line(compared)?;
     let table = findings(&found.findings);

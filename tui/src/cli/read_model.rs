@@ -17,11 +17,10 @@ use crate::text::counted;
 /// Arguments of `whodunit read-model`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A read model follows the log after the fact. `--min-position` waits until it reflects a position, such as the \
-one that `whodunit do` answered with; exit code 1 when it has not come that far in time.
+    after_help = "A read model follows the log with a delay. `--min-position` waits until it reflects a position, such as the one that `whodunit do` reported; exit code 1: it did not get there in time.
 
 Examples:
-  whodunit read-model                        which there are, and what they can be asked for
+  whodunit read-model                        the read models, and what each can be asked for
   whodunit read-model users --match sarah --sort email
   whodunit read-model users --where status=suspended --all --json
   whodunit read-model states --where category=order --filter /total=3
@@ -37,7 +36,7 @@ pub(crate) struct ReadModelArgs {
     /// Only documents with this in a searched field, ignoring case
     #[arg(long = "match", value_name = "PART", requires = "name")]
     matching: Option<String>,
-    /// Only documents with this value there, such as `/address/city=Kyoto`; may be given several times
+    /// Only documents with this value at this path, such as `/address/city=Kyoto`; may be given several times
     #[arg(long = "filter", value_name = "/PATH=VALUE", value_parser = filter, requires = "name")]
     filters: Vec<String>,
     /// Only documents with this in one of the read model's own fields, such as `status=active`; may be given several times
@@ -49,7 +48,7 @@ pub(crate) struct ReadModelArgs {
     /// Reverse the order
     #[arg(long, requires = "name")]
     reverse: bool,
-    /// Only once it reflects this position
+    /// Wait until it reflects this position
     #[arg(long, value_name = "POS", requires = "name", value_parser = whole)]
     min_position: Option<u64>,
     /// How long to wait for that, up to 30 seconds [default: the daemon's own]

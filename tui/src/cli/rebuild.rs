@@ -12,7 +12,7 @@ use crate::client::Client;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The read model answers as before until the new one takes its place. No mail is sent, no webhook called. \
-Ctrl-C stops watching; the rebuild goes on.
+Ctrl-C stops watching; the rebuild continues.
 
 Examples:
   whodunit rebuild users                     and show its progress

@@ -15,6 +15,7 @@ use super::names;
 use super::terminal::Terminal;
 use crate::client::{Client, FindQuery};
 use crate::scenario_file::{self, NotWritten};
+use crate::text::counted;
 
 /// Arguments of `whodunit scenario`.
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ struct FromArgs {
     /// The id of a command, or an event that a command led to (`STREAM@REVISION`, `pos:POSITION`, or its id)
     #[arg(long, value_name = "ID")]
     decision: String,
-    /// What the scenario says, in a sentence; made of the command and its outcome when absent
+    /// What the scenario says, in a sentence [default: the command and its outcome]
     #[arg(long, value_name = "SENTENCE")]
     name: Option<String>,
     /// Write it to this new file, not to standard output
@@ -58,7 +59,7 @@ pub(crate) async fn run(
     if has_mark(&decision.payload) {
         return Err(CliError::usage(
             format!(
-                "the parameters of this {} have secrets, which are not on record: it cannot be asked again",
+                "this {} has secret parameters, which are not on record: it cannot be decided again",
                 shown(&decision.command_type)
             ),
             "write the scenario by hand, with a payload of its own: docs/SCENARIOS.md says how",
@@ -74,7 +75,7 @@ pub(crate) async fn run(
     if let Some(otherwise) = otherwise(&decision, &out) {
         expect_what_is_on_record(&mut scenario, &decision);
         terminal.warn(format!(
-            "the rules in use answer otherwise now: {otherwise}; the scenario expects what is on record"
+            "the rules in use now decide differently: {otherwise}; the scenario expects what is on record"
         ))?;
     }
     write(&scenario, args.save.as_deref(), client, terminal).await?;
@@ -105,11 +106,12 @@ fn not_written(why: NotWritten) -> CliError {
     match why {
         NotWritten::Secret(_) => CliError::usage(
             message,
-            "scenarios are kept and passed on; try a what-if without it",
+            "scenario files are kept and shared; use a what-if without it",
         ),
-        NotWritten::IsThere(_) => {
-            CliError::usage(message, "name a new file: nothing is written over")
-        }
+        NotWritten::IsThere(_) => CliError::usage(
+            message,
+            "name a new file: existing files are not overwritten",
+        ),
         NotWritten::File(place, error) => CliError::File { place, error },
     }
 }
@@ -173,9 +175,9 @@ fn otherwise(decision: &Decision, out: &WhatIfOut) -> Option<String> {
     Some(match (&step.rule, step.outcome) {
         (Some(rule), _) => format!("refused by {}", shown(rule)),
         (None, StepOutcome::Unknown) => {
-            "that depends on a password, which is not looked at".to_owned()
+            "that depends on a password, which is never checked here".to_owned()
         }
-        (None, _) => format!("accepted, {} events", step.events.len()),
+        (None, _) => format!("accepted, {}", counted(step.events.len(), "event")),
     })
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn from_stdin(field: &str) -> Result<String, CliError> {
     if read == 0 {
         return Err(CliError::usage(
             format!("standard input ended before a line for `{field}`"),
-            "give one line for each `FIELD=-`, in their order",
+            "give one line for each `FIELD=-`, in order",
         ));
     }
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -18,7 +18,7 @@ use crate::theme::Tint;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Settings: actor, color (auto, always, never), pager, output (as `-o`), local, ascii (true, false), context.
-The command line goes before the environment (WHODUNIT_ACTOR, WHODUNIT_DAEMON, PAGER, NO_COLOR), and that before a setting.
+The command line takes precedence over the environment (WHODUNIT_ACTOR, WHODUNIT_DAEMON, PAGER, NO_COLOR), and that over a setting.
 
 Examples:
   whodunit config set actor anna
@@ -45,12 +45,12 @@ enum ConfigAction {
         /// Its value
         value: String,
     },
-    /// Forget a setting: the default holds again
+    /// Remove a setting: the default applies again
     Unset {
         /// Its name
         setting: Setting,
     },
-    /// Print all settings that were made
+    /// Print all settings
     List,
     /// Print where the settings are kept
     Path,
@@ -71,9 +71,9 @@ pub(crate) struct ContextArgs {
 /// What to do with the contexts.
 #[derive(Debug, Subcommand)]
 enum ContextAction {
-    /// List the daemons that have a name
+    /// List the named daemons
     List,
-    /// Choose the daemon that commands and screens speak to
+    /// Choose the daemon that commands and screens use
     Use {
         /// Its name
         #[arg(required_unless_present = "none", conflicts_with = "none")]
@@ -96,11 +96,11 @@ enum ContextAction {
         /// The colour of its name on the screens: red, yellow, green, blue, magenta or cyan
         #[arg(long = "colour", alias = "tint", value_name = "COLOUR")]
         tint: Option<Tint>,
-        /// Replace the daemon that has the name now
+        /// Replace the daemon of this name
         #[arg(long)]
         replace: bool,
     },
-    /// Forget a name
+    /// Remove a name
     Remove {
         /// The name
         name: String,
@@ -113,7 +113,7 @@ impl From<ConfigError> for CliError {
             ConfigError::NoPlace => "name a file with WHODUNIT_CONFIG",
             ConfigError::File { .. } => "`whodunit config path` prints where it is",
             ConfigError::Content { .. } => {
-                "mend the file, or remove it; `whodunit config --help` lists the settings"
+                "fix the file, or remove it; `whodunit config --help` lists the settings"
             }
         };
         Self::usage(error.to_string(), hint)
@@ -213,7 +213,7 @@ pub(crate) fn run_context(
             context.check(name).map_err(wrong)?;
             if config.contexts.contains_key(name) && !replace {
                 return Err(CliError::usage(
-                    format!("there is a context `{name}` already"),
+                    format!("context `{name}` already exists"),
                     "`--replace` replaces it",
                 ));
             }
@@ -245,7 +245,8 @@ fn contexts(config: &Config, terminal: &mut Terminal<'_>) -> Result<(), CliError
         return terminal.document(&json!({"items": items.collect::<Vec<_>>()}));
     }
     if config.contexts.is_empty() {
-        return terminal.note("no daemon has a name yet: `whodunit context add NAME URL`");
+        return terminal
+            .note("there are no contexts yet: `whodunit context add NAME URL` adds one");
     }
     let mut table = Table::new([
         Column::new(""),

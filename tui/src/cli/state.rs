@@ -164,7 +164,7 @@ pub(crate) struct StepsArgs {
     /// From this revision on, oldest first; else newest first
     #[arg(long, value_name = "REV", value_parser = whole)]
     from: Option<u64>,
-    /// At most so many steps
+    /// At most this many steps
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line
@@ -300,22 +300,22 @@ pub(crate) struct DiffArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
-    /// From: a revision, a time, or `head`, which it is too with `--to-branch` alone
+    /// From: a revision, a time, or `head` (the default with `--to-branch`)
     #[arg(value_parser = point, required_unless_present = "to_branch")]
     from: Option<At>,
     /// To: a revision, a time, or `head`
     #[arg(value_parser = point, default_value = "head")]
     to: At,
-    /// Another stream, of which TO is a point
+    /// Another stream, for TO
     #[arg(long, value_name = "STREAM", value_parser = StreamArg::parse)]
     to_stream: Option<StreamArg>,
-    /// Another branch, of which TO is a point; `log` for what happened
+    /// Another branch, for TO; `log` for what happened
     #[arg(long, value_name = "BRANCH")]
     to_branch: Option<String>,
     /// Only what is at or below this path, such as /address
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     path: Option<String>,
-    /// Say what set each side
+    /// Show what set each side
     #[arg(long)]
     blame: bool,
     /// Show secrets (the daemon logs that you did)

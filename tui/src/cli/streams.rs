@@ -22,7 +22,7 @@ const MODEL_WIDTH_MIN: usize = 140;
 #[command(after_help = "Examples:
   whodunit streams sarah                     with `sarah` in the name or title
   whodunit streams --category user --status suspended --sort name
-  whodunit streams --watch                   the latest change on top, again and again
+  whodunit streams --watch                   the latest change on top, refreshed
   whodunit streams --all --json | jq -r .stream")]
 pub(crate) struct StreamsArgs {
     /// Only streams with this in their name or title, ignoring case
@@ -55,7 +55,7 @@ impl StreamsArgs {
 enum Sort {
     /// By name
     Name,
-    /// By last change, the latest first
+    /// By last change, latest first
     Recent,
 }
 

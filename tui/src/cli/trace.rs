@@ -17,6 +17,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::{Terminal, Times};
 use crate::client::{Client, ClientError, TraceQuery};
+use crate::text::{clause, counted};
 
 /// Levels that are set in; deeper ones stand below each other.
 const LEVELS_MAX: u64 = 16;
@@ -34,19 +35,18 @@ const IMPACTS: usize = 20;
   whodunit trace 0195d3a1-7c2e-… --whole      the whole tree, from the first cause on
   whodunit trace fraud-scan-2025-03-20        everything of a correlation, and what it did to each stream
 
-Ends with 1 where something does not fit: causes that are not on record, causes that lead back to where they
-began, effects before their causes.")]
+Exit code 1: something is wrong: a cause is not on record, causes form a cycle, or an effect comes before its cause.")]
 pub(crate) struct TraceArgs {
     /// An event (`STREAM@REVISION`, `pos:POSITION`, or the beginning of its id), the id of a command, or a correlation id
     #[arg(value_name = "EVENT|COMMAND|CORRELATION", value_parser = given)]
     id: String,
-    /// Take it as a correlation id, though an event or a command has it, too
+    /// Read it as a correlation id, even if an event or a command has this id
     #[arg(long)]
     correlation: bool,
     /// The whole tree, from the first cause on
     #[arg(long, conflicts_with = "correlation")]
     whole: bool,
-    /// At most so many events and commands
+    /// At most this many events and commands
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line
@@ -209,11 +209,9 @@ fn print_chain(out: &CausesOut, terminal: &mut Terminal<'_>) -> Result<(), CliEr
     }
     terminal.line("")?;
     let effects = out.nodes.saturating_sub(1);
-    let count = show::number(effects);
     let text = match effects {
         0 => "led to nothing".to_owned(),
-        1 => "led to 1 more".to_owned(),
-        _ => format!("led to {count} more"),
+        _ => format!("led to {} more", show::number(effects)),
     };
     heading(terminal, &text)
 }
@@ -300,10 +298,10 @@ fn print_findings(
     }
     let more = total.saturating_sub(findings.len() as u64);
     if more > 0 {
-        terminal.line(format!("! and {} more findings", show::number(more)))?;
+        terminal.line(format!("! and {}", counted(more, "more finding")))?;
     }
     if cut {
-        let text = "! there is more that was not looked at: trace one of those below by its id";
+        let text = "! not everything was followed: trace one of those below by its id";
         terminal.line(terminal.paint(Token::Error, text))?;
     }
     Ok(())
@@ -350,16 +348,13 @@ async fn correlation(
 }
 
 fn print_summary(out: &CorrelationOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let count = |n: u64, one: &str, more: &str| {
-        format!("{} {}", show::number(n), if n == 1 { one } else { more })
-    };
     let zone = terminal.form.zone;
     let heading = format!(
         "correlation {}  {} in {}, {} ({} refused)",
         shown(&out.correlation_id),
-        count(out.events, "event", "events"),
-        count(out.streams_total, "stream", "streams"),
-        count(out.commands, "command", "commands"),
+        counted(out.events, "event"),
+        counted(out.streams_total, "stream"),
+        counted(out.commands, "command"),
         show::number(out.refused),
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
@@ -398,8 +393,8 @@ async fn streams(
             Some(next) if args.all => cursor = Some(next),
             Some(_) => {
                 let rest = page.streams_total.saturating_sub(page.items.len() as u64);
-                let rest = show::number(rest);
-                terminal.note(format!("hint: {rest} more streams: `--all` shows them"))?;
+                let rest = counted(rest, "more stream");
+                terminal.note(format!("hint: {rest}: `--all` shows all"))?;
                 return Ok(());
             }
             None => return Ok(()),
@@ -419,9 +414,9 @@ fn print_impact(of: &StreamImpact, terminal: &mut Terminal<'_>) -> Result<(), Cl
     );
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     if of.other_events > 0 {
-        let others = show::number(of.other_events);
+        let others = clause(of.other_events, "event", "does");
         terminal.line(format!(
-            "! {others} of the events between are not of this correlation,\n  and what they changed is shown, too"
+            "! {others} not belong to this correlation, but came in between:\n  what they changed is shown too"
         ))?;
     }
     show::warnings(terminal, &of.warnings)?;

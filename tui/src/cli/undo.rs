@@ -12,6 +12,7 @@ use super::terminal::Terminal;
 use super::{progress, show};
 use crate::client::{Client, ClientError};
 use crate::model::quote::quote;
+use crate::text::counted;
 
 /// Arguments of `whodunit undo-plan`.
 #[derive(Debug, Args)]
@@ -19,13 +20,13 @@ use crate::model::quote::quote;
   whodunit undo-plan user-7f3c… --to 4 --field /status
   whodunit undo-plan user-7f3c… --to 2 --field /email --field /status --steps 4
 
-The plan is a shortest one, and was tried on the state as it is. Nothing is written: `whodunit do` gives its commands.
-Exit code 1: there is no plan within the bounds.")]
+The plan is as short as possible, and was tried on the current state. Nothing is written: send its commands with `whodunit do`.
+Exit code 1: no plan was found within the bounds.")]
 pub(crate) struct UndoArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
     stream: StreamArg,
-    /// Back to what the fields were at this revision
+    /// The revision whose values to restore
     #[arg(long, value_name = "REV", value_parser = whole)]
     to: u64,
     /// A field, as a JSON Pointer; may be given several times
@@ -34,7 +35,7 @@ pub(crate) struct UndoArgs {
     /// Who would send the commands
     #[arg(long, default_value = "what-if", value_parser = given)]
     actor: String,
-    /// Commands of a plan at most: 1 to 4
+    /// At most this many commands in a plan: 1 to 4
     #[arg(long, value_name = "N", default_value_t = 3)]
     steps: usize,
 }
@@ -85,7 +86,7 @@ async fn run_asked(
         }
         Err(ClientError::BadReply {
             url: client.url().to_owned(),
-            reason: "it ended before the answer".to_owned(),
+            reason: "its reply ended early".to_owned(),
         })
     };
     let end = end.await;
@@ -120,15 +121,15 @@ fn print(end: &UndoEnd, actor: &str, terminal: &mut Terminal<'_>) -> Result<(), 
         ))?;
     }
     if !end.side_effects.is_empty() {
-        terminal.line("beside these fields it would change:")?;
+        terminal.line("besides these fields, it would change:")?;
         for line in show::diff(terminal, &end.side_effects, 2) {
             terminal.line(line)?;
         }
     }
     let tried = format!(
-        "{} attempts, of {} commands; for revision {}",
-        show::number(end.attempts),
-        end.commands_tried.len(),
+        "{}, with {}; for revision {}",
+        counted(end.attempts, "attempt"),
+        counted(end.commands_tried.len(), "command"),
         end.revision
     );
     terminal.line(terminal.paint(Token::Muted, &tried))

@@ -1,4 +1,4 @@
-//! `whodunit verify`: whether the store is what was written, and what is wrong with it where it is not.
+//! `whodunit verify`: whether the store holds exactly what was written, and what is wrong with it where it is not.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use whodunit_core::api::verify::{Severity, VerifyFinding, VerifyLine, VerifyOut, VerifyProgress};
@@ -8,6 +8,7 @@ use super::show::number;
 use super::style::Token;
 use super::terminal::Terminal;
 use crate::client::{Client, ClientError};
+use crate::text::counted;
 
 /// Asks a daemon to verify its store.
 pub(crate) async fn run(
@@ -33,7 +34,7 @@ pub(crate) async fn run(
         }
     }
     bar.finish_and_clear();
-    let out = end.ok_or_else(|| bad("it ended before the verification was over".to_owned()))?;
+    let out = end.ok_or_else(|| bad("its reply ended early".to_owned()))?;
     report(&out, terminal)
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn show(bar: &ProgressBar, at: &VerifyProgress) {
     bar.set_position(at.done.min(at.total));
     let found = match at.findings {
         0 => String::new(),
-        found => format!(", {} found", number(found)),
+        found => format!(", {}", counted(found, "finding")),
     };
     bar.set_message(format!("{}{found}", at.phase));
 }
@@ -78,10 +79,13 @@ pub(crate) fn report(out: &VerifyOut, terminal: &mut Terminal<'_>) -> Result<Exi
         }
     }
     let (token, verdict) = match (out.ok, out.warnings) {
-        (true, 0) => (Token::Added, "the store is what was written".to_owned()),
+        (true, 0) => (
+            Token::Added,
+            "the store holds exactly what was written".to_owned(),
+        ),
         (true, _) => (
             Token::Changed,
-            "every answer is right, but not all is as it should be".to_owned(),
+            "every answer is right, but there are warnings".to_owned(),
         ),
         (false, _) => (Token::Error, "the store is damaged".to_owned()),
     };
@@ -89,7 +93,7 @@ pub(crate) fn report(out: &VerifyOut, terminal: &mut Terminal<'_>) -> Result<Exi
     terminal.line(terminal.paint(Token::Muted, &work(out)))?;
     if out.quick {
         terminal.note(
-            "hint: these were the ends and the counts; without `--quick` everything is looked at",
+            "hint: only the ends and the counts were checked; without `--quick` everything is",
         )?;
     }
     Ok(exit)
@@ -118,25 +122,25 @@ fn work(out: &VerifyOut) -> String {
     let n = number;
     let checked = &out.checked;
     let head = format!(
-        "up to position {}, decision {}: {} errors, {} warnings, {} notes",
+        "up to position {}, decision {}: {}, {}, {}",
         n(out.head),
         n(out.decisions),
-        n(out.errors),
-        n(out.warnings),
-        n(out.infos)
+        counted(out.errors, "error"),
+        counted(out.warnings, "warning"),
+        counted(out.infos, "note")
     );
     format!(
-        "{head}\n{} events, {} decisions, {} streams, {} keys, {} jobs, {} saved states ({} compared), {} segments, {} index entries, {} frames, {} pages",
-        n(checked.events),
-        n(checked.decisions),
-        n(checked.streams),
-        n(checked.keys),
-        n(checked.jobs),
-        n(checked.snapshots),
+        "{head}\nchecked {}, {}, {}, {}, {}, {} ({} compared), {}, {}, {}, {}",
+        counted(checked.events, "event"),
+        counted(checked.decisions, "decision"),
+        counted(checked.streams, "stream"),
+        counted(checked.keys, "key"),
+        counted(checked.jobs, "job"),
+        counted(checked.snapshots, "snapshot"),
         n(checked.snapshots_compared),
-        n(checked.segments),
-        n(checked.index_entries),
-        n(checked.frames),
-        n(checked.pages)
+        counted(checked.segments, "segment"),
+        counted(checked.index_entries, "index entry"),
+        counted(checked.frames, "frame"),
+        counted(checked.pages, "page")
     )
 }

@@ -18,7 +18,7 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 /// Whether to watch, and how often.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct WatchArgs {
-    /// Ask again every so many seconds (2 when nothing else is said), until interrupted
+    /// Repeat every so many seconds (2 by default), until interrupted
     #[arg(long, short, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = EVERY, value_parser = seconds)]
     pub(crate) watch: Option<Duration>,
 }

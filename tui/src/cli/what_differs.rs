@@ -12,6 +12,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::Client;
+use crate::text::{clause, counted};
 use crate::zone::Zone;
 
 /// Differences that are shown when nothing is said.
@@ -23,27 +24,27 @@ const SHOWN: usize = 20;
   whodunit what-differs 'correlation:cleanup-2025-03-24'             the streams that a batch hit, against the others
   whodunit what-differs 'type:PaymentFailed since:-7d' --by event    the events themselves, against the others
 
-Each stream that has an event which matches is looked at as it was before the first of them, the other streams of its category as of
-that time: fields of the state (`before.status`), earlier events, actors, weekday and hour of the last one, ages.
-Sorted by the log-likelihood ratio G²: how surprising the difference is. `p`: the chance of any as large by accident.
+Each stream with a matching event is taken as it was before the first one, and the other streams of its category as of that time.
+Compared are fields of the state (`before.status`), earlier events, their actors, weekday and hour of the last one, and ages.
+Sorted by the log-likelihood ratio G²: how surprising the difference is. `p` is the chance of one as large by accident.
 Exit code 1: nothing was selected, or there is nothing to compare it with.")]
 pub(crate) struct WhatDiffersArgs {
-    /// The query line that selects; `whodunit find --help` lists its terms
+    /// The query line that selects them; `whodunit find --help` lists its terms
     #[arg(value_name = "LINE", allow_hyphen_values = true)]
     line: String,
-    /// What is compared
+    /// What to compare
     #[arg(long, value_enum, default_value_t = By::Stream)]
     by: By,
-    /// Differences shown at most
+    /// At most this many differences
     #[arg(long, short = 'n', value_name = "N", default_value_t = SHOWN, value_parser = limit)]
     limit: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum By {
-    /// Streams with an event that matches, with the other streams
+    /// Streams with a matching event against the other streams
     Stream,
-    /// Events that match, with the other events
+    /// Matching events against the other events
     Event,
 }
 
@@ -84,15 +85,14 @@ pub(crate) async fn run(
 }
 
 fn print(found: &DiffersOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let n = show::number;
     let what = match found.by {
-        DiffersBy::Stream => "streams",
-        DiffersBy::Event => "events",
+        DiffersBy::Stream => "stream",
+        DiffersBy::Event => "event",
     };
     let mut sentence = format!(
-        "{} {what} against {} others",
-        n(found.selected),
-        n(found.rest)
+        "{} against {}",
+        counted(found.selected, what),
+        counted(found.rest, "other")
     );
     if let Some(moment) = found.moment {
         sentence = format!("{sentence}, as of {}", terminal.form.zone.long(moment));
@@ -107,18 +107,18 @@ fn print(found: &DiffersOut, terminal: &mut Terminal<'_>) -> Result<(), CliError
     }
     if found.not_yet > 0 {
         terminal.note(format!(
-            "{} streams did not exist yet at that time",
-            n(found.not_yet)
+            "{} did not exist yet at that time",
+            counted(found.not_yet, "stream")
         ))?;
     }
     if found.left_out > 0 {
         terminal.note(format!(
-            "{} values were left out, of fields with very many",
-            n(found.left_out)
+            "{} left out, of fields with very many values",
+            clause(found.left_out, "value", "was")
         ))?;
     }
     if !found.complete {
-        terminal.warn("there is more than was looked at: these are figures of a part")?;
+        terminal.warn("not everything was read: these figures cover a part")?;
     }
     Ok(())
 }

@@ -38,10 +38,10 @@ Examples:
                                           would the rules have allowed it then? (exit code 1: no, or unknown)
   whodunit what-if user-7f3c… --at-revision 2 --event UserSuspended
                                           the same as a raw event: no rules run
-  whodunit what-if user-7f3c… --drop 3    as if the suspension had not happened: the rules are asked again about the commands
-                                          that came later, in every stream
+  whodunit what-if user-7f3c… --drop 3    as if the suspension had not happened: the rules decide the later commands again,
+                                          in every stream
   whodunit what-if user-7f3c… --drop 3 --refold
-                                          the same with the later events as recorded, and no rule asked
+                                          the same, with the later events as recorded: no rules run
   whodunit what-if user-7f3c… --at-decision 17 --command 'ChangeEmail={\"email\": \"new@example.com\"}'
                                           just before a recorded decision, a rejected one too
   whodunit what-if user-7f3c… --drop 3 --save suspension.toml
@@ -64,22 +64,22 @@ pub(crate) struct WhatIfArgs {
     /// Start just before this decision, named by its sequence or its command's id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["at_revision", "as_of", "at_position"])]
     at_decision: Option<DecisionRef>,
-    /// From there on commands are decided by these rules: a file, as `whodunit backtest` takes it
+    /// Decide commands by these rules from there on: a file as for `whodunit backtest`
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Suppose that this recorded event had not happened
+    /// As if this recorded event had not happened
     #[arg(long, value_name = "REV")]
     drop: Vec<u64>,
-    /// Suppose that this recorded event had had other data
+    /// As if this recorded event had held other data
     #[arg(long, value_name = "REV=JSON")]
     replace: Vec<String>,
     /// Suppose that another event had happened after this recorded revision
     #[arg(long, value_name = "REV:TYPE[=JSON]")]
     insert: Vec<String>,
-    /// Suppose that this command had not been given: the sequence of its decision, or its id
+    /// As if this command had not been sent: the sequence of its decision, or its id
     #[arg(long, value_name = "DECISION", conflicts_with_all = ["refold", "no_later"])]
     drop_command: Vec<DecisionRef>,
-    /// Any other change, as `POST /v1/what-if` takes one among its `edits`
+    /// Any other change, in the form of one of the `edits` of `POST /v1/what-if`
     #[arg(long, value_name = "JSON")]
     edit: Vec<String>,
     /// Then run this command: the rules decide. May be given several times
@@ -91,13 +91,13 @@ pub(crate) struct WhatIfArgs {
     /// The actor of these commands and events
     #[arg(long, default_value = "what-if")]
     actor: String,
-    /// Whether the current password that a command gives is right: a what-if never looks at a recorded one
+    /// Whether the current password that a command gives is right: a what-if never checks a recorded one
     #[arg(long, value_name = "YES|NO", value_parser = yes_no)]
     password_correct: Option<bool>,
     /// The reason of these commands and events
     #[arg(long)]
     reason: Option<String>,
-    /// Then apply the events recorded after the base to the changed state; no rules run for them
+    /// Apply the events recorded after the base to the changed state; no rules run for them
     #[arg(long, conflicts_with = "no_later")]
     refold: bool,
     /// Ask the rules again about every later command that the changes can reach, in every stream. It is what is done unless
@@ -107,13 +107,13 @@ pub(crate) struct WhatIfArgs {
     /// Leave out what was recorded after the base
     #[arg(long)]
     no_later: bool,
-    /// Whether a command whose direct cause is gone comes all the same, when the rules are asked
+    /// Whether a command whose direct cause is gone is issued anyway, when the rules are asked
     #[arg(long, value_name = "follow|keep", conflicts_with_all = ["refold", "no_later"], value_parser = causes)]
     causes: Option<Causes>,
-    /// Which steps to list: those that were added, edited, or have another effect than recorded, or all of them
+    /// Which steps to list: those that were added, edited or have a different effect (`changed`), or `all`
     #[arg(long, value_name = "changed|all", default_value = "changed", value_parser = selection)]
     steps: StepSelection,
-    /// At most so many steps
+    /// At most this many steps
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// Continue where an earlier page of steps ended
@@ -125,7 +125,7 @@ pub(crate) struct WhatIfArgs {
         "redecide", "no_later", "causes", "drop_command", "edit", "actor", "reason", "password_correct",
     ])]
     file: Option<PathBuf>,
-    /// Keep it, with its answer, as a scenario in this new file: `whodunit check` asks it again
+    /// Save it, with its answer, as a scenario in this new file, for `whodunit check`
     #[arg(long, value_name = "FILE", conflicts_with = "cursor")]
     save: Option<PathBuf>,
     /// Keep it as a branch of this name (see `whodunit branch`); the rules are asked
@@ -174,7 +174,7 @@ pub(crate) async fn run(
     };
     if args.save.is_some() && asked.rules.is_some() {
         return Err(CliError::usage(
-            "a scenario holds no other rules",
+            "a scenario cannot hold other rules",
             "leave out `--save`, or `--rules`",
         ));
     }
@@ -402,7 +402,7 @@ const EDIT: &str = "an edit as `POST /v1/what-if` takes it, such as `{\"change\"
 fn edit(text: &str) -> Result<Edit, Misfit> {
     whodunit_core::json::read(text).map_err(|error| {
         let message = without_values(&error.to_string());
-        (format!("it is no edit: {message}"), EDIT)
+        (format!("it is not an edit: {message}"), EDIT)
     })
 }
 

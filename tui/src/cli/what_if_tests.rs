@@ -217,7 +217,7 @@ fn the_table_of_worlds_compares_contents_and_not_spellings() {
 #[test]
 fn an_unknown_outcome_says_which_option_answers_it() {
     let why = format!(
-        "it depends on whether the current password is right{}. Later steps go on as if this command had not been given",
+        "it depends on whether the current password is right{}. Later steps are as if this command had not been sent",
         whodunit_core::decider::SAY_PASSWORD_CORRECT
     );
     let mut unknown = step("command", "ChangePassword", "unknown", 2);

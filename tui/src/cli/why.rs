@@ -13,13 +13,14 @@ use super::show::{self, REJECTED};
 use super::style::Token;
 use super::terminal::Terminal;
 use crate::client::{Client, WhyQuery};
+use crate::text::counted;
 
 /// Arguments of `whodunit why`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  whodunit why user-7f3c… /status                 the event that set it, its command, what that answered to
+  whodunit why user-7f3c… /status                 the event that set it, its command, and what caused that
   whodunit why cart-1 '/lines[id=7]/price' --as-of 2025-03-24T15:47:00Z
-  whodunit why user-7f3c… /status --necessity     would it be otherwise without that event?")]
+  whodunit why user-7f3c… /status --necessity     would it be different without that event?")]
 pub(crate) struct WhyArgs {
     /// The stream
     #[arg(value_parser = StreamArg::parse)]
@@ -29,7 +30,7 @@ pub(crate) struct WhyArgs {
     path: String,
     #[command(flatten)]
     at: AtArgs,
-    /// Causes that only gave the value on, too
+    /// Also causes that only passed the value on
     #[arg(long)]
     copies: bool,
     /// Fold the later events again without the one that set the value
@@ -83,13 +84,13 @@ fn print(out: &WhyOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     terminal.line(terminal.paint(Token::Heading, &heading))?;
     if out.other_fields > 0 {
         terminal.line(format!(
-            "(of {} fields there, the one that was set last)",
-            show::number(out.other_fields + 1)
+            "(of the {} there, the one that was set last)",
+            counted(out.other_fields + 1, "field")
         ))?;
     }
     show::warnings(terminal, &out.warnings)?;
     if out.hops.is_empty() {
-        terminal.line("(no event set it: it is part of the initial state)")?;
+        terminal.line("(no event set it: it comes from the initial state)")?;
     }
     for (number, hop) in out.hops.iter().enumerate() {
         print_hop(hop, number == 0, terminal)?;
@@ -99,7 +100,7 @@ fn print(out: &WhyOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
         CauseEnd::First => {}
         CauseEnd::NotOnRecord => terminal.line(format!("  ← {id} (not on record)"))?,
         CauseEnd::Cycle => terminal.line(format!("  ← {id} again: a cycle"))?,
-        CauseEnd::Cut => terminal.line("  ← more causes that are not followed")?,
+        CauseEnd::Cut => terminal.line("  ← more causes, not followed")?,
     }
     if let Some(necessity) = &out.necessity {
         terminal.line("")?;
@@ -111,11 +112,8 @@ fn print(out: &WhyOut, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
 fn print_hop(hop: &WhyHop, is_first: bool, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     let cause = &hop.cause;
     if hop.skipped > 0 {
-        let (count, gave) = (
-            show::number(hop.skipped),
-            if hop.skipped == 1 { "cause" } else { "causes" },
-        );
-        let text = format!("    ({count} {gave} that only gave it on)");
+        let causes = counted(hop.skipped, "cause");
+        let text = format!("    ({causes} in between that only passed it on)");
         terminal.line(terminal.paint(Token::Muted, &text))?;
     }
     let arrow = if is_first { "" } else { "← " };
@@ -164,25 +162,25 @@ fn print_necessity(of: &NecessityOut, terminal: &mut Terminal<'_>) -> Result<(),
     };
     let text = match of.kind {
         NecessityKind::Necessary if of.absent_without => {
-            "necessary: without this event the field would not be there".to_owned()
+            "necessary: without this event, the field would not exist".to_owned()
         }
         NecessityKind::Necessary => {
             let without = of
                 .without
                 .as_ref()
                 .map_or_else(|| "null".to_owned(), show::value);
-            format!("necessary: without this event it would be {without}")
+            format!("necessary: without this event, it would be {without}")
         }
-        NecessityKind::Masked => format!("masked: {by} set it in any case"),
+        NecessityKind::Masked => format!("masked: {by} set it anyway"),
         NecessityKind::Overdetermined => {
-            format!("overdetermined: without this event {by} would have set the same")
+            format!("overdetermined: without this event, {by} would have set the same value")
         }
-        NecessityKind::NoEffect => "no effect: it would be the same without this event".to_owned(),
+        NecessityKind::NoEffect => "no effect: without this event, it would be the same".to_owned(),
     };
     terminal.line(text)?;
     let how = format!(
-        "({} events folded again without it; commands are not decided again)",
-        show::number(of.events.saturating_sub(1))
+        "({} folded again without it; commands are not decided again)",
+        counted(of.events.saturating_sub(1), "event")
     );
     if of.faults_more > 0 {
         terminal.line(format!(

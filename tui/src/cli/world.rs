@@ -18,7 +18,7 @@ use super::style::Token;
 use super::table::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::client::{Client, WorldQuery};
-use crate::text::cut;
+use crate::text::{counted, cut};
 
 /// Columns that a state takes at least.
 const STATE_WIDTH: usize = 20;
@@ -30,9 +30,9 @@ const STATE_WIDTH: usize = 20;
   whodunit world user --where '/status == \"suspended\"' --at-position 873
   whodunit world user --from 2025-03-20T00:00:00Z --to 2025-03-21T00:00:00Z
                                                            which users differ, and in what
-Ends with 1 where no stream is found.")]
+Exit code 1: no stream was found.")]
 pub(crate) struct WorldArgs {
-    /// The category; all streams where it is left out
+    /// The category [default: all streams]
     #[arg(value_parser = given)]
     category: Option<String>,
     /// As recorded at this time
@@ -44,13 +44,13 @@ pub(crate) struct WorldArgs {
     /// What differs since this position or time
     #[arg(long, value_name = "POS|TIME", value_parser = moment)]
     from: Option<String>,
-    /// What differs up to this position or time; the head where it is left out
+    /// What differs up to this position or time [default: the head]
     #[arg(long, value_name = "POS|TIME", value_parser = moment, requires = "from")]
     to: Option<String>,
-    /// Only streams for which this condition holds; of two moments, at one at least
+    /// Only streams for which this condition holds; with two moments, at either
     #[arg(long = "where", value_name = "PREDICATE", value_parser = condition)]
     condition: Option<String>,
-    /// At most so many streams
+    /// At most this many streams
     #[arg(long, short = 'n', value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
     /// All of them; with `--json`, one per line
@@ -167,15 +167,14 @@ impl Pages {
                 .get_or_insert_with(|| undefined.reason.clone());
         }
         for failed in &progress.failed {
-            let text = format!("{} was not looked at: {}", failed.stream, failed.detail);
+            let text = format!("{} was not checked: {}", failed.stream, failed.detail);
             self.bar.suspend(|| terminal.warn(text))?;
         }
         let (at, of) = (
             show::number(progress.looked_at),
-            show::number(progress.streams_total),
+            counted(progress.streams_total, "stream"),
         );
-        self.bar
-            .set_message(format!("{at} of {of} streams looked at"));
+        self.bar.set_message(format!("{at} of {of} checked"));
         match next {
             Some(next) if self.left > 0 => {
                 self.query.cursor = Some(next);
@@ -201,18 +200,18 @@ impl Pages {
                 n => format!(", {} {what}", count(n)),
             };
             let text = format!(
-                "{} of {} streams looked at: {} found{}{}",
+                "{} of {} checked: {} found{}{}",
                 count(progress.looked_at),
-                count(progress.streams_total),
+                counted(progress.streams_total, "stream"),
                 count(self.found as u64),
                 part(self.looked.not_yet, "had no event yet"),
-                part(self.looked.failed, "could not be looked at"),
+                part(self.looked.failed, "could not be checked"),
             );
             terminal.line(terminal.paint(Token::Muted, &text))?;
             if let Some(why) = &self.looked.why {
                 terminal.line(format!(
-                    "the condition says nothing of {}, where it does not hold: {}",
-                    count(self.looked.undefined),
+                    "the condition could not be evaluated for {}, and counts as not holding there: {}",
+                    counted(self.looked.undefined, "stream"),
                     shown(why)
                 ))?;
             }

@@ -85,7 +85,7 @@ impl ClientError {
                 Some("is another program listening there, or a daemon of another version?".to_owned())
             }
             Self::ReadOnlyContext { .. } => Some(
-                "`--daemon URL` speaks to it outside of the context; `whodunit context add --replace` changes the context"
+                "`--daemon URL` reaches it outside the context; `whodunit context add --replace` changes the context"
                     .to_owned(),
             ),
             Self::Source(_) => None,

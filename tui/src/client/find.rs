@@ -57,7 +57,7 @@ impl Client {
     pub(crate) fn cut_short(&self) -> ClientError {
         ClientError::BadReply {
             url: self.url().to_owned(),
-            reason: "it ended before the search was over".to_owned(),
+            reason: "its reply ended early".to_owned(),
         }
     }
 

@@ -95,7 +95,7 @@ fn expand_at(line: &str, saved: &BTreeMap<String, String>, depth: usize) -> Resu
             let name = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
             let Some(own) = saved.get(name) else {
                 return Err(format!(
-                    "there is no saved line `{}`; in quotes it is a text that is looked for: `\"@{}\"`",
+                    "there is no saved line `{}`; in quotes it is text to search for: `\"@{}\"`",
                     name.escape_debug(),
                     name.escape_debug()
                 ));

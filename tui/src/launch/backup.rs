@@ -13,17 +13,17 @@ use serde_json::json;
 use whodunit_daemon::store::backup::{self, BackupHeader, Checked};
 
 use super::restore::refusal;
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
 use crate::client::{ByteStream, Client};
+use crate::text::counted;
 
 /// Arguments of `whodunit backup`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "A backup is a copy of the whole store with everything that it keeps secret, password hashes among them: only its owner may
-read the file. Writes go on while it is taken. It is read again and checked once it is written; a file that ends in
-`.part` is no backup. Read models are not in it: a daemon builds them again.
+    after_help = "A backup is a copy of the whole store, secrets such as password hashes included: only its owner may read the file.
+Writes continue while it is taken. Once written, it is read back and checked; a file that ends in `.part` is not a backup.
+Read models are not in it: a daemon rebuilds them.
 
 Examples:
   whodunit backup /backups/                        a new file in that folder, with its position and time in its name
@@ -34,7 +34,7 @@ Examples:
 pub(crate) struct BackupArgs {
     /// The file to write, a folder to write a new file into, or `-` for standard output
     to: PathBuf,
-    /// Replace the file that is there, if it is an older backup of the same store
+    /// Replace the file if it is an older backup of the same store
     #[arg(long)]
     replace: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     if !folder && args.to.exists() && !args.replace {
         let hint = "name another file or a folder, or add `--replace` to replace an older backup of the same store";
         return Err(in_the_way(
-            format!("`{}` is there already", args.to.display()),
+            format!("`{}` already exists", args.to.display()),
             hint,
         ));
     }
@@ -138,7 +138,7 @@ fn replaceable(path: &Path, header: &BackupHeader) -> Result<(), CliError> {
     let refused = |what: &str| in_the_way(format!("`{}` {what}", path.display()), hint);
     let file = File::open(path).map_err(file_error(path))?;
     let Ok(found) = backup::read_header(BufReader::new(file)) else {
-        return Err(refused("is no backup"));
+        return Err(refused("is not a backup"));
     };
     if found.store_id != header.store_id {
         return Err(refused(&format!(
@@ -148,7 +148,7 @@ fn replaceable(path: &Path, header: &BackupHeader) -> Result<(), CliError> {
     }
     if (found.position, found.decisions) > (header.position, header.decisions) {
         return Err(refused(&format!(
-            "goes up to position {}, which is further than this store has come",
+            "goes up to position {}, which is beyond the end of this store",
             found.position
         )));
     }
@@ -262,11 +262,11 @@ fn report(checked: &Checked, to: &Path, terminal: &mut Terminal<'_>) -> Result<E
         return Ok(Exit::Ok);
     }
     terminal.line(format!(
-        "{}: {} events and {} decisions, {} bytes, checked",
+        "{}: {} and {}, {}, checked",
         to.display(),
-        number(header.position),
-        number(header.decisions),
-        number(checked.bytes),
+        counted(header.position, "event"),
+        counted(header.decisions, "decision"),
+        counted(checked.bytes, "byte"),
     ))?;
     terminal.line(format!("store {}", header.store_id))?;
     terminal.line(format!("head hash {}", header.head_hash))?;
@@ -277,8 +277,8 @@ fn report(checked: &Checked, to: &Path, terminal: &mut Terminal<'_>) -> Result<E
 async fn to_output(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     if io::stdout().is_terminal() {
         return Err(CliError::usage(
-            "a backup is no text: it is not written to a terminal",
-            "name a file, or pass it on: `whodunit backup - | age -r KEY > shop.backup.age`",
+            "a backup is binary: it is not written to a terminal",
+            "name a file, or pipe it: `whodunit backup - | age -r KEY > shop.backup.age`",
         ));
     }
     let (mut pieces, _, unreadable) = client.backup().await?;
@@ -292,6 +292,8 @@ async fn to_output(client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit,
         }
     }
     terminal.flush()?;
-    terminal.note("not checked: `whodunit restore --check FILE` reads a backup from its first byte to its last")?;
+    terminal.note(
+        "not checked: `whodunit restore --check FILE` checks a backup from first byte to last",
+    )?;
     Ok(Exit::Ok)
 }

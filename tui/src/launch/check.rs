@@ -30,16 +30,16 @@ Examples:
   whodunit check incident.toml --junit report.xml
 
 `whodunit what-if … --save FILE` and `whodunit scenario from --decision ID` write scenarios.
-Ends with 1 where an expectation does not hold or a scenario cannot be asked, with 2 where a file is no scenario."
+Exit code 1: an expectation does not hold, or a scenario could not be run. Exit code 2: a file is not a scenario."
 )]
 pub(crate) struct CheckArgs {
-    /// Scenario files, folders of them (`*.toml`, in folders within, too), or incident files, whose scenarios are asked on what is in them
+    /// Scenario files, folders of them (`*.toml`, subfolders included), or incident files, whose scenarios run on the incident's own events
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Check them on this data folder or file of records, not on a daemon; a scenario's own history comes first
+    /// Check them on this data folder or file of records, not on a daemon; a scenario's own history takes precedence
     #[arg(long, value_name = "PATH")]
     on: Option<PathBuf>,
-    /// A model to fold and decide by, as for `whodunit serve`; with `--on` only. May be given several times
+    /// A model to fold and decide by, as for `whodunit serve`; only with `--on`. May be given several times
     #[arg(long, value_name = "NAME", requires = "on")]
     model: Vec<BuiltIn>,
     /// Write the results to this file as well, in the form that CI systems read.

@@ -86,7 +86,7 @@ async fn what_is_kept_of_a_what_if_or_of_a_decision_passes() {
     .concat();
     stage.run(&line, Exit::Ok).await;
     let (_, err) = stage.run(&line, Exit::Usage).await;
-    assert!(err.contains("is there already"), "{err}");
+    assert!(err.contains("already exists"), "{err}");
     stage.run(&["check", text(&kept)], Exit::Ok).await;
 
     let at = format!("{sarah}@4");
@@ -137,7 +137,7 @@ async fn on_an_export(stage: &Stage, folder: &Path) {
     assert!(out.ends_with("3 scenarios: 3 passed\n"), "{out}{err}");
     // Without the model there are no rules to ask.
     let (out, _) = stage.run(&line[..4], Exit::No).await;
-    assert!(out.contains("could not be asked"), "{out}");
+    assert!(out.contains("could not be run"), "{out}");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn secrets_are_not_written_into_a_scenario() {
         .run(&["scenario", "from", "--decision", &first], Exit::Usage)
         .await;
     assert!(
-        err.contains("have secrets, which are not on record"),
+        err.contains("has secret parameters, which are not on record"),
         "{err}"
     );
     stage.embedded.stop().await.unwrap();
@@ -235,11 +235,11 @@ async fn what_cannot_be_checked_is_said_and_never_passes() {
         .run(&["check", text(folder.path())], Exit::Usage)
         .await;
     assert!(
-        out.contains("no scenario") && out.contains("could not be asked"),
+        out.contains("not a scenario") && out.contains("could not be run"),
         "{out}"
     );
     assert!(
-        out.ends_with("2 scenarios: 0 passed, 1 could not be asked, 1 no scenario\n"),
+        out.ends_with("2 scenarios: 0 passed, 1 could not be run, 1 not a scenario\n"),
         "{out}"
     );
     stage.embedded.stop().await.unwrap();

@@ -14,7 +14,7 @@ use super::screens;
 use super::story::{SEED_DEFAULT, Story, story};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
-use crate::text::number;
+use crate::text::counted;
 
 /// Arguments of `whodunit demo`.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +26,7 @@ Examples:
   whodunit demo --no-tui --port 4780       keeps serving; then, elsewhere: whodunit streams sarah"
 )]
 pub(crate) struct DemoArgs {
-    /// Another month; the same number tells the same one again
+    /// Play another month; the same number always plays the same one
     #[arg(long, default_value_t = SEED_DEFAULT)]
     seed: u64,
     /// No screens: print the address, and keep serving until interrupted
@@ -89,10 +89,10 @@ async fn show(
     terminal.flush()?;
     let health = embedded.client.health().await?;
     terminal.note(format!(
-        "{} events and {} decisions about {} users, in {:.1} s",
-        number(health.head),
-        number(health.decisions),
-        number(health.streams),
+        "{} and {} about {}, in {:.1} s",
+        counted(health.head, "event"),
+        counted(health.decisions, "decision"),
+        counted(health.streams, "user"),
         began.elapsed().as_secs_f64()
     ))?;
     terminal.note(things_to_try(embedded.client.url(), &sarah))?;
@@ -121,7 +121,7 @@ fn things_to_try(url: &str, sarah: &str) -> String {
   whodunit state {sarah} --as-of 2025-03-24T15:47:00Z
   whodunit events --correlation fraud-scan-2025-03-20
   whodunit what-if {sarah} --at-revision 2 --command SuspendUser --reason fraud_detected
-  whodunit what-if {sarah} --drop 3                  without the suspension: is she deleted all the same?
+  whodunit what-if {sarah} --drop 3                  without the suspension: is she still deleted?
 
 Ctrl-C ends it, and everything is gone."
     )

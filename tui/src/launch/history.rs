@@ -16,8 +16,8 @@ use crate::cli::import;
 use crate::cli::import_report;
 use crate::cli::terminal::Terminal;
 use crate::client::ImportQuery;
-use crate::text::counted;
 use crate::text::number;
+use crate::text::{clause, counted};
 
 /// What is opened.
 pub(super) enum History {
@@ -42,7 +42,7 @@ impl History {
         let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => CliError::NotThere {
                 message: format!("there is no `{}`", path.display()),
-                hint: "name a daemon's data folder, or a file of one JSON record a line; \
+                hint: "name a daemon's data folder, or a file with one JSON record per line; \
                     `whodunit serve --data DIR` makes a new store"
                     .into(),
             },
@@ -58,7 +58,7 @@ impl History {
                         "`{}` is not a store: it has no `{FILE_NAME}`",
                         path.display()
                     ),
-                    "name a daemon's data folder, or a file of one JSON record a line",
+                    "name a daemon's data folder, or a file with one JSON record per line",
                 ));
             }
             path.to_path_buf()
@@ -117,7 +117,7 @@ impl Opened {
             History::Records(path) => fill(path, mapping, &self.embedded, terminal).await?,
             History::Incident(path, Err(why)) => {
                 terminal.warn(format!(
-                    "{why}; its events are opened as far as they are sound, without its branches and scenarios"
+                    "{why}; its undamaged events are opened, without its branches and scenarios"
                 ))?;
                 fill(path, mapping, &self.embedded, terminal).await?;
             }
@@ -198,11 +198,8 @@ async fn fill(
     }
     if report.clock_used > 0 {
         terminal.warn(format!(
-            "{} of their own and were given the import's",
-            match report.clock_used {
-                1 => "1 event has no time".to_owned(),
-                n => format!("{} events have no time", number(n)),
-            }
+            "{} no time and got the time of the import",
+            clause(report.clock_used, "event", "has")
         ))?;
     }
     Ok(())

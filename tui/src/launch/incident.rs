@@ -59,7 +59,7 @@ pub(super) async fn fill(
                 "category `{category}` has the model `{name}`, which this program does not have: its states are merged from the events"
             ))?,
             Some(here) if here.rules_hash != model.rules_hash => terminal.warn(format!(
-                "the rules of `{name}` are others here than those that the file was made with: states and what-ifs may differ"
+                "the rules of `{name}` here differ from those that the file was made with: states and what-ifs may differ too"
             ))?,
             Some(_) => {}
         }
@@ -83,17 +83,14 @@ pub(super) async fn fill(
     }
     let log = &bundle.incident.log;
     terminal.note(format!(
-        "an incident file without secrets, of store {}: {} of {} events, {} of {} decisions; {}, {}, {}. What is changed here is gone when you leave",
+        "an incident file without secrets, from store {}: {} of {}, {} of {}; {}, {}, {}. Changes made here are gone when you leave",
         shown(&log.store_id),
         number(bundle.events.len() as u64),
-        number(log.position.0),
+        counted(log.position.0, "event"),
         number(bundle.decisions.len() as u64),
-        number(log.decision),
+        counted(log.decision, "decision"),
         counted(bundle.notes.len() as u64, "note"),
-        match kept {
-            1 => "1 branch".to_owned(),
-            n => format!("{n} branches"),
-        },
+        counted(kept, "branch"),
         counted(bundle.scenarios.len() as u64, "scenario"),
     ))?;
     if !bundle.scenarios.is_empty() {
@@ -101,7 +98,7 @@ pub(super) async fn fill(
     }
     if kept > 0 {
         terminal.note(
-            "its branches are of a log without the streams that were left out: what these would have changed is not in them",
+            "its branches are computed without the streams that were left out: whatever goes through those is missing",
         )?;
     }
     Ok(())

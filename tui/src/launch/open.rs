@@ -24,7 +24,7 @@ Examples:
   whodunit open cloudtrail.ndjson --mapping cloudtrail"
 )]
 pub(crate) struct OpenArgs {
-    /// A daemon's data folder, or a file of one JSON record a line
+    /// A daemon's data folder, or a file with one JSON record per line
     path: PathBuf,
     /// How records become events: a mapping file (TOML), or the name of one that comes with whodunit (`cloudtrail`)
     #[arg(long, value_name = "FILE")]

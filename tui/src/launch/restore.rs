@@ -16,17 +16,17 @@ use whodunit_daemon::verify::verify_directory;
 
 use super::backup::bar;
 use super::verify::models;
-use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit, verify};
+use crate::text::counted;
 
 /// Arguments of `whodunit restore`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Everything is checked before the folder gets its name: each block's checksum, that no record is missing, that their chain leads to
-the head's hash, and that the store opens. A folder that ends in `.restoring` is no store. The store keeps its id; what was
+the head's hash, and that the store opens. A folder that ends in `.restoring` is not a store. The store keeps its id; what was
 written after the backup is not in it. Then the store is verified as by `whodunit verify --data`, and what is found is reported:
-exit code 1 means that it has an error, which the store that was backed up had too.
+exit code 1 means that it has an error, which was already in the store that was backed up.
 
 Examples:
   whodunit restore shop.backup /var/lib/whodunit-restored
@@ -36,7 +36,7 @@ Examples:
 pub(crate) struct RestoreArgs {
     /// The backup: a file, a folder with one in it, or `-` for standard input
     backup: PathBuf,
-    /// The folder to make: it must be absent or empty
+    /// The folder to create: it must be absent or empty
     #[arg(required_unless_present = "check")]
     to: Option<PathBuf>,
     /// Read and check the backup, and write nothing
@@ -217,14 +217,14 @@ fn report(
         return Ok(exit);
     }
     terminal.line(format!(
-        "{} events and {} decisions of store {}, as of {}: {}",
-        number(header.position),
-        number(header.decisions),
+        "{} and {} of store {}, as of {}: {}",
+        counted(header.position, "event"),
+        counted(header.decisions, "decision"),
         header.store_id,
         header.taken_at,
         match to {
             Some(to) => format!("restored to {}", to.display()),
-            None => "the backup is whole".to_owned(),
+            None => "the backup is complete and undamaged".to_owned(),
         },
     ))?;
     terminal.line(format!("head hash {}", header.head_hash))?;

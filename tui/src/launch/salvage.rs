@@ -13,6 +13,7 @@ use super::backup::{Part, file_error, in_the_way};
 use crate::cli::show::number;
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliError, Exit};
+use crate::text::{clause, counted};
 
 /// Streams and ranges that the text names; `--json` has all.
 const SHOWN_MAX: usize = 20;
@@ -25,7 +26,7 @@ only its owner may read it. Its records have the positions and revisions that th
 every hole: a stream is imported up to its first missing revision, and what follows is refused and counted; with `--renumber`
 it is closed up, and the gap is reported. Jobs and snapshots are not in an export, and are not salvaged.
 
-Exit code 1: something is missing, or a file is damaged so that it cannot be told.
+Exit code 1: something is missing, or a file is too damaged to tell.
 
 Examples:
   whodunit salvage /var/lib/whodunit salvaged.ndjson
@@ -35,14 +36,14 @@ Examples:
 pub(crate) struct SalvageArgs {
     /// The data folder; its daemon must not be running
     data: PathBuf,
-    /// The file to write; it must not be there
+    /// The file to write; it must not exist
     file: PathBuf,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: SalvageArgs, terminal: &mut Terminal<'_>) -> Result<Exit, CliError> {
     if args.file.exists() {
-        let message = format!("`{}` is there already", args.file.display());
+        let message = format!("`{}` already exists", args.file.display());
         return Err(in_the_way(message, "name another file"));
     }
     let part = Part::begin(&args.file)?;
@@ -118,11 +119,11 @@ fn refusal(error: &SalvageError) -> CliError {
 
 fn summary(found: &Salvaged) -> String {
     let mut text = format!(
-        "{} of {} events and {} of {} decisions of store {}",
+        "{} of {} and {} of {} of store {}",
         number(found.events),
-        number(found.expected_events),
+        counted(found.expected_events, "event"),
         number(found.decisions),
-        number(found.expected_decisions),
+        counted(found.expected_decisions, "decision"),
         found.store_id,
     );
     if found.is_whole() {
@@ -149,8 +150,8 @@ fn ranges(what: &str, ranges: &[Range]) -> Option<String> {
     if ranges.len() > SHOWN_MAX {
         let _ = write!(
             text,
-            " and {} more ranges",
-            number((ranges.len() - SHOWN_MAX) as u64)
+            " and {}",
+            counted(ranges.len() - SHOWN_MAX, "more range")
         );
     }
     text.push(')');
@@ -181,28 +182,28 @@ fn details(found: &Salvaged) -> Vec<String> {
     let more = found.streams.len().saturating_sub(SHOWN_MAX) as u64 + found.more_streams;
     if more > 0 {
         lines.push(format!(
-            "{} more streams have holes; `--json` names them",
-            number(more)
+            "{} holes; `--json` names them",
+            clause(more, "more stream", "has")
         ));
     }
     if found.unplaced_events > 0 {
         lines.push(format!(
-            "{} of the missing events are of streams or revisions that nothing tells: they may be the newest of any stream",
-            number(found.unplaced_events)
+            "the stream or revision of {} is unknown: it may be the newest of any stream",
+            counted(found.unplaced_events, "missing event")
         ));
     }
     let without = found.decisions_without_events.len() as u64 + found.more_decisions_without_events;
     if without > 0 {
         lines.push(format!(
-            "{} decisions name events that are missing: they are in the file, and an import refuses them",
-            number(without)
+            "{} missing events (the file has such decisions, but an import refuses them)",
+            clause(without, "decision", "names")
         ));
     }
     if found.unproven_events + found.unproven_decisions > 0 {
         lines.push(format!(
-            "{} events and {} decisions stand beside a hole: their own checksums hold, but no chain proves them",
-            number(found.unproven_events),
-            number(found.unproven_decisions)
+            "{} and {} next to a hole: each checksum is right, but the chain cannot prove them",
+            counted(found.unproven_events, "event"),
+            counted(found.unproven_decisions, "decision")
         ));
     }
     if found.user_notes > 0 {

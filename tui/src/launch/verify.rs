@@ -17,19 +17,19 @@ use crate::client::Client;
 /// Arguments of `whodunit verify`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  whodunit verify                          everything in the daemon's store, while it goes on
+  whodunit verify                          everything in the daemon's store, while it keeps running
   whodunit verify --quick                  its ends and counts, as at every start
   whodunit verify --data ~/whodunit-data   a store that no daemon has open
 
 Nothing is repaired. Exit code 1: there is an error.")]
 pub(crate) struct VerifyArgs {
-    /// Only the ends of the log and the counts of the indexes
+    /// Check only the ends of the log and the counts of the indexes
     #[arg(long)]
     quick: bool,
     /// A data directory that no daemon has open, instead of a daemon's store
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A model to fold by, as for `whodunit serve`; with `--data` only. May be given several times
+    /// A model to fold by, as for `whodunit serve`; only with `--data`. May be given several times
     #[arg(long, value_name = "NAME", requires = "data")]
     model: Vec<BuiltIn>,
 }

@@ -14,7 +14,7 @@ const PAGE: usize = 100;
 pub(crate) struct CompareScreen {
     pub(crate) asked: Asked,
     pub(crate) name: String,
-    /// The branch that it is compared with; what happened when absent.
+    /// The branch to compare it with [default: what happened].
     pub(crate) with: Option<String>,
     pub(crate) found: Remote<BranchCompareOut<BranchStream>>,
     pub(crate) selected: usize,

@@ -87,7 +87,7 @@ fn stream(name: &str) -> Result<StreamName, String> {
 fn stream_or(text: &str) -> Result<StreamName, String> {
     if !text.contains('-') {
         return Err(format!(
-            "`{text}` is no revision, time or stream; try `3`, `2025-03-24 15:46`, `user-7f3@4` or `head`"
+            "`{text}` is not a revision, time or stream; try `3`, `2025-03-24 15:46`, `user-7f3@4` or `head`"
         ));
     }
     stream(text)

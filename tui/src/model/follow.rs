@@ -76,7 +76,7 @@ impl Follow {
             ));
         }
         if scope != Scope::WhatIf {
-            let what = "what if this had not happened, or otherwise".to_owned();
+            let what = "what if this had not happened, or had been different".to_owned();
             out.push(entry("w", String::new(), what, Some(Lead::WhatIf)));
         }
         out.extend(self.copies());

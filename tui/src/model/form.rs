@@ -120,8 +120,9 @@ fn read_time(text: &str, recorded: Timestamp) -> Result<Timestamp, String> {
         now: recorded,
         zone: Zone::Utc.for_input(),
     };
-    let moment = input::read(text, &clock)
-        .map_err(|_unread| "is no time; try 2025-03-24T15:47:00Z, 15:47, -2d or +1h".to_owned())?;
+    let moment = input::read(text, &clock).map_err(|_unread| {
+        "is not a time; try 2025-03-24T15:47:00Z, 15:47, -2d or +1h".to_owned()
+    })?;
     Ok(moment.first)
 }
 
@@ -279,7 +280,7 @@ impl Form {
             when(edit.around.at.unwrap_or(event.recorded_at)),
         ];
         let title = format!(
-            "what if rev {} {} had been otherwise",
+            "what if rev {} {} had been different",
             event.revision, event.event_type
         );
         Self::new(Purpose::Recorded(Box::new(event.clone())), title, fields)

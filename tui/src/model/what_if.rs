@@ -274,7 +274,7 @@ impl WhatIfScreen {
                 "events as recorded, rules not asked: no command is on record for what is changed"
             }
             _ if self.scenario.causes == Causes::Keep => {
-                "rules asked again, also about commands whose cause is gone"
+                "rules asked again, even about commands whose cause is gone"
             }
             _ => "rules asked again about later commands",
         }

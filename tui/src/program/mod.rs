@@ -81,7 +81,7 @@ struct Global {
         conflicts_with = "daemon"
     )]
     context: Option<String>,
-    /// Read this branch in place of what happened (see `whodunit branch`)
+    /// Read this branch instead of what happened (see `whodunit branch`)
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
     branch: Option<String>,
     /// The format of the answer
@@ -170,7 +170,7 @@ enum Command {
     Events(events::EventsArgs),
     /// Find events and decisions with a query line
     Find(find::FindArgs),
-    /// Tell what distinguishes the streams that a query line finds from the others
+    /// Show what distinguishes the streams that a query line finds from the others
     WhatDiffers(what_differs::WhatDiffersArgs),
     /// Show one event, and the chain of its causes
     Event(event::EventArgs),
@@ -182,7 +182,7 @@ enum Command {
     Diff(state::DiffArgs),
     /// Show which event last set each field of a state: when, who, why
     Blame(blame::BlameArgs),
-    /// Show every value that a field had, and what brought it
+    /// Show every value that a field has had, and what set it
     Field(blame::FieldArgs),
     /// Show why a field has its value: the event, its command, what caused that, across streams
     Why(why::WhyArgs),
@@ -198,13 +198,13 @@ enum Command {
     Note(note::NoteArgs),
     /// List commands, and what the rules answered
     Decisions(decisions::DecisionsArgs),
-    /// Try what would have happened; nothing is written
+    /// Ask what would have happened; nothing is written
     WhatIf(what_if::WhatIfArgs),
     #[command(flatten)]
     Lab(lab::LabCommand),
-    /// Check scenarios: what-ifs with what is expected of their answers
+    /// Check scenarios: what-ifs with the answers expected of them
     Check(launch::check::CheckArgs),
-    /// Write a scenario of what happened
+    /// Write a scenario from what happened
     Scenario(scenario::ScenarioArgs),
     /// Send a command, for real
     Do(do_command::DoArgs),
@@ -216,15 +216,15 @@ enum Command {
     Import(import::ImportArgs),
     /// Export the log as NDJSON
     Export(export::ExportArgs),
-    /// Put what belongs to an incident into one file: to open anywhere, as a page, or as a post-mortem draft
+    /// Put an incident into one file: to open anywhere, as a web page, or as a post-mortem draft
     Bundle(bundle::BundleArgs),
-    /// Back the whole store up into one file, while the daemon takes writes
+    /// Back up the whole store to one file, while the daemon keeps taking writes
     Backup(launch::backup::BackupArgs),
-    /// Make a store of a backup, in a new folder; no daemon is needed
+    /// Restore a backup to a store in a new folder; no daemon is needed
     Restore(launch::restore::RestoreArgs),
-    /// Export what can be read of a damaged store, with what is missing; no daemon is needed
+    /// Export what can be read of a damaged store, and report what is missing; no daemon is needed
     Salvage(launch::salvage::SalvageArgs),
-    /// Show how far the projections are, or check their read models
+    /// Show how far the projections have come, or check their read models
     Projections(projections::ProjectionsArgs),
     /// List the handlers' jobs, or retry failed ones
     Outbox(outbox::OutboxArgs),
@@ -240,15 +240,15 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show and change your settings
     Config(settings::ConfigArgs),
-    /// Name daemons, and choose one
+    /// Give daemons names, and choose one
     Context(settings::ContextArgs),
-    /// Print a script that makes a shell complete commands, options and names
+    /// Print a script for shell completion of commands, options and names
     Completions(completions::CompletionsArgs),
     /// Write manual pages, one for each command
     Man(completions::ManArgs),
     /// Show the version and the commit of this program
     Version,
-    /// Check that the store is what was written
+    /// Check that the store holds what was written
     Verify(launch::verify::VerifyArgs),
     /// Explore a made-up month of a user service, with an incident to solve
     Demo(launch::demo::DemoArgs),

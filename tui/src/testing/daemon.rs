@@ -249,7 +249,8 @@ impl Daemon {
             }
             At::Head | At::Revision(_) => Vec::new(),
         };
-        let detail = format!("{} events recorded by then are left out", left_out.len());
+        let count = whodunit_core::counted::clause(left_out.len() as u64, "event", "is");
+        let detail = format!("{count} left out, though recorded by then");
         let warnings = if left_out.is_empty() {
             Vec::new()
         } else {

@@ -95,7 +95,7 @@ pub(super) fn act(app: &mut App, screen: &mut BranchesScreen, action: Action) ->
         return go_to(app, screen, index);
     }
     let Some(line) = screen.current() else {
-        app.complain("there is no branch here: B on the what-if screen keeps one");
+        app.complain("there is no branch here: B on the what-if screen saves one");
         return Vec::new();
     };
     let (name, stream) = (line.name.clone(), line.stream.clone());

@@ -122,7 +122,7 @@ fn a_what_if_upon_a_branch_is_asked_of_that_branch() {
     let list = harness().press("b down down n").silent();
     assert_eq!(list.front(), Scope::WhatIf);
     let top = list.screen().lines().next().unwrap().to_owned();
-    assert!(top.contains("UPON BRANCH no-suspension"), "{top}");
+    assert!(top.contains("ON BRANCH no-suspension"), "{top}");
     let lab = list.press("x");
     let (_, branch) = request(&lab, Slot::WhatIf).unwrap();
     assert_eq!(branch.as_deref(), Some("no-suspension"));

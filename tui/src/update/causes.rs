@@ -91,7 +91,7 @@ pub(super) fn act(app: &mut App, screen: &mut CausesScreen, action: Action) -> E
         },
         Action::RunNext | Action::RunPrevious => {
             if !screen.go_to_finding(action == Action::RunPrevious) {
-                app.say("nothing is wrong with what is loaded of this tree");
+                app.say("no problems in what is loaded of this tree");
             }
             return at_cursor(app, screen);
         }

@@ -49,7 +49,7 @@ pub(super) fn act(app: &mut App, screen: &mut DiffScreen, action: Action) -> Eff
         Action::Enter if len > 0 => app.overlay = Some(Overlay::Detail(Box::default())),
         Action::Enter => app.complain("there is no value here"),
         Action::Setter => match screen.set_by() {
-            Some((_, 0)) => app.complain("it is what the stream begins with: no event set it"),
+            Some((_, 0)) => app.complain("it comes from the initial state: no event set it"),
             Some((stream, revision)) => {
                 app.deeper = Some(Deeper::Stream(stream, Some(revision)));
             }

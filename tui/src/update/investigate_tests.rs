@@ -212,7 +212,7 @@ fn it_runs_to_where_a_condition_holds_and_back() {
     assert!(notice(&harness).contains("holds at revision 3"));
     let harness = harness.press("n");
     assert!(
-        notice(&harness).contains("holds nowhere from revision 4 to 4"),
+        notice(&harness).contains("does not hold anywhere from revision 4 to 4"),
         "{}",
         notice(&harness)
     );

@@ -91,7 +91,7 @@ pub(super) fn new_rows(screen: &mut LogScreen, mut rows: Vec<LogRow>) {
         screen.missed += rows.len().saturating_sub(room);
         screen.early.extend(rows.iter().take(room).cloned());
     }
-    // What the list holds already came with the page: an event stands after the last one shown.
+    // What the list holds already came with the page: an event comes after the last one shown.
     let last = screen.rows.value().and_then(|rows| {
         rows.iter().rev().find_map(|row| match row {
             LogRow::Event(event) => Some(event.position),

@@ -292,7 +292,7 @@ fn give_up(model: &mut Model) {
     let acts = asked.shown_slots().any(waits::changes_something);
     model.front.give_up();
     model.app.say(if acts {
-        "no longer waiting for the reply: it may be done all the same"
+        "no longer waiting for the reply: it may still be carried out"
     } else {
         "cancelled; r loads again"
     });
@@ -303,7 +303,7 @@ fn leaves_branch(model: &mut Model, action: Action) -> Option<Effects> {
     let branch = model.front.asked().branch()?;
     let why = match action {
         Action::Find | Action::FollowFrom => "that is of what happened",
-        Action::WhatIf => "upon a branch one asks from the list of branches (b, then n)",
+        Action::WhatIf => "on a branch, start a what-if from the list of branches (b, then n)",
         _ => return None,
     };
     let text = format!("this is the branch {branch}: {why}");

@@ -12,7 +12,7 @@ use crate::model::form::Form;
 use crate::model::pipeline::{EVERY_MICROS, Pane, PipelineScreen};
 use crate::model::{App, Connection, Deeper, Overlay, Remote};
 use crate::request::{Reply, Request, Slot};
-use crate::text::counted;
+use crate::text::{clause, counted};
 
 pub(super) use acts::{backfill, confirm_key};
 use acts::{cancel_run, check, planned, rebuild, retry_all, retry_job};
@@ -183,14 +183,9 @@ pub(super) fn take(app: &mut App, screen: &mut PipelineScreen, reply: Reply) -> 
                 if found.ok {
                     app.say(format!("{} matches the log", found.projection));
                 } else {
-                    let n = counted(found.findings_total, "document");
+                    let n = clause(found.findings_total, "document", "differs");
                     let name = &found.projection;
-                    let differ = if found.findings_total == 1 {
-                        "differs"
-                    } else {
-                        "differ"
-                    };
-                    app.complain(format!("{name}: {n} {differ} from the log; C shows where"));
+                    app.complain(format!("{name}: {n} from the log; C shows where"));
                 }
             }
             screen.check = Remote::Ready(found);

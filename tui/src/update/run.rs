@@ -82,7 +82,7 @@ pub(super) fn failed(
 /// Asks what a long question is about, from the lab.
 pub(super) fn open(app: &mut App, screen: &WhatIfScreen, action: Action) {
     if screen.scenario.on.is_some() {
-        app.complain("that is asked of what happened, not upon a branch");
+        app.complain("that can be asked of what happened, not of a branch");
         return;
     }
     let stream = screen.stream.clone();

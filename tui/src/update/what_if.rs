@@ -349,7 +349,7 @@ fn toggle_rules(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     let needs_rules = screen.scenario.needs_rules(&screen.stream);
     if !screen.scenario.as_recorded && needs_rules {
         app.complain(
-            "only the rules can tell what comes of a changed command, actor, reason or time: u undoes, then m",
+            "only the rules can decide a changed command, actor, reason or time: u undoes it, then m",
         );
         return Vec::new();
     }
@@ -362,7 +362,7 @@ fn toggle_rules(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     run(app, screen)
 }
 
-/// Whether commands whose direct cause is gone come all the same.
+/// Whether commands whose direct cause is gone are issued anyway.
 fn keep_causes(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     if screen.scenario.as_recorded {
         app.complain("no recorded command is asked: m asks the rules first");
@@ -376,7 +376,7 @@ fn keep_causes(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
     });
     app.say(match screen.scenario.causes {
         Causes::Follow => "commands whose cause is gone are not issued",
-        Causes::Keep => "commands whose cause is gone are asked all the same",
+        Causes::Keep => "commands whose cause is gone are issued anyway",
     });
     run(app, screen)
 }
@@ -391,9 +391,9 @@ fn suppose_password(app: &mut App, screen: &mut WhatIfScreen) -> Effects {
         };
     });
     app.say(match screen.scenario.password_correct {
-        Some(true) => "supposing that the current password given is right",
-        Some(false) => "supposing that the current password given is wrong",
-        None => "nothing is supposed about the current password",
+        Some(true) => "assuming that the current password given is right",
+        Some(false) => "assuming that the current password given is wrong",
+        None => "nothing is assumed about the current password",
     });
     run(app, screen)
 }

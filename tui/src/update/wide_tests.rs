@@ -129,7 +129,9 @@ fn another_stream_and_a_moment_can_stand_on_a_side() {
     assert!(matches!(diff(&harness).from.at, At::AsOf(_)));
     let harness = harness.press("1").type_text("nonsense").press("enter");
     assert!(
-        harness.screen().contains("is no revision, time or stream"),
+        harness
+            .screen()
+            .contains("is not a revision, time or stream"),
         "{}",
         harness.screen()
     );

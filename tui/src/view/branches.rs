@@ -18,7 +18,7 @@ use crate::model::hits::Part;
 use crate::model::what_if::edit_words;
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, number, safe, wrap};
+use crate::text::{clause, counted, cut, number, safe, wrap};
 use crate::theme::Token;
 use crate::times::Pattern;
 
@@ -60,10 +60,12 @@ pub(super) fn draw(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, ar
         frame.render_widget(Paragraph::new(head), area);
         let muted = theme.style(Token::Muted);
         let lines = [
-            ("no branch is kept".to_owned(), theme.style(Token::Heading)),
             (
-                "B on the what-if screen keeps what is on it under a name; then it is read like the log"
-                    .to_owned(),
+                "there are no branches".to_owned(),
+                theme.style(Token::Heading),
+            ),
+            (
+                "B on the what-if screen saves it as a branch, which reads like the log".to_owned(),
                 muted,
             ),
         ];
@@ -88,9 +90,8 @@ fn said(shown: usize, all: u64) -> String {
     } else {
         String::new()
     };
-    let are = if all == 1 { "is kept" } else { "are kept" };
-    let all = counted(all, "branch").replace("branchs", "branches");
-    format!(" {all} {are}{more}: what would have happened, never written into the log")
+    let all = clause(all, "branch", "is");
+    format!(" {all} kept{more}: what would have happened, never written to the log")
 }
 
 fn draw_list(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: Rect) {
@@ -162,11 +163,11 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
     if line.log_standing == LogStanding::Other {
         let name = &line.name;
         add(
-            "! it was made on another log, or on another history of this one: it is not read here",
+            "! it was made on another log, or on another history of this one: it cannot be read here",
             Token::Error,
         );
         add(
-            &format!("A, or `whodunit branch adopt {name}`, says that it is right all the same"),
+            &format!("A, or `whodunit branch adopt {name}`, accepts it anyway"),
             Token::Muted,
         );
     } else {
@@ -175,8 +176,8 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
                 add(&compare::answer(found), Token::Changed);
             }
             Remote::Failed(why) => add(&format!("! {}", why.message), Token::Error),
-            Remote::Loading(None) => add("what it comes to: deciding again …", Token::Muted),
-            Remote::Absent => add("what it comes to is not loaded; r loads it", Token::Muted),
+            Remote::Loading(None) => add("outcome: deciding again …", Token::Muted),
+            Remote::Absent => add("the outcome is not loaded; r loads it", Token::Muted),
         }
     }
     match &screen.branch {
@@ -186,7 +187,7 @@ fn draw_detail(app: &App, screen: &BranchesScreen, frame: &mut Frame<'_>, area: 
                 add(&text, token);
             }
         }
-        Remote::Absent | Remote::Loading(None) => add("what it supposes: loading …", Token::Muted),
+        Remote::Absent | Remote::Loading(None) => add("its changes: loading …", Token::Muted),
     }
     if let Some(out) = screen.branch.value() {
         // Said above already, in a sentence.
@@ -221,9 +222,9 @@ fn about(app: &App, out: &BranchOut) -> Vec<(String, Token)> {
     texts.push((made(app, branch), Token::Muted));
     let position = number(branch.log.position.0);
     let log = match out.log_standing {
-        LogStanding::Same => format!("the log is as it was, up to position {position}"),
+        LogStanding::Same => format!("the log has not grown since: it ends at position {position}"),
         LogStanding::Grown => format!(
-            "the log ended at position {position} then; the branch goes on through what came since"
+            "the log ended at position {position} then; the branch also covers what came after"
         ),
         LogStanding::Other => format!("its log ended at position {position}"),
     };

@@ -83,9 +83,9 @@ fn head(app: &App, screen: &CausesScreen, found: &Causes, cells: usize) -> Vec<L
             )
         }
         Of::Correlation(id) => format!(
-            " correlation {}: {} events and commands in {}, {} refused",
+            " correlation {}: {} in {}, {} refused",
             safe(id),
-            number(found.total),
+            counted(found.total, "record"),
             counted(found.streams, "stream"),
             number(found.refused),
         ),
@@ -108,7 +108,7 @@ fn head(app: &App, screen: &CausesScreen, found: &Causes, cells: usize) -> Vec<L
     }
     if found.cut {
         lines.push(warn(
-            "there is more that was not looked at: follow a node to see more".to_owned(),
+            "not everything was followed: follow a node to see more".to_owned(),
         ));
     }
     if found.nodes.len() >= NODES_MAX {

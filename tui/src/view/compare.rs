@@ -81,17 +81,17 @@ fn head(app: &App, screen: &CompareScreen, cells: usize) -> Vec<Line<'static>> {
     let (flips, streams) = (found.flips.len() as u64, found.streams.len() as u64);
     if flips < found.flips_total {
         let text = format!(
-            " ! the first {} of {} commands are listed",
+            " ! the first {} of {} are listed",
             number(flips),
-            number(found.flips_total)
+            counted(found.flips_total, "command")
         );
         lines.push(Line::styled(cut(&text, cells), theme.style(Token::Warn)));
     }
     if streams < found.streams_total {
         let text = format!(
-            " {} of {} streams are loaded",
+            " {} of {} are loaded",
             number(streams),
-            number(found.streams_total)
+            counted(found.streams_total, "stream")
         );
         lines.push(Line::styled(cut(&text, cells), theme.style(Token::Muted)));
     }
@@ -154,7 +154,7 @@ fn stream_line(theme: Theme, stream: &BranchStream, cells: usize) -> Line<'stati
 /// What differs at the end, in one line.
 fn differences(theme: Theme, diff: &[DiffEntry]) -> String {
     if diff.is_empty() {
-        return "the same state, by other events".to_owned();
+        return "the same state, reached by other events".to_owned();
     }
     let arrow = if theme.ascii { "->" } else { "→" };
     let text = |value: &Option<Value>| {

@@ -14,7 +14,7 @@ use super::{centred, failure, first_row, framed_lines};
 use crate::humanize::{documents, duration, rate, sentence, trouble};
 use crate::model::pipeline::{Confirmed, PipelineScreen};
 use crate::model::{App, Remote};
-use crate::text::{counted, cut, fit, number, safe, wrap, wrap_to};
+use crate::text::{clause, counted, cut, fit, number, safe, wrap, wrap_to};
 use crate::theme::{Glyph, Token};
 
 /// How wide the boxes are at most.
@@ -168,10 +168,9 @@ pub(super) fn findings(
     }
     let (total, listed) = (found.findings_total, found.findings.len() as u64);
     let text = format!(
-        "{} {} {} not match the log; {}:",
+        "{} {} not match the log; {}:",
         theme.glyph(Glyph::Rejected),
-        counted(total, "document"),
-        if total == 1 { "does" } else { "do" },
+        clause(total, "document", "does"),
         if total > listed {
             format!("the first {} are listed", number(listed))
         } else {
@@ -219,7 +218,7 @@ fn under_way(app: &App, screen: &PipelineScreen, frame: &mut Frame<'_>, area: Re
 
 fn finding_row(finding: &FindingOut) -> String {
     let event = if finding.revision == 0 {
-        "no event is to blame".to_owned()
+        "no single event is to blame".to_owned()
     } else {
         format!(
             "rev {} {} at position {}",
@@ -317,7 +316,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
         ),
         Confirmed::RemoveBranch(name) => (
             format!("delete the branch {}?", safe(name)),
-            "It cannot be had back, unless it was exported. The log is not touched, and branches that were built on it stay as they are.",
+            "It cannot be restored unless it was exported. The log is not touched, and branches built on it stay as they are.",
         ),
         Confirmed::AdoptBranch(name) => (
             format!("read the branch {} on this log?", safe(name)),
@@ -326,7 +325,7 @@ pub(super) fn confirm(app: &App, frame: &mut Frame<'_>, body: Rect, what: &Confi
         ),
         Confirmed::RetryAll(handler) => (
             format!("retry all failed jobs of {}?", safe(handler)),
-            "Each is tried again as if it were new: what the handler does, such as sending a mail, is done.",
+            "Each is tried again as if it were new: the handler does its work again, such as sending a mail.",
         ),
     };
     let inner = open(app, frame, body, "confirm", 70, 9);

@@ -20,7 +20,7 @@ use crate::model::hits::Part;
 use crate::model::run::{Found, Of, Row, RunScreen};
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, number, safe, wrap_to};
+use crate::text::{clause, counted, cut, number, safe, wrap_to};
 use crate::theme::{Theme, Token};
 use crate::times::Pattern;
 
@@ -44,7 +44,7 @@ pub(super) fn draw(app: &App, screen: &RunScreen, frame: &mut Frame<'_>, area: R
     if head.len() > most {
         head.truncate(most);
         if let Some(last) = head.last_mut() {
-            let text = " … more than fits: the command below says all of it";
+            let text = " … too long to show: the command below says all of it";
             *last = Line::styled(cut(text, cells), theme.style(Token::Accent));
         }
     }
@@ -87,7 +87,7 @@ fn question(screen: &RunScreen) -> String {
                 ""
             };
             format!(
-                "which decisions{of} would have been others under {}? nothing is written",
+                "which decisions{of} would have been different under {}? nothing is written",
                 asked.rules().display()
             )
         }
@@ -144,7 +144,7 @@ fn said(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>> {
             Vec::new(),
             not_all(
                 end.all,
-                "the log has too many commands to try each: only those of this stream were, and of the streams of their causes",
+                "the log has too many commands to try every one: only those of this stream and of the streams that caused them were tried",
             ),
         ),
         Found::Undo(end) => (
@@ -191,7 +191,7 @@ fn curve_of(app: &App, end: &InevitableEnd, cells: usize) -> Vec<Line<'static>> 
         .pattern(end.moments.iter().map(|moment| moment.at), app.now);
     let no_return = end.point_of_no_return.as_ref();
     let show = |at| app.zone.show(at, pattern);
-    let heading = " of the commands that the rules accept, those that avoid it, by moment:";
+    let heading = " how many of the commands that the rules accept would avoid it, by moment:";
     let mut lines = vec![Line::styled(cut(heading, cells), theme.style(Token::Muted))];
     let drawn = curve::draw(&end.moments, no_return, (cells, theme.ascii), show);
     lines.extend(drawn.into_iter().map(|line| Line::raw(cut(&line, cells))));
@@ -200,10 +200,10 @@ fn curve_of(app: &App, end: &InevitableEnd, cells: usize) -> Vec<Line<'static>> 
 
 fn work(end: &InevitableEnd) -> Vec<String> {
     vec![format!(
-        "{} dropped, one at a time, {} of them without effect · decided again {} times",
+        "{} dropped, one at a time, {} without effect · decided again {}",
         counted(end.dropped, "command"),
         number(end.without_effect),
-        number(end.runs)
+        counted(end.runs, "time")
     )]
 }
 
@@ -211,7 +211,7 @@ fn work(end: &InevitableEnd) -> Vec<String> {
 fn bounds(end: &InevitableEnd) -> Vec<String> {
     let mut out = not_all(
         end.all_dropped,
-        "the log has too many commands to drop each: only those of this stream were, and of the streams of their causes",
+        "the log has too many commands to drop every one: only those of this stream and of the streams that caused them were dropped",
     );
     if end.left_out > 0 {
         out.push(format!(
@@ -221,16 +221,16 @@ fn bounds(end: &InevitableEnd) -> Vec<String> {
     }
     out.extend(not_all(
         end.all_pairs,
-        "not every pair of masked commands was tried",
+        "not all pairs of masked commands were tried",
     ));
     if end.moments_left_out > 0 {
-        let moments = counted(end.moments_left_out, "older moment");
-        out.push(format!("{moments} were not looked at"));
+        let moments = clause(end.moments_left_out, "older moment", "was");
+        out.push(format!("{moments} not tried"));
     }
     let unknown: u64 = end.moments.iter().map(|moment| moment.unknown).sum();
     if unknown > 0 {
         let attempts = counted(unknown, "attempt");
-        out.push(format!("of {attempts} it cannot be told what they come to"));
+        out.push(format!("the outcome of {attempts} is unknown"));
     }
     let not_tried = end.not_tried.iter();
     let not_tried: Vec<String> = not_tried
@@ -348,17 +348,17 @@ fn backtest_bounds(
     if (changes.len() as u64) < all {
         let listed = number(changes.len() as u64);
         out.push(format!(
-            "the first {listed} of {} changes are listed",
-            number(all)
+            "the first {listed} of {} are listed",
+            counted(all, "change")
         ));
     }
     if end.recorded_under_others > 0 {
         let commands = counted(end.recorded_under_others, "command");
-        out.push(format!("{commands} recorded under other rules than those in use: what differs may come from those"));
+        out.push(format!("{commands} recorded under rules other than those in use: a difference may come from that"));
     }
     if end.without_reactions > 0 {
         let events = counted(end.without_reactions, "new event");
-        out.push(format!("{events}: what handlers would do is not known"));
+        out.push(format!("{events}: how handlers would react is not known"));
     }
     for frozen in end.frozen.iter().take(GROUPS) {
         out.push(format!(
@@ -377,8 +377,10 @@ fn draw_rows(app: &App, screen: &RunScreen, frame: &mut Frame<'_>, body: Rect) {
         let text = match screen.found.value() {
             Some(Found::Inevitable(end)) if end.holds => "no single command mattered",
             Some(Found::Inevitable(_) | Found::Minimal(_)) => "nothing was tried",
-            Some(Found::Undo(_)) => "no commands are needed, or there is no plan within the bounds",
-            _ => "no decision would have been another one",
+            Some(Found::Undo(_)) => {
+                "no commands are needed, or no plan was found within the bounds"
+            }
+            _ => "no decision would have been different",
         };
         return centred(frame, body, &[(text.to_owned(), theme.style(Token::Muted))]);
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use whodunit_core::diff::{DiffEntry, DiffOp};
 
 use crate::model::fields::{Field, Fields, leaves, with_changes};
-use crate::text::{chunks, chunks_at_words, cut, fit, number, safe, width};
+use crate::text::{chunks, chunks_at_words, clause, cut, fit, number, safe, width};
 use crate::theme::{Theme, Token};
 pub(super) use whodunit_core::shown::value as text;
 
@@ -16,7 +16,7 @@ const COMMON_SHOWN: usize = 8;
 
 /// Says how many fields are not listed, where there are any.
 pub(super) fn hidden_line(theme: Theme, hidden: u64) -> Option<Line<'static>> {
-    let text = format!("… {} more fields are not shown", number(hidden));
+    let text = format!("… {} not shown", clause(hidden, "more field", "is"));
     (hidden > 0).then(|| Line::styled(text, theme.style(Token::Warn)))
 }
 

@@ -129,7 +129,7 @@ fn branch(model: &Model) -> Vec<Span<'static>> {
     let (word, name) = match (&model.front, model.front.asked().branch()) {
         (_, Some(name)) => ("BRANCH", name),
         (Screen::WhatIf(screen), None) => match (&screen.scenario.on, &screen.branch) {
-            (Some(on), _) => ("UPON BRANCH", on.as_str()),
+            (Some(on), _) => ("ON BRANCH", on.as_str()),
             (None, Some(own)) if screen.is_unsaved() => ("CHANGED BRANCH", own.as_str()),
             (None, Some(own)) if screen.changes() > 0 => ("BRANCH", own.as_str()),
             _ => return Vec::new(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::first_row;
 use crate::model::tree::{Node, Tree};
-use crate::text::{counted, cut, number, safe, width};
+use crate::text::{clause, counted, cut, safe, width};
 use crate::theme::{Theme, Token};
 use whodunit_core::shown::value as text;
 
@@ -23,7 +23,7 @@ pub(super) fn draw(
     let cells = usize::from(inner.width);
     let (nodes, more) = tree.nodes(value);
     head.extend((more > 0).then(|| {
-        let text = format!("… {} more values are not shown", number(more as u64));
+        let text = format!("… {} not shown", clause(more as u64, "more value", "is"));
         Line::styled(text, theme.style(Token::Warn))
     }));
     let selected = tree.selected.min(nodes.len().saturating_sub(1));

@@ -137,7 +137,7 @@ fn progress(screen: &WorldScreen) -> String {
     let more = if world.next.is_some() { "+" } else { "" };
     let found = counted(world.items.len() as u64, "stream");
     format!(
-        "{} · looked at {} of {} ",
+        "{} · checked {} of {} ",
         found.replacen(' ', &format!("{more} "), 1),
         number(world.looked_at),
         number(world.total)
@@ -178,13 +178,13 @@ fn notes(app: &App, world: &World, cells: usize) -> Vec<Line<'static>> {
     if world.undefined > 0 {
         let why = world.undefined_why.as_deref().unwrap_or_default();
         texts.push(format!(
-            "of {} the condition says nothing: {why}",
+            "the condition could not be evaluated for {}: {why}",
             counted(world.undefined, "state")
         ));
     }
     if let Some(first) = world.failed.first() {
         texts.push(format!(
-            "{} could not be looked at, such as {}: {}",
+            "{} could not be checked, such as {}: {}",
             counted(world.failed_total, "stream"),
             first.stream,
             first.detail

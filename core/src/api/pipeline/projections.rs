@@ -100,11 +100,11 @@ pub struct FindingOut {
     pub kind: FindingKind,
     /// Key of the document.
     pub key: String,
-    /// Position of the first event after which document and log diverge; 0 when no event is to blame.
+    /// Position of the first event after which document and log diverge; 0 when no single event is to blame.
     pub position: u64,
-    /// Its revision; 0 when no event is to blame.
+    /// Its revision; 0 when no single event is to blame.
     pub revision: u64,
-    /// Its type; empty when no event is to blame.
+    /// Its type; empty when no single event is to blame.
     pub event_type: String,
     /// A sentence.
     pub detail: String,

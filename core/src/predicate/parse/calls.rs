@@ -151,5 +151,7 @@ impl Parser {
 
 fn no_such(name: &str, at: usize) -> PredicateError {
     let error = PredicateError::new(at, format!("there is no function `{name}`"));
-    error.hint(format!("there are {FUNCTIONS}, and on a value {METHODS}"))
+    error.hint(format!(
+        "the functions are {FUNCTIONS}, and on a value {METHODS}"
+    ))
 }

@@ -101,7 +101,7 @@ impl<H: History> Run<'_, H> {
                 judged.asked = false;
                 judged.change = StepChange::Frozen;
                 judged.why = Some(format!(
-                    "{why}. What follows goes on as if this command had not been given"
+                    "{why}. What follows is as if this command had not been sent"
                 ));
             }
             Ok(command) => {

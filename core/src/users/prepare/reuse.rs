@@ -23,7 +23,7 @@ fn length_under(rules: &Rules, recorded: &str) -> Option<&'static str> {
 
 fn unknown_length(rules: &Rules) -> PrepareError {
     PrepareError::Unknown(format!(
-        "it depends on whether the password has {} characters; of a recorded one it is only known whether it has {PASSWORD_CHARS_MIN}",
+        "it depends on whether the password has {} characters; of a recorded one, only whether it has {PASSWORD_CHARS_MIN} is known",
         rules.password_min
     ))
 }
@@ -83,8 +83,7 @@ pub(super) fn reuse_change(
         (false, Some(correct)) => correct,
         (false, None) => {
             return Err(PrepareError::Unknown(format!(
-                "it depends on whether the current password is right, which was not found out on this state when it was \
-                 recorded{SAY_PASSWORD_CORRECT}"
+                "it depends on whether the current password is right, which was not checked against this state when it was recorded{SAY_PASSWORD_CORRECT}"
             )));
         }
     };

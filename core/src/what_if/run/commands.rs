@@ -25,7 +25,7 @@ impl Run<'_> {
             Err(why) => {
                 made.outcome = StepOutcome::Unknown;
                 made.message = Some(format!(
-                    "{why}. Later steps go on as if this command had not been given"
+                    "{why}. Later steps are as if this command had not been sent"
                 ));
             }
             Ok(command) => match self.decide(&command) {

@@ -179,7 +179,7 @@ impl Builder {
     fn check_weight(&self) -> Result<(), Unbuilt> {
         if self.weight > BRANCH_WEIGHT_MAX {
             return Err(Unbuilt::TooLarge(format!(
-                "what is otherwise in the branch takes more than {BRANCH_WEIGHT_MAX} bytes"
+                "what differs in the branch takes more than {BRANCH_WEIGHT_MAX} bytes"
             )));
         }
         Ok(())

@@ -43,7 +43,7 @@ pub(super) fn of_decisions(all: &mut Collector<'_>) -> Result<Vec<ScenarioText>,
     let mut wanted: Vec<Decision> = all.decisions().iter().filter(is_wanted).cloned().collect();
     let more = wanted.len().saturating_sub(DECISIONS_MAX);
     wanted.drain(..more);
-    all.leave_out(more, "refused commands that no scenario was made of");
+    all.leave_out(more, "refused command", " without a scenario");
     let mut scenarios = Vec::new();
     for decision in wanted {
         // What a password was is not on record.
@@ -53,7 +53,7 @@ pub(super) fn of_decisions(all: &mut Collector<'_>) -> Result<Vec<ScenarioText>,
                 .into_inner()
                 .payload,
         ) {
-            all.leave_out(1, "command with secrets that no scenario was made of");
+            all.leave_out(1, "command", " with secrets, so without a scenario");
             continue;
         }
         let asked = again(&decision);
@@ -62,7 +62,8 @@ pub(super) fn of_decisions(all: &mut Collector<'_>) -> Result<Vec<ScenarioText>,
             Some(scenario) => scenarios.push(scenario),
             None => all.leave_out(
                 1,
-                "command that could not be asked again: no scenario was made of it",
+                "command",
+                " that could not be decided again, so without a scenario",
             ),
         }
     }
@@ -121,7 +122,7 @@ pub(super) fn of_branch(
         part.failed = Some(error.0.detail);
     }
     let [layer] = branch.layers.as_slice() else {
-        all.leave_out(1, "branch upon another that no scenario was made of");
+        all.leave_out(1, "branch", " built on another, so without a scenario");
         return Ok(Some((part, None)));
     };
     let mut asked = WhatIfIn {

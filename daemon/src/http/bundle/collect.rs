@@ -7,7 +7,7 @@ use whodunit_core::api::causes::{CauseKind, CorrelatedStream};
 use whodunit_core::api::problem::{Code, Problem};
 use whodunit_core::branch::Branch;
 use whodunit_core::bundle::{
-    BundleIn, BundleRecord, EventChange, Incident, LeftOut, RulesInUse, ScenarioText, StreamPart,
+    BundleIn, BundleRecord, EventChange, Incident, RulesInUse, ScenarioText, StreamPart,
     WhatIfPart, write,
 };
 use whodunit_core::causes;
@@ -119,12 +119,10 @@ fn models(parts: &Parts) -> Vec<RulesInUse> {
 }
 
 impl Collector<'_> {
-    pub(super) fn leave_out(&mut self, count: usize, what: impl Into<String>) {
+    /// Counts what is left out: the noun, in the singular, and what else is to be said of it.
+    pub(super) fn leave_out(&mut self, count: usize, what: &str, rest: &str) {
         if count > 0 {
-            self.found.left_out.push(LeftOut {
-                count: count as u64,
-                what: what.into(),
-            });
+            self.found.leave_out(count as u64, what, rest);
         }
     }
 
@@ -155,7 +153,8 @@ impl Collector<'_> {
         parts.truncate(BUNDLE_STREAMS_MAX);
         self.leave_out(
             more,
-            format!("streams: a file has {BUNDLE_STREAMS_MAX} at most"),
+            "stream",
+            &format!(": a file has {BUNDLE_STREAMS_MAX} at most"),
         );
         for of in parts {
             let is_own = rank(&of.stream) == 0;
@@ -243,14 +242,16 @@ impl Collector<'_> {
             let cut = head.0 - reached.0;
             self.leave_out(
                 usize::try_from(cut).unwrap_or(usize::MAX),
-                format!("later events of `{stream}`: there was no room"),
+                "later event",
+                &format!(" of `{stream}`: there was no room"),
             );
             self.decisions_of(&stream, reached)?;
         }
         self.leave_out(
             left,
-            format!(
-                "streams, with what was done to them told: their histories are longer than there was room for ({BUNDLE_EVENTS_MAX} events, {} MiB)",
+            "stream",
+            &format!(
+                " with only the changes listed: there was no room for the whole history ({BUNDLE_EVENTS_MAX} events, {} MiB)",
                 BUNDLE_BYTES_MAX >> 20
             ),
         );
@@ -310,7 +311,8 @@ impl Collector<'_> {
         }
         self.leave_out(
             left,
-            format!("decisions about `{stream}`: there was no room"),
+            "decision",
+            &format!(" about `{stream}`: there was no room"),
         );
         Ok(())
     }
@@ -354,13 +356,11 @@ impl Collector<'_> {
         }
         self.leave_out(
             failed,
-            "events of the chain whose changes could not be told: a state could not be folded",
+            "event",
+            " of the chain with unknown changes: a state could not be folded",
         );
         let more = events.len().saturating_sub(BUNDLE_CHANGES_MAX);
-        self.leave_out(
-            more,
-            "events of the chain whose changes are not told one by one",
-        );
+        self.leave_out(more, "event", " of the chain without a list of changes");
         Ok(changes)
     }
 
@@ -378,7 +378,7 @@ impl Collector<'_> {
         };
         let notes = notes.into_iter().filter(own).collect();
         let unreadable = usize::try_from(unreadable).unwrap_or(usize::MAX);
-        self.leave_out(unreadable, "notes that are damaged in the store");
+        self.leave_out(unreadable, "damaged note", " in the store");
         Ok(notes)
     }
 
@@ -386,19 +386,20 @@ impl Collector<'_> {
     fn branches(&mut self) -> Result<checks::Branches, ApiError> {
         let all = self.parts.branches.find(None, usize::MAX)?;
         let unreadable = usize::try_from(all.unreadable).unwrap_or(usize::MAX);
-        self.leave_out(unreadable, "branches that are damaged in the store");
+        self.leave_out(unreadable, "damaged branch", " in the store");
         let mut own: Vec<Branch> = all.branches;
         own.retain(|branch| branch.layers.iter().any(|layer| self.has(&layer.stream)));
         let more = own.len().saturating_sub(BUNDLE_BRANCHES_MAX);
         self.leave_out(
             more,
-            format!("branches: a file has {BUNDLE_BRANCHES_MAX} at most"),
+            "branch",
+            &format!(": a file has {BUNDLE_BRANCHES_MAX} at most"),
         );
         own.truncate(BUNDLE_BRANCHES_MAX);
         let (mut kept, mut made) = (Vec::new(), Vec::new());
         for branch in own {
             let Some(part): Option<(WhatIfPart, _)> = checks::of_branch(self, &branch)? else {
-                self.leave_out(1, "branch that holds a secret of an event");
+                self.leave_out(1, "branch", " that holds a secret of an event");
                 continue;
             };
             kept.push(branch);

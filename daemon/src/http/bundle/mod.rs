@@ -114,7 +114,7 @@ fn given_scenarios(parts: &Parts, asked: &BundleIn) -> Result<Vec<ScenarioText>,
                 .into());
         }
         let scenario = Scenario::parse(toml)
-            .map_err(|error| malformed(&field, format!("`{field}` is no scenario: {error}")))?;
+            .map_err(|error| malformed(&field, format!("`{field}` is not a scenario: {error}")))?;
         if let Some(secret) = scenario.field_among(&secrets) {
             let detail = format!("`{field}` holds a secret, in `{secret}`");
             return Err(Problem::new(Code::PlaintextSecret, detail)

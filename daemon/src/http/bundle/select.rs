@@ -6,6 +6,7 @@ use whodunit_core::api::causes::{CauseKind, CauseNode, CauseOutcome};
 use whodunit_core::api::problem::{Code, Problem, echo};
 use whodunit_core::bundle::{Batch, BundleIn, LeftOut};
 use whodunit_core::causes::{self, Findings, NODES_MAX, Records as _};
+use whodunit_core::counted::noun;
 use whodunit_core::ids::{Revision, StreamName};
 
 use super::super::error::ApiError;
@@ -38,10 +39,11 @@ impl Selected {
         }
     }
 
-    fn leave_out(&mut self, count: u64, what: &str) {
+    /// Counts what is left out: the noun, in the singular, and what else is to be said of it.
+    pub(super) fn leave_out(&mut self, count: u64, what: &str, rest: &str) {
         self.left_out.push(LeftOut {
             count,
-            what: what.to_owned(),
+            what: format!("{}{rest}", noun(count, what)),
         });
     }
 }
@@ -94,7 +96,7 @@ fn around(log: &mut LogUntil<'_>, id: &str, found: &mut Selected) -> Result<(), 
     }
     let more = ids.len().saturating_sub(CORRELATIONS_MAX) as u64;
     if more > 0 {
-        found.leave_out(more, "correlations of causes");
+        found.leave_out(more, "correlation", " of causes");
     }
     Ok(())
 }
@@ -110,13 +112,15 @@ fn chain(log: &mut LogUntil<'_>, node: &CauseNode, found: &mut Selected) -> Resu
     if tree.cut {
         found.leave_out(
             1,
-            "tree of effects that is larger than is looked at: it is cut",
+            "tree of effects",
+            ", cut off: it is larger than the limit",
         );
     }
     if findings.total > 0 {
         found.leave_out(
             findings.total,
-            "findings about causes that do not fit together; `whodunit trace` lists them",
+            "finding",
+            " about causes that do not fit together; see `whodunit trace`",
         );
     }
     found.causes = chain.causes;
@@ -148,7 +152,8 @@ fn batch(log: &LogUntil<'_>, id: &str, found: &mut Selected) -> Result<bool, Api
     if more {
         found.leave_out(
             1,
-            "correlation that has more records than are looked at: it is cut",
+            "correlation",
+            ", cut off: it has more records than the limit",
         );
     }
     Ok(!members.is_empty())
@@ -198,7 +203,8 @@ fn of_stream(
     if first > Revision(1) {
         found.leave_out(
             first.0 - 1,
-            "events of the stream whose causes were not looked for",
+            "event",
+            " of the stream without a search for causes",
         );
     }
     let events = view.stream_events(stream, first, Direction::Forward, STREAM_EVENTS_MAX)?;
@@ -214,7 +220,8 @@ fn of_stream(
     if findings.total > 0 {
         found.leave_out(
             findings.total,
-            "findings about causes of earlier events that do not fit together; `whodunit trace` lists them",
+            "finding",
+            " about causes of earlier events that do not fit together; see `whodunit trace`",
         );
     }
     // The last one's causes are followed in both directions, and counted there.

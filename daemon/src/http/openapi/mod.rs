@@ -301,10 +301,7 @@ fn bounds() -> String {
             limits::PAGE_ITEMS_MAX,
             mib(limits::PAGE_BYTES_MAX)
         ),
-        format!(
-            "looked at for one page: {} entries",
-            limits::SCAN_ENTRIES_MAX
-        ),
+        format!("read for one page: {} entries", limits::SCAN_ENTRIES_MAX),
         format!("a raw append: {} events", limits::APPEND_EVENTS_MAX),
         format!(
             "an event's data, and its metadata: {}, {} levels deep",

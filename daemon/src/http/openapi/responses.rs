@@ -83,7 +83,7 @@ fn usual(status: &str) -> &'static str {
         "200" => "the answer",
         "202" => "started, or not there yet",
         "404" => "there is no such thing; `code` says which",
-        "409" => "it conflicts with what is there; `code` says how",
+        "409" => "it conflicts with what exists; `code` says how",
         "422" => "`rejected`: a rule refused the command",
         _ => ALWAYS
             .iter()

@@ -73,7 +73,7 @@ impl ChainCheck {
             && manifest.chain_before == self.chain;
         if !follows {
             return Err(damaged(
-                "it does not go on where the log before it ends".into(),
+                "it does not continue where the log before it ends".into(),
             ));
         }
         let parts = SegmentParts {
@@ -84,7 +84,7 @@ impl ChainCheck {
         let chain = parts.chain().map_err(damaged)?;
         if chain != manifest.chain_after {
             return Err(damaged(
-                "its chain value is not that of what it holds".into(),
+                "its chain value does not match what it holds".into(),
             ));
         }
         (self.segment, self.head, self.chain) = (number, manifest.head(), chain);
@@ -122,7 +122,7 @@ impl ChainCheck {
         }
         Err(StoreError::Damaged {
             place: format!("what follows position {}", self.head.position),
-            detail: "it does not go on there".to_owned(),
+            detail: "it does not continue there".to_owned(),
         })
     }
 }

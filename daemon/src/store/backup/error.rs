@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum BackupError {
     /// It does not begin as one.
-    #[error("it is no backup: it does not begin as one")]
+    #[error("it is not a backup: it does not begin like one")]
     NotOne,
     /// It is of another format.
     #[error(
@@ -26,9 +26,7 @@ pub enum BackupError {
         known_store: u32,
     },
     /// It ends before its end.
-    #[error(
-        "it was cut short at byte {at}: taking it did not come to an end, or it was not copied whole"
-    )]
+    #[error("it was cut short at byte {at}: the backup was not finished, or not copied completely")]
     CutShort {
         /// Where it ends.
         at: u64,
@@ -42,7 +40,7 @@ pub enum BackupError {
         detail: String,
     },
     /// There is something already where the store is to be.
-    #[error("`{path}` {what}: a restore never writes over anything")]
+    #[error("`{path}` {what}: a restore never overwrites anything")]
     InTheWay {
         /// Where.
         path: String,
@@ -63,7 +61,7 @@ pub enum BackupError {
     #[error("cannot read it: {0}")]
     Read(io::Error),
     /// The store that was made of it is not as it should be, or could not be made.
-    #[error("the store made of it is not sound: {}", .0.with_cause())]
+    #[error("the store restored from it is damaged: {}", .0.with_cause())]
     Store(StoreError),
 }
 

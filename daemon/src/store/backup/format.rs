@@ -452,7 +452,7 @@ fn decode(kind: u8, bytes: &[u8]) -> Decoded<Block> {
         kind if kind == Kind::Log as u8 => Block::Log(bytes.to_vec()),
         kind if kind == Kind::End as u8 => {
             let end = serde_json::from_slice(bytes);
-            Block::End(end.map_err(|_error| "its end is no end")?)
+            Block::End(end.map_err(|_error| "its end is malformed")?)
         }
         _ => return Err("its kind is unknown".into()),
     })

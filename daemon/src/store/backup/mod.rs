@@ -179,7 +179,7 @@ fn compare(header: &BackupHeader, found: &ChainCheck, at: u64) -> Result<(), Bac
     let Head { position, decision } = found.head();
     if (position.0, decision) != (header.position, header.decisions) {
         let detail = format!(
-            "it ends at position {position} with {decision} decisions, and its first line says {} and {}",
+            "it ends at position {position} and decision {decision}, but its first line says {} and {}",
             header.position, header.decisions
         );
         return Err(BackupError::damaged(at, detail));

@@ -1,6 +1,7 @@
 //! Whether a decision fits the events that it led to, or was decided on.
 
 use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::counted::counted;
 use whodunit_core::ids::{Position, Revision, StreamName};
 
 use crate::store::StoreError;
@@ -39,8 +40,9 @@ pub(crate) fn misfit(events: &impl Events, decision: &Decision) -> StoreResult<O
     let count = u64::from(count);
     if decision.base_revision.0.checked_add(count) != Some(revision.0) {
         return Ok(Some(format!(
-            "it was decided on revision {} and led to {count} events, but ended at revision {revision}",
-            decision.base_revision
+            "it was decided on revision {} and led to {}, but ended at revision {revision}",
+            decision.base_revision,
+            counted(count, "event")
         )));
     }
     if count == 0 {

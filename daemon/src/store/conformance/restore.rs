@@ -152,9 +152,9 @@ pub(super) async fn a_decision_without_its_events_is_refused(store: &Arc<dyn Sto
             2,
             "`5`, which says where it belongs, is not right after",
         ),
-        (&["1", "2"], 3, "it led to 3 events, and names 2"),
-        (&["1", "2"], 1, "it led to 1 events, and names 2"),
-        (&[], 1, "it led to 1 events, and names 0"),
+        (&["1", "2"], 3, "it led to 3 events, but names 2"),
+        (&["1", "2"], 1, "it led to 1 event, but names 2"),
+        (&[], 1, "it led to 1 event, but names 0"),
     ];
     for (ids, events, expected) in cases {
         let decision = exported(1, "c-1", led_to(2, 2, events));

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use whodunit_core::counted::noun;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -65,7 +66,7 @@ pub(crate) enum OpenError {
     #[error("it is open in another process")]
     InUse,
     /// It is not one of ours, or its beginning is lost.
-    #[error("it does not begin as a file of whodunit")]
+    #[error("it does not begin like a file of whodunit")]
     NotOurs,
     /// It has a format that this version does not read.
     #[error("it has format {0}")]
@@ -370,7 +371,7 @@ impl PageFile {
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, why) = damage.pages.first_key_value()?;
         let pages: Vec<_> = damage.pages.keys().map(u64::to_string).collect();
-        let noun = if pages.len() == 1 { "page" } else { "pages" };
+        let noun = noun(pages.len(), "page");
         let more = if damage.more { " and more" } else { "" };
         Some((
             format!(

@@ -139,7 +139,7 @@ impl<V: SealedView> Verifying<V> {
         };
         let mut head = tail.base();
         if self.published.sealed.head() != head {
-            let detail = "the log that is not sealed yet does not go on where the sealed one ends";
+            let detail = "the unsealed log does not continue where the sealed one ends";
             check.found(
                 VerifyCode::MarkWrong,
                 VerifyPlace::position(head.position),
@@ -152,7 +152,7 @@ impl<V: SealedView> Verifying<V> {
                 head.position = head.position.next();
                 if placed.event.position != head.position {
                     let place = VerifyPlace::position(head.position);
-                    let detail = "another event stands where it belongs";
+                    let detail = "another event is in its place";
                     check.found(VerifyCode::PositionMissing, place, detail);
                 }
                 check.step()?;
@@ -162,7 +162,7 @@ impl<V: SealedView> Verifying<V> {
                 head.decision += 1;
                 if decision.sequence != head.decision {
                     let place = VerifyPlace::decision(head.decision);
-                    let detail = "another decision stands where it belongs";
+                    let detail = "another decision is in its place";
                     check.found(VerifyCode::DecisionMissing, place, detail);
                 }
                 check.step()?;

@@ -414,7 +414,7 @@ fn replay(file: &SealedFile, mark: Mark, recovered: &Recovered) -> Result<Publis
                 return Err(StoreError::Damaged {
                     place: format!("frame {number} of the write-ahead log"),
                     detail: format!(
-                        "it does not go on at position {next}, up to which `{FILE_NAME}` says that it has the log"
+                        "it does not continue at position {next}, where the log in `{FILE_NAME}` ends"
                     ),
                 });
             }

@@ -48,7 +48,7 @@ pub(crate) fn decode(
     let (batches, said) = read(bytes).map_err(damaged)?;
     let after = batches.iter().fold(*chain, Chain::after);
     if after != said {
-        let detail = "its chain value is not that of what it holds and what stands before it";
+        let detail = "its chain value does not match what it holds and what comes before it";
         return Err(damaged(detail.into()));
     }
     *chain = after;

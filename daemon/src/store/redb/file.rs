@@ -225,7 +225,7 @@ pub(super) fn open_error(path: &Path, error: DatabaseError) -> StoreError {
 fn not_ours(path: String) -> StoreError {
     StoreError::UnknownFormat {
         path,
-        found: "none (it is no store, or it is damaged)".to_owned(),
+        found: "none (it is not a store, or it is damaged)".to_owned(),
         known: tables::FORMAT,
     }
 }

@@ -3,6 +3,7 @@
 
 use redb::{Key, Value};
 use whodunit_core::api::pipeline::JobStatus;
+use whodunit_core::counted;
 use whodunit_core::ids::{Position, StreamName};
 use whodunit_core::keys::UniqueKey;
 
@@ -29,7 +30,9 @@ pub(super) fn counted<T: Transaction, K: Key + 'static, V: Value + 'static>(
     Err(StoreError::Damaged {
         place: format!("the index of {what} in `{FILE_NAME}`"),
         detail: format!(
-            "it has {entries} entries for {records} records; `whodunit verify` says more"
+            "it has {} for {}; `whodunit verify` says more",
+            counted::counted(entries, "entry"),
+            counted::counted(records, "record")
         ),
     })
 }

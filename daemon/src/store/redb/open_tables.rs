@@ -24,6 +24,7 @@ use super::tables::{
 };
 use super::{FILE_NAME, engine};
 use crate::store::{StoreError, TableSize};
+use whodunit_core::counted;
 
 type Text = &'static str;
 type Bytes = &'static [u8];
@@ -300,7 +301,8 @@ impl<T: Transaction> OpenTables<T> {
         Err(StoreError::Damaged {
             place: format!("{} in `{FILE_NAME}`", index.what),
             detail: format!(
-                "it has {entries} entries, and {written} were written; `whodunit verify` says more"
+                "it has {}, but {written} were written; `whodunit verify` says more",
+                counted::counted(entries, "entry")
             ),
         })
     }

@@ -112,7 +112,7 @@ impl Noting {
         Err(StoreError::Damaged {
             place: format!("the log of `{}`", self.path.display()),
             detail: format!(
-                "{detail}; restore the store from a backup, or remove `{noted_in}` to go on without it"
+                "{detail}; restore the store from a backup, or remove `{noted_in}` to continue without it"
             ),
         })
     }
@@ -403,7 +403,10 @@ pub(super) fn page_error(path: &Path, known: u32, error: OpenError) -> StoreErro
     match error {
         OpenError::InUse => StoreError::InUse { path },
         OpenError::Format(found) => unknown(path, found),
-        OpenError::NotOurs => unknown(path, "none (it is no store, or it is damaged)".to_owned()),
+        OpenError::NotOurs => unknown(
+            path,
+            "none (it is not a store, or it is damaged)".to_owned(),
+        ),
         OpenError::Damaged(detail) => StoreError::Damaged {
             place: format!("`{path}`"),
             detail: format!("{detail}; restore it from a backup"),

@@ -3,6 +3,7 @@
 //! Owns their encoding and its explicit conversion to the core's types. Decoding never panics: a record that does not decode is [`StoreError::Damaged`].
 
 use whodunit_core::command::{Decision, Outcome};
+use whodunit_core::counted::counted;
 use whodunit_core::ids::{Position, Revision, StreamName};
 use whodunit_core::time::Timestamp;
 
@@ -128,7 +129,10 @@ impl<'a> Reader<'a> {
         if self.bytes.is_empty() {
             Ok(())
         } else {
-            Err(format!("{} bytes too many", self.bytes.len()))
+            Err(format!(
+                "it has {} too many",
+                counted(self.bytes.len(), "byte")
+            ))
         }
     }
 }

@@ -16,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use whodunit_core::counted::clause;
 use whodunit_core::note::Note;
 
 use self::pages::{Pages, Scan};
@@ -208,7 +209,10 @@ fn notes_beside(directory: &Path, store: StoreId, said: &mut Vec<String>) -> (Ve
         Ok(found) => {
             let damaged = found.damaged.len();
             if damaged > 0 {
-                said.push(format!("lines of `{name}` that are damaged: {damaged}"));
+                said.push(format!(
+                    "{} damaged in `{name}`",
+                    clause(damaged, "line", "is")
+                ));
             }
             (found.items, damaged as u64)
         }
@@ -358,7 +362,7 @@ impl Found {
             }
         } else {
             notes.push(format!(
-                "`{HEAD_NAME}` says nothing: records behind the last one that was found may be missing too"
+                "`{HEAD_NAME}` does not say where the log ended: records after the last one found may be missing too"
             ));
         }
         Ok(Self {
@@ -429,14 +433,17 @@ fn log_files(folder: &Path, notes: &mut Vec<String>) -> Result<Vec<LogFile>, Sal
         let read = salvage_file(&std::fs::read(&path).map_err(disk("read", &path))?);
         if read.store.is_none() {
             notes.push(format!(
-                "the header of `{name}` is lost, and with it its frames"
+                "the header of `{name}` is lost, and so are its frames"
             ));
         }
         if read.header_mended {
             notes.push(format!("the header of `{name}` had one byte changed"));
         }
         if read.damaged > 0 {
-            notes.push(format!("{} sectors of `{name}` are damaged", read.damaged));
+            notes.push(format!(
+                "{} damaged in `{name}`",
+                clause(read.damaged, "sector", "is")
+            ));
         }
         files.push(LogFile {
             name: name.into_owned(),

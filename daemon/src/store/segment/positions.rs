@@ -132,7 +132,7 @@ impl Positions {
         for _ in 0..count {
             let rank = columns.size()?;
             if rank >= count {
-                return Err("an event stands beyond the last block".into());
+                return Err("an event comes after the last block".into());
             }
             rows.push(Row {
                 recorded_at: 0,

@@ -1,5 +1,6 @@
 //! Approved changes of a back-test: a file of those that were looked at and are meant.
 
+use crate::text::clause;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -89,8 +90,8 @@ impl Approved {
         let stale = self.changes.len() as u64 - came;
         let mut warnings = Vec::new();
         if stale > 0 {
-            let stale = number(stale);
-            warnings.push(format!("{stale} approved changes do not come any more"));
+            let stale = clause(stale, "approved change", "does");
+            warnings.push(format!("{stale} not happen any more"));
         }
         if self.rules_hash != end.rules_hash {
             let (was, is) = (&self.rules_hash, &end.rules_hash);

@@ -100,7 +100,7 @@ fn plain_file(path: &Path) -> Result<(), String> {
     let named = |what: &str| format!("{}: {what}", path.display());
     let about = std::fs::metadata(path).map_err(|error| named(&error.to_string()))?;
     if !about.is_file() {
-        return Err(named("it is no file"));
+        return Err(named("it is not a file"));
     }
     if about.len() > FILE_BYTES_MAX {
         return Err(named("it is too large"));
@@ -132,7 +132,7 @@ mod tests {
         for (wrong, why) in [
             (String::new(), "required"),
             (at("none.toml"), "No such file"),
-            (folder.path().display().to_string(), "no file"),
+            (folder.path().display().to_string(), "not a file"),
             (format!("'{rules}"), "not closed"),
             (format!("'{rules}' --sinse x"), "--sinse"),
             (format!("'{rules}' --since yesteryear"), "yesteryear"),

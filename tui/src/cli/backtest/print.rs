@@ -9,7 +9,7 @@ use super::super::show::{self, number};
 use super::super::style::Token;
 use super::super::table::{Cell, Column, Table, Widths};
 use super::super::terminal::Terminal;
-use crate::text::counted;
+use crate::text::{clause, counted};
 
 /// Streams and groups that are shown at most.
 const SHOWN_MAX: usize = 10;
@@ -143,8 +143,8 @@ pub(super) fn print_end(
     }
     warn(end, terminal)?;
     let work = format!(
-        "{} decisions looked at, up to position {}; rules {}{}",
-        number(end.looked_at),
+        "{} read, up to position {}; rules {}{}",
+        counted(end.looked_at, "decision"),
         number(end.position.0),
         end.rules_hash,
         if end.same_rules {
@@ -240,22 +240,22 @@ fn diverged(
         .streams_changed
         .saturating_sub(printed.streams.len() as u64);
     if more > 0 {
-        terminal.line(format!("and {} more streams differ", number(more)))?;
+        terminal.line(format!("and {}", clause(more, "more stream", "differs")))?;
     }
     Ok(())
 }
 
 fn warn(end: &BacktestEnd, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
     if end.recorded_under_others > 0 {
-        let count = number(end.recorded_under_others);
+        let commands = clause(end.recorded_under_others, "command", "was");
         terminal.warn(format!(
-            "{count} of these commands were recorded under other rules than those in use: what differs may come from those"
+            "{commands} recorded under rules other than those in use: a difference may come from that"
         ))?;
     }
     if end.without_reactions > 0 {
         let count = counted(end.without_reactions, "new event");
         terminal.warn(format!(
-            "{count}: what handlers would have done is not known"
+            "{count}: how handlers would have reacted is not known"
         ))?;
     }
     if end.raw_frozen > 0 {

@@ -12,6 +12,7 @@ use super::super::style::Token;
 use super::super::table::{Cell, Column, Table, Widths};
 use super::super::terminal::Terminal;
 use crate::client::{Client, ClientError};
+use crate::text::counted;
 
 /// Runs it.
 pub(super) async fn run(
@@ -39,18 +40,17 @@ pub(super) async fn run(
             }
             BisectLine::Match(_) => {}
             BisectLine::Progress(at) => {
-                let (streams, revisions) = (show::number(at.streams), show::number(at.revisions));
+                let streams = counted(at.streams, "stream");
+                let revisions = counted(at.revisions, "revision");
                 let within = at.within.map_or_else(String::new, |within| {
                     let (revision, to) =
                         (show::number(within.revision.0), show::number(within.to.0));
                     format!("; {} at revision {revision} of {to}", within.stream)
                 });
-                bar.set_message(format!(
-                    "{streams} streams, {revisions} revisions looked at{within}"
-                ));
+                bar.set_message(format!("{streams}, {revisions} checked{within}"));
             }
             BisectLine::Failed(failed) => {
-                let message = format!("{} was not looked at: {}", failed.stream, failed.detail);
+                let message = format!("{} was not checked: {}", failed.stream, failed.detail);
                 bar.suspend(|| terminal.warn(message))?;
             }
             BisectLine::End(found) => end = Some(found),
@@ -63,7 +63,7 @@ pub(super) async fn run(
     bar.finish_and_clear();
     let end = end.ok_or_else(|| ClientError::BadReply {
         url: client.url().to_owned(),
-        reason: "it ended before the bisect was over".to_owned(),
+        reason: "its reply ended early".to_owned(),
     })?;
     if end.redacted_copy {
         terminal.warn(
@@ -122,27 +122,26 @@ fn print(
 }
 
 fn print_end(end: &BisectEnd, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
-    let n = show::number;
     if end.matches_total == 0 {
         terminal.line("it holds nowhere")?;
     }
     let streams = format!(
-        "holds in {} of {} streams",
-        n(end.streams_holding),
-        n(end.streams)
+        "holds in {} of {}",
+        show::number(end.streams_holding),
+        counted(end.streams, "stream")
     );
     terminal.line(terminal.paint(Token::Heading, &streams))?;
     let work = format!(
-        "{} folds, {} revisions looked at, up to position {}",
-        n(end.folds),
-        n(end.revisions),
-        n(end.position.0)
+        "{}, {} checked, up to position {}",
+        counted(end.folds, "fold"),
+        counted(end.revisions, "revision"),
+        show::number(end.position.0)
     );
     terminal.line(terminal.paint(Token::Muted, &work))?;
     if let Some(undefined) = &end.undefined {
         let line = format!(
-            "it says nothing at {} revisions, such as {} of {}: {}",
-            n(undefined.revisions),
+            "undefined at {}, such as {} of {}: {}",
+            counted(undefined.revisions, "revision"),
             undefined.first,
             undefined.stream,
             undefined.reason
@@ -150,7 +149,8 @@ fn print_end(end: &BisectEnd, terminal: &mut Terminal<'_>) -> Result<(), CliErro
         terminal.line(terminal.paint(Token::Muted, &line))?;
     }
     if end.failed > 0 {
-        terminal.warn(format!("{} streams could not be looked at", n(end.failed)))?;
+        let failed = counted(end.failed, "stream");
+        terminal.warn(format!("{failed} could not be checked"))?;
     }
     Ok(())
 }

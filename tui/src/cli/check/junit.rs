@@ -1,5 +1,6 @@
 //! The report as a `JUnit` document, the form that CI systems read: <https://github.com/testmoapp/junitxml>.
 
+use crate::text::clause;
 use std::fmt::Write as _;
 
 use super::{Checked, Verdict, count};
@@ -60,7 +61,10 @@ fn case(one: &Checked, out: &mut String) {
                     "{}: expected {}, is {}",
                     one.place, one.expected, one.actual
                 ),
-                several => format!("{} expectations do not hold", several.len()),
+                several => format!(
+                    "{} not hold",
+                    clause(several.len() as u64, "expectation", "does")
+                ),
             };
             ("failure", message, text.join("\n"))
         }

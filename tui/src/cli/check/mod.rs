@@ -164,11 +164,7 @@ fn print(one: &Checked, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
             Ok(())
         }
         Verdict::NotAsked { error, hint } => {
-            terminal.line(head(
-                "!",
-                Token::Error,
-                format!("{name}: could not be asked"),
-            ))?;
+            terminal.line(head("!", Token::Error, format!("{name}: could not be run")))?;
             terminal.line(format!("    {}", shown(error)))?;
             match hint {
                 Some(hint) => terminal.line(format!("    hint: {}", shown(hint))),
@@ -176,7 +172,7 @@ fn print(one: &Checked, terminal: &mut Terminal<'_>) -> Result<(), CliError> {
             }
         }
         Verdict::NoScenario(error) => {
-            terminal.line(head("!", Token::Error, "no scenario".to_owned()))?;
+            terminal.line(head("!", Token::Error, "not a scenario".to_owned()))?;
             terminal.line(format!("    {}", shown(error)))
         }
     }
@@ -191,8 +187,8 @@ fn summary(counts: Counts) -> String {
     );
     for (count, what) in [
         (counts.failed, "failed"),
-        (counts.not_asked, "could not be asked"),
-        (counts.no_scenario, "no scenario"),
+        (counts.not_asked, "could not be run"),
+        (counts.no_scenario, "not a scenario"),
     ] {
         if count > 0 {
             text = format!("{text}, {count} {what}");

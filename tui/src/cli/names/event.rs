@@ -5,10 +5,10 @@ use whodunit_core::ids::{Position, Revision};
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::{LOOKUPS_MAX, NAMED_MAX, StreamArg, if_there, in_words, marked, resolve};
 use crate::client::{Client, ClientError, EventsQuery, Order, StreamEventsQuery};
+use crate::text::counted;
 
 /// An id's beginning is at least so long.
 const PREFIX_MIN: usize = 4;
@@ -52,15 +52,15 @@ pub(crate) async fn event(
     }
     let (found, unfinished) = with_prefix(prefix, client).await?;
     let looked_at = unfinished.map_or_else(String::new, |looked_at| {
-        format!(" among the newest {} events", number(looked_at))
+        format!(" among the newest {}", counted(looked_at, "event"))
     });
     match found.as_slice() {
         [] => Err(CliError::NotThere {
             message: format!(
-                "there is no event whose id is or begins with `{}`{looked_at}",
+                "there is no event whose id begins with `{}`{looked_at}",
                 shown(typed)
             ),
-            hint: "name it as `STREAM@REVISION` or `pos:POSITION`; `whodunit events --text PART` finds events by what they say"
+            hint: "name it as `STREAM@REVISION` or `pos:POSITION`; `whodunit events --text PART` finds events by their text"
                 .into(),
         }),
         [one] => {
@@ -78,7 +78,7 @@ pub(crate) async fn event(
                     shown(typed),
                     in_words(&names, unfinished.is_some())
                 ),
-                "write more of the id, or name the event as `STREAM@REVISION`",
+                "give more of the id, or name the event as `STREAM@REVISION`",
             ))
         }
     }

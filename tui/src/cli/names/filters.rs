@@ -8,11 +8,11 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::LOOKUPS_MAX;
 use super::similar::did_you_mean;
 use crate::client::{Client, ClientError, EventsQuery, Order, StreamSort, StreamsQuery};
+use crate::text::counted;
 
 /// Entries from which names are gathered that may have been meant.
 const SAMPLE: usize = 500;
@@ -67,9 +67,9 @@ pub(crate) async fn check_known(
                 });
             }
             Known::Unsure(looked_at) => terminal.note(format!(
-                "note: no {what} `{}` among the newest {} entries; older ones were not looked at",
+                "note: no {what} `{}` among the newest {}; older ones were not searched",
                 shown(text),
-                number(looked_at)
+                counted(looked_at, "entry")
             ))?,
         }
     }

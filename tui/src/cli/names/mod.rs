@@ -50,7 +50,7 @@ impl StreamArg {
         StreamName::new(&*self.0).map_err(|error| {
             CliError::usage(
                 format!("`{}` is not a stream's name: it {error}", shown(&self.0)),
-                "`whodunit streams PART` finds streams by a part of their name or title",
+                "`whodunit streams PART` finds streams by part of their name or title",
             )
         })
     }

@@ -7,11 +7,11 @@ use whodunit_core::ids::StreamName;
 use whodunit_core::text::shown;
 
 use super::super::exit::CliError;
-use super::super::show::number;
 use super::super::terminal::Terminal;
 use super::similar::similar;
 use super::{LOOKUPS_MAX, NAMED_MAX, StreamArg, if_there, in_words, marked};
 use crate::client::{Client, ClientError, StreamSort, StreamsQuery};
+use crate::text::counted;
 
 /// Streams asked for at a time.
 const PAGE: usize = 200;
@@ -116,7 +116,7 @@ pub(crate) async fn resolve_for_writing(
     }
     Err(CliError::usage(
         format!(
-            "there is no stream `{}`, but {} with that beginning: {}",
+            "there is no stream `{}`, but {} that begins with it: {}",
             shown(typed),
             if found.by_prefix.len() == 1 {
                 "one"
@@ -143,16 +143,16 @@ fn only(
     let (Some(stream), None, false) = (first, second, found.more) else {
         return Err(CliError::usage(
             format!("`{}` is ambiguous: {}", shown(typed), described(found)),
-            "write more of the name; `whodunit streams PART` lists them all",
+            "give more of the name; `whodunit streams PART` lists them all",
         ));
     };
     if let Some(looked_at) = found.unfinished {
         let by_prefix = !found.by_prefix.is_empty();
-        let looked_at = number(looked_at);
+        let looked_at = counted(looked_at, "stream");
         if !by_prefix {
             return Err(CliError::usage(
                 format!(
-                    "`{}` is the title of {}, but only {looked_at} streams were compared",
+                    "`{}` is the title of {}, but only {looked_at} could be compared",
                     shown(typed),
                     describe(stream)
                 ),
@@ -160,7 +160,7 @@ fn only(
             ));
         }
         terminal.note(format!(
-            "note: titles were compared of {looked_at} streams only"
+            "note: only the titles of {looked_at} were compared"
         ))?;
     }
     terminal.note(format!("`{}` is {}", shown(typed), describe(stream)))?;

@@ -8,9 +8,9 @@ use whodunit_core::text::{is_unsafe, shown};
 
 use super::Written;
 
-const FORMULA: &str = "note: texts that begin with =, +, - or @ have a ' before them, so that no spreadsheet runs them";
+const FORMULA: &str = "note: texts that begin with =, +, - or @ are prefixed with ', so that no spreadsheet runs them";
 const CONTROL: &str =
-    "note: control characters in texts are written as symbols; `-o json` has them as they are";
+    "note: control characters are written as symbols; `-o json` has them unchanged";
 
 /// The line of the columns' names.
 pub(super) fn heading(columns: &[String]) -> String {

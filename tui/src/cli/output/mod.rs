@@ -24,11 +24,11 @@ pub(crate) enum Format {
     /// A table for people, as wide as the terminal
     #[default]
     Table,
-    /// The same with every column, and nothing cut
+    /// The same with every column, nothing cut off
     Wide,
-    /// One JSON document; with `--all`, a line an item
+    /// One JSON document; with `--all`, one line per item
     Json,
-    /// JSON, a line an item
+    /// JSON, one line per item
     Ndjson,
     /// YAML
     Yaml,

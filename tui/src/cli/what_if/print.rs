@@ -10,7 +10,7 @@ use crate::cli::style::Token;
 use crate::cli::table::{Cell, Column, Table};
 use crate::cli::terminal::Terminal;
 use crate::humanize;
-use crate::text::safe;
+use crate::text::{clause, safe};
 
 mod redecided;
 
@@ -39,8 +39,8 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
     terminal.table(&steps(out))?;
     if out.steps_unchanged > 0 {
         terminal.line(format!(
-            "{} recorded events have the same effect as before and are not listed (`--steps all` lists them)",
-            show::number(out.steps_unchanged)
+            "{} not listed: the effect is the same as before (`--steps all` lists them)",
+            clause(out.steps_unchanged, "recorded event", "is")
         ))?;
     }
     if out.outcomes.unknown > 0 {
@@ -48,11 +48,8 @@ pub(super) fn print(out: &WhatIfOut, terminal: &mut Terminal<'_>) -> Result<(), 
             terminal.paint(
                 Token::Error,
                 &format!(
-                    "{}: later steps and the state are as if {} had not been given; say `--password-correct yes` or `no`",
-                    match out.outcomes.unknown {
-                        1 => "1 command has an unknown outcome".to_owned(),
-                        n => format!("{} commands have unknown outcomes", show::number(n)),
-                    },
+                    "{} an unknown outcome: later steps and the state are as if {} had not been sent; use `--password-correct yes` or `no`",
+                    clause(out.outcomes.unknown, "command", "has"),
                     if out.outcomes.unknown == 1 { "it" } else { "they" },
                 ),
             ),

@@ -22,7 +22,7 @@ pub(crate) fn opened(out: &BranchOut) -> Opened {
         .all(|layer| layer.stream == stream && layer.actions.is_empty());
     let Some(last) = last.filter(|_| is_one) else {
         let said = format!(
-            "{} is built of what-ifs on several streams or at several moments: this is upon it",
+            "{} combines what-ifs on several streams or at several moments: this one is built on it",
             branch.name
         );
         return Opened {
@@ -54,7 +54,7 @@ pub(crate) fn opened(out: &BranchOut) -> Opened {
         name: Some(branch.name.clone()),
         said: has_moved.then(|| {
             format!(
-                "more was logged since: what {} adds at the end comes right after revision {} here",
+                "the log has grown since: what {} adds at the end comes right after revision {} here",
                 branch.name, last.base.revision
             )
         }),
@@ -209,7 +209,7 @@ pub(crate) fn edit_words(edit: &Edit) -> String {
             edit.after_revision
         ),
         Edit::Change(edit) => format!(
-            "who, why or when of the event at revision {} had been otherwise",
+            "who, why or when of the event at revision {} had been different",
             edit.revision
         ),
         Edit::Move(edit) => format!(

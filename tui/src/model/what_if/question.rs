@@ -1,6 +1,7 @@
 //! The question that a what-if begins with: what of the event at hand would have been otherwise.
 
 use crate::client::Subject;
+use crate::text::counted;
 
 /// What is to be done to the row at the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Question {
         let (dropped, edited) = match &self.subject {
             Subject::Event(_) => (
                 "it had not happened",
-                "it had been otherwise: other data, another actor, reason or time",
+                "it had been different: its data, actor, reason or time",
             ),
             Subject::Decision(_) => (
                 "this command had not been given",
@@ -59,8 +60,10 @@ impl Question {
         ];
         let rest = match self.left {
             None | Some(0) => "both worlds side by side, nothing changed yet".to_owned(),
-            Some(1) => "go on with the what-if of this stream: 1 change".to_owned(),
-            Some(n) => format!("go on with the what-if of this stream: {n} changes"),
+            Some(n) => format!(
+                "continue the what-if of this stream: {}",
+                counted(n as u64, "change")
+            ),
         };
         out.push(Choice {
             key: "w",

@@ -146,7 +146,7 @@ impl Daemon {
                 asked: asked.asked.clone(),
                 is_there: asked.path == THERE && !asked.over,
                 not_written: (asked.path == THERE && !asked.over)
-                    .then(|| format!("`{THERE}` is there already")),
+                    .then(|| format!("branch `{THERE}` already exists")),
             }),
             Request::Run(of) => Reply::Run(self.run(of)),
             Request::KeepBranch(kept) => Reply::KeepBranch(Self::keep(kept)?),

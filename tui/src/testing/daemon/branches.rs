@@ -52,7 +52,7 @@ impl Daemon {
             return Err(refused(
                 "other_history",
                 format!("the branch `{name}` was made on another log"),
-                "`whodunit branch adopt` says that it is right all the same",
+                "`whodunit branch adopt` accepts it anyway",
             ));
         }
         let mut other = self.clone();
@@ -110,7 +110,7 @@ impl Daemon {
             return Err(refused(
                 "no_such_branch",
                 format!("there is no branch `{name}`"),
-                "`whodunit branch list` lists those there are",
+                "`whodunit branch list` lists them",
             ));
         }
         Ok(Self::branch_of(name))
@@ -178,7 +178,7 @@ impl Daemon {
         if kept.name == KEPT && !kept.replace {
             return Err(refused(
                 "branch_exists",
-                format!("there is a branch `{KEPT}` already"),
+                format!("branch `{KEPT}` already exists"),
                 "choose another name",
             ));
         }

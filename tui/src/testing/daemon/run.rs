@@ -148,7 +148,7 @@ impl Daemon {
             in_range: true,
         });
         let end = BacktestEnd {
-            answer: format!("{path}: 3 decisions would have been others"),
+            answer: format!("{path}: 3 decisions would have been different"),
             model: "users".to_owned(),
             rules_hash: "a".to_owned(),
             rules_in_use: "b".to_owned(),

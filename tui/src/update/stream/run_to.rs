@@ -134,11 +134,11 @@ pub(super) fn take(app: &mut App, screen: &mut StreamScreen, out: &BisectOut) ->
         .as_ref()
         .map_or_else(String::new, |undefined| {
             let at = counted(undefined.revisions, "revision");
-            format!("; it says nothing at {at}: {}", undefined.reason)
+            format!("; it could not be evaluated at {at}: {}", undefined.reason)
         });
     let Some(found) = out.matches.first() else {
         let error = format!(
-            "`{}` holds nowhere from revision {} to {}{unsaid}",
+            "`{}` does not hold anywhere from revision {} to {}{unsaid}",
             out.predicate, out.from, out.to
         );
         match &mut app.overlay {

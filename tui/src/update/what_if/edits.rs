@@ -77,9 +77,7 @@ fn needs_rules(app: &mut App, screen: &WhatIfScreen, change: &Change) -> bool {
     tried.changes.push(change.clone());
     let needs = screen.scenario.as_recorded && tried.needs_rules(&screen.stream);
     if needs {
-        app.complain(
-            "only the rules can tell what comes of that, and they are not asked: m asks them",
-        );
+        app.complain("only the rules can decide that, and they are not asked: m asks them");
     }
     needs
 }

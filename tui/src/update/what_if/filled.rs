@@ -100,7 +100,7 @@ fn replace(
         return Vec::new();
     }
     if before.as_recorded && !screen.scenario.as_recorded {
-        app.say("the rules are asked again: only they can tell what comes of that");
+        app.say("the rules are asked again: only they can decide that");
     }
     run(app, screen)
 }

@@ -15,7 +15,7 @@ pub(super) fn open(app: &mut App, screen: &WhatIfScreen) {
         return;
     }
     if screen.scenario.on.is_some() {
-        app.complain("it is asked upon a branch, which no scenario file can say: B keeps it");
+        app.complain("it is built on a branch, which a scenario file cannot express: B keeps it");
         return;
     }
     let saving = Saving::new(screen.file_name());

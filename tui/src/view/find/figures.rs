@@ -96,7 +96,7 @@ pub(super) fn notes(app: &App, found: &Found, cells: usize) -> Vec<Line<'static>
     if let Some(undecided) = &end.undecided {
         let total = undecided.undefined + undecided.unknown;
         texts.push(format!(
-            "! of {} the line says neither yes nor no, such as {}: {}",
+            "! the line could not be evaluated for {}, such as {}: {}",
             counted(total, "record"),
             undecided.first,
             undecided.reason
@@ -177,7 +177,7 @@ fn differs(app: &App, screen: &FindScreen, cells: usize) -> Option<Line<'static>
         Remote::Ready(differs) => {
             let mut spans = vec![Span::styled(" differs from the rest  ", muted)];
             if differs.differences.is_empty() {
-                spans.push(Span::styled("in nothing that was looked at", muted));
+                spans.push(Span::styled("in nothing that was compared", muted));
             }
             for (index, one) in differs.differences.iter().enumerate() {
                 let value = one.value.as_deref().unwrap_or("(none)");

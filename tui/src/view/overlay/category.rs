@@ -11,7 +11,7 @@ use super::{choice, open};
 use crate::model::hits::Part;
 use crate::model::{App, Asked, Remote};
 use crate::request::Slot;
-use crate::text::{fit, number, safe};
+use crate::text::{fit, noun, number, safe};
 
 pub(super) fn category(
     app: &App,
@@ -33,10 +33,12 @@ pub(super) fn category(
     let height = usize::from(inner.height);
     let rows = std::iter::once("all categories".to_owned()).chain(list.iter().map(|category| {
         format!(
-            "{} {:>8} streams {:>9} events  {}",
+            "{} {:>8} {:<7} {:>9} {:<6}  {}",
             fit(&safe(&category.category), 16),
             number(category.streams),
+            noun(category.streams, "stream"),
             number(category.events),
+            noun(category.events, "event"),
             safe(&category.model)
         )
     }));

@@ -13,7 +13,7 @@ use super::heading;
 use crate::model::App;
 use crate::model::hits::{Hit, Part};
 use crate::model::what_if::{Pane, WhatIfScreen};
-use crate::text::{counted, cut, fit, number, safe, width};
+use crate::text::{clause, counted, cut, fit, number, safe, width};
 use crate::theme::Token;
 
 /// The fields that differ, in lines, each with the field that it is of.
@@ -79,9 +79,8 @@ pub(super) fn draw(
     let text = match (screen.result.value(), count) {
         (None, _) => "at the end".to_owned(),
         (Some(_), 0) => "at the end · the state is the same in both worlds".to_owned(),
-        (Some(_), n) => format!("at the end · {} differ", counted(n as u64, "field")),
+        (Some(_), n) => format!("at the end · {}", clause(n as u64, "field", "differs")),
     };
-    let text = text.replace("1 field differ", "1 field differs");
     let top = Rect::new(area.x, area.y, area.width, area.height.min(1));
     frame.render_widget(heading(app, cells, &text, &right, focused), top);
     let inner = Rect::new(
@@ -116,7 +115,7 @@ pub(super) fn draw_streams(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'
     }));
     let not_named = total.saturating_sub(own + others.len() as u64);
     let right = if not_named > 0 {
-        format!("{} more are not named", number(not_named))
+        format!("{} more not listed", number(not_named))
     } else {
         String::new()
     };

@@ -18,7 +18,7 @@ use crate::humanize;
 use crate::model::what_if::WhatIfScreen;
 use crate::model::{App, Remote};
 use crate::request::Slot;
-use crate::text::{counted, cut, number, safe, width, wrap_to};
+use crate::text::{clause, counted, cut, number, safe, width, wrap_to};
 use crate::theme::{Glyph, Token};
 
 /// From these heights on the answer may take more lines.
@@ -29,8 +29,7 @@ const ANSWER_LINES: [usize; 3] = [6, 5, 3];
 const STORY_EXTRA: usize = 6;
 /// How a step whose outcome is unknown can be decided.
 const SAY_PASSWORD: &str = "press p to say whether the current password is right";
-const NOTHING_YET: &str = "Nothing is changed yet, so both worlds are the same. On a row below: x as if it had not come · \
-                           Enter changes it · + adds a command there";
+const NOTHING_YET: &str = "Nothing is changed yet, so both worlds are the same. On a row below: x drops it · Enter changes it · + adds a command there";
 
 pub(super) fn draw(app: &App, screen: &WhatIfScreen, frame: &mut Frame<'_>, area: Rect) {
     let cells = usize::from(area.width);
@@ -188,8 +187,8 @@ fn figures(app: &App, screen: &WhatIfScreen) -> Option<(String, Token)> {
         return None;
     }
     let supposed = match screen.scenario.password_correct {
-        Some(true) => "current password supposed right · ",
-        Some(false) => "current password supposed wrong · ",
+        Some(true) => "current password assumed right · ",
+        Some(false) => "current password assumed wrong · ",
         None => "",
     };
     Some((format!("{supposed}{}", in_figures(out)), Token::Muted))
@@ -212,10 +211,7 @@ fn in_figures(out: &WhatIfOut) -> String {
                 number(again.asked),
                 counted(again.later, "later command")
             ));
-            parts.push(match again.streams_changed {
-                1 => "1 stream differs".to_owned(),
-                n => format!("{} streams differ", number(n)),
-            });
+            parts.push(clause(again.streams_changed, "stream", "differs"));
             for (count, what) in [
                 (again.counts.frozen, "cannot be asked, as recorded"),
                 (again.counts.refused, "refused by the store"),
@@ -226,7 +222,7 @@ fn in_figures(out: &WhatIfOut) -> String {
             }
             if again.without_reactions > 0 {
                 let events = counted(again.without_reactions, "new event");
-                parts.push(format!("{events}: what handlers would do is not known"));
+                parts.push(format!("{events}: how handlers would react is not known"));
             }
         }
         None => {

@@ -5,7 +5,7 @@ use whodunit_core::command::Decision;
 use crate::model::App;
 use crate::model::what_if::edit_words;
 use crate::model::what_if::{Added, Around, Change, Place, Recorded, WhatIfScreen};
-use crate::text::safe;
+use crate::text::{counted, safe};
 
 /// Changes that are told of one by one.
 const NAMED: usize = 2;
@@ -19,7 +19,7 @@ pub(super) fn question(app: &App, screen: &WhatIfScreen) -> String {
         format!("  ·  {}", safe(screen.shown.as_str()))
     };
     let upon = screen.scenario.on.as_ref();
-    let upon = upon.map_or_else(String::new, |on| format!(", upon the branch {}", safe(on)));
+    let upon = upon.map_or_else(String::new, |on| format!(", on the branch {}", safe(on)));
     let other = format!("{upon}{other}");
     if changes.is_empty() {
         return format!("What if … ?{other}");
@@ -29,8 +29,7 @@ pub(super) fn question(app: &App, screen: &WhatIfScreen) -> String {
     let named = named.join(", and ");
     let more = match changes.len().saturating_sub(NAMED) {
         0 => String::new(),
-        1 => ", and 1 more change".to_owned(),
-        n => format!(", and {n} more changes"),
+        n => format!(", and {}", counted(n, "more change")),
     };
     format!("What if {named}{more}?{other}")
 }

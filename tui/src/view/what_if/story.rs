@@ -20,7 +20,7 @@ use crate::model::App;
 use crate::model::hits::{Hit, Part};
 use crate::model::what_if::{Added, Change, Pane, Row, WhatIfScreen};
 use crate::request::Slot;
-use crate::text::{number, safe, wrap_to};
+use crate::text::{clause, number, safe, wrap_to};
 use crate::theme::{Glyph, Token};
 use crate::times::Pattern;
 
@@ -130,7 +130,7 @@ fn cells_of(app: &App, screen: &WhatIfScreen, row: &Row<'_>, pattern: Pattern) -
             only(cell("…", muted), cell(text, muted))
         }
         Row::More(steps) => {
-            let text = format!("{} more steps are not loaded yet", number(*steps));
+            let text = format!("{} not loaded yet", clause(*steps, "more step", "is"));
             only(cell("…", muted), cell(text, muted))
         }
         Row::Event(revision, step, answer) => {

@@ -174,7 +174,7 @@ pub(super) fn by_index(
         let record = documents.get(key.as_str()).map_err(engine(doing))?;
         let record = record.ok_or_else(|| ProjectionError::Damaged {
             place: format!("index `{name}`"),
-            detail: format!("it names `{key}`, of which there is no document"),
+            detail: format!("it names `{key}`, but there is no such document"),
         })?;
         // Where one that has changed stands now is not where it stood.
         let wanted = has_moved || !looks_back || position_of(record.value()) <= walk.since;

@@ -106,7 +106,7 @@ impl<'a> Written<'a> {
 fn gap(place: String) -> StoreError {
     StoreError::Damaged {
         place,
-        detail: "what is to be sealed does not go on there".to_owned(),
+        detail: "what is to be sealed does not continue there".to_owned(),
     }
 }
 
@@ -276,7 +276,7 @@ fn small_ones(
         if manifest.chain_after != chain {
             return Err(StoreError::Damaged {
                 place: format!("the end of segment {number}"),
-                detail: "its chain value is not that of what comes after it".to_owned(),
+                detail: "its chain value does not match what comes after it".to_owned(),
             });
         }
         chain = manifest.chain_before;
@@ -344,7 +344,7 @@ pub(super) fn reopen(
     }
     Err(StoreError::Damaged {
         place: format!("segment {}", segment.number),
-        detail: "its chain value is not that of what it holds".to_owned(),
+        detail: "its chain value does not match what it holds".to_owned(),
     })
 }
 

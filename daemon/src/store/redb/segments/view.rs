@@ -102,7 +102,7 @@ impl SegmentView {
                 return Err(StoreError::Damaged {
                     place: format!("the index of unique keys in `{FILE_NAME}`"),
                     detail: format!(
-                        "{key} is said to change hands at position {position}, which is no event of {}",
+                        "{key} is on record as changing hands at position {position}, which is not an event of {}",
                         hold.stream
                     ),
                 });

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use whodunit_core::api::pipeline::{JobCounts, JobStatus};
+use whodunit_core::counted;
 use whodunit_core::ids::{Position, StreamName};
 
 use super::super::FILE_NAME;
@@ -105,7 +106,8 @@ impl ReadJobs for RedbView {
             return Err(StoreError::Damaged {
                 place: format!("the counts of jobs in `{FILE_NAME}`"),
                 detail: format!(
-                    "they count {said} jobs, {pruned} of them pruned, and {kept} are kept"
+                    "they count {}, {pruned} of them pruned, but {kept} are kept",
+                    counted::counted(said, "job")
                 ),
             });
         }

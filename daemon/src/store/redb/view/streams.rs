@@ -1,5 +1,6 @@
 //! Reading the catalogue.
 
+use whodunit_core::counted;
 use whodunit_core::ids::StreamName;
 use whodunit_core::search::Search;
 
@@ -37,8 +38,9 @@ impl RedbView {
             return Err(StoreError::Damaged {
                 place: format!("the index of categories in `{FILE_NAME}`"),
                 detail: format!(
-                    "it counts {} streams and {} events, but there are {streams} and {events}",
-                    said.0, said.1
+                    "it counts {} and {}, but there are {streams} and {events}",
+                    counted::counted(said.0, "stream"),
+                    counted::counted(said.1, "event")
                 ),
             });
         }

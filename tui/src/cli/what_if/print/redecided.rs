@@ -24,7 +24,7 @@ pub(super) fn print(out: &Redecided, terminal: &mut Terminal<'_>) -> Result<(), 
         show::number(counts.refused),
     ))?;
     terminal.line(format!(
-        "{} reached, {} with another history; {} untouched, and not asked",
+        "{} reached, {} with a different history; {} untouched, and not asked",
         counted(out.streams_reached, "stream"),
         show::number(out.streams_changed),
         show::number(out.streams_untouched),
@@ -47,8 +47,8 @@ pub(super) fn print(out: &Redecided, terminal: &mut Terminal<'_>) -> Result<(), 
     }
     if out.without_reactions > 0 {
         terminal.line(format!(
-            "{} new events: what handlers would have done about them is not known",
-            show::number(out.without_reactions)
+            "{}: how handlers would have reacted is not known",
+            counted(out.without_reactions, "new event")
         ))?;
     }
     Ok(())

@@ -111,7 +111,7 @@ impl SealedCheck<'_> {
         tally.of_streams += u64::from(found.is_some_and(|found| found.is_some()));
         match found.flatten() {
             Some(said) if said != is_rejected => {
-                let detail = "it says another outcome";
+                let detail = "it has another outcome";
                 check.found(VerifyCode::IndexWrong, place("stream_decisions"), detail);
             }
             None if found.is_some() => {
@@ -178,7 +178,7 @@ impl SealedCheck<'_> {
                 let said = said.filter(|_| sequence == to);
                 let detail = match (rejected, said) {
                     (true, None) => (VerifyCode::IndexMissing, "the rejection is not listed"),
-                    (false, Some(_)) => (VerifyCode::IndexInvented, "it is no rejection"),
+                    (false, Some(_)) => (VerifyCode::IndexInvented, "it is not a rejection"),
                     (true, Some(said)) if said != before.furthest.0 && !broken => {
                         (VerifyCode::IndexWrong, "it says another furthest place")
                     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted::counted;
 use whodunit_core::event::Event;
 use whodunit_core::ids::{Position, Revision};
 
@@ -99,7 +100,7 @@ impl SealedCheck<'_> {
             }
         }
         if parts.blocks.iter().all(Option::is_some) && rank != manifest.events {
-            let detail = format!("it has {rank} events, not {}", manifest.events);
+            let detail = format!("it has {}, not {}", counted(rank, "event"), manifest.events);
             check.found(VerifyCode::SegmentWrong, place(), detail);
         }
         Ok(())
@@ -119,7 +120,7 @@ impl SealedCheck<'_> {
         match before.and_then(|(block, within)| block.key(within)) {
             Some((number, revision)) if number == key.0 => {
                 if key.1 != revision.next() {
-                    let detail = format!("revision {revision} stands before it");
+                    let detail = format!("revision {revision} comes before it");
                     check.found(VerifyCode::RevisionMissing, place(), detail);
                 } else if let Some(before) = before {
                     order(check, place, before, (block, within));
@@ -127,7 +128,7 @@ impl SealedCheck<'_> {
                 return Ok(());
             }
             Some((number, _)) if number > key.0 => {
-                let detail = "its stream stands before others that belong before it";
+                let detail = "its stream comes before others that belong before it";
                 check.found(VerifyCode::SegmentWrong, place(), detail);
             }
             _ => {}
@@ -159,7 +160,7 @@ impl SealedCheck<'_> {
         let of = || runs::segment_of(&self.tables, number, revision.0);
         let said = self.read(check, || place().within("runs"), of)?;
         if said.is_some_and(|said| said != Some(parts.segment.number)) {
-            let detail = format!("it stands in segment {}", parts.segment.number);
+            let detail = format!("it is in segment {}", parts.segment.number);
             check.found(VerifyCode::IndexMissing, place().within("runs"), detail);
         }
         let Some(below) = revision.0.checked_sub(1).filter(|below| *below > 0) else {
@@ -249,7 +250,7 @@ impl SealedCheck<'_> {
             return Ok(None);
         };
         if block.position(within) != Some(position) {
-            let detail = "another event stands where it belongs";
+            let detail = "another event is in its place";
             check.found(VerifyCode::PositionMissing, place(), detail);
             return Ok(None);
         }
@@ -263,7 +264,7 @@ impl SealedCheck<'_> {
         };
         let times = manifest.recorded.0..=manifest.recorded.1;
         if !columns.agrees(index, &event) || !times.contains(&event.recorded_at) {
-            let detail = "what the segment keeps to find the event by is not what the event says";
+            let detail = "what the segment keeps to find the event by does not match the event";
             check.found(VerifyCode::SegmentWrong, place(), detail);
         }
         let key = hash_key(&event.event_id, position.0);
@@ -378,7 +379,7 @@ fn order(
     (block, within): Row<'_>,
 ) {
     if before.position(at) >= block.position(within) {
-        let detail = "it stands in the log before the revision before it";
+        let detail = "it comes before the previous revision in the log";
         check.found(VerifyCode::OrderWrong, place(), detail);
     }
     let latest = before.effective_at(at).max(block.recorded_at(within));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use whodunit_core::api::pipeline::JobStatus;
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted::counted;
 
 use super::super::super::record::decode_job;
 use super::super::super::tables::{PRUNED, status_code};
@@ -229,7 +230,7 @@ impl SealedCheck<'_> {
             }
             if count != expected {
                 let detail = format!(
-                    "`{handler}` is said to have {count} jobs of status {status}, and has {expected}"
+                    "the count of jobs of `{handler}` with status {status} is {count}, but there are {expected}"
                 );
                 check.found(VerifyCode::CountWrong, place(), detail);
             }
@@ -238,7 +239,8 @@ impl SealedCheck<'_> {
         if walked.is_some() {
             for ((handler, status), count) in counts {
                 let detail = format!(
-                    "`{handler}` has {count} jobs of status {status}, which are not counted"
+                    "`{handler}` has {} of status {status}, but no count of them",
+                    counted(count, "job")
                 );
                 check.found(VerifyCode::CountWrong, place(), detail);
             }

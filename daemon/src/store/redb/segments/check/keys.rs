@@ -76,7 +76,7 @@ impl SealedCheck<'_> {
             }
         }
         if hold.until.is_some_and(|until| until <= hold.since) {
-            let detail = format!("{key} is given up before it is taken");
+            let detail = format!("{key} is released before it is taken");
             check.found(VerifyCode::KeyWrong, place(), detail);
         }
         Ok(())

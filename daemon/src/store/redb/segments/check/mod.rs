@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use redb::{Key, ReadTransaction, Value};
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted::counted;
 
 use super::super::file::File;
 use super::super::open_tables::{OpenTables, Slot};
@@ -165,7 +166,10 @@ impl<'a> SealedCheck<'a> {
     ) -> bool {
         let Some(entries) = entries else { return false };
         if entries < expected {
-            let detail = format!("it has {entries} entries, and {expected} were found in it");
+            let detail = format!(
+                "it has {}, but should have {expected}",
+                counted(entries, "entry")
+            );
             check.found(VerifyCode::CountWrong, VerifyPlace::table(name), detail);
         }
         entries > expected

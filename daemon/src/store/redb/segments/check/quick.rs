@@ -2,6 +2,7 @@
 
 use redb::TableHandle as _;
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted;
 use whodunit_core::ids::Position;
 
 use super::{SealedCheck, StoreResult};
@@ -97,8 +98,9 @@ impl SealedCheck<'_> {
             };
             if content != written {
                 let detail = format!(
-                    "it holds {} entries, of which not all are among the {} that were written",
-                    content.entries, written.entries
+                    "it holds {}, but not exactly the {} that were written",
+                    counted::counted(content.entries, "entry"),
+                    written.entries
                 );
                 check.found(VerifyCode::ContentWrong, place(), detail);
             }
@@ -124,14 +126,20 @@ impl SealedCheck<'_> {
                 return Ok(());
             };
             if entries != written {
-                let detail = format!("it has {entries} entries, and {written} were written");
+                let detail = format!(
+                    "it has {}, but {written} were written",
+                    counted::counted(entries, "entry")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
             Ok(())
         })?;
         for (table, entries) in lens.into_iter().filter(|(_, entries)| *entries > 0) {
             if walked.is_some() {
-                let detail = format!("it has {entries} entries, and none were written");
+                let detail = format!(
+                    "it has {}, but none were written",
+                    counted::counted(entries, "entry")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
         }
@@ -174,7 +182,11 @@ impl SealedCheck<'_> {
         for (table, entries, expected) in counted.into_iter().flatten() {
             check.checked.index_entries = check.checked.index_entries.saturating_add(entries);
             if entries != expected {
-                let detail = format!("it has {entries} entries for {expected} records");
+                let detail = format!(
+                    "it has {} for {}",
+                    counted::counted(entries, "entry"),
+                    counted::counted(expected, "record")
+                );
                 check.found(VerifyCode::CountWrong, VerifyPlace::table(table), detail);
             }
         }

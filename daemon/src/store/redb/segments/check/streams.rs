@@ -1,6 +1,7 @@
 //! Whether streams and categories are listed as their events say, and no others are.
 
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted::{clause, counted};
 use whodunit_core::ids::{Position, Revision};
 
 use super::super::super::record::decode_stream;
@@ -26,7 +27,11 @@ impl SealedCheck<'_> {
         if let (Some(records), Some(names)) = (records, names)
             && records > names
         {
-            let detail = format!("{records} streams have a record, but {names} have a name");
+            let detail = format!(
+                "{} a record, but only {} a name",
+                clause(records, "stream", "has"),
+                clause(names, "stream", "has")
+            );
             let place = VerifyPlace::table("stream_numbers");
             check.found(VerifyCode::IndexMissing, place, detail);
         }
@@ -66,7 +71,8 @@ impl SealedCheck<'_> {
         })?;
         if walked.is_some() && readable && events != self.head.position.0 {
             let detail = format!(
-                "the streams have {events} events together, but the log has {}",
+                "the streams have {} in all, but the log has {}",
+                counted(events, "event"),
                 self.head.position
             );
             let place = VerifyPlace::table("streams");
@@ -198,8 +204,11 @@ impl SealedCheck<'_> {
             }
             Some(Some(said)) if said != (own.streams, own.events) => {
                 let detail = format!(
-                    "category `{name}` has {} streams and {} events, not {} and {}",
-                    own.streams, own.events, said.0, said.1
+                    "category `{name}` has {} and {}, not {} and {}",
+                    counted(own.streams, "stream"),
+                    counted(own.events, "event"),
+                    said.0,
+                    said.1
                 );
                 check.found(VerifyCode::CountWrong, place(), detail);
             }

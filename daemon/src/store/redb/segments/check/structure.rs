@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use whodunit_core::api::verify::{VerifyCode, VerifyPlace};
+use whodunit_core::counted::counted;
 
 use super::super::super::sealed::Mark;
 use super::super::CHUNK_BYTES;
@@ -136,7 +137,7 @@ impl SealedCheck<'_> {
                 check.found(wrong, place(), detail);
             } else if bytes.len() != length {
                 let found = bytes.len();
-                let detail = format!("chunk {index} has {found} bytes, not {length}");
+                let detail = format!("chunk {index} has {}, not {length}", counted(found, "byte"));
                 check.found(wrong, place(), detail);
             }
             own.bytes = own.bytes.saturating_sub(bytes.len());
@@ -145,7 +146,7 @@ impl SealedCheck<'_> {
         })?;
         if walked.is_some() {
             for (number, own) in left.iter().filter(|(_, own)| own.bytes > 0) {
-                let detail = format!("its last {} bytes are missing", own.bytes);
+                let detail = format!("it is {} short", counted(own.bytes, "byte"));
                 let place = VerifyPlace::segment(*number).within("segment_chunks");
                 check.found(wrong, place, detail);
             }
@@ -158,7 +159,7 @@ impl SealedCheck<'_> {
     pub(super) fn mark(&self, check: &mut Check<'_>, segments: &Segments, mark: Option<Mark>) {
         let place = || VerifyPlace::table("meta");
         let Some(mark) = mark else {
-            let detail = "it does not say up to where the write-ahead log is in it";
+            let detail = "it does not say how far the write-ahead log was moved into it";
             check.found(VerifyCode::MarkWrong, place(), detail);
             return;
         };
