@@ -382,12 +382,12 @@ fn count_by_hand(line: &str) -> Option<&str> {
         return None;
     }
     line.match_indices("} ").find_map(|(at, _)| {
-        let name = &line[line[..at].rfind('{')? + 1..at];
+        let (before, rest) = (line.get(..at)?, line.get(at + 2..)?);
+        let (_, name) = before.rsplit_once('{')?;
         // A limit is a constant, and above one.
         if name.chars().any(|c| c.is_ascii_uppercase() || c == ' ') {
             return None;
         }
-        let rest = &line[at + 2..];
         let mut words = rest
             .split(|c: char| !c.is_alphanumeric() && c != '/')
             .skip_while(|word| BETWEEN.contains(word));

@@ -117,6 +117,10 @@ impl UndecidedOut {
 /// A line of what a query line finds, as it is found (`GET /v1/events` as NDJSON).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a line is made, written and dropped: lists keep what is in it"
+)]
 pub enum FindLine<E, D> {
     /// An event that matches.
     Event(E),

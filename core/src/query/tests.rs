@@ -99,7 +99,7 @@ fn what_is_wrong_is_said_with_its_place() {
             "`soon` is not a length of time",
         ),
         ("preceded-by(rule:x)", 13, "about decisions"),
-        ("preceded-by(followed-by(x))", 13, "within one another"),
+        ("preceded-by(followed-by(x))", 13, "cannot be nested"),
         ("preceeded-by(type:A)", 1, "there is no `preceeded-by(…)`"),
         ("type:A type:B", 8, "two different values"),
     ] {

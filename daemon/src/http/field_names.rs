@@ -112,7 +112,7 @@ fn of_events(view: &dyn View, note: &mut dyn FnMut(String)) -> Result<bool, Stor
         let of = |root: &str, value: &Value, note: &mut dyn FnMut(String)| {
             if let Value::Object(map) = value {
                 leaves(map, &mut Vec::new(), &mut |tokens| {
-                    note(dotted(root, tokens))
+                    note(dotted(root, tokens));
                 });
             }
         };

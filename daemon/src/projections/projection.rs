@@ -49,7 +49,7 @@ pub trait Projection: Send + Sync + 'static {
         }
     }
 
-    /// Further places of a document in the index [`PLACES`]: any number, of [`SORT_BYTES_MAX`] bytes at most each.
+    /// Further places of a document in the index `PLACES`: any number, of `SORT_BYTES_MAX` bytes at most each.
     fn places(&self, _state: &State) -> Vec<Vec<u8>> {
         Vec::new()
     }

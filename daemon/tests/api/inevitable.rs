@@ -196,7 +196,7 @@ async fn a_minimal_history_is_what_led_there() {
         out["answer"]
             .as_str()
             .unwrap()
-            .starts_with("3 events to 1, in ")
+            .starts_with("3 events reduced to 1, in ")
     );
     let out = end(&api.post("/v1/minimal", &asked("commands")).await);
     let kept: Vec<&Value> = out["kept"]

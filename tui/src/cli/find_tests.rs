@@ -133,7 +133,7 @@ async fn what_is_incomplete_is_never_silent() {
     let (_, out, err, _) = say(&["find", "x", "--facets"], vec![ok(&partial)]).await;
     assert!(out.contains("Opened"), "{out}");
     assert!(
-        err.contains("newest events only, down to position 4"),
+        err.contains("only the newest events, down to position 4"),
         "{err}"
     );
 }

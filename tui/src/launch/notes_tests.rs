@@ -128,7 +128,7 @@ async fn a_part_is_exported_and_imported_as_one() {
         .run(&["import", file.to_str().unwrap()], Exit::Ok)
         .await;
     assert!(
-        out.contains("notes added") && err.contains("the file is a part of a log of"),
+        out.contains("notes added") && err.contains("the file is part of a log of"),
         "{out}{err}"
     );
     let (out, _) = target.run(&["note", "list"], Exit::Ok).await;

@@ -77,7 +77,7 @@ fn a_recorded_password_is_never_looked_at() {
     let (right, _, message) = change("12345678", "another one", None);
     assert_eq!(right, StepOutcome::Unknown);
     assert!(
-        message.contains("`password_correct`") && message.contains("go on as if"),
+        message.contains("`password_correct`") && message.contains("as if this command"),
         "{message}"
     );
     assert_eq!(change("123", "another one", None).0, StepOutcome::Unknown);
