@@ -78,13 +78,22 @@ impl Daemon {
         Ok(self.take_log())
     }
 
-    /// Sends a signal to it, by its name: `STOP` makes it hang, `CONT` wakes it.
+    /// Sends a signal to it, by its name: `CONT` wakes it.
     pub fn signal(&self, name: &str) -> Result<()> {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &pid])
             .status()?;
         anyhow::ensure!(sent.success(), "SIG{name} could not be sent");
+        Ok(())
+    }
+
+    /// Makes it hang, and waits until it does: a stop that was sent takes hold when the thread that gets it leaves the kernel, which
+    /// a sync may keep it in for a while, and until then the other threads go on answering.
+    pub fn hang(&self) -> Result<()> {
+        self.signal("STOP")?;
+        let pid = self.child.id();
+        eventually("the daemon to hang", || is_stopped(pid).then_some(()));
         Ok(())
     }
 
@@ -142,4 +151,16 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a process is stopped, by `/proc` where there is one.
+fn is_stopped(pid: u32) -> bool {
+    if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        let state = stat.rsplit_once(") ");
+        return state.is_some_and(|(_, state)| state.starts_with('T'));
+    }
+    let asked = Command::new("ps")
+        .args(["-o", "stat=", "-p", &pid.to_string()])
+        .output();
+    asked.is_ok_and(|asked| asked.stdout.trim_ascii_start().starts_with(b"T"))
 }

@@ -172,7 +172,7 @@ async fn a_daemon_that_hangs_is_said_not_to_answer_and_the_screen_recovers_by_it
     let mut screen = Screen::open(&["--daemon", daemon.url()], (100, 30)).unwrap();
     screen.wait_for("order-1");
     screen.wait_for("● live");
-    daemon.signal("STOP").unwrap();
+    daemon.hang().unwrap();
     let stopped = std::time::Instant::now();
     screen.press(ENTER).unwrap();
     screen.wait_for("`order-1` 2 s");

@@ -60,7 +60,7 @@ async fn restored(folder: &Path, round: usize, backup: &Backup) {
 
 /// Stops the process in its tracks, sees that it answers nothing, and lets it go on.
 async fn hang(daemon: &Daemon) {
-    daemon.signal("STOP").unwrap();
+    daemon.hang().unwrap();
     let health = reqwest::get(format!("{}/v1/health", daemon.url()));
     let answered = tokio::time::timeout(Duration::from_millis(50), health).await;
     assert!(answered.is_err(), "it hangs");
